@@ -1,0 +1,148 @@
+/**
+ * Every way a run can fail: a closed set. `retryable` tells the engine whether the same attempt may succeed later
+ * without anybody's help; `advice` tells a person what to do.
+ */
+export const failureCodes = {
+  'invalid-input': {
+    retryable: false,
+    advice: 'Correct the listed problems in the plan; `chandler validate PLAN` checks it.',
+  },
+  'host-unreachable': {
+    retryable: true,
+    advice: 'Check that the host is up and that host, port and network path are right.',
+  },
+  'host-key-unknown': {
+    retryable: false,
+    advice:
+      "Add the host's key to the worker's known_hosts, pin it with target.hostKey: SHA256:…, or set target.hostKey: accept-new.",
+  },
+  'host-key-mismatch': {
+    retryable: false,
+    advice:
+      'The host answered with another key than the recorded one. If it was rebuilt, replace the recorded key; otherwise somebody may be in between.',
+  },
+  'auth-failed': {
+    retryable: false,
+    advice: "Check target.user and that the identity's public key is in its authorized_keys.",
+  },
+  'identity-unavailable': {
+    retryable: false,
+    advice:
+      "Put the identity where the worker may read it (CHANDLER_IDENTITIES), or load it into the worker's agent.",
+  },
+  'connection-lost': {
+    retryable: true,
+    advice: 'The connection broke; what runs on the host goes on and is asked again.',
+  },
+  'channel-refused': {
+    retryable: true,
+    advice: 'The host refused another session; raise MaxSessions in its sshd_config or wait.',
+  },
+  'host-unsupported': {
+    retryable: false,
+    advice: 'The host lacks something that is needed; install it or use another image.',
+  },
+  'disk-full': {
+    retryable: false,
+    advice: "Free space on the host's disk, then start the run again or retry the step.",
+  },
+  'state-directory-unwritable': {
+    retryable: false,
+    advice: 'Make the state directory writable for the login user, or log in as another user.',
+  },
+  'lease-held': {
+    retryable: false,
+    advice: 'Another workflow provisions this host. Wait for it, or abort it; then start again.',
+  },
+  'bootstrap-timeout': {
+    retryable: false,
+    advice:
+      'The bootstrap marker never appeared. Look at what the host does at boot, or raise bootstrap.timeout.',
+  },
+  'zmx-unavailable': {
+    retryable: false,
+    advice: 'zmx could not be installed. Choose another zmx.source (release, file, tmux) or give zmx.url.',
+  },
+  'zmx-checksum': {
+    retryable: false,
+    advice: 'The zmx archive is not the expected one and was not run. Check zmx.url, or override zmx.sha256.',
+  },
+  'launch-conflict': {
+    retryable: false,
+    advice: 'A session of that name is busy and not ours. End it on the host, then retry the step.',
+  },
+  'launch-not-started': {
+    retryable: true,
+    advice: "The session's shell never began the step; it is started again.",
+  },
+  'step-failed': {
+    retryable: false,
+    advice: 'Attach to the session to look around, fix it, then retry or skip the step.',
+  },
+  'step-timeout': {
+    retryable: false,
+    advice: "Raise the step's timeout, or find out in its log what it waits for; then retry.",
+  },
+  'step-interrupted': {
+    retryable: false,
+    advice: 'The step was cut short on the host (killed, or the host rebooted). Look at its log, then retry.',
+  },
+  'finalizer-failed': {
+    retryable: false,
+    advice: 'Read the log of the finalizer, fix the cause, then retry its step.',
+  },
+  'sentinel-missing': {
+    retryable: false,
+    advice: 'The sentinel could not be read back. Check its path and the disk of the host.',
+  },
+  'secret-unavailable': {
+    retryable: false,
+    advice:
+      'Put the secret where the worker may read it (CHANDLER_SECRETS_DIR or CHANDLER_SECRET_ variables).',
+  },
+  'log-unavailable': {
+    retryable: false,
+    advice: 'There is no such log on the host (not started yet, or pruned).',
+  },
+  'parked-too-long': {
+    retryable: false,
+    advice: 'Nobody acted on the parked step in time. Start the run again.',
+  },
+  aborted: { retryable: false, advice: 'A person ended the run. Nothing of it is left running.' },
+} as const satisfies Record<string, { retryable: boolean; advice: string }>;
+
+export type FailureCode = keyof typeof failureCodes;
+
+/** More about a failure, for people and for programs; never a secret. */
+export interface FailureFacts {
+  readonly step?: string;
+  readonly host?: string;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** Redacted end of the step's log. */
+  readonly logTail?: string;
+  readonly problems?: readonly { readonly path: string; readonly message: string }[];
+  /** Replaces the code's own advice where more is known. */
+  readonly advice?: string;
+}
+
+/** The one error class of the project. */
+export class ChandlerError extends Error {
+  override readonly name = 'ChandlerError';
+  readonly code: FailureCode;
+  readonly facts: FailureFacts;
+
+  constructor(code: FailureCode, message: string, options: { cause?: unknown; facts?: FailureFacts } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.facts = options.facts ?? {};
+  }
+
+  get retryable(): boolean {
+    return failureCodes[this.code].retryable;
+  }
+
+  get advice(): string {
+    return this.facts.advice ?? failureCodes[this.code].advice;
+  }
+}

@@ -1,0 +1,203 @@
+import { z } from 'zod';
+import { isDuration } from './duration.ts';
+
+/** Sizes in bytes. Together they stay far under the engine's 2 MB for one payload. */
+export const limits = {
+  scriptBytes: 256 * 1024,
+  planBytes: 1024 * 1024,
+  steps: 64,
+  stepNameLength: 40,
+} as const;
+
+const bytes = (text: string) => new TextEncoder().encode(text).length;
+const text = (maxBytes: number) =>
+  z
+    .string()
+    .refine((value) => !value.includes('\0'), 'must not hold a NUL byte')
+    .refine((value) => bytes(value) <= maxBytes, {
+      error: (issue) => `is ${bytes(String(issue.input))} bytes; at most ${maxBytes} are allowed`,
+    });
+const script = text(limits.scriptBytes).refine((value) => value.trim() !== '', 'must not be empty');
+const line = text(4096)
+  .min(1)
+  .refine((value) => !/[\r\n]/.test(value), 'must be one line');
+const duration = z
+  .union(
+    [z.number().int().positive(), z.string().refine(isDuration, 'must be a duration such as 90s, 5m or 24h')],
+    {
+      error: 'must be a duration such as 90s, 5m or 24h, or milliseconds',
+    },
+  )
+  .describe('A duration such as 90s, 5m or 24h; a number counts milliseconds.');
+const absolutePath = line.refine((value) => value.startsWith('/'), 'must be an absolute path');
+const variable = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable')
+  .refine(
+    (name) => !/^(CHANDLER|ZMX)_/.test(name),
+    'must not begin with CHANDLER_ or ZMX_: those are reserved',
+  );
+
+/** A step's name is also the name of a zmx session, a file and a table row. */
+export const stepName = z
+  .string()
+  .min(1)
+  .max(limits.stepNameLength)
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/,
+    'may hold letters, digits, and . _ - only, and must begin with a letter, a digit or _',
+  )
+  .refine((name) => !/\.\d+$/.test(name), 'must not end in a dot and a number: that is how retries are named')
+  .refine((name) => name !== 'logs', 'is reserved: zmx keeps its logs there');
+
+const host = line
+  .max(253)
+  .refine(
+    (value) => /^[A-Za-z0-9_]([A-Za-z0-9_.:%-]*)$/.test(value) || /^::[0-9a-fA-F:.]*$/.test(value),
+    'must be a host name or an IP address',
+  );
+const port = z.number().int().min(1).max(65535);
+const user = line.max(64).refine((value) => !value.startsWith('-'), 'must not begin with a dash');
+const identity = line.describe(
+  'Names a private key in a directory that the worker allows (CHANDLER_IDENTITIES), or `agent` for its ssh-agent.',
+);
+const hostKey = z
+  .union([z.enum(['known_hosts', 'accept-new']), z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/)], {
+    error: 'must be known_hosts, accept-new or a fingerprint SHA256:…',
+  })
+  .describe(
+    "How the host proves itself: the worker's known_hosts (default), a pinned fingerprint, or accept-new.",
+  );
+const hop = {
+  host,
+  port: port.optional(),
+  user: user.optional(),
+  identity: identity.optional(),
+  hostKey: hostKey.optional(),
+};
+
+export const targetSchema = z.strictObject({
+  ...hop,
+  jump: z.strictObject(hop).optional().describe('A host to go through.'),
+  connectTimeout: duration.optional().describe('How long to keep trying to reach the host. Default 5m.'),
+});
+
+export const stepSchema = z.strictObject({
+  name: stepName,
+  script: script.describe('Run by bash, or by the interpreter its #! line names, in a terminal of its own.'),
+  finalize: script.optional().describe('Run after every step has succeeded.'),
+  needs: z.array(z.string()).optional().describe('Steps that must have succeeded before this one starts.'),
+  timeout: duration.optional().describe('Default 1h.'),
+  retry: z
+    .strictObject({ attempts: z.number().int().min(1).max(100).optional(), backoff: duration.optional() })
+    .optional()
+    .describe('Tries in all (default 1) and the pause between them (default 1s).'),
+  env: z.record(variable, text(64 * 1024)).optional(),
+  secrets: z
+    .record(
+      variable,
+      z.string().regex(/^(env|file):[A-Za-z0-9_][A-Za-z0-9_./-]*$/, 'must be env:NAME or file:NAME'),
+    )
+    .optional()
+    .describe('Environment variables whose values the worker looks up: env:NAME or file:NAME.'),
+  check: script.optional().describe('If it exits 0, the step is already satisfied and does not run.'),
+});
+
+export const zmxSchema = z.strictObject({
+  source: z.enum(['release', 'file', 'tmux']).optional(),
+  version: z
+    .string()
+    .regex(/^\d+\.\d+\.\d+$/)
+    .optional(),
+  url: z
+    .string()
+    .regex(/^https?:\/\/\S+$/, 'must be an http or https address')
+    .optional(),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits')
+    .optional(),
+  file: line.optional().describe("The name of a binary in the worker's zmx directory (CHANDLER_ZMX_DIR)."),
+});
+
+export const planSchema = z
+  .strictObject({
+    $schema: z.string().optional(),
+    name: line.max(200).optional(),
+    target: targetSchema,
+    steps: z.array(stepSchema).min(1, 'must hold at least one step').max(limits.steps),
+    zmx: zmxSchema.optional(),
+    bootstrap: z
+      .strictObject({ marker: absolutePath, timeout: duration.optional() })
+      .optional()
+      .describe('A file to wait for before anything is done. Default timeout 15m.'),
+    sentinel: z
+      .strictObject({
+        path: absolutePath.optional(),
+        whenPresent: z.enum(['skip-if-same-plan', 'skip', 'ignore']).optional(),
+      })
+      .optional(),
+    onStepFailure: z.enum(['park', 'fail', 'continue']).optional(),
+    parkTimeout: duration.optional().describe('How long a parked run waits for a person. Default 24h.'),
+    keepSessions: z.enum(['failed', 'all', 'none']).optional(),
+    pruneAfterDays: z.number().int().min(1).optional(),
+  })
+  .check((context) => {
+    const { steps } = context.value;
+    for (const problem of stepProblems(steps)) {
+      context.issues.push({
+        code: 'custom',
+        input: steps,
+        path: ['steps', ...problem.path],
+        message: problem.message,
+      });
+    }
+  });
+
+export type Plan = z.input<typeof planSchema>;
+export type Step = z.input<typeof stepSchema>;
+export type Target = z.input<typeof targetSchema>;
+
+function stepProblems(steps: readonly Step[]): { path: (string | number)[]; message: string }[] {
+  const problems: { path: (string | number)[]; message: string }[] = [];
+  const first = new Map<string, number>();
+  for (const [i, { name }] of steps.entries()) {
+    const earlier = first.get(name);
+    if (earlier === undefined) first.set(name, i);
+    else problems.push({ path: [i, 'name'], message: `"${name}" is already the name of steps[${earlier}]` });
+  }
+  for (const [i, step] of steps.entries()) {
+    for (const [k, need] of (step.needs ?? []).entries()) {
+      if (!first.has(need)) problems.push({ path: [i, 'needs', k], message: `there is no step "${need}"` });
+    }
+  }
+  const cycle = findCycle(steps);
+  if (cycle)
+    problems.push({
+      path: [first.get(cycle[0] ?? '') ?? 0, 'needs'],
+      message: `is a cycle: ${cycle.join(' → ')}`,
+    });
+  return problems;
+}
+
+/** The names along one cycle of `needs`, or nothing. */
+function findCycle(steps: readonly Step[]): string[] | undefined {
+  const needs = new Map(steps.map((step) => [step.name, step.needs ?? []]));
+  const done = new Set<string>();
+  const visit = (name: string, trail: string[]): string[] | undefined => {
+    const seen = trail.indexOf(name);
+    if (seen >= 0) return [...trail.slice(seen), name];
+    if (done.has(name)) return undefined;
+    for (const need of needs.get(name) ?? []) {
+      const cycle = visit(need, [...trail, name]);
+      if (cycle) return cycle;
+    }
+    done.add(name);
+    return undefined;
+  };
+  for (const { name } of steps) {
+    const cycle = visit(name, []);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}

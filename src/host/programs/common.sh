@@ -1,0 +1,86 @@
+#!/bin/sh
+# The host program: every question Chandler asks a host, and every order it gives, one subcommand each.
+# usage: host STATE_DIR SUBCOMMAND [ARGUMENT...]
+# Answers are single lines of key=value words, marked `chandler:`, so that nothing a login prints is taken for one.
+set -u
+umask 077
+LC_ALL=C
+export LC_ALL
+state_dir=$1
+subcommand=$2
+shift 2
+
+say() { printf 'chandler: %s\n' "$*"; }
+# refuse CODE TEXT: the failure code is ours (see failure.ts), the text is for a person.
+refuse() {
+  say "refused=$1 text=$(printf '%s' "$2" | encode)"
+  exit 70
+}
+# encode: base64 on one line, because values may hold anything.
+encode() { base64 | tr -d '\n'; }
+# explain FILE: turns what a failed program said into the right refusal.
+explain() {
+  case $(cat "$1" 2>/dev/null) in
+    *'No space left'* | *'Disk quota'*) refuse disk-full "no space left for $state_dir" ;;
+    *'Read-only file system'* | *'Permission denied'* | *'Operation not permitted'*)
+      refuse state-directory-unwritable "cannot write to $state_dir: $(tail -n 1 "$1")"
+      ;;
+  esac
+  refuse host-unsupported "$(tail -n 1 "$1" 2>/dev/null)"
+}
+launch_dir() { launch=$state_dir/launches/$1; }
+# run_dir: where nothing outlives a reboot: secrets and sockets.
+run_dir() {
+  if [ "$(id -u)" = 0 ]; then
+    run=/run/chandler
+  elif [ -n "${XDG_RUNTIME_DIR:-}" ] && [ -w "${XDG_RUNTIME_DIR:-}" ]; then
+    run=$XDG_RUNTIME_DIR/chandler
+  elif [ -w /dev/shm ]; then
+    run=/dev/shm/chandler-$(id -u)
+  else
+    run=$state_dir/run
+  fi
+  if ! mkdir -p "$run/secrets" 2>/dev/null || [ ! -O "$run" ]; then refuse state-directory-unwritable "cannot use $run"; fi
+}
+record() { sed -n "s/^$2=//p" "$launch/$1" 2>/dev/null; }
+locked() { ! flock -n -s "$launch/lock" true; }
+size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
+# has_survivors: something of the launch is alive.
+has_survivors() { [ -n "$(marked "$1")" ]; }
+# marked ID: the processes that carry the launch's marker, and their descendants.
+marked() {
+  set -- "$(grep -lzxF "CHANDLER_LAUNCH=$1" /proc/[0-9]*/environ 2>/dev/null | sed 's,/proc/\([0-9]*\)/environ,\1,')"
+  [ -n "$1" ] || return 0
+  cat /proc/[0-9]*/stat 2>/dev/null | awk -v roots="$1" '
+    BEGIN { n = split(roots, r, "\n"); for (i = 1; i <= n; i++) hit[r[i]] = 1 }
+    { pid = $1; sub(/^.*\) /, ""); if ($1 == "Z") { delete hit[pid]; next } parent[pid] = $2 }
+    END {
+      do { more = 0; for (p in parent) if (!(p in hit) && parent[p] in hit) { hit[p] = 1; more = 1 } } while (more)
+      for (p in hit) print p
+    }'
+}
+# supervisor: the process that holds the launch, if it is the one that wrote `started` and not a later one of its number.
+supervisor() {
+  pid=$(record started pid)
+  [ -n "$pid" ] && [ "$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$(record started start)" ] && echo "$pid"
+}
+# describe: one line that tells the state of the launch.
+describe() {
+  if [ ! -d "$launch" ]; then
+    say state=absent
+  elif [ -e "$launch/exit" ]; then
+    say "state=exited code=$(record exit code) at=$(record exit at) elapsed_ms=$(record exit elapsed_ms) log_bytes=$(size_of "$launch/log")"
+  elif locked; then
+    if [ -e "$launch/started" ]; then say "state=running log_bytes=$(size_of "$launch/log")"; else say state=created; fi
+  elif [ -e "$launch/exit" ]; then
+    describe
+  elif [ -e "$launch/started" ]; then
+    boot=same
+    [ "$(record started boot)" = "$(cat /proc/sys/kernel/random/boot_id)" ] || boot=changed
+    say "state=interrupted boot=$boot log_bytes=$(size_of "$launch/log")"
+  elif [ -e "$launch/cancelled" ]; then
+    say state=cancelled
+  else
+    say state=created
+  fi
+}

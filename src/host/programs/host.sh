@@ -1,0 +1,82 @@
+# lease HOLDER [REPLACES]: one workflow at a time. HOLDER is one word; REPLACES is a holder known to be gone.
+lease() {
+  mkdir -p "$state_dir"
+  exec 8>>"$state_dir/lease.lock" || refuse state-directory-unwritable "cannot write to $state_dir"
+  flock 8
+  current=$(cat "$state_dir/lease" 2>/dev/null)
+  if [ -n "$current" ] && [ "$current" != "$1" ] && [ "$current" != "${2:-}" ]; then
+    say "lease=held holder=$current"
+    return
+  fi
+  if ! printf '%s\n' "$1" >"$state_dir/.lease" || ! mv -f "$state_dir/.lease" "$state_dir/lease"; then
+    refuse state-directory-unwritable "cannot write to $state_dir"
+  fi
+  say lease=ours
+}
+
+# release HOLDER
+release() {
+  exec 8>>"$state_dir/lease.lock"
+  flock 8
+  [ "$(cat "$state_dir/lease" 2>/dev/null)" != "$1" ] || rm -f "$state_dir/lease"
+  say released=yes
+}
+
+# sentinel-write PATH BYTES SHA256 <content: seen whole or not at all.
+sentinel_write() {
+  mkdir -p "$(dirname -- "$1")" 2>/dev/null
+  temp=$1.chandler-$$
+  trap 'rm -f "$temp"' EXIT
+  errors=$({ cat >"$temp"; } 2>&1) || {
+    printf '%s\n' "$errors" >"$run/errors.$$"
+    explain "$run/errors.$$"
+  }
+  sum=$(sha256sum <"$temp")
+  if [ "$(size_of "$temp")" != "$2" ] || [ "${sum%% *}" != "$3" ]; then refuse connection-lost 'the sentinel arrived damaged'; fi
+  chmod 644 "$temp"
+  sync "$temp" 2>/dev/null || :
+  mv -f "$temp" "$1" || refuse sentinel-missing "cannot write $1"
+  sentinel_read "$1"
+}
+
+# sentinel-read PATH
+sentinel_read() {
+  if [ -e "$1" ]; then say "sentinel=present content=$(head -c 65536 "$1" | encode)"; else say sentinel=absent; fi
+}
+
+# prune DAYS: forgets launches that ended long ago, and what was left half made.
+prune() {
+  pruned=0
+  for launch in "$state_dir"/launches/* "$state_dir"/launches/.new.*; do
+    [ -d "$launch" ] || continue
+    [ -n "$(find "$launch" -maxdepth 0 -mtime +"$1" 2>/dev/null)" ] || continue
+    [ -e "$launch/lock" ] && locked && continue
+    has_survivors "${launch##*/}" && continue
+    rm -rf "$launch"
+    pruned=$((pruned + 1))
+  done
+  say "pruned=$pruned"
+}
+
+# executable PATH
+executable() { if [ -x "$1" ]; then say executable=yes; else say executable=no; fi; }
+
+run_dir
+case $subcommand in
+  create) create "$@" ;;
+  start) start "$@" ;;
+  wait) wait_launch "$@" ;;
+  state) launch_dir "$1" && describe ;;
+  kill) kill_launch "$@" ;;
+  close) close_session "$@" ;;
+  log) read_log "$@" ;;
+  check) check ;;
+  await) await "$@" ;;
+  lease) lease "$@" ;;
+  release) release "$@" ;;
+  sentinel-read) sentinel_read "$@" ;;
+  sentinel-write) sentinel_write "$@" ;;
+  prune) prune "$@" ;;
+  executable) executable "$@" ;;
+  *) refuse invalid-input "no such subcommand: $subcommand" ;;
+esac

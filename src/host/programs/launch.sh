@@ -1,0 +1,96 @@
+# create ID BYTES SHA256 SETTINGS_BYTES ENV_BYTES <settings, env and script, one after another
+# All or nothing: the directory appears by one rename, and only if every byte of it arrived.
+create() {
+  launch_dir "$1"
+  if [ -d "$launch" ]; then
+    cat >/dev/null
+    describe
+    return
+  fi
+  mkdir -p "$state_dir/launches" 2>/dev/null
+  new=$(mktemp -d "$state_dir/launches/.new.XXXXXX" 2>&1) || {
+    err=$new
+    case $err in
+      *'No space'*) refuse disk-full "no space left for $state_dir" ;;
+      *) refuse state-directory-unwritable "$err" ;;
+    esac
+  }
+  trap 'rm -rf "$new"' EXIT
+  errors=$({
+    cat >"$new/body" &&
+      head -c "$4" "$new/body" >"$new/settings" &&
+      tail -c +"$(($4 + 1))" "$new/body" | head -c "$5" >"$new/env" &&
+      tail -c +"$(($4 + $5 + 1))" "$new/body" >"$new/script" &&
+      : >"$new/lock" &&
+      : >"$new/log" &&
+      chmod 700 "$new/script"
+  } 2>&1) || {
+    printf '%s\n' "$errors" >"$run/errors.$$"
+    explain "$run/errors.$$"
+  }
+  sum=$(sha256sum <"$new/body")
+  if [ "$(size_of "$new/body")" != "$2" ] || [ "${sum%% *}" != "$3" ]; then
+    [ "$(df -Pk "$new" | awk 'NR == 2 { print $4 }')" -gt 16 ] || refuse disk-full "no space left for $state_dir"
+    refuse connection-lost 'the launch arrived damaged'
+  fi
+  rm -f "$new/body"
+  sync "$new/script" "$new" 2>/dev/null || :
+  mv -T "$new" "$launch" 2>/dev/null || [ -d "$launch" ] || refuse state-directory-unwritable "cannot create $launch"
+  describe
+}
+
+# start ID SUPERVISOR BOUND_S SESSION ZMX ZMX_DIR <secrets; SESSION is empty for a launch without a session
+# Safe to repeat. Answers once the launch has its record, or `created` when it has none after BOUND_S seconds.
+start() {
+  launch_dir "$1"
+  [ -d "$launch" ] || refuse launch-not-started "launch $1 was never created"
+  secrets=$run/secrets/$1
+  if [ -e "$launch/exit" ] || [ -e "$launch/started" ] || [ -e "$launch/cancelled" ]; then
+    cat >/dev/null
+    describe
+    return
+  fi
+  cat >"$secrets.$$"
+  printf '%s' "$secrets" >"$launch/secrets-path"
+  if [ -s "$secrets.$$" ]; then mv -f "$secrets.$$" "$secrets"; else rm -f "$secrets.$$"; fi
+  if [ -n "$4" ]; then
+    clear_session "$1" "$4" "$5" "$6"
+    mkdir -p "$state_dir/sessions" "$6"
+    printf '%s\n' "$1" >"$state_dir/sessions/$4"
+    # zmx answers 0 before anything has started; only the record counts.
+    env -u ZMX_SESSION -u ZMX_SESSION_PREFIX HISTFILE= ZMX_DIR="$6" \
+      "$5" run "$4" -d bash "$2" "$launch" </dev/null >/dev/null 2>&1 || :
+  else
+    # setsid: a launch without a session must not die with the connection that asked for it.
+    setsid bash "$2" "$launch" </dev/null >/dev/null 2>&1 &
+  fi
+  i=$(($3 * 50))
+  while [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ $i -gt 0 ]; do
+    sleep 0.02
+    i=$((i - 1))
+  done
+  describe
+}
+
+# clear_session ID SESSION ZMX ZMX_DIR: makes the name free, unless somebody's work is in it.
+clear_session() {
+  [ -S "$4/$2" ] || return 0
+  owner=$(cat "$state_dir/sessions/$2" 2>/dev/null)
+  if [ "$owner" = "$1" ]; then
+    # Ours, and it never began: hold the lock, so that it can't begin while it is being closed.
+    exec 9>>"$launch/lock"
+    flock -n 9 && ZMX_DIR=$4 "$3" kill "$2" >/dev/null 2>&1 </dev/null
+    exec 9>&-
+    return 0
+  fi
+  if [ -n "$owner" ] && [ -d "$state_dir/launches/$owner" ]; then
+    mine=$launch
+    launch_dir "$owner"
+    if locked; then refuse launch-conflict "session $2 is busy with launch $owner"; fi
+    launch=$mine
+  elif ! ZMX_DIR=$4 "$3" list 2>/dev/null </dev/null |
+    awk -F '\t' -v want="name=$2" '{ sub(/^(  |→ )/, "", $1) } $1 == want { for (i = 2; i <= NF; i++) if ($i ~ /^ended=/) found = 1 } END { exit !found }'; then
+    refuse launch-conflict "session $2 is busy and was not started by Chandler"
+  fi
+  ZMX_DIR=$4 "$3" kill "$2" >/dev/null 2>&1 </dev/null
+}

@@ -1,0 +1,102 @@
+#!/bin/sh
+# supervise DIR: runs the launch in DIR once, whatever happens and however often it is asked to.
+# DIR holds settings, env, script, lock and secrets-path; this program adds started, log and exit. The lock is held
+# for as long as it may still write there, and nothing that it starts inherits it.
+set -u
+umask 077
+dir=$1
+id=${dir##*/}
+
+# put NAME: standard input becomes DIR/NAME in one step, on disk before it is seen.
+put() {
+  cat >"$dir/.$1" && { sync "$dir/.$1" 2>/dev/null || :; } && mv -f "$dir/.$1" "$dir/$1" && { sync "$dir" 2>/dev/null || :; }
+}
+# uptime_cs: hundredths of a second since boot: unlike the wall clock it never jumps.
+uptime_cs() {
+  read -r up _ </proc/uptime
+  echo "${up%.*}${up#*.}"
+}
+drop_secrets() { rm -f "$secrets"; }
+# zmx shows the code of this program; 75 (temporary failure) means "not mine to run".
+recorded_code() { sed -n 's/^code=//p' "$dir/exit" 2>/dev/null; }
+
+linger=0 pty=yes generation=1 step=
+# shellcheck disable=SC1091 # written by `create`
+. "$dir/settings" || exit 75
+secrets=$(cat "$dir/secrets-path") || exit 75
+exec 9>>"$dir/lock" || exit 75
+if ! flock -n 9; then
+  # Another supervisor owns this launch. It reads the secrets before it writes `started`.
+  i=0
+  while [ ! -e "$dir/started" ] && [ ! -e "$dir/exit" ] && [ $i -lt 100 ]; do sleep 0.05; i=$((i + 1)); done
+  [ -e "$dir/started" ] && drop_secrets
+  exit 75
+fi
+if [ -e "$dir/exit" ]; then drop_secrets; exit "$(recorded_code)"; fi
+if [ -e "$dir/started" ]; then drop_secrets; exit 75; fi
+
+# A hang-up or a termination ends the step, not this program: it stays to record how the step ended.
+trap : HUP INT TERM
+
+begin=$(uptime_cs)
+secret_env='' secret_sed=''
+# shellcheck disable=SC1090 # written by `start`
+if [ -e "$secrets" ]; then . "$secrets"; fi
+drop_secrets
+read -r stat </proc/self/stat
+boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
+# shellcheck disable=SC2086 # the fields after the name in parentheses hold no blanks of their own
+set -- ${stat##*) }
+printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "$(date +%s)" | put started || exit 75
+
+# The marker is set inside, so that `kill` finds the step and all it left behind, but neither `script` nor `tee`.
+# shellcheck disable=SC2016 # expanded by the inner shell
+inner='SHELL=$CHANDLER_SHELL CHANDLER_LAUNCH=$CHANDLER_ID script=$CHANDLER_SCRIPT
+export SHELL CHANDLER_LAUNCH
+unset CHANDLER_SHELL CHANDLER_ID CHANDLER_SCRIPT
+line=
+read -r line <"$script" 2>/dev/null
+case $line in "#!"*) exec "$script" ;; *) exec bash "$script" ;; esac'
+
+# run_step: the script on a pty of its own, under its environment. Its code is this function's.
+run_step() (
+  set -- "$inner" "$pty" "$secret_env" "$dir/env"
+  CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_STEP=$step CHANDLER_GENERATION=$generation
+  export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_STEP CHANDLER_GENERATION
+  # From here on the names of variables are the plan's.
+  set -a
+  # shellcheck disable=SC1090 # written by `create`
+  . "$4"
+  eval "$3"
+  # shellcheck disable=SC2034 # read by the inner shell
+  CHANDLER_SHELL=${SHELL:-/bin/sh}
+  set +a
+  if [ "$2" = yes ]; then exec env SHELL=/bin/sh script -q -e -f -c "$1" /dev/null; fi
+  exec sh -c "$1" 2>&1
+)
+
+code=143
+if [ ! -e "$dir/cancelled" ]; then
+  exec 4>&1
+  # fd 3 carries the code past the pipe, fd 4 is the session's terminal; the step gets neither, nor the lock.
+  code=$({
+    {
+      run_step 3>&- 4>&- 9>&-
+      echo $? >&3
+    } | tee -a "$dir/log" >&4 3>&- 4>&- 9>&-
+  } 3>&1)
+  exec 4>&-
+fi
+drop_secrets
+# A step may have printed its secrets: mask them, byte for byte, before anybody is told that it has ended.
+if [ -n "$secret_sed" ] && [ -s "$dir/log" ]; then
+  printf '%s\n' "$secret_sed" | LC_ALL=C sed -f /dev/stdin "$dir/log" >"$dir/.log" && mv -f "$dir/.log" "$dir/log"
+  rm -f "$dir/.log"
+fi
+end=$(uptime_cs)
+# A full disk must not turn an ending into an interruption: keep trying while somebody makes room.
+until printf 'code=%s\nat=%s\nelapsed_ms=%s\n' "${code:-137}" "$(date +%s)" "$(((end - begin) * 10))" | put exit; do sleep 1; done
+exec 9>&-
+# zmx 0.5 and 0.6 miss the end of what takes less than half a second.
+if [ "$linger" != 0 ]; then sleep "$linger"; fi
+exit "${code:-137}"

@@ -1,0 +1,70 @@
+import { quote } from './quote.ts';
+
+/** One word of a command: literal text (quoted), a secret (quoted, masked when shown) or raw shell text. */
+export type Word = string | Secret | Raw;
+
+/** A value that is sent but never shown. */
+export interface Secret {
+  readonly kind: 'secret';
+  readonly value: string;
+}
+
+/** Shell text that is not quoted. Only constants belong here. */
+export interface Raw {
+  readonly kind: 'raw';
+  readonly text: string;
+}
+
+/** A shell command line as a value: rendered once, with secrets for the host, masked for people. */
+export interface Command {
+  readonly words: readonly Word[];
+}
+
+const MASK = '***';
+
+/** Makes a command of words; every plain string is taken literally by the remote shell. */
+export function sh(...words: Word[]): Command {
+  return { words };
+}
+
+/** Marks a word that must not appear in logs. */
+export function secret(value: string): Secret {
+  return { kind: 'secret', value };
+}
+
+/** Marks shell text that is not quoted. */
+export function raw(text: string): Raw {
+  return { kind: 'raw', text };
+}
+
+/** Runs the commands one after another, as long as each succeeds. */
+export function and(...commands: Command[]): Command {
+  return sh(...commands.flatMap((command, i) => (i === 0 ? command.words : [raw('&&'), ...command.words])));
+}
+
+/** Puts environment variables in front of a command; names are constants of ours, values are quoted. */
+export function withEnv(env: Readonly<Record<string, Word>>, command: Command): Command {
+  const pairs = Object.entries(env).flatMap(([name, value]): Word[] =>
+    typeof value === 'string' ? [`${name}=${value}`] : [mapText(value, (text) => `${name}=${text}`)],
+  );
+  return sh('env', ...pairs, ...command.words);
+}
+
+/** The text that goes to the host. */
+export function render(command: Command): string {
+  return command.words.map((word) => renderWord(word, (value) => quote(value))).join(' ');
+}
+
+/** The text for logs and messages: as sent, but each secret is `***`. */
+export function renderMasked(command: Command): string {
+  return command.words.map((word) => renderWord(word, () => MASK)).join(' ');
+}
+
+function renderWord(word: Word, showSecret: (value: string) => string): string {
+  if (typeof word === 'string') return quote(word);
+  return word.kind === 'raw' ? word.text : showSecret(word.value);
+}
+
+function mapText(word: Secret | Raw, change: (text: string) => string): Word {
+  return word.kind === 'raw' ? raw(change(word.text)) : secret(change(word.value));
+}
