@@ -146,3 +146,7 @@ export class ChandlerError extends Error {
     return this.facts.advice ?? failureCodes[this.code].advice;
   }
 }
+
+export function isFailureCode(type: string | null | undefined): type is FailureCode {
+  return typeof type === 'string' && Object.hasOwn(failureCodes, type);
+}

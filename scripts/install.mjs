@@ -1,0 +1,52 @@
+// Brings a fresh clone to the point where its own programs run: npm packages, and on Debian as root the system's.
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Runs a command to its end with the terminal as it is; ends this process with its code if it failed. */
+export function run(command, args, options = {}) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (error) console.error(`${command}: ${error.message}`);
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Installs the npm packages unless those that are there match the lock file. */
+export function installPackages() {
+  const installed = new URL('../node_modules/.package-lock.json', import.meta.url);
+  const lock = new URL('../package-lock.json', import.meta.url);
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  console.log('installing npm packages (npm ci)');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel', 'error']);
+}
+
+/** Programs that the tests need, and the Debian packages that hold them. */
+const PROGRAMS = {
+  '/usr/sbin/sshd': 'openssh-server',
+  '/usr/bin/ssh': 'openssh-client',
+  '/usr/bin/tmux': 'tmux',
+  '/usr/bin/shellcheck': 'shellcheck',
+  '/bin/busybox': 'busybox-static',
+  '/usr/bin/dash': 'dash',
+  '/usr/bin/ps': 'procps',
+  '/usr/bin/curl': 'curl',
+};
+
+/** Installs what the tests need of the system: as root on Debian; elsewhere the exact command is named. */
+export function installSystem() {
+  const missing = Object.entries(PROGRAMS).flatMap(([path, name]) => (existsSync(path) ? [] : [name]));
+  if (missing.length === 0) return;
+  const command = `apt-get install -y ${missing.join(' ')}`;
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    console.error(`the tests need ${missing.join(', ')}; install them, for example with: sudo ${command}`);
+    process.exit(1);
+  }
+  console.log(`installing ${missing.join(', ')} (apt-get)`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  run('apt-get', ['update', '-qq'], { env });
+  run('apt-get', ['install', '-y', '-qq', '-o', 'Dpkg::Use-Pty=0', ...missing], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}

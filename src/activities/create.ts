@@ -1,0 +1,162 @@
+import { Context } from '@temporalio/activity';
+import { ChandlerError } from '../domain/failure.ts';
+import type { Target } from '../domain/schema.ts';
+import { validatePlan } from '../domain/validate.ts';
+import type { Programs } from '../host/programs.ts';
+import { Runner } from '../provision/runner.ts';
+import type { ZmxSource } from '../host/install-zmx.ts';
+import type { Executor, ResolvedTarget } from '../ssh/index.ts';
+import { toTemporalFailure } from './boundary.ts';
+import { withHeartbeats } from './heartbeat.ts';
+import { takeLease, encodeHolder } from './lease.ts';
+import { readPage, waitAndSettle } from './launches.ts';
+import type { Activities, HostRef, LeaseHolder } from './types.ts';
+
+/** What activities need from the worker. */
+export interface ActivityDeps {
+  readonly programs: Programs;
+  readonly executorFor: (target: ResolvedTarget) => Executor;
+  readonly resolveTarget: (target: Target) => Promise<ResolvedTarget>;
+  readonly resolveSecrets: (references: Readonly<Record<string, string>>) => Promise<Record<string, string>>;
+  /** Where zmx comes from when the plan does not say, and how files of the worker are read. */
+  readonly zmx: ZmxSource;
+  /** Whether the server knows our search attributes. */
+  readonly hasSearchAttributes: () => Promise<boolean>;
+  /** Whether the workflow that holds a lease may still be at work. */
+  readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
+}
+
+/** Makes the activities. Each asks the host anew and remembers nothing. */
+export function createActivities(deps: ActivityDeps): Activities {
+  const connect = async (target: Target): Promise<Executor> =>
+    deps.executorFor(await deps.resolveTarget(target));
+  const open = async ({ target, facts, zmx }: HostRef): Promise<Runner> =>
+    new Runner({
+      executor: await connect(target),
+      programs: deps.programs,
+      facts,
+      runId: '',
+      ...(zmx && { zmx }),
+    });
+
+  const activities: Activities = {
+    async admitPlan(input) {
+      const { problems = [] } = validatePlan(input);
+      return { problems, searchAttributes: await deps.hasSearchAttributes() };
+    },
+
+    async prepareHost({ target, sentinelPath, holder, pruneAfterDays }) {
+      const signal = Context.current().cancellationSignal;
+      const executor = await connect(target);
+      const runner = await Runner.open({
+        executor,
+        programs: deps.programs,
+        runId: holder.firstRunId,
+        signal,
+      });
+      await takeLease(runner.host, holder, deps.isOpen);
+      const sentinel = await runner.host.readSentinel(sentinelPath);
+      const pruned = await runner.host.prune(pruneAfterDays);
+      return { facts: runner.facts, pruned, ...(sentinel !== undefined && { sentinel }) };
+    },
+
+    async awaitBootstrap({ host, marker, timeoutMs }) {
+      const runner = await open(host);
+      const boundS = Math.ceil(timeoutMs / 1000);
+      const appeared = await withHeartbeats({ waitingFor: marker }, ({ signal }) =>
+        runner.host.awaitFile(marker, boundS, signal),
+      );
+      if (!appeared)
+        throw new ChandlerError('bootstrap-timeout', `${marker} did not appear within ${boundS} s`);
+    },
+
+    async installZmx({ host, zmx }) {
+      const runner = await open(host);
+      return withHeartbeats({}, ({ signal }) => runner.installZmx({ ...deps.zmx, spec: zmx }, signal));
+    },
+
+    async runStep({ host, step, launch }) {
+      const runner = await open(host);
+      const context = Context.current();
+      const signal = context.cancellationSignal;
+      const secrets = await deps.resolveSecrets(step.secrets);
+      if (
+        step.check !== undefined &&
+        (await runner.isSatisfied(step.check, { ...step.env, ...secrets }, signal))
+      ) {
+        return 'satisfied';
+      }
+      const work = { script: step.script, env: step.env, secrets };
+      const state = await runner.startLaunch(launch, work, { attempt: context.info.attempt, signal });
+      if (state.kind !== 'created') return 'started';
+      throw new ChandlerError('launch-not-started', `the session of ${step.name} did not begin it`);
+    },
+
+    async waitStep({ host, launch, secrets }) {
+      return waitAndSettle(await open(host), host, launch, Object.values(await deps.resolveSecrets(secrets)));
+    },
+
+    async finalizeStep({ host, step, launch }) {
+      const runner = await open(host);
+      const secrets = await deps.resolveSecrets(step.secrets);
+      const work = { script: step.finalize ?? '', env: step.env, secrets };
+      const { attempt } = Context.current().info;
+      await runner.startLaunch(launch, work, { attempt, signal: Context.current().cancellationSignal });
+      return waitAndSettle(runner, host, launch, Object.values(secrets));
+    },
+
+    async verifySentinel({ host, path, content }) {
+      const runner = await open(host);
+      const found = await runner.host.writeSentinel(path, content);
+      if (found !== content)
+        throw new ChandlerError('sentinel-missing', `${path} does not read back as written`);
+    },
+
+    async killStep({ host, launch, graceS }) {
+      const runner = await open(host);
+      return withHeartbeats({ step: launch.step }, async () => {
+        const before = await runner.host.state(launch.id);
+        const { found, left } = await runner.killLaunch(launch, graceS);
+        return { found, left, ...(before.kind === 'exited' && { exitCode: before.code }) };
+      });
+    },
+
+    async readLog({ host, launch, offset, maxBytes, followS, secrets }) {
+      const runner = await open(host);
+      const values = Object.values(await deps.resolveSecrets(secrets));
+      return readPage(runner, launch, {
+        offset,
+        maxBytes,
+        followS,
+        values,
+        signal: Context.current().cancellationSignal,
+      });
+    },
+
+    async releaseHost({ host, holder, close }) {
+      const runner = await open(host);
+      for (const launch of close) {
+        const place = runner.place(launch);
+        if (place) await runner.host.close(launch.id, place);
+      }
+      await runner.host.release(encodeHolder(holder));
+    },
+  };
+  return atBoundary(activities);
+}
+
+/** Gives every activity the one conversion of failures, and every failure the host it is about. */
+function atBoundary(activities: Activities): Activities {
+  return Object.fromEntries(
+    Object.entries(activities).map(([name, activity]: [string, (input: never) => Promise<unknown>]) => [
+      name,
+      async (input: never) => {
+        try {
+          return await activity(input);
+        } catch (error) {
+          throw toTemporalFailure(error);
+        }
+      },
+    ]),
+  ) as unknown as Activities;
+}

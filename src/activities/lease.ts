@@ -1,0 +1,52 @@
+import { ChandlerError } from '../domain/failure.ts';
+import type { Host } from '../host/host.ts';
+import type { LeaseHolder } from './types.ts';
+
+/** A holder as the one word that the host stores. */
+export function encodeHolder(holder: LeaseHolder): string {
+  const { namespace, workflowId, firstRunId } = holder;
+  return Buffer.from(JSON.stringify({ namespace, workflowId, firstRunId })).toString('base64url');
+}
+
+/** Reads what the host stores; nothing if it was not written by us. */
+export function decodeHolder(word: string): LeaseHolder | undefined {
+  try {
+    const value = JSON.parse(Buffer.from(word, 'base64url').toString('utf8')) as LeaseHolder;
+    return typeof value.workflowId === 'string' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Takes the host for one run. A lease outlives a workflow that was terminated, so its holder is looked up: one that
+ * is over is replaced.
+ *
+ * @throws ChandlerError lease-held, naming the holder
+ */
+export async function takeLease(
+  host: Host,
+  holder: LeaseHolder,
+  isOpen: (holder: LeaseHolder) => Promise<boolean>,
+): Promise<void> {
+  const mine = encodeHolder(holder);
+  const first = await host.lease(mine);
+  if (first.ours) return;
+  const other = decodeHolder(first.holder);
+  // The engine runs one workflow of an id at a time: an earlier run of ours is over.
+  const sameWorkflow = other?.namespace === holder.namespace && other.workflowId === holder.workflowId;
+  if (other && !sameWorkflow && (await isOpen(other))) throw leaseHeld(host, other);
+  const second = await host.lease(mine, first.holder);
+  if (!second.ours) throw leaseHeld(host, decodeHolder(second.holder));
+}
+
+function leaseHeld(host: Host, other: LeaseHolder | undefined): ChandlerError {
+  const who = other
+    ? `workflow ${other.workflowId} (run ${other.firstRunId}, namespace ${other.namespace})`
+    : 'somebody';
+  return new ChandlerError('lease-held', `${who} holds ${host.stateDir}`, {
+    facts: {
+      advice: `Wait for that run, or end it with: chandler abort ${other?.workflowId ?? 'ID'}. If it can't be asked any more, remove ${host.stateDir}/lease on the host.`,
+    },
+  });
+}

@@ -1,0 +1,85 @@
+import type { Launch } from '../domain/ids.ts';
+import type { Problem } from '../domain/validate.ts';
+import type { Target } from '../domain/schema.ts';
+import type { ResolvedPlan, ResolvedStep } from '../domain/plan.ts';
+import type { HostFacts } from '../host/facts.ts';
+import type { ZmxInstallation } from '../host/zmx-installation.ts';
+
+/** Everything an activity needs to find the host again: activities remember nothing. */
+export interface HostRef {
+  readonly target: Target;
+  readonly facts: HostFacts;
+  readonly zmx?: ZmxInstallation;
+}
+
+/** Who holds a host. */
+export interface LeaseHolder {
+  readonly namespace: string;
+  readonly workflowId: string;
+  readonly firstRunId: string;
+}
+
+export interface Admission {
+  readonly problems: readonly Problem[];
+  /** Whether the server knows our search attributes; setting unknown ones would block the workflow for ever. */
+  readonly searchAttributes: boolean;
+}
+
+export interface PreparedHost {
+  readonly facts: HostFacts;
+  /** The content of the sentinel, if there is one. */
+  readonly sentinel?: string;
+  readonly pruned: number;
+}
+
+/** A launch that ended with exit code 0. Every other ending is a failure with a code. */
+export interface Ended {
+  readonly exitCode: 0;
+  readonly elapsedMs: number;
+  readonly logBytes: number;
+}
+
+export interface Killed {
+  /** Processes of the launch that were found, and those that would not die. */
+  readonly found: number;
+  readonly left: number;
+  /** The code of a launch that had ended by itself before it was to be killed. */
+  readonly exitCode?: number;
+}
+
+/** A piece of a step's log: redacted text. */
+export interface LogPage {
+  readonly text: string;
+  /** Where the next piece begins, in bytes. */
+  readonly nextOffset: number;
+  readonly size: number;
+  /** True when the launch is over and everything has been read. */
+  readonly complete: boolean;
+}
+
+/** Every activity of Chandler. Workflow code knows this type only. */
+export interface Activities {
+  admitPlan(plan: unknown): Promise<Admission>;
+  prepareHost(input: {
+    target: Target;
+    sentinelPath: string;
+    holder: LeaseHolder;
+    pruneAfterDays: number;
+  }): Promise<PreparedHost>;
+  awaitBootstrap(input: { host: HostRef; marker: string; timeoutMs: number }): Promise<void>;
+  installZmx(input: { host: HostRef; zmx: ResolvedPlan['zmx'] }): Promise<ZmxInstallation>;
+  runStep(input: { host: HostRef; step: ResolvedStep; launch: Launch }): Promise<'started' | 'satisfied'>;
+  waitStep(input: { host: HostRef; launch: Launch; secrets: ResolvedStep['secrets'] }): Promise<Ended>;
+  finalizeStep(input: { host: HostRef; step: ResolvedStep; launch: Launch }): Promise<Ended>;
+  verifySentinel(input: { host: HostRef; path: string; content: string }): Promise<void>;
+  killStep(input: { host: HostRef; launch: Launch; graceS: number }): Promise<Killed>;
+  readLog(input: {
+    host: HostRef;
+    launch: Launch;
+    offset: number;
+    maxBytes: number;
+    followS: number;
+    secrets: ResolvedStep['secrets'];
+  }): Promise<LogPage>;
+  releaseHost(input: { host: HostRef; holder: LeaseHolder; close: readonly Launch[] }): Promise<void>;
+}

@@ -1,0 +1,111 @@
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { z } from 'zod';
+import { ChandlerError } from '../domain/failure.ts';
+
+/** How to reach the engine. */
+export interface TemporalConfig {
+  readonly address: string | undefined;
+  readonly namespace: string;
+  readonly taskQueue: string;
+}
+
+/** Where a worker may look things up for a plan. A plan names things; only these places are read. */
+export interface Places {
+  /** Directories of private keys. */
+  readonly identityDirs: readonly string[];
+  readonly agentSocket: string | undefined;
+  /** OpenSSH known_hosts files; the first is the one that accept-new writes to. */
+  readonly knownHostsFiles: readonly string[];
+  /** Directory of files that `file:NAME` secrets name. */
+  readonly secretsDir: string | undefined;
+  /** `env:NAME` reads the variable of this prefix and NAME. */
+  readonly secretsPrefix: string;
+  /** Directory of zmx binaries for `zmx.source: file`. */
+  readonly zmxDir: string | undefined;
+}
+
+export interface WorkerConfig {
+  readonly temporal: TemporalConfig;
+  readonly places: Places;
+  /** What a plan gets that does not say. */
+  readonly zmx: {
+    readonly source?: 'release' | 'file' | 'tmux';
+    readonly version?: string;
+    readonly url?: string;
+    readonly sha256?: string;
+    readonly file?: string;
+  };
+  readonly logLevel: string;
+  /** Milliseconds that activities get to end by themselves when the worker stops. */
+  readonly shutdownGraceMs: number;
+}
+
+const envSchema = z.object({
+  TEMPORAL_ADDRESS: z.string().min(1).optional(),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
+  CHANDLER_TASK_QUEUE: z.string().min(1).default('chandler'),
+  CHANDLER_IDENTITIES: z.string().optional(),
+  CHANDLER_KNOWN_HOSTS: z.string().optional(),
+  CHANDLER_SECRETS_DIR: z.string().min(1).optional(),
+  CHANDLER_SECRETS_PREFIX: z.string().min(1).default('CHANDLER_SECRET_'),
+  CHANDLER_ZMX_SOURCE: z.enum(['release', 'file', 'tmux']).optional(),
+  CHANDLER_ZMX_VERSION: z.string().optional(),
+  CHANDLER_ZMX_URL: z.string().optional(),
+  CHANDLER_ZMX_SHA256: z.string().optional(),
+  CHANDLER_ZMX_FILE: z.string().optional(),
+  CHANDLER_ZMX_DIR: z.string().min(1).optional(),
+  CHANDLER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  CHANDLER_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(2000),
+  SSH_AUTH_SOCK: z.string().optional(),
+});
+
+/**
+ * Reads the configuration from environment variables.
+ *
+ * @throws ChandlerError invalid-input, naming each variable that is wrong
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
+  const result = envSchema.safeParse(env);
+  if (!result.success) {
+    const problems = result.error.issues.map((issue) => ({
+      path: issue.path.join('.'),
+      message: issue.message,
+    }));
+    const text = problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
+    throw new ChandlerError('invalid-input', `the environment is not valid: ${text}`, {
+      facts: { problems },
+    });
+  }
+  const value = result.data;
+  const ssh = join(homedir(), '.ssh');
+  return {
+    temporal: {
+      address: value.TEMPORAL_ADDRESS,
+      namespace: value.TEMPORAL_NAMESPACE,
+      taskQueue: value.CHANDLER_TASK_QUEUE,
+    },
+    places: {
+      identityDirs: list(value.CHANDLER_IDENTITIES) ?? [ssh],
+      agentSocket: value.SSH_AUTH_SOCK || undefined,
+      knownHostsFiles: list(value.CHANDLER_KNOWN_HOSTS) ?? [join(ssh, 'known_hosts')],
+      secretsDir: value.CHANDLER_SECRETS_DIR,
+      secretsPrefix: value.CHANDLER_SECRETS_PREFIX,
+      zmxDir: value.CHANDLER_ZMX_DIR,
+    },
+    zmx: {
+      ...(value.CHANDLER_ZMX_SOURCE && { source: value.CHANDLER_ZMX_SOURCE }),
+      ...(value.CHANDLER_ZMX_VERSION && { version: value.CHANDLER_ZMX_VERSION }),
+      ...(value.CHANDLER_ZMX_URL && { url: value.CHANDLER_ZMX_URL }),
+      ...(value.CHANDLER_ZMX_SHA256 && { sha256: value.CHANDLER_ZMX_SHA256 }),
+      ...(value.CHANDLER_ZMX_FILE && { file: value.CHANDLER_ZMX_FILE }),
+    },
+    logLevel: value.CHANDLER_LOG_LEVEL,
+    shutdownGraceMs: value.CHANDLER_SHUTDOWN_GRACE_MS,
+  };
+}
+
+function list(text: string | undefined): string[] | undefined {
+  const parts = text?.split(delimiter).filter((part) => part !== '');
+  return parts && parts.length > 0 ? parts : undefined;
+}

@@ -1,0 +1,67 @@
+import { access, constants } from 'node:fs/promises';
+import { runOrThrow } from './run.ts';
+
+/** What a namespace host needs from the machine, as Debian packages. */
+export const NEEDED_PACKAGES: readonly string[] = ['openssh-server', 'openssh-client', 'tmux'];
+
+const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+const PROGRAMS: Readonly<Record<string, string>> = {
+  'openssh-server': 'sshd',
+  'openssh-client': 'ssh-keygen',
+  'busybox-static': 'busybox',
+  procps: 'ps',
+};
+
+/** The apt-get command lines that install packages. */
+export function installCommands(packages: readonly string[]): string[][] {
+  return [
+    ['apt-get', 'update', '-qq'],
+    ['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...packages],
+  ];
+}
+
+/** What `ensurePackages` does to the machine; tests give their own. */
+export interface PackageEffects {
+  readonly has: (program: string) => Promise<boolean>;
+  readonly uid: number;
+  readonly run: (argv: readonly string[]) => Promise<unknown>;
+  readonly announce: (line: string) => void;
+}
+
+/**
+ * Installs what is missing, with apt-get and as root only, after saying so on one line.
+ *
+ * @throws Error with the exact command to run where it can't install.
+ */
+export async function ensurePackages(packages: readonly string[], effects: PackageEffects): Promise<void> {
+  const present = await Promise.all(packages.map((name) => effects.has(PROGRAMS[name] ?? name)));
+  const missing = packages.filter((_, i) => present[i] === false);
+  if (missing.length === 0) return;
+  const list = missing.join(', ');
+  if (!(await effects.has('apt-get')))
+    throw new Error(`sandbox hosts need ${list}: install them with this machine's package manager`);
+  const commands = installCommands(missing);
+  if (effects.uid !== 0) {
+    const line = commands.map((argv) => `sudo ${argv.join(' ')}`).join(' && ');
+    throw new Error(`sandbox hosts need ${list}: run \`${line}\``);
+  }
+  effects.announce(`installing ${list} with apt-get`);
+  for (const argv of commands) await effects.run(argv);
+}
+
+/** The effects on this machine. */
+export function packageEffects(announce: (line: string) => void): PackageEffects {
+  return {
+    has: hasProgram,
+    uid: process.getuid?.() ?? -1,
+    run: (argv) => runOrThrow(['env', 'DEBIAN_FRONTEND=noninteractive', ...argv]),
+    announce,
+  };
+}
+
+async function hasProgram(program: string): Promise<boolean> {
+  const found = await Promise.allSettled(
+    FOLDERS.map((folder) => access(`${folder}/${program}`, constants.X_OK)),
+  );
+  return found.some((result) => result.status === 'fulfilled');
+}

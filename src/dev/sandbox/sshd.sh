@@ -1,0 +1,67 @@
+#!/bin/sh
+# Controls the sshd of a sandbox host from the inside.
+# start: brings it up; stop: ends the listener, connections live on; drop: cuts every connection.
+set -eu
+pid_file=/run/sandbox/sshd.pid
+
+# Tells whether sshd itself (not a process that was given its number since) listens.
+listening() {
+  [ -s "$pid_file" ] && read -r pid <"$pid_file" && read -r comm <"/proc/$pid/comm" && [ "$comm" = sshd ]
+} 2>/dev/null
+
+# Waits up to ten seconds for a condition.
+await() {
+  tries=500
+  until "$@"; do
+    tries=$((tries - 1))
+    if [ "$tries" -eq 0 ]; then return 1; fi
+    sleep 0.02
+  done
+}
+
+start() {
+  if listening; then return 0; fi
+  mkdir -p /run/sshd /run/sandbox
+  rm -f "$pid_file"
+  # The log is that of the first process: a file of the sandbox, or the container's own log.
+  setsid /usr/sbin/sshd -D -e -f /etc/sandbox/sshd_config </dev/null >>/proc/1/fd/2 2>&1 &
+  child=$!
+  # shellcheck disable=SC2317 # called through await
+  settled() { listening || ! kill -0 "$child" 2>/dev/null; }
+  if ! await settled || ! listening; then
+    echo 'sshd did not start' >&2
+    return 1
+  fi
+}
+
+stop() {
+  if ! listening; then return 0; fi
+  kill "$pid"
+  # shellcheck disable=SC2317 # called through await
+  stopped() { ! listening; }
+  await stopped
+}
+
+# Newer sshds serve a connection from processes named sshd-session and sshd-auth.
+drop() {
+  listener=
+  if listening; then listener=$pid; fi
+  for process in /proc/[0-9]*; do
+    read -r comm <"$process/comm" || continue
+    case $comm in
+      sshd | sshd-session | sshd-auth) ;;
+      *) continue ;;
+    esac
+    if [ "${process#/proc/}" != "$listener" ]; then kill -KILL "${process#/proc/}" || :; fi
+  done 2>/dev/null
+}
+
+case $1 in
+  start) start ;;
+  stop) stop ;;
+  drop) drop ;;
+  *)
+    echo "usage: sshd.sh start|stop|drop" >&2
+    exit 2
+    ;;
+esac

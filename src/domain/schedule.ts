@@ -1,0 +1,45 @@
+import type { ResolvedStep } from './plan.ts';
+import { isDone, type StepStatus } from './status.ts';
+
+/** What a step that has not started may do now. */
+export type Readiness = 'ready' | 'waiting' | 'blocked';
+
+/** A step starts as soon as what it needs is done; it never will once one of those has failed for good. */
+export function readiness(step: ResolvedStep, steps: readonly StepStatus[]): Readiness {
+  const needed = steps.filter((other) => step.needs.includes(other.name));
+  if (needed.some((other) => other.state === 'failed' || other.state === 'blocked')) return 'blocked';
+  return needed.every(isDone) ? 'ready' : 'waiting';
+}
+
+/** What follows from a failed try: the step's own policy first, then the plan's. */
+export function afterFailure(
+  step: ResolvedStep,
+  tries: number,
+  code: string,
+  onStepFailure: 'park' | 'fail' | 'continue',
+): 'retry' | 'park' | 'fail' | 'continue' {
+  const mayRetry = code === 'step-failed' || code === 'step-interrupted' || code === 'step-timeout';
+  return mayRetry && tries < step.retry.attempts ? 'retry' : onStepFailure;
+}
+
+/** Whether a host that has a sentinel is left alone. An empty or foreign sentinel counts as done. */
+export function sentinelSaysDone(
+  content: string | undefined,
+  digest: string,
+  whenPresent: 'skip-if-same-plan' | 'skip' | 'ignore',
+): boolean {
+  if (content === undefined || whenPresent === 'ignore') return false;
+  if (whenPresent === 'skip') return true;
+  const recorded = sentinelDigest(content);
+  return recorded === undefined || recorded === digest;
+}
+
+function sentinelDigest(content: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(content);
+    if (typeof value !== 'object' || value === null || !('digest' in value)) return undefined;
+    return typeof value.digest === 'string' ? value.digest : undefined;
+  } catch {
+    return undefined;
+  }
+}

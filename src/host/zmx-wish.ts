@@ -1,0 +1,55 @@
+import { compareVersions, oldestVersion, parseVersion } from '../zmx/index.ts';
+import type { HostFacts } from './facts.ts';
+import type { ZmxInstallation } from './zmx-installation.ts';
+
+type SourceName = 'release' | 'file' | 'tmux';
+
+/** What a plan, or the worker's configuration, says about zmx. */
+export interface ZmxSpec {
+  readonly source?: SourceName | undefined;
+  readonly version?: string | undefined;
+  readonly url?: string | undefined;
+  /** Of the archive (release) or of the file, 64 lower-case hex digits. */
+  readonly sha256?: string | undefined;
+  /** Name of a file that the worker has. */
+  readonly file?: string | undefined;
+}
+
+/** Both of them together. */
+export interface ZmxWish extends ZmxSpec {
+  readonly source: SourceName;
+  /** Somebody named the source; it is not just the default. */
+  readonly explicit: boolean;
+}
+
+/**
+ * The plan's word comes before the worker's. A hash belongs to the address, version or file that it was given with:
+ * it is not carried over to another one.
+ */
+export function mergeSpecs(spec: ZmxSpec = {}, defaults: ZmxSpec = {}): ZmxWish {
+  const named = namedSource(spec) ?? namedSource(defaults);
+  const source = named ?? 'release';
+  const inherited = source === (namedSource(defaults) ?? 'release') ? defaults : {};
+  const own = spec.version !== undefined || spec.url !== undefined || spec.file !== undefined;
+  return {
+    source,
+    explicit: named !== undefined,
+    version: spec.version ?? (spec.url === undefined ? inherited.version : undefined),
+    url: spec.url ?? (spec.version === undefined ? inherited.url : undefined),
+    sha256: spec.sha256 ?? (own ? undefined : inherited.sha256),
+    file: spec.file ?? inherited.file,
+  };
+}
+
+/** A zmx that the host has already, if it will do for a release: new enough, and no shim where a release was named. */
+export function usableZmx(facts: HostFacts, wish: ZmxWish): ZmxInstallation | undefined {
+  const found = facts.zmx && parseVersion(facts.zmx.versionText);
+  if (!facts.zmx?.path.startsWith('/') || !found) return undefined;
+  if (compareVersions(found.version, wish.version ?? oldestVersion) < 0) return undefined;
+  if (found.shim && wish.explicit) return undefined;
+  return { path: facts.zmx.path, version: found.version, source: 'existing' };
+}
+
+function namedSource(spec: ZmxSpec): SourceName | undefined {
+  return spec.source ?? (spec.file === undefined ? undefined : 'file');
+}

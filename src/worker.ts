@@ -1,0 +1,116 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Client, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type LogLevel,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createActivities, type LeaseHolder } from './activities/index.ts';
+import type { WorkerConfig } from './config/config.ts';
+import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
+import { searchAttributes } from './domain/search-attributes.ts';
+import { loadPrograms } from './host/programs.ts';
+import { createSshPool } from './ssh/index.ts';
+
+export interface RunningWorker {
+  /** Resolves when the worker has stopped; rejects if it died. */
+  readonly done: Promise<void>;
+  /** Stops taking work, lets waits move to other workers, closes connections. */
+  stop(): void;
+}
+
+/** How long the engine holds a workflow for the worker that knew it, before another may go on with it. */
+const STICKY_TIMEOUT = '3s';
+/** Cancellation reaches an activity with the answer to a heartbeat; they are not held back longer than this. */
+const HEARTBEAT_THROTTLE = '2s';
+/** Sends the SDK's logs through ours; once in a process. */
+export function installRuntime(logger: Logger): void {
+  const level = logger.level === 'silent' ? 'error' : logger.level;
+  Runtime.install({
+    // The entry point decides what a signal means.
+    shutdownSignals: [],
+    logger: new DefaultLogger(level.toUpperCase() as LogLevel, ({ level, message, meta }) => {
+      logger[level.toLowerCase() as 'info']({ ...meta }, message);
+    }),
+  });
+}
+
+/**
+ * Starts a worker: the hands of Chandler. It holds nothing that it can't lose.
+ *
+ * @throws Error (from the SDK) when the engine does not answer
+ */
+export async function startWorker(
+  config: WorkerConfig,
+  address: string,
+  logger: Logger,
+): Promise<RunningWorker> {
+  const connection = await NativeConnection.connect({ address });
+  const client = new Client({ connection, namespace: config.temporal.namespace });
+  const pool = createSshPool();
+  const { places } = config;
+  const worker = await Worker.create({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueue: config.temporal.taskQueue,
+    workflowBundle: await workflowBundle(),
+    activities: createActivities({
+      programs: loadPrograms(),
+      executorFor: (target) => pool.executor(target),
+      resolveTarget: (target) => resolveTarget(target, places),
+      resolveSecrets: (references) => resolveSecrets(references, places, process.env),
+      zmx: { defaults: config.zmx, readFile: (name) => readZmxFile(name, places) },
+      hasSearchAttributes: () => hasSearchAttributes(connection, config.temporal.namespace),
+      isOpen: (holder) => isOpen(client, holder),
+    }),
+    shutdownGraceTime: config.shutdownGraceMs,
+    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+    maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+    // Above the number of steps that a plan may hold, so that waiting never keeps a short order from its turn.
+    maxConcurrentActivityTaskExecutions: 500,
+  });
+  logger.info({ address, taskQueue: config.temporal.taskQueue }, 'worker started');
+  const run = async () => {
+    try {
+      await worker.run();
+    } finally {
+      await pool.close();
+      await connection.close();
+    }
+  };
+  return { done: run(), stop: () => worker.shutdown() };
+}
+
+/** The workflows: bundled by the build, or now when running from source. */
+async function workflowBundle(): Promise<WorkflowBundleOption> {
+  const codePath = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
+  if (existsSync(codePath)) return { codePath };
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const workflowsPath = fileURLToPath(new URL(`./workflows/index.${extension}`, import.meta.url));
+  // The bundler reports every module that it reads; its errors are thrown.
+  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+}
+
+/** Asked for each run: an operator may add them while the worker runs. */
+async function hasSearchAttributes(connection: NativeConnection, namespace: string): Promise<boolean> {
+  const known = await connection.operatorService.listSearchAttributes({ namespace });
+  return Object.keys(searchAttributes).every((name) => Object.hasOwn(known.customAttributes ?? {}, name));
+}
+
+/** A holder of another namespace cannot be looked up from here, so it counts as open. */
+async function isOpen(client: Client, holder: LeaseHolder): Promise<boolean> {
+  if (holder.namespace !== client.options.namespace) return true;
+  try {
+    const { status, raw } = await client.workflow.getHandle(holder.workflowId).describe();
+    return status.name === 'RUNNING' && raw.workflowExecutionInfo?.firstRunId === holder.firstRunId;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,103 @@
+import { ApplicationFailure, log, setHandler } from '@temporalio/workflow';
+import { activePart, type Intervention, type RunStatus } from '../domain/status.ts';
+import * as messages from './messages.ts';
+import type { Decision, Run } from './run.ts';
+
+const MAX_SCRIPT_LENGTH = 256 * 1024;
+
+/** Lets people act on the run: each message as a signal (ignored and logged if it makes no sense) and as an update. */
+export function handleMessages(run: Run, onAbort: () => void, onChange: () => void): void {
+  const record = (intervention: Omit<Intervention, 'atMs'>) => {
+    run.status.interventions.push({ ...intervention, atMs: Date.now() });
+    onChange();
+  };
+  const decide = (action: 'retryStep' | 'skipStep', step: string, decision: Decision, reason?: string) => {
+    run.decisions.set(step, decision);
+    record({ action, step, ...(reason !== undefined && { reason }) });
+  };
+
+  const setPaused = (paused: boolean) => (input?: messages.WithReason) => {
+    run.status.paused = paused;
+    record({
+      action: paused ? 'pause' : 'resume',
+      ...(input?.reason !== undefined && { reason: input.reason }),
+    });
+  };
+
+  accept(run, messages.retryStep, {
+    description: 'Runs a parked step (or its finalizer) again: {"step": "NAME"}, optionally with "script".',
+    refuse: (input) => refusePart(run, input) ?? refuseScript(input.script),
+    act: ({ step, script }) =>
+      decide('retryStep', step, { kind: 'retry', ...(script !== undefined && { script }) }),
+  });
+  accept(run, messages.skipStep, {
+    description: 'Treats a parked step (or its finalizer) as done: {"step": "NAME", "reason": "…"}.',
+    refuse: (input) => refusePart(run, input),
+    act: ({ step, reason }) => decide('skipStep', step, { kind: 'skip' }, reason),
+  });
+  accept(run, messages.abort, {
+    description: 'Ends the run and everything it started on the host: {"reason": "…"}.',
+    refuse: () => (run.abortReason === undefined ? undefined : 'the run is being aborted already'),
+    act: (input) => {
+      run.abortReason = input?.reason ?? 'no reason given';
+      record({ action: 'abort', reason: run.abortReason });
+      onAbort();
+    },
+  });
+  accept(run, messages.pause, {
+    description: 'Starts no further step until resume.',
+    refuse: () => (run.status.paused ? 'the run is paused already' : undefined),
+    act: setPaused(true),
+  });
+  accept(run, messages.resume, {
+    description: 'Goes on after pause.',
+    refuse: () => (run.status.paused ? undefined : 'the run is not paused'),
+    act: setPaused(false),
+  });
+}
+
+function accept<Input>(
+  run: Run,
+  { name, signal, update }: messages.Message<Input>,
+  handler: { description: string; refuse: (input: Input) => string | undefined; act: (input: Input) => void },
+): void {
+  const { description, refuse, act } = handler;
+  const onSignal = (input: Input) => {
+    const reason = refuse(input);
+    if (reason === undefined) act(input);
+    else log.warn(`ignored signal ${name}: ${reason}`);
+  };
+  const onUpdate = (input: Input): RunStatus => {
+    act(input);
+    return run.status;
+  };
+  const validator = (input: Input) => {
+    const reason = refuse(input);
+    if (reason !== undefined) throw ApplicationFailure.nonRetryable(reason, 'refused');
+  };
+  setHandler(signal, onSignal, { description });
+  setHandler(update, onUpdate, { description, validator });
+}
+
+/** Why a message about a step makes no sense now; nothing if it does. Messages come from anywhere, in any shape. */
+function refusePart(run: Run, input: { step?: unknown } | undefined): string | undefined {
+  const name = input?.step;
+  if (typeof name !== 'string') return 'the message must be an object such as {"step": "NAME"}';
+  const step = run.status.steps.find((candidate) => candidate.name === name);
+  if (!step)
+    return `there is no step "${name}"; the steps are ${run.status.steps.map((s) => s.name).join(', ')}`;
+  const part = activePart(step);
+  if (part.state !== 'parked')
+    return `${part === step ? '' : 'the finalizer of '}${name} is ${part.state}, not parked`;
+  if (run.decisions.has(name)) return `somebody has decided about ${name} already`;
+  return undefined;
+}
+
+function refuseScript(script: unknown): string | undefined {
+  if (script === undefined) return undefined;
+  if (typeof script !== 'string' || script.trim() === '' || script.includes('\0'))
+    return 'script must be text';
+  return script.length > MAX_SCRIPT_LENGTH
+    ? `script is longer than ${MAX_SCRIPT_LENGTH} characters`
+    : undefined;
+}

@@ -1,0 +1,3 @@
+export { provision } from './provision.ts';
+export { readStepLog } from './read-log.ts';
+export type { ProvisionResult } from './provision.ts';

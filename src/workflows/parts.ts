@@ -1,0 +1,201 @@
+import { CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow';
+import { makeLaunch, sessionName, type Launch } from '../domain/ids.ts';
+import { formatExit } from '../domain/launch-state.ts';
+import type { ResolvedStep } from '../domain/plan.ts';
+import { afterFailure } from '../domain/schedule.ts';
+import type { PartFailure, PartStatus } from '../domain/status.ts';
+import { failureOf, ranOutOfTime, readFailure, workflowFailure } from './failures.ts';
+import { activity } from './proxies.ts';
+import { currentStep, hostOf, stepStatus, type Decision, type Run } from './run.ts';
+
+/** Seconds between TERM and KILL. */
+const KILL_GRACE_S = 5;
+/** How often a launch that never begins is started again before a person is asked. */
+const MAX_STARTS = 5;
+
+/**
+ * Runs a step or its finalizer until it is done, or has failed for good (then its state says so, or this throws).
+ * Retries by policy first; then the plan's `onStepFailure` decides.
+ */
+export async function drivePart(
+  run: Run,
+  step: ResolvedStep,
+  kind: Launch['kind'],
+  refresh: () => void,
+): Promise<void> {
+  const part = partOf(run, step, kind);
+  const change = (changes: Partial<PartStatus>) => {
+    Object.assign(part, changes);
+    refresh();
+  };
+  let tries = 0;
+  for (;;) {
+    await condition(() => !run.status.paused);
+    tries += 1;
+    const launch = makeLaunch(run.firstRunId, step.name, kind, part.generation + 1);
+    begin(run, part, launch);
+    refresh();
+
+    const outcome = await runLaunch(run, currentStep(run, step, kind), launch);
+    part.endedAtMs = Date.now();
+    if (typeof outcome === 'string') return change({ state: outcome });
+    part.failure = outcome;
+    if (outcome.exitCode !== undefined) part.exitCode = outcome.exitCode;
+
+    const next = afterFailure(step, tries, outcome.code, run.plan.onStepFailure);
+    if (next === 'continue') return change({ state: 'failed' });
+    if (next === 'fail') {
+      change({ state: 'failed' });
+      throw workflowFailure(outcome);
+    }
+    if (next === 'retry') {
+      change({ state: 'retrying' });
+      await sleep(step.retry.backoffMs, { summary: `${label(launch)} · before try ${tries + 1}` });
+    } else {
+      change({ state: 'parked' });
+      const decision = await waitForPerson(run, step.name, launch);
+      if (decision.kind === 'skip') return change({ state: 'skipped' });
+      if (decision.script !== undefined) run.scripts.set(`${kind}:${step.name}`, decision.script);
+      tries = 0;
+    }
+    // What was cut short may have left something behind that the next try must not meet.
+    if (outcome.code === 'step-interrupted') await kill(run, launch);
+  }
+}
+
+/** Ends launches that may be alive, whatever happens to the workflow meanwhile; tells what would not end. */
+export async function killLaunches(run: Run, which: 'running' | 'all'): Promise<string[]> {
+  const launches = [...run.live.values()].filter((live) => which === 'all' || !live.ended);
+  return CancellationScope.nonCancellable(async () => {
+    const outcomes = await Promise.all(
+      launches.map(async ({ launch }) => {
+        try {
+          const { left } = await kill(run, launch);
+          return left === 0 ? [] : [`${left} processes of ${label(launch)} would not die`];
+        } catch (error) {
+          return [`${label(launch)} could not be killed: ${readFailure(error).message}`];
+        }
+      }),
+    );
+    for (const step of run.status.steps) {
+      for (const part of step.finalizer ? [step, step.finalizer] : [step]) {
+        if (part.state === 'running' || part.state === 'retrying') part.state = 'killed';
+      }
+    }
+    return outcomes.flat();
+  });
+}
+
+/** Starts a launch and waits for its end. */
+async function runLaunch(
+  run: Run,
+  step: ResolvedStep,
+  launch: Launch,
+): Promise<'succeeded' | 'satisfied' | PartFailure> {
+  const live = { launch, ended: false };
+  run.live.set(launch.id, live);
+  try {
+    const outcome =
+      launch.kind === 'finalizer' ? await finalize(run, step, launch) : await startAndWait(run, step, launch);
+    run.live.delete(launch.id);
+    return outcome;
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const failure = readFailure(error);
+    live.ended = failure.exitCode !== undefined || failure.code === 'step-timeout';
+    return failure;
+  }
+}
+
+async function finalize(run: Run, step: ResolvedStep, launch: Launch): Promise<'succeeded'> {
+  const input = { host: hostOf(run), step, launch };
+  const options = { scheduleToCloseTimeout: step.timeoutMs };
+  await inTime(run, step, launch, () => activity.finalizeStep(label(launch), input, options));
+  return 'succeeded';
+}
+
+async function startAndWait(
+  run: Run,
+  step: ResolvedStep,
+  launch: Launch,
+): Promise<'succeeded' | 'satisfied'> {
+  const host = hostOf(run);
+  const waiting = { host, launch, secrets: step.secrets };
+  const options = { scheduleToCloseTimeout: step.timeoutMs };
+  for (let starts = 1; ; starts += 1) {
+    if ((await activity.runStep(`${label(launch)} · start`, { host, step, launch })) === 'satisfied')
+      return 'satisfied';
+    try {
+      await inTime(run, step, launch, () => activity.waitStep(`${label(launch)} · wait`, waiting, options));
+      return 'succeeded';
+    } catch (error) {
+      if (readFailure(error).code !== 'launch-not-started' || starts === MAX_STARTS) throw error;
+    }
+  }
+}
+
+/** A wait that has used up the step's time ends the step, unless the step had ended by itself meanwhile. */
+async function inTime(
+  run: Run,
+  step: ResolvedStep,
+  launch: Launch,
+  wait: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await wait();
+  } catch (error) {
+    if (!ranOutOfTime(error)) throw error;
+    const { exitCode } = await kill(run, launch);
+    if (exitCode === 0) return;
+    const code = launch.kind === 'finalizer' ? 'finalizer-failed' : 'step-failed';
+    const failure =
+      exitCode === undefined
+        ? failureOf(
+            'step-timeout',
+            `${label(launch)} took longer than ${step.timeoutMs / 1000} s and was ended`,
+          )
+        : { ...failureOf(code, `${label(launch)}: ${formatExit(exitCode)}`), exitCode };
+    throw workflowFailure(failure);
+  }
+}
+
+async function kill(run: Run, launch: Launch) {
+  return activity.killStep(`${label(launch)} · kill`, { host: hostOf(run), launch, graceS: KILL_GRACE_S });
+}
+
+async function waitForPerson(run: Run, name: string, launch: Launch): Promise<Decision> {
+  const summary = `${label(launch)} · parked: retryStep, skipStep or abort`;
+  await condition(() => run.decisions.has(name), run.plan.parkTimeoutMs, { summary });
+  const decision = run.decisions.get(name);
+  run.decisions.delete(name);
+  if (decision) return decision;
+  const hours = run.plan.parkTimeoutMs / 3_600_000;
+  throw workflowFailure(failureOf('parked-too-long', `${name} was parked for ${hours} h and nobody acted`));
+}
+
+function begin(run: Run, part: PartStatus, launch: Launch): void {
+  part.generation = launch.generation;
+  part.state = 'running';
+  part.startedAtMs = Date.now();
+  delete part.endedAtMs;
+  delete part.exitCode;
+  delete part.failure;
+  const session = sessionName(launch);
+  if (session === undefined) return;
+  stepStatus(run, launch.step).session = session;
+  run.launched.push(launch);
+}
+
+function partOf(run: Run, step: ResolvedStep, kind: Launch['kind']): PartStatus {
+  const status = stepStatus(run, step.name);
+  if (kind === 'step') return status;
+  if (!status.finalizer) throw new TypeError(`${step.name} has no finalizer`);
+  return status.finalizer;
+}
+
+/** `px-egress`, `px-egress (finalizer)`, `px-egress.2` */
+function label(launch: Launch): string {
+  return (
+    sessionName(launch) ?? `${launch.step} (finalizer)${launch.generation > 1 ? ` ${launch.generation}` : ''}`
+  );
+}

@@ -1,0 +1,196 @@
+import { CancellationScope, condition, isCancellation, log, setHandler } from '@temporalio/workflow';
+import type { ResolvedStep } from '../domain/plan.ts';
+import type { Plan } from '../domain/schema.ts';
+import { readiness, sentinelSaysDone } from '../domain/schedule.ts';
+import type { PartFailure, RunStatus } from '../domain/status.ts';
+import { failureOf, readFailure, workflowFailure } from './failures.ts';
+import { handleMessages } from './handlers.ts';
+import { launchesQuery, statusQuery } from './messages.ts';
+import { drivePart, killLaunches } from './parts.ts';
+import { activity, admitPlan } from './proxies.ts';
+import { createReporter } from './report.ts';
+import { beginRun, describeLaunches, hostOf, stepStatus, type Run } from './run.ts';
+
+/** What a successful run answers. */
+export interface ProvisionResult {
+  readonly outcome: 'provisioned' | 'already-provisioned';
+  readonly host: string;
+  /** The digest of the plan's work, as written into the sentinel. */
+  readonly digest: string;
+  readonly steps: readonly { readonly name: string; readonly state: string; readonly generation: number }[];
+}
+
+/**
+ * Provisions one host: probe, sentinel, bootstrap marker, zmx, steps, finalizers, sentinel.
+ *
+ * Fails with a type out of the closed set of failure codes (see domain/failure.ts).
+ */
+export async function provision(input: Plan): Promise<ProvisionResult> {
+  const admission = await admitPlan(input);
+  if (admission.problems.length > 0) {
+    const list = admission.problems.map(({ path, message }) => `${path}: ${message}`).join('\n');
+    throw workflowFailure(failureOf('invalid-input', list), { problems: admission.problems });
+  }
+
+  const run = beginRun(input, admission.searchAttributes);
+  const report = createReporter();
+  const enter = (phase: RunStatus['phase']) => {
+    run.status.phase = phase;
+    report(run);
+  };
+  const work = new CancellationScope();
+  setHandler(statusQuery, () => run.status, { description: 'Where the run is, step by step.' });
+  setHandler(launchesQuery, () => describeLaunches(run), { description: 'For clients that read logs.' });
+  handleMessages(
+    run,
+    () => work.cancel(),
+    () => report(run),
+  );
+
+  try {
+    const outcome = await work.run(() => provisionHost(run, enter, () => report(run)));
+    run.status.endedAtMs = Date.now();
+    enter(outcome);
+    await release(run);
+    return {
+      outcome,
+      host: run.status.host,
+      digest: run.digest,
+      steps: run.status.steps.map(({ name, state, generation }) => ({ name, state, generation })),
+    };
+  } catch (error) {
+    const aborted = run.abortReason !== undefined;
+    const leftovers = await killLaunches(run, aborted || isCancellation(error) ? 'all' : 'running');
+    run.status.endedAtMs = Date.now();
+    run.status.failure = describeEnd(run, error, leftovers);
+    enter(aborted || isCancellation(error) ? 'aborted' : 'failed');
+    await release(run);
+    if (!aborted && isCancellation(error)) throw error;
+    throw workflowFailure(run.status.failure);
+  }
+}
+
+async function provisionHost(
+  run: Run,
+  enter: (phase: RunStatus['phase']) => void,
+  refresh: () => void,
+): Promise<ProvisionResult['outcome']> {
+  const { plan } = run;
+  enter('connecting');
+  const { target, sentinel, bootstrap } = plan;
+  const prepared = await activity.prepareHost(
+    'probe host',
+    { target, sentinelPath: sentinel.path, holder: run.holder, pruneAfterDays: plan.pruneAfterDays },
+    { scheduleToCloseTimeout: plan.connectTimeoutMs },
+  );
+  run.host = { target, facts: prepared.facts };
+  run.leased = true;
+  if (sentinelSaysDone(prepared.sentinel, run.digest, sentinel.whenPresent)) return 'already-provisioned';
+
+  if (bootstrap) {
+    enter('waiting-for-bootstrap');
+    await activity.awaitBootstrap(`wait for ${bootstrap.marker}`, { host: run.host, ...bootstrap });
+  }
+
+  enter('installing-zmx');
+  const zmx = await activity.installZmx('install zmx', { host: run.host, zmx: plan.zmx });
+  run.host = { ...run.host, zmx };
+  run.status.attach = `ZMX_DIR=${prepared.facts.zmxDir} ${zmx.path} attach NAME`;
+
+  enter('steps');
+  await runSteps(run, refresh);
+
+  enter('finalizers');
+  await runFinalizers(run, refresh);
+
+  enter('verifying');
+  await activity.verifySentinel('write and read back the sentinel', {
+    host: run.host,
+    path: sentinel.path,
+    content: sentinelContent(run),
+  });
+  return 'provisioned';
+}
+
+/** Every step as soon as what it needs is done. One that fails the run ends the others. */
+async function runSteps(run: Run, refresh: () => void): Promise<void> {
+  const scope = new CancellationScope();
+  const outcomes = await scope.run(() =>
+    Promise.allSettled(
+      run.plan.steps.map(async (step) => {
+        try {
+          await driveStep(run, step, refresh);
+        } catch (error) {
+          scope.cancel();
+          throw error;
+        }
+      }),
+    ),
+  );
+  const errors: unknown[] = outcomes.flatMap((outcome) =>
+    outcome.status === 'rejected' ? [outcome.reason] : [],
+  );
+  // The failure that cancelled the others says more than their cancellation.
+  if (errors.length > 0) throw errors.find((error) => !isCancellation(error)) ?? errors[0];
+  throwFirstFailure(run.status.steps);
+}
+
+async function driveStep(run: Run, step: ResolvedStep, refresh: () => void): Promise<void> {
+  await condition(() => readiness(step, run.status.steps) !== 'waiting');
+  if (readiness(step, run.status.steps) === 'ready') return drivePart(run, step, 'step', refresh);
+  stepStatus(run, step.name).state = 'blocked';
+  refresh();
+}
+
+/** Finalizers, one after another in step order; none before every step is done. */
+async function runFinalizers(run: Run, refresh: () => void): Promise<void> {
+  for (const step of run.plan.steps) {
+    if (step.finalize !== undefined) await drivePart(run, step, 'finalizer', refresh);
+  }
+  throwFirstFailure(run.status.steps.flatMap(({ finalizer }) => finalizer ?? []));
+}
+
+/** With `onStepFailure: continue` the failure comes once everything else is over. */
+function throwFirstFailure(parts: readonly { state: string; failure?: PartFailure }[]): void {
+  const failed = parts.find((part) => part.state === 'failed');
+  if (failed?.failure) throw workflowFailure(failed.failure);
+}
+
+/** Closes the sessions that are not to be kept, and lets others have the host. */
+async function release(run: Run): Promise<void> {
+  if (!run.leased) return;
+  const { keepSessions } = run.plan;
+  const failed = new Set([...run.live.values()].map(({ launch }) => launch.id));
+  const close = run.host?.zmx
+    ? run.launched.filter(
+        ({ id }) => keepSessions === 'none' || (keepSessions === 'failed' && !failed.has(id)),
+      )
+    : [];
+  try {
+    await CancellationScope.nonCancellable(() =>
+      activity.releaseHost('release host', { host: hostOf(run), holder: run.holder, close }),
+    );
+  } catch (error) {
+    // The outcome stands. The lease of a workflow that is over is replaced by the next one.
+    log.warn(`the host was not released: ${String(error)}`);
+  }
+}
+
+function sentinelContent(run: Run): string {
+  return `${JSON.stringify({
+    digest: run.digest,
+    plan: run.plan.name,
+    workflowId: run.holder.workflowId,
+    runId: run.firstRunId,
+    provisionedAt: new Date().toISOString(),
+    steps: run.status.steps.map(({ name, state }) => ({ name, state })),
+  })}\n`;
+}
+
+function describeEnd(run: Run, error: unknown, leftovers: string[]): PartFailure {
+  const left = leftovers.length === 0 ? '' : ` (${leftovers.join('; ')})`;
+  if (run.abortReason !== undefined) return failureOf('aborted', `aborted: ${run.abortReason}${left}`);
+  if (isCancellation(error)) return failureOf('aborted', `cancelled${left}`);
+  const failure = readFailure(error);
+  return { ...failure, message: `${failure.message}${left}` };
+}

@@ -1,0 +1,85 @@
+import {
+  ActivityCancellationType,
+  proxyActivities,
+  proxyLocalActivities,
+  type ActivityOptions,
+} from '@temporalio/workflow';
+import type { Activities } from '../activities/types.ts';
+
+/**
+ * How long a worker may be silent before another takes over. Above three beats of 2 s, so that a short stall moves
+ * nothing; a dead worker's wait goes on elsewhere within this plus a second.
+ */
+const HEARTBEAT_TIMEOUT = '10s';
+
+/** A lost connection is tried again at once, then more slowly, never slower than every 3 s. */
+const RECONNECT = { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '3s' } as const;
+
+const DAY_MS = 86_400_000;
+
+const profiles = {
+  /** Short questions and orders. They are safe to repeat, so trying again is how a bad link is survived. */
+  short: { startToCloseTimeout: '60s', scheduleToCloseTimeout: '15m', retry: RECONNECT },
+  /** Waits that report; the time they may take is given for each. */
+  long: {
+    startToCloseTimeout: DAY_MS * 7,
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    // What never began must be started again, which only the workflow can order.
+    retry: { ...RECONNECT, nonRetryableErrorTypes: ['launch-not-started'] },
+    // The workflow kills what it cancels; it need not wait until the waiting worker has heard of it.
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+  },
+  /** Downloads. */
+  install: {
+    startToCloseTimeout: '10m',
+    scheduleToCloseTimeout: '30m',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    retry: { ...RECONNECT, maximumAttempts: 20 },
+  },
+  /** Cleaning up must not keep a workflow open for ever when the host is gone. */
+  cleanup: {
+    startToCloseTimeout: '2m',
+    scheduleToCloseTimeout: '5m',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    retry: RECONNECT,
+  },
+} as const satisfies Record<string, ActivityOptions>;
+
+const proxies = {
+  short: proxyActivities<Activities>(profiles.short),
+  long: proxyActivities<Activities>(profiles.long),
+  install: proxyActivities<Activities>(profiles.install),
+  cleanup: proxyActivities<Activities>(profiles.cleanup),
+};
+
+/** Judges the plan on the worker. Recorded, so that a later, stricter check can't disturb a run that was let in. */
+export const { admitPlan } = proxyLocalActivities<Pick<Activities, 'admitPlan'>>({
+  startToCloseTimeout: '30s',
+});
+
+/** The activities, each with its profile; `summary` is what the UI shows beside it. */
+export const activity = {
+  prepareHost: call('short', 'prepareHost'),
+  awaitBootstrap: call('long', 'awaitBootstrap'),
+  installZmx: call('install', 'installZmx'),
+  runStep: call('short', 'runStep'),
+  waitStep: call('long', 'waitStep'),
+  finalizeStep: call('long', 'finalizeStep'),
+  verifySentinel: call('short', 'verifySentinel'),
+  killStep: call('cleanup', 'killStep'),
+  readLog: call('short', 'readLog'),
+  releaseHost: call('cleanup', 'releaseHost'),
+};
+
+function call<N extends keyof Activities>(profile: keyof typeof profiles, name: N) {
+  return (
+    summary: string,
+    input: Parameters<Activities[N]>[0],
+    options: ActivityOptions = {},
+  ): ReturnType<Activities[N]> => {
+    const proxy = proxies[profile][name as 'prepareHost'];
+    return proxy.executeWithOptions({ ...profiles[profile], summary, ...options }, [
+      input as never,
+    ]) as ReturnType<Activities[N]>;
+  };
+}

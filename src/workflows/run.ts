@@ -1,0 +1,98 @@
+import { workflowInfo } from '@temporalio/workflow';
+import { resolvePlan, planDigest, type ResolvedPlan, type ResolvedStep } from '../domain/plan.ts';
+import type { Plan } from '../domain/schema.ts';
+import type { Launch } from '../domain/ids.ts';
+import type { RunStatus, StepStatus } from '../domain/status.ts';
+import type { HostRef, LeaseHolder } from '../activities/types.ts';
+import type { LaunchesAnswer } from './messages.ts';
+
+/** What a person decided about a parked part. */
+export type Decision = { readonly kind: 'retry'; readonly script?: string } | { readonly kind: 'skip' };
+
+/** Everything a run knows. The status is what others may see of it. */
+export interface Run {
+  readonly plan: ResolvedPlan;
+  readonly digest: string;
+  readonly firstRunId: string;
+  readonly holder: LeaseHolder;
+  readonly status: RunStatus;
+  readonly searchAttributes: boolean;
+  /** Decisions that a parked part has not taken up yet, by step. */
+  readonly decisions: Map<string, Decision>;
+  /** Scripts that a person gave in place of the plan's, by step and kind of part. */
+  readonly scripts: Map<string, string>;
+  /** Launches that may have left something alive on the host; `ended` ones have a record of their end. */
+  readonly live: Map<string, { readonly launch: Launch; ended: boolean }>;
+  /** Every launch with a session. */
+  readonly launched: Launch[];
+  host: HostRef | undefined;
+  leased: boolean;
+  abortReason: string | undefined;
+}
+
+/** The state of a run that has just begun. */
+export function beginRun(input: Plan, searchAttributes: boolean): Run {
+  const plan = resolvePlan(input);
+  const { workflowId, firstExecutionRunId, namespace } = workflowInfo();
+  const { host, port = 22, user = 'root' } = plan.target;
+  return {
+    plan,
+    digest: planDigest(input),
+    firstRunId: firstExecutionRunId,
+    holder: { namespace, workflowId, firstRunId: firstExecutionRunId },
+    status: {
+      phase: 'connecting',
+      plan: plan.name,
+      host: `${user}@${host}:${port}`,
+      attention: false,
+      paused: false,
+      startedAtMs: Date.now(),
+      steps: plan.steps.map((step) => ({
+        name: step.name,
+        state: 'pending',
+        generation: 0,
+        ...(step.finalize !== undefined && { finalizer: { state: 'pending', generation: 0 } }),
+      })),
+      sentinel: plan.sentinel.path,
+      interventions: [],
+    },
+    searchAttributes,
+    decisions: new Map(),
+    scripts: new Map(),
+    live: new Map(),
+    launched: [],
+    host: undefined,
+    leased: false,
+    abortReason: undefined,
+  };
+}
+
+export function stepStatus(run: Run, name: string): StepStatus {
+  const status = run.status.steps.find((step) => step.name === name);
+  if (!status) throw new TypeError(`no step ${name}`);
+  return status;
+}
+
+/** A step with the script that a person gave for this kind of part, if one did. */
+export function currentStep(run: Run, step: ResolvedStep, kind: Launch['kind']): ResolvedStep {
+  const script = run.scripts.get(`${kind}:${step.name}`);
+  if (script === undefined) return step;
+  return kind === 'step' ? { ...step, script } : { ...step, finalize: script };
+}
+
+/** @throws TypeError before the host was prepared */
+export function hostOf(run: Run): HostRef {
+  if (!run.host) throw new TypeError('the host is not prepared');
+  return run.host;
+}
+
+export function describeLaunches(run: Run): LaunchesAnswer {
+  return {
+    firstRunId: run.firstRunId,
+    ...(run.host && { host: run.host }),
+    steps: run.plan.steps.map(({ name, secrets }) => {
+      const { generation, finalizer } = stepStatus(run, name);
+      return { name, generation, finalizerGeneration: finalizer?.generation ?? 0, secrets };
+    }),
+  };
+}

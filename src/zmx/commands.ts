@@ -1,0 +1,113 @@
+import { ChandlerError } from '../domain/failure.ts';
+import { quote, raw, sh, type Command, type Word } from '../shell/index.ts';
+
+/** A zmx on a host and the directory of its sockets. */
+export interface ZmxPlace {
+  /** Absolute path of the program. */
+  readonly zmxPath: string;
+  /** The fixed ZMX_DIR: without it a login's XDG_RUNTIME_DIR hides the sessions. */
+  readonly zmxDir: string;
+}
+
+/** Bytes of the path of a unix socket. A longer one makes zmx print a message and exit 0 without a session. */
+const SOCKET_PATH_BYTES = 107;
+
+/** `zmx version` */
+export function versionCommand(place: ZmxPlace): Command {
+  return zmx(place, 'version');
+}
+
+/**
+ * Types `bash SUPERVISOR DIR` into a new session. Exit 0 means typed, not started.
+ *
+ * The redirections are for zmx 0.5, whose daemon keeps the caller's pipes open until the session ends.
+ *
+ * @throws ChandlerError invalid-input for a word that zmx would swallow, or a name that it would not take literally
+ */
+export function runCommand(place: ZmxPlace, session: string, supervisor: string, dir: string): Command {
+  const words = ['bash', supervisor, dir].map((word) => safeArgument(word));
+  const quiet = raw('</dev/null >/dev/null 2>&1');
+  return zmx(place, 'run', safeName(place, session), '-d', ...words, quiet);
+}
+
+/** `zmx list`: one row per session. */
+export function listCommand(place: ZmxPlace): Command {
+  return zmx(place, 'list');
+}
+
+/** `zmx list --short`: bare names, without those that do not answer. */
+export function listShortCommand(place: ZmxPlace): Command {
+  return zmx(place, 'list', '--short');
+}
+
+/** The screen and scrollback of a session: a view, not the log. */
+export function historyCommand(place: ZmxPlace, session: string): Command {
+  return zmx(place, 'history', safeName(place, session));
+}
+
+/** Waits until every named session has an end. Its exit code is ambiguous (contract, "wait"). */
+export function waitCommand(place: ZmxPlace, sessions: readonly string[]): Command {
+  return zmx(place, 'wait', ...someNames(place, sessions));
+}
+
+/** Ends the sessions; a name that is not there is no error for zmx. */
+export function killCommand(place: ZmxPlace, sessions: readonly string[]): Command {
+  return zmx(place, 'kill', ...someNames(place, sessions));
+}
+
+/** Attaches the terminal to a session. Look first: zmx makes a login shell under a name that is not there. */
+export function attachCommand(place: ZmxPlace, session: string): Command {
+  return zmx(place, 'attach', safeName(place, session));
+}
+
+/** The whole command that a person types on the host. */
+export function attachHint(options: ZmxPlace & { readonly session: string }): string {
+  const { zmxPath, zmxDir, session } = options;
+  return `ZMX_DIR=${quote(zmxDir)} ${quote(zmxPath)} attach ${quote(safeName(options, session))}`;
+}
+
+// ZMX_SESSION would turn `attach` into a switch and a prefix would rename what is asked for; the empty HISTFILE keeps
+// what is typed out of the shell's history.
+function zmx(place: ZmxPlace, ...words: Word[]): Command {
+  const environment = [
+    '-u',
+    'ZMX_SESSION',
+    '-u',
+    'ZMX_SESSION_PREFIX',
+    'HISTFILE=',
+    `ZMX_DIR=${place.zmxDir}`,
+  ];
+  return sh('env', ...environment, place.zmxPath, ...words);
+}
+
+function someNames(place: ZmxPlace, sessions: readonly string[]): string[] {
+  if (sessions.length === 0) throw new ChandlerError('invalid-input', 'zmx needs the name of a session');
+  return sessions.map((session) => safeName(place, session));
+}
+
+// zmx refuses some of these silently, and takes others for an option or, with a final *, for every session that begins so.
+function safeName(place: ZmxPlace, session: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters act as keys or break the rows of `list`
+  if (session === '' || session === '.' || session === '..' || /^-|[/*\u0000-\u001f\u007f]/.test(session)) {
+    throw new ChandlerError(
+      'invalid-input',
+      `${JSON.stringify(session)} cannot be the name of a zmx session`,
+    );
+  }
+  const socketBytes = Buffer.byteLength(`${place.zmxDir}/${session}`);
+  if (socketBytes > SOCKET_PATH_BYTES) {
+    throw new ChandlerError(
+      'invalid-input',
+      `the name ${JSON.stringify(session)} is too long for ${place.zmxDir}: ${socketBytes} bytes, at most ${SOCKET_PATH_BYTES}`,
+    );
+  }
+  return session;
+}
+
+// Every argument after the name that begins with -d means "detach" to zmx and never reaches the command.
+function safeArgument(word: string): string {
+  if (word.startsWith('-d')) {
+    throw new ChandlerError('invalid-input', `zmx run would swallow the argument ${JSON.stringify(word)}`);
+  }
+  return word;
+}

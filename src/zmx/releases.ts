@@ -1,0 +1,101 @@
+import { ChandlerError } from '../domain/failure.ts';
+
+type Cpu = 'x86_64' | 'aarch64';
+
+/** An archive that holds one file, `zmx`, and the sha256 that it must have. */
+export interface ZmxRelease {
+  readonly version: string;
+  readonly url: string;
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+}
+
+export interface ReleaseRequest {
+  /** Default: {@link defaultVersion}. */
+  readonly version?: string;
+  /** What `uname -m` says. */
+  readonly arch: string;
+  /** Where the archive is, instead of its usual place. */
+  readonly url?: string;
+  /** Instead of the pinned one. */
+  readonly sha256?: string;
+}
+
+/** The newest version whose behaviour was recorded from the real program. */
+export const defaultVersion = '0.7.0';
+
+const site = (version: string, cpu: string) => `https://zmx.sh/a/zmx-${version}-linux-${cpu}.tar.gz`;
+const github = (version: string, cpu: string) =>
+  `https://github.com/neurosnap/zmx/releases/download/v${version}/zmx-${version}-linux-${cpu}.tar.gz`;
+
+interface PinnedVersion {
+  readonly url: (version: string, cpu: string) => string;
+  readonly sha256: Readonly<Record<Cpu, string>>;
+}
+
+/** The hashes are quoted from the author's Homebrew tap; those of 0.6.0 from the GitHub release. */
+const PINNED: Readonly<Record<string, PinnedVersion>> = {
+  '0.8.1': {
+    url: site,
+    sha256: {
+      x86_64: 'dfd75720b942466f28870731cc86dbc07afa72fb8f3bd5eeb4ff707e4eecebe8',
+      aarch64: '943eb44c812333fd450da12097521afd3339436e86f8c2ac618b905c4c9ece68',
+    },
+  },
+  '0.7.0': {
+    url: site,
+    sha256: {
+      x86_64: '8b8783d7b120c9ffd0acf4aee37969054dc0dfef3c4f3a4728d2efd35f2e97a0',
+      aarch64: '77599f66124694fae80bbb1d2fa0eafdb8c648b427a048cad90513ecf6136fc9',
+    },
+  },
+  // The site's archive of 0.6.0 was replaced more than once, so it is taken from where its hash is stable.
+  '0.6.0': {
+    url: github,
+    sha256: {
+      x86_64: '309d913b982ae16eac2a854f411de40eccc0b64afed892aa02a0be351f0271c1',
+      aarch64: 'c23f4b4ca80e144e329d042b91aae4859d23217ab07076b383af4134d97faac5',
+    },
+  },
+  '0.5.0': {
+    url: site,
+    sha256: {
+      x86_64: '4cc1f6b854dccdcabae4cb91bd0379a23e6f8210048af5d81e0661e594a50c28',
+      aarch64: 'ca8b976883bd6dd6a147d9140fd6f625ec2910cb3a7210821a4b2858d0fc9d5c',
+    },
+  },
+};
+
+const CPUS: Readonly<Record<string, Cpu>> = {
+  x86_64: 'x86_64',
+  amd64: 'x86_64',
+  aarch64: 'aarch64',
+  arm64: 'aarch64',
+};
+
+/**
+ * Which archive a host needs. An own `url` with an own `sha256` is taken for any CPU and any version.
+ *
+ * @throws ChandlerError host-unsupported for a CPU that zmx is not built for; zmx-unavailable for a version whose
+ *   hash is not known here
+ */
+export function releaseFor(request: ReleaseRequest): ZmxRelease {
+  const { version = defaultVersion, arch, url, sha256 } = request;
+  if (url !== undefined && sha256 !== undefined) return { version, url, sha256 };
+  const cpu = Object.hasOwn(CPUS, arch) ? CPUS[arch] : undefined;
+  if (cpu === undefined) {
+    throw new ChandlerError('host-unsupported', `there is no zmx release for the CPU ${arch}`, {
+      facts: { advice: 'Set zmx.source: tmux, or give zmx.url and zmx.sha256 of an archive for this CPU.' },
+    });
+  }
+  const pinned = Object.hasOwn(PINNED, version) ? PINNED[version] : undefined;
+  const expected = sha256 ?? pinned?.sha256[cpu];
+  if (expected === undefined) {
+    throw new ChandlerError('zmx-unavailable', `the sha256 of zmx ${version} for ${cpu} is not known`, {
+      facts: {
+        advice: `Give zmx.sha256 (or CHANDLER_ZMX_SHA256 on the worker), or choose one of ${Object.keys(PINNED).join(', ')}.`,
+      },
+    });
+  }
+  return { version, url: url ?? (pinned?.url ?? site)(version, cpu), sha256: expected };
+}

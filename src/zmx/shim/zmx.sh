@@ -1,0 +1,860 @@
+#!/bin/sh
+# zmx, as seen from its command line (0.7.0), over the tmux of this host. For hosts that can't have the real one.
+# One tmux server per session, its socket named like the session: so environment, directory and PATH are those of the
+# first `run`, a session ends alone, and the socket file is the session, as with zmx. What is known of a session
+# (run, end, labels) lives in options of its server and is gone with it: there is no state to clean up.
+# Differences from zmx are listed in test/zmx/shim.test.ts.
+set -u
+unset TMUX TMUX_PANE
+# The session this call comes from.
+self=${ZMX_SESSION-}
+version=0.7.0
+nl='
+'
+tab=$(printf '\t')
+cr=$(printf '\r')
+esc=$(printf '\033')
+
+main() {
+  socket_dirs
+  command=${1:-list}
+  [ $# -eq 0 ] || shift
+  case $command in
+    version | v | -v | --version) show_version ;;
+    list | ls | l) list_command "$@" ;;
+    run | r) run_command "$@" ;;
+    history | hi) history_command "$@" ;;
+    kill | k) kill_command "$@" ;;
+    wait | w) wait_command "$@" ;;
+    attach | a) attach_command "$@" ;;
+    detach | d) detach_command ;;
+    send | s) send_command "$@" ;;
+    print | p) print_command "$@" ;;
+    tail | t) tail_command "$@" ;;
+    get | g | set | clear) label_command "$command" "$@" ;;
+    completions | c) ;;
+    *) show_help ;;
+  esac
+}
+
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  exit 1
+}
+now() { date +%s; }
+# bytes TEXT: its length in bytes, whatever the locale.
+bytes() (
+  LC_ALL=C
+  echo "${#1}"
+)
+asks_help() { [ "$1" = --help ] || [ "$1" = -h ]; }
+
+# --- directories ---
+
+socket_dirs() {
+  if [ "${ZMX_DIR+set}" ]; then
+    socket_dir=$ZMX_DIR
+    log_dir=$ZMX_DIR/logs
+  else
+    temp_dir=${TMPDIR-/tmp}
+    while [ "${temp_dir%/}" != "$temp_dir" ]; do temp_dir=${temp_dir%/}; done
+    temp_dir=$temp_dir/zmx-$(id -u)
+    if [ "${XDG_RUNTIME_DIR+set}" ]; then socket_dir=$XDG_RUNTIME_DIR/zmx; else socket_dir=$temp_dir; fi
+    if [ "${XDG_STATE_HOME+set}" ]; then
+      log_dir=$XDG_STATE_HOME/zmx/logs
+    elif [ "${HOME+set}" ]; then
+      log_dir=$HOME/.local/state/zmx/logs
+    else
+      log_dir=$temp_dir
+    fi
+  fi
+  case $socket_dir in
+    '') fail BadPathName ;;
+    /*) ;;
+    *)
+      echo "panic: the socket directory must be absolute: $socket_dir" >&2
+      exit 134
+      ;;
+  esac
+  make_dir "$socket_dir"
+  make_dir "$log_dir"
+}
+
+# make_dir PATH: with its parents, each with ZMX_DIR_MODE less what the umask takes.
+make_dir() {
+  if [ ! -d "$1" ]; then
+    mode=${ZMX_DIR_MODE:-0750}
+    case $mode in *[!0-7]* | '') mode=0750 ;; esac
+    error=$(
+      umask "$(printf '%04o' $((0$(umask) | (0777 & ~0$mode))))"
+      LC_ALL=C mkdir -p -- "$1" 2>&1
+    ) || case $error in
+      *'ermission denied'* | *'not permitted'*) fail AccessDenied ;;
+      *'ead-only'*) fail ReadOnlyFileSystem ;;
+      *'o space'*) fail NoSpaceLeft ;;
+      *) fail NotDir ;;
+    esac
+  fi
+  if [ ! -w "$1" ] || [ ! -x "$1" ]; then fail AccessDenied; fi
+}
+
+# --- names ---
+
+# resolve NAME: sets name and socket. A name that can't be a file of the socket directory ends silently, one that is
+# too long for a socket ends with a message and 0.
+resolve() {
+  valid_name "$1"
+  if [ $((${#socket_dir} + ${#name} + 1)) -gt 26 ] && [ "$(bytes "$socket")" -gt 107 ]; then
+    room=$((106 - $(bytes "$socket_dir")))
+    if [ $room -le 0 ]; then
+      printf 'error: socket directory path is too long ("%s")\n' "$socket_dir" >&2
+    else
+      printf 'error: session name is too long (%s bytes, max %s for socket directory "%s")\n' \
+        "$(bytes "$name")" $room "$socket_dir" >&2
+    fi
+    exit 0
+  fi
+}
+valid_name() {
+  name=${ZMX_SESSION_PREFIX-}$1
+  case $name in '' | */* | . | ..) exit 1 ;; esac
+  socket=$socket_dir/$name
+}
+# existing_or_die NAME...: after resolve; as `history` answers.
+refuse_other_file() { if [ -e "$socket" ] && [ ! -S "$socket" ]; then exit 1; fi; }
+
+# each_session FUNCTION: calls it with name and socket set, in byte order of the names.
+each_session() {
+  LC_ALL=C
+  hidden=
+  for socket in "$socket_dir"/.*; do [ ! -S "$socket" ] || hidden=yes; done
+  if [ -z "$hidden" ]; then
+    for socket in "$socket_dir"/*; do each_call "$1"; done
+    return
+  fi
+  first=$(printf '\001')
+  for socket in "$socket_dir"/*; do case ${socket##*/} in ["$first"--]*) each_call "$1" ;; esac done
+  for socket in "$socket_dir"/.*; do each_call "$1"; done
+  for socket in "$socket_dir"/*; do case ${socket##*/} in ["$first"--]*) ;; *) each_call "$1" ;; esac done
+}
+each_call() {
+  [ -S "$socket" ] || return 0
+  name=${socket#"$socket_dir/"}
+  "$1"
+}
+
+# add_matcher ARGUMENT: one line per matcher can't hold every name, so they are kept as numbered variables.
+matchers=0
+add_matcher() {
+  kind=exact
+  case $1 in
+    *\*)
+      kind=prefix
+      set -- "${1%\*}"
+      ;;
+  esac
+  valid_name "$1"
+  matchers=$((matchers + 1))
+  eval "matcher_$matchers=\$name kind_$matchers=\$kind"
+}
+matched() {
+  i=0
+  while [ $i -lt $matchers ]; do
+    i=$((i + 1))
+    eval "matcher=\$matcher_$i kind=\$kind_$i"
+    # shellcheck disable=SC2154 # set by eval
+    case $kind$name in "exact$matcher" | "prefix$matcher"*) return 0 ;; esac
+  done
+  return 1
+}
+
+# --- the tmux server of a session ---
+
+tmux_path() { tmux=$(command -v tmux) || fail 'tmux not found (this zmx is a shim over tmux)'; }
+session_tmux() { "$tmux" -u -S "$socket" "$@"; }
+# ask ...: a question that must not hang on a stopped server.
+ask() { timeout "${patience:-1}" "$tmux" -u -S "$socket" "$@" 2>&1; }
+
+# probe FORMAT: sets answer, and status: ok, refused (server dead, socket now removed), gone, Timeout or Unexpected.
+probe() {
+  tries=0
+  while :; do
+    status=ok
+    answer=$(ask display-message -p "$1") && [ -n "$answer" ] && return
+    case $?$answer in
+      124*) status=Timeout ;;
+      *'no server running'*) status=refused ;;
+      *) status=Unexpected ;;
+    esac
+    [ -S "$socket" ] || status=gone
+    [ "$status" = Unexpected ] || break
+    # The server is being born or is dying: look again.
+    tries=$((tries + 1))
+    [ $tries -lt 25 ] || break
+    sleep 0.02
+  done
+  if [ "$status" = refused ]; then rm -f -- "$socket"; fi
+}
+
+# The end of a command is the marker in the output of the pty. It is read from a pipe that is opened just before the
+# command is typed, so that the end of an earlier command is never taken for this one's; and it is recorded only if no
+# later run has begun. grep ends with the first match and closes the pipe.
+# shellcheck disable=SC2016 # expanded by the shell that tmux starts
+monitor='
+marker=$(LC_ALL=C grep $ZMX_SHIM_GREP -m 1 -o -E "ZMX_TASK_COMPLETED:(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])$ZMX_SHIM_CR") || exit
+code=${marker##*:}
+exec "$ZMX_SHIM_TMUX" -S "$ZMX_SHIM_SOCKET" if-shell -F "#{==:#{@run},$run}" \
+  "set -s @ended $(date +%s) ; set -s @exit_code ${code%$ZMX_SHIM_CR}"'
+
+# What runs on the pty: the shell, without a trace of tmux in its environment.
+# shellcheck disable=SC2016
+shell='
+unset TMUX TMUX_PANE TERM_PROGRAM TERM_PROGRAM_VERSION TERM SHELL
+if [ "${ZMX_SHIM_TERM+x}" ]; then export TERM="$ZMX_SHIM_TERM"; fi
+if [ "${ZMX_SHIM_SHELL+x}" ]; then export SHELL="$ZMX_SHIM_SHELL"; fi
+zero=$ZMX_SHIM_ARGV0
+unset ZMX_SHIM_TERM ZMX_SHIM_SHELL ZMX_SHIM_ARGV0 ZMX_SHIM_TMUX ZMX_SHIM_SOCKET ZMX_SHIM_MONITOR ZMX_SHIM_GREP ZMX_SHIM_CR
+exec -a "${zero:-$1}" "$@"'
+
+# create ARGV0 COMMAND...: makes the session, with COMMAND on its pty; 1 if there is one already or it could not be made.
+create() (
+  argv0=$1
+  shift
+  bash=$(command -v bash)
+  directory=$(pwd -P 2>/dev/null) || directory=
+  if [ ${#directory} -gt 64 ]; then directory=$(printf %s "$directory" | head -c 256; echo .) directory=${directory%.}; fi
+  quote_all "$@"
+  label=$typed
+  [ -z "$argv0" ] || label=
+  for argument; do
+    shift
+    # A word that ends with a semicolon would end the command for tmux.
+    case $argument in *\;) argument=${argument%;}\\\; ;; esac
+    set -- "$@" "$argument"
+  done
+  for option in label directory; do
+    eval "value=\$$option"
+    # shellcheck disable=SC2154
+    case $value in *\;) eval "$option=\${value%;}\\\\\\;" ;; esac
+  done
+  grep_flags=
+  if echo | grep -a '' >/dev/null 2>&1; then grep_flags=-a; fi
+  unset ZMX_SHIM_TERM ZMX_SHIM_SHELL
+  if [ "${TERM+x}" ]; then export ZMX_SHIM_TERM="$TERM"; fi
+  if [ "${SHELL+x}" ]; then export ZMX_SHIM_SHELL="$SHELL"; fi
+  export ZMX_SESSION="$name" ZMX_SHIM_ARGV0="$argv0" ZMX_SHIM_TMUX="$tmux" ZMX_SHIM_SOCKET="$socket" \
+    ZMX_SHIM_MONITOR="$monitor" ZMX_SHIM_GREP="$grep_flags" ZMX_SHIM_CR="$cr"
+  # shellcheck disable=SC2016
+  set -- "$tmux" -u -S "$socket" -f /dev/null start-server \; \
+    set -g status off \; set -g prefix None \; set -g history-limit 9176 \; set -s escape-time 0 \; \
+    set -g update-environment '' \; set -g default-size 120x24 \; unbind-key -a \; unbind-key -a -T root \; \
+    set -s @start_dir "$directory" \; set -s @cmd "$label" \; \
+    set-hook -g session-closed 'run-shell -b "exec rm -f -- \"$ZMX_SHIM_SOCKET\""' \; \
+    new-session -d -s zmx -x 120 -y 24 "$bash" --posix -c "$shell" sh "$@" \; \
+    set -gwq scroll-on-clear off
+  # shellcheck disable=SC1003
+  [ "${ZMX_NO_DETACH_KEY+x}" ] || set -- "$@" \; bind-key -n 'C-\' detach-client
+  # The server lives on and must not hold what the caller waits for: a shell can close no descriptor above 9 by itself.
+  exec </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+  for descriptor in /proc/self/fd/1[1-9] /proc/self/fd/[2-9][0-9] /proc/self/fd/[1-9][0-9][0-9]*; do
+    [ -e "$descriptor" ] || continue
+    # shellcheck disable=SC2016
+    exec "$bash" --posix -c 'for fd in /proc/self/fd/*; do
+      fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done 2>/dev/null; exec "$@"' sh "$@"
+  done
+  exec "$@"
+)
+
+# ensure ARGV0 COMMAND...: makes the session if there is none.
+ensure() {
+  refuse_other_file
+  if [ -S "$socket" ]; then
+    probe '#{pane_pid}'
+    case $status in
+      ok) return ;;
+      Timeout | Unexpected) exit 1 ;;
+    esac
+  fi
+  if [ "$1" = -bash ] && [ -z "$2" ]; then
+    printf 'session "%s" created\n' "$name"
+    exit 1
+  fi
+  if create "$@"; then created=yes; return; fi
+  # Somebody else was faster, or it can't be made.
+  probe '#{pane_pid}'
+  [ "$status" = ok ] || exit 1
+}
+
+# quote_all ARGUMENT...: sets typed, words as the shell reads them back.
+quote_all() {
+  typed=
+  for argument; do
+    case $argument in
+      '' | *[]\[\ \"\'\\\$\`\!\(\)\{\}\|\&\;\<\>\?\*\~\#"$tab$nl"]*)
+        rest=$argument
+        argument="'"
+        while :; do
+          case $rest in
+            *\'*)
+              argument="$argument${rest%%\'*}'\\''"
+              rest=${rest#*\'}
+              ;;
+            *) break ;;
+          esac
+        done
+        argument="$argument$rest'"
+        ;;
+    esac
+    typed="$typed $argument"
+  done
+  typed=${typed# }
+}
+
+# type_in: reads bytes and gives them to the pty as keys.
+type_in() { session_tmux load-buffer -b "zmx$$" - \; paste-buffer -r -d -b "zmx$$" >/dev/null 2>&1; }
+
+# --- commands ---
+
+show_version() {
+  tmux_path
+  printf 'zmx\t\t%s\nghostty_vt\t%s (chandler shim)\nsocket_dir\t%s\nlog_dir\t\t%s\n' \
+    $version "$("$tmux" -V)" "$socket_dir" "$log_dir"
+}
+
+show_help() {
+  cat <<'END'
+zmx - session persistence for terminal processes (chandler's shim over tmux)
+
+Usage: zmx <command> [args...]
+
+Commands:
+  [a]ttach <name> [command...]     Attach to a session, made if needed; ctrl+\ detaches
+  [r]un <name> [-d] [command...]   Type a command into a session; -d does not wait for its end
+  [s]end <name> <text...>          Send keys to the session's pty
+  [p]rint <name> <text...>         Show text on the session's screen
+  [d]etach                         Detach all clients of this session
+  [l]ist|ls [--short]              List sessions
+  [g]et <name> [key]               Show labels
+  set <name> k=v...                Set labels (k= removes one)
+  clear <name>                     Remove all labels
+  [k]ill <name>... [--force]       End sessions
+  [hi]story <name> [--vt|--html]   Print screen and scrollback
+  [w]ait <name>...                 Wait for the commands of sessions
+  [t]ail <name>...                 Follow the output of a session
+  [v]ersion                        Show version, socket directory and log directory
+  [h]elp                           Show this
+
+Environment variables:
+  ZMX_DIR, XDG_RUNTIME_DIR, TMPDIR   Where the sockets are, in this order
+  ZMX_SESSION                        Name of the session (set inside one)
+  ZMX_SESSION_PREFIX                 Put before every name
+  ZMX_DIR_MODE                       Mode of directories made (0750)
+  ZMX_NO_DETACH_KEY                  Makes ctrl+\ an ordinary key
+END
+}
+
+row='pid=#{pane_pid}	clients=#{session_attached}	created=#{session_created}#{?@start_dir,	start_dir=#{@start_dir},}#{?@cmd,	cmd=#{@cmd},}#{?@ended,	ended=#{@ended}	exit_code=#{@exit_code},}#{?@labels,	#{s/ /	/:@labels},}'
+
+list_command() {
+  short=
+  for argument; do
+    if asks_help "$argument"; then
+      show_help
+      return
+    fi
+    [ "$argument" != --short ] || short=yes
+  done
+  tmux_path
+  seen=
+  each_session list_row
+  if [ -z "$seen$short" ]; then printf 'no sessions found in %s\n' "$socket_dir" >&2; fi
+}
+list_row() {
+  probe "$row"
+  case $status in
+    gone) return ;;
+    ok) [ -z "${answer##pid=[1-9]*}" ] || return 0 ;;
+  esac
+  seen=yes
+  if [ -n "$short" ]; then
+    if [ "$status" = ok ]; then printf '%s\n' "$name"; fi
+    return
+  fi
+  mark='  '
+  if [ "$name" = "$self" ]; then mark='→ '; fi
+  case $status in
+    ok) printf '%sname=%s\t%s\n' "$mark" "$name" "$answer" ;;
+    refused) printf '%sname=%s\terr=ConnectionRefused\tstatus=cleaning up\n' "$mark" "$name" ;;
+    *) printf '%sname=%s\terr=%s\tstatus=unreachable\n' "$mark" "$name" "$status" ;;
+  esac
+}
+
+run_command() {
+  if asks_help "${1-}"; then
+    show_help
+    return
+  fi
+  resolve "${1-}"
+  [ $# -eq 0 ] || shift
+  detached=
+  for argument; do
+    shift
+    case $argument in
+      -d*) detached=yes ;;
+      *) set -- "$@" "$argument" ;;
+    esac
+  done
+  tmux_path
+  created=
+  ensure -bash "$(command -v bash)"
+  [ -z "$created" ] || printf 'session "%s" created\n' "$name"
+  if [ $# -gt 0 ]; then
+    quote_all "$@"
+  else
+    [ ! -t 0 ] || exit 1
+    typed=$(cat; echo .)
+    typed=${typed%.}
+    [ -n "$typed" ] || exit 1
+    typed=${typed%"$nl"}
+  fi
+  case $typed in
+    *'<<'*) typed="$typed$cr${nl}echo ZMX_TASK_COMPLETED:\$?$cr" ;;
+    *) typed="$typed; echo ZMX_TASK_COMPLETED:\$?$cr" ;;
+  esac
+  [ -z "$created" ] || [ ${#typed} -lt 1000 ] || await_line_editor
+  if [ -n "$detached" ]; then
+    type_command || exit 1
+    echo 'command sent!'
+  else
+    follow type_command
+  fi
+}
+type_command() {
+  printf %s "$typed" | session_tmux load-buffer -b "zmx$$" - \; set -s @run $$ \; set -suq @ended \; set -suq @exit_code \; \
+    pipe-pane -O "run=$$; eval \"\$ZMX_SHIM_MONITOR\"" \; paste-buffer -r -d -b "zmx$$" >/dev/null 2>&1
+}
+# await_line_editor: a terminal takes no line above 4095 bytes before the shell's line editor is up.
+await_line_editor() {
+  tty=$(ask display-message -p '#{pane_tty}')
+  i=0
+  while [ $i -lt 150 ]; do
+    case $(stty -F "$tty" -a 2>/dev/null || stty -a <"$tty" 2>/dev/null) in *-icanon*) return ;; esac
+    sleep 0.02
+    i=$((i + 1))
+  done
+}
+
+# follow START: prints what comes out of the pty after START until the marker, and exits with its code (0 if the
+# session goes away first). A client in tmux's control mode gets the output; octal escapes stand for control bytes.
+follow() {
+  work=$(mktemp -d "${TMPDIR:-/tmp}/zmx.XXXXXX") || exit 1
+  follower=
+  trap 'rm -rf "$work"; [ -z "$follower" ] || kill "$follower" 2>/dev/null' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  mkfifo "$work/in" "$work/out" || exit 1
+  session_tmux -C attach-session -f ignore-size <"$work/in" >"$work/out" 2>/dev/null &
+  follower=$!
+  exec 8>"$work/in" 9<"$work/out"
+  # The first answer ends when the client is attached: from then on no output is missed.
+  while IFS= read -r line <&9; do case $line in %end* | %error* | %exit*) break ;; esac done
+  "$1" || exit 1
+  interactive=
+  case $(awk -W version 2>&1 </dev/null) in mawk*) interactive='-W interactive' ;; esac
+  # shellcheck disable=SC2086
+  LC_ALL=C awk $interactive -v whole="${2-}" '
+    BEGIN { for (i = 0; i < 256; i++) byte[sprintf("%03o", i)] = sprintf("%c", i); first = (whole == "") }
+    /^%exit/ { exit 0 }
+    !/^%output / { next }
+    {
+      sub(/^%output [^ ]* /, "")
+      gsub(/\\033\][^\\]*(\\007|\\033\\134)/, "")
+      gsub(/\\033\[[0-9;?<=>]*[ -\/]*[@-~]/, "")
+      gsub(/\\033[()][0-9A-B]/, "")
+      gsub(/\\033[=>78cDEHM]/, "")
+      text = ""
+      while (match($0, /\\[0-7][0-7][0-7]/)) {
+        text = text substr($0, 1, RSTART - 1) byte[substr($0, RSTART + 1, 3)]
+        $0 = substr($0, RSTART + 4)
+      }
+      text = text $0
+      if (first) {
+        # The echo of what was typed.
+        held = held text
+        if (!(cut = index(held, "\n"))) next
+        text = substr(held, cut + 1)
+        first = 0
+      }
+      printf "%s", text
+      fflush()
+      if (whole != "") next
+      recent = recent text
+      while (match(recent, /ZMX_TASK_COMPLETED:[0-9]+[\r\n]/)) {
+        code = substr(recent, RSTART + 19, RLENGTH - 20)
+        recent = substr(recent, RSTART + RLENGTH)
+        if (code + 0 < 256) exit code + 0
+      }
+      if (length(recent) > 30) recent = substr(recent, length(recent) - 29)
+    }' <&9
+  exit $?
+}
+
+history_command() {
+  wanted='' format=plain
+  for argument; do
+    case $argument in
+      --help | -h)
+        show_help
+        return
+        ;;
+      --vt) format=vt ;;
+      --html) format=html ;;
+      *) [ -n "$wanted" ] || wanted=.$argument ;;
+    esac
+  done
+  if [ -n "$wanted" ]; then resolve "${wanted#.}"; else resolve "$self"; fi
+  refuse_other_file
+  if [ ! -S "$socket" ]; then
+    printf 'error: session "%s" does not exist\n' "$name" >&2
+    exit 1
+  fi
+  tmux_path
+  probe '#{pane_pid}'
+  [ "$status" = ok ] || return 0
+  screen $format
+}
+# screen FORMAT: scrollback and screen without the empty rows at the end; on the alternate screen only that.
+screen() {
+  escapes=
+  [ "$1" = plain ] || escapes=-e
+  patience=5 ask if-shell -F '#{alternate_on}' "capture-pane -p $escapes" "capture-pane -p $escapes -S -" |
+    case $1 in
+      plain) LC_ALL=C awk 'NF { for (; empty; empty--) printf "\n"; printf "%s%s", sep, $0; sep = "\n"; next } { empty++ }' ;;
+      vt) LC_ALL=C awk 'NF { for (; empty; empty--) printf "\r\n"; printf "%s%s", sep, $0; sep = "\r\n"; next } { empty++ }' ;;
+      html)
+        printf '<pre style="font-family: monospace; white-space: pre;">'
+        LC_ALL=C sed -e "s/$esc\[[0-9;]*m//g" -e 's/&/\&amp;/g' -e 's/</\&lt;/g' -e 's/>/\&gt;/g' |
+          LC_ALL=C awk 'NF { for (; empty; empty--) printf "\n"; printf "%s%s", sep, $0; sep = "\n"; next } { empty++ }'
+        printf '</pre>'
+        ;;
+    esac
+}
+
+kill_command() {
+  force=
+  for argument; do
+    case $argument in
+      --help | -h)
+        show_help
+        return
+        ;;
+      --force) force=yes ;;
+      *) add_matcher "$argument" ;;
+    esac
+  done
+  [ $matchers -gt 0 ] || exit 1
+  tmux_path
+  each_session kill_session
+}
+kill_session() {
+  matched || return 0
+  probe '#{pid} #{pane_pid}'
+  case $status in
+    gone) return ;;
+    refused)
+      printf 'error: session "%s" does not exist\nfailed to kill session=%s: SessionNotFound\n' "$name" "$name" >&2
+      return
+      ;;
+    ok) ;;
+    *)
+      if [ -n "$force" ]; then
+        rm -f -- "$socket"
+        printf 'cleaned up stale session %s\n' "$name"
+      else
+        # shellcheck disable=SC2016
+        printf 'session %s is unresponsive (%s)\ndaemon may be busy: try again, add `--force` flag, or kill the process directly\n' \
+          "$name" "$status"
+      fi
+      return
+      ;;
+  esac
+  server=${answer% *} leader=${answer#* }
+  kill -HUP "-$leader" 2>/dev/null || kill -HUP "$leader" 2>/dev/null
+  session_tmux kill-server >/dev/null 2>&1
+  # The name is free when the server is gone.
+  i=0
+  while kill -0 "$server" 2>/dev/null && [ $i -lt 500 ]; do
+    sleep 0.01
+    i=$((i + 1))
+  done
+  rm -f -- "$socket"
+  if kill -0 "$leader" 2>/dev/null; then
+    (
+      sleep 0.5
+      kill -KILL "-$leader" 2>/dev/null || kill -KILL "$leader" 2>/dev/null
+    ) </dev/null >/dev/null 2>&1 &
+  fi
+  printf 'killed session %s\n' "$name"
+}
+
+wait_command() {
+  for argument; do
+    if asks_help "$argument"; then
+      show_help
+      return
+    fi
+    add_matcher "$argument"
+  done
+  [ $matchers -gt 0 ] || exit 1
+  tmux_path
+  most=0 unmatched=0 done_before=0 polls=0 said_at=-50
+  while :; do
+    total=0 finished=0 exit_code=0
+    each_session wait_session
+    if [ $total -lt $most ]; then
+      printf 'error: %s session(s) disappeared before completing\n' $((most - total)) >&2
+      exit 1
+    fi
+    most=$total
+    if [ $total -gt 0 ] && [ $total -eq $finished ]; then break; fi
+    if [ $most -eq 0 ]; then
+      unmatched=$((unmatched + 1))
+      if [ $unmatched -gt 20 ]; then
+        echo 'error: no matching sessions found' >&2
+        exit 2
+      fi
+    fi
+    done_before=$finished
+    polls=$((polls + 1))
+    sleep 0.1
+  done
+  if [ "$exit_code" -eq 0 ]; then
+    echo 'task(s) completed!'
+  else
+    echo 'task(s) failed!'
+    each_session wait_report
+  fi
+  exit "$exit_code"
+}
+wait_session() {
+  matched || return 0
+  probe '#{@ended} #{@exit_code}'
+  if [ "$status" = gone ]; then return; fi
+  total=$((total + 1))
+  if [ "$status" != ok ]; then
+    [ "$status" != refused ] || status=ConnectionRefused
+    printf '[%s] task unreachable: %s (%s)\n' "$(now)" "$name" "$status" >&2
+    exit_code=1
+    finished=$((finished + 1))
+    return
+  fi
+  ended=${answer% *} code=${answer#* }
+  if [ -z "$ended" ] || [ -z "$code" ]; then
+    if [ $((polls - said_at)) -ge 50 ]; then
+      printf '[%s] waiting task=%s\n' "$(now)" "$name"
+      said_at=$polls
+    fi
+    return
+  fi
+  if [ "$finished" -ge "$done_before" ]; then printf '[%s] completed task=%s exit_code=%s\n' "$ended" "$name" "$code"; fi
+  [ "$code" -eq 0 ] || exit_code=$code
+  finished=$((finished + 1))
+}
+wait_report() {
+  matched || return 0
+  probe '#{@ended} #{@exit_code}'
+  case $status in
+    ok)
+      ended=${answer% *} code=${answer#* }
+      case $code in '' | 0) return ;; esac
+      printf -- '---\n[%s] failed task=%s exit_status=%s\n' "$ended" "$name" "$code"
+      printf '\nLast 20 lines of %s history:\n' "$name"
+      { screen plain; echo; } | tail -n 20
+      ;;
+    Timeout | Unexpected) printf -- '---\n[0] failed task=%s exit_status=1\n' "$name" ;;
+    *) return ;;
+  esac
+  printf '\nSee the logs:\nzmx history %s\nzmx attach %s\n' "$name" "$name"
+}
+
+attach_command() {
+  if asks_help "${1-}"; then
+    show_help
+    return
+  fi
+  resolve "${1-}"
+  [ $# -eq 0 ] || shift
+  tmux_path
+  if [ -n "$self" ]; then
+    switch_clients
+    return
+  fi
+  created=
+  if [ $# -gt 0 ]; then
+    ensure '' "$@"
+    # A command that ends at once leaves nothing to attach to.
+    [ -z "$created" ] || sleep 0.05
+  else
+    login=${SHELL:-/bin/sh}
+    ensure "-${login##*/}" "$login"
+  fi
+  probe '#{pane_pid}'
+  [ "$status" = ok ] || exit 1
+  if [ ! -t 0 ]; then
+    printf '\033[2J\033[H'
+    type_in
+    printf '\033c'
+    return 0
+  fi
+  # A terminal that this host does not know is taken for the nearest that it does.
+  exec 8>&1
+  for terminal in "${TERM:-dumb}" xterm-256color xterm vt100; do
+    if [ "$terminal" = dumb ]; then continue; fi
+    error=$(TERM=$terminal session_tmux attach-session 2>&1 >&8) && break
+    case $error in *terminal*) ;; *) break ;; esac
+  done
+  return 0
+}
+# switch_clients: from inside a session, attach moves the clients of that session; without any it does nothing.
+switch_clients() {
+  target=$name
+  name=$self socket=$socket_dir/$self
+  if [ ! -S "$socket" ]; then
+    printf 'error: session "%s" does not exist\n' "$name" >&2
+    exit 1
+  fi
+  quote_all "ZMX_DIR=$socket_dir" "$0" attach "$target"
+  ask detach-client -s zmx -E "exec env -u ZMX_SESSION -u ZMX_SESSION_PREFIX $typed" >/dev/null
+  return 0
+}
+
+detach_command() {
+  [ -n "$self" ] || return 0
+  socket=$socket_dir/$self
+  tmux_path
+  [ ! -S "$socket" ] || ask detach-client -s zmx >/dev/null
+  return 0
+}
+
+# text_for NAME TEXT...: sets name, socket and text; the text comes from stdin if there is none.
+text_for() {
+  [ -n "${1-}" ] || exit 1
+  resolve "$1"
+  shift
+  text=$*
+  if [ $# -eq 0 ] && [ ! -t 0 ]; then
+    text=$(cat; echo .)
+    text=${text%.}
+  fi
+  [ -n "$text" ] || exit 1
+  tmux_path
+  status=Unexpected
+  [ ! -S "$socket" ] || probe '#{pane_tty}'
+  case $status in
+    ok) return ;;
+    refused) printf 'cleaned up stale session %s\n' "$name" ;;
+    *) printf 'session %s is unresponsive (%s)\ndaemon may be busy: try again\n' "$name" "$status" ;;
+  esac
+  exit 0
+}
+send_command() {
+  if asks_help "${1-}"; then
+    show_help
+    return
+  fi
+  text_for "$@"
+  if [ $# -eq 1 ]; then text=${text%"$nl"}; fi
+  printf %s "$text" | type_in
+}
+print_command() {
+  if asks_help "${1-}"; then
+    show_help
+    return
+  fi
+  text_for "$@"
+  printf %s "$text" >"$answer"
+}
+
+tail_command() {
+  [ $# -eq 1 ] || exit 1
+  resolve "$1"
+  [ -S "$socket" ] || exit 1
+  tmux_path
+  probe '#{pane_pid}'
+  [ "$status" = ok ] || exit 1
+  follow true whole
+}
+
+label_command() {
+  action=$1
+  shift
+  [ $# -gt 0 ] || exit 1
+  if asks_help "$1"; then
+    show_help
+    return
+  fi
+  if [ "$1" = . ]; then
+    if [ -z "$self" ]; then
+      echo 'error: "." requires ZMX_SESSION (are you inside a zmx session?)' >&2
+      exit 1
+    fi
+    shift
+    set -- "$self" "$@"
+  fi
+  resolve "$1"
+  shift
+  pairs=$*
+  if [ "$action" = set ]; then check_labels; fi
+  tmux_path
+  status=refused
+  [ ! -S "$socket" ] || probe '.#{@labels}'
+  if [ "$status" != ok ]; then
+    printf 'error: session "%s" not found or unresponsive\n' "$name" >&2
+    exit 1
+  fi
+  labels=${answer#.}
+  case $action in
+    get)
+      if [ -z "${1-}" ]; then
+        printf %s "$labels"
+        return
+      fi
+      case " $labels" in *" $1="*) ;; *) exit 1 ;; esac
+      value=" $labels"
+      value=${value#*" $1="}
+      printf %s "${value%% *}"
+      ;;
+    clear) ask set -suq @labels ;;
+    set)
+      labels=$(
+        printf '%s\n' "$labels" "$pairs" | tr ' ' '\n' |
+          LC_ALL=C awk -F = 'NF > 1 { value[$1] = $2 } END { for (k in value) if (value[k] != "") print k "=" value[k] }' |
+          LC_ALL=C sort | tr '\n' ' '
+      )
+      ask set -s @labels "${labels% }"
+      ;;
+  esac
+}
+# check_labels: of $pairs, `k=v` words; a word without `=` runs into the next, as in zmx.
+check_labels() {
+  rest=$pairs
+  while :; do
+    case $rest in *=*) ;; *) return ;; esac
+    key=${rest%%=*}
+    rest=${rest#*=}
+    value=${rest%% *}
+    case $rest in *' '*) rest=${rest#* } ;; *) rest= ;; esac
+    what='error: key-value kvs can only contain [a-z, A-Z, 0-9, -_.] characters'
+    case $key in
+      '') what='error: label key cannot be empty' ;;
+      name | start_dir | cmd) what="error: \"$key\" is a read-only built-in field" ;;
+      *[!a-zA-Z0-9_.-]*) what="$what: key=[$key]" ;;
+      *) case $value in *[!a-zA-Z0-9_.-]*) what="$what: value=[$value]" ;; *) continue ;; esac ;;
+    esac
+    printf '%s\n' "$what" >&2
+    exit 1
+  done
+}
+
+main "$@"

@@ -1,0 +1,127 @@
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+
+/**
+ * What the proxy does to the connections it carries:
+ * - `pass`: hands everything on.
+ * - `blackhole`: keeps connections open, new ones too, and hands nothing on: a dead host, or a firewall that drops.
+ * - `delay`: hands everything on `delayMs` later, each way.
+ * - `truncate`: hands on the next `truncateBytes` bytes from client to host, then resets that connection.
+ */
+export type FaultMode = 'pass' | 'blackhole' | 'delay' | 'truncate';
+
+/**
+ * A TCP proxy on 127.0.0.1 that breaks connections on demand.
+ *
+ * ```ts
+ * const proxy = await startFaultProxy(sshd.port);
+ * sshd.alsoKnownAt(proxy.port);                        // the host key, as seen through the proxy
+ * const pool = createSshPool(); const executor = pool.executor(sshd.target({ port: proxy.port }));
+ * proxy.reset();                                       // every open connection: TCP reset; new ones work
+ * proxy.setMode('blackhole');                          // silence, from now on
+ * await proxy.refuse(); … await proxy.accept();        // connection refused, and again not
+ * await proxy.close();
+ * ```
+ */
+export interface FaultProxy {
+  readonly port: number;
+  /** Connections taken since the start: a test counts dials with it. */
+  readonly accepted: () => number;
+  /** Connections open now. */
+  readonly open: () => number;
+  /** Holds for open and new connections alike. */
+  readonly setMode: (mode: FaultMode, options?: { delayMs?: number; truncateBytes?: number }) => void;
+  /** Ends every open connection with a TCP reset. */
+  readonly reset: () => void;
+  /** Stops listening, so that connecting is refused; open connections go on. */
+  readonly refuse: () => Promise<void>;
+  /** Listens again, on the same port. */
+  readonly accept: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** Starts a proxy in mode `pass` in front of a port of 127.0.0.1. */
+export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
+  const pairs = new Set<{ client: Socket; host: Socket }>();
+  let mode: FaultMode = 'pass';
+  let delayMs = 0;
+  let budget = 0;
+  let accepted = 0;
+
+  const carry = (client: Socket): void => {
+    accepted++;
+    const host = connect(targetPort, '127.0.0.1');
+    const pair = { client, host };
+    pairs.add(pair);
+    const drop = (): void => {
+      pairs.delete(pair);
+      client.resetAndDestroy();
+      host.resetAndDestroy();
+    };
+    for (const [from, to] of [
+      [client, host],
+      [host, client],
+    ] as const) {
+      from.setNoDelay(true);
+      from.on('data', (chunk) => {
+        if (mode === 'blackhole') return;
+        if (mode === 'delay') setTimeout(() => to.writable && to.write(chunk), delayMs);
+        else if (mode === 'truncate' && from === client) {
+          to.write(chunk.subarray(0, budget));
+          budget -= chunk.length;
+          if (budget <= 0) setTimeout(drop, 20);
+        } else to.write(chunk);
+      });
+      from.on('error', () => undefined);
+      from.on('end', () => mode !== 'blackhole' && to.end());
+      from.on('close', () => {
+        pairs.delete(pair);
+        if (mode !== 'blackhole') to.destroy();
+      });
+    }
+  };
+
+  let server: Server = await listen(carry, 0);
+  const { port } = server.address() as AddressInfo;
+  const refuse = async (): Promise<void> => {
+    const closed = server;
+    if (closed.listening) await new Promise<void>((resolve) => closed.close(() => resolve()));
+  };
+  return {
+    port,
+    accepted: () => accepted,
+    open: () => pairs.size,
+    setMode: (next, options = {}) => {
+      mode = next;
+      delayMs = options.delayMs ?? 0;
+      budget = options.truncateBytes ?? 0;
+    },
+    reset: () => {
+      for (const { client, host } of pairs) {
+        client.resetAndDestroy();
+        host.resetAndDestroy();
+      }
+      pairs.clear();
+    },
+    refuse: async () => {
+      server.close();
+      await Promise.resolve();
+    },
+    accept: async () => {
+      server = await listen(carry, port);
+    },
+    close: async () => {
+      for (const { client, host } of pairs) {
+        client.destroy();
+        host.destroy();
+      }
+      await refuse();
+    },
+  };
+}
+
+async function listen(carry: (client: Socket) => void, port: number): Promise<Server> {
+  const server = createServer(carry).listen(port, '127.0.0.1');
+  await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject));
+  return server;
+}

@@ -1,0 +1,70 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  defaultCacheDir,
+  findTemporalCli,
+  findTestServer,
+  startDevServer,
+  type DevServer,
+  type FindOptions,
+  type FoundProgram,
+  type SearchAttributeType,
+} from '../../src/dev/temporal/index.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** `127.0.0.1:PORT` of the server that {@link provideTestServer} started. */
+    temporalAddress: string;
+  }
+}
+
+/** What Chandler's workflows upsert. */
+export const searchAttributes: Readonly<Record<string, SearchAttributeType>> = {
+  ChandlerHost: 'Keyword',
+  ChandlerPlan: 'Keyword',
+  ChandlerPhase: 'Keyword',
+  ChandlerAttention: 'Bool',
+};
+
+/** The Temporal CLI as a developer would get it, from the cache that all runs share. */
+export function testCli(): Promise<FoundProgram> {
+  return findTemporalCli(findOptions());
+}
+
+/** The path of the time-skipping server: `createTimeSkipping({ server: { executable: { type: 'existing-path', path } } })`. */
+export async function testServerPath(): Promise<string> {
+  return (await findTestServer(findOptions())).path;
+}
+
+/** Starts a dev server with a database of its own; `stop` kills it at once and removes everything. */
+export async function startTestServer(): Promise<DevServer> {
+  const { path: cli } = await testCli();
+  const dir = await mkdtemp(join(tmpdir(), 'chandler-test-temporal-'));
+  const server = await startDevServer({ cli, dbFile: join(dir, 'temporal.db'), searchAttributes });
+  // A test run that ends without `stop` must not leave a server behind.
+  const kill = () => process.kill(server.pid, 'SIGKILL');
+  process.once('exit', kill);
+  return {
+    ...server,
+    async stop(options) {
+      process.off('exit', kill);
+      await server.stop({ graceMs: 0, ...options });
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** For a vitest `globalSetup` file: `export default provideTestServer`; tests then `inject('temporalAddress')`. */
+export async function provideTestServer(project: {
+  provide(key: 'temporalAddress', value: string): void;
+}): Promise<() => Promise<void>> {
+  const server = await startTestServer();
+  project.provide('temporalAddress', server.address);
+  return () => server.stop();
+}
+
+function findOptions(): FindOptions {
+  const announce = (line: string) => void process.stderr.write(`${line}\n`);
+  return { env: process.env, cacheDir: defaultCacheDir(process.env), announce };
+}

@@ -1,0 +1,87 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compareVersions, parseVersion, zmxTraits } from '../../src/zmx/index.ts';
+
+describe('parseVersion', () => {
+  it.each(['0.5.0', '0.6.0', '0.7.0'])('reads what zmx %s printed', (version) => {
+    const file = new URL(`../fixtures/zmx/transcripts-${version}.json`, import.meta.url);
+    const calls = JSON.parse(readFileSync(file, 'utf8')) as {
+      argv: string[] | null;
+      stdout: string | null;
+      exit: unknown;
+    }[];
+    const texts = calls.flatMap(({ argv, stdout, exit }) =>
+      argv?.length === 2 && argv[0] === 'zmx' && argv[1] === 'version' && exit === 0 ? [stdout ?? ''] : [],
+    );
+    expect(texts.length).toBeGreaterThan(0);
+    for (const text of texts) expect(parseVersion(text)).toEqual({ version, shim: false });
+  });
+
+  it.each([
+    ['zmx\t\t0.8.1\nghostty_vt\tx\n', { version: '0.8.1', shim: false }],
+    ['zmx 0.4.2\n', { version: '0.4.2', shim: false }],
+    ['zmx\t\t0.7.0\nghostty_vt\ttmux 3.3a (chandler shim)\n', { version: '0.7.0', shim: true }],
+    // A directory of that name makes no shim.
+    ['zmx\t\t0.7.0\nsocket_dir\t/home/chandler shim\n', { version: '0.7.0', shim: false }],
+  ])('reads %j', (text, expected) => {
+    expect(parseVersion(text)).toEqual(expected);
+  });
+
+  it("tells the shim by the shim's own words", () => {
+    const dir = mkdtempSync(join(tmpdir(), 'chandler-shim-'));
+    const shim = fileURLToPath(new URL('../../src/zmx/shim/zmx.sh', import.meta.url));
+    const text = execFileSync('sh', [shim, 'version'], {
+      encoding: 'utf8',
+      env: { ...process.env, ZMX_DIR: join(dir, 'zmx') },
+    });
+    rmSync(dir, { recursive: true });
+    expect(parseVersion(text)).toMatchObject({ shim: true });
+  });
+
+  it.each(['', '0.7.0', 'zmx', 'zmx: command not found', 'zmx\t\tnone', 'usage: zmx 0.7.0 --help'])(
+    'knows no version in %j',
+    (text) => {
+      expect(parseVersion(text)).toBeUndefined();
+    },
+  );
+});
+
+describe('compareVersions', () => {
+  it('compares numbers, not text', () => {
+    expect(compareVersions('0.10.0', '0.9.9')).toBeGreaterThan(0);
+    expect(compareVersions('0.6.9', '0.7.0')).toBeLessThan(0);
+    expect(compareVersions('0.7.0', '0.7.0')).toBe(0);
+  });
+
+  it('puts any two in an order that does not depend on which comes first', () => {
+    const version = fc.tuple(fc.nat(20), fc.nat(20), fc.nat(20)).map((parts) => parts.join('.'));
+    fc.assert(
+      fc.property(version, version, (a, b) => {
+        expect(Math.sign(compareVersions(a, b)) + Math.sign(compareVersions(b, a))).toBe(0);
+        expect(compareVersions(a, b) === 0).toBe(a === b);
+      }),
+    );
+  });
+});
+
+describe('zmxTraits', () => {
+  it.each([
+    ['0.5.0', 0.7, 'start_dir', false, '$SHELL', true],
+    ['0.6.0', 0.7, 'start_dir', false, '$SHELL', false],
+    ['0.7.0', 0, 'start_dir', true, 'bash', false],
+    ['0.8.1', 0, 'cwd', true, 'bash', false],
+  ])('%s', (version, lingerSeconds, directoryColumn, labels, sessionShell, keepsCallerOutput) => {
+    expect(zmxTraits(version)).toEqual({
+      lingerSeconds,
+      directoryColumn,
+      labels,
+      sessionShell,
+      keepsCallerOutput,
+    });
+  });
+});
