@@ -108,7 +108,7 @@ describe('a refused host key', () => {
     expect(failure.code).toBe(code);
     expect(failure.message).toMatch(message);
     expect(failure.message).toContain(`root@127.0.0.1:${sshd.port}: `);
-    await sshd.logged(/Connection (closed|reset) by|Received disconnect|ssh_dispatch_run_fatal/);
+    await sshd.logged(/Connection (closed|reset)|Received disconnect/, before);
     const log = sshd.log().slice(before);
     expect(log).toContain('SSH2_MSG_KEXINIT sent');
     expect(log).not.toMatch(/userauth|Accepted|Failed|Starting session/i);
@@ -196,13 +196,10 @@ describe('accept-new', () => {
 
 describe('the verifier', () => {
   it('refuses if it fails itself, and answers once', () => {
-    let reads = 0;
-    const check = checkHostKey(sshd.target({ hostKey: { kind: 'known-hosts', files: ['x'] } }), {
-      read: () => (reads++ === 0 ? (undefined as unknown as string) : ''),
-      append: () => undefined,
-    } satisfies typeof realFiles);
+    const hostKey: HostKeyPolicy = { kind: 'pinned', fingerprint: fingerprint(blob()) };
+    const check = checkHostKey(sshd.target({ hostKey }));
     const answers: boolean[] = [];
-    check.verify(blob(), (ok) => answers.push(ok));
+    check.verify(undefined as unknown as Buffer, (ok) => answers.push(ok));
     expect(answers).toEqual([false]);
     expect(check.refusal()?.code).toBe('host-key-unknown');
   });

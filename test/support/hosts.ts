@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sandboxDown, sandboxUp } from '../../src/dev/sandbox/index.ts';
-import type { SandboxHost, UpOptions } from '../../src/dev/sandbox/index.ts';
+import type { Output, SandboxHost, UpOptions } from '../../src/dev/sandbox/index.ts';
+import { run } from '../../src/dev/sandbox/run.ts';
 
 /** What a test may ask of its hosts. */
 export type HostOptions = Pick<UpOptions, 'diskMiB' | 'systemPackages'>;
@@ -28,11 +29,27 @@ export async function startHosts(
     await sandboxDown({ dir });
     await rm(dir, { recursive: true, force: true });
   };
-  const announce = (line: string): void => void process.stderr.write(`${line}\n`);
   try {
     return { hosts: await sandboxUp({ ...options, dir, count, announce }), stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Logs in with the machine's own ssh client, the host's key checked, and runs a command. */
+export function sshTo(host: SandboxHost, command: string, user = 'root'): Promise<Output> {
+  const options = [
+    'StrictHostKeyChecking=yes',
+    `UserKnownHostsFile="${host.knownHosts}"`,
+    'BatchMode=yes',
+    'IdentitiesOnly=yes',
+  ];
+  const login = ['-i', host.identity, '-p', String(host.port), `${user}@${host.host}`, command];
+  const argv = ['ssh', '-F', 'none', ...options.flatMap((option) => ['-o', option]), ...login];
+  return run(argv, { timeoutMs: 10_000 });
+}
+
+function announce(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

@@ -50,7 +50,7 @@ export class LocalExecutor implements Executor {
     stdout.finish();
     const texts = { stdout: stdout.text(), stderr: stderr.text() };
     return code === null
-      ? { kind: 'signalled', signal: (signal ?? 'SIGKILL').slice(3), ...texts }
+      ? { kind: 'signalled', signal: signal ?? 'unknown', ...texts }
       : { kind: 'exited', code, ...texts };
   }
 }

@@ -42,8 +42,8 @@ export interface Sshd {
   /** A target that logs in; change what the test is about. */
   target(changes?: Partial<ResolvedTarget>): ResolvedTarget;
   log(): string;
-  /** Waits until the log has a line that fits; 5 s at most. */
-  logged(pattern: RegExp): Promise<string>;
+  /** Waits until the log has a line that fits, from character `since` on; 5 s at most. */
+  logged(pattern: RegExp, since?: number): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -117,9 +117,10 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       ...changes,
     }),
     log: () => readFileSync(logFile, 'utf8'),
-    logged: async (pattern) => {
+    logged: async (pattern, since = 0) => {
       for (let i = 0; i < 100; i++) {
         const line = readFileSync(logFile, 'utf8')
+          .slice(since)
           .split('\n')
           .find((text) => pattern.test(text));
         if (line !== undefined) return line;

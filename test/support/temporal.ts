@@ -43,7 +43,13 @@ export async function startTestServer(): Promise<DevServer> {
   const dir = await mkdtemp(join(tmpdir(), 'chandler-test-temporal-'));
   const server = await startDevServer({ cli, dbFile: join(dir, 'temporal.db'), searchAttributes });
   // A test run that ends without `stop` must not leave a server behind.
-  const kill = () => process.kill(server.pid, 'SIGKILL');
+  const kill = () => {
+    try {
+      process.kill(server.pid, 'SIGKILL');
+    } catch {
+      // The test has killed it itself.
+    }
+  };
   process.once('exit', kill);
   return {
     ...server,
@@ -65,6 +71,9 @@ export async function provideTestServer(project: {
 }
 
 function findOptions(): FindOptions {
-  const announce = (line: string) => void process.stderr.write(`${line}\n`);
   return { env: process.env, cacheDir: defaultCacheDir(process.env), announce };
+}
+
+function announce(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

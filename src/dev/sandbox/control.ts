@@ -13,7 +13,10 @@ export async function sandboxExec(
   argv: readonly string[],
   options: { readonly stdin?: string; readonly timeoutMs?: number } = {},
 ): Promise<Output> {
-  return run(insideArgv(host, argv), options);
+  // The limit is kept inside: from here only the way in could be killed, not the command.
+  const limit =
+    options.timeoutMs === undefined ? [] : ['timeout', '--signal=KILL', String(options.timeoutMs / 1000)];
+  return run(insideArgv(host, [...limit, ...argv]), { stdin: options.stdin });
 }
 
 /**
@@ -51,7 +54,7 @@ function insideArgv(host: SandboxHost, argv: readonly string[]): string[] {
 }
 
 async function inside(host: SandboxHost, argv: readonly string[]): Promise<void> {
-  const output = await sandboxExec(host, argv, { timeoutMs: 20_000 });
+  const output = await sandboxExec(host, argv);
   if (output.code !== 0)
     throw new Error(
       `${argv.join(' ')} failed in ${host.name} (${output.signal ?? output.code}): ${output.stderr.trim()}`,

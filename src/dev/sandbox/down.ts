@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { containerRuns, removeContainers } from './docker.ts';
 import { namespaceRuns } from './namespace.ts';
 import { endHosts, seeProcesses } from './processes.ts';
+import type { SeenProcess } from './processes.ts';
 import { hostNames, readHost } from './state.ts';
 import type { ListedHost } from './types.ts';
 
@@ -40,18 +41,21 @@ export async function takeDown(dir: string, names: readonly string[]): Promise<v
   const known = new Set(await allNames(dir));
   const folders = names.filter((name) => known.has(name)).map((name) => join(dir, name));
   const hosts = await Promise.all(folders.map((folder) => readHost(folder)));
-  const first = new Map(hosts.map((host) => [host?.pid, host?.startTime]));
-  await endHosts(
-    ({ pid, startTime, hostFolder }) =>
-      first.get(pid) === startTime || (hostFolder !== undefined && folders.includes(hostFolder)),
-  );
+  const noted = new Map(hosts.map((host) => [host?.pid, host?.startTime]));
+  const isOurs = ({ hostFolder }: SeenProcess): boolean =>
+    hostFolder !== undefined && folders.includes(hostFolder);
+  await endHosts((process) => noted.get(process.pid) === process.startTime || isOurs(process));
   for (const [i, folder] of folders.entries()) {
     const host = hosts[i];
     if (host?.engine === 'docker') await removeContainers(folder);
     // Without a note the host may have been a container; with no engine there is none.
     if (host === undefined) await removeContainers(folder).catch(() => undefined);
   }
-  await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
+  // A starter may still be writing into a folder of its own: deleting is tried again.
+  const forgetting = { recursive: true, force: true, maxRetries: 10, retryDelay: 20 };
+  await Promise.all(folders.map((folder) => rm(folder, forgetting)));
+  // Such a starter can't start anything from now on; what it had started meanwhile ends here.
+  await endHosts(isOurs);
 }
 
 // Hosts whose folder was deleted under them still run: their processes name it.

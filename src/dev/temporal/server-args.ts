@@ -15,17 +15,32 @@ export const IP = '127.0.0.1';
 
 /** The arguments of `temporal` for one start. */
 export function devServerArgs(launch: DevServerLaunch): string[] {
-  const { dbFile, searchAttributes, namespace } = launch;
-  return [
-    ...['server', 'start-dev', '--ip', IP, '--port', String(launch.port), '--ui-port', String(launch.uiPort)],
-    ...['--metrics-port', String(launch.metricsPort), '--http-port', String(launch.httpPort)],
-    ...['--log-level', 'error', '--ui-disable-news-fetch', '--namespace', namespace],
+  const flags: [name: string, value: string | number][] = [
+    ['ip', IP],
+    ['port', launch.port],
+    ['ui-port', launch.uiPort],
+    ['metrics-port', launch.metricsPort],
+    ['http-port', launch.httpPort],
+    ['namespace', launch.namespace],
+    ['log-level', 'error'],
     // Its default, 20 a second, makes every hop of a workflow take 50 ms.
-    ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
-    ...(dbFile === undefined ? [] : ['--db-filename', dbFile, ...FAST_DATABASE]),
-    ...Object.entries(searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
+    ['dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
+    ...Object.entries(launch.searchAttributes).map(([name, type]) => attributeFlag(name, type)),
+    ...(launch.dbFile === undefined ? [] : databaseFlags(launch.dbFile)),
   ];
+  const rendered = flags.flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return ['server', 'start-dev', ...rendered, '--ui-disable-news-fetch'];
 }
 
-/** Three times the throughput. A killed server loses nothing by it; a power failure may cost the last moments. */
-const FAST_DATABASE = ['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=off'];
+function attributeFlag(name: string, type: SearchAttributeType): [string, string] {
+  return ['search-attribute', `${name}=${type}`];
+}
+
+/** WAL without a sync: three times the throughput. A killed server loses nothing by it, a power failure may. */
+function databaseFlags(file: string): [string, string][] {
+  return [
+    ['db-filename', file],
+    ['sqlite-pragma', 'journal_mode=wal'],
+    ['sqlite-pragma', 'synchronous=off'],
+  ];
+}

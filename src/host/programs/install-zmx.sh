@@ -98,7 +98,8 @@ link() {
   if [ -h "$link_dir/zmx" ] && [ ! -e "$link_dir/zmx" ]; then
     case $(readlink "$link_dir/zmx") in "$store"/*) rm -f "$link_dir/zmx" ;; esac
   fi
-  PATH=$PATH:$link_dir command -v zmx >/dev/null 2>&1 || { mkdir -p "$link_dir" && ln -s "$1" "$link_dir/zmx"; } 2>/dev/null || :
+  if command -v zmx >/dev/null 2>&1 || [ -e "$link_dir/zmx" ]; then return; fi
+  { mkdir -p "$link_dir" && ln -s "$1" "$link_dir/zmx"; } 2>/dev/null || :
 }
 
 # find KIND SHA256 CANDIDATE: the zmx under KEY, or a CANDIDATE of the same content; `zmx=` if there is none. Of an

@@ -89,7 +89,15 @@ clear_session() {
     if locked; then refuse launch-conflict "session $2 is busy with launch $owner"; fi
     launch=$mine
   elif ! ZMX_DIR=$4 "$3" list 2>/dev/null </dev/null |
-    awk -F '\t' -v want="name=$2" '{ sub(/^(  |→ )/, "", $1) } $1 == want { for (i = 2; i <= NF; i++) if ($i ~ /^ended=/) found = 1 } END { exit !found }'; then
+    # Labels may be called `ended`, too: only the columns before them count.
+    awk -F '\t' -v want="name=$2" '
+      { sub(/^(  |→ )/, "", $1) }
+      $1 == want {
+        i = 2
+        while ($i ~ /^(pid|clients|created|start_dir|cwd|cmd)=/) i++
+        if ($i ~ /^ended=[0-9]+$/ && $(i + 1) ~ /^exit_code=/) found = 1
+      }
+      END { exit !found }'; then
     refuse launch-conflict "session $2 is busy and was not started by Chandler"
   fi
   ZMX_DIR=$4 "$3" kill "$2" >/dev/null 2>&1 </dev/null

@@ -79,12 +79,15 @@ code=143
 if [ ! -e "$dir/cancelled" ]; then
   exec 4>&1
   # fd 3 carries the code past the pipe, fd 4 is the session's terminal; the step gets neither, nor the lock.
-  code=$({
+  code=$(
+    exec 9>&-
     {
-      run_step 3>&- 4>&- 9>&-
-      echo $? >&3
-    } | tee -a "$dir/log" >&4 3>&- 4>&- 9>&-
-  } 3>&1)
+      {
+        run_step 3>&- 4>&-
+        echo $? >&3
+      } | tee -a "$dir/log" >&4 3>&- 4>&-
+    } 3>&1
+  )
   exec 4>&-
 fi
 drop_secrets

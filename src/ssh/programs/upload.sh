@@ -14,7 +14,8 @@ case $path in
 esac
 tmp=$(mktemp "$dir.upload.XXXXXX") || exit 73
 trap 'rm -f "$tmp"' EXIT
-trap 'exit 74' HUP INT TERM
+# A message to a connection that is gone raises PIPE: the file has to go all the same.
+trap 'exit 74' HUP INT PIPE TERM
 cat >"$tmp" || exit 74
 # A connection that broke looks like the end of the file: only size and sum tell.
 got=$(($(wc -c <"$tmp")))

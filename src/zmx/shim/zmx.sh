@@ -180,8 +180,16 @@ probe() {
   tries=0
   while :; do
     status=ok
-    answer=$(ask display-message -p "$1") && [ -n "$answer" ] && return
+    answer=$(ask display-message -p "#{?pane_dead,dead,$1}")
     case $?$answer in
+      0dead)
+        # The hook may miss a shell that ends while its server starts.
+        status=gone
+        ask kill-server >/dev/null
+        rm -f -- "$socket"
+        return
+        ;;
+      0?*) return ;;
       124*) status=Timeout ;;
       *'no server running'*) status=refused ;;
       *) status=Unexpected ;;
@@ -249,7 +257,8 @@ create() (
     set -g status off \; set -g prefix None \; set -g history-limit 9176 \; set -s escape-time 0 \; \
     set -g update-environment '' \; set -g default-size 120x24 \; unbind-key -a \; unbind-key -a -T root \; \
     set -s @start_dir "$directory" \; set -s @cmd "$label" \; \
-    set-hook -g session-closed 'run-shell -b "exec rm -f -- \"$ZMX_SHIM_SOCKET\""' \; \
+    set -gw remain-on-exit on \; \
+    set-hook -g pane-died "run-shell 'exec rm -f -- \"\$ZMX_SHIM_SOCKET\"' ; kill-server" \; \
     new-session -d -s zmx -x 120 -y 24 "$bash" --posix -c "$shell" sh "$@" \; \
     set -gwq scroll-on-clear off
   # shellcheck disable=SC1003
@@ -274,6 +283,12 @@ ensure() {
       ok) return ;;
       Timeout | Unexpected) exit 1 ;;
     esac
+    # A session that is just ending frees its name.
+    tries=0
+    while [ -S "$socket" ] && [ $tries -lt 100 ]; do
+      sleep 0.02
+      tries=$((tries + 1))
+    done
   fi
   if [ "$1" = -bash ] && [ -z "$2" ]; then
     printf 'session "%s" created\n' "$name"
@@ -557,6 +572,11 @@ kill_command() {
   tmux_path
   each_session kill_session
 }
+# alive PID: also where nobody reaps orphans, as in a container without an init.
+alive() {
+  { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  case ${stat##*) } in [ZX]*) return 1 ;; esac
+}
 kill_session() {
   matched || return 0
   probe '#{pid} #{pane_pid}'
@@ -584,12 +604,12 @@ kill_session() {
   session_tmux kill-server >/dev/null 2>&1
   # The name is free when the server is gone.
   i=0
-  while kill -0 "$server" 2>/dev/null && [ $i -lt 500 ]; do
+  while alive "$server" && [ $i -lt 500 ]; do
     sleep 0.01
     i=$((i + 1))
   done
   rm -f -- "$socket"
-  if kill -0 "$leader" 2>/dev/null; then
+  if alive "$leader"; then
     (
       sleep 0.5
       kill -KILL "-$leader" 2>/dev/null || kill -KILL "$leader" 2>/dev/null

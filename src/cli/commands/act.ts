@@ -1,0 +1,54 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { aborted, type CliContext } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+/** A command's work: answers the exit code. */
+export type Handler<Args extends unknown[]> = (context: CliContext, ...args: Args) => Promise<number>;
+
+/** Makes commander's action out of a handler. */
+export interface Act {
+  /** Ctrl-C ends the command at once. */
+  <Args extends unknown[]>(handler: Handler<Args>): (...args: Args) => Promise<void>;
+  /** The handler sees to `context.signal` itself. */
+  untilStopped<Args extends unknown[]>(handler: Handler<Args>): (...args: Args) => Promise<void>;
+}
+
+/** Binds actions to a context; `done` gets the exit code. */
+export function actIn(context: CliContext, done: (exitCode: number) => void): Act {
+  const untilStopped: Act['untilStopped'] =
+    (handler) =>
+    async (...args) =>
+      done(await handler(context, ...args));
+  const act = ((handler) =>
+    async (...args) => {
+      const stopped = aborted(context.signal).then(() => exitCodes.interrupted);
+      done(await Promise.race([handler(context, ...args), stopped]));
+    }) as Act;
+  return Object.assign(act, { untilStopped });
+}
+
+/** Gives a command the options that say which engine. */
+export function withEngineOptions(command: Command): Command {
+  return command
+    .option('--address <host:port>', 'the Temporal server (default: TEMPORAL_ADDRESS, or the running `dev`)')
+    .option('--namespace <name>', 'its namespace (default: TEMPORAL_NAMESPACE, or "default")')
+    .option('--task-queue <name>', 'the task queue (default: CHANDLER_TASK_QUEUE, or "chandler")');
+}
+
+/** Gives a command the options that change a plan's target. */
+export function withTargetOption(command: Command): Command {
+  return command.option(
+    '--target <value>',
+    'KEY=VALUE or [USER@]HOST[:PORT] over the plan’s target; may be repeated',
+    (value: string, earlier: readonly string[] = []) => [...earlier, value],
+  );
+}
+
+/** Reads a whole number of at least `least`. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least) return value;
+    throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
+  };
+}

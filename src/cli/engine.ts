@@ -1,0 +1,111 @@
+import { connect as connectSocket } from 'node:net';
+import { connect, type ChandlerClient } from '../client.ts';
+import { loadConfig } from '../config/config.ts';
+import { readDevServer } from '../dev/temporal/index.ts';
+import { quote } from '../shell/index.ts';
+import type { CliContext } from './context.ts';
+import { CliError } from './errors.ts';
+import { exitCodes } from './exit-codes.ts';
+import { devDir } from './state-dirs.ts';
+
+/** The options of every command that talks to the engine. */
+export interface EngineOptions {
+  readonly address?: string;
+  readonly namespace?: string;
+  readonly taskQueue?: string;
+}
+
+/** The engine to talk to. */
+export interface Engine {
+  readonly address: string;
+  readonly namespace: string;
+  readonly taskQueue: string;
+  /** The address of its UI, as far as it is known. */
+  readonly uiUrl: string | undefined;
+}
+
+const DEFAULT_ADDRESS = '127.0.0.1:7233';
+const PROBE_MS = 5000;
+
+/**
+ * Finds the engine: the option, TEMPORAL_ADDRESS, the `chandler dev` that runs, the default; and sees that it answers.
+ *
+ * @throws CliError unreachable, with what was tried
+ */
+export async function findEngine(options: EngineOptions, context: CliContext): Promise<Engine> {
+  const { temporal } = loadConfig(context.env);
+  const dev = await readDevServer(devDir(context));
+  const [address, origin] =
+    options.address !== undefined
+      ? [options.address, '--address']
+      : temporal.address !== undefined
+        ? [temporal.address, 'TEMPORAL_ADDRESS']
+        : dev
+          ? [dev.address, '`chandler dev`']
+          : [DEFAULT_ADDRESS, 'the default; no --address, no TEMPORAL_ADDRESS, no running `chandler dev`'];
+  const failure = await probe(address);
+  if (failure !== undefined) {
+    throw new CliError(
+      exitCodes.unreachable,
+      `no Temporal server answers at ${address} (${origin}): ${failure}; start one with: ${context.program} dev`,
+    );
+  }
+  return {
+    address,
+    namespace: options.namespace ?? temporal.namespace,
+    taskQueue: options.taskQueue ?? temporal.taskQueue,
+    uiUrl: dev?.address === address ? dev.uiUrl : undefined,
+  };
+}
+
+/** Does something with a client, and closes it. */
+export async function withClient<T>(
+  options: EngineOptions,
+  context: CliContext,
+  work: (client: ChandlerClient, engine: Engine) => Promise<T>,
+): Promise<T> {
+  const engine = await findEngine(options, context);
+  const client = await connect(engine).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const text = `what listens at ${engine.address} does not answer as a Temporal server: ${reason}`;
+    throw new CliError(exitCodes.unreachable, text, { cause });
+  });
+  try {
+    return await work(client, engine);
+  } finally {
+    await client.close();
+  }
+}
+
+/** A command for a person to copy that reaches the same engine. */
+export function copyable(context: CliContext, options: EngineOptions, ...words: readonly string[]): string {
+  const flags = [
+    ...(options.address === undefined ? [] : ['--address', options.address]),
+    ...(options.namespace === undefined ? [] : ['--namespace', options.namespace]),
+    ...(options.taskQueue === undefined ? [] : ['--task-queue', options.taskQueue]),
+  ];
+  return `${context.program} ${[...words, ...flags].map((word) => quote(word)).join(' ')}`;
+}
+
+/** The page of a run in the UI. */
+export function runUrl(engine: Engine, workflowId: string): string | undefined {
+  if (engine.uiUrl === undefined) return undefined;
+  const namespace = encodeURIComponent(engine.namespace);
+  return `${engine.uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}`;
+}
+
+/** A gRPC channel hides why it can't connect and takes its time; a socket tells at once. */
+function probe(address: string): Promise<string | undefined> {
+  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? [];
+  if (port === '') return Promise.resolve('it is not HOST:PORT');
+  return new Promise((resolve) => {
+    const socket = connectSocket({ host: host.replace(/^\[|\]$/g, ''), port: Number(port), timeout: PROBE_MS });
+    const settle = (failure?: string) => {
+      socket.destroy();
+      resolve(failure);
+    };
+    socket.once('connect', () => settle());
+    socket.once('timeout', () => settle(`no answer within ${PROBE_MS / 1000} s`));
+    socket.once('error', (error: NodeJS.ErrnoException) => settle(error.code ?? error.message));
+  });
+}

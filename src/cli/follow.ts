@@ -1,0 +1,80 @@
+import type { ChandlerClient } from '../client.ts';
+import type { Target } from '../domain/schema.ts';
+import { isFullyParked, type RunStatus } from '../domain/status.ts';
+import type { LaunchesAnswer } from '../workflows/messages.ts';
+import type { CliContext } from './context.ts';
+import { createJsonDisplay, createLineDisplay, createTableDisplay, type Display } from './displays.ts';
+import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts';
+import { renderDetached, renderEnd, renderParked, type ToCommand } from './render/reports.ts';
+import { watchRun } from './watch.ts';
+
+export interface FollowOptions {
+  /** Whether to go on when only a person can move the run; by default on a terminal. */
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+/** Shows a run until it is over, or left by Ctrl-C, or parked with nobody watching; answers the exit code. */
+export async function followRun(
+  context: CliContext,
+  client: ChandlerClient,
+  workflowId: string,
+  options: FollowOptions,
+  command: ToCommand,
+): Promise<ExitCode> {
+  const { json = false, wait = context.isTty && !json } = options;
+  const display = json
+    ? createJsonDisplay(context)
+    : context.isTty
+      ? createTableDisplay(context)
+      : createLineDisplay(context);
+  try {
+    return await follow({ context, client, workflowId, wait, json, command, display });
+  } finally {
+    display.close();
+  }
+}
+
+interface Following {
+  readonly context: CliContext;
+  readonly client: ChandlerClient;
+  readonly workflowId: string;
+  readonly wait: boolean;
+  readonly json: boolean;
+  readonly command: ToCommand;
+  readonly display: Display;
+}
+
+async function follow(following: Following): Promise<ExitCode> {
+  const { context, client, workflowId, wait, json, command, display } = following;
+  let status: RunStatus | undefined;
+  let told = '';
+  let silentSince: number | undefined;
+  for await (const sight of watchRun(client, workflowId, context.signal)) {
+    switch (sight.kind) {
+      case 'silent':
+        silentSince ??= context.now();
+        if (sight.reason === 'no-worker' && told !== 'no-worker') {
+          told = 'no-worker';
+          display.say(`No worker answers for this run; it goes on as soon as one does: ${command('worker')}`);
+        }
+        break;
+      case 'end':
+        if (json) display.show(status ?? emptyStatus(workflowId), []);
+        display.say(...renderEnd(sight.result, status));
+        return exitCodeOf(sight.result);
+      case 'status': {
+        status = sight.status;
+        display.show(status, sight.progress);
+        const parked = isFullyParked(status) ? parkedKey(status) : '';
+        if (parked !== '' && parked !== told) {
+          display.say(...renderParked(workflowId, status, await readTarget(client, workflowId), command));
+          if (!wait) return exitCodes.parked;
+        }
+        told = parked;
+      }
+    }
+  }
+  display.say(...renderDetached(workflowId, command));
+  return exitCodes.interrupted;
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CliContext } from './context.ts';
+import { exitCodes } from './exit-codes.ts';
+import { runCli } from './program.ts';
+
+const { stdout, stderr, env } = process;
+const interrupt = new AbortController();
+const force = new AbortController();
+
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    if (force.signal.aborted) process.exit(exitCodes.interrupted);
+    else if (interrupt.signal.aborted) force.abort();
+    else interrupt.abort();
+  });
+}
+// `chandler logs … | head`: who reads has seen enough. The code is what a shell reports for SIGPIPE.
+for (const stream of [stdout, stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(141);
+  });
+}
+
+const context: CliContext = {
+  program: howCalled(),
+  stdin: process.stdin,
+  stdout,
+  stderr,
+  env,
+  isTty: stdout.isTTY && env['TERM'] !== 'dumb',
+  color: stdout.isTTY && env['TERM'] !== 'dumb' && !env['NO_COLOR'],
+  terminalSize: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
+  now: Date.now,
+  signal: interrupt.signal,
+  force: force.signal,
+};
+const exitCode = await runCli(process.argv.slice(2), context);
+// Whatever is still open must not keep the process; what was written must get out.
+stdout.write('', () => process.exit(exitCode));
+
+/** Commands to copy must work: from a clone there is no `chandler` in PATH. */
+function howCalled(): string {
+  const own = fileURLToPath(import.meta.url);
+  return own.endsWith('.ts') ? `npx tsx ${relative(process.cwd(), own)}` : 'chandler';
+}

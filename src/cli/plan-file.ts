@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises';
+import { LineCounter, isMap, isScalar, isSeq, parseDocument, type Document, type Node } from 'yaml';
+import type { Plan } from '../domain/schema.ts';
+import { validatePlan, type Problem } from '../domain/validate.ts';
+import type { CliContext } from './context.ts';
+import { CliError } from './errors.ts';
+import { exitCodes } from './exit-codes.ts';
+import { overrideTarget } from './target-option.ts';
+
+/** A problem, and where the file has it (missing for what only the command line says). */
+export interface PlacedProblem extends Problem {
+  readonly line?: number;
+}
+
+/** Enough for a plan that repeats a block in every step; a bomb needs far more. */
+const MAX_ALIASES = 100;
+
+/**
+ * Reads a plan from a file, or from standard input if its name is `-`.
+ *
+ * @throws CliError usage with one problem a line
+ */
+export async function loadPlan(
+  file: string,
+  targetOptions: readonly string[],
+  context: Pick<CliContext, 'stdin'>,
+): Promise<Plan> {
+  const text = await readText(file, context);
+  const { plan, problems } = parsePlan(text, targetOptions);
+  if (plan) return plan;
+  throw new CliError(exitCodes.usage, renderProblems(file === '-' ? 'stdin' : file, problems));
+}
+
+/** Reads a plan out of YAML or JSON (which is YAML) and judges it. */
+export function parsePlan(
+  text: string,
+  targetOptions: readonly string[] = [],
+): { plan: Plan; problems?: never } | { plan?: never; problems: PlacedProblem[] } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  if (document.errors.length > 0) {
+    const problems = document.errors.map(({ message, pos }) => ({
+      path: '',
+      message: message.replace(/\s*\n\s*/g, ' '),
+      line: lines.linePos(pos[0]).line,
+    }));
+    return { problems };
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (error) {
+    // An alias without its anchor, or too many of them.
+    return { problems: [{ path: '', message: error instanceof Error ? error.message : String(error) }] };
+  }
+  const { plan, problems } = validatePlan(overrideTarget(value, targetOptions));
+  if (plan) return { plan };
+  return {
+    problems: problems.map((problem) => {
+      const offset = offsetOf(document, problem.path);
+      return offset === undefined ? problem : { ...problem, line: lines.linePos(offset).line };
+    }),
+  };
+}
+
+/** `plan.yaml:7: steps[1].needs[0]: there is no step "x"` */
+export function renderProblems(file: string, problems: readonly PlacedProblem[]): string {
+  return problems
+    .map(({ path, message, line }) =>
+      [line === undefined ? file : `${file}:${line}`, ...(path === '' ? [] : [path]), message].join(': '),
+    )
+    .join('\n');
+}
+
+/** Where the deepest part of a path that is there begins: its key, or the item of a list. */
+function offsetOf(document: Document.Parsed, path: string): number | undefined {
+  let node: unknown = document.contents;
+  let offset = startOf(node);
+  for (const [, key, index] of path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)) {
+    if (isMap(node) && key !== undefined) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+      if (!pair) return offset;
+      offset = startOf(pair.key) ?? offset;
+      node = pair.value;
+    } else if (isSeq(node) && index !== undefined) {
+      node = node.items[Number(index)];
+      offset = startOf(node) ?? offset;
+    } else return offset;
+  }
+  return offset;
+}
+
+function startOf(node: unknown): number | undefined {
+  return (node as Node | null | undefined)?.range?.[0];
+}
+
+async function readText(file: string, { stdin }: Pick<CliContext, 'stdin'>): Promise<string> {
+  try {
+    if (file !== '-') return await readFile(file, 'utf8');
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of stdin) chunks.push(chunk);
+    return Buffer.concat(chunks).toString('utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a directory' : message;
+    throw new CliError(exitCodes.usage, `${file}: ${reason}`, { cause: error });
+  }
+}

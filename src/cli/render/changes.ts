@@ -1,0 +1,92 @@
+import { formatDuration } from '../../domain/duration.ts';
+import type { Intervention, PartFailure, PartState, PartStatus, Phase, RunStatus } from '../../domain/status.ts';
+
+/** One thing that is different from before. `at` is a time in ISO 8601. */
+export type Change =
+  | { readonly at: string; readonly change: 'phase'; readonly phase: Phase }
+  | {
+      readonly at: string;
+      readonly change: 'step' | 'finalizer';
+      readonly step: string;
+      readonly state: PartState;
+      readonly generation: number;
+      readonly elapsedMs?: number;
+      readonly exitCode?: number;
+      readonly failure?: PartFailure;
+    }
+  | ({ readonly at: string; readonly change: 'intervention' } & Omit<Intervention, 'atMs'>);
+
+/** What has changed between two looks at a run. */
+export function listChanges(before: RunStatus | undefined, after: RunStatus, nowMs: number): Change[] {
+  const known = before?.interventions.length ?? 0;
+  const interventions = after.interventions
+    .slice(known)
+    .map(({ atMs, ...rest }): Change => ({ at: iso(atMs), change: 'intervention', ...rest }));
+  const phase: Change[] =
+    before?.phase === after.phase
+      ? []
+      : [{ at: iso(after.endedAtMs ?? nowMs), change: 'phase', phase: after.phase }];
+  const parts = after.steps.flatMap((step, i) => {
+    const earlier = before?.steps[i];
+    return [
+      ...partChange('step', step.name, earlier, step, nowMs),
+      ...(step.finalizer
+        ? partChange('finalizer', step.name, earlier?.finalizer, step.finalizer, nowMs)
+        : []),
+    ];
+  });
+  // A phase that ends the run comes after what happened in it.
+  return after.endedAtMs === undefined
+    ? [...interventions, ...phase, ...parts]
+    : [...interventions, ...parts, ...phase];
+}
+
+/** `12:03:01 px-egress running (try 1)` */
+export function renderChange(change: Change): string {
+  const time = new Date(change.at).toTimeString().slice(0, 8);
+  if (change.change === 'phase') return `${time} ${change.phase}`;
+  if (change.change === 'intervention') {
+    const { action, step, reason } = change;
+    const words = [action, ...(step === undefined ? [] : [step])].join(' ');
+    return `${time} somebody ordered: ${words}${reason === undefined ? '' : ` (${reason})`}`;
+  }
+  const { step, state, generation, elapsedMs, failure } = change;
+  const name = change.change === 'finalizer' ? `${step} (finalizer)` : step;
+  const tries = generation === 0 ? '' : ` (try ${generation})`;
+  const after = elapsedMs === undefined ? '' : ` after ${formatDuration(elapsedMs)}`;
+  return `${time} ${name} ${state}${tries}${after}${failure ? `: ${firstLine(failure.message)}` : ''}`;
+}
+
+function partChange(
+  change: 'step' | 'finalizer',
+  step: string,
+  before: PartStatus | undefined,
+  after: PartStatus,
+  nowMs: number,
+): Change[] {
+  const same = before?.state === after.state && before.generation === after.generation;
+  // That nothing has begun yet is not news.
+  if (same || (before === undefined && after.state === 'pending')) return [];
+  const { state, generation, startedAtMs, endedAtMs, exitCode, failure } = after;
+  const over = startedAtMs !== undefined && endedAtMs !== undefined;
+  return [
+    {
+      at: iso((state === 'running' ? startedAtMs : endedAtMs) ?? nowMs),
+      change,
+      step,
+      state,
+      generation,
+      ...(over && { elapsedMs: endedAtMs - startedAtMs }),
+      ...(exitCode !== undefined && { exitCode }),
+      ...(failure && { failure }),
+    },
+  ];
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

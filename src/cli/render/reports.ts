@@ -1,0 +1,108 @@
+import type { RunResult } from '../../client.ts';
+import type { Target } from '../../domain/schema.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import type { PartFailure, PartStatus, RunStatus, StepStatus } from '../../domain/status.ts';
+import { plainText } from '../../domain/terminal.ts';
+import { quote } from '../../shell/index.ts';
+
+/** Makes a command of this program for a person to copy. */
+export type ToCommand = (...words: readonly string[]) => string;
+
+const TAIL_LINES = 12;
+
+/** What needs a person, why, and what that person can do. */
+export function renderParked(
+  workflowId: string,
+  status: RunStatus,
+  target: Target | undefined,
+  command: ToCommand,
+): string[] {
+  const parked = status.steps.flatMap((step) => [
+    ...(step.state === 'parked' ? [renderPart(workflowId, step, undefined, status, target, command)] : []),
+    ...(step.finalizer?.state === 'parked'
+      ? [renderPart(workflowId, step, step.finalizer, status, target, command)]
+      : []),
+  ]);
+  return [
+    `${status.host} needs a person:`,
+    ...parked.flatMap((lines) => ['', ...lines]),
+    '',
+    `End the run      ${command('abort', workflowId)}`,
+    `Follow it        ${command('status', workflowId, '--watch')}`,
+  ];
+}
+
+function renderPart(
+  workflowId: string,
+  step: StepStatus,
+  finalizer: PartStatus | undefined,
+  status: RunStatus,
+  target: Target | undefined,
+  command: ToCommand,
+): string[] {
+  const part = finalizer ?? step;
+  const name = finalizer ? `${step.name} (finalizer)` : step.name;
+  const attach = attachCommand(status, target, finalizer ? undefined : step.session);
+  return [
+    `${name} (try ${part.generation})${part.failure ? ` ${part.failure.code}: ${part.failure.message}` : ''}`,
+    ...renderTail(part.failure),
+    ...(attach === undefined ? [] : [`  Look around    ${attach}`]),
+    `  Whole log      ${command('logs', workflowId, step.name, ...(finalizer ? ['--finalizer'] : []))}`,
+    `  Run it again   ${command('retry', workflowId, step.name)}`,
+    `  Skip it        ${command('skip', workflowId, step.name)}`,
+  ];
+}
+
+/** How a run ended. */
+export function renderEnd(result: RunResult, status: RunStatus | undefined): string[] {
+  if (result.outcome === 'provisioned' || result.outcome === 'already-provisioned') {
+    const time =
+      status?.endedAtMs === undefined ? '' : ` in ${formatDuration(status.endedAtMs - status.startedAtMs)}`;
+    const host = status?.host ?? result.result.host;
+    const sentinel = status === undefined ? '' : `; the sentinel ${status.sentinel} says so`;
+    return [
+      result.outcome === 'provisioned'
+        ? `${host} is provisioned${time}${sentinel}`
+        : `${host} was provisioned already: no step ran${sentinel}`,
+    ];
+  }
+  const { code, message, advice } = result.failure;
+  return [
+    `The run ${result.outcome === 'aborted' ? 'was aborted' : 'failed'} (${code}): ${message}`,
+    ...renderTail(result.failure),
+    ...(result.outcome === 'failed' ? [advice] : []),
+  ];
+}
+
+/** What to type after leaving a run that goes on. */
+export function renderDetached(workflowId: string, command: ToCommand): string[] {
+  return [
+    'Not following any more; the run goes on.',
+    `  Follow it again  ${command('status', workflowId, '--watch')}`,
+    `  End it           ${command('abort', workflowId)}`,
+  ];
+}
+
+/** The end of a log, set apart, without what would drive a terminal. */
+function renderTail(failure: PartFailure | undefined): string[] {
+  const lines = plainText(failure?.logTail ?? '').trimEnd().split('\n').slice(-TAIL_LINES);
+  return lines.join('') === '' ? [] : lines.map((line) => `  | ${line}`.trimEnd());
+}
+
+/** How to get to a session from here; without a session, to the host. The identity is named if the plan gives a path. */
+function attachCommand(status: RunStatus, target: Target | undefined, session: string | undefined): string | undefined {
+  if (!target) return undefined;
+  const { user = 'root', host, port = 22, identity, jump } = target;
+  const words = [
+    'ssh',
+    ...(session === undefined ? [] : ['-t']),
+    ...(identity?.startsWith('/') ? ['-i', identity] : []),
+    ...(jump ? ['-J', `${jump.user ?? 'root'}@${jump.host}:${jump.port ?? 22}`] : []),
+    ...(port === 22 ? [] : ['-p', String(port)]),
+    `${user}@${host}`,
+    ...(session === undefined || status.attach === undefined
+      ? []
+      : [status.attach.replace(/NAME$/, () => session)]),
+  ];
+  return words.map(quote).join(' ');
+}

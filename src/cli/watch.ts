@@ -1,0 +1,97 @@
+import { QueryNotRegisteredError } from '@temporalio/client';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ChandlerClient, RunResult } from '../client.ts';
+import type { RunStatus } from '../domain/status.ts';
+import { aborted } from './context.ts';
+import { isNoWorker } from './errors.ts';
+
+/** What a step that runs, or ran, said last. */
+export interface Progress {
+  readonly step: string;
+  readonly finalizer: boolean;
+  readonly generation: number;
+  readonly lastLine: string;
+}
+
+/** What can be seen of a run at one moment. */
+export type Sight =
+  | { readonly kind: 'status'; readonly status: RunStatus; readonly progress: readonly Progress[] }
+  /** The run cannot say where it is: it has only just begun, or no worker answers. */
+  | { readonly kind: 'silent'; readonly reason: 'starting' | 'no-worker' }
+  | { readonly kind: 'end'; readonly result: RunResult };
+
+const LOOK_EVERY_MS = 300;
+/** Progress comes with heartbeats, which are slower. */
+const PROGRESS_EVERY_MS = 1000;
+const ANSWER_MS = 5000;
+
+/** Looks at a run until it is over or `signal` is aborted; the last status, if there is one, comes before the end. */
+export async function* watchRun(
+  client: ChandlerClient,
+  workflowId: string,
+  signal: AbortSignal,
+): AsyncGenerator<Sight, void> {
+  const over = client.result(workflowId).then(
+    (result) => ({ kind: 'end' as const, result }),
+    (error: unknown) => ({ kind: 'broken' as const, error }),
+  );
+  const stopped = aborted(signal).then(() => ({ kind: 'stopped' as const }));
+  const said = new Map<string, Progress>();
+  let nextProgressMs = 0;
+  for (;;) {
+    const look = lookAt(client, workflowId).catch((error: unknown) => ({ kind: 'broken' as const, error }));
+    const sight = await Promise.race([look, stopped]);
+    if (sight.kind === 'stopped') return;
+    if (sight.kind === 'broken') throw sight.error;
+    if (sight.kind === 'status' && performance.now() >= nextProgressMs) {
+      nextProgressMs = performance.now() + PROGRESS_EVERY_MS;
+      await noteProgress(client, workflowId, sight.status, said);
+    }
+    yield sight.kind === 'status' ? { ...sight, progress: [...said.values()] } : sight;
+    const next = await Promise.race([over, stopped, delay(LOOK_EVERY_MS, { kind: 'look' as const })]);
+    if (next.kind === 'stopped') return;
+    if (next.kind === 'broken') throw next.error;
+    if (next.kind === 'look') continue;
+    const last = await lookAt(client, workflowId);
+    if (last.kind === 'status') yield { ...last, progress: [...said.values()] };
+    yield next;
+    return;
+  }
+}
+
+/** Asks a run once where it is, with a bound: without a worker nobody would ever answer. */
+export async function lookAt(
+  client: ChandlerClient,
+  workflowId: string,
+): Promise<{ kind: 'status'; status: RunStatus } | { kind: 'silent'; reason: 'starting' | 'no-worker' }> {
+  try {
+    const ask = () => client.status(workflowId);
+    return { kind: 'status', status: await client.temporal.withDeadline(Date.now() + ANSWER_MS, ask) };
+  } catch (error) {
+    // Its first task has not run yet; or its plan was refused, and the end says so.
+    if (error instanceof QueryNotRegisteredError) return { kind: 'silent', reason: 'starting' };
+    if (isNoWorker(error)) return { kind: 'silent', reason: 'no-worker' };
+    throw error;
+  }
+}
+
+/** Reads the latest heartbeats of a run's waits; what a part said stays when it is over. */
+async function noteProgress(
+  client: ChandlerClient,
+  workflowId: string,
+  status: RunStatus,
+  said: Map<string, Progress>,
+): Promise<void> {
+  const { raw } = await client.temporal.workflow.getHandle(workflowId).describe();
+  const { payloadConverter } = client.temporal.options.loadedDataConverter;
+  for (const { activityType, heartbeatDetails } of raw.pendingActivities ?? []) {
+    const [payload] = heartbeatDetails?.payloads ?? [];
+    if (!payload) continue;
+    const { step, lastLine } = payloadConverter.fromPayload<{ step?: string; lastLine?: string }>(payload);
+    const known = status.steps.find(({ name }) => name === step);
+    if (!known || lastLine === undefined) continue;
+    const finalizer = activityType?.name === 'finalizeStep';
+    const { generation } = (finalizer ? known.finalizer : known) ?? known;
+    said.set(`${known.name} ${finalizer}`, { step: known.name, finalizer, generation, lastLine });
+  }
+}

@@ -1,0 +1,282 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeLaunch, type Launch } from '../../src/domain/ids.ts';
+import { Host } from '../../src/host/host.ts';
+import { renderLaunchBody, renderSecrets } from '../../src/host/launch-body.ts';
+import { loadPrograms } from '../../src/host/programs.ts';
+import { probeHost } from '../../src/host/probe.ts';
+import { sh, type Command } from '../../src/shell/index.ts';
+import type { Executor } from '../../src/ssh/executor.ts';
+import { upload } from '../../src/ssh/index.ts';
+import { LocalExecutor } from '../support/local-executor.ts';
+
+const SHELLS = { dash: ['dash'], bash: ['bash', '--posix'], busybox: ['busybox', 'ash'] } as const;
+
+describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protocol under %s', (name) => {
+  const shell = SHELLS[name];
+  // Spaces and quotes in every path of the host: nothing may fall apart over them.
+  const stateDir = mkdtempSync(join(tmpdir(), `chandler host's-${name} `));
+  const local = new LocalExecutor();
+  /** Runs host programs by the shell under test instead of `sh`. */
+  const executor: Executor = {
+    exec: (command: Command, options) =>
+      local.exec(command.words[0] === 'sh' ? sh(...shell, ...command.words.slice(1)) : command, options),
+  };
+  const programs = loadPrograms();
+  let host: Host;
+  let count = 0;
+  const launches: Launch[] = [];
+
+  beforeAll(async () => {
+    const { facts, missingPrograms } = await probeHost(executor, programs, { stateDir });
+    expect(facts.stateDir).toBe(stateDir);
+    expect(missingPrograms).toBe(true);
+    host = new Host(executor, programs, (file) => upload(executor, file), stateDir);
+    await host.installPrograms();
+  });
+  afterAll(async () => {
+    for (const launch of launches) await host.kill(launch.id, { graceS: 0 });
+    rmSync(stateDir, { recursive: true });
+  });
+
+  const create = async (script: string, env: Record<string, string> = {}): Promise<Launch> => {
+    const launch = makeLaunch(`run ${process.pid} ${stateDir}`, `step-${(count += 1)}`, 'finalizer', 1);
+    launches.push(launch);
+    await host.create(launch.id, renderLaunchBody(launch, { script, env }, 0));
+    return launch;
+  };
+  const start = async (launch: Launch, secrets: Record<string, string> = {}) =>
+    host.start(launch.id, { secrets: renderSecrets(secrets), boundS: 5 });
+  const log = async (launch: Launch) =>
+    Buffer.from((await host.log(launch.id, 0, 1_000_000)).bytes).toString();
+  const dirOf = (launch: Launch) => join(stateDir, 'launches', launch.id);
+
+  it('records exit code, log and time', async () => {
+    const launch = await create('echo out; echo err >&2; tty; exit 7');
+    expect(await host.state(launch.id)).toEqual({ kind: 'created' });
+    await start(launch);
+    const state = await host.wait(launch.id, { boundS: 5 });
+    expect(state).toMatchObject({ kind: 'exited', code: 7 });
+    expect(await log(launch)).toMatch(/^out\r\nerr\r\n\/dev\/pts\/\d+\r\n$/);
+  });
+
+  it('runs once however often it is created and started, also at the same time', async () => {
+    const launch = await create('echo ran >> "$OUT"; sleep 0.3', { OUT: join(stateDir, 'once') });
+    await host.create(launch.id, renderLaunchBody(launch, { script: 'echo other', env: {} }, 0));
+    await Promise.all(Array.from({ length: 8 }, () => start(launch)));
+    await host.wait(launch.id, { boundS: 5 });
+    await start(launch);
+    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', code: 0 });
+    expect(readFileSync(join(stateDir, 'once'), 'utf8')).toBe('ran\n');
+  });
+
+  it('takes hostile scripts and values literally', async () => {
+    const values = {
+      QUOTES: `it's "quoted" \\ \`id\``,
+      LINES: 'one\ntwo\n\nthree',
+      SUBSTITUTION: '$(touch /tmp/chandler-was-here) ${HOME} $1',
+      UNICODE: 'žluťoučký 🐎',
+      DASH: '-n',
+      // Names that the supervisor itself uses must not matter to it.
+      dir: 'mine',
+      id: 'mine',
+      code: '9',
+      pty: 'no',
+      IFS: 'x',
+    };
+    const names = Object.keys(values).filter((key) => key !== 'IFS');
+    const launch = await create(
+      `for n in ${names.join(' ')}; do printf '%s=<%s>\\n' "$n" "\${!n}"; done`,
+      values,
+    );
+    await start(launch);
+    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', code: 0 });
+    const expected = names.map((key) => `${key}=<${values[key as keyof typeof values]}>\n`).join('');
+    expect((await log(launch)).replaceAll('\r\n', '\n')).toBe(expected);
+    expect(existsSync('/tmp/chandler-was-here')).toBe(false);
+  });
+
+  it('honours a #! line', async () => {
+    const launch = await create('#!/usr/bin/awk -f\nBEGIN { print "from awk"; exit 3 }');
+    await start(launch);
+    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', code: 3 });
+    expect(await log(launch)).toBe('from awk\r\n');
+  });
+
+  it('gives secrets to the step and leaves them nowhere', async () => {
+    const secret = "s3cr3t/'quoted' $(x) & [a-z]* end";
+    const pem = '-----BEGIN KEY-----\nAAAABBBB\n-----END KEY-----';
+    const launch = await create(
+      'printf "%s|%s\\n" "$TOKEN" "$PEM"; env | grep -c TOKEN; ps axo args | grep -c "[s]3cr3t" || true',
+    );
+    await start(launch, { TOKEN: secret, PEM: pem });
+    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', code: 0 });
+    const text = await log(launch);
+    expect(text).toContain('*'.repeat(secret.length));
+    expect(text).toContain('\r\n1\r\n0\r\n');
+    expect(text).not.toContain('s3cr3t');
+    expect(text).not.toContain('AAAABBBB');
+    const found = execFileSync('sh', [
+      '-c',
+      'grep -rlF s3cr3t "$1" /run/chandler 2>/dev/null || true',
+      'sh',
+      stateDir,
+    ]);
+    expect(found.toString()).toBe('');
+    expect(readdirSync('/run/chandler/secrets')).toEqual([]);
+  });
+
+  it('does not leave a secret behind that came too late', async () => {
+    const launch = await create('sleep 0.2');
+    await Promise.all([start(launch, { A: 'late-secret' }), start(launch, { A: 'late-secret' })]);
+    await host.wait(launch.id, { boundS: 5 });
+    await start(launch, { A: 'late-secret' });
+    expect(readdirSync('/run/chandler/secrets')).toEqual([]);
+  });
+
+  it('kills everything: children with setsid, nohup, an empty environment and a deaf ear for TERM', async () => {
+    const script = [
+      "trap '' TERM",
+      'setsid sleep 7001 &',
+      'nohup sleep 7002 >/dev/null 2>&1 &',
+      '(setsid sh -c "sleep 7003 & sleep 7003" &)',
+      'env -i sleep 7004 &',
+      'sleep 7005',
+    ].join('\n');
+    const launch = await create(script);
+    await start(launch);
+    await expect.poll(() => sleepers('700'), { timeout: 5000 }).toHaveLength(6);
+    const { found, left, state } = await host.kill(launch.id, { graceS: 1 });
+    expect(found).toBeGreaterThanOrEqual(6);
+    expect(left).toBe(0);
+    expect(sleepers('700')).toEqual([]);
+    expect(state).toMatchObject({ kind: 'exited' });
+  });
+
+  it('never starts what was killed before it began', async () => {
+    const launch = await create('touch "$OUT"', { OUT: join(stateDir, 'never') });
+    expect((await host.kill(launch.id, { graceS: 0 })).state).toEqual({ kind: 'cancelled' });
+    // A supervisor that zmx had been told to start and that begins only now.
+    writeFileSync(join(dirOf(launch), 'secrets-path'), '/nonexistent');
+    const supervisor = join(stateDir, 'bin', programs.supervise.name);
+    expect(spawnSync('bash', [supervisor, dirOf(launch)], { stdio: 'ignore' }).status).toBe(143);
+    expect(await start(launch)).toMatchObject({ kind: 'exited', code: 143 });
+    expect(existsSync(join(stateDir, 'never'))).toBe(false);
+  });
+
+  it('calls it interrupted when the supervisor is killed, finds the survivors and ends them', async () => {
+    const launch = await create('sleep 7101');
+    await start(launch);
+    await expect.poll(() => sleepers('7101'), { timeout: 5000 }).toHaveLength(1);
+    const pid = /pid=(\d+)/.exec(readFileSync(join(dirOf(launch), 'started'), 'utf8'))?.[1];
+    const waiting = host.wait(launch.id, { boundS: 5 });
+    process.kill(Number(pid), 'SIGKILL');
+    expect(await waiting).toMatchObject({ kind: 'interrupted', rebooted: false });
+    expect(await start(launch)).toMatchObject({ kind: 'interrupted' });
+    expect(await host.kill(launch.id, { graceS: 0 })).toMatchObject({ left: 0 });
+    expect(sleepers('7101')).toEqual([]);
+  });
+
+  it('tells a reboot by the boot id', async () => {
+    const launch = await create('true');
+    await start(launch);
+    await host.wait(launch.id, { boundS: 5 });
+    rmSync(join(dirOf(launch), 'exit'));
+    const started = join(dirOf(launch), 'started');
+    writeFileSync(started, readFileSync(started, 'utf8').replace(/boot=.*/, 'boot=other'));
+    expect(await host.state(launch.id)).toMatchObject({ kind: 'interrupted', rebooted: true });
+  });
+
+  it('says what is not there', async () => {
+    expect(await host.state('absent')).toEqual({ kind: 'absent' });
+    expect(await host.wait('absent', { boundS: 1 })).toEqual({ kind: 'absent' });
+    const launch = await create('true');
+    expect(await host.wait(launch.id, { boundS: 0 })).toEqual({ kind: 'created' });
+  });
+
+  it('creates nothing from a body that is cut short', async () => {
+    const args = ['cut', '100', 'f'.repeat(64), '10', '10'];
+    const outcome = await executor.exec(
+      sh('sh', join(stateDir, 'bin', programs.host.name), stateDir, 'create', ...args),
+      {
+        stdin: 'too short',
+      },
+    );
+    expect(outcome).toMatchObject({ kind: 'exited', code: 70 });
+    expect(await host.state('cut')).toEqual({ kind: 'absent' });
+    expect(readdirSync(join(stateDir, 'launches')).filter((entry) => entry.startsWith('.new'))).toEqual([]);
+  });
+
+  it('pages through a log, from the start and from the end', async () => {
+    const launch = await create('for i in 1 2 3; do echo line-$i; done');
+    await start(launch);
+    await host.wait(launch.id, { boundS: 5 });
+    const first = await host.log(launch.id, 0, 8);
+    expect(Buffer.from(first.bytes).toString()).toBe('line-1\r\n');
+    expect(first.size).toBe(24);
+    expect(Buffer.from((await host.log(launch.id, -8, 100)).bytes).toString()).toBe('line-3\r\n');
+  });
+
+  it('lends the host to one holder at a time', async () => {
+    expect(await host.lease('one')).toEqual({ ours: true });
+    expect(await host.lease('one')).toEqual({ ours: true });
+    expect(await host.lease('two')).toEqual({ ours: false, holder: 'one' });
+    await host.release('two');
+    expect(await host.lease('two')).toEqual({ ours: false, holder: 'one' });
+    expect(await host.lease('two', 'one')).toEqual({ ours: true });
+    await host.release('two');
+    expect(await host.lease('three')).toEqual({ ours: true });
+  });
+
+  it('writes a sentinel whole, into directories that were not there', async () => {
+    const path = join(stateDir, 'deep/er', "it's here");
+    expect(await host.readSentinel(path)).toBeUndefined();
+    expect(await host.writeSentinel(path, '{"a": "ž"}\n')).toBe('{"a": "ž"}\n');
+    expect(await host.readSentinel(path)).toBe('{"a": "ž"}\n');
+    expect(statSync(path).mode & 0o777).toBe(0o644);
+  });
+
+  it('prunes old launches, but none that lives', async () => {
+    const old = await create('true');
+    const alive = await create('sleep 7201');
+    await start(old);
+    await host.wait(old.id, { boundS: 5 });
+    await start(alive);
+    const longAgo = new Date(Date.now() - 10 * 86_400_000);
+    for (const launch of [old, alive]) utimesSync(dirOf(launch), longAgo, longAgo);
+    await host.prune(5);
+    expect(await host.state(old.id)).toEqual({ kind: 'absent' });
+    expect(await host.state(alive.id)).toMatchObject({ kind: 'running' });
+    await host.kill(alive.id, { graceS: 0 });
+  });
+
+  it('puts its program back when somebody has removed it', async () => {
+    rmSync(join(stateDir, 'bin', programs.host.name));
+    expect(await host.state('absent')).toEqual({ kind: 'absent' });
+  });
+
+  it('reports a check by its exit code', async () => {
+    expect(await host.check('exit 0')).toBe(0);
+    expect(await host.check('exit 3')).toBe(3);
+  });
+});
+
+/** The command lines of `sleep` processes whose argument begins with `prefix`. */
+function sleepers(prefix: string): string[] {
+  return execFileSync('ps', ['axo', 'args'])
+    .toString()
+    .split('\n')
+    .filter((line) => line.startsWith(`sleep ${prefix}`));
+}

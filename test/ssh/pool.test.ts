@@ -1,0 +1,247 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { sh } from '../../src/shell/index.ts';
+import { createSshPool } from '../../src/ssh/pool.ts';
+import type { SshPool } from '../../src/ssh/pool.ts';
+import type { SshPoolEvent, SshPoolOptions } from '../../src/ssh/pool-options.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import type { FaultProxy } from '../support/fault-proxy.ts';
+import { pause, startSshd } from '../support/sshd.ts';
+import type { Sshd } from '../support/sshd.ts';
+
+let sshd: Sshd;
+let proxy: FaultProxy;
+let pools: SshPool[] = [];
+
+beforeAll(async () => {
+  sshd = await startSshd();
+  proxy = await startFaultProxy(sshd.port);
+  sshd.alsoKnownAt(proxy.port);
+});
+afterEach(async () => {
+  await Promise.all(pools.map(async (pool) => pool.close()));
+  pools = [];
+  proxy.setMode('pass');
+});
+afterAll(async () => {
+  await proxy.close();
+  await sshd.stop();
+});
+
+function makePool(options: SshPoolOptions = {}): SshPool {
+  const pool = createSshPool({ drainMs: 100, ...options });
+  pools.push(pool);
+  return pool;
+}
+const through = (): ReturnType<Sshd['target']> => sshd.target({ port: proxy.port });
+const times = async <T>(count: number, work: () => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, work));
+const ok = { kind: 'exited', code: 0 };
+
+describe('a pool', () => {
+  it('dials once for ten commands at a time on a cold pool', async () => {
+    const pool = makePool({ growAfterMs: 1000 });
+    const executor = pool.executor(through());
+    const before = proxy.accepted();
+    expect(await times(10, async () => executor.exec(sh('true')))).toEqual(
+      Array(10).fill(expect.objectContaining(ok)),
+    );
+    expect(proxy.accepted() - before).toBe(1);
+    expect(pool.stats()).toEqual({ hosts: 1, connections: 1, dialing: 0, active: 0, waiting: 0, dials: 1 });
+  });
+
+  it('shares a failed first dial among all who wait for it', async () => {
+    const pool = makePool();
+    const executor = pool.executor(sshd.target({ user: 'nobody' }));
+    const results = await Promise.allSettled(
+      Array.from({ length: 10 }, async () => executor.exec(sh('true'))),
+    );
+    expect(
+      results.map((result) => result.status === 'rejected' && (result.reason as { code: string }).code),
+    ).toEqual(Array(10).fill('auth-failed'));
+    expect(pool.stats()).toMatchObject({ hosts: 0, dials: 1, waiting: 0 });
+  });
+
+  it('opens more connections for long commands: thirty run at a time', async () => {
+    const pool = makePool();
+    const executor = pool.executor(sshd.target());
+    const startedAt = performance.now();
+    const outcomes = await times(30, async () => executor.exec(sh('sleep', '0.5')));
+    expect(outcomes).toEqual(Array(30).fill(expect.objectContaining(ok)));
+    expect(performance.now() - startedAt).toBeLessThan(2500);
+    expect(pool.stats().connections).toBe(6);
+  });
+
+  it('makes commands wait at the limit of connections, and lets them give up', async () => {
+    const pool = makePool({ connectionsPerHost: 1, sessionsPerConnection: 2, growAfterMs: 1 });
+    const executor = pool.executor(sshd.target());
+    const busy = times(2, async () => executor.exec(sh('sleep', '0.6')));
+    await pause(300);
+    const abort = new AbortController();
+    const aborted = executor.exec(sh('true'), { signal: abort.signal });
+    const late = executor.exec(sh('true'), { timeoutMs: 50 });
+    const patient = executor.exec(sh('true'));
+    expect(pool.stats()).toMatchObject({ active: 2, waiting: 3 });
+    abort.abort('given up');
+    await expect(aborted).rejects.toBe('given up');
+    expect(await late).toMatchObject({
+      kind: 'lost',
+      started: 'no',
+      reason: expect.stringContaining('no free session') as string,
+    });
+    expect([...(await busy), await patient]).toMatchObject([ok, ok, ok]);
+    expect(pool.stats()).toMatchObject({ connections: 1, dials: 1, waiting: 0 });
+  });
+
+  it('closes an idle connection', async () => {
+    const pool = makePool({ idleCloseMs: 100 });
+    await pool.executor(sshd.target()).exec(sh('true'));
+    expect(pool.stats().connections).toBe(1);
+    await pause(50);
+    await pool.executor(sshd.target()).exec(sh('true'));
+    await pause(70);
+    expect(pool.stats().connections).toBe(1);
+    await pause(100);
+    expect(pool.stats()).toMatchObject({ hosts: 0, connections: 0, dials: 1 });
+  });
+
+  it('replaces a connection that was killed while idle', async () => {
+    const events: SshPoolEvent['kind'][] = [];
+    const pool = makePool({ onEvent: (event) => events.push(event.kind) });
+    const executor = pool.executor(through());
+    await executor.exec(sh('true'));
+    proxy.reset();
+    await pause(50);
+    expect(pool.stats().connections).toBe(0);
+    expect(await executor.exec(sh('true'))).toMatchObject(ok);
+    expect(events).toEqual(['opened', 'gone', 'opened']);
+  });
+
+  it('replaces a connection that dies as it is used, before the command was sent', async () => {
+    const pool = makePool();
+    const executor = pool.executor(through());
+    await executor.exec(sh('true'));
+    proxy.reset();
+    expect(await executor.exec(sh('true'))).toMatchObject(ok);
+    expect(pool.stats().dials).toBe(2);
+  });
+
+  it('replaces a connection that went silent, once', async () => {
+    let cured = true;
+    const pool = makePool({
+      keepaliveMs: 100,
+      keepaliveCount: 2,
+      readyTimeoutMs: 300,
+      onEvent: ({ kind }) => kind === 'gone' && cured && proxy.setMode('pass'),
+    });
+    const executor = pool.executor(through());
+    await executor.exec(sh('true'));
+    proxy.setMode('blackhole');
+    expect(await executor.exec(sh('true'))).toMatchObject(ok);
+    expect(pool.stats().dials).toBe(2);
+    cured = false;
+    proxy.setMode('blackhole');
+    await expect(executor.exec(sh('true'))).rejects.toMatchObject({ code: 'host-unreachable' });
+    expect(pool.stats()).toMatchObject({ hosts: 0, connections: 0, active: 0, dials: 3 });
+  });
+
+  it('never runs a command again that may have run', async () => {
+    const pool = makePool();
+    const executor = pool.executor(through());
+    const file = `${sshd.dir}/ran`;
+    await executor.exec(sh('true'));
+    const running = executor.exec(sh('sh', '-c', 'echo x >>"$0"; echo begun; sleep 5', file), {
+      onLine: () => proxy.reset(),
+    });
+    expect(await running).toMatchObject({ kind: 'lost', started: 'unknown' });
+    expect(await executor.exec(sh('cat', file))).toMatchObject({ ...ok, stdout: 'x\n' });
+  });
+
+  it('works with a host that allows one session a connection', async () => {
+    const narrow = await startSshd({ config: ['MaxSessions 1'] });
+    const pool = makePool();
+    const executor = pool.executor(narrow.target());
+    const outcomes = await times(12, async () => executor.exec(sh('sleep', '0.1')));
+    expect(outcomes).toEqual(Array(12).fill(expect.objectContaining(ok)));
+    await pool.close();
+    await narrow.stop();
+  });
+
+  it('says so if the host allows no session at all', async () => {
+    const none = await startSshd({ config: ['MaxSessions 0'] });
+    const pool = makePool();
+    const executor = pool.executor(none.target());
+    const results = await Promise.allSettled(
+      Array.from({ length: 8 }, async () => executor.exec(sh('true'))),
+    );
+    expect(
+      results.map((result) => result.status === 'rejected' && (result.reason as { code: string }).code),
+    ).toEqual(Array(8).fill('channel-refused'));
+    expect(pool.stats().dials).toBeLessThan(20);
+    await pool.close();
+    await none.stop();
+  });
+
+  it('does not count on the session of a command that it left', async () => {
+    const pool = makePool({ sessionsPerConnection: 2 });
+    const executor = pool.executor(sshd.target());
+    for (let i = 0; i < 3; i++)
+      expect(await executor.exec(sh('sleep', '2'), { timeoutMs: 200 })).toMatchObject({ kind: 'lost' });
+    expect(await executor.exec(sh('true'))).toMatchObject(ok);
+    expect(pool.stats()).toMatchObject({ connections: 1, dials: 2 });
+  });
+
+  it('keeps targets apart that differ in identity, user or policy', async () => {
+    const pool = makePool();
+    const strict = sshd.target();
+    await pool.executor(strict).exec(sh('true'));
+    await pool.executor({ ...strict }).exec(sh('true'));
+    expect(pool.stats().dials).toBe(1);
+    const pinned = pool.executor({ ...strict, hostKey: { kind: 'pinned', fingerprint: 'SHA256:x' } });
+    await expect(pinned.exec(sh('true'))).rejects.toMatchObject({ code: 'host-key-mismatch' });
+    const stranger = pool.executor({ ...strict, auth: { kind: 'key', privateKey: 'x', source: 'client' } });
+    await expect(stranger.exec(sh('true'))).rejects.toMatchObject({ code: 'identity-unavailable' });
+  });
+
+  it('goes through a jump host, on one connection to it', async () => {
+    const inner = await startSshd();
+    const before = proxy.accepted();
+    const pool = makePool({ idleCloseMs: 200 });
+    const jump = through();
+    const executor = pool.executor({ ...inner.target(), jump });
+    expect(await times(10, async () => executor.exec(sh('sleep', '0.2')))).toEqual(
+      Array(10).fill(expect.objectContaining(ok)),
+    );
+    expect(proxy.accepted() - before).toBe(1);
+    expect(pool.stats().hosts).toBe(2);
+    proxy.reset();
+    await pause(50);
+    expect(pool.stats()).toMatchObject({ hosts: 0, connections: 0 });
+    expect(await executor.exec(sh('true'))).toMatchObject(ok);
+    await pause(600);
+    expect(pool.stats()).toMatchObject({ hosts: 0, connections: 0 });
+    const wrongJump = pool.executor({ ...inner.target(), jump: { ...jump, user: 'nobody' } });
+    await expect(wrongJump.exec(sh('true'))).rejects.toMatchObject({ code: 'auth-failed' });
+    await inner.stop();
+  });
+
+  it('that is closed lets short commands finish, ends long ones and takes no more', async () => {
+    const pool = makePool({ drainMs: 500 });
+    const executor = pool.executor(sshd.target());
+    const short = executor.exec(sh('sleep', '0.3'));
+    const long = executor.exec(sh('sleep', '30'));
+    await pause(200);
+    const startedAt = performance.now();
+    await pool.close();
+    expect(performance.now() - startedAt).toBeLessThan(800);
+    expect(await short).toMatchObject(ok);
+    expect(await long).toMatchObject({ kind: 'lost' });
+    await expect(executor.exec(sh('true'))).rejects.toMatchObject({ code: 'connection-lost' });
+    expect(pool.stats()).toMatchObject({ hosts: 0, connections: 0 });
+  });
+
+  it('refuses a command of more than 8 KB before it dials', async () => {
+    const pool = makePool();
+    await expect(pool.executor(sshd.target()).exec(sh('echo', 'x'.repeat(9000)))).rejects.toThrow(TypeError);
+    expect(pool.stats().dials).toBe(0);
+  });
+});

@@ -1,0 +1,249 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { raw, sh } from '../../src/shell/index.ts';
+import type { Command } from '../../src/shell/index.ts';
+import { openConnection } from '../../src/ssh/connection.ts';
+import type { Connection } from '../../src/ssh/connection.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import type { FaultProxy } from '../support/fault-proxy.ts';
+import { pause, startSshd } from '../support/sshd.ts';
+import type { Sshd } from '../support/sshd.ts';
+
+const SUM_OF_5_MILLION_X = '03a7bd518f3e4ecac11f2e77f7437928ba5d80ac0b2b26a523d90e7628bfd59b';
+
+let sshd: Sshd;
+let proxy: FaultProxy;
+let shared: Connection;
+
+beforeAll(async () => {
+  sshd = await startSshd({ config: ['MaxSessions 2'] });
+  proxy = await startFaultProxy(sshd.port);
+  sshd.alsoKnownAt(proxy.port);
+});
+beforeEach(async () => {
+  proxy.setMode('pass');
+  if (!shared || shared.gone() !== undefined) shared = await openConnection(sshd.target());
+});
+afterAll(async () => {
+  shared.close();
+  await proxy.close();
+  await sshd.stop();
+});
+
+const script = (text: string): Command => sh('sh', '-c', text);
+/** A connection of its own through the proxy, impatient with silence. */
+const breakable = async (): Promise<Connection> =>
+  openConnection(sshd.target({ port: proxy.port }), { keepaliveMs: 200, keepaliveCount: 2 });
+
+describe('an outcome', () => {
+  it('keeps stdout and stderr apart', async () => {
+    expect(await shared.exec(script('echo out; echo err >&2'))).toEqual({
+      kind: 'exited',
+      code: 0,
+      stdout: 'out\n',
+      stderr: 'err\n',
+    });
+  });
+
+  it.each([0, 1, 127, 254, 255])('is exit %i if the command says so', async (code) => {
+    expect(await shared.exec(script(`exit ${code}`))).toMatchObject({ kind: 'exited', code });
+  });
+
+  it.each(['KILL', 'TERM', 'SEGV'])('is signalled by %s', async (name) => {
+    expect(await shared.exec(sh(raw(`kill -${name} $$`)))).toMatchObject({
+      kind: 'signalled',
+      signal: `SIG${name}`,
+    });
+  });
+
+  it('is lost if the connection is reset under the command', async () => {
+    const connection = await breakable();
+    const running = connection.exec(script('echo begun; sleep 30'), { onLine: () => proxy.reset() });
+    expect(await running).toMatchObject({
+      kind: 'lost',
+      started: 'unknown',
+      reason: expect.stringContaining('root@127.0.0.1') as string,
+    });
+    expect(connection.gone()).toBeDefined();
+  });
+
+  it('is lost if the exit was reported but the connection broke before the output was whole', async () => {
+    const connection = await breakable();
+    // The shell exits at once, so that sshd reports exit 0; its child still holds stdout.
+    const running = connection.exec(script('echo head; (sleep 30; echo tail) & exit 0'), {
+      onLine: () => setTimeout(() => proxy.reset(), 200),
+    });
+    expect(await running).toMatchObject({ kind: 'lost', started: 'unknown' });
+  });
+
+  it('is lost soon if the host falls silent', async () => {
+    const connection = await breakable();
+    const running = connection.exec(sh('sleep', '30'));
+    await pause(50);
+    proxy.setMode('blackhole');
+    const startedAt = performance.now();
+    expect(await running).toMatchObject({
+      kind: 'lost',
+      started: 'unknown',
+      reason: expect.stringContaining('no sign of life') as string,
+    });
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+    // A session on a connection known to be dead has not run.
+    expect(await connection.exec(sh('true'))).toMatchObject({ kind: 'lost', started: 'no' });
+  });
+
+  it('is known not to have run if the session was never opened', async () => {
+    const connection = await breakable();
+    proxy.setMode('blackhole');
+    expect(await connection.exec(sh('true'))).toMatchObject({ kind: 'lost', started: 'no' });
+  });
+
+  it('is lost after the time given', async () => {
+    const connection = await openConnection(sshd.target());
+    const outcome = await connection.exec(sh('sleep', '30'), { timeoutMs: 100 });
+    expect(outcome).toMatchObject({
+      kind: 'lost',
+      started: 'unknown',
+      reason: expect.stringContaining('no answer within 100 ms') as string,
+    });
+    expect(await connection.exec(sh('true'))).toMatchObject({ kind: 'exited' });
+    connection.close();
+  });
+
+  it('is lost when the worker closes the connection', async () => {
+    const connection = await openConnection(sshd.target());
+    const running = connection.exec(sh('sleep', '30'));
+    await pause(50);
+    connection.close();
+    expect(await running).toMatchObject({
+      kind: 'lost',
+      reason: expect.stringContaining('the worker closed') as string,
+    });
+  });
+
+  it('is a refusal if the host opens no further session, and the connection lives on', async () => {
+    const connection = await openConnection(sshd.target());
+    const running = [1, 2].map(async () => connection.exec(sh('sleep', '0.3')));
+    await pause(100);
+    await expect(connection.exec(sh('true'))).rejects.toMatchObject({ code: 'channel-refused' });
+    expect(await Promise.all(running)).toMatchObject([{ code: 0 }, { code: 0 }]);
+    connection.close();
+  });
+});
+
+describe('output', () => {
+  it('of 10 MB takes no more memory than the limit', async () => {
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    let lines = 0;
+    const outcome = await shared.exec(
+      script('yes 0123456789abcdef | head -c 10000000; yes e | head -c 3000000 >&2'),
+      {
+        maxOutputBytes: 1000,
+        onLine: () => {
+          if (++lines % 1000 === 0) most = Math.max(most, process.memoryUsage().arrayBuffers);
+        },
+      },
+    );
+    expect(outcome).toMatchObject({ kind: 'exited', code: 0 });
+    expect(outcome.kind === 'exited' && [outcome.stdout.length, outcome.stderr.length]).toEqual([1000, 1000]);
+    expect(outcome.kind === 'exited' && outcome.stdout.startsWith('0123456789abcdef\n0123')).toBe(true);
+    expect(lines).toBe(588_236);
+    expect(most - before).toBeLessThan(8_000_000);
+  });
+
+  it('comes line by line as it is written', async () => {
+    const seen: [string, number][] = [];
+    const startedAt = performance.now();
+    await shared.exec(script('echo one; sleep 0.3; printf "tw€\\nend"'), {
+      onLine: (line) => seen.push([line, performance.now() - startedAt]),
+    });
+    expect(seen.map(([line]) => line)).toEqual(['one', 'tw€', 'end']);
+    expect((seen[1]?.[1] ?? 0) - (seen[0]?.[1] ?? 0)).toBeGreaterThan(200);
+  });
+
+  it("a listener's error ends its own command only", async () => {
+    const broken = shared.exec(script('echo x; exec sleep 0.2'), {
+      onLine: () => {
+        throw new RangeError('mine');
+      },
+    });
+    await expect(broken).rejects.toThrow(RangeError);
+    expect(await shared.exec(sh('true'))).toMatchObject({ code: 0 });
+  });
+});
+
+describe('stdin', () => {
+  it('arrives whole, with its end', async () => {
+    const outcome = await shared.exec(sh('sha256sum'), { stdin: Buffer.alloc(5_000_000, 'x') });
+    expect(outcome).toMatchObject({ stdout: `${SUM_OF_5_MILLION_X}  -\n` });
+  });
+
+  it('ends at once if there is none', async () => {
+    expect(await shared.exec(sh('cat'))).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  it('may be ignored by the command', async () => {
+    for (const code of [0, 3]) {
+      const outcome = await shared.exec(script(`exit ${code}`), { stdin: Buffer.alloc(5_000_000) });
+      expect(outcome).toMatchObject({ kind: 'exited', code });
+    }
+  });
+
+  it('does not look like silence on a slow connection', async () => {
+    proxy.setMode('delay', { delayMs: 150 });
+    const connection = await breakable();
+    expect(await connection.exec(sh('wc', '-c'), { stdin: Buffer.alloc(5_000_000) })).toMatchObject({
+      stdout: '5000000\n',
+    });
+    connection.close();
+  });
+});
+
+describe('abort', () => {
+  it('rejects at once with the reason', async () => {
+    const connection = await openConnection(sshd.target());
+    const abort = new AbortController();
+    const running = connection.exec(sh('sleep', '30'), { signal: abort.signal });
+    await pause(50);
+    const reason = new Error('enough');
+    abort.abort(reason);
+    await expect(running).rejects.toBe(reason);
+    expect(connection.gone()).toBeUndefined();
+    connection.close();
+  });
+
+  it('sends nothing if it came first', async () => {
+    await expect(
+      shared.exec(sh('touch', `${sshd.dir}/aborted`), { signal: AbortSignal.abort('early') }),
+    ).rejects.toBe('early');
+    expect(await shared.exec(sh('test', '-e', `${sshd.dir}/aborted`))).toMatchObject({ code: 1 });
+  });
+});
+
+describe('a command', () => {
+  it('of more than 8 KB is a programming error', async () => {
+    await expect(shared.exec(sh('echo', 'x'.repeat(8200)))).rejects.toThrow(TypeError);
+    expect(await shared.exec(sh('echo', 'x'.repeat(8000)))).toMatchObject({ code: 0 });
+  });
+
+  it('reaches the host as written, whatever its words hold', async () => {
+    const hostile = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: fc.constantFrom(...`'"\\$\`!*?[]{}()<>|&;#~ \t\n\r=-%^`) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        hostile.filter((text) => !text.includes('\0') && text.isWellFormed()),
+        async (text) => {
+          expect(await shared.exec(sh('printf', '%s', text))).toMatchObject({
+            code: 0,
+            stdout: text,
+            stderr: '',
+          });
+        },
+      ),
+      { numRuns: 50, examples: [["'; exit 3; '"], ['$(exit 3)'], ['-n'], ['%s'], ['']] },
+    );
+  });
+});

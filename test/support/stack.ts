@@ -1,0 +1,160 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
+import { connect, type ChandlerClient } from '../../src/client.ts';
+import type { Plan, Target } from '../../src/domain/schema.ts';
+import type { RunStatus } from '../../src/domain/status.ts';
+import { sandboxExec, type SandboxHost } from '../../src/dev/sandbox/index.ts';
+import { startHost, type HostOptions, type TestHost } from './hosts.ts';
+
+const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** A worker in a process of its own. */
+export interface WorkerProcess {
+  readonly pid: number;
+  /** What it has logged so far. */
+  readonly log: () => string;
+  readonly kill: (signal: NodeJS.Signals) => Promise<void>;
+}
+
+/** One host, a client and the means to start workers, around the server that all integration tests share. */
+export interface Stack {
+  readonly host: TestHost;
+  readonly client: ChandlerClient;
+  readonly taskQueue: string;
+  readonly address: string;
+  readonly secretsDir: string;
+  /** A target for the host; `port` may be that of a proxy. */
+  readonly target: (changes?: Partial<Target>) => Target;
+  readonly startWorker: (env?: Record<string, string>) => Promise<WorkerProcess>;
+  /** Starts a plan on the host under a new id; the tmux shim stands in for zmx unless the plan says otherwise. */
+  readonly start: (plan: Omit<Plan, 'target'> & { target?: Target }) => Promise<string>;
+  /** Waits until the status satisfies `condition`. */
+  readonly until: (id: string, condition: (status: RunStatus) => boolean, what: string) => Promise<RunStatus>;
+  /** Runs a shell command on the host, past SSH; returns what it printed. */
+  readonly onHost: (script: string) => Promise<string>;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts a host, a worker and a client. */
+export async function startStack(options: HostOptions & { workers?: number } = {}): Promise<Stack> {
+  const address = inject('temporalAddress');
+  const taskQueue = `test-${randomUUID()}`;
+  const host = await startHost(options);
+  const client = await connect({ address, taskQueue });
+  const dir = await mkdtemp(join(tmpdir(), 'chandler-stack-'));
+  await copyFile(host.identity, join(dir, 'id_test'));
+  const workers: ChildProcess[] = [];
+
+  const startWorker = async (env: Record<string, string> = {}): Promise<WorkerProcess> => {
+    const child = spawn(process.execPath, [cli, 'worker'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        PATH: process.env['PATH'],
+        HOME: dir,
+        TEMPORAL_ADDRESS: address,
+        CHANDLER_TASK_QUEUE: taskQueue,
+        CHANDLER_IDENTITIES: dir,
+        CHANDLER_KNOWN_HOSTS: host.knownHosts,
+        CHANDLER_SECRETS_DIR: dir,
+        CHANDLER_ZMX_SOURCE: 'tmux',
+        ...env,
+      },
+    });
+    workers.push(child);
+    let log = '';
+    const collect = (chunk: Buffer) => (log += chunk.toString());
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    await poll(
+      () => log.includes('worker started') || child.exitCode !== null,
+      'the worker starts',
+      () => log,
+    );
+    if (child.exitCode !== null) throw new Error(`the worker ended: ${log}`);
+    return {
+      pid: child.pid ?? 0,
+      log: () => log,
+      async kill(signal) {
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        child.kill(signal);
+        await once(child, 'exit');
+      },
+    };
+  };
+  for (let i = 0; i < (options.workers ?? 1); i += 1) await startWorker();
+
+  const target = (changes: Partial<Target> = {}): Target => ({
+    host: host.host,
+    port: host.port,
+    identity: 'id_test',
+    hostKey: host.hostKey,
+    connectTimeout: '20s',
+    ...changes,
+  });
+  return {
+    host,
+    client,
+    taskQueue,
+    address,
+    secretsDir: dir,
+    target,
+    startWorker,
+    async start(plan) {
+      const whole: Plan = { target: target(), ...plan };
+      return (await client.start(whole, { workflowId: `test:${randomUUID()}` })).workflowId;
+    },
+    async until(id, condition, what) {
+      let status: RunStatus | undefined;
+      await poll(
+        async () => {
+          status = await client.status(id).catch(() => undefined);
+          return status !== undefined && condition(status);
+        },
+        what,
+        () => JSON.stringify(status, null, 1),
+      );
+      return status!;
+    },
+    async onHost(script) {
+      const { stdout, stderr, code } = await sandboxExec(host as SandboxHost, ['sh', '-c', script]);
+      if (code !== 0) throw new Error(`on the host: exit ${code}: ${stderr}${stdout}`);
+      return stdout;
+    },
+    async stop() {
+      for (const worker of workers) {
+        if (worker.exitCode !== null || worker.signalCode !== null) continue;
+        worker.kill('SIGKILL');
+        await once(worker, 'exit');
+      }
+      await client.close();
+      await host.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Asks again and again until the answer is yes. */
+export async function poll(
+  question: () => boolean | Promise<boolean>,
+  what: string,
+  describe: () => string = () => '',
+  withinMs = 45_000,
+): Promise<void> {
+  const end = Date.now() + withinMs;
+  while (!(await question())) {
+    if (Date.now() > end) throw new Error(`waited ${withinMs} ms in vain: ${what}\n${describe()}`);
+    await delay(50);
+  }
+}
+
+/** Puts a secret where the stack's workers find it as `file:NAME`. */
+export async function giveSecret(stack: Stack, name: string, value: string): Promise<void> {
+  await writeFile(join(stack.secretsDir, name), value, { mode: 0o600 });
+}
