@@ -99,7 +99,11 @@ function probe(address: string): Promise<string | undefined> {
   const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? [];
   if (port === '') return Promise.resolve('it is not HOST:PORT');
   return new Promise((resolve) => {
-    const socket = connectSocket({ host: host.replace(/^\[|\]$/g, ''), port: Number(port), timeout: PROBE_MS });
+    const socket = connectSocket({
+      host: host.replace(/^\[|\]$/g, ''),
+      port: Number(port),
+      timeout: PROBE_MS,
+    });
     const settle = (failure?: string) => {
       socket.destroy();
       resolve(failure);

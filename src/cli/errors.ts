@@ -32,7 +32,10 @@ export function explainError(error: unknown): { readonly text: string; readonly 
     return { text: 'the Temporal server does not answer any more', exitCode: exitCodes.unreachable };
   }
   if (isNoWorker(error)) {
-    return { text: 'no worker answers for this run; start one with: chandler worker', exitCode: exitCodes.failed };
+    return {
+      text: 'no worker answers for this run; start one with: chandler worker',
+      exitCode: exitCodes.failed,
+    };
   }
   return { text: error instanceof Error ? error.message : String(error), exitCode: exitCodes.failed };
 }

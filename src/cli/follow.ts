@@ -29,7 +29,7 @@ export async function followRun(
       ? createTableDisplay(context)
       : createLineDisplay(context);
   try {
-    return await follow({ context, client, workflowId, wait, json, command, display });
+    return await follow({ context, client, workflowId, wait, command, display });
   } finally {
     display.close();
   }
@@ -40,27 +40,23 @@ interface Following {
   readonly client: ChandlerClient;
   readonly workflowId: string;
   readonly wait: boolean;
-  readonly json: boolean;
   readonly command: ToCommand;
   readonly display: Display;
 }
 
 async function follow(following: Following): Promise<ExitCode> {
-  const { context, client, workflowId, wait, json, command, display } = following;
+  const { context, client, workflowId, wait, command, display } = following;
   let status: RunStatus | undefined;
   let told = '';
-  let silentSince: number | undefined;
   for await (const sight of watchRun(client, workflowId, context.signal)) {
     switch (sight.kind) {
       case 'silent':
-        silentSince ??= context.now();
         if (sight.reason === 'no-worker' && told !== 'no-worker') {
           told = 'no-worker';
           display.say(`No worker answers for this run; it goes on as soon as one does: ${command('worker')}`);
         }
         break;
       case 'end':
-        if (json) display.show(status ?? emptyStatus(workflowId), []);
         display.say(...renderEnd(sight.result, status));
         return exitCodeOf(sight.result);
       case 'status': {
@@ -77,4 +73,18 @@ async function follow(following: Following): Promise<ExitCode> {
   }
   display.say(...renderDetached(workflowId, command));
   return exitCodes.interrupted;
+}
+
+/** Tells one state of being parked from the next: a retry that fails again is news. */
+function parkedKey(status: RunStatus): string {
+  return status.steps
+    .flatMap((step) => [step, ...(step.finalizer ? [step.finalizer] : [])])
+    .map(({ state, generation }) => `${state} ${generation}`)
+    .join();
+}
+
+/** What the run's host is, as its plan says; only the run knows when its id is all that there is. */
+export async function readTarget(client: ChandlerClient, workflowId: string): Promise<Target | undefined> {
+  const launches = await client.temporal.workflow.getHandle(workflowId).query<LaunchesAnswer>('launches');
+  return launches.host?.target;
 }

@@ -17,10 +17,7 @@ const SHOW_CURSOR = `${ESC}?25h`;
 const WRAP_OFF = `${ESC}?7l`;
 const WRAP_ON = `${ESC}?7h`;
 
-export function createScreen({
-  stdout,
-  terminalSize,
-}: Pick<CliContext, 'stdout' | 'terminalSize'>): Screen {
+export function createScreen({ stdout, terminalSize }: Pick<CliContext, 'stdout' | 'terminalSize'>): Screen {
   let shown: readonly string[] = [];
   const erase = () => {
     const up = rowsOf(shown, terminalSize().columns);

@@ -4,12 +4,8 @@ import { exitCodes } from './exit-codes.ts';
 
 type Values = Record<string, unknown>;
 
-const HOP_KEYS = ['host', 'port', 'user', 'identity', 'hostKey'] as const;
-const KEYS: readonly string[] = [
-  ...HOP_KEYS,
-  'connectTimeout',
-  ...HOP_KEYS.map((key) => `jump.${key}`),
-] satisfies (keyof Target | `jump.${(typeof HOP_KEYS)[number]}`)[];
+const HOP_KEYS = ['host', 'port', 'user', 'identity', 'hostKey'] as const satisfies (keyof Target)[];
+const KEYS: readonly string[] = [...HOP_KEYS, 'connectTimeout', ...HOP_KEYS.map((key) => `jump.${key}`)];
 
 /**
  * Reads what `--target` says: `KEY=VALUE`, or `[USER@]HOST[:PORT]`. Values are judged with the plan.

@@ -11,10 +11,11 @@ import { sh } from '../../src/shell/index.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import type { FaultProxy } from '../support/fault-proxy.ts';
 import { freePort, makeKey, startSshd } from '../support/sshd.ts';
-import type { Sshd } from '../support/sshd.ts';
+import type { Sshd, SshdOptions } from '../support/sshd.ts';
 
 let sshd: Sshd;
 let proxy: FaultProxy;
+const others: Sshd[] = [];
 
 beforeAll(async () => {
   sshd = await startSshd();
@@ -23,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await proxy.close();
-  await sshd.stop();
+  await Promise.all([sshd, ...others].map(async (server) => server.stop()));
 });
 
 const attempt = async (changes: Partial<ResolvedTarget>, options?: ConnectionOptions): Promise<unknown> => {
@@ -41,6 +42,13 @@ const failure = (code: string, message: string | RegExp): object => ({
     ? expect.stringContaining(message)
     : expect.stringMatching(message)) as string,
 });
+
+/** A server for one test; it ends after all of them, whatever becomes of the test. */
+async function startOther(options?: SshdOptions): Promise<Sshd> {
+  const server = await startSshd(options);
+  others.push(server);
+  return server;
+}
 
 describe('a host that cannot be reached', () => {
   it('has no address', async () => {
@@ -162,11 +170,10 @@ describe('an agent', () => {
 
 describe('a host without a common algorithm', () => {
   it('is unsupported', async () => {
-    const old = await startSshd({ config: ['MACs hmac-sha1', 'Ciphers aes128-ctr'] });
+    const old = await startOther({ config: ['MACs hmac-sha1', 'Ciphers aes128-ctr'] });
     await expect(openConnection(old.target())).rejects.toMatchObject(
       failure('host-unsupported', 'no matching'),
     );
-    await old.stop();
   });
 });
 
@@ -184,7 +191,7 @@ describe('a connection', () => {
   });
 
   it('leads through a jump host', async () => {
-    const inner = await startSshd();
+    const inner = await startOther();
     const jump = await openConnection(sshd.target());
     const channel = await jump.forward('127.0.0.1', inner.port);
     const connection = await openConnection(inner.target(), {}, channel);
@@ -194,7 +201,6 @@ describe('a connection', () => {
     const running = connection.exec(sh('sleep', '30'));
     jump.close();
     expect(await running).toMatchObject({ kind: 'lost' });
-    await inner.stop();
   });
 
   it('through a jump host that cannot reach the target, or may not, says so', async () => {
@@ -203,17 +209,16 @@ describe('a connection', () => {
       failure('host-unreachable', 'as seen from there'),
     );
     jump.close();
-    const closed = await startSshd({ config: ['AllowTcpForwarding no'] });
+    const closed = await startOther({ config: ['AllowTcpForwarding no'] });
     const strict = await openConnection(closed.target());
     await expect(strict.forward('127.0.0.1', sshd.port)).rejects.toMatchObject(
       failure('host-unsupported', 'AllowTcpForwarding'),
     );
     strict.close();
-    await closed.stop();
   });
 
   it('survives a rekey', async () => {
-    const often = await startSshd({ config: ['RekeyLimit 100K'] });
+    const often = await startOther({ config: ['RekeyLimit 100K'] });
     const connection = await openConnection(often.target());
     for (let i = 0; i < 5; i++) {
       const outcome = await connection.exec(sh('wc', '-c'), { stdin: Buffer.alloc(1_000_000) });
@@ -221,7 +226,6 @@ describe('a connection', () => {
     }
     expect([...often.log().matchAll(/SSH2_MSG_NEWKEYS received/g)].length).toBeGreaterThan(3);
     connection.close();
-    await often.stop();
   });
 
   it('tells once that it is gone', async () => {

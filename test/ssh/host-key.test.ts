@@ -186,9 +186,7 @@ describe('accept-new', () => {
     for (const host of ['*', 'a b', 'a,b', 'a\n*', '!a']) {
       const check = checkHostKey(sshd.target({ hostKey, host }));
       check.verify(blob(), () => undefined);
-      expect(() => check.remember(), host).toThrow(
-        /cannot be recorded|could not be recorded|can be recorded/,
-      );
+      expect(() => check.remember()).toThrow('not a host name that can be recorded');
     }
     expect(realFiles.read(join(dir, 'names'))).toBe('');
   });

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, asyncProperty, constantFrom, oneof, string } from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { raw, sh } from '../../src/shell/index.ts';
 import type { Command } from '../../src/shell/index.ts';
@@ -9,6 +9,7 @@ import type { FaultProxy } from '../support/fault-proxy.ts';
 import { pause, startSshd } from '../support/sshd.ts';
 import type { Sshd } from '../support/sshd.ts';
 
+const HOSTILE = Array.from(`'"\\$\`!*?[]{}()<>|&;#~ \t\n\r=-%^`);
 const SUM_OF_5_MILLION_X = '03a7bd518f3e4ecac11f2e77f7437928ba5d80ac0b2b26a523d90e7628bfd59b';
 
 let sshd: Sshd;
@@ -228,12 +229,9 @@ describe('a command', () => {
   });
 
   it('reaches the host as written, whatever its words hold', async () => {
-    const hostile = fc.oneof(
-      fc.string({ unit: 'binary' }),
-      fc.string({ unit: fc.constantFrom(...`'"\\$\`!*?[]{}()<>|&;#~ \t\n\r=-%^`) }),
-    );
-    await fc.assert(
-      fc.asyncProperty(
+    const hostile = oneof(string({ unit: 'binary' }), string({ unit: constantFrom(...HOSTILE) }));
+    await assert(
+      asyncProperty(
         hostile.filter((text) => !text.includes('\0') && text.isWellFormed()),
         async (text) => {
           expect(await shared.exec(sh('printf', '%s', text))).toMatchObject({

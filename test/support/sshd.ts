@@ -82,9 +82,12 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   writeFileSync(join(dir, 'sshd_config'), `${config.join('\n')}\n`);
   const logFile = join(dir, 'log');
   writeFileSync(logFile, '');
-  const child = spawn('/usr/sbin/sshd', ['-D', '-f', join(dir, 'sshd_config'), '-E', logFile], {
-    stdio: 'ignore',
-  });
+  // setpriv: the server ends with the test run, even one that is killed. It becomes sshd, so the pid is sshd's.
+  const child = spawn(
+    'setpriv',
+    ['--pdeathsig', 'KILL', '/usr/sbin/sshd', '-D', '-f', join(dir, 'sshd_config'), '-E', logFile],
+    { stdio: 'ignore' },
+  );
   await listening(port, child, logFile);
 
   const hostKey = (type: string = types[0] ?? 'ed25519'): string =>

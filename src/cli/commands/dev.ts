@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { pino } from 'pino';
 import { loadConfig } from '../../config/config.ts';
-import { defaultCacheDir, findTemporalCli, startDevServer, type DevServer } from '../../dev/temporal/index.ts';
+import {
+  defaultCacheDir,
+  findTemporalCli,
+  startDevServer,
+  type DevServer,
+} from '../../dev/temporal/index.ts';
 import { searchAttributes } from '../../domain/search-attributes.ts';
 import { aborted, announceOn, print, type CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';

@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import { sandboxDown, sandboxList, sandboxUp, type ListedHost, type SandboxHost } from '../../dev/sandbox/index.ts';
+import {
+  sandboxDown,
+  sandboxList,
+  sandboxUp,
+  type ListedHost,
+  type SandboxHost,
+} from '../../dev/sandbox/index.ts';
 import { quote } from '../../shell/index.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { renderColumns } from '../render/columns.ts';
@@ -7,7 +13,9 @@ import { sandboxDir } from '../state-dirs.ts';
 import { type Act, wholeNumber } from './act.ts';
 
 export function addSandbox(program: Command, act: Act): void {
-  const sandbox = program.command('sandbox').description('throw-away hosts on this machine, to try things on');
+  const sandbox = program
+    .command('sandbox')
+    .description('throw-away hosts on this machine, to try things on');
   sandbox
     .command('up')
     .description('make hosts, each with an SSH server, a host key and a client key of its own')

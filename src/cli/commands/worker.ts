@@ -19,7 +19,11 @@ async function runWorker(context: CliContext, options: EngineOptions): Promise<n
   // The engine's native core takes most of a second to load; only commands that work need it.
   const { installRuntime, startWorker } = await import('../../worker.ts');
   installRuntime(logger);
-  const worker = await startWorker({ ...config, temporal: { address, namespace, taskQueue } }, address, logger);
+  const worker = await startWorker(
+    { ...config, temporal: { address, namespace, taskQueue } },
+    address,
+    logger,
+  );
   await Promise.race([worker.done, aborted(context.signal)]);
   if (context.signal.aborted) worker.stop();
   await Promise.race([worker.done, aborted(context.force)]);

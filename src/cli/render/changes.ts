@@ -1,5 +1,12 @@
 import { formatDuration } from '../../domain/duration.ts';
-import type { Intervention, PartFailure, PartState, PartStatus, Phase, RunStatus } from '../../domain/status.ts';
+import type {
+  Intervention,
+  PartFailure,
+  PartState,
+  PartStatus,
+  Phase,
+  RunStatus,
+} from '../../domain/status.ts';
 
 /** One thing that is different from before. `at` is a time in ISO 8601. */
 export type Change =

@@ -55,7 +55,7 @@ function renderPart(
 
 /** How a run ended. */
 export function renderEnd(result: RunResult, status: RunStatus | undefined): string[] {
-  if (result.outcome === 'provisioned' || result.outcome === 'already-provisioned') {
+  if ('result' in result) {
     const time =
       status?.endedAtMs === undefined ? '' : ` in ${formatDuration(status.endedAtMs - status.startedAtMs)}`;
     const host = status?.host ?? result.result.host;
@@ -85,12 +85,19 @@ export function renderDetached(workflowId: string, command: ToCommand): string[]
 
 /** The end of a log, set apart, without what would drive a terminal. */
 function renderTail(failure: PartFailure | undefined): string[] {
-  const lines = plainText(failure?.logTail ?? '').trimEnd().split('\n').slice(-TAIL_LINES);
+  const lines = plainText(failure?.logTail ?? '')
+    .trimEnd()
+    .split('\n')
+    .slice(-TAIL_LINES);
   return lines.join('') === '' ? [] : lines.map((line) => `  | ${line}`.trimEnd());
 }
 
 /** How to get to a session from here; without a session, to the host. The identity is named if the plan gives a path. */
-function attachCommand(status: RunStatus, target: Target | undefined, session: string | undefined): string | undefined {
+function attachCommand(
+  status: RunStatus,
+  target: Target | undefined,
+  session: string | undefined,
+): string | undefined {
   if (!target) return undefined;
   const { user = 'root', host, port = 22, identity, jump } = target;
   const words = [

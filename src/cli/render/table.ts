@@ -15,7 +15,9 @@ export interface TableOptions {
   readonly paint: Paint;
 }
 
-const LOOKS: Readonly<Record<PartState, { readonly mark: string; readonly style: Style; readonly rank: number }>> = {
+const LOOKS: Readonly<
+  Record<PartState, { readonly mark: string; readonly style: Style; readonly rank: number }>
+> = {
   parked: { mark: '⏸', style: 'yellow', rank: 0 },
   failed: { mark: '✘', style: 'red', rank: 0 },
   killed: { mark: '✘', style: 'red', rank: 1 },

@@ -23,7 +23,7 @@ export async function sandboxExec(
  * Controls a host's sshd: `stop` ends the listener while connections live on, `start` brings it back, `drop` cuts every
  * connection. With `dropConnections`, `stop` cuts them too. Programs that connections started may live on, as on any host.
  *
- * @throws Error when sshd doesn't do so within ten seconds.
+ * @throws Error when sshd doesn't do so within thirty seconds.
  */
 export async function sandboxSshd(
   host: SandboxHost,

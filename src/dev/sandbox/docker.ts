@@ -75,7 +75,7 @@ export async function startContainer(
   options: ContainerOptions,
 ): Promise<{ container: string; port: number }> {
   const container = (await runOrThrow(createArgv(options))).trim();
-  await runOrThrow(['docker', 'cp', join(options.folder, 'etc', '.'), `${container}:/etc/sandbox`]);
+  await runOrThrow(['docker', 'cp', `${join(options.folder, 'etc')}/.`, `${container}:/etc/sandbox`]);
   await runOrThrow(['docker', 'start', container]);
   return { container, port: parsePort(await runOrThrow(['docker', 'port', container, '22/tcp'])) };
 }

@@ -1,5 +1,5 @@
 import { realpath, rm, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { containerRuns, removeContainers } from './docker.ts';
 import { namespaceRuns } from './namespace.ts';
 import { endHosts, seeProcesses } from './processes.ts';
@@ -68,5 +68,5 @@ async function allNames(dir: string): Promise<string[]> {
 }
 
 function existing(dir: string): Promise<string> {
-  return realpath(dir).catch(() => dir);
+  return realpath(dir).catch(() => resolve(dir));
 }

@@ -13,7 +13,7 @@ import type { SandboxHost } from './types.ts';
 const LOG = 'host.log';
 const PROGRAM = fileURLToPath(new URL('./namespace.sh', import.meta.url));
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const READY_WITHIN_MS = 15_000;
+const READY_WITHIN_MS = 60_000;
 
 /** What a namespace host is started with. */
 export interface NamespaceOptions {
@@ -40,7 +40,12 @@ export async function startNamespace(options: NamespaceOptions): Promise<void> {
   const log = await open(join(options.folder, LOG), 'a', 0o600);
   const [file = '', ...args] = unshareArgv(options);
   // Detached (a session of its own) and with no pipe that it needs later: it outlives us.
-  const child = spawn(file, args, { detached: true, env: { PATH }, stdio: ['pipe', log.fd, log.fd, 'pipe'] });
+  const child = spawn(file, args, {
+    detached: true,
+    cwd: '/',
+    env: { PATH },
+    stdio: ['pipe', log.fd, log.fd, 'pipe'],
+  });
   await log.close();
   const told = createInterface({ input: child.stdio[3] as Readable });
   const timer = setTimeout(() => told.close(), READY_WITHIN_MS);
@@ -83,7 +88,9 @@ export function namespaceRuns(host: SandboxHost): boolean {
 
 async function startError({ folder, name }: NamespaceOptions): Promise<Error> {
   const log = await readFile(join(folder, LOG), 'utf8').catch(() => '');
-  return new Error(
-    `${name} did not start: ${log.trim().split('\n').slice(-5).join(' | ') || 'its log is empty'}`,
-  );
+  const reason = log.trim().split('\n').slice(-5).join(' | ') || 'its log is empty';
+  const advice = /not permitted|permission denied/i.test(log)
+    ? ' (root may not make namespaces here: start this container with --privileged, or a Docker engine)'
+    : '';
+  return new Error(`${name} did not start: ${reason}${advice}`);
 }

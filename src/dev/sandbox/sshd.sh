@@ -9,9 +9,9 @@ listening() {
   [ -s "$pid_file" ] && read -r pid <"$pid_file" && read -r comm <"/proc/$pid/comm" && [ "$comm" = sshd ]
 } 2>/dev/null
 
-# Waits up to ten seconds for a condition.
+# Waits up to thirty seconds for a condition.
 await() {
-  tries=500
+  tries=1500
   until "$@"; do
     tries=$((tries - 1))
     if [ "$tries" -eq 0 ]; then return 1; fi

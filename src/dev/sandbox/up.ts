@@ -13,6 +13,7 @@ import { claimName, writeHost } from './state.ts';
 import type { Engine, SandboxHost } from './types.ts';
 
 const DEFAULT_DISK_MIB = 2048;
+const GREETING = { withinMs: 15_000, everyMs: 20 };
 const LOOPBACK = '127.0.0.1';
 const INSIDE_PROGRAMS = ['init.sh', 'sshd.sh', 'reboot.sh'];
 
@@ -29,7 +30,7 @@ export interface UpOptions {
   readonly diskMiB?: number | undefined;
 }
 
-/** Makes a host's port and image known to `makeHost`. */
+// What is decided about a host before it is made; a container's port is the engine's choice.
 interface Slot {
   readonly engine: Engine;
   readonly port: number;
@@ -116,7 +117,7 @@ async function startDockerHost(
   await writeFile(join(folder, 'etc', 'sshd_config'), sshdConfig('0.0.0.0', 22));
   const started = { ...host, ...(await startContainer({ folder, name: host.name, image, diskMiB })) };
   await writeHost(folder, started);
-  if (!(await waitUntil(() => greets(started.port), { withinMs: 15_000, everyMs: 20 })))
+  if (!(await waitUntil(() => greets(started.port), GREETING)))
     throw new Error(`${host.name} did not start: see \`docker logs ${started.container}\``);
   return started;
 }
@@ -133,6 +134,7 @@ async function startNamespaceHost(folder: string, host: SandboxHost, diskMiB: nu
       await writeHost(folder, started);
     },
   });
-  if (!(await greets(host.port))) throw new Error(`${host.name} does not greet on port ${host.port}`);
+  if (!(await waitUntil(() => greets(host.port), GREETING)))
+    throw new Error(`${host.name} does not greet on port ${host.port}`);
   return started;
 }

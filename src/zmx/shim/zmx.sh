@@ -16,6 +16,9 @@ cr=$(printf '\r')
 esc=$(printf '\033')
 
 main() {
+  # A closed stdout is no error.
+  [ ! -d /proc/self/fd ] || [ -e /proc/self/fd/1 ] || exec >/dev/null
+  [ ! -d /proc/self/fd ] || [ -e /proc/self/fd/2 ] || exec 2>/dev/null
   socket_dirs
   command=${1:-list}
   [ $# -eq 0 ] || shift

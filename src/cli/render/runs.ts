@@ -1,0 +1,34 @@
+import { formatDuration } from '../../domain/duration.ts';
+import { renderColumns } from './columns.ts';
+
+/** A run in a list of runs. */
+export interface RunInfo {
+  readonly id: string;
+  /** What the engine says: RUNNING, COMPLETED, FAILED, … */
+  readonly status: string;
+  /** Empty when the server lacks our search attributes. */
+  readonly phase: string;
+  readonly attention: boolean;
+  readonly plan: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs?: number;
+}
+
+/** Runs, one a line, as the engine orders them: the latest first. */
+export function renderRuns(runs: readonly RunInfo[], nowMs: number): string[] {
+  return renderColumns(
+    ['ID', 'STATUS', 'STARTED', 'TIME', 'PLAN'],
+    runs.map((run) => [
+      run.id,
+      describe(run),
+      `${formatDuration(nowMs - run.startedAtMs)} ago`,
+      formatDuration((run.endedAtMs ?? nowMs) - run.startedAtMs),
+      run.plan,
+    ]),
+  );
+}
+
+function describe({ status, phase, attention }: RunInfo): string {
+  if (status !== 'RUNNING') return phase === 'already-provisioned' ? phase : status.toLowerCase();
+  return attention ? 'needs a person' : phase === '' ? 'running' : `running: ${phase}`;
+}

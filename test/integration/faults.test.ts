@@ -1,0 +1,188 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
+import { giveSecret, startStack, type Stack, type WorkerProcess } from '../support/stack.ts';
+
+/** Prints a line each tenth of a second, and leaves a mark for each time that it ran. */
+const counting = (mark: string, lines: number) =>
+  `echo ran >> /root/${mark}; for i in $(seq ${lines}); do echo "line $i"; sleep 0.1; done`;
+
+describe('a run survives', () => {
+  let stack: Stack;
+  let first: WorkerProcess;
+  let proxy: FaultProxy;
+  beforeAll(async () => {
+    stack = await startStack({ workers: 0 });
+    first = await stack.startWorker();
+    proxy = await startFaultProxy(stack.host.port);
+  });
+  afterAll(async () => {
+    await proxy?.close();
+    await stack?.stop();
+  });
+
+  const expectRanOnce = async (id: string, mark: string, lines: number) => {
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    expect(await stack.onHost(`cat /root/${mark}`)).toBe('ran\n');
+    const { text, complete } = await stack.client.readLog(id, mark);
+    expect(complete).toBe(true);
+    expect(text.trim().split('\r\n')).toEqual(Array.from({ length: lines }, (_, i) => `line ${i + 1}`));
+    expect((await stack.client.status(id)).steps[0]?.generation).toBe(1);
+  };
+  const startCounting = async (mark: string, lines: number, port = stack.host.port) => {
+    const id = await stack.start({
+      target: stack.target({ port }),
+      steps: [{ name: mark, script: counting(mark, lines) }],
+    });
+    await stack.until(id, (s) => s.steps[0]?.state === 'running', 'the step runs');
+    await expect
+      .poll(() => stack.onHost(`cat /root/${mark} 2>/dev/null || true`), { timeout: 20_000 })
+      .toBe('ran\n');
+    return id;
+  };
+
+  it('a worker killed with SIGKILL in the middle of a step', async () => {
+    const id = await startCounting('killed', 40);
+    await stack.startWorker();
+    await first.kill('SIGKILL');
+    await expectRanOnce(id, 'killed', 40);
+  });
+
+  it('a worker that is told to stop: it detaches at once, the step is not disturbed', async () => {
+    const worker = await stack.startWorker();
+    const id = await startCounting('stopped', 30);
+    const begin = Date.now();
+    await worker.kill('SIGTERM');
+    expect(Date.now() - begin).toBeLessThan(10_000);
+    await expectRanOnce(id, 'stopped', 30);
+  });
+
+  it('a connection that is reset', async () => {
+    const id = await startCounting('reset', 30, proxy.port);
+    for (let i = 0; i < 3; i += 1) {
+      proxy.reset();
+      await delay(400);
+    }
+    await expectRanOnce(id, 'reset', 30);
+  });
+
+  it('a connection that falls silent for longer than anybody waits', async () => {
+    const id = await startCounting('silent', 40, proxy.port);
+    proxy.setMode('blackhole');
+    await delay(16_000);
+    proxy.setMode('pass');
+    await expectRanOnce(id, 'silent', 40);
+  });
+
+  it('a host that refuses connections for ten seconds', async () => {
+    const id = await startCounting('refused', 20, proxy.port);
+    await proxy.refuse();
+    proxy.reset();
+    await delay(10_000);
+    await proxy.accept();
+    await expectRanOnce(id, 'refused', 20);
+  });
+
+  it('its supervisor being killed: interrupted is a failed try, and nothing of it lives on beside the next', async () => {
+    const id = await stack.start({
+      steps: [
+        {
+          name: 'cut',
+          script: '[ "$CHANDLER_GENERATION" -gt 1 ] || exec sleep 4801',
+          retry: { attempts: 2, backoff: 100 },
+        },
+      ],
+    });
+    await expect.poll(() => stack.onHost('ps -e -o args'), { timeout: 20_000 }).toContain('sleep 4801');
+    await stack.onHost(
+      'for f in /var/lib/chandler/launches/*/started; do [ -e "${f%started}exit" ] || kill -9 $(sed -n s/^pid=//p "$f"); done',
+    );
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    expect(await stack.onHost('ps -e -o args')).not.toContain('sleep 4801');
+  });
+
+  it.each(['abort', 'cancel'] as const)(
+    'nothing after %s: children with setsid and nohup are ended, too',
+    async (how) => {
+      const id = await stack.start({
+        steps: [
+          {
+            name: 'stays',
+            script: 'setsid sleep 4901 & nohup sleep 4902 & sleep 4903',
+            finalize: 'touch /root/never',
+          },
+          { name: 'failed', script: 'setsid sleep 4904 & sleep 0.2; exit 1' },
+        ],
+        sentinel: { path: `/root/sentinel-${how}` },
+      });
+      const sleepers = async () =>
+        (await stack.onHost('ps -e -o args | grep "[s]leep 49" || true')).trim().split('\n');
+      await expect.poll(async () => (await sleepers()).length, { timeout: 20_000 }).toBe(4);
+      await stack.until(id, (s) => s.attention, 'parked');
+      if (how === 'abort') await stack.client.abort(id, { reason: 'test' });
+      else await stack.client.temporal.workflow.getHandle(id).cancel();
+      expect((await stack.client.result(id)).outcome).toBe('aborted');
+      expect(await sleepers()).toEqual(['']);
+      await stack.onHost(`test ! -e /root/never && test ! -e /root/sentinel-${how}`);
+      expect(await stack.onHost('ZMX_DIR=/run/chandler/zmx zmx list --short')).not.toMatch(/stays/);
+    },
+  );
+
+  it('a hundred megabytes of output: the log is complete, memory stays flat, history small', async () => {
+    const worker = await stack.startWorker();
+    const rssKib = async () => {
+      const { readFileSync } = await import('node:fs');
+      return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${worker.pid}/status`, 'utf8'))?.[1]);
+    };
+    const before = await rssKib();
+    const id = await stack.start({
+      steps: [
+        { name: 'flood', script: 'stty -opost; head -c 100000000 /dev/zero | tr "\\0" x | fold -w 99' },
+      ],
+    });
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    expect((await rssKib()) - before).toBeLessThan(100_000);
+    const page = await stack.client.readLog(id, 'flood', { offset: -10 });
+    expect(page.size).toBe(101_010_101);
+    const { historySize } = await stack.client.temporal.workflow.getHandle(id).describe();
+    expect(historySize).toBeLessThan(50_000);
+  });
+
+  it('a secret: it is given to the step and appears nowhere', async () => {
+    const secret = "sEcReT-4711/with $(quotes) and 'more'";
+    await giveSecret(stack, 'token', secret);
+    const id = await stack.start({
+      steps: [
+        {
+          name: 'uses',
+          script:
+            'printf "%s" "$TOKEN" | sha256sum > /root/token-sum; echo "token: $TOKEN"; ps -e -o args; exit 1',
+          secrets: { TOKEN: 'file:token' },
+        },
+      ],
+    });
+    const status = await stack.until(id, (s) => s.attention, 'parked');
+    const { createHash } = await import('node:crypto');
+    const sum = createHash('sha256').update(secret).digest('hex');
+    expect(await stack.onHost('cat /root/token-sum')).toContain(sum);
+    const { text } = await stack.client.readLog(id, 'uses');
+    expect(text).toContain('token: ');
+    const history = await stack.client.temporal.workflow.getHandle(id).fetchHistory();
+    const shown = [JSON.stringify(status), text, decodePayloads(history), first.log()].join('\n');
+    expect(shown).not.toContain('sEcReT');
+    const places = '/var /run /root /home /tmp /dev/shm';
+    expect(await stack.onHost(`grep -rlaF sEcReT ${places} 2>/dev/null || true`)).toBe('');
+    await stack.client.abort(id);
+    await stack.client.result(id);
+  });
+});
+
+/** Every payload of a history as text: they are base64 in JSON. */
+function decodePayloads(history: unknown): string {
+  const texts: string[] = [];
+  JSON.stringify(history, (key, value: unknown) => {
+    if (value instanceof Uint8Array) texts.push(Buffer.from(value).toString('utf8'));
+    return typeof value === 'bigint' ? String(value) : value;
+  });
+  return texts.join('\n');
+}
