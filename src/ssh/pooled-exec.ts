@@ -39,7 +39,7 @@ export async function execOver(
       continue;
     }
     // Only a connection that had been in the pool may be replaced, and only by one dialled after this.
-    if (outcome.kind === 'lost' && outcome.started === 'no' && !lease.fresh && false) {
+    if (outcome.kind === 'lost' && outcome.started === 'no' && !lease.fresh && newerThan < 0) {
       newerThan = host.lastDial;
       continue;
     }

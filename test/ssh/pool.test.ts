@@ -79,6 +79,14 @@ describe('a pool', () => {
     expect(pool.stats().connections).toBeGreaterThan(3);
   });
 
+  it('fails while the host refuses connections, and works again after', async () => {
+    const executor = makePool().executor(through());
+    await proxy.refuse();
+    await expect(executor.exec(sh('true'))).rejects.toMatchObject({ code: 'host-unreachable' });
+    await proxy.accept();
+    expect(await executor.exec(sh('true'))).toMatchObject(ok);
+  });
+
   it('makes commands wait at the limit of connections, and lets them give up', async () => {
     const pool = makePool({ connectionsPerHost: 1, sessionsPerConnection: 2, growAfterMs: 1 });
     const executor = pool.executor(sshd.target());

@@ -12,6 +12,11 @@ import { renderColumns } from '../render/columns.ts';
 import { sandboxDir } from '../state-dirs.ts';
 import { type Act, wholeNumber } from './act.ts';
 
+interface UpOptions {
+  readonly count: number;
+  readonly json?: boolean;
+}
+
 export function addSandbox(program: Command, act: Act): void {
   const sandbox = program
     .command('sandbox')
@@ -20,8 +25,9 @@ export function addSandbox(program: Command, act: Act): void {
     .command('up')
     .description('make hosts, each with an SSH server, a host key and a client key of its own')
     .option('-n, --count <n>', 'how many', wholeNumber(1), 1)
+    .option('--json', 'tell of them as JSON, as `list` does')
     // Interrupted half-way a host would stay: it is finished, and `down` ends it.
-    .action(act.untilStopped((context, { count }: { count: number }) => up(context, count)));
+    .action(act.untilStopped((context, options: UpOptions) => up(context, options)));
   sandbox
     .command('list')
     .description('show the hosts')
@@ -34,9 +40,10 @@ export function addSandbox(program: Command, act: Act): void {
     .action(act.untilStopped((context, names: string[]) => down(context, names)));
 }
 
-async function up(context: CliContext, count: number): Promise<number> {
+async function up(context: CliContext, { count, json = false }: UpOptions): Promise<number> {
   const hosts = await sandboxUp({ dir: sandboxDir(context), count, announce: announceOn(context) });
-  print(context, ...hosts.flatMap((host) => renderHost(context, host)));
+  if (json) print(context, JSON.stringify(hosts, undefined, 2));
+  else print(context, ...hosts.flatMap((host) => renderHost(context, host)));
   return 0;
 }
 

@@ -33,7 +33,7 @@ export function listChanges(before: RunStatus | undefined, after: RunStatus, now
     before?.phase === after.phase
       ? []
       : [{ at: iso(after.endedAtMs ?? nowMs), change: 'phase', phase: after.phase }];
-  const parts = after.steps.flatMap((step, i) => {
+  const changes = after.steps.flatMap((step, i) => {
     const earlier = before?.steps[i];
     return [
       ...partChange('step', step.name, earlier, step, nowMs),
@@ -42,6 +42,7 @@ export function listChanges(before: RunStatus | undefined, after: RunStatus, now
         : []),
     ];
   });
+  const parts = changes.toSorted((a, b) => a.at.localeCompare(b.at));
   // A phase that ends the run comes after what happened in it.
   return after.endedAtMs === undefined
     ? [...interventions, ...phase, ...parts]

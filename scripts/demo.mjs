@@ -1,0 +1,208 @@
+// `npm run demo`: a host is provisioned before your eyes, one step fails, an operator's retry mends it.
+// It needs Node and npm only, brings what else it needs, checks what it shows, and leaves nothing behind.
+// With --keep everything stays up until Ctrl-C.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { installPackages, root } from './install.mjs';
+
+const CLI = 'npx tsx src/cli/main.ts';
+const keep = process.argv.includes('--keep');
+const state = mkdtempSync(join(tmpdir(), 'chandler-demo-'));
+const env = { ...ownEnvironment(), XDG_STATE_HOME: state };
+const began = Date.now();
+let stop = () => {};
+const stopped = new Promise((resolve) => (stop = resolve)).then(() => Promise.reject(new Stopped()));
+stopped.catch(() => {});
+let dev;
+let foreground;
+
+class Stopped extends Error {}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    foreground?.kill(signal);
+    stop();
+  });
+}
+
+process.exitCode = await main();
+
+async function main() {
+  try {
+    installPackages();
+    await Promise.race([demo(), stopped]);
+    return 0;
+  } catch (error) {
+    if (error instanceof Stopped) return keep ? 0 : 130;
+    console.error(`\nThe demo did not go as promised: ${error.message}\n${workerLog()}`);
+    return 1;
+  } finally {
+    await cleanUp();
+  }
+}
+
+async function demo() {
+  title('A Temporal server, a worker, and a host to provision');
+  const [server, host] = await Promise.all([startDev(), makeHost()]);
+  console.log(
+    `Temporal  ${server.address}\nUI        ${server.uiUrl}\nHost      root@127.0.0.1:${host.port}`,
+  );
+  const id = `provision:${host.host}:${host.port}`;
+
+  title('Three steps at once; one of them fails');
+  const target = ['--target', `root@${host.host}:${host.port}`, '--target', `identity=${host.identity}`];
+  await show(['up', 'examples/demo.yaml', ...target, '--no-wait'], { exitCode: 3 });
+
+  title('The failed step keeps its session on the host, with the exit code');
+  const sessions = await onHost(host, 'ZMX_DIR=/run/chandler/zmx /var/lib/chandler/zmx/*/zmx list');
+  promise(/name=network\b.*exit_code=3/.test(sessions), 'zmx list shows exit code 3 of network');
+  await show(['status']);
+
+  title('An operator has mended the cause and says: again');
+  await show(['retry', id, 'network']);
+  await show(['status', id, '--watch']);
+
+  title('The host says that it is provisioned');
+  const sentinel = JSON.parse(await onHost(host, 'cat /var/lib/chandler/provisioned'));
+  const states = sentinel.steps.map(({ name, state }) => `${name} ${state}`).join(', ');
+  promise(sentinel.workflowId === id, `the sentinel names the run ${id}`);
+  promise(
+    states === 'packages succeeded, network succeeded, site succeeded',
+    `every step is done: ${states}`,
+  );
+  const pages = await onHost(host, 'ls /srv/site');
+  promise(pages.trim().split('\n').length === 3, 'the site has its three pages');
+
+  console.log(`\nEverything as promised, in ${Math.round((Date.now() - began) / 1000)} s.`);
+  if (!keep) {
+    console.log('To look around in the UI and on the host: npm run demo -- --keep');
+    return;
+  }
+  title('It stays up until Ctrl-C. Look around');
+  console.log(`UI      ${server.uiUrl}/namespaces/default/workflows/${encodeURIComponent(id)}`);
+  console.log('In another terminal, here:');
+  console.log(`  export XDG_STATE_HOME=${state}`);
+  for (const command of [`status ${id}`, `logs ${id} network --generation 1`, 'sandbox list', '--help'])
+    console.log(`  ${CLI} ${command}`);
+  console.log(`  ${sshArgs(host).join(' ')}`);
+  await stopped;
+}
+
+/** Starts `chandler dev` beside this process; resolves when it is ready. */
+async function startDev() {
+  // In a group of its own: Ctrl-C is for the demo, which ends the server last.
+  dev = spawn(process.execPath, cliArgs(['dev']), {
+    cwd: root,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 2],
+  });
+  let text = '';
+  for await (const chunk of dev.stdout) {
+    text += chunk;
+    if (text.includes('\nReady')) break;
+  }
+  const [, address] = /^Temporal +(.*)$/m.exec(text) ?? [];
+  const [, uiUrl] = /^UI +(.*)$/m.exec(text) ?? [];
+  if (!address) throw new Error('chandler dev did not get ready');
+  return { address, uiUrl };
+}
+
+async function makeHost() {
+  const [host] = JSON.parse(await read(process.execPath, cliArgs(['sandbox', 'up', '--json'])));
+  return host;
+}
+
+/** Runs one of our commands as a person would, with the terminal as it is. */
+async function show(args, { exitCode = 0 } = {}) {
+  console.log(`$ ${CLI} ${args.join(' ')}`);
+  foreground = spawn(process.execPath, cliArgs(args), { cwd: root, env, stdio: 'inherit' });
+  const code = await ended(foreground);
+  if (code !== exitCode) throw new Error(`chandler ${args[0]} exited with ${code}, not ${exitCode}`);
+}
+
+/** Runs a command on the host over plain ssh, shows it with its output, and returns the output. */
+async function onHost(host, command) {
+  console.log(`$ ssh root@${host.host} '${command}'`);
+  const [ssh, ...args] = sshArgs(host);
+  const output = await read(ssh, [...args, '-o', 'BatchMode=yes', command]);
+  process.stdout.write(output);
+  return output;
+}
+
+function sshArgs({ user, host, port, identity, knownHosts }) {
+  return [
+    'ssh',
+    '-i',
+    identity,
+    '-o',
+    `UserKnownHostsFile=${knownHosts}`,
+    '-p',
+    String(port),
+    `${user}@${host}`,
+  ];
+}
+
+/** Runs a command that a Ctrl-C must not cut short; returns its output. */
+async function read(command, args) {
+  const child = spawn(command, args, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 2] });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  const code = await ended(child);
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} exited with ${code}`);
+  return output;
+}
+
+function ended(child) {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve(code ?? signal));
+  });
+}
+
+function cliArgs(args) {
+  return ['--import', 'tsx', 'src/cli/main.ts', ...args];
+}
+
+/** Ends the host, then the worker and the server, and removes what they kept. */
+async function cleanUp() {
+  if (dev) {
+    console.log('\nCleaning up: the host, the worker, the server');
+    // A worker with an empty directory of hosts has none to talk to any more.
+    await read(process.execPath, cliArgs(['sandbox', 'down']));
+    if (dev.exitCode === null && dev.signalCode === null) {
+      const gone = ended(dev);
+      dev.stdout.resume();
+      dev.kill('SIGTERM');
+      await gone;
+    }
+  }
+  rmSync(state, { recursive: true, force: true });
+}
+
+function promise(kept, text) {
+  if (!kept) throw new Error(`not true: ${text}`);
+  console.log(`✔ ${text}`);
+}
+
+function title(text) {
+  console.log(`\n── ${text} ──`);
+}
+
+/** The end of what the worker said, for whoever finds out why. */
+function workerLog() {
+  try {
+    return readFileSync(join(state, 'chandler/dev/worker.log'), 'utf8').split('\n').slice(-20).join('\n');
+  } catch {
+    return '(there is no log of a worker)';
+  }
+}
+
+/** What the person who runs this has set for other servers and workers must not reach the demo's. */
+function ownEnvironment() {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(TEMPORAL_(ADDRESS|NAMESPACE)|CHANDLER_)/.test(name)),
+  );
+}
