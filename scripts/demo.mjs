@@ -9,6 +9,7 @@ import { installPackages, root } from './install.mjs';
 
 const CLI = 'npx tsx src/cli/main.ts';
 const keep = process.argv.includes('--keep');
+installPackages();
 const state = mkdtempSync(join(tmpdir(), 'chandler-demo-'));
 const env = { ...ownEnvironment(), XDG_STATE_HOME: state };
 const began = Date.now();
@@ -17,6 +18,8 @@ const stopped = new Promise((resolve) => (stop = resolve)).then(() => Promise.re
 stopped.catch(() => {});
 let dev;
 let foreground;
+/** What must come to its end before cleaning up: a host that is half made can't be found. */
+const underWay = new Set();
 
 class Stopped extends Error {}
 
@@ -27,11 +30,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   });
 }
 
+// Who reads has seen enough (`| head`).
+process.stdout.on('error', () => stop());
+
 process.exitCode = await main();
 
 async function main() {
   try {
-    installPackages();
     await Promise.race([demo(), stopped]);
     return 0;
   } catch (error) {
@@ -73,7 +78,7 @@ async function demo() {
     `every step is done: ${states}`,
   );
   const pages = await onHost(host, 'ls /srv/site');
-  promise(pages.trim().split('\n').length === 3, 'the site has its three pages');
+  promise(pages.trim().split('\n').length === 5, 'the site has its five pages');
 
   console.log(`\nEverything as promised, in ${Math.round((Date.now() - began) / 1000)} s.`);
   if (!keep) {
@@ -125,7 +130,7 @@ async function show(args, { exitCode = 0 } = {}) {
 
 /** Runs a command on the host over plain ssh, shows it with its output, and returns the output. */
 async function onHost(host, command) {
-  console.log(`$ ssh root@${host.host} '${command}'`);
+  console.log(`$ ssh -p ${host.port} root@${host.host} '${command}'`);
   const [ssh, ...args] = sshArgs(host);
   const output = await read(ssh, [...args, '-o', 'BatchMode=yes', command]);
   process.stdout.write(output);
@@ -150,7 +155,9 @@ async function read(command, args) {
   const child = spawn(command, args, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 2] });
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
-  const code = await ended(child);
+  const end = ended(child);
+  underWay.add(end);
+  const code = await end.finally(() => underWay.delete(end));
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} exited with ${code}`);
   return output;
 }
@@ -166,20 +173,22 @@ function cliArgs(args) {
   return ['--import', 'tsx', 'src/cli/main.ts', ...args];
 }
 
-/** Ends the host, then the worker and the server, and removes what they kept. */
+/** Ends the host, the worker and the server, and removes what they kept. */
 async function cleanUp() {
+  await Promise.allSettled([...underWay]);
   if (dev) {
     console.log('\nCleaning up: the host, the worker, the server');
-    // A worker with an empty directory of hosts has none to talk to any more.
-    await read(process.execPath, cliArgs(['sandbox', 'down']));
-    if (dev.exitCode === null && dev.signalCode === null) {
-      const gone = ended(dev);
-      dev.stdout.resume();
-      dev.kill('SIGTERM');
-      await gone;
-    }
+    await Promise.all([read(process.execPath, cliArgs(['sandbox', 'down'])), stopDev()]);
   }
   rmSync(state, { recursive: true, force: true });
+}
+
+async function stopDev() {
+  if (dev.exitCode !== null || dev.signalCode !== null) return;
+  const gone = ended(dev);
+  dev.stdout.resume();
+  dev.kill('SIGTERM');
+  await gone;
 }
 
 function promise(kept, text) {

@@ -11,14 +11,13 @@ export interface Display {
   show(status: RunStatus, progress: readonly Progress[]): void;
   /** Something beside the run's state. */
   say(...lines: readonly string[]): void;
-  /** Leaves the terminal as it should be. */
+  /** Leaves what is shown as it is; what is said from now on comes after it. */
   close(): void;
 }
 
 /** A table that is redrawn in place. */
 export function createTableDisplay(context: CliContext): Display {
   const screen = createScreen(context);
-  let above: readonly string[] = [];
   const draw = (status: RunStatus, progress: readonly Progress[]) => {
     const { columns, rows } = context.terminalSize();
     const paint = context.color ? colored : plain;
@@ -26,12 +25,7 @@ export function createTableDisplay(context: CliContext): Display {
   };
   return {
     show: draw,
-    say(...lines) {
-      // The same note again and again would push the table down.
-      if (lines.join('\n') === above.join('\n')) return;
-      above = lines;
-      screen.printAbove(lines);
-    },
+    say: (...lines) => screen.printAbove(lines),
     close: () => screen.close(),
   };
 }

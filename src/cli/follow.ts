@@ -28,11 +28,7 @@ export async function followRun(
     : context.isTty
       ? createTableDisplay(context)
       : createLineDisplay(context);
-  try {
-    return await follow({ context, client, workflowId, wait, command, display });
-  } finally {
-    display.close();
-  }
+  return follow({ context, client, workflowId, wait, command, display });
 }
 
 interface Following {
@@ -57,13 +53,15 @@ async function follow(following: Following): Promise<ExitCode> {
         }
         break;
       case 'end':
+        display.close();
         display.say(...renderEnd(sight.result, status));
         return exitCodeOf(sight.result);
       case 'status': {
         status = sight.status;
         display.show(status, sight.progress);
-        const parked = isFullyParked(status) ? parkedKey(status) : '';
+        const parked = status.endedAtMs === undefined && isFullyParked(status) ? parkedKey(status) : '';
         if (parked !== '' && parked !== told) {
+          if (!wait) display.close();
           display.say(...renderParked(workflowId, status, await readTarget(client, workflowId), command));
           if (!wait) return exitCodes.parked;
         }
@@ -71,6 +69,7 @@ async function follow(following: Following): Promise<ExitCode> {
       }
     }
   }
+  display.close();
   display.say(...renderDetached(workflowId, command));
   return exitCodes.interrupted;
 }

@@ -6,7 +6,7 @@ export interface Screen {
   draw(lines: readonly string[]): void;
   /** Prints lines that stay, above the block. */
   printAbove(lines: readonly string[]): void;
-  /** Leaves the block as it is and puts the cursor under it. */
+  /** Leaves the block as it is: what comes from now on stands under it. */
   close(): void;
 }
 

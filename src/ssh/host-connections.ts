@@ -1,40 +1,8 @@
 import { failure } from './errors.ts';
 import type { Connection } from './connection.ts';
+import { isUsable } from './lease.ts';
+import type { Lease, Member, Need, Waiter } from './lease.ts';
 import type { SshPoolOptions } from './pool-options.ts';
-
-/** The right to use a connection: for one command, or for one connection forwarded through it. */
-export interface Lease {
-  readonly connection: Connection;
-  /** Whether nobody had used the connection before. */
-  readonly fresh: boolean;
-  /** Gives it back. A `leaked` session is one that we left while the host may still count it. */
-  readonly release: (slot?: 'free' | 'leaked') => void;
-  /** The host refused a further session: take fewer from now on. False if it refused even the only one. */
-  readonly refused: () => boolean;
-}
-
-interface Member {
-  readonly connection: Connection;
-  /** Number of its dial; higher is newer. */
-  readonly dial: number;
-  /** Sessions that it may have at a time. */
-  capacity: number;
-  /** Sessions that we left and the host may still count. */
-  leaked: number;
-  sessions: number;
-  forwards: number;
-  used: boolean;
-  idleTimer?: NodeJS.Timeout;
-}
-
-type Need = 'session' | 'forward';
-
-interface Waiter {
-  readonly need: Need;
-  readonly newerThan: number;
-  readonly resolve: (lease: Lease) => void;
-  readonly reject: (reason: unknown) => void;
-}
 
 /** So many dials at a time: sshd drops some from 10 half-open logins on (MaxStartups). */
 const MAX_DIALS_AT_A_TIME = 5;
@@ -260,10 +228,4 @@ export class HostConnections {
 
 function nothing(): void {
   // Replaced before anybody can call it.
-}
-
-function isUsable(member: Member, waiter: Waiter): boolean {
-  if (member.connection.gone() !== undefined || member.dial <= waiter.newerThan || member.capacity <= 0)
-    return false;
-  return waiter.need === 'forward' || member.sessions < member.capacity;
 }

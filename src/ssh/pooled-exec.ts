@@ -2,7 +2,8 @@ import type { Duplex } from 'node:stream';
 import { ChandlerError } from '../domain/failure.ts';
 import type { Command } from '../shell/index.ts';
 import type { ExecOptions, Outcome } from './executor.ts';
-import type { HostConnections, Lease } from './host-connections.ts';
+import type { HostConnections } from './host-connections.ts';
+import type { Lease } from './lease.ts';
 import type { ResolvedTarget } from './target.ts';
 
 /** Each refusal lowers what the host's connections are asked for, from 5 down to 1: more mean something else. */

@@ -68,6 +68,7 @@ async function runDev(context: CliContext, options: DevOptions): Promise<number>
 
 /** Runs a worker beside the server until somebody stops it. */
 async function work(context: CliContext, server: DevServer, dir: string): Promise<number> {
+  context.signal.throwIfAborted();
   const config = loadConfig(context.env);
   const log = join(dir, 'worker.log');
   const logger = pino({ level: config.logLevel, base: null }, pino.destination({ dest: log, sync: true }));
@@ -76,9 +77,7 @@ async function work(context: CliContext, server: DevServer, dir: string): Promis
   installRuntime(logger);
   const places = addSandboxPlaces(config.places, sandboxDir(context));
   const worker = await startWorker({ ...config, places }, server.address, logger);
-  if (!context.signal.aborted) {
-    print(context, ...renderReady(context, server, { taskQueue: config.temporal.taskQueue, dir }));
-  }
+  print(context, ...renderReady(context, server, { taskQueue: config.temporal.taskQueue, dir }));
   await Promise.race([worker.done, aborted(context.signal)]);
   print(context, '', 'Stopping the worker (steps on hosts run on), then the server. Ctrl-C again: at once.');
   if (context.signal.aborted) worker.stop();
