@@ -3,7 +3,15 @@ export type { ChandlerClient, ClientOptions, RunResult } from './client.ts';
 export { ChandlerError, failureCodes } from './domain/failure.ts';
 export type { FailureCode, FailureFacts } from './domain/failure.ts';
 export type { Plan, Step, Target } from './domain/schema.ts';
-export type { Intervention, PartFailure, PartState, PartStatus, Phase, RunStatus, StepStatus } from './domain/status.ts';
+export type {
+  Intervention,
+  PartFailure,
+  PartState,
+  PartStatus,
+  Phase,
+  RunStatus,
+  StepStatus,
+} from './domain/status.ts';
 export { validatePlan } from './domain/validate.ts';
 export type { Problem } from './domain/validate.ts';
 export { loadPrograms } from './host/programs.ts';
@@ -11,7 +19,16 @@ export type { Programs } from './host/programs.ts';
 export { Runner } from './provision/runner.ts';
 export type { PollStatus, RunnerOptions, RunnerPaths, RunnerStep } from './provision/runner.ts';
 export { createSshPool } from './ssh/index.ts';
-export type { ExecOptions, Executor, Outcome, ResolvedTarget, SshPool } from './ssh/index.ts';
+export type {
+  ExecOptions,
+  Executor,
+  HostKeyPolicy,
+  Outcome,
+  ResolvedAuth,
+  ResolvedTarget,
+  SshPool,
+  SshPoolOptions,
+} from './ssh/index.ts';
 export type { ProvisionResult } from './workflows/index.ts';
 export { parseSessions } from './zmx/index.ts';
 export type { Session } from './zmx/index.ts';

@@ -1,3 +1,2 @@
 export { createActivities } from './create.ts';
-export type { ActivityDeps } from './create.ts';
-export type { Activities, LeaseHolder, LogPage } from './types.ts';
+export type { LeaseHolder } from './types.ts';

@@ -107,7 +107,7 @@ async function toFailure(
         exitCode: state.code,
         ...(signal !== undefined && { signal }),
         ...(place && {
-          advice: `Look around on the host with: ${attachHint(place)}. Then retry or skip the step`,
+          advice: `Look around with: ${attachOverSsh(host, place)} — then retry or skip the step.`,
         }),
       },
     },

@@ -1,10 +1,6 @@
-export { openConnection } from './connection.ts';
-export type { Connection, ConnectionOptions } from './connection.ts';
-export { labelOf } from './errors.ts';
 export type { ExecOptions, Executor, Outcome } from './executor.ts';
 export { createSshPool } from './pool.ts';
-export type { SshPool, SshPoolStats } from './pool.ts';
-export type { SshPoolEvent, SshPoolOptions } from './pool-options.ts';
+export type { SshPool } from './pool.ts';
+export type { SshPoolOptions } from './pool-options.ts';
 export type { HostKeyPolicy, ResolvedAuth, ResolvedTarget } from './target.ts';
 export { upload } from './upload.ts';
-export type { UploadFile } from './upload.ts';

@@ -10,7 +10,7 @@ import { inject } from 'vitest';
 import { connect, type ChandlerClient } from '../../src/client.ts';
 import type { Plan, Target } from '../../src/domain/schema.ts';
 import type { RunStatus } from '../../src/domain/status.ts';
-import { sandboxExec, type SandboxHost } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec } from '../../src/dev/sandbox/index.ts';
 import { startHost, type HostOptions, type TestHost } from './hosts.ts';
 
 const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -123,7 +123,7 @@ export async function startStack(options: HostOptions & { workers?: number } = {
       return status!;
     },
     async onHost(script) {
-      const { stdout, stderr, code } = await sandboxExec(host as SandboxHost, ['sh', '-c', script]);
+      const { stdout, stderr, code } = await sandboxExec(host, ['sh', '-c', script]);
       if (code !== 0) throw new Error(`on the host: exit ${code}: ${stderr}${stdout}`);
       return stdout;
     },
