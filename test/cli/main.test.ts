@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  defaultCacheDir,
+  findTemporalCli,
+  startDevServer,
+  type DevServer,
+} from '../../src/dev/temporal/index.ts';
+import { searchAttributes } from '../../src/domain/search-attributes.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const GOOD = 'target: {host: 127.0.0.1, port: 1}\nsteps: [{name: a, script: x, finalize: y}]\n';
+
+let dir: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'chandler-cli-'));
+  await writeFile(join(dir, 'good.yaml'), GOOD);
+  await writeFile(join(dir, 'bad.yaml'), `${GOOD}colour: red\nname: ""\n`);
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+/** Runs the CLI as a person would, with nothing of this machine's settings. */
+async function chandler(
+  args: readonly string[],
+  options: { env?: Record<string, string>; input?: string; closeStdout?: boolean } = {},
+) {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], HOME: dir, XDG_STATE_HOME: dir, ...options.env },
+    timeout: 40_000,
+  });
+  const output = { stdout: '', stderr: '' };
+  if (options.closeStdout) child.stdout.destroy();
+  else child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
+  child.stdin.end(options.input ?? '');
+  const exitCode = await new Promise((resolve) =>
+    child.once('close', (code, signal) => resolve(code ?? signal)),
+  );
+  return { exitCode, ...output };
+}
+
+describe('without a server', () => {
+  test('--help tells the exit codes', async () => {
+    const { exitCode, stdout } = await chandler(['up', '--help']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('3  parked: a step waits for a person');
+  });
+
+  test('an unknown command or option is wrong usage', async () => {
+    const outcomes = await Promise.all([chandler(['upp']), chandler(['up', '--wat'])]);
+    expect(outcomes.map(({ exitCode }) => exitCode)).toEqual([2, 2]);
+  });
+
+  test('validate says what a good plan holds', async () => {
+    const { exitCode, stdout } = await chandler(['validate', '-'], { input: GOOD });
+    expect(stdout).toMatch(/^-: ok \(1 step, 1 finalizer, digest [0-9a-f]{12}\)\n$/);
+    expect(exitCode).toBe(0);
+  });
+
+  test('a bad plan is refused with every problem on a line, before any server is asked', async () => {
+    for (const command of ['validate', 'up', 'start']) {
+      const { exitCode, stdout, stderr } = await chandler([command, join(dir, 'bad.yaml')]);
+      const lines = stderr.trimEnd().split('\n').sort();
+      expect(lines).toEqual([
+        expect.stringMatching(/bad\.yaml:3: colour: is not a known key$/),
+        expect.stringMatching(/bad\.yaml:4: name: /),
+      ]);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    }
+  });
+
+  test('a plan that is not there is told in one line', async () => {
+    const { exitCode, stderr } = await chandler(['validate', 'nowhere.yaml']);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: 'nowhere.yaml: no such file\n' });
+  });
+
+  test('an engine that does not answer is told in one line with what was tried', async () => {
+    const address = '127.0.0.1:1';
+    const byOption = await chandler(['status', '--address', address]);
+    expect(byOption).toEqual({
+      exitCode: 5,
+      stdout: '',
+      stderr: `no Temporal server answers at ${address} (--address): ECONNREFUSED; start one with: npx tsx src/cli/main.ts dev\n`,
+    });
+    const byVariable = await chandler(['worker'], { env: { TEMPORAL_ADDRESS: address } });
+    expect(byVariable.exitCode).toBe(5);
+    expect(byVariable.stderr).toContain(`${address} (TEMPORAL_ADDRESS): ECONNREFUSED`);
+  });
+
+  test('CHANDLER_DEBUG shows the stack', async () => {
+    const { stderr } = await chandler(['status', '--address', 'x'], { env: { CHANDLER_DEBUG: '1' } });
+    expect(stderr).toMatch(/\n {4}at /);
+  });
+
+  test('a reader that goes away ends the program quietly', async () => {
+    const { exitCode, stderr } = await chandler(['schema'], { closeStdout: true });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 141, stderr: '' });
+  });
+});
+
+describe('with a server and no worker', () => {
+  let server: DevServer;
+  let address: string[];
+
+  beforeAll(async () => {
+    const { env } = process;
+    const cli = await findTemporalCli({ env, cacheDir: defaultCacheDir(env), announce() {} });
+    server = await startDevServer({ cli: cli.path, searchAttributes });
+    address = ['--address', server.address];
+  });
+  afterAll(() => server.stop({ graceMs: 0 }));
+
+  test('an unknown run is told by its id', async () => {
+    const commands = [
+      ['status', 'x'],
+      ['status', 'x', '--watch'],
+      ['retry', 'x', 'a'],
+      ['abort', 'x'],
+      ['logs', 'x', 'a'],
+    ];
+    for (const command of commands) {
+      expect(await chandler([...command, ...address])).toEqual({
+        exitCode: 2,
+        stdout: '',
+        stderr: 'no run with the id x\n',
+      });
+    }
+  });
+
+  test('a list without runs is empty', async () => {
+    expect(await chandler(['status', '--json', ...address])).toMatchObject({ exitCode: 0, stdout: '[]\n' });
+  });
+
+  test('a run is started, listed, refused a second time, and shown as one that no worker answers for', async () => {
+    const plan = join(dir, 'good.yaml');
+    const started = await chandler(['start', plan, '--target', 'port=2', ...address]);
+    expect(started).toMatchObject({ exitCode: 0, stdout: 'provision:127.0.0.1:2\n' });
+    expect(started.stderr).toContain(`status provision:127.0.0.1:2 --watch --address ${server.address}`);
+
+    const again = await chandler(['start', plan, '--target', 'port=2', ...address]);
+    expect(again.exitCode).toBe(1);
+    expect(again.stderr).toContain('a run with the id provision:127.0.0.1:2 is at work already (lease-held)');
+
+    const listed = await chandler(['status', '--json', ...address]);
+    expect(JSON.parse(listed.stdout)).toMatchObject([{ id: 'provision:127.0.0.1:2', status: 'RUNNING' }]);
+
+    const shown = await chandler(['status', 'provision:127.0.0.1:2', ...address]);
+    expect(shown.exitCode).toBe(1);
+    expect(shown.stderr).toContain('no worker answers for this run');
+  });
+});

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { listChanges, renderChange } from '../../../src/cli/render/changes.ts';
+import { makeStatus } from '../make-status.ts';
+
+const lines = (...args: Parameters<typeof listChanges>) =>
+  listChanges(...args).map((change) => renderChange(change).replace(/^\d\d:\d\d:/, ''));
+
+describe('listChanges', () => {
+  test('the first look tells everything that has begun, in the order of time', () => {
+    expect(lines(undefined, makeStatus(), 4000)).toEqual([
+      '04 steps',
+      '01 packages running (try 1)',
+      '03 network parked (try 2) after 2.5 s: network on root@web1:22: exit 3',
+    ]);
+  });
+
+  test('nothing changed, nothing is told', () => {
+    expect(listChanges(makeStatus(), makeStatus(), 4000)).toEqual([]);
+  });
+
+  test('a retry between two looks shows as a new try', () => {
+    const before = makeStatus();
+    const after = makeStatus({
+      interventions: [{ action: 'retryStep', step: 'network', atMs: 5000 }],
+      steps: before.steps.map((step) =>
+        step.name === 'network'
+          ? { name: 'network', state: 'running', generation: 3, startedAtMs: 5100 }
+          : step,
+      ),
+    });
+    expect(lines(before, after, 6000)).toEqual([
+      '05 somebody ordered: retryStep network',
+      '05 network running (try 3)',
+    ]);
+  });
+
+  test('the end of a run comes after what happened in it', () => {
+    const before = makeStatus();
+    const after = makeStatus({
+      phase: 'aborted',
+      endedAtMs: 7000,
+      interventions: [{ action: 'abort', reason: 'enough', atMs: 6000 }],
+      steps: before.steps.map((step) =>
+        step.name === 'packages' ? { ...step, state: 'killed', endedAtMs: 6500 } : step,
+      ),
+    });
+    expect(lines(before, after, 8000)).toEqual([
+      '06 somebody ordered: abort (enough)',
+      '06 packages killed (try 1) after 5.5 s',
+      '07 aborted',
+    ]);
+  });
+
+  test('a finalizer has a name of its own', () => {
+    const before = makeStatus();
+    const [packages, network, site] = before.steps;
+    if (!packages || !network || !site) throw new TypeError('the status lacks steps');
+    const finalizer = { state: 'succeeded' as const, generation: 1, startedAtMs: 4000, endedAtMs: 4300 };
+    const after = makeStatus({ steps: [packages, network, { ...site, finalizer }] });
+    expect(lines(before, after, 5000)).toEqual(['04 site (finalizer) succeeded (try 1) after 0.3 s']);
+  });
+});
