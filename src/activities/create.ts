@@ -55,8 +55,10 @@ export function createActivities(deps: ActivityDeps): Activities {
         signal,
       });
       await takeLease(runner.host, holder, deps.isOpen);
-      const sentinel = await runner.host.readSentinel(sentinelPath);
-      const pruned = await runner.host.prune(pruneAfterDays);
+      const [sentinel, pruned] = await Promise.all([
+        runner.host.readSentinel(sentinelPath),
+        runner.host.prune(pruneAfterDays),
+      ]);
       return { facts: runner.facts, pruned, ...(sentinel !== undefined && { sentinel }) };
     },
 
@@ -135,10 +137,12 @@ export function createActivities(deps: ActivityDeps): Activities {
 
     async releaseHost({ host, holder, close }) {
       const runner = await open(host);
-      for (const launch of close) {
-        const place = runner.place(launch);
-        if (place) await runner.host.close(launch.id, place);
-      }
+      await Promise.all(
+        close.map(async (launch) => {
+          const place = runner.place(launch);
+          if (place) await runner.host.close(launch.id, place);
+        }),
+      );
       await runner.host.release(encodeHolder(holder));
     },
   };

@@ -39,7 +39,9 @@ const context: CliContext = {
 };
 const exitCode = await runCli(process.argv.slice(2), context);
 // Whatever is still open must not keep the process; what was written must get out.
-stdout.write('', () => process.exit(exitCode));
+stdout.write('', (error) => {
+  if (!error) process.exit(exitCode);
+});
 
 /** Commands to copy must work: from a clone there is no `chandler` in PATH. */
 function howCalled(): string {

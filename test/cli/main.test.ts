@@ -64,8 +64,10 @@ describe('without a server', () => {
   });
 
   test('a bad plan is refused with every problem on a line, before any server is asked', async () => {
-    for (const command of ['validate', 'up', 'start']) {
-      const { exitCode, stdout, stderr } = await chandler([command, join(dir, 'bad.yaml')]);
+    const commands = ['validate', 'up', 'start'];
+    const bad = join(dir, 'bad.yaml');
+    for (const outcome of await Promise.all(commands.map((command) => chandler([command, bad])))) {
+      const { exitCode, stdout, stderr } = outcome;
       const lines = stderr.trimEnd().split('\n').sort();
       expect(lines).toEqual([
         expect.stringMatching(/bad\.yaml:3: colour: is not a known key$/),
@@ -124,12 +126,9 @@ describe('with a server and no worker', () => {
       ['abort', 'x'],
       ['logs', 'x', 'a'],
     ];
-    for (const command of commands) {
-      expect(await chandler([...command, ...address])).toEqual({
-        exitCode: 2,
-        stdout: '',
-        stderr: 'no run with the id x\n',
-      });
+    const outcomes = await Promise.all(commands.map((command) => chandler([...command, ...address])));
+    for (const outcome of outcomes) {
+      expect(outcome).toEqual({ exitCode: 2, stdout: '', stderr: 'no run with the id x\n' });
     }
   });
 

@@ -173,12 +173,12 @@ function call(argv: string[], options: { env?: Record<string, string | null>; st
   }
   const [program = '', ...rest] = argv;
   const path = program === 'zmx' ? `${root}/bin/zmx` : program;
-  const done = spawnSync(path, rest, {
+  // timeout ends the whole group: what holds a pipe open would keep spawnSync waiting.
+  const done = spawnSync('timeout', ['-k', '1', '15', path, ...rest], {
     cwd: `${root}/work`,
     env,
     input: options.stdin ?? '',
     encoding: 'utf8',
-    timeout: 20_000,
   });
   return { stdout: done.stdout, stderr: done.stderr, exit: done.status };
 }

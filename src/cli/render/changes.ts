@@ -62,7 +62,7 @@ export function renderChange(change: Change): string {
   const name = change.change === 'finalizer' ? `${step} (finalizer)` : step;
   const tries = generation === 0 ? '' : ` (try ${generation})`;
   const after = elapsedMs === undefined ? '' : ` after ${formatDuration(elapsedMs)}`;
-  return `${time} ${name} ${state}${tries}${after}${failure ? `: ${firstLine(failure.message)}` : ''}`;
+  return `${time} ${name} ${state}${tries}${after}${failure ? `: ${shortMessage(name, failure)}` : ''}`;
 }
 
 function partChange(
@@ -89,10 +89,6 @@ function partChange(
       ...(failure && { failure }),
     },
   ];
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? '';
 }
 
 function iso(ms: number): string {

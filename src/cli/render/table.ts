@@ -2,6 +2,7 @@ import { formatDuration } from '../../domain/duration.ts';
 import { plainText } from '../../domain/terminal.ts';
 import type { PartState, PartStatus, RunStatus } from '../../domain/status.ts';
 import type { Progress } from '../watch.ts';
+import { shortMessage } from './short-message.ts';
 
 export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';
 /** Colours a text, or leaves it alone. */
@@ -55,7 +56,7 @@ export function renderTable(
   const head = cut(`${status.plan} · ${status.host} · ${status.phase}${paused} · ${elapsed}`, columns);
   return [
     paint('bold', head),
-    paint('dim', cut(`  ${'STEP'.padEnd(nameWidth)}    STATE      TRY  TIME          LAST LINE`, columns)),
+    paint('dim', cut(`  ${'STEP'.padEnd(nameWidth)}    STATE      TRY  TIME         LAST LINE`, columns)),
     ...rows.map((row) => renderRow(row, nameWidth, options)),
     ...(left > 0 ? [paint('dim', `  … and ${left} more`)] : []),
   ];
@@ -69,7 +70,7 @@ function renderRow({ name, part, lastLine }: Row, nameWidth: number, options: Ta
   const tries = part.generation === 0 ? '' : String(part.generation);
   const begin = `  ${name.padEnd(nameWidth)}  ${mark} `;
   const middle = `${part.state.padEnd(9)}`;
-  const end = `  ${tries.padStart(3)}  ${time.padEnd(12)}  `;
+  const end = `  ${tries.padStart(3)}  ${time.padEnd(11)}  `;
   const room = columns - begin.length - middle.length - end.length;
   // In a narrow terminal the row is cut as a whole, so that no line ever wraps.
   if (room < 0) return cut(`${begin}${middle}${end}`, columns);
@@ -79,9 +80,10 @@ function renderRow({ name, part, lastLine }: Row, nameWidth: number, options: Ta
 function toRow(step: string, part: PartStatus, finalizer: boolean, progress: readonly Progress[]): Row {
   const said = progress.find((item) => item.step === step && item.finalizer === finalizer);
   const current = said?.generation === part.generation ? said.lastLine : '';
-  const text = part.failure?.message ?? current;
+  const name = finalizer ? `${step} (finalizer)` : step;
+  const text = part.failure ? shortMessage(name, part.failure) : current;
   return {
-    name: finalizer ? `${step} (finalizer)` : step,
+    name,
     part,
     lastLine: plainText(text).replace(/\s+/g, ' ').trim(),
   };

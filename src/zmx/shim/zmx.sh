@@ -186,7 +186,7 @@ probe() {
     answer=$(ask display-message -p "#{?pane_dead,dead,$1}")
     case $?$answer in
       0dead)
-        # The hook may miss a shell that ends while its server starts.
+        # tmux 3.3a now and then misses the SIGCHLD of its pane, and then waits for ever.
         status=gone
         ask kill-server >/dev/null
         rm -f -- "$socket"
@@ -466,15 +466,19 @@ await_line_editor() {
 # session goes away first). A client in tmux's control mode gets the output; octal escapes stand for control bytes.
 follow() {
   work=$(mktemp -d "${TMPDIR:-/tmp}/zmx.XXXXXX") || exit 1
-  follower=
-  trap 'rm -rf "$work"; [ -z "$follower" ] || kill "$follower" 2>/dev/null' EXIT
+  helpers=
+  # shellcheck disable=SC2086
+  trap 'rm -rf "$work"; [ -z "$helpers" ] || kill $helpers 2>/dev/null' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
   mkfifo "$work/in" "$work/out" || exit 1
   session_tmux -C attach-session -f ignore-size <"$work/in" >"$work/out" 2>/dev/null &
-  follower=$!
+  helpers=$!
   exec 8>"$work/in" 9<"$work/out"
+  # A session that tmux takes for alive though its shell has ended is closed by looking at it.
+  (while sleep 1 && probe '#{pane_pid}' && [ "$status" = ok ]; do :; done) </dev/null >/dev/null 2>&1 8>&- 9<&- &
+  helpers="$helpers $!"
   # The first answer ends when the client is attached: from then on no output is missed.
   while IFS= read -r line <&9; do case $line in %end* | %error* | %exit*) break ;; esac done
   "$1" || exit 1
@@ -514,7 +518,10 @@ follow() {
         if (code + 0 < 256) exit code + 0
       }
       if (length(recent) > 30) recent = substr(recent, length(recent) - 29)
-    }' <&9
+    }' <&9 &
+  follower=$!
+  helpers="$helpers $follower"
+  wait $follower
   exit $?
 }
 

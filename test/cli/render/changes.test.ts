@@ -10,7 +10,7 @@ describe('listChanges', () => {
     expect(lines(undefined, makeStatus(), 4000)).toEqual([
       '04 steps',
       '01 packages running (try 1)',
-      '03 network parked (try 2) after 2.5 s: network on root@web1:22: exit 3',
+      '03 network parked (try 2) after 2.5 s: exit 3',
     ]);
   });
 

@@ -12,9 +12,9 @@ describe('renderTable', () => {
     expect(renderTable(makeStatus(), progress, options).join('\n')).toBe(
       [
         'demo · root@web1:22 · steps · 12 s',
-        '  STEP                STATE      TRY  TIME          LAST LINE',
-        '  packages          ▶ running      1  11 s          unpacking curl',
-        '  network           ⏸ parked       2  2.5 s         network on root@web1:22: exit 3',
+        '  STEP                STATE      TRY  TIME         LAST LINE',
+        '  packages          ▶ running      1  11 s         unpacking curl',
+        '  network           ⏸ parked       2  2.5 s        exit 3',
         '  site              · pending',
         '  site (finalizer)  · pending',
       ].join('\n'),
@@ -38,7 +38,7 @@ describe('renderTable', () => {
     const lastLine = '\u001b]0;title\u0007a\u001b[2Jb\nc';
     const progress = [{ step: 'packages', finalizer: false, generation: 1, lastLine }];
     expect(renderTable(makeStatus(), progress, options)[2]).toBe(
-      '  packages          ▶ running      1  11 s          ab c',
+      '  packages          ▶ running      1  11 s         ab c',
     );
   });
 
