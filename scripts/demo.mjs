@@ -175,7 +175,7 @@ function cliArgs(args) {
 
 /** Ends the host, the worker and the server, and removes what they kept. */
 async function cleanUp() {
-  await Promise.allSettled([...underWay]);
+  await Promise.allSettled(underWay);
   if (dev) {
     console.log('\nCleaning up: the host, the worker, the server');
     await Promise.all([read(process.execPath, cliArgs(['sandbox', 'down'])), stopDev()]);

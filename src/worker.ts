@@ -66,7 +66,7 @@ export async function startWorker(
       resolveTarget: (target) => resolveTarget(target, places),
       resolveSecrets: (references) => resolveSecrets(references, places, process.env),
       zmx: { defaults: config.zmx, readFile: (name) => readZmxFile(name, places) },
-      hasSearchAttributes: () => hasSearchAttributes(connection, config.temporal.namespace),
+      hasSearchAttributes: () => hasSearchAttributes(connection, config.temporal.namespace, logger),
       isOpen: (holder) => isOpen(client, holder),
     }),
     shutdownGraceTime: config.shutdownGraceMs,
@@ -97,10 +97,22 @@ async function workflowBundle(): Promise<WorkflowBundleOption> {
   return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
 }
 
-/** Asked for each run: an operator may add them while the worker runs. */
-async function hasSearchAttributes(connection: NativeConnection, namespace: string): Promise<boolean> {
-  const known = await connection.operatorService.listSearchAttributes({ namespace });
-  return Object.keys(searchAttributes).every((name) => Object.hasOwn(known.customAttributes ?? {}, name));
+/**
+ * Asked for each run: an operator may add them while the worker runs. A server that does not tell (Temporal Cloud
+ * keeps this to itself) gets none: they are a convenience, the run is not.
+ */
+async function hasSearchAttributes(
+  connection: NativeConnection,
+  namespace: string,
+  logger: Logger,
+): Promise<boolean> {
+  try {
+    const known = await connection.operatorService.listSearchAttributes({ namespace });
+    return Object.keys(searchAttributes).every((name) => Object.hasOwn(known.customAttributes ?? {}, name));
+  } catch (error) {
+    logger.warn({ err: error }, 'cannot ask for search attributes; this run sets none');
+    return false;
+  }
 }
 
 /** A holder of another namespace cannot be looked up from here, so it counts as open. */

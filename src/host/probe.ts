@@ -14,6 +14,7 @@ const NEEDED = {
   sha256sum: 'coreutils',
   base64: 'coreutils',
   mktemp: 'coreutils',
+  timeout: 'coreutils',
   awk: 'mawk',
 } as const;
 

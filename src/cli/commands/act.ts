@@ -40,7 +40,7 @@ export function withTargetOption(command: Command): Command {
   return command.option(
     '--target <value>',
     'KEY=VALUE or [USER@]HOST[:PORT] over the plan’s target; may be repeated',
-    (value: string, earlier: readonly string[] = []) => [...earlier, value],
+    (value: string, earlier?: readonly string[]) => [...(earlier ?? []), value],
   );
 }
 

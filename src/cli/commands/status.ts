@@ -77,7 +77,7 @@ async function showRuns(
       status: status.name,
       phase: String(searchAttributes['ChandlerPhase']?.[0] ?? ''),
       attention: searchAttributes['ChandlerAttention']?.[0] === true,
-      plan: String(memo?.['plan'] ?? ''),
+      plan: typeof memo?.['plan'] === 'string' ? memo['plan'] : '',
       startedAtMs: startTime.getTime(),
       ...(closeTime && { endedAtMs: closeTime.getTime() }),
     });

@@ -7,6 +7,7 @@ import type {
   Phase,
   RunStatus,
 } from '../../domain/status.ts';
+import { shortMessage } from './short-message.ts';
 
 /** One thing that is different from before. `at` is a time in ISO 8601. */
 export type Change =
@@ -42,11 +43,9 @@ export function listChanges(before: RunStatus | undefined, after: RunStatus, now
         : []),
     ];
   });
-  const parts = changes.toSorted((a, b) => a.at.localeCompare(b.at));
+  const rest = [...interventions, ...changes].toSorted((a, b) => a.at.localeCompare(b.at));
   // A phase that ends the run comes after what happened in it.
-  return after.endedAtMs === undefined
-    ? [...interventions, ...phase, ...parts]
-    : [...interventions, ...parts, ...phase];
+  return after.endedAtMs === undefined ? [...phase, ...rest] : [...rest, ...phase];
 }
 
 /** `12:03:01 px-egress running (try 1)` */

@@ -69,7 +69,7 @@ function renderRow({ name, part, lastLine }: Row, nameWidth: number, options: Ta
     part.startedAtMs === undefined ? '' : formatDuration((part.endedAtMs ?? nowMs) - part.startedAtMs);
   const tries = part.generation === 0 ? '' : String(part.generation);
   const begin = `  ${name.padEnd(nameWidth)}  ${mark} `;
-  const middle = `${part.state.padEnd(9)}`;
+  const middle = part.state.padEnd(9);
   const end = `  ${tries.padStart(3)}  ${time.padEnd(11)}  `;
   const room = columns - begin.length - middle.length - end.length;
   // In a narrow terminal the row is cut as a whole, so that no line ever wraps.

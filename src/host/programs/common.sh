@@ -64,6 +64,23 @@ supervisor() {
   pid=$(record started pid)
   [ -n "$pid" ] && [ "$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$(record started start)" ] && echo "$pid"
 }
+# zmx ZMX ZMX_DIR ARGUMENT...: bounded, because a hung daemon would block it for ever.
+zmx() {
+  zmx_path=$1
+  zmx_dir=$2
+  shift 2
+  env -u ZMX_SESSION -u ZMX_SESSION_PREFIX HISTFILE= SHELL="$(command -v bash)" ZMX_DIR="$zmx_dir" \
+    timeout 20 "$zmx_path" "$@" </dev/null
+}
+# end_session SESSION ZMX ZMX_DIR: returns once its name can be used again. zmx before 0.7 takes half a second for it.
+end_session() {
+  zmx "$2" "$3" kill "$1" >/dev/null 2>&1
+  i=0
+  while [ -S "$3/$1" ] && [ $i -lt 40 ]; do
+    sleep 0.05
+    i=$((i + 1))
+  done
+}
 # describe: one line that tells the state of the launch.
 describe() {
   if [ ! -d "$launch" ]; then

@@ -32,7 +32,7 @@ kill_launch() {
   done
   left=$(marked "$1" | wc -l)
   if [ -n "$3" ] && [ -S "$5/$3" ] && [ "$(cat "$state_dir/sessions/$3" 2>/dev/null)" = "$1" ]; then
-    ZMX_DIR=$5 "$4" kill "$3" >/dev/null 2>&1 </dev/null
+    end_session "$3" "$4" "$5"
   fi
   say "killed found=$found left=$left"
   describe
@@ -42,5 +42,5 @@ kill_launch() {
 close_session() {
   [ -S "$4/$1" ] && [ "$(cat "$state_dir/sessions/$1" 2>/dev/null)" = "$2" ] || return 0
   launch_dir "$2"
-  locked || ZMX_DIR=$4 "$3" kill "$1" >/dev/null 2>&1 </dev/null
+  locked || end_session "$1" "$3" "$4"
 }

@@ -58,8 +58,7 @@ start() {
     mkdir -p "$state_dir/sessions" "$6"
     printf '%s\n' "$1" >"$state_dir/sessions/$4"
     # zmx answers 0 before anything has started; only the record counts.
-    env -u ZMX_SESSION -u ZMX_SESSION_PREFIX HISTFILE= ZMX_DIR="$6" \
-      "$5" run "$4" -d bash "$2" "$launch" </dev/null >/dev/null 2>&1 || :
+    zmx "$5" "$6" run "$4" -d bash "$2" "$launch" >/dev/null 2>&1
   else
     # setsid: a launch without a session must not die with the connection that asked for it.
     setsid bash "$2" "$launch" </dev/null >/dev/null 2>&1 &
@@ -79,7 +78,7 @@ clear_session() {
   if [ "$owner" = "$1" ]; then
     # Ours, and it never began: hold the lock, so that it can't begin while it is being closed.
     exec 9>>"$launch/lock"
-    flock -n 9 && ZMX_DIR=$4 "$3" kill "$2" >/dev/null 2>&1 </dev/null
+    if flock -n 9; then end_session "$2" "$3" "$4"; fi
     exec 9>&-
     return 0
   fi
@@ -88,7 +87,7 @@ clear_session() {
     launch_dir "$owner"
     if locked; then refuse launch-conflict "session $2 is busy with launch $owner"; fi
     launch=$mine
-  elif ! ZMX_DIR=$4 "$3" list 2>/dev/null </dev/null |
+  elif ! zmx "$3" "$4" list 2>/dev/null |
     # Labels may be called `ended`, too: only the columns before them count.
     awk -F '\t' -v want="name=$2" '
       { sub(/^(  |→ )/, "", $1) }
@@ -100,5 +99,5 @@ clear_session() {
       END { exit !found }'; then
     refuse launch-conflict "session $2 is busy and was not started by Chandler"
   fi
-  ZMX_DIR=$4 "$3" kill "$2" >/dev/null 2>&1 </dev/null
+  end_session "$2" "$3" "$4"
 }

@@ -20,7 +20,7 @@ drop_secrets() { rm -f "$secrets"; }
 # zmx shows the code of this program; 75 (temporary failure) means "not mine to run".
 recorded_code() { sed -n 's/^code=//p' "$dir/exit" 2>/dev/null; }
 
-linger=0 pty=yes generation=1 step=
+linger=0 generation=1 step=
 # shellcheck disable=SC1091 # written by `create`
 . "$dir/settings" || exit 75
 secrets=$(cat "$dir/secrets-path") || exit 75
@@ -75,6 +75,9 @@ run_step() (
   exec sh -c "$1" 2>&1
 )
 
+# Only the script of util-linux hands on the exit code; without it the step's output is a pipe.
+pty=no
+case $(script --version 2>/dev/null) in *util-linux*) pty=yes ;; esac
 code=143
 if [ ! -e "$dir/cancelled" ]; then
   exec 4>&1

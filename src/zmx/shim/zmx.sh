@@ -176,24 +176,40 @@ matched() {
 tmux_path() { tmux=$(command -v tmux) || fail 'tmux not found (this zmx is a shim over tmux)'; }
 session_tmux() { "$tmux" -u -S "$socket" "$@"; }
 # ask ...: a question that must not hang on a stopped server.
-ask() { timeout "${patience:-1}" "$tmux" -u -S "$socket" "$@" 2>&1; }
+ask() { timeout -s KILL "${patience:-1}" "$tmux" -u -S "$socket" "$@" 2>&1; }
+
+# alive PID: also where nobody reaps orphans, as in a container without an init.
+alive() {
+  { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  case ${stat##*) } in [ZX]*) return 1 ;; esac
+}
+# end_server PID: returns when it is gone.
+end_server() {
+  tries=0
+  while alive "$1" && [ $tries -lt 300 ]; do
+    if [ $tries -eq 0 ]; then kill -TERM "$1"; fi
+    if [ $tries -eq 100 ]; then kill -KILL "$1"; fi
+    sleep 0.01
+    tries=$((tries + 1))
+  done 2>/dev/null
+}
 
 # probe FORMAT: sets answer, and status: ok, refused (server dead, socket now removed), gone, Timeout or Unexpected.
 probe() {
   tries=0
   while :; do
     status=ok
-    answer=$(ask display-message -p "#{?pane_dead,dead,$1}")
+    answer=$(ask display-message -p "#{?pane_dead,dead #{pid},$1}")
     case $?$answer in
-      0dead)
+      0dead*)
         # tmux 3.3a now and then misses the SIGCHLD of its pane, and then waits for ever.
         status=gone
-        ask kill-server >/dev/null
         rm -f -- "$socket"
+        end_server "${answer#dead }"
         return
         ;;
       0?*) return ;;
-      124*) status=Timeout ;;
+      124* | 137*) status=Timeout ;;
       *'no server running'*) status=refused ;;
       *) status=Unexpected ;;
     esac
@@ -227,6 +243,10 @@ zero=$ZMX_SHIM_ARGV0
 unset ZMX_SHIM_TERM ZMX_SHIM_SHELL ZMX_SHIM_ARGV0 ZMX_SHIM_TMUX ZMX_SHIM_SOCKET ZMX_SHIM_MONITOR ZMX_SHIM_GREP ZMX_SHIM_CR
 exec -a "${zero:-$1}" "$@"'
 
+# What follows the end of the shell: the name is free, clients get the last output, the server goes.
+# shellcheck disable=SC2016
+farewell='rm -f -- "$ZMX_SHIM_SOCKET"; sleep 0.05; kill -TERM $PPID; sleep 1; kill -KILL $PPID'
+
 # create ARGV0 COMMAND...: makes the session, with COMMAND on its pty; 1 if there is one already or it could not be made.
 create() (
   argv0=$1
@@ -257,11 +277,11 @@ create() (
     ZMX_SHIM_MONITOR="$monitor" ZMX_SHIM_GREP="$grep_flags" ZMX_SHIM_CR="$cr"
   # shellcheck disable=SC2016
   set -- "$tmux" -u -S "$socket" -f /dev/null start-server \; \
-    set -g status off \; set -g prefix None \; set -g history-limit 9176 \; set -s escape-time 0 \; \
+    set -g status off \; set -g prefix None \; set -g default-shell /bin/sh \; set -g history-limit 10000 \; set -s escape-time 0 \; \
     set -g update-environment '' \; set -g default-size 120x24 \; unbind-key -a \; unbind-key -a -T root \; \
     set -s @start_dir "$directory" \; set -s @cmd "$label" \; \
     set -gw remain-on-exit on \; \
-    set-hook -g pane-died "run-shell 'exec rm -f -- \"\$ZMX_SHIM_SOCKET\"' ; kill-server" \; \
+    set-hook -g pane-died "run-shell -b '$farewell'" \; \
     new-session -d -s zmx -x 120 -y 24 "$bash" --posix -c "$shell" sh "$@" \; \
     set -gwq scroll-on-clear off
   # shellcheck disable=SC1003
@@ -582,11 +602,6 @@ kill_command() {
   tmux_path
   each_session kill_session
 }
-# alive PID: also where nobody reaps orphans, as in a container without an init.
-alive() {
-  { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-  case ${stat##*) } in [ZX]*) return 1 ;; esac
-}
 kill_session() {
   matched || return 0
   probe '#{pid} #{pane_pid}'
@@ -611,13 +626,8 @@ kill_session() {
   esac
   server=${answer% *} leader=${answer#* }
   kill -HUP "-$leader" 2>/dev/null || kill -HUP "$leader" 2>/dev/null
-  session_tmux kill-server >/dev/null 2>&1
   # The name is free when the server is gone.
-  i=0
-  while alive "$server" && [ $i -lt 500 ]; do
-    sleep 0.01
-    i=$((i + 1))
-  done
+  end_server "$server"
   rm -f -- "$socket"
   if alive "$leader"; then
     (
@@ -741,7 +751,7 @@ attach_command() {
   exec 8>&1
   for terminal in "${TERM:-dumb}" xterm-256color xterm vt100; do
     if [ "$terminal" = dumb ]; then continue; fi
-    error=$(TERM=$terminal session_tmux attach-session 2>&1 >&8) && break
+    error=$(TERM=$terminal "$tmux" -u -S "$socket" attach-session 2>&1 >&8) && break
     case $error in *terminal*) ;; *) break ;; esac
   done
   return 0
