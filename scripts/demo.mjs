@@ -2,6 +2,7 @@
 // It needs Node and npm only, brings what else it needs, checks what it shows, and leaves nothing behind.
 // With --keep everything stays up until Ctrl-C.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +15,12 @@ const state = mkdtempSync(join(tmpdir(), 'chandler-demo-'));
 const env = { ...ownEnvironment(), XDG_STATE_HOME: state };
 const began = Date.now();
 let stop = () => {};
-const stopped = new Promise((resolve) => (stop = resolve)).then(() => Promise.reject(new Stopped()));
+let stopping = false;
+let finished = false;
+const stopped = new Promise((resolve) => (stop = resolve)).then(() => {
+  stopping = true;
+  throw new Stopped();
+});
 stopped.catch(() => {});
 let dev;
 let foreground;
@@ -40,7 +46,7 @@ async function main() {
     await Promise.race([demo(), stopped]);
     return 0;
   } catch (error) {
-    if (error instanceof Stopped) return keep ? 0 : 130;
+    if (error instanceof Stopped) return finished ? 0 : 130;
     console.error(`\nThe demo did not go as promised: ${error.message}\n${workerLog()}`);
     return 1;
   } finally {
@@ -51,6 +57,7 @@ async function main() {
 async function demo() {
   title('A Temporal server, a worker, and a host to provision');
   const [server, host] = await Promise.all([startDev(), makeHost()]);
+  checkpoint();
   console.log(
     `Temporal  ${server.address}\nUI        ${server.uiUrl}\nHost      root@127.0.0.1:${host.port}`,
   );
@@ -80,6 +87,7 @@ async function demo() {
   const pages = await onHost(host, 'ls /srv/site');
   promise(pages.trim().split('\n').length === 5, 'the site has its five pages');
 
+  finished = true;
   console.log(`\nEverything as promised, in ${Math.round((Date.now() - began) / 1000)} s.`);
   if (!keep) {
     console.log('To look around in the UI and on the host: npm run demo -- --keep');
@@ -105,10 +113,10 @@ async function startDev() {
     stdio: ['ignore', 'pipe', 2],
   });
   let text = '';
-  for await (const chunk of dev.stdout) {
-    text += chunk;
-    if (text.includes('\nReady')) break;
-  }
+  dev.stdout.on('data', (chunk) => (text += chunk));
+  const gone = ended(dev);
+  while (!text.includes('\nReady') && dev.exitCode === null && dev.signalCode === null)
+    await Promise.race([once(dev.stdout, 'data'), gone]);
   const [, address] = /^Temporal +(.*)$/m.exec(text) ?? [];
   const [, uiUrl] = /^UI +(.*)$/m.exec(text) ?? [];
   if (!address) throw new Error('chandler dev did not get ready');
@@ -122,14 +130,16 @@ async function makeHost() {
 
 /** Runs one of our commands as a person would, with the terminal as it is. */
 async function show(args, { exitCode = 0 } = {}) {
+  checkpoint();
   console.log(`$ ${CLI} ${args.join(' ')}`);
   foreground = spawn(process.execPath, cliArgs(args), { cwd: root, env, stdio: 'inherit' });
-  const code = await ended(foreground);
+  const code = await waitFor(foreground);
   if (code !== exitCode) throw new Error(`chandler ${args[0]} exited with ${code}, not ${exitCode}`);
 }
 
 /** Runs a command on the host over plain ssh, shows it with its output, and returns the output. */
 async function onHost(host, command) {
+  checkpoint();
   console.log(`$ ssh -p ${host.port} root@${host.host} '${command}'`);
   const [ssh, ...args] = sshArgs(host);
   const output = await read(ssh, [...args, '-o', 'BatchMode=yes', command]);
@@ -155,11 +165,16 @@ async function read(command, args) {
   const child = spawn(command, args, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 2] });
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
-  const end = ended(child);
-  underWay.add(end);
-  const code = await end.finally(() => underWay.delete(end));
+  const code = await waitFor(child);
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} exited with ${code}`);
   return output;
+}
+
+/** Waits for a process; cleaning up waits for it, too. */
+function waitFor(child) {
+  const end = ended(child);
+  underWay.add(end);
+  return end.finally(() => underWay.delete(end));
 }
 
 function ended(child) {
@@ -186,7 +201,6 @@ async function cleanUp() {
 async function stopDev() {
   if (dev.exitCode !== null || dev.signalCode !== null) return;
   const gone = ended(dev);
-  dev.stdout.resume();
   dev.kill('SIGTERM');
   await gone;
 }
@@ -196,7 +210,13 @@ function promise(kept, text) {
   console.log(`✔ ${text}`);
 }
 
+/** Ends the story once somebody has stopped it. */
+function checkpoint() {
+  if (stopping) throw new Stopped();
+}
+
 function title(text) {
+  checkpoint();
   console.log(`\n── ${text} ──`);
 }
 

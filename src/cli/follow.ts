@@ -6,7 +6,7 @@ import type { CliContext } from './context.ts';
 import { createJsonDisplay, createLineDisplay, createTableDisplay, type Display } from './displays.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts';
 import { renderDetached, renderEnd, renderParked, type ToCommand } from './render/reports.ts';
-import { watchRun } from './watch.ts';
+import { inTime, watchRun } from './watch.ts';
 
 export interface FollowOptions {
   /** Whether to go on when only a person can move the run; by default on a terminal. */
@@ -84,6 +84,7 @@ function parkedKey(status: RunStatus): string {
 
 /** What the run's host is, as its plan says; only the run knows when its id is all that there is. */
 export async function readTarget(client: ChandlerClient, workflowId: string): Promise<Target | undefined> {
-  const launches = await client.temporal.workflow.getHandle(workflowId).query<LaunchesAnswer>('launches');
+  const run = client.temporal.workflow.getHandle(workflowId);
+  const launches = await inTime(client, () => run.query<LaunchesAnswer>('launches'));
   return launches.host?.target;
 }

@@ -5,6 +5,9 @@ import type { CliContext } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { runCli } from './program.ts';
 
+/** As a shell reports a command that SIGPIPE ended. */
+const READER_GONE = 141;
+
 const { stdout, stderr, env } = process;
 const interrupt = new AbortController();
 const force = new AbortController();
@@ -16,11 +19,12 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     else interrupt.abort();
   });
 }
-// `chandler logs … | head`: who reads has seen enough. The code is what a shell reports for SIGPIPE.
+// `chandler logs … | head`, or a terminal that is gone: nobody reads any more. What runs is stopped in order.
+let readerGone = false;
 for (const stream of [stdout, stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(141);
+  stream.on('error', () => {
+    readerGone = true;
+    interrupt.abort();
   });
 }
 
@@ -39,9 +43,7 @@ const context: CliContext = {
 };
 const exitCode = await runCli(process.argv.slice(2), context);
 // Whatever is still open must not keep the process; what was written must get out.
-stdout.write('', (error) => {
-  if (!error) process.exit(exitCode);
-});
+stdout.write('', (error) => process.exit(error || readerGone ? READER_GONE : exitCode));
 
 /** Commands to copy must work: from a clone there is no `chandler` in PATH. */
 function howCalled(): string {

@@ -65,14 +65,18 @@ export async function lookAt(
   workflowId: string,
 ): Promise<{ kind: 'status'; status: RunStatus } | { kind: 'silent'; reason: 'starting' | 'no-worker' }> {
   try {
-    const ask = () => client.status(workflowId);
-    return { kind: 'status', status: await client.temporal.withDeadline(Date.now() + ANSWER_MS, ask) };
+    return { kind: 'status', status: await inTime(client, () => client.status(workflowId)) };
   } catch (error) {
     // Its first task has not run yet; or its plan was refused, and the end says so.
     if (error instanceof QueryNotRegisteredError) return { kind: 'silent', reason: 'starting' };
     if (isNoWorker(error)) return { kind: 'silent', reason: 'no-worker' };
     throw error;
   }
+}
+
+/** Bounds what only a worker can answer. */
+export function inTime<T>(client: ChandlerClient, ask: () => Promise<T>): Promise<T> {
+  return client.temporal.withDeadline(Date.now() + ANSWER_MS, ask);
 }
 
 /** Reads the latest heartbeats of a run's waits; what a part said stays when it is over. */

@@ -152,5 +152,8 @@ describe('with a server and no worker', () => {
     const shown = await chandler(['status', 'provision:127.0.0.1:2', ...address]);
     expect(shown.exitCode).toBe(1);
     expect(shown.stderr).toContain('no worker answers for this run');
+    const retried = await chandler(['retry', 'provision:127.0.0.1:2', 'a', ...address]);
+    expect(retried.exitCode).toBe(1);
+    expect(retried.stderr).toContain('no worker answers for this run');
   });
 });

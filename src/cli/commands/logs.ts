@@ -7,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { withClient, type EngineOptions } from '../engine.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { inTime } from '../watch.ts';
 import { type Act, wholeNumber, withEngineOptions } from './act.ts';
 
 interface LogsOptions extends EngineOptions {
@@ -70,7 +71,7 @@ async function latestGeneration(
   step: string,
   finalizer: boolean,
 ): Promise<number> {
-  const { steps } = await client.status(id);
+  const { steps } = await inTime(client, () => client.status(id));
   const known = steps.find(({ name }) => name === step);
   if (!known) {
     const names = steps.map(({ name }) => name).join(', ');

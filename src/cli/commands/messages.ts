@@ -5,6 +5,7 @@ import { print, type CliContext } from '../context.ts';
 import { copyable, withClient, type EngineOptions } from '../engine.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { inTime } from '../watch.ts';
 import { type Act, withEngineOptions } from './act.ts';
 
 interface ReasonOptions extends EngineOptions {
@@ -67,7 +68,7 @@ async function send(
   order: (client: ChandlerClient) => Promise<unknown>,
 ): Promise<number> {
   return withClient(options, context, async (client) => {
-    await order(client);
+    await inTime(client, () => order(client));
     print(context, done);
     context.stderr.write(`Follow  ${copyable(context, options, 'status', id, '--watch')}\n`);
     return 0;

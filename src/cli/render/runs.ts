@@ -29,6 +29,8 @@ export function renderRuns(runs: readonly RunInfo[], nowMs: number): string[] {
 }
 
 function describe({ status, phase, attention }: RunInfo): string {
-  if (status !== 'RUNNING') return phase === 'already-provisioned' ? phase : status.toLowerCase();
+  // The engine knows an abort as a failure, and a host with nothing to do as one that was done.
+  const says = phase === 'aborted' || phase === 'already-provisioned' ? phase : status.toLowerCase();
+  if (status !== 'RUNNING') return says;
   return attention ? 'needs a person' : phase === '' ? 'running' : `running: ${phase}`;
 }

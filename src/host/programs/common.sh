@@ -64,8 +64,8 @@ supervisor() {
   pid=$(record started pid)
   [ -n "$pid" ] && [ "$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$(record started start)" ] && echo "$pid"
 }
-# zmx ZMX ZMX_DIR ARGUMENT...: bounded, because a hung daemon would block it for ever.
-zmx() {
+# call_zmx ZMX ZMX_DIR ARGUMENT...: bounded, because a hung daemon would block it for ever.
+call_zmx() {
   zmx_path=$1
   zmx_dir=$2
   shift 2
@@ -74,7 +74,7 @@ zmx() {
 }
 # end_session SESSION ZMX ZMX_DIR: returns once its name can be used again. zmx before 0.7 takes half a second for it.
 end_session() {
-  zmx "$2" "$3" kill "$1" >/dev/null 2>&1
+  call_zmx "$2" "$3" kill "$1" >/dev/null 2>&1
   i=0
   while [ -S "$3/$1" ] && [ $i -lt 40 ]; do
     sleep 0.05

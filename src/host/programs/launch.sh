@@ -58,7 +58,7 @@ start() {
     mkdir -p "$state_dir/sessions" "$6"
     printf '%s\n' "$1" >"$state_dir/sessions/$4"
     # zmx answers 0 before anything has started; only the record counts.
-    zmx "$5" "$6" run "$4" -d bash "$2" "$launch" >/dev/null 2>&1
+    call_zmx "$5" "$6" run "$4" -d bash "$2" "$launch" >/dev/null 2>&1
   else
     # setsid: a launch without a session must not die with the connection that asked for it.
     setsid bash "$2" "$launch" </dev/null >/dev/null 2>&1 &
@@ -87,7 +87,7 @@ clear_session() {
     launch_dir "$owner"
     if locked; then refuse launch-conflict "session $2 is busy with launch $owner"; fi
     launch=$mine
-  elif ! zmx "$3" "$4" list 2>/dev/null |
+  elif ! call_zmx "$3" "$4" list 2>/dev/null |
     # Labels may be called `ended`, too: only the columns before them count.
     awk -F '\t' -v want="name=$2" '
       { sub(/^(  |→ )/, "", $1) }

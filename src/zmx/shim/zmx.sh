@@ -176,7 +176,7 @@ matched() {
 tmux_path() { tmux=$(command -v tmux) || fail 'tmux not found (this zmx is a shim over tmux)'; }
 session_tmux() { "$tmux" -u -S "$socket" "$@"; }
 # ask ...: a question that must not hang on a stopped server.
-ask() { timeout -s KILL "${patience:-1}" "$tmux" -u -S "$socket" "$@" 2>&1; }
+ask() { timeout -s KILL "${patience:-1}" "$tmux" -u -S "$socket" "$@" 2>&1 </dev/null; }
 
 # alive PID: also where nobody reaps orphans, as in a container without an init.
 alive() {
@@ -199,7 +199,10 @@ probe() {
   tries=0
   while :; do
     status=ok
-    answer=$(ask display-message -p "#{?pane_dead,dead #{pid},$1}")
+    # tmux hands its stdout to the server: behind a stopped one only the death of `cat` ends this pipe.
+    # shellcheck disable=SC2016
+    answer=$(timeout -s KILL 1 sh -c '"$@" 2>&1 | cat' sh "$tmux" -u -S "$socket" display-message -p \
+      "#{?pane_dead,dead #{pid},=$1}" </dev/null 2>/dev/null)
     case $?$answer in
       0dead*)
         # tmux 3.3a now and then misses the SIGCHLD of its pane, and then waits for ever.
@@ -208,7 +211,10 @@ probe() {
         end_server "${answer#dead }"
         return
         ;;
-      0?*) return ;;
+      0=*)
+        answer=${answer#=}
+        return
+        ;;
       124* | 137*) status=Timeout ;;
       *'no server running'*) status=refused ;;
       *) status=Unexpected ;;
@@ -228,7 +234,8 @@ probe() {
 # later run has begun. grep ends with the first match and closes the pipe.
 # shellcheck disable=SC2016 # expanded by the shell that tmux starts
 monitor='
-marker=$(LC_ALL=C grep $ZMX_SHIM_GREP -m 1 -o -E "ZMX_TASK_COMPLETED:(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])$ZMX_SHIM_CR") || exit
+binary=$(echo | grep -a "" >/dev/null 2>&1 && echo -a)
+marker=$(LC_ALL=C grep $binary -m 1 -o -E "ZMX_TASK_COMPLETED:(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])$ZMX_SHIM_CR") || exit
 code=${marker##*:}
 exec "$ZMX_SHIM_TMUX" -S "$ZMX_SHIM_SOCKET" if-shell -F "#{==:#{@run},$run}" \
   "set -s @ended $(date +%s) ; set -s @exit_code ${code%$ZMX_SHIM_CR}"'
@@ -240,7 +247,7 @@ unset TMUX TMUX_PANE TERM_PROGRAM TERM_PROGRAM_VERSION TERM SHELL
 if [ "${ZMX_SHIM_TERM+x}" ]; then export TERM="$ZMX_SHIM_TERM"; fi
 if [ "${ZMX_SHIM_SHELL+x}" ]; then export SHELL="$ZMX_SHIM_SHELL"; fi
 zero=$ZMX_SHIM_ARGV0
-unset ZMX_SHIM_TERM ZMX_SHIM_SHELL ZMX_SHIM_ARGV0 ZMX_SHIM_TMUX ZMX_SHIM_SOCKET ZMX_SHIM_MONITOR ZMX_SHIM_GREP ZMX_SHIM_CR
+unset ZMX_SHIM_TERM ZMX_SHIM_SHELL ZMX_SHIM_ARGV0 ZMX_SHIM_TMUX ZMX_SHIM_SOCKET ZMX_SHIM_MONITOR ZMX_SHIM_CR
 exec -a "${zero:-$1}" "$@"'
 
 # What follows the end of the shell: the name is free, clients get the last output, the server goes.
@@ -268,13 +275,11 @@ create() (
     # shellcheck disable=SC2154
     case $value in *\;) eval "$option=\${value%;}\\\\\\;" ;; esac
   done
-  grep_flags=
-  if echo | grep -a '' >/dev/null 2>&1; then grep_flags=-a; fi
   unset ZMX_SHIM_TERM ZMX_SHIM_SHELL
   if [ "${TERM+x}" ]; then export ZMX_SHIM_TERM="$TERM"; fi
   if [ "${SHELL+x}" ]; then export ZMX_SHIM_SHELL="$SHELL"; fi
   export ZMX_SESSION="$name" ZMX_SHIM_ARGV0="$argv0" ZMX_SHIM_TMUX="$tmux" ZMX_SHIM_SOCKET="$socket" \
-    ZMX_SHIM_MONITOR="$monitor" ZMX_SHIM_GREP="$grep_flags" ZMX_SHIM_CR="$cr"
+    ZMX_SHIM_MONITOR="$monitor" ZMX_SHIM_CR="$cr"
   # shellcheck disable=SC2016
   set -- "$tmux" -u -S "$socket" -f /dev/null start-server \; \
     set -g status off \; set -g prefix None \; set -g default-shell /bin/sh \; set -g history-limit 10000 \; set -s escape-time 0 \; \

@@ -17,6 +17,7 @@ test('renderRuns shows what each run needs and how it ended', () => {
           endedAtMs: 41_000,
         },
         { ...run, id: 'provision:web5:22', status: 'RUNNING', phase: '', plan: '' },
+        { ...run, id: 'provision:web6:22', status: 'FAILED', phase: 'aborted', endedAtMs: 41_000 },
       ],
       100_000,
     ).join('\n'),
@@ -28,6 +29,7 @@ test('renderRuns shows what each run needs and how it ended', () => {
       'provision:web3:22  completed            1 min 0 s ago  5.0 s      demo',
       'provision:web4:22  already-provisioned  1 min 0 s ago  1.0 s      demo',
       'provision:web5:22  running              1 min 0 s ago  1 min 0 s',
+      'provision:web6:22  aborted              1 min 0 s ago  1.0 s      demo',
     ].join('\n'),
   );
 });
