@@ -288,20 +288,24 @@ async function replay(step: Step): Promise<void> {
   else expect(read()).toEqual(expected);
 }
 
+/** How many steps were replayed; throws at the first that differs, with its name. */
+async function replayAll(steps: Step[]): Promise<number> {
+  for (const step of steps) {
+    try {
+      await replay(step);
+    } catch (error) {
+      throw new Error(`${step.case ?? step.setup}: ${String((error as Error).message)}`, { cause: error });
+    }
+  }
+  return steps.length;
+}
+
 describe.each(Object.entries(shells))('recorded calls, under %s', (name, shell) => {
   beforeEach(() => useShell(shell));
   for (const group of recorded as { title: string; core: boolean; steps: Step[] }[]) {
     if (name !== 'dash' && !group.core) continue;
     test(`${group.title}`, { timeout: 60_000 }, async () => {
-      for (const step of group.steps) {
-        try {
-          await replay(step);
-        } catch (error) {
-          throw new Error(`${step.case ?? step.setup}: ${String((error as Error).message)}`, {
-            cause: error,
-          });
-        }
-      }
+      await expect(replayAll(group.steps)).resolves.toBe(group.steps.length);
     });
   }
 });

@@ -25,15 +25,14 @@ export type Change =
   | ({ readonly at: string; readonly change: 'intervention' } & Omit<Intervention, 'atMs'>);
 
 /** What has changed between two looks at a run. */
-export function listChanges(before: RunStatus | undefined, after: RunStatus, nowMs: number): Change[] {
+export function listChanges(before: RunStatus | undefined, after: RunStatus, clockMs: number): Change[] {
+  const nowMs = after.endedAtMs ?? clockMs;
   const known = before?.interventions.length ?? 0;
   const interventions = after.interventions
     .slice(known)
     .map(({ atMs, ...rest }): Change => ({ at: iso(atMs), change: 'intervention', ...rest }));
   const phase: Change[] =
-    before?.phase === after.phase
-      ? []
-      : [{ at: iso(after.endedAtMs ?? nowMs), change: 'phase', phase: after.phase }];
+    before?.phase === after.phase ? [] : [{ at: iso(nowMs), change: 'phase', phase: after.phase }];
   const changes = after.steps.flatMap((step, i) => {
     const earlier = before?.steps[i];
     return [

@@ -43,7 +43,9 @@ export function renderTable(
   progress: readonly Progress[],
   options: TableOptions,
 ): string[] {
-  const { columns, maxRows, nowMs, paint } = options;
+  const { columns, maxRows, paint } = options;
+  // In a run that is over no clock runs on.
+  const nowMs = status.endedAtMs ?? options.nowMs;
   const all = status.steps.flatMap((step) => [
     toRow(step.name, step, false, progress),
     ...(step.finalizer ? [toRow(step.name, step.finalizer, true, progress)] : []),
@@ -51,13 +53,13 @@ export function renderTable(
   const rows = chooseRows(all, maxRows);
   const left = all.length - rows.length;
   const nameWidth = Math.max(4, ...rows.map(({ name }) => name.length));
-  const elapsed = formatDuration((status.endedAtMs ?? nowMs) - status.startedAtMs);
+  const elapsed = formatDuration(nowMs - status.startedAtMs);
   const paused = status.paused ? ' (paused)' : '';
   const head = cut(`${status.plan} · ${status.host} · ${status.phase}${paused} · ${elapsed}`, columns);
   return [
     paint('bold', head),
     paint('dim', cut(`  ${'STEP'.padEnd(nameWidth)}    STATE      TRY  TIME         LAST LINE`, columns)),
-    ...rows.map((row) => renderRow(row, nameWidth, options)),
+    ...rows.map((row) => renderRow(row, nameWidth, { ...options, nowMs })),
     ...(left > 0 ? [paint('dim', `  … and ${left} more`)] : []),
   ];
 }

@@ -1,0 +1,606 @@
+// The shim against recordings of the real zmx 0.7.0, over this machine's tmux.
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import recorded from '../fixtures/zmx/shim-cases.json' with { type: 'json' };
+import transcript from '../fixtures/zmx/transcripts-0.7.0.json' with { type: 'json' };
+
+interface Step {
+  case?: string;
+  setup?: string;
+  argv?: string[];
+  env?: Record<string, string | null>;
+  stdin?: string;
+  stdout?: string;
+  stderr?: string;
+  exit?: number;
+  session?: string;
+  row?: { present: boolean; ended: boolean; exit_code: string | null };
+}
+interface Answer {
+  stdout: string;
+  stderr: string;
+  exit: number | null;
+}
+
+const shim = fileURLToPath(new URL('file:///tmp/px/mut.sh'));
+const shells = { dash: '/bin/dash', bash: '/bin/bash', 'busybox ash': '/bin/busybox ash' };
+/** Paths in the recordings begin with this. */
+const recordedRoot = '/run/px';
+
+/** Recorded calls that are not replayed, by name (a trailing `*` stands for any rest), and why. */
+const notReplayed: Record<string, string> = {
+  'list.right_after_run_d': 'a race: ended may be there or not',
+  'list.mixed_soon_after_start': 'a race: ended may be there or not',
+  'run.sync_stderr_merged':
+    'the 0.7 bug that a reused session reports the previous code; the shim reports the right one',
+  'busy.*': 'rows of many sessions over time; which of two commands is recorded has its own test here',
+  'run.stdin_not_forwarded*': 'waits for ever; own test here',
+  'die.*': 'needs the daemon killed or stopped; own tests here',
+  'unreach.*': 'needs the daemon killed or stopped; own tests here',
+  'stale.*': 'needs the daemon killed or stopped; own tests here',
+  'wait.two_fail_*':
+    'the last failure in directory order wins, which is arbitrary in zmx; the shim goes by name',
+  'wait.*': 'the same path as the replayed ones, and slow (each takes seconds in zmx)',
+  'history.vt*': 'tmux writes other, equivalent escape sequences',
+  'history.flag_first': 'tmux writes other, equivalent escape sequences',
+  'history.html': 'the shim writes plain text in one <pre>, without colours',
+  'history.nonblocking_stdout': 'a defect of zmx that the shim does not have',
+  'history.slow_reader_blocking_pipe':
+    'depends on the scrollback of an earlier flood; sizes differ by a few rows',
+  'kill.list_0.8s_later': 'the same as kill.list_at_once',
+  'kill.sem_*': 'observations over process tables; own test here for hangup and for an ignored one',
+  'kill.shell_that_ignores_HUP': 'own test here',
+  'attach.pty_*': 'needs a terminal; own test here',
+  'attach.list_*': 'rows left by the calls on a terminal',
+  'attach.history_*': 'needs a terminal',
+  'attach.wait_on_non_task_session': 'waits for ever',
+  'attach.env_switch_*': 'deliberately different: attach inside a session never ends that session',
+  'names.max_len_*': 'depends on the length of the directory; own test here',
+  'dirs.umask0': 'the mode of a tmux socket is set by tmux',
+  'dirs.relative': 'zmx panics with a stack trace; the shim exits 134 too',
+  'dirs.world_writable_dir_is_accepted': 'needs a fixed directory elsewhere',
+  'dirs.trailing_slash': 'needs a session left by an earlier case; own test here',
+  'dirs.not_writable': 'zmx hangs; the shim says NotDir',
+  'dirs.too_long': 'depends on the length of the directory; own test here',
+  'dirs.other_user_*': 'needs another user; own test here where that is possible',
+  'detach.list_after': 'the rows of earlier cases',
+  'dirs.none_*': 'would use the real /tmp/zmx-UID',
+  'dirs.XDG_RUNTIME_DIR_empty': 'would make /zmx',
+  'dirs.log_dir_not_creatable': 'needs a file in the way; own test here',
+  'dirs.run_without_HOME': 'the prompt of a shell without HOME is that of the machine',
+  'dirs.list_without_HOME': 'the prompt of a shell without HOME is that of the machine',
+  'fds.*': 'timings over seconds, or a defect of zmx (writes at offset 0) that the shim does not have',
+  'spoof.*': 'own test here',
+  'nobash.*': 'the shells of other SHELL values give rows that the other groups cover',
+  'env.*': 'depends on the login profile and the machine; own test here',
+  'argv.*': 'the cut at 4095 bytes is a race of zmx; the shim waits for the line editor; own test here',
+  'ctrl.*': 'keys: what they do is up to readline',
+  'profile.*': 'login profiles of one machine',
+  'log.*': 'the shim writes no logs',
+  'screen.*': 'tmux is the emulator: differences in erased, reset and alternate screens are its own',
+  'conc.*': 'own tests here',
+  'race.*': 'own test here',
+  'tail.*': 'follows for ever; own test here',
+  'send.*': 'own test here',
+  'ssh.*': 'needs an sshd',
+  'setsid.*': 'needs the process tree of zmx',
+  'cross.*': 'needs real binaries of other versions',
+  'flood.*': 'timings of zmx under load',
+  'signal.*': 'wrapper.sh of the recorder with signals; the code is the shell’s own',
+  'stdin.*': 'rows of many sessions over time',
+  'bg.*': 'rows of many sessions over time',
+  'sockgone.*': 'files removed by others: sessions turn invisible with the shim as well',
+  'misc.*': 'byte order and file offsets; order has its own test here',
+  'nested.*': 'deliberately different: attach inside a session never ends that session',
+  'shape.*': 'the way Chandler calls; own test here',
+  'claim_b.-d_before_name': 'waits for a session called -d; covered by names.run_leading_dash',
+};
+
+let root: string;
+let environment: Record<string, string>;
+
+beforeAll(() => {
+  root = mkdtempSync('/tmp/zx');
+  for (const name of ['bin', 'home', 'work']) mkdirSync(`${root}/${name}`);
+  writeFileSync(`${root}/home/.bash_profile`, "PS1='root@host:\\w# '\n");
+  writeFileSync(
+    `${root}/work/wrapper.sh`,
+    'echo "wrapper start arg=$1"; sleep "${2:-0.3}"; echo "wrapper end"; exit "${3:-0}"\n',
+  );
+});
+beforeEach(() => {
+  environment = {
+    PATH: `${root}/bin:/usr/local/bin:/usr/bin:/bin`,
+    HOME: `${root}/home`,
+    SHELL: '/bin/bash',
+    USER: 'root',
+    LOGNAME: 'root',
+    ZMX_DIR: `${root}/zmx`,
+    HISTFILE: '',
+  };
+});
+afterEach(async () => {
+  const servers = tmuxServers();
+  for (const name of sessionFiles()) zmx(['kill', name]);
+  await until(() => tmuxServers().length === 0);
+  // A server that `kill` left behind is ended by its own number, and fails the test.
+  const left = tmuxServers();
+  for (const pid of left) process.kill(pid, 'SIGKILL');
+  rmSync(`${root}/zmx`, { recursive: true, force: true });
+  expect({ left, of: servers.length }).toEqual({ left: [], of: servers.length });
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** The processes of tmux servers whose socket has a path that begins like this. */
+function tmuxServers(prefix = `${root}/`): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')[3]?.startsWith(prefix);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+function sessionFiles(): string[] {
+  if (!existsSync(`${root}/zmx`)) return [];
+  return readdirSync(`${root}/zmx`).filter((name) => statSync(`${root}/zmx/${name}`).isSocket());
+}
+function useShell(shell: string): void {
+  writeFileSync(`${root}/bin/zmx`, `#!/bin/sh\nexec ${shell} '${shim}' "$@"\n`);
+  chmodSync(`${root}/bin/zmx`, 0o755);
+}
+function call(argv: string[], options: { env?: Record<string, string | null>; stdin?: string } = {}): Answer {
+  const env: Record<string, string> = { ...environment };
+  for (const [key, value] of Object.entries(options.env ?? {})) {
+    if (value === null) delete env[key];
+    else env[key] = value;
+  }
+  const [program = '', ...rest] = argv;
+  const path = program === 'zmx' ? `${root}/bin/zmx` : program;
+  // timeout ends the whole group: what holds a pipe open would keep spawnSync waiting.
+  const done = spawnSync('timeout', ['-k', '1', '15', path, ...rest], {
+    cwd: `${root}/work`,
+    env,
+    input: options.stdin ?? '',
+    encoding: 'utf8',
+  });
+  return { stdout: done.stdout, stderr: done.stderr, exit: done.status };
+}
+function zmx(argv: string[], options: Parameters<typeof call>[1] = {}): Answer {
+  return call(['zmx', ...argv], options);
+}
+async function until(condition: () => boolean, limitMs = 8000): Promise<boolean> {
+  const end = performance.now() + limitMs;
+  while (!condition()) {
+    if (performance.now() > end) return false;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  return true;
+}
+async function untilEqual(read: () => unknown, expected: unknown): Promise<void> {
+  let last: unknown;
+  await until(() => JSON.stringify((last = read())) === JSON.stringify(expected));
+  expect(last).toEqual(expected);
+}
+function row(name: string): Record<string, string> | undefined {
+  for (const line of zmx(['list']).stdout.split('\n')) {
+    const fields = Object.fromEntries(
+      line
+        .slice(2)
+        .split('\t')
+        .map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+    );
+    if (fields['name'] === name) return fields;
+  }
+  return undefined;
+}
+
+/** What varies from call to call: numbers of processes, times, and scraps of prompt around what was typed. */
+function settled(text: string): string {
+  return text
+    .replaceAll(recordedRoot, root)
+    .replaceAll(/^ghostty_vt.*$/gm, 'ghostty_vt')
+    .replaceAll(/pid=\d+/g, 'pid=N')
+    .replaceAll(/(created|ended)=\d{6,}/g, '$1=T')
+    .replaceAll(/^\[\d+\]/gm, '[T]')
+    .replaceAll(/max \d+ for/g, 'max N for');
+}
+function settledHistory(text: string): string {
+  const lines = settled(text).split('\n');
+  // What is typed before the shell's first prompt is echoed twice: a race in zmx as well.
+  const first = lines.findIndex((line) => line.includes('@host:'));
+  return lines.slice(Math.max(first, 0)).join('\n');
+}
+function settledSyncOutput(text: string): string {
+  return settled(text)
+    .split(/(?<=\n)/)
+    .filter(
+      (line) => !line.includes('$?') && !line.includes('@host:') && !/^(echo \w+|logout)\s*$/.test(line),
+    )
+    .map((line) => line.replaceAll(/^[\r\n]*\r(?!\n)/g, ''))
+    .join('');
+}
+function settledWait(text: string): string {
+  // Sessions come in directory order, which is arbitrary.
+  const [head = '', ...failed] = settled(text).split('---\n');
+  const blocks = failed.map((block) =>
+    block.replace(/history:\n(?:(?!root@host)[^\n]*\n)*/, 'history:\n').replaceAll(/^.*\$\?\n/gm, ''),
+  );
+  return [head.split('\n').sort().join('\n'), ...blocks.sort()].join('---\n');
+}
+function settledAnswer(step: { argv: string[] }, answer: Answer): Answer {
+  const [program, command] = step.argv;
+  let stdout = settled(answer.stdout);
+  if (program === 'zmx' && command === 'history') stdout = settledHistory(answer.stdout);
+  if (program === 'zmx' && command === 'wait') stdout = settledWait(answer.stdout);
+  if (program === 'zmx' && command === 'kill') stdout = stdout.split('\n').sort().join('\n');
+  if (program === 'zmx' && command === 'run' && !step.argv.slice(3).some((word) => word.startsWith('-d'))) {
+    stdout = settledSyncOutput(answer.stdout);
+  }
+  if (stdout.startsWith('zmx - ') || stdout === '<help text>') stdout = '<help text>';
+  return { stdout, stderr: settled(answer.stderr), exit: answer.exit };
+}
+
+async function replay(step: Step): Promise<void> {
+  if (step.setup) {
+    expect(call(['sh', '-c', step.setup.replaceAll(recordedRoot, root)])).toMatchObject({ exit: 0 });
+    return;
+  }
+  if (step.row) {
+    const { row: wanted, session = '' } = step;
+    await untilEqual(() => {
+      const found = row(session);
+      return { present: !!found, ended: !!found?.['ended'], exit_code: found?.['exit_code'] ?? null };
+    }, wanted);
+    return;
+  }
+  const argv = (step.argv ?? []).map((word) => word.replaceAll(recordedRoot, root));
+  const env = Object.fromEntries(
+    Object.entries(step.env ?? {}).map(([key, value]) => [
+      key,
+      value?.replaceAll(recordedRoot, root) ?? null,
+    ]),
+  );
+  const read = () => settledAnswer({ argv }, call(argv, { env, ...(step.stdin && { stdin: step.stdin }) }));
+  const expected = settledAnswer(
+    { argv },
+    { stdout: step.stdout ?? '', stderr: step.stderr ?? '', exit: step.exit ?? 0 },
+  );
+  // What reports is asked again until it agrees; what acts is done once.
+  if (argv[0] === 'zmx' && ['list', 'history', 'wait'].includes(argv[1] ?? ''))
+    await untilEqual(read, expected);
+  else expect(read()).toEqual(expected);
+}
+
+/** How many steps were replayed; throws at the first that differs, with its name. */
+async function replayAll(steps: Step[]): Promise<number> {
+  for (const step of steps) {
+    try {
+      await replay(step);
+    } catch (error) {
+      throw new Error(`${step.case ?? step.setup}: ${String((error as Error).message)}`, { cause: error });
+    }
+  }
+  return steps.length;
+}
+
+describe.each(Object.entries(shells))('recorded calls, under %s', (name, shell) => {
+  beforeEach(() => useShell(shell));
+  for (const group of recorded as { title: string; core: boolean; steps: Step[] }[]) {
+    if (name !== 'dash' && !group.core) continue;
+    test(`${group.title}`, { timeout: 60_000 }, async () => {
+      await expect(replayAll(group.steps)).resolves.toBe(group.steps.length);
+    });
+  }
+});
+
+test('every recorded call is replayed or left out for a reason', () => {
+  const replayed = new Set(recorded.flatMap((group) => group.steps.map((step) => (step as Step).case)));
+  const reasons = Object.keys(notReplayed);
+  const excused = (name: string) =>
+    reasons.some((rule) => (rule.endsWith('*') ? name.startsWith(rule.slice(0, -1)) : name === rule));
+  const missing = transcript
+    .filter((entry) => entry.argv && !replayed.has(entry.case) && !excused(entry.case))
+    .map((entry) => entry.case);
+  expect(missing).toEqual([]);
+});
+
+describe('beyond the recordings', () => {
+  beforeEach(() => useShell(shells.dash));
+  /** Starts a call and leaves it running. */
+  function start(argv: string[], env: Record<string, string> = {}) {
+    const [program = '', ...rest] = argv;
+    const child = spawn(program, rest, { cwd: `${root}/work`, env: { ...environment, ...env } });
+    const state = { stdout: '', exit: undefined as number | null | undefined, child };
+    child.stdout.on('data', (data: Buffer) => (state.stdout += data.toString()));
+    child.on('close', (code) => (state.exit = code));
+    return state;
+  }
+  function serverOf(name: string): number {
+    const [pid] = tmuxServers(`${root}/zmx/${name}`);
+    if (!pid) throw new Error(`no server of ${name}`);
+    return pid;
+  }
+  function alive(pid: number): boolean {
+    try {
+      return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    } catch {
+      return false;
+    }
+  }
+  const ended = (name: string, code: number) => untilEqual(() => row(name)?.['exit_code'], String(code));
+
+  test('the call Chandler makes starts the step, says nothing, and its end is listed', async () => {
+    writeFileSync(`${root}/work/supervise`, 'echo "$1" >"$1"; exit 7\n');
+    const answer = call([
+      'sh',
+      '-c',
+      `env -u ZMX_SESSION -u ZMX_SESSION_PREFIX HISTFILE= ZMX_DIR=${root}/zmx ${root}/bin/zmx run px-egress -d ` +
+        `bash ${root}/work/supervise ${root}/work/launch </dev/null >/dev/null 2>&1`,
+    ]);
+    expect(answer).toEqual({ stdout: '', stderr: '', exit: 0 });
+    await ended('px-egress', 7);
+    expect(existsSync(`${root}/work/launch`)).toBe(true);
+  });
+
+  test('the end of a fast command in a new session is never missed', async () => {
+    const names = Array.from({ length: 8 }, (_, i) => `fast${i}`);
+    await Promise.all(
+      names.map(async (name, i) => {
+        const state = start([`${root}/bin/zmx`, 'run', name, '-d', 'sh', '-c', `exit ${i}`]);
+        await until(() => state.exit !== undefined, 15_000);
+        expect(state.exit).toBe(0);
+      }),
+    );
+    for (const [i, name] of names.entries()) await ended(name, i);
+  });
+
+  test('a reused session gives the code of this command, not of the one before', () => {
+    for (const code of [1, 0, 2, 5]) {
+      expect(zmx(['run', 'again', 'sh', '-c', `exit ${code}`])).toMatchObject({ exit: code });
+    }
+  });
+
+  test('two first runs of one name at once make one session that runs both', async () => {
+    const log = `${root}/work/twice`;
+    const both = [1, 2].map(() =>
+      start([`${root}/bin/zmx`, 'run', 'twin', '-d', 'sh', '-c', `echo x >>${log}`]),
+    );
+    await until(() => both.every((state) => state.exit !== undefined), 15_000);
+    expect(both.map((state) => state.exit)).toEqual([0, 0]);
+    expect(zmx(['list', '--short']).stdout).toBe('twin\n');
+    await untilEqual(() => existsSync(log) && readFileSync(log, 'utf8'), 'x\nx\n');
+  });
+
+  test('run -d lets go of every descriptor of its caller', () => {
+    const started = performance.now();
+    const answer = call([
+      'bash',
+      '-c',
+      `{ exec 4>&1 90>&1 >/dev/null 2>&1; zmx run held -d sleep 30; } | cat`,
+    ]);
+    expect(answer).toEqual({ stdout: '', stderr: '', exit: 0 });
+    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(row('held')).toBeDefined();
+  });
+
+  test('a step sees the environment, directory and terminal of the first run, and nothing of tmux', async () => {
+    const script = 'env | sort; tty; stty size; pwd';
+    zmx(['run', 'env', '-d', 'sh', '-c', `{ ${script}; } >${root}/work/seen`], {
+      env: { FOO: 'bar', TERM: null, SHLVL: null },
+    });
+    await ended('env', 0);
+    const seen = readFileSync(`${root}/work/seen`, 'utf8');
+    expect(seen).toMatch(/^FOO=bar$/m);
+    expect(seen).toMatch(/^ZMX_SESSION=env$/m);
+    expect(seen).toMatch(/^SHLVL=1$/m);
+    expect(seen).toMatch(/^SHELL=\/bin\/bash$/m);
+    expect(seen).not.toMatch(/TMUX|SHIM|POSIX|^TERM/m);
+    expect(seen.split('\n').slice(-4)).toEqual([
+      expect.stringMatching(/^\/dev\/pts\//),
+      '24 120',
+      `${root}/work`,
+      '',
+    ]);
+  });
+
+  test('what is typed stays out of shell history and of the arguments of what lives on', async () => {
+    zmx(['run', 'quiet', '-d', 'true', 'a-secret-word'], { env: { HISTFILE: '' } });
+    await ended('quiet', 0);
+    const server = serverOf('quiet');
+    expect(readFileSync(`/proc/${server}/cmdline`, 'utf8')).not.toContain('secret');
+    expect(zmx(['kill', 'quiet'])).toMatchObject({ stdout: 'killed session quiet\n' });
+    expect(existsSync(`${root}/home/.bash_history`)).toBe(false);
+  });
+
+  test('a command line longer than a terminal line arrives whole', async () => {
+    const long = 'x'.repeat(20_000);
+    zmx(['run', 'long', '-d', 'sh', '-c', `printf %s "$1" | wc -c >${root}/work/length`, '_', long]);
+    await ended('long', 0);
+    expect(readFileSync(`${root}/work/length`, 'utf8').trim()).toBe('20000');
+  });
+
+  test('an end without a newline before it counts, and so does one that the step prints itself', async () => {
+    zmx(['run', 'bare', '-d', 'printf', 'no newline']);
+    await ended('bare', 0);
+    expect(zmx(['run', 'spoof', 'sh', '-c', 'echo ZMX_TASK_COMPLETED:9; sleep 20'])).toMatchObject({
+      exit: 9,
+    });
+    await ended('spoof', 9);
+  });
+
+  test('a step that prints a lot is listed meanwhile, and its end is seen', async () => {
+    zmx(['run', 'flood', '-d', 'sh', '-c', `seq 1 300000; head -c 2000000 /dev/zero | tr '\\0' x; exit 4`]);
+    expect(row('flood')).toBeDefined();
+    await until(() => row('flood')?.['exit_code'] !== undefined, 20_000);
+    expect(row('flood')).toMatchObject({ exit_code: '4' });
+    expect(zmx(['history', 'flood']).stdout.split('\n').length).toBeGreaterThan(8000);
+  }, 40_000);
+
+  test('kill ends a shell that ignores the hangup, and the name is free at once', async () => {
+    zmx(['run', 'stubborn', '-d', 'trap', '', 'HUP']);
+    await ended('stubborn', 0);
+    const server = serverOf('stubborn');
+    const shell = Number(row('stubborn')?.['pid']);
+    expect(zmx(['kill', 'stubborn'])).toMatchObject({ stdout: 'killed session stubborn\n', exit: 0 });
+    expect(alive(server)).toBe(false);
+    expect(zmx(['run', 'stubborn', '-d', 'true']).stdout).toBe('session "stubborn" created\ncommand sent!\n');
+    expect(await until(() => !alive(shell))).toBe(true);
+  });
+
+  test('a dead server shows once as such and is then gone, whichever command meets it first', async () => {
+    const die = (name: string) => {
+      zmx(['run', name, '-d', 'sleep', '30']);
+      const server = serverOf(name);
+      process.kill(server, 'SIGKILL');
+      return until(() => !alive(server));
+    };
+    for (const name of ['d1', 'd2', 'd3', 'd4', 'd5']) await die(name);
+    expect(zmx(['kill', 'd1'])).toEqual({
+      stdout: '',
+      stderr: 'error: session "d1" does not exist\nfailed to kill session=d1: SessionNotFound\n',
+      exit: 0,
+    });
+    expect(zmx(['wait', 'd2'])).toEqual({
+      stdout: 'task(s) failed!\n',
+      stderr: expect.stringMatching(/^\[\d+\] task unreachable: d2 \(ConnectionRefused\)\n$/),
+      exit: 1,
+    });
+    expect(zmx(['history', 'd3'])).toEqual({ stdout: '', stderr: '', exit: 0 });
+    expect(zmx(['run', 'd4', '-d', 'true']).stdout).toBe('session "d4" created\ncommand sent!\n');
+    expect(zmx(['list']).stdout).toContain('  name=d5\terr=ConnectionRefused\tstatus=cleaning up\n');
+    expect(zmx(['list', '--short']).stdout).toBe('d4\n');
+  });
+
+  test('a server that does not answer is unreachable, not gone', () => {
+    zmx(['run', 'hung', '-d', 'sleep', '30']);
+    const server = serverOf('hung');
+    process.kill(server, 'SIGSTOP');
+    try {
+      expect(zmx(['list']).stdout).toBe('  name=hung\terr=Timeout\tstatus=unreachable\n');
+      expect(zmx(['list', '--short']).stdout).toBe('');
+    } finally {
+      process.kill(server, 'SIGCONT');
+    }
+    expect(zmx(['list', '--short']).stdout).toBe('hung\n');
+  });
+
+  test('wait prints what it waits for, and a session that vanishes fails it', async () => {
+    zmx(['run', 'goes', '-d', 'sleep', '30']);
+    const waiting = start([`${root}/bin/zmx`, 'wait', 'goes']);
+    await until(() => waiting.stdout.includes('waiting task=goes'));
+    zmx(['kill', 'goes']);
+    await until(() => waiting.exit !== undefined);
+    expect(waiting).toMatchObject({
+      exit: 1,
+      stdout: expect.stringMatching(/^\[\d+\] waiting task=goes\n$/),
+    });
+  });
+
+  test('attach on a terminal shows the session, counts as a client, and ctrl+\\ leaves it running', async () => {
+    zmx(['run', 'seen', '-d', 'sh', '-c', 'echo marker-on-screen; sleep 30']);
+    const terminal = start(['script', '-qec', `${root}/bin/zmx attach seen`, '/dev/null'], {
+      TERM: 'xterm-256color',
+    });
+    expect(await until(() => terminal.stdout.includes('marker-on-screen'))).toBe(true);
+    expect(row('seen')).toMatchObject({ clients: '1' });
+    terminal.child.stdin.write('\u001c');
+    expect(await until(() => terminal.exit !== undefined)).toBe(true);
+    expect(terminal.exit).toBe(0);
+    expect(row('seen')).toMatchObject({ clients: '0' });
+  });
+
+  test('attach knows what to do with a terminal that this host has never heard of', async () => {
+    const terminal = start(['script', '-qec', `${root}/bin/zmx attach fresh`, '/dev/null'], {
+      TERM: 'no-such-term',
+    });
+    expect(await until(() => terminal.stdout.includes('root@host'))).toBe(true);
+    terminal.child.stdin.write('exit\r');
+    expect(await until(() => terminal.exit !== undefined)).toBe(true);
+    expect(terminal.exit).toBe(0);
+    await untilEqual(() => zmx(['list', '--short']).stdout, '');
+  });
+
+  test('attach inside a session never ends that session', () => {
+    zmx(['attach', 'inner']);
+    zmx(['attach', 'other']);
+    expect(zmx(['attach', 'other'], { env: { ZMX_SESSION: 'inner' } })).toEqual({
+      stdout: '',
+      stderr: '',
+      exit: 0,
+    });
+    expect(zmx(['list', '--short']).stdout).toBe('inner\nother\n');
+  });
+
+  test('a step reads the terminal, not the stdin of run; send types into it, print only shows', async () => {
+    zmx(['run', 'reads', '-d', 'sh', '-c', `read line; echo "$line" >${root}/work/line`], {
+      stdin: 'DATA\n',
+    });
+    await until(() => zmx(['history', 'reads']).stdout.includes('line'));
+    expect(zmx(['print', 'reads', '\r\nonly shown\r\n'])).toMatchObject({ exit: 0 });
+    await until(() => zmx(['history', 'reads']).stdout.includes('only shown'));
+    expect(zmx(['send', 'reads', 'typed\r'])).toEqual({ stdout: '', stderr: '', exit: 0 });
+    await ended('reads', 0);
+    expect(readFileSync(`${root}/work/line`, 'utf8')).toBe('typed\n');
+    expect(zmx(['send', 'nope', 'x'])).toEqual({
+      stdout: 'session nope is unresponsive (Unexpected)\ndaemon may be busy: try again\n',
+      stderr: '',
+      exit: 0,
+    });
+  });
+
+  test('tail follows the output until the session ends', async () => {
+    zmx(['attach', 'followed']);
+    const tail = start([`${root}/bin/zmx`, 'tail', 'followed']);
+    await until(() => row('followed')?.['clients'] === '1');
+    zmx(['send', 'followed', 'echo one-$((1+1)); exit\r']);
+    expect(await until(() => tail.exit !== undefined)).toBe(true);
+    expect(tail.stdout).toContain('one-2');
+    expect(zmx(['tail', 'nope'])).toMatchObject({ exit: 1 });
+  });
+
+  test('a socket path may have 107 bytes and not one more', () => {
+    const longest = 'm'.repeat(107 - `${root}/zmx/`.length);
+    expect(zmx(['run', longest, '-d', 'true']).stdout).toBe(`session "${longest}" created\ncommand sent!\n`);
+    expect(zmx(['run', `${longest}m`, '-d', 'true'])).toEqual({
+      stdout: '',
+      stderr:
+        `error: session name is too long (${longest.length + 1} bytes, max ${longest.length} ` +
+        `for socket directory "${root}/zmx")\n`,
+      exit: 0,
+    });
+    const deep = `${root}/zmx/${'d'.repeat(120)}`;
+    expect(zmx(['run', 'm', '-d', 'true'], { env: { ZMX_DIR: deep } })).toEqual({
+      stdout: '',
+      stderr: `error: socket directory path is too long ("${deep}")\n`,
+      exit: 0,
+    });
+  });
+
+  test('directories get mode 0750, a file in the way and a relative path are errors', () => {
+    zmx(['list']);
+    expect(statSync(`${root}/zmx`).mode & 0o777).toBe(0o750);
+    expect(zmx(['version'], { env: { ZMX_DIR: `${root}/bin/zmx/x` } })).toEqual({
+      stdout: '',
+      stderr: 'error: NotDir\n',
+      exit: 1,
+    });
+    expect(zmx(['list'], { env: { ZMX_DIR: 'rel' } })).toMatchObject({ exit: 134 });
+  });
+});
