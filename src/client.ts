@@ -157,6 +157,8 @@ export function createClient(
       return temporal.workflow.execute<typeof readStepLog>('readStepLog', {
         workflowId: `log:${described.runId}:${step}:${randomUUID()}`,
         taskQueue,
+        // Whoever asked has given up by then.
+        workflowExecutionTimeout: '2m',
         args: [{ host: launches.host, launch, offset, maxBytes, followS, secrets: known.secrets }],
       });
     },

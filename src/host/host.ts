@@ -147,10 +147,9 @@ export class Host {
       },
     );
     const place = pick(answers, 'log', 'log');
-    const body = stdout
-      .split('\n')
-      .filter((line) => parseAnswer(line) === undefined)
-      .join('');
+    // A login may print before the answer; what follows its last line is the log, in base64.
+    const lines = stdout.split('\n');
+    const body = lines.slice(lines.findLastIndex((line) => parseAnswer(line) !== undefined) + 1).join('');
     return {
       state: parseLaunchState(pick(answers, 'state', 'log')),
       bytes: Buffer.from(body, 'base64'),

@@ -78,12 +78,18 @@ export async function killLaunches(run: Run, which: 'running' | 'all'): Promise<
       }),
     );
     for (const step of run.status.steps) {
-      for (const part of step.finalizer ? [step, step.finalizer] : [step]) {
-        if (part.state === 'running' || part.state === 'retrying') part.state = 'killed';
-      }
+      for (const part of step.finalizer ? [step, step.finalizer] : [step]) closePart(part);
     }
     return outcomes.flat();
   });
+}
+
+/** What a part becomes when the run ends around it: nobody waits for a person any more. */
+function closePart(part: PartStatus): void {
+  if (part.state === 'parked') part.state = 'failed';
+  if (part.state !== 'running' && part.state !== 'retrying') return;
+  part.state = 'killed';
+  part.endedAtMs = Date.now();
 }
 
 /** Starts a launch and waits for its end. */
