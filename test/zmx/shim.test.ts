@@ -377,6 +377,13 @@ describe('beyond the recordings', () => {
     }
   });
 
+  test('the next command clears the end of the one before', async () => {
+    zmx(['run', 'cleared', '-d', 'sh', '-c', 'exit 3']);
+    await ended('cleared', 3);
+    zmx(['run', 'cleared', '-d', 'sleep', '30']);
+    expect(row('cleared')).not.toHaveProperty('exit_code');
+  });
+
   test('two first runs of one name at once make one session that runs both', async () => {
     const log = `${root}/work/twice`;
     const both = [1, 2].map(() =>
@@ -569,9 +576,10 @@ describe('beyond the recordings', () => {
     zmx(['attach', 'followed']);
     const tail = start([`${root}/bin/zmx`, 'tail', 'followed']);
     await until(() => row('followed')?.['clients'] === '1');
-    zmx(['send', 'followed', 'echo one-$((1+1)); exit\r']);
+    zmx(['send', 'followed', 'echo one-$((1+1))\r']);
+    expect(await until(() => tail.stdout.includes('one-2'))).toBe(true);
+    zmx(['kill', 'followed']);
     expect(await until(() => tail.exit !== undefined)).toBe(true);
-    expect(tail.stdout).toContain('one-2');
     expect(zmx(['tail', 'nope'])).toMatchObject({ exit: 1 });
   });
 
