@@ -294,7 +294,7 @@ async function replayAll(steps: Step[]): Promise<number> {
     try {
       await replay(step);
     } catch (error) {
-      throw new Error(`${step.case ?? step.setup}: ${String((error as Error).message)}`, { cause: error });
+      throw new Error(`${step.case ?? step.setup}: ${(error as Error).message}`, { cause: error });
     }
   }
   return steps.length;
@@ -302,12 +302,14 @@ async function replayAll(steps: Step[]): Promise<number> {
 
 describe.each(Object.entries(shells))('recorded calls, under %s', (name, shell) => {
   beforeEach(() => useShell(shell));
-  for (const group of recorded as { title: string; core: boolean; steps: Step[] }[]) {
-    if (name !== 'dash' && !group.core) continue;
-    test(`${group.title}`, { timeout: 60_000 }, async () => {
-      await expect(replayAll(group.steps)).resolves.toBe(group.steps.length);
-    });
-  }
+  const groups = recorded as { title: string; core: boolean; steps: Step[] }[];
+  test.each(groups.filter((group) => name === 'dash' || group.core))(
+    '$title',
+    { timeout: 60_000 },
+    async ({ steps }) => {
+      await expect(replayAll(steps)).resolves.toBe(steps.length);
+    },
+  );
 });
 
 test('every recorded call is replayed or left out for a reason', () => {
