@@ -120,84 +120,28 @@ export const zmxSchema = z.strictObject({
   file: line.optional().describe("The name of a binary in the worker's zmx directory (CHANDLER_ZMX_DIR)."),
 });
 
-export const planSchema = z
-  .strictObject({
-    $schema: z.string().optional(),
-    name: line.max(200).optional(),
-    target: targetSchema,
-    steps: z.array(stepSchema).min(1, 'must hold at least one step').max(limits.steps),
-    zmx: zmxSchema.optional(),
-    bootstrap: z
-      .strictObject({ marker: absolutePath, timeout: duration.optional() })
-      .optional()
-      .describe('A file to wait for before anything is done. Default timeout 15m.'),
-    sentinel: z
-      .strictObject({
-        path: absolutePath.optional(),
-        whenPresent: z.enum(['skip-if-same-plan', 'skip', 'ignore']).optional(),
-      })
-      .optional(),
-    onStepFailure: z.enum(['park', 'fail', 'continue']).optional(),
-    parkTimeout: duration.optional().describe('How long a parked run waits for a person. Default 24h.'),
-    keepSessions: z.enum(['failed', 'all', 'none']).optional(),
-    pruneAfterDays: z.number().int().min(1).optional(),
-  })
-  .check((context) => {
-    const { steps } = context.value;
-    for (const problem of stepProblems(steps)) {
-      context.issues.push({
-        code: 'custom',
-        input: steps,
-        path: ['steps', ...problem.path],
-        message: problem.message,
-      });
-    }
-  });
+export const planSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: line.max(200).optional(),
+  target: targetSchema,
+  steps: z.array(stepSchema).min(1, 'must hold at least one step').max(limits.steps),
+  zmx: zmxSchema.optional(),
+  bootstrap: z
+    .strictObject({ marker: absolutePath, timeout: duration.optional() })
+    .optional()
+    .describe('A file to wait for before anything is done. Default timeout 15m.'),
+  sentinel: z
+    .strictObject({
+      path: absolutePath.optional(),
+      whenPresent: z.enum(['skip-if-same-plan', 'skip', 'ignore']).optional(),
+    })
+    .optional(),
+  onStepFailure: z.enum(['park', 'fail', 'continue']).optional(),
+  parkTimeout: duration.optional().describe('How long a parked run waits for a person. Default 24h.'),
+  keepSessions: z.enum(['failed', 'all', 'none']).optional(),
+  pruneAfterDays: z.number().int().min(1).optional(),
+});
 
 export type Plan = z.input<typeof planSchema>;
 export type Step = z.input<typeof stepSchema>;
 export type Target = z.input<typeof targetSchema>;
-
-function stepProblems(steps: readonly Step[]): { path: (string | number)[]; message: string }[] {
-  const problems: { path: (string | number)[]; message: string }[] = [];
-  const first = new Map<string, number>();
-  for (const [i, { name }] of steps.entries()) {
-    const earlier = first.get(name);
-    if (earlier === undefined) first.set(name, i);
-    else problems.push({ path: [i, 'name'], message: `"${name}" is already the name of steps[${earlier}]` });
-  }
-  for (const [i, step] of steps.entries()) {
-    for (const [k, need] of (step.needs ?? []).entries()) {
-      if (!first.has(need)) problems.push({ path: [i, 'needs', k], message: `there is no step "${need}"` });
-    }
-  }
-  const cycle = findCycle(steps);
-  if (cycle)
-    problems.push({
-      path: [first.get(cycle[0] ?? '') ?? 0, 'needs'],
-      message: `is a cycle: ${cycle.join(' → ')}`,
-    });
-  return problems;
-}
-
-/** The names along one cycle of `needs`, or nothing. */
-function findCycle(steps: readonly Step[]): string[] | undefined {
-  const needs = new Map(steps.map((step) => [step.name, step.needs ?? []]));
-  const done = new Set<string>();
-  const visit = (name: string, trail: string[]): string[] | undefined => {
-    const seen = trail.indexOf(name);
-    if (seen >= 0) return [...trail.slice(seen), name];
-    if (done.has(name)) return undefined;
-    for (const need of needs.get(name) ?? []) {
-      const cycle = visit(need, [...trail, name]);
-      if (cycle) return cycle;
-    }
-    done.add(name);
-    return undefined;
-  };
-  for (const { name } of steps) {
-    const cycle = visit(name, []);
-    if (cycle) return cycle;
-  }
-  return undefined;
-}

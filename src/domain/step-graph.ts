@@ -1,0 +1,70 @@
+/** As much of a step as its place among the others needs. */
+export interface GraphStep {
+  readonly name: string;
+  readonly needs: readonly string[];
+}
+
+/** The steps in anything that claims to be a plan, as far as they can be told; their indexes stay. */
+export function readGraph(input: unknown): GraphStep[] {
+  const steps = asRecord(input)['steps'];
+  if (!Array.isArray(steps)) return [];
+  return steps.map((step: unknown) => {
+    const { name, needs } = asRecord(step);
+    return {
+      name: typeof name === 'string' ? name : '',
+      needs: Array.isArray(needs) ? needs.filter((need) => typeof need === 'string') : [],
+    };
+  });
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** What is wrong between steps: names given twice, needs that nobody meets, cycles. */
+export function stepProblems(steps: readonly GraphStep[]): { path: (string | number)[]; message: string }[] {
+  const problems: { path: (string | number)[]; message: string }[] = [];
+  const first = new Map<string, number>();
+  for (const [i, { name }] of steps.entries()) {
+    // A step without a usable name is told by the schema.
+    if (name === '') continue;
+    const earlier = first.get(name);
+    if (earlier === undefined) first.set(name, i);
+    else problems.push({ path: [i, 'name'], message: `"${name}" is already the name of steps[${earlier}]` });
+  }
+  for (const [i, step] of steps.entries()) {
+    for (const [k, need] of step.needs.entries()) {
+      if (!first.has(need)) problems.push({ path: [i, 'needs', k], message: `there is no step "${need}"` });
+    }
+  }
+  const cycle = findCycle(steps);
+  if (cycle)
+    problems.push({
+      path: [first.get(cycle[0] ?? '') ?? 0, 'needs'],
+      message: `is a cycle: ${cycle.join(' → ')}`,
+    });
+  return problems;
+}
+
+/** The names along one cycle of `needs`, or nothing. */
+function findCycle(steps: readonly GraphStep[]): string[] | undefined {
+  // Of two steps with one name the first counts, so the last one of the map must be it.
+  const needs = new Map(steps.toReversed().map((step) => [step.name, step.needs]));
+  const done = new Set<string>();
+  const visit = (name: string, trail: string[]): string[] | undefined => {
+    const seen = trail.indexOf(name);
+    if (seen >= 0) return [...trail.slice(seen), name];
+    if (done.has(name)) return undefined;
+    for (const need of needs.get(name) ?? []) {
+      const cycle = visit(need, [...trail, name]);
+      if (cycle) return cycle;
+    }
+    done.add(name);
+    return undefined;
+  };
+  for (const { name } of steps) {
+    const cycle = visit(name, []);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}
