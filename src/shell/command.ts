@@ -37,19 +37,6 @@ export function raw(text: string): Raw {
   return { kind: 'raw', text };
 }
 
-/** Runs the commands one after another, as long as each succeeds. */
-export function and(...commands: Command[]): Command {
-  return sh(...commands.flatMap((command, i) => (i === 0 ? command.words : [raw('&&'), ...command.words])));
-}
-
-/** Puts environment variables in front of a command; names are constants of ours, values are quoted. */
-export function withEnv(env: Readonly<Record<string, Word>>, command: Command): Command {
-  const pairs = Object.entries(env).flatMap(([name, value]): Word[] =>
-    typeof value === 'string' ? [`${name}=${value}`] : [mapText(value, (text) => `${name}=${text}`)],
-  );
-  return sh('env', ...pairs, ...command.words);
-}
-
 /** The text that goes to the host. */
 export function render(command: Command): string {
   return command.words.map((word) => renderWord(word, (value) => quote(value))).join(' ');
@@ -63,8 +50,4 @@ export function renderMasked(command: Command): string {
 function renderWord(word: Word, showSecret: (value: string) => string): string {
   if (typeof word === 'string') return quote(word);
   return word.kind === 'raw' ? word.text : showSecret(word.value);
-}
-
-function mapText(word: Secret | Raw, change: (text: string) => string): Word {
-  return word.kind === 'raw' ? raw(change(word.text)) : secret(change(word.value));
 }

@@ -16,9 +16,13 @@ wait_launch() {
     describe
     return
   fi
-  progress
   if flock --version 2>/dev/null | grep -q util-linux; then
-    while ! flock -s -w 2 "$launch/lock" true; do progress; done
+    # A short step is over before there is any progress to tell; of a longer one the first news comes soon.
+    pause=0.3
+    while ! flock -s -w $pause "$launch/lock" true; do
+      progress
+      pause=2
+    done
   else
     # A flock without -w (busybox): ask five times a second.
     i=0
