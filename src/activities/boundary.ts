@@ -1,4 +1,5 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { boundedText } from '../domain/bounded-text.ts';
 import { ChandlerError } from '../domain/failure.ts';
 
 /** What a failure carries to the workflow, the UI and other languages. */
@@ -13,6 +14,9 @@ export interface FailureDetails {
   readonly logTail?: string;
 }
 
+/** What a host says may be long; the engine bounds a failure. */
+const MAX_MESSAGE_LENGTH = 8000;
+
 /** The one conversion of our failures to the engine's: type = code, non-retryable unless the code says otherwise. */
 export function toTemporalFailure(error: unknown): unknown {
   if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
@@ -20,7 +24,7 @@ export function toTemporalFailure(error: unknown): unknown {
   const { logTail, step, host, exitCode } = error.facts;
   const details: FailureDetails = {
     code: error.code,
-    message: error.message,
+    message: boundedText(error.message, MAX_MESSAGE_LENGTH),
     advice: error.advice,
     ...(host !== undefined && { host }),
     ...(step !== undefined && { step }),
@@ -29,7 +33,7 @@ export function toTemporalFailure(error: unknown): unknown {
   };
   return ApplicationFailure.create({
     // The first line of a failure in the UI tells what to do, too.
-    message: `${error.message}. ${error.advice}`,
+    message: `${details.message}. ${error.advice}`,
     type: error.code,
     nonRetryable: !error.retryable,
     details: [details],

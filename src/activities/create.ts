@@ -6,6 +6,7 @@ import type { Programs } from '../host/programs.ts';
 import { Runner } from '../provision/runner.ts';
 import type { ZmxSource } from '../host/install-zmx.ts';
 import type { Executor, ResolvedTarget } from '../ssh/index.ts';
+import { boundedProblems } from './admission.ts';
 import { toTemporalFailure } from './boundary.ts';
 import { withHeartbeats } from './heartbeat.ts';
 import { takeLease, encodeHolder } from './lease.ts';
@@ -42,7 +43,7 @@ export function createActivities(deps: ActivityDeps): Activities {
   const activities: Activities = {
     async admitPlan(input) {
       const { problems = [] } = validatePlan(input);
-      return { problems, searchAttributes: await deps.hasSearchAttributes() };
+      return { problems: boundedProblems(problems), searchAttributes: await deps.hasSearchAttributes() };
     },
 
     async prepareHost({ target, sentinelPath, holder, pruneAfterDays }) {
@@ -77,10 +78,9 @@ export function createActivities(deps: ActivityDeps): Activities {
       return withHeartbeats({}, ({ signal }) => runner.installZmx({ ...deps.zmx, spec: zmx }, signal));
     },
 
-    async runStep({ host, step, launch }) {
+    async runStep({ host, step, launch, starts }) {
       const runner = await open(host);
-      const context = Context.current();
-      const signal = context.cancellationSignal;
+      const signal = Context.current().cancellationSignal;
       const secrets = await deps.resolveSecrets(step.secrets);
       if (
         step.check !== undefined &&
@@ -89,9 +89,14 @@ export function createActivities(deps: ActivityDeps): Activities {
         return 'satisfied';
       }
       const work = { script: step.script, env: step.env, secrets };
-      const state = await runner.startLaunch(launch, work, { attempt: context.info.attempt, signal });
+      const state = await runner.startLaunch(launch, work, { attempt: starts, signal });
       if (state.kind !== 'created') return 'started';
-      throw new ChandlerError('launch-not-started', `the session of ${step.name} did not begin it`);
+      throw new ChandlerError('launch-not-started', `the session of ${step.name} did not begin it`, {
+        facts: {
+          advice:
+            "See what the login user's profile does (it may neither exit nor read input), then retry the step.",
+        },
+      });
     },
 
     async waitStep({ host, launch, secrets }) {

@@ -68,7 +68,13 @@ export interface Activities {
   }): Promise<PreparedHost>;
   awaitBootstrap(input: { host: HostRef; marker: string; timeoutMs: number }): Promise<void>;
   installZmx(input: { host: HostRef; zmx: ResolvedPlan['zmx'] }): Promise<ZmxInstallation>;
-  runStep(input: { host: HostRef; step: ResolvedStep; launch: Launch }): Promise<'started' | 'satisfied'>;
+  /** `starts` counts the orders to start this launch: a slow login gets more time with each. */
+  runStep(input: {
+    host: HostRef;
+    step: ResolvedStep;
+    launch: Launch;
+    starts: number;
+  }): Promise<'started' | 'satisfied'>;
   waitStep(input: { host: HostRef; launch: Launch; secrets: ResolvedStep['secrets'] }): Promise<Ended>;
   finalizeStep(input: { host: HostRef; step: ResolvedStep; launch: Launch }): Promise<Ended>;
   verifySentinel(input: { host: HostRef; path: string; content: string }): Promise<void>;

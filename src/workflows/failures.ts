@@ -1,4 +1,5 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure, isCancellation } from '@temporalio/workflow';
+import { boundedText } from '../domain/bounded-text.ts';
 import { failureCodes, isFailureCode, type FailureCode } from '../domain/failure.ts';
 import type { PartFailure } from '../domain/status.ts';
 
@@ -36,13 +37,15 @@ export function ranOutOfTime(error: unknown): boolean {
   );
 }
 
+const MAX_MESSAGE_LENGTH = 128 * 1024;
+
 /** A failure of the workflow itself. */
 export function workflowFailure(
   failure: PartFailure,
   details: Record<string, unknown> = {},
 ): ApplicationFailure {
   return ApplicationFailure.create({
-    message: `${failure.message}. ${failure.advice}`,
+    message: boundedText(`${failure.message}. ${failure.advice}`, MAX_MESSAGE_LENGTH),
     type: failure.code,
     nonRetryable: true,
     details: [{ ...failure, ...details }],

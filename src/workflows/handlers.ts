@@ -1,9 +1,11 @@
 import { ApplicationFailure, log, setHandler } from '@temporalio/workflow';
+import { boundedText } from '../domain/bounded-text.ts';
 import { activePart, type Intervention, type RunStatus } from '../domain/status.ts';
 import * as messages from './messages.ts';
 import type { Decision, Run } from './run.ts';
 
 const MAX_SCRIPT_LENGTH = 256 * 1024;
+const MAX_REASON_LENGTH = 1000;
 
 /** Lets people act on the run: each message as a signal (ignored and logged if it makes no sense) and as an update. */
 export function handleMessages(run: Run, onAbort: () => void, onChange: () => void): void {
@@ -18,10 +20,8 @@ export function handleMessages(run: Run, onAbort: () => void, onChange: () => vo
 
   const setPaused = (paused: boolean) => (input?: messages.WithReason) => {
     run.status.paused = paused;
-    record({
-      action: paused ? 'pause' : 'resume',
-      ...(input?.reason !== undefined && { reason: input.reason }),
-    });
+    const reason = readReason(input);
+    record({ action: paused ? 'pause' : 'resume', ...(reason !== undefined && { reason }) });
   };
 
   accept(run, messages.retryStep, {
@@ -33,13 +33,13 @@ export function handleMessages(run: Run, onAbort: () => void, onChange: () => vo
   accept(run, messages.skipStep, {
     description: 'Treats a parked step (or its finalizer) as done: {"step": "NAME", "reason": "…"}.',
     refuse: (input) => refusePart(run, input),
-    act: ({ step, reason }) => decide('skipStep', step, { kind: 'skip' }, reason),
+    act: (input) => decide('skipStep', input.step, { kind: 'skip' }, readReason(input)),
   });
   accept(run, messages.abort, {
     description: 'Ends the run and everything it started on the host: {"reason": "…"}.',
     refuse: () => (run.abortReason === undefined ? undefined : 'the run is being aborted already'),
     act: (input) => {
-      run.abortReason = input?.reason ?? 'no reason given';
+      run.abortReason = readReason(input) ?? 'no reason given';
       record({ action: 'abort', reason: run.abortReason });
       onAbort();
     },
@@ -91,6 +91,12 @@ function refusePart(run: Run, input: { step?: unknown } | undefined): string | u
     return `${part === step ? '' : 'the finalizer of '}${name} is ${part.state}, not parked`;
   if (run.decisions.has(name)) return `somebody has decided about ${name} already`;
   return undefined;
+}
+
+/** The reason of a message that may have any shape, as a failure can carry it. */
+function readReason(input: { reason?: unknown } | null | undefined): string | undefined {
+  const reason = input?.reason;
+  return typeof reason === 'string' ? boundedText(reason, MAX_REASON_LENGTH) : undefined;
 }
 
 function refuseScript(script: unknown): string | undefined {

@@ -12,6 +12,8 @@ import { currentStep, hostOf, stepStatus, type Decision, type Run } from './run.
 const KILL_GRACE_S = 5;
 /** How often a launch that never begins is started again before a person is asked. */
 const MAX_STARTS = 5;
+/** Failures after which something of a launch may be alive, or may still begin. */
+const UNCERTAIN: ReadonlySet<string> = new Set(['step-interrupted', 'launch-not-started', 'disk-full']);
 
 /**
  * Runs a step or its finalizer until it is done, or has failed for good (then its state says so, or this throws).
@@ -58,8 +60,9 @@ export async function drivePart(
       if (decision.script !== undefined) run.scripts.set(`${kind}:${step.name}`, decision.script);
       tries = 0;
     }
-    // What was cut short may have left something behind that the next try must not meet.
-    if (outcome.code === 'step-interrupted') await kill(run, launch);
+    // What was cut short may have left something behind that the next try must not meet, and what never began must not
+    // begin beside it.
+    if (UNCERTAIN.has(outcome.code)) await kill(run, launch);
   }
 }
 
@@ -129,9 +132,9 @@ async function startAndWait(
   const waiting = { host, launch, secrets: step.secrets };
   const options = { scheduleToCloseTimeout: step.timeoutMs };
   for (let starts = 1; ; starts += 1) {
-    if ((await activity.runStep(`${label(launch)} · start`, { host, step, launch })) === 'satisfied')
-      return 'satisfied';
     try {
+      const started = await activity.runStep(`${label(launch)} · start`, { host, step, launch, starts });
+      if (started === 'satisfied') return 'satisfied';
       await inTime(run, step, launch, () => activity.waitStep(`${label(launch)} · wait`, waiting, options));
       return 'succeeded';
     } catch (error) {

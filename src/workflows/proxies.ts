@@ -20,6 +20,12 @@ const DAY_MS = 86_400_000;
 const profiles = {
   /** Short questions and orders. They are safe to repeat, so trying again is how a bad link is survived. */
   short: { startToCloseTimeout: '60s', scheduleToCloseTimeout: '15m', retry: RECONNECT },
+  /** Starts a launch. What never began is started again by the workflow, which counts how often. */
+  start: {
+    startToCloseTimeout: '90s',
+    scheduleToCloseTimeout: '15m',
+    retry: { ...RECONNECT, nonRetryableErrorTypes: ['launch-not-started'] },
+  },
   /** Waits that report; the time they may take is given for each. */
   long: {
     startToCloseTimeout: DAY_MS * 7,
@@ -47,6 +53,7 @@ const profiles = {
 
 const proxies = {
   short: proxyActivities<Activities>(profiles.short),
+  start: proxyActivities<Activities>(profiles.start),
   long: proxyActivities<Activities>(profiles.long),
   install: proxyActivities<Activities>(profiles.install),
   cleanup: proxyActivities<Activities>(profiles.cleanup),
@@ -62,7 +69,7 @@ export const activity = {
   prepareHost: call('short', 'prepareHost'),
   awaitBootstrap: call('long', 'awaitBootstrap'),
   installZmx: call('install', 'installZmx'),
-  runStep: call('short', 'runStep'),
+  runStep: call('start', 'runStep'),
   waitStep: call('long', 'waitStep'),
   finalizeStep: call('long', 'finalizeStep'),
   verifySentinel: call('short', 'verifySentinel'),

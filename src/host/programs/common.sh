@@ -18,16 +18,20 @@ refuse() {
 }
 # encode: base64 on one line, because values may hold anything.
 encode() { base64 | tr -d '\n'; }
-# explain FILE: turns what a failed program said into the right refusal.
+# explain TEXT: turns what a failed program said into the right refusal.
 explain() {
-  case $(cat "$1" 2>/dev/null) in
+  case $1 in
     *'No space left'* | *'Disk quota'*) refuse disk-full "no space left for $state_dir" ;;
     *'Read-only file system'* | *'Permission denied'* | *'Operation not permitted'*)
-      refuse state-directory-unwritable "cannot write to $state_dir: $(tail -n 1 "$1")"
+      refuse state-directory-unwritable "cannot write to $state_dir: $(last_line "$1")"
       ;;
   esac
-  refuse host-unsupported "$(tail -n 1 "$1" 2>/dev/null)"
+  refuse host-unsupported "$(last_line "$1")"
 }
+last_line() { printf '%s\n' "$1" | grep . | tail -n 1 | cut -c 1-300; }
+# write FILE: standard input goes there. A shell's own printf does not tell a full disk from other trouble, cat does.
+write() { errors=$({ cat >"$1"; } 2>&1) || explain "$errors"; }
+is_full() { [ "$(df -Pk "$state_dir" | awk 'NR == 2 { print $4 }')" -le 16 ]; }
 launch_dir() { launch=$state_dir/launches/$1; }
 # run_dir: where nothing outlives a reboot: secrets and sockets.
 run_dir() {

@@ -8,9 +8,8 @@ lease() {
     say "lease=held holder=$current"
     return
   fi
-  if ! printf '%s\n' "$1" >"$state_dir/.lease" || ! mv -f "$state_dir/.lease" "$state_dir/lease"; then
-    refuse state-directory-unwritable "cannot write to $state_dir"
-  fi
+  printf '%s\n' "$1" | write "$state_dir/.lease"
+  mv -f "$state_dir/.lease" "$state_dir/lease" || refuse state-directory-unwritable "cannot write to $state_dir"
   say lease=ours
 }
 
@@ -27,10 +26,7 @@ sentinel_write() {
   mkdir -p "$(dirname -- "$1")" 2>/dev/null
   temp=$1.chandler-$$
   trap 'rm -f "$temp"' EXIT
-  errors=$({ cat >"$temp"; } 2>&1) || {
-    printf '%s\n' "$errors" >"$run/errors.$$"
-    explain "$run/errors.$$"
-  }
+  write "$temp"
   sum=$(sha256sum <"$temp")
   if [ "$(size_of "$temp")" != "$2" ] || [ "${sum%% *}" != "$3" ]; then refuse connection-lost 'the sentinel arrived damaged'; fi
   chmod 644 "$temp"
@@ -39,9 +35,15 @@ sentinel_write() {
   sentinel_read "$1"
 }
 
-# sentinel-read PATH
+# sentinel-read PATH: what is there and cannot be read says nothing, least of all "done".
 sentinel_read() {
-  if [ -e "$1" ]; then say "sentinel=present content=$(head -c 65536 "$1" | encode)"; else say sentinel=absent; fi
+  if [ ! -e "$1" ]; then
+    say sentinel=absent
+  elif [ -f "$1" ] && [ -r "$1" ]; then
+    say "sentinel=present content=$(head -c 65536 "$1" | encode)"
+  else
+    refuse sentinel-missing "$1 is not a file that can be read"
+  fi
 }
 
 # prune DAYS: forgets launches that ended long ago, and what was left half made.

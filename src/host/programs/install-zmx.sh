@@ -18,7 +18,6 @@ blame() {
   refuse "$1" "${3:-}$(first_line "$2")"
 }
 first_line() { printf '%s\n' "$1" | grep . | head -n 1 | cut -c 1-300; }
-last_line() { printf '%s\n' "$1" | grep . | tail -n 1 | cut -c 1-300; }
 hash_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 # bounded SECONDS COMMAND...: older busybox have no such `timeout`.
 bounded() { if timeout 1 true 2>/dev/null; then timeout "$@"; else shift; "$@"; fi; }

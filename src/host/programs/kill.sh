@@ -6,7 +6,7 @@ kill_launch() {
     describe
     return
   fi
-  : >>"$launch/cancelled"
+  touch "$launch/cancelled" || :
   rm -f "$run/secrets/$1"
   found=0
   i=0

@@ -24,13 +24,10 @@ create() {
       : >"$new/lock" &&
       : >"$new/log" &&
       chmod 700 "$new/script"
-  } 2>&1) || {
-    printf '%s\n' "$errors" >"$run/errors.$$"
-    explain "$run/errors.$$"
-  }
+  } 2>&1) || explain "$errors"
   sum=$(sha256sum <"$new/body")
   if [ "$(size_of "$new/body")" != "$2" ] || [ "${sum%% *}" != "$3" ]; then
-    [ "$(df -Pk "$new" | awk 'NR == 2 { print $4 }')" -gt 16 ] || refuse disk-full "no space left for $state_dir"
+    if is_full; then refuse disk-full "no space left for $state_dir"; fi
     refuse connection-lost 'the launch arrived damaged'
   fi
   rm -f "$new/body"
@@ -51,12 +48,12 @@ start() {
     return
   fi
   cat >"$secrets.$$"
-  printf '%s' "$secrets" >"$launch/secrets-path"
+  printf '%s' "$secrets" | write "$launch/secrets-path"
   if [ -s "$secrets.$$" ]; then mv -f "$secrets.$$" "$secrets"; else rm -f "$secrets.$$"; fi
   if [ -n "$4" ]; then
     clear_session "$1" "$4" "$5" "$6"
     mkdir -p "$state_dir/sessions" "$6"
-    printf '%s\n' "$1" >"$state_dir/sessions/$4"
+    printf '%s\n' "$1" | write "$state_dir/sessions/$4"
     # zmx answers 0 before anything has started; only the record counts.
     call_zmx "$5" "$6" run "$4" -d bash "$2" "$launch" >/dev/null 2>&1
   else
@@ -67,7 +64,10 @@ start() {
   while [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ $i -gt 0 ]; do
     sleep 0.02
     i=$((i - 1))
+    # A login that exits takes its session along: nothing will begin in it any more.
+    if [ -n "$4" ] && [ ! -S "$6/$4" ]; then i=0; fi
   done
+  if [ ! -e "$launch/started" ] && is_full; then refuse disk-full "no space left for $state_dir"; fi
   describe
 }
 

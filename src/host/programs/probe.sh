@@ -22,8 +22,8 @@ say "state_dir=$(printf '%s' "$state_dir" | text)"
 say "zmx_dir=$(printf '%s' "$zmx_dir" | text)"
 say "os=$(sed -n 's/^PRETTY_NAME=//p' /etc/os-release 2>/dev/null | tr -d '"' | text)"
 for tool in bash flock script tmux timeout sha256sum base64 setsid curl wget tar awk mktemp; do have "$tool"; done
-# The error text tells a full disk from a read-only one.
-if errors=$({ mkdir -p "$state_dir/bin" "$state_dir/launches" "$zmx_dir" && printf '%4096s' '' >"$state_dir/.probe" && rm -f "$state_dir/.probe"; } 2>&1); then
+# The error text tells a full disk from a read-only one, but a shell's own printf has only one for both.
+if errors=$({ mkdir -p "$state_dir/bin" "$state_dir/launches" "$zmx_dir" && head -c 4096 /dev/zero >"$state_dir/.probe" && rm -f "$state_dir/.probe"; } 2>&1); then
   chmod 700 "$state_dir"
   say writable=yes
 else

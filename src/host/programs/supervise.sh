@@ -45,6 +45,8 @@ if [ -e "$secrets" ]; then . "$secrets"; fi
 drop_secrets
 read -r stat </proc/self/stat
 boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
+# Room for the record of the end: a step that fills the disk must not keep itself from being over.
+head -c 512 /dev/zero | tr '\000' '\n' >"$dir/.exit" || exit 75
 # shellcheck disable=SC2086 # the fields after the name in parentheses hold no blanks of their own
 set -- ${stat##*) }
 printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "$(date +%s)" | put started || exit 75
@@ -94,14 +96,16 @@ if [ ! -e "$dir/cancelled" ]; then
   exec 4>&-
 fi
 drop_secrets
-# A step may have printed its secrets: mask them, byte for byte, before anybody is told that it has ended.
+# A step may have printed its secrets: mask them, byte for byte, before anybody is told that it has ended. In place: what
+# is written is as long as what was read, and a full disk must not keep secrets in the log.
 if [ -n "$secret_sed" ] && [ -s "$dir/log" ]; then
-  printf '%s\n' "$secret_sed" | LC_ALL=C sed -f /dev/stdin "$dir/log" >"$dir/.log" && mv -f "$dir/.log" "$dir/log"
-  rm -f "$dir/.log"
+  printf '%s\n' "$secret_sed" | LC_ALL=C sed -f /dev/stdin "$dir/log" 1<>"$dir/log"
 fi
 end=$(uptime_cs)
-# A full disk must not turn an ending into an interruption: keep trying while somebody makes room.
-until printf 'code=%s\nat=%s\nelapsed_ms=%s\n' "${code:-137}" "$(date +%s)" "$(((end - begin) * 10))" | put exit; do sleep 1; done
+# Into the room that was kept for it; where that takes new room all the same (btrfs), somebody has to make some.
+until printf 'code=%s\nat=%s\nelapsed_ms=%s\n' "${code:-137}" "$(date +%s)" "$(((end - begin) * 10))" 1<>"$dir/.exit" &&
+  { sync "$dir/.exit" 2>/dev/null || :; } && mv -f "$dir/.exit" "$dir/exit"; do sleep 1; done
+sync "$dir" 2>/dev/null || :
 exec 9>&-
 # zmx 0.5 and 0.6 miss the end of what takes less than half a second.
 if [ "$linger" != 0 ]; then sleep "$linger"; fi
