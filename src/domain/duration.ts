@@ -3,16 +3,21 @@ import ms from 'ms';
 /** A duration as written in a plan: `90s`, `5m`, `24h`, `1.5h`, or a number of milliseconds. */
 export type Duration = string | number;
 
-const TEXT = /^\d+(\.\d+)?\s?(ms|s|m|h|d)$/;
+const TEXT = /^\d{1,9}(\.\d{1,6})?\s?(ms|s|m|h|d)$/;
+/** A year: every timer of the engine can hold it, and more is a slip of the pen. */
+const MAX_MS = 365 * 86_400_000;
 
-export function isDuration(value: string): boolean {
-  return TEXT.test(value);
+/** True for what is written like a duration and lies between a millisecond (the engine takes 0 for "none") and a year. */
+export function isDuration(value: Duration): boolean {
+  if (typeof value === 'string' && !TEXT.test(value)) return false;
+  const milliseconds = durationMs(value, 0);
+  return milliseconds >= 1 && milliseconds <= MAX_MS;
 }
 
-/** Milliseconds of a valid duration, or `fallbackMs` if there is none. */
+/** Whole milliseconds of a valid duration, or `fallbackMs` if there is none. */
 export function durationMs(value: Duration | undefined, fallbackMs: number): number {
   if (value === undefined) return fallbackMs;
-  return typeof value === 'number' ? value : ms(value as ms.StringValue);
+  return typeof value === 'number' ? value : Math.round(ms(value as ms.StringValue));
 }
 
 /** A length of time for people: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`. */

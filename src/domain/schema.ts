@@ -21,13 +21,11 @@ const script = text(limits.scriptBytes).refine((value) => value.trim() !== '', '
 const line = text(4096)
   .min(1)
   .refine((value) => !/[\r\n]/.test(value), 'must be one line');
+const DURATION = 'must be a duration such as 90s, 5m or 24h, or milliseconds; at least 1 ms, at most 365d';
 const duration = z
-  .union(
-    [z.number().int().positive(), z.string().refine(isDuration, 'must be a duration such as 90s, 5m or 24h')],
-    {
-      error: 'must be a duration such as 90s, 5m or 24h, or milliseconds',
-    },
-  )
+  .union([z.number().int().positive().refine(isDuration, DURATION), z.string().refine(isDuration, DURATION)], {
+    error: DURATION,
+  })
   .describe('A duration such as 90s, 5m or 24h; a number counts milliseconds.');
 const absolutePath = line.refine((value) => value.startsWith('/'), 'must be an absolute path');
 const variable = z
@@ -107,7 +105,7 @@ export const zmxSchema = z.strictObject({
   source: z.enum(['release', 'file', 'tmux']).optional(),
   version: z
     .string()
-    .regex(/^\d+\.\d+\.\d+$/)
+    .regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 0.7.0')
     .optional(),
   url: z
     .string()
