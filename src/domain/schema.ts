@@ -20,12 +20,15 @@ const text = (maxBytes: number) =>
 const script = text(limits.scriptBytes).refine((value) => value.trim() !== '', 'must not be empty');
 const line = text(4096)
   .min(1)
-  .refine((value) => !/[\r\n]/.test(value), 'must be one line');
+  .refine((value) => !/\p{Cc}/u.test(value), 'must be one line, without control characters');
 const DURATION = 'must be a duration such as 90s, 5m or 24h, or milliseconds; at least 1 ms, at most 365d';
 const duration = z
-  .union([z.number().int().positive().refine(isDuration, DURATION), z.string().refine(isDuration, DURATION)], {
-    error: DURATION,
-  })
+  .union(
+    [z.number().int().positive().refine(isDuration, DURATION), z.string().refine(isDuration, DURATION)],
+    {
+      error: DURATION,
+    },
+  )
   .describe('A duration such as 90s, 5m or 24h; a number counts milliseconds.');
 const absolutePath = line.refine((value) => value.startsWith('/'), 'must be an absolute path');
 const variable = z
@@ -59,10 +62,12 @@ const user = line.max(64).refine((value) => !value.startsWith('-'), 'must not be
 const identity = line.describe(
   'Names a private key in a directory that the worker allows (CHANDLER_IDENTITIES), or `agent` for its ssh-agent.',
 );
+const HOST_KEY = 'must be known_hosts, accept-new or a fingerprint SHA256:…';
 const hostKey = z
-  .union([z.enum(['known_hosts', 'accept-new']), z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/)], {
-    error: 'must be known_hosts, accept-new or a fingerprint SHA256:…',
-  })
+  .union(
+    [z.enum(['known_hosts', 'accept-new']), z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, HOST_KEY)],
+    { error: HOST_KEY },
+  )
   .describe(
     "How the host proves itself: the worker's known_hosts (default), a pinned fingerprint, or accept-new.",
   );

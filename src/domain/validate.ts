@@ -12,21 +12,40 @@ export interface Problem {
 export function validatePlan(
   input: unknown,
 ): { plan: Plan; problems?: never } | { plan?: never; problems: Problem[] } {
-  const size = new TextEncoder().encode(JSON.stringify(input) ?? '').length;
-  if (size > limits.planBytes) {
-    return {
-      problems: [{ path: '', message: `the plan is ${size} bytes; at most ${limits.planBytes} are allowed` }],
-    };
-  }
-  const result = planSchema.safeParse(input, { error: plainWords });
-  const problems = [
+  const unfit = sizeProblem(input);
+  if (unfit !== undefined) return { problems: [{ path: '', message: unfit }] };
+  const result = planSchema.safeParse(firstSteps(input), { error: plainWords });
+  const graph = readGraph(input);
+  const found = [
     ...(result.error?.issues.flatMap(toProblems) ?? []),
-    ...stepProblems(readGraph(input)).map(({ path, message }) => ({
+    ...(graph.length > limits.steps ? [] : stepProblems(graph)).map(({ path, message }) => ({
       path: formatPath(['steps', ...path]),
       message,
     })),
   ];
+  // What is wrong with a value in several ways is told in the first.
+  const problems = found.filter(({ path }, i) => found.findIndex((other) => other.path === path) === i);
   return problems.length === 0 ? { plan: input as Plan } : { problems };
+}
+
+function sizeProblem(input: unknown): string | undefined {
+  let text: string;
+  try {
+    text = JSON.stringify(input) ?? '';
+  } catch (error) {
+    return `the plan cannot be written as JSON: ${String(error).split('\n')[0]}`;
+  }
+  const size = new TextEncoder().encode(text).length;
+  return size > limits.planBytes
+    ? `the plan is ${size} bytes; at most ${limits.planBytes} are allowed`
+    : undefined;
+}
+
+/** Of far too many steps only so many that it shows: looking at all of them takes long. */
+function firstSteps(input: unknown): unknown {
+  const steps = (input as { steps?: unknown } | null | undefined)?.steps;
+  if (!Array.isArray(steps) || steps.length <= limits.steps) return input;
+  return { ...(input as object), steps: steps.slice(0, limits.steps + 1) };
 }
 
 function toProblems(issue: { code?: string; path: PropertyKey[]; message: string }): Problem[] {
@@ -40,7 +59,8 @@ function toProblems(issue: { code?: string; path: PropertyKey[]; message: string
     const [first] = issue.issues as { message: string }[];
     return [{ path: formatPath(issue.path), message: first?.message ?? issue.message }];
   }
-  return [{ path: formatPath(issue.path), message: issue.message }];
+  const subject = issue.path.length === 0 ? 'the plan ' : '';
+  return [{ path: formatPath(issue.path), message: `${subject}${issue.message}` }];
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -58,11 +78,11 @@ function plainWords(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_type':
       return issue.input === undefined ? 'is missing' : `must be ${KINDS[issue.expected] ?? issue.expected}`;
     case 'too_small':
-      return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`;
-    case 'too_big': {
-      const unit = { string: ' characters long', array: ' entries' }[issue.origin as string] ?? '';
-      return `must be at most ${issue.maximum}${unit}`;
-    }
+      if (issue.origin === 'string') return 'must not be empty';
+      return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+    case 'too_big':
+      if (issue.origin === 'array') return `must hold at most ${issue.maximum} entries`;
+      return `must be at most ${issue.maximum}${issue.origin === 'string' ? ' characters long' : ''}`;
     case 'invalid_value':
       return `must be one of ${issue.values.join(', ')}`;
     default:

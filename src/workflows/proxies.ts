@@ -62,6 +62,8 @@ const proxies = {
 /** Judges the plan on the worker. Recorded, so that a later, stricter check can't disturb a run that was let in. */
 export const { admitPlan } = proxyLocalActivities<Pick<Activities, 'admitPlan'>>({
   startToCloseTimeout: '30s',
+  // A plan that breaks the judge must end its run, not keep it waiting.
+  retry: { maximumAttempts: 5 },
 });
 
 /** The activities, each with its profile; `summary` is what the UI shows beside it. */
