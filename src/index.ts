@@ -16,8 +16,7 @@ export { validatePlan } from './domain/validate.ts';
 export type { Problem } from './domain/validate.ts';
 export { loadPrograms } from './host/programs.ts';
 export type { Programs } from './host/programs.ts';
-export { Runner } from './provision/runner.ts';
-export type { PollStatus, RunnerOptions, RunnerPaths, RunnerStep } from './provision/runner.ts';
+export * from './provision/index.ts';
 export { createSshPool } from './ssh/index.ts';
 export type {
   ExecOptions,
@@ -30,5 +29,3 @@ export type {
   SshPoolOptions,
 } from './ssh/index.ts';
 export type { ProvisionResult } from './workflows/index.ts';
-export { parseSessions } from './zmx/index.ts';
-export type { Session } from './zmx/index.ts';

@@ -47,20 +47,21 @@ export function createActivities(deps: ActivityDeps): Activities {
     },
 
     async prepareHost({ target, sentinelPath, holder, pruneAfterDays }) {
-      const signal = Context.current().cancellationSignal;
       const executor = await connect(target);
-      const runner = await Runner.open({
-        executor,
-        programs: deps.programs,
-        runId: holder.firstRunId,
-        signal,
+      return withHeartbeats({}, async ({ signal }) => {
+        const runner = await Runner.open({
+          executor,
+          programs: deps.programs,
+          runId: holder.firstRunId,
+          signal,
+        });
+        await takeLease(runner.host, holder, deps.isOpen);
+        const [sentinel, pruned] = await Promise.all([
+          runner.host.readSentinel(sentinelPath),
+          runner.host.prune(pruneAfterDays),
+        ]);
+        return { facts: runner.facts, pruned, ...(sentinel !== undefined && { sentinel }) };
       });
-      await takeLease(runner.host, holder, deps.isOpen);
-      const [sentinel, pruned] = await Promise.all([
-        runner.host.readSentinel(sentinelPath),
-        runner.host.prune(pruneAfterDays),
-      ]);
-      return { facts: runner.facts, pruned, ...(sentinel !== undefined && { sentinel }) };
     },
 
     async awaitBootstrap({ host, marker, timeoutMs }) {
@@ -80,22 +81,22 @@ export function createActivities(deps: ActivityDeps): Activities {
 
     async runStep({ host, step, launch, starts }) {
       const runner = await open(host);
-      const signal = Context.current().cancellationSignal;
       const secrets = await deps.resolveSecrets(step.secrets);
-      if (
-        step.check !== undefined &&
-        (await runner.isSatisfied(step.check, { ...step.env, ...secrets }, signal))
-      ) {
-        return 'satisfied';
-      }
-      const work = { script: step.script, env: step.env, secrets };
-      const state = await runner.startLaunch(launch, work, { attempt: starts, signal });
-      if (state.kind !== 'created') return 'started';
-      throw new ChandlerError('launch-not-started', `the session of ${step.name} did not begin it`, {
-        facts: {
-          advice:
-            "See what the login user's profile does (it may neither exit nor read input), then retry the step.",
-        },
+      return withHeartbeats({ step: step.name }, async ({ signal }) => {
+        const { check } = step;
+        // Once there is a launch, what a check sees may be half of its work.
+        if (check !== undefined && (await runner.host.state(launch.id)).kind === 'absent') {
+          if (await runner.isSatisfied(check, { ...step.env, ...secrets }, signal)) return 'satisfied';
+        }
+        const work = { script: step.script, env: step.env, secrets };
+        const state = await runner.startLaunch(launch, work, { attempt: starts, signal });
+        if (state.kind !== 'created') return 'started';
+        throw new ChandlerError('launch-not-started', `the session of ${step.name} did not begin it`, {
+          facts: {
+            advice:
+              "See what the login user's profile does (it may neither exit nor read input), then retry the step.",
+          },
+        });
       });
     },
 
@@ -108,13 +109,15 @@ export function createActivities(deps: ActivityDeps): Activities {
       const secrets = await deps.resolveSecrets(step.secrets);
       const work = { script: step.finalize ?? '', env: step.env, secrets };
       const { attempt } = Context.current().info;
-      await runner.startLaunch(launch, work, { attempt, signal: Context.current().cancellationSignal });
+      await withHeartbeats({ step: step.name }, ({ signal }) =>
+        runner.startLaunch(launch, work, { attempt, signal }),
+      );
       return waitAndSettle(runner, host, launch, Object.values(secrets));
     },
 
     async verifySentinel({ host, path, content }) {
       const runner = await open(host);
-      const found = await runner.host.writeSentinel(path, content);
+      const found = await withHeartbeats({}, () => runner.host.writeSentinel(path, content));
       if (found !== content)
         throw new ChandlerError('sentinel-missing', `${path} does not read back as written`);
     },
@@ -131,24 +134,22 @@ export function createActivities(deps: ActivityDeps): Activities {
     async readLog({ host, launch, offset, maxBytes, followS, secrets }) {
       const runner = await open(host);
       const values = Object.values(await deps.resolveSecrets(secrets));
-      return readPage(runner, launch, {
-        offset,
-        maxBytes,
-        followS,
-        values,
-        signal: Context.current().cancellationSignal,
-      });
+      return withHeartbeats({}, ({ signal }) =>
+        readPage(runner, launch, { offset, maxBytes, followS, values, signal }),
+      );
     },
 
     async releaseHost({ host, holder, close }) {
       const runner = await open(host);
-      await Promise.all(
-        close.map(async (launch) => {
-          const place = runner.place(launch);
-          if (place) await runner.host.close(launch.id, place);
-        }),
-      );
-      await runner.host.release(encodeHolder(holder));
+      await withHeartbeats({}, async () => {
+        await Promise.all(
+          close.map(async (launch) => {
+            const place = runner.place(launch);
+            if (place) await runner.host.close(launch.id, place);
+          }),
+        );
+        await runner.host.release(encodeHolder(holder));
+      });
     },
   };
   return atBoundary(activities);

@@ -1,7 +1,7 @@
 import { ChandlerError } from '../domain/failure.ts';
 import type { Launch } from '../domain/ids.ts';
 import { formatExit, signalOfCode, type LaunchState } from '../domain/launch-state.ts';
-import { maskedTexts, redact } from '../domain/redact.ts';
+import { maskedTexts, redact, redactPiece } from '../domain/redact.ts';
 import { plainText } from '../domain/terminal.ts';
 import type { SessionPlace } from '../host/host.ts';
 import type { Runner } from '../provision/runner.ts';
@@ -21,21 +21,21 @@ export async function waitAndSettle(
   launch: Launch,
   secrets: readonly string[],
 ): Promise<Ended> {
-  const state = await withHeartbeats({ step: launch.step }, ({ signal, report }) =>
-    runner.waitLaunch(launch, {
+  return withHeartbeats({ step: launch.step }, async ({ signal, report }) => {
+    const state = await runner.waitLaunch(launch, {
       signal,
       onProgress: ({ logBytes, lastLine }) => report({ logBytes, lastLine: lastLineOf(lastLine, secrets) }),
-    }),
-  );
-  if (state.kind === 'exited' && state.code === 0) {
-    return { exitCode: 0, elapsedMs: state.elapsedMs, logBytes: state.logBytes };
-  }
-  throw await toFailure(runner, host, launch, state, secrets);
+    });
+    if (state.kind === 'exited' && state.code === 0) {
+      return { exitCode: 0, elapsedMs: state.elapsedMs, logBytes: state.logBytes };
+    }
+    throw await toFailure(runner, host, launch, state, secrets);
+  });
 }
 
-/** A line that is fit for heartbeats and tables. */
+/** A line that is fit for heartbeats and tables. The host cuts a long one, and the step may be in the middle of it. */
 function lastLineOf(text: string, secrets: readonly string[]): string {
-  return redact(plainText(text), secrets).trim().slice(0, LAST_LINE_LENGTH);
+  return redactPiece(plainText(text), secrets).trim().slice(0, LAST_LINE_LENGTH);
 }
 
 /** A page of the log: redacted, cut so that no secret and no character is split between two pages. */
@@ -61,22 +61,43 @@ export async function readPage(
     throw new ChandlerError('log-unavailable', `there is no log of ${launch.step}`);
   const over = chunk.state.kind !== 'running' && chunk.state.kind !== 'created';
   const atEnd = chunk.offset + chunk.bytes.length >= chunk.size;
-  const kept = over && atEnd ? chunk.bytes.length : keepWhole(chunk.bytes, options.values);
+  const kept = over && atEnd ? chunk.bytes.length : keepWhole(chunk.bytes, options);
+  const text = Buffer.from(chunk.bytes.subarray(0, kept)).toString('utf8');
   return {
-    text: redact(Buffer.from(chunk.bytes.subarray(0, kept)).toString('utf8'), options.values),
+    // Whoever asks may begin anywhere, also in the middle of a secret.
+    text: chunk.offset === 0 ? redact(text, options.values) : redactPiece(text, options.values),
     nextOffset: chunk.offset + kept,
     size: chunk.size,
     complete: over && chunk.offset + kept >= chunk.size,
   };
 }
 
-/** How many bytes can be shown without the rest: up to the last line end, or all but what might be half a secret. */
-function keepWhole(bytes: Uint8Array, secrets: readonly string[]): number {
-  const newline = bytes.lastIndexOf(0x0a);
-  const multiLine = secrets.some((value) => value.includes('\n'));
-  if (newline >= 0 && !multiLine) return newline + 1;
-  const longest = Math.max(4, ...maskedTexts(secrets).map((text) => Buffer.byteLength(text) * 2));
-  return Math.max(0, bytes.length - longest);
+/** How many bytes can be shown without the rest: all but what may be the first part of a secret or of a character. */
+function keepWhole(bytes: Uint8Array, options: { maxBytes: number; values: readonly string[] }): number {
+  const held = Math.max(
+    unfinishedCharacter(bytes),
+    ...maskedTexts(options.values).map((text) => unfinished(Buffer.from(bytes), Buffer.from(text))),
+  );
+  // What is longer than a page can't be kept in one piece.
+  return held === bytes.length && bytes.length >= options.maxBytes ? held : bytes.length - held;
+}
+
+/** How many bytes at the end are the beginning, but not the whole, of a secret. */
+function unfinished(bytes: Buffer, secret: Buffer): number {
+  for (let length = Math.min(bytes.length, secret.length - 1); length > 0; length -= 1) {
+    if (bytes.subarray(bytes.length - length).equals(secret.subarray(0, length))) return length;
+  }
+  return 0;
+}
+
+/** How many bytes at the end are the beginning of a character that goes on (UTF-8: at most three). */
+function unfinishedCharacter(bytes: Uint8Array): number {
+  for (const length of [1, 2, 3]) {
+    const byte = bytes.at(-length);
+    if (byte === undefined || byte < 0x80) return 0;
+    if (byte >= 0xc0) return length < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? length : 0;
+  }
+  return 0;
 }
 
 async function toFailure(
@@ -134,7 +155,8 @@ async function readTail(
 ): Promise<{ logTail?: string }> {
   try {
     const { bytes } = await runner.readLog(launch, -TAIL_BYTES, TAIL_BYTES);
-    return { logTail: redact(plainText(Buffer.from(bytes).toString('utf8')), secrets) };
+    // What was cut short could not mask its own log, so the tail may begin in the middle of a secret.
+    return { logTail: redactPiece(plainText(Buffer.from(bytes).toString('utf8')), secrets) };
   } catch (error) {
     return { logTail: `(the log cannot be read: ${error instanceof Error ? error.message : String(error)})` };
   }

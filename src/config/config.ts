@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
 import { ChandlerError } from '../domain/failure.ts';
+import { plainWords } from '../domain/validate.ts';
 
 /** How to reach the engine. */
 export interface TemporalConfig {
@@ -42,19 +43,19 @@ export interface WorkerConfig {
 }
 
 const envSchema = z.object({
-  TEMPORAL_ADDRESS: z.string().min(1).optional(),
-  TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
-  CHANDLER_TASK_QUEUE: z.string().min(1).default('chandler'),
+  TEMPORAL_ADDRESS: z.string().optional(),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  CHANDLER_TASK_QUEUE: z.string().default('chandler'),
   CHANDLER_IDENTITIES: z.string().optional(),
   CHANDLER_KNOWN_HOSTS: z.string().optional(),
-  CHANDLER_SECRETS_DIR: z.string().min(1).optional(),
-  CHANDLER_SECRETS_PREFIX: z.string().min(1).default('CHANDLER_SECRET_'),
+  CHANDLER_SECRETS_DIR: z.string().optional(),
+  CHANDLER_SECRETS_PREFIX: z.string().default('CHANDLER_SECRET_'),
   CHANDLER_ZMX_SOURCE: z.enum(['release', 'file', 'tmux']).optional(),
   CHANDLER_ZMX_VERSION: z.string().optional(),
   CHANDLER_ZMX_URL: z.string().optional(),
   CHANDLER_ZMX_SHA256: z.string().optional(),
   CHANDLER_ZMX_FILE: z.string().optional(),
-  CHANDLER_ZMX_DIR: z.string().min(1).optional(),
+  CHANDLER_ZMX_DIR: z.string().optional(),
   CHANDLER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   CHANDLER_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(2000),
   SSH_AUTH_SOCK: z.string().optional(),
@@ -66,13 +67,15 @@ const envSchema = z.object({
  * @throws ChandlerError invalid-input, naming each variable that is wrong
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
-  const result = envSchema.safeParse(env);
+  // A variable that is set to nothing is as good as not set: compose files do that.
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const result = envSchema.safeParse(set, { error: plainWords });
   if (!result.success) {
     const problems = result.error.issues.map((issue) => ({
       path: issue.path.join('.'),
       message: issue.message,
     }));
-    const text = problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
+    const text = problems.map(({ path, message }) => `${path} ${message}`).join('; ');
     throw new ChandlerError('invalid-input', `the environment is not valid: ${text}`, {
       facts: { problems },
     });
@@ -87,7 +90,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): W
     },
     places: {
       identityDirs: list(value.CHANDLER_IDENTITIES) ?? [ssh],
-      agentSocket: value.SSH_AUTH_SOCK || undefined,
+      agentSocket: value.SSH_AUTH_SOCK,
       knownHostsFiles: list(value.CHANDLER_KNOWN_HOSTS) ?? [join(ssh, 'known_hosts')],
       secretsDir: value.CHANDLER_SECRETS_DIR,
       secretsPrefix: value.CHANDLER_SECRETS_PREFIX,

@@ -56,6 +56,20 @@ async function readSecret(
   places: Places,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
+  const value = await lookUp(reference, places, env);
+  if (value.includes('\0'))
+    throw new ChandlerError(
+      'secret-unavailable',
+      `${reference} holds a NUL byte, which no variable can hold`,
+    );
+  return value;
+}
+
+async function lookUp(
+  reference: string,
+  places: Places,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
   const [kind, name = ''] = reference.split(/:(.*)/s);
   if (kind === 'env') {
     const value = env[`${places.secretsPrefix}${name}`];

@@ -108,6 +108,10 @@ export const failureCodes = {
     retryable: false,
     advice: 'Nobody acted on the parked step in time. Start the run again.',
   },
+  'internal-error': {
+    retryable: true,
+    advice: "A fault of Chandler or of the worker's machine: the worker's log tells more.",
+  },
   aborted: { retryable: false, advice: 'A person ended the run. Nothing of it is left running.' },
 } as const satisfies Record<string, { retryable: boolean; advice: string }>;
 

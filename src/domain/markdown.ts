@@ -52,11 +52,11 @@ function needsPerson(name: string, part: PartStatus): string[] {
   const what = part.failure ? `${part.failure.code}: ${cell(part.failure.message)}` : 'parked';
   const message = JSON.stringify({ step: name });
   return [
-    `**${name}** waits for a person (${what}). Send the signal \`retryStep\` or \`skipStep\` with \`${message}\`.`,
+    `**${cell(name)}** waits for a person (${what}). Send the signal \`retryStep\` or \`skipStep\` with \`${message}\`.`,
   ];
 }
 
 /** Text of a host or a plan must not break out of its cell. */
 function cell(text: string): string {
-  return text.replace(/[\r\n]+/g, ' ').replace(/[|<>`\\]/g, (char) => `\\${char}`);
+  return text.replace(/[\r\n]+/g, ' ').replace(/[|<>`\\[\]*_]/g, (char) => `\\${char}`);
 }

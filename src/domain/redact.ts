@@ -17,6 +17,29 @@ export function redact(text: string, values: readonly string[]): string {
 }
 
 /**
+ * As {@link redact}, for a piece of a longer text: what may be the end of a secret where it begins, or the beginning of
+ * one where it ends, is masked, too.
+ */
+export function redactPiece(piece: string, values: readonly string[]): string {
+  const secrets = maskedTexts(values);
+  // Half a character is left where a text was cut between bytes.
+  const text = piece.replace(/^\ufffd{1,3}/, '');
+  const head = Math.max(0, ...secrets.map((secret) => overlap(secret, text, secret.length - 1)));
+  const rest = text.slice(head);
+  const tail = Math.max(0, ...secrets.map((secret) => overlap(rest, secret, secret.length - 1)));
+  const middle = redact(rest.slice(0, rest.length - tail), values);
+  return `${head > 0 ? MASK : ''}${middle}${tail > 0 ? MASK : ''}`;
+}
+
+/** How many characters, `most` at most, `before` ends with and `after` begins with. Too few to be masked count as none. */
+function overlap(before: string, after: string, most: number): number {
+  for (let length = Math.min(before.length, after.length, most); length >= MIN_MASKED_LENGTH; length -= 1) {
+    if (before.endsWith(after.slice(0, length))) return length;
+  }
+  return 0;
+}
+
+/**
  * A `sed` program that overwrites every secret in a log with as many asterisks, so that offsets into the log stay
  * right. For `LC_ALL=C`; one secret line at a time.
  */

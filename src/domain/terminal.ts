@@ -16,6 +16,6 @@ export function plainText(text: string): string {
       .replace(/(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?/g, '')
       .replace(/\u001b[ -/]*[0-~]?/g, '')
       .replace(/\r\n/g, '\n')
-      .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
+      .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
   );
 }

@@ -24,7 +24,9 @@ export function validatePlan(
     })),
   ];
   // What is wrong with a value in several ways is told in the first.
-  const problems = found.filter(({ path }, i) => found.findIndex((other) => other.path === path) === i);
+  const problems = [
+    ...new Map(found.toReversed().map((problem) => [problem.path, problem])).values(),
+  ].toReversed();
   return problems.length === 0 ? { plan: input as Plan } : { problems };
 }
 
@@ -72,8 +74,8 @@ const KINDS: Readonly<Record<string, string>> = {
   number: 'a number',
 };
 
-/** What zod found, in words for whoever writes plans; nothing where the schema has words of its own. */
-function plainWords(issue: z.core.$ZodRawIssue): string | undefined {
+/** What zod found, in words for whoever writes plans and settings; nothing where the schema has words of its own. */
+export function plainWords(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
       return issue.input === undefined ? 'is missing' : `must be ${KINDS[issue.expected] ?? issue.expected}`;

@@ -10,7 +10,7 @@ import type { HostFacts } from '../host/facts.ts';
 import type { Programs } from '../host/programs.ts';
 import type { ZmxInstallation } from '../host/zmx-installation.ts';
 import type { Command } from '../shell/index.ts';
-import { upload, type Executor } from '../ssh/index.ts';
+import { upload, type Executor, type Outcome } from '../ssh/index.ts';
 import { historyCommand, listCommand, parseSessionRows, zmxTraits, type SessionRow } from '../zmx/index.ts';
 
 /** A step as the Go package had it. */
@@ -151,12 +151,12 @@ export class Runner {
 
   /** What `zmx list` prints, trimmed. @throws ChandlerError `listing zmx sessions: …` */
   async list(): Promise<string> {
-    return this.#ask('listing zmx sessions', listCommand(this.#invocation()));
+    return this.#ask('listing zmx sessions', (zmx) => listCommand(zmx));
   }
 
   /** The scrollback of a step's session. @throws ChandlerError `getting history for NAME: …` */
   async history(name: string): Promise<string> {
-    return this.#ask(`getting history for ${name}`, historyCommand(this.#invocation(), name));
+    return this.#ask(`getting history for ${name}`, (zmx) => historyCommand(zmx, name));
   }
 
   /** How the named steps are doing, in that order; `{ status: '', done: false }` while zmx cannot be asked. */
@@ -207,7 +207,14 @@ export class Runner {
       options.signal?.throwIfAborted();
       const rows = await this.list().then(parseSessionRows, () => []);
       setStatus(rows.map((row) => `${row.name} ${describeRow(row)}`).join(', '));
-      await delay(options.intervalMs ?? 1000, undefined, options.signal ? { signal: options.signal } : {});
+      await delay(
+        options.intervalMs ?? 1000,
+        undefined,
+        options.signal ? { signal: options.signal } : {},
+      ).catch((error: unknown) => {
+        options.signal?.throwIfAborted();
+        throw error;
+      });
     } while (!(await this.isProvisioned()));
   }
 
@@ -284,10 +291,13 @@ export class Runner {
     return { zmxPath: this.#zmx.path, zmxDir: this.facts.zmxDir };
   }
 
-  async #ask(what: string, command: Command): Promise<string> {
-    const outcome = await this.#executor.exec(command).catch((error: unknown) => {
+  async #ask(what: string, command: (zmx: { zmxPath: string; zmxDir: string }) => Command): Promise<string> {
+    let outcome: Outcome;
+    try {
+      outcome = await this.#executor.exec(command(this.#invocation()));
+    } catch (error) {
       throw prefixed(what, error);
-    });
+    }
     if (outcome.kind === 'lost') throw new ChandlerError('connection-lost', `${what}: ${outcome.reason}`);
     if (outcome.kind === 'exited' && outcome.code === 0) return outcome.stdout.trim();
     const how = outcome.kind === 'exited' ? formatExit(outcome.code) : outcome.signal;
@@ -298,7 +308,7 @@ export class Runner {
 function describeRow(row: SessionRow | undefined): string {
   if (!row) return 'pending';
   if (row.state !== 'ended') return row.state;
-  return row.exitCode === '0' ? 'done' : `failed (exit ${row.exitCode})`;
+  return row.exitCode === '0' ? 'done' : `failed (exit ${row.exitCode || 'unknown'})`;
 }
 
 function prefixed(what: string, error: unknown): ChandlerError {

@@ -3,6 +3,8 @@ import { boundedText } from '../domain/bounded-text.ts';
 import { failureCodes, isFailureCode, type FailureCode } from '../domain/failure.ts';
 import type { PartFailure } from '../domain/status.ts';
 
+const MAX_MESSAGE_LENGTH = 128 * 1024;
+
 /** What an activity's failure says, in our words. Cancellation is not a failure: it is thrown on. */
 export function readFailure(error: unknown): PartFailure {
   if (isCancellation(error)) throw error;
@@ -16,6 +18,9 @@ export function readFailure(error: unknown): PartFailure {
       ...(details.exitCode !== undefined && { exitCode: details.exitCode }),
       ...(details.logTail !== undefined && { logTail: details.logTail }),
     };
+  }
+  if (cause instanceof ApplicationFailure) {
+    return failureOf('internal-error', boundedText(`${cause.type}: ${cause.message}`, MAX_MESSAGE_LENGTH));
   }
   if (cause instanceof TimeoutFailure) {
     // What the last try died of says more than that time ran out.
@@ -36,8 +41,6 @@ export function ranOutOfTime(error: unknown): boolean {
     (error.cause instanceof TimeoutFailure || error.retryState === 'TIMEOUT')
   );
 }
-
-const MAX_MESSAGE_LENGTH = 128 * 1024;
 
 /** A failure of the workflow itself. */
 export function workflowFailure(

@@ -61,7 +61,8 @@ function accept<Input>(
   { name, signal, update }: messages.Message<Input>,
   handler: { description: string; refuse: (input: Input) => string | undefined; act: (input: Input) => void },
 ): void {
-  const { description, refuse, act } = handler;
+  const { description, act } = handler;
+  const refuse = (input: Input) => handler.refuse(input) ?? (run.ending ? 'the run is ending' : undefined);
   const onSignal = (input: Input) => {
     const reason = refuse(input);
     if (reason === undefined) act(input);

@@ -1,4 +1,5 @@
 import { CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow';
+import { formatDuration } from '../domain/duration.ts';
 import { makeLaunch, sessionName, type Launch } from '../domain/ids.ts';
 import { formatExit } from '../domain/launch-state.ts';
 import type { ResolvedStep } from '../domain/plan.ts';
@@ -12,8 +13,6 @@ import { currentStep, hostOf, stepStatus, type Decision, type Run } from './run.
 const KILL_GRACE_S = 5;
 /** How often a launch that never begins is started again before a person is asked. */
 const MAX_STARTS = 5;
-/** Failures after which something of a launch may be alive, or may still begin. */
-const UNCERTAIN: ReadonlySet<string> = new Set(['step-interrupted', 'launch-not-started', 'disk-full']);
 
 /**
  * Runs a step or its finalizer until it is done, or has failed for good (then its state says so, or this throws).
@@ -38,7 +37,8 @@ export async function drivePart(
     begin(run, part, launch);
     refresh();
 
-    const outcome = await runLaunch(run, currentStep(run, step, kind), launch);
+    const outcome =
+      (await endRemains(run, launch)) ?? (await runLaunch(run, currentStep(run, step, kind), launch));
     part.endedAtMs = Date.now();
     if (typeof outcome === 'string') return change({ state: outcome });
     part.failure = outcome;
@@ -55,14 +55,11 @@ export async function drivePart(
       await sleep(step.retry.backoffMs, { summary: `${label(launch)} · before try ${tries + 1}` });
     } else {
       change({ state: 'parked' });
-      const decision = await waitForPerson(run, step.name, launch);
+      const decision = await waitForPerson(run, launch, change);
       if (decision.kind === 'skip') return change({ state: 'skipped' });
       if (decision.script !== undefined) run.scripts.set(`${kind}:${step.name}`, decision.script);
       tries = 0;
     }
-    // What was cut short may have left something behind that the next try must not meet, and what never began must not
-    // begin beside it.
-    if (UNCERTAIN.has(outcome.code)) await kill(run, launch);
   }
 }
 
@@ -85,6 +82,23 @@ export async function killLaunches(run: Run, which: 'running' | 'all'): Promise<
     }
     return outcomes.flat();
   });
+}
+
+/** Ends what earlier launches of a part may have left alive, or may still begin; tells why that failed. */
+async function endRemains(run: Run, { step, kind }: Launch): Promise<PartFailure | undefined> {
+  try {
+    for (const live of run.live.values()) {
+      const { launch } = live;
+      if (live.ended || launch.step !== step || launch.kind !== kind) continue;
+      const { left } = await kill(run, launch);
+      if (left > 0)
+        return failureOf('step-interrupted', `${left} processes of ${label(launch)} would not die`);
+      live.ended = true;
+    }
+    return undefined;
+  } catch (error) {
+    return readFailure(error);
+  }
 }
 
 /** What a part becomes when the run ends around it: nobody waits for a person any more. */
@@ -172,14 +186,28 @@ async function kill(run: Run, launch: Launch) {
   return activity.killStep(`${label(launch)} · kill`, { host: hostOf(run), launch, graceS: KILL_GRACE_S });
 }
 
-async function waitForPerson(run: Run, name: string, launch: Launch): Promise<Decision> {
+async function waitForPerson(
+  run: Run,
+  launch: Launch,
+  change: (changes: Partial<PartStatus>) => void,
+): Promise<Decision> {
+  const { step } = launch;
   const summary = `${label(launch)} · parked: retryStep, skipStep or abort`;
-  await condition(() => run.decisions.has(name), run.plan.parkTimeoutMs, { summary });
-  const decision = run.decisions.get(name);
-  run.decisions.delete(name);
-  if (decision) return decision;
-  const hours = run.plan.parkTimeoutMs / 3_600_000;
-  throw workflowFailure(failureOf('parked-too-long', `${name} was parked for ${hours} h and nobody acted`));
+  for (;;) {
+    await condition(() => run.decisions.has(step), run.plan.parkTimeoutMs, { summary });
+    const decision = run.decisions.get(step);
+    if (!decision) {
+      const waited = formatDuration(run.plan.parkTimeoutMs);
+      throw workflowFailure(
+        failureOf('parked-too-long', `${step} was parked for ${waited} and nobody acted`),
+      );
+    }
+    // What follows a skipped step must not meet anything of it.
+    const remains = decision.kind === 'skip' ? await endRemains(run, launch) : undefined;
+    run.decisions.delete(step);
+    if (!remains) return decision;
+    change({ failure: remains });
+  }
 }
 
 function begin(run: Run, part: PartStatus, launch: Launch): void {

@@ -1,4 +1,11 @@
-import { CancellationScope, condition, isCancellation, log, setHandler } from '@temporalio/workflow';
+import {
+  CancelledFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  log,
+  setHandler,
+} from '@temporalio/workflow';
 import type { ResolvedStep } from '../domain/plan.ts';
 import type { Plan } from '../domain/schema.ts';
 import { readiness, sentinelSaysDone } from '../domain/schedule.ts';
@@ -49,6 +56,7 @@ export async function provision(input: Plan): Promise<ProvisionResult> {
 
   try {
     const outcome = await work.run(() => provisionHost(run, enter, () => report(run)));
+    run.ending = true;
     run.status.endedAtMs = Date.now();
     enter(outcome);
     await release(run);
@@ -59,13 +67,16 @@ export async function provision(input: Plan): Promise<ProvisionResult> {
       steps: run.status.steps.map(({ name, state, generation }) => ({ name, state, generation })),
     };
   } catch (error) {
+    run.ending = true;
     const aborted = run.abortReason !== undefined;
-    const leftovers = await killLaunches(run, aborted || isCancellation(error) ? 'all' : 'running');
+    // An order that had failed before it could be cancelled tells of its own failure.
+    const cancelled = isCancellation(error) || CancellationScope.current().consideredCancelled;
+    const leftovers = await killLaunches(run, aborted || cancelled ? 'all' : 'running');
     run.status.endedAtMs = Date.now();
-    run.status.failure = describeEnd(run, error, leftovers);
-    enter(aborted || isCancellation(error) ? 'aborted' : 'failed');
+    run.status.failure = describeEnd(run, cancelled, error, leftovers);
+    enter(aborted || cancelled ? 'aborted' : 'failed');
     await release(run);
-    if (!aborted && isCancellation(error)) throw error;
+    if (!aborted && cancelled) throw isCancellation(error) ? error : new CancelledFailure('cancelled');
     throw workflowFailure(run.status.failure);
   }
 }
@@ -89,7 +100,11 @@ async function provisionHost(
 
   if (bootstrap) {
     enter('waiting-for-bootstrap');
-    await activity.awaitBootstrap(`wait for ${bootstrap.marker}`, { host: run.host, ...bootstrap });
+    await activity.awaitBootstrap(
+      'wait for the bootstrap marker',
+      { host: run.host, ...bootstrap },
+      { scheduleToCloseTimeout: bootstrap.timeoutMs + plan.connectTimeoutMs },
+    );
   }
 
   enter('installing-zmx');
@@ -187,10 +202,10 @@ function sentinelContent(run: Run): string {
   })}\n`;
 }
 
-function describeEnd(run: Run, error: unknown, leftovers: string[]): PartFailure {
+function describeEnd(run: Run, cancelled: boolean, error: unknown, leftovers: string[]): PartFailure {
   const left = leftovers.length === 0 ? '' : ` (${leftovers.join('; ')})`;
   if (run.abortReason !== undefined) return failureOf('aborted', `aborted: ${run.abortReason}${left}`);
-  if (isCancellation(error)) return failureOf('aborted', `cancelled${left}`);
+  if (cancelled) return failureOf('aborted', `cancelled${left}`);
   const failure = readFailure(error);
   return { ...failure, message: `${failure.message}${left}` };
 }

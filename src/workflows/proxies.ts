@@ -19,11 +19,17 @@ const DAY_MS = 86_400_000;
 
 const profiles = {
   /** Short questions and orders. They are safe to repeat, so trying again is how a bad link is survived. */
-  short: { startToCloseTimeout: '60s', scheduleToCloseTimeout: '15m', retry: RECONNECT },
+  short: {
+    startToCloseTimeout: '60s',
+    scheduleToCloseTimeout: '15m',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    retry: RECONNECT,
+  },
   /** Starts a launch. What never began is started again by the workflow, which counts how often. */
   start: {
     startToCloseTimeout: '90s',
     scheduleToCloseTimeout: '15m',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: { ...RECONNECT, nonRetryableErrorTypes: ['launch-not-started'] },
   },
   /** Waits that report; the time they may take is given for each. */

@@ -28,6 +28,8 @@ export interface Run {
   host: HostRef | undefined;
   leased: boolean;
   abortReason: string | undefined;
+  /** True once nothing that a person says can change how the run ends. */
+  ending: boolean;
 }
 
 /** The state of a run that has just begun. */
@@ -64,6 +66,7 @@ export function beginRun(input: Plan, searchAttributes: boolean): Run {
     host: undefined,
     leased: false,
     abortReason: undefined,
+    ending: false,
   };
 }
 

@@ -55,7 +55,7 @@ describe('parsePlan', () => {
     ['a list without its end', 'name: x\nsteps: [1\n', 'plan.yaml:3: '],
     ['two documents', 'name: a\n---\nname: b\n', 'plan.yaml:2: '],
     ['an alias to nothing', 'name: *x\n', 'plan.yaml'],
-    ['nothing at all', '', 'plan.yaml: Invalid input'],
+    ['nothing at all', '', 'plan.yaml: the plan must be a mapping'],
   ])('refuses %s', (_, text, message) => {
     const [first, ...rest] = problemsOf(text);
     expect(first).toContain(message);
