@@ -64,7 +64,9 @@ start() {
   while [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ $i -gt 0 ]; do
     sleep 0.02
     i=$((i - 1))
-    # A login that exits takes its session along: nothing will begin in it any more.
+    # A login that exits takes its session along: nothing will begin in it any more. A multiplexer may need to be
+    # looked at before it sees that.
+    if [ -n "$4" ] && [ $((i % 50)) -eq 0 ]; then call_zmx "$5" "$6" list --short >/dev/null 2>&1; fi
     if [ -n "$4" ] && [ ! -S "$6/$4" ]; then i=0; fi
   done
   if [ ! -e "$launch/started" ] && is_full; then refuse disk-full "no space left for $state_dir"; fi
