@@ -13,7 +13,7 @@ export function maskedTexts(values: readonly string[]): string[] {
 
 /** Replaces every secret in a text by `***`. */
 export function redact(text: string, values: readonly string[]): string {
-  return maskedTexts(values).reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
+  return maskSpans(text, wholeSecrets(text, maskedTexts(values)));
 }
 
 /**
@@ -24,11 +24,37 @@ export function redactPiece(piece: string, values: readonly string[]): string {
   const secrets = maskedTexts(values);
   // Half a character is left where a text was cut between bytes.
   const text = piece.replace(/^\ufffd{1,3}/, '');
-  const head = Math.max(0, ...secrets.map((secret) => overlap(secret, text, secret.length - 1)));
-  const rest = text.slice(head);
-  const tail = Math.max(0, ...secrets.map((secret) => overlap(rest, secret, secret.length - 1)));
-  const middle = redact(rest.slice(0, rest.length - tail), values);
-  return `${head > 0 ? MASK : ''}${middle}${tail > 0 ? MASK : ''}`;
+  if (text.length >= MIN_MASKED_LENGTH && secrets.some((secret) => secret.includes(text))) return MASK;
+  const halves = secrets.flatMap((secret): Span[] => [
+    [0, overlap(secret, text, secret.length - 1)],
+    [text.length - overlap(text, secret, secret.length - 1), text.length],
+  ]);
+  return maskSpans(text, [...wholeSecrets(text, secrets), ...halves]);
+}
+
+/** From the first character to before the last. */
+type Span = readonly [begin: number, end: number];
+
+/** Wherever a secret is, also where it overlaps with another one or with itself. */
+function wholeSecrets(text: string, secrets: readonly string[]): Span[] {
+  const spans: Span[] = [];
+  for (const secret of secrets) {
+    for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + 1)) {
+      spans.push([at, at + secret.length]);
+    }
+  }
+  return spans;
+}
+
+function maskSpans(text: string, spans: readonly Span[]): string {
+  let masked = '';
+  let shown = 0;
+  for (const [begin, end] of spans.toSorted((a, b) => a[0] - b[0])) {
+    if (begin === end) continue;
+    if (begin >= shown) masked += text.slice(shown, begin) + MASK;
+    shown = Math.max(shown, end);
+  }
+  return masked + text.slice(shown);
 }
 
 /** How many characters, `most` at most, `before` ends with and `after` begins with. Too few to be masked count as none. */

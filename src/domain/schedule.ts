@@ -18,7 +18,7 @@ export function afterFailure(
   code: string,
   onStepFailure: 'park' | 'fail' | 'continue',
 ): 'retry' | 'park' | 'fail' | 'continue' {
-  const mayRetry = code === 'step-failed' || code === 'step-interrupted' || code === 'step-timeout';
+  const mayRetry = ['step-failed', 'finalizer-failed', 'step-interrupted', 'step-timeout'].includes(code);
   return mayRetry && tries < step.retry.attempts ? 'retry' : onStepFailure;
 }
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sandboxDown, sandboxUp } from '../../src/dev/sandbox/index.ts';
+import { sandboxDown, sandboxExec, sandboxUp } from '../../src/dev/sandbox/index.ts';
 import type { Output, SandboxHost, UpOptions } from '../../src/dev/sandbox/index.ts';
 import { run } from '../../src/dev/sandbox/run.ts';
 
@@ -30,7 +30,10 @@ export async function startHosts(
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    return { hosts: await sandboxUp({ ...options, dir, count, announce }), stop };
+    const hosts = await sandboxUp({ ...options, dir, count, announce });
+    // The hosts are laid over this machine, which may have a zmx of its own.
+    for (const host of hosts) await sandboxExec(host, ['rm', '-f', '/usr/local/bin/zmx', '/usr/bin/zmx']);
+    return { hosts, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 import { connect, type ChandlerClient } from '../../src/client.ts';
 import type { Plan, Target } from '../../src/domain/schema.ts';
 import type { RunStatus } from '../../src/domain/status.ts';
 import { sandboxExec } from '../../src/dev/sandbox/index.ts';
+import { poll } from './poll.ts';
 import { startHost, type HostOptions, type TestHost } from './hosts.ts';
 
 const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -138,20 +138,6 @@ export async function startStack(options: HostOptions & { workers?: number } = {
       await rm(dir, { recursive: true, force: true });
     },
   };
-}
-
-/** Asks again and again until the answer is yes. */
-export async function poll(
-  question: () => boolean | Promise<boolean>,
-  what: string,
-  describe: () => string = () => '',
-  withinMs = 45_000,
-): Promise<void> {
-  const end = Date.now() + withinMs;
-  while (!(await question())) {
-    if (Date.now() > end) throw new Error(`waited ${withinMs} ms in vain: ${what}\n${describe()}`);
-    await delay(50);
-  }
 }
 
 /** Puts a secret where the stack's workers find it as `file:NAME`. */

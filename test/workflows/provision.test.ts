@@ -1,95 +1,14 @@
-import { fileURLToPath } from 'node:url';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  Runtime,
-  Worker,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Activities } from '../../src/activities/types.ts';
-import { createClient, type ChandlerClient } from '../../src/client.ts';
-import type { Plan } from '../../src/domain/schema.ts';
-import { validatePlan } from '../../src/domain/validate.ts';
-import { testServerPath } from '../support/temporal.ts';
-
-const facts = { arch: 'x86_64', os: 'test', uid: 0, bootId: 'b', stateDir: '/s', zmxDir: '/z', tools: [] };
-const failed = (exitCode: number) =>
-  ApplicationFailure.create({
-    type: 'step-failed',
-    nonRetryable: true,
-    message: `exit ${exitCode}`,
-    details: [{ exitCode }],
-  });
-
-/** Activities of a host on which everything works, and a record of what was asked. */
-function fakeActivities(changes: Partial<Activities> = {}): { asked: string[]; activities: Activities } {
-  const asked: string[] = [];
-  const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
-  const works: Activities = {
-    admitPlan: async (plan) => ({ problems: validatePlan(plan).problems ?? [], searchAttributes: false }),
-    prepareHost: async () => ({ facts, pruned: 0 }),
-    awaitBootstrap: async () => undefined,
-    installZmx: async () => ({ path: '/zmx', version: '0.7.0', source: 'tmux' }),
-    runStep: async () => 'started',
-    waitStep: async () => ended,
-    finalizeStep: async () => ended,
-    verifySentinel: async () => undefined,
-    killStep: async () => ({ found: 1, left: 0 }),
-    readLog: async () => ({ text: '', nextOffset: 0, size: 0, complete: true }),
-    releaseHost: async () => undefined,
-  };
-  const activities = Object.fromEntries(
-    Object.entries({ ...works, ...changes }).map(([name, activity]) => [
-      name,
-      async (input: { launch?: { step: string; generation: number } }) => {
-        asked.push(input.launch ? `${name} ${input.launch.step} ${input.launch.generation}` : name);
-        return (activity as (input: unknown) => Promise<unknown>)(input);
-      },
-    ]),
-  ) as unknown as Activities;
-  return { asked, activities };
-}
+import { failed, fakeActivities, startHarness, type Harness } from './harness.ts';
 
 describe('the workflow, with time at will', () => {
-  let env: TestWorkflowEnvironment;
-  let workflowBundle: WorkflowBundleWithSourceMap;
-  let count = 0;
+  let harness: Harness;
   beforeAll(async () => {
-    Runtime.install({ logger: new DefaultLogger('ERROR') });
-    const path = await testServerPath();
-    env = await TestWorkflowEnvironment.createTimeSkipping({
-      server: { executable: { type: 'existing-path', path } },
-    });
-    const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
-    workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+    harness = await startHarness();
   });
-  afterAll(() => env?.teardown());
-
-  const run = async (
-    activities: Activities,
-    steps: Plan['steps'],
-    options: Partial<Plan>,
-    act: (client: ChandlerClient, id: string) => Promise<void>,
-  ) => {
-    const taskQueue = `workflow-${(count += 1)}`;
-    const worker = await Worker.create({
-      connection: env.nativeConnection,
-      taskQueue,
-      workflowBundle,
-      activities,
-    });
-    await worker.runUntil(async () => {
-      const client = createClient(env.client, taskQueue, async () => undefined);
-      const { workflowId } = await client.start(
-        { target: { host: 'h' }, steps, ...options },
-        { workflowId: taskQueue },
-      );
-      await act(client, workflowId);
-    });
-  };
+  afterAll(() => harness?.stop());
+  const run: Harness['run'] = (...args) => harness.run(...args);
   const step = (name: string, more: object = {}) => ({ name, script: 'true', ...more });
 
   it('asks for things in the order of the design', async () => {
@@ -118,14 +37,14 @@ describe('the workflow, with time at will', () => {
 
   it('gives up a step that nobody cares for, after the time the plan allows', async () => {
     const { asked, activities } = fakeActivities({ waitStep: () => Promise.reject(failed(3)) });
-    const begin = await env.currentTimeMs();
+    const begin = await harness.env.currentTimeMs();
     await run(activities, [step('a')], { parkTimeout: '24h' }, async (client, id) => {
       expect(await client.result(id)).toMatchObject({
         outcome: 'failed',
         failure: { code: 'parked-too-long' },
       });
     });
-    expect((await env.currentTimeMs()) - begin).toBeGreaterThanOrEqual(86_400_000);
+    expect((await harness.env.currentTimeMs()) - begin).toBeGreaterThanOrEqual(86_400_000);
     expect(asked).not.toContain('verifySentinel');
     expect(asked.at(-1)).toBe('releaseHost');
   });

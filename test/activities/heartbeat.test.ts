@@ -1,0 +1,58 @@
+import { CancelledFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { withHeartbeats } from '../../src/activities/heartbeat.ts';
+
+describe('a wait with heartbeats', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+  const start = () => {
+    const env = new MockActivityEnvironment(undefined, { logger: new DefaultLogger('ERROR') });
+    const beats: unknown[] = [];
+    env.on('heartbeat', (details: unknown) => beats.push(details));
+    return { env, beats };
+  };
+
+  it('beats at once, whenever there is news, and every 2 s with what is known', async () => {
+    const { env, beats } = start();
+    const result = env.run(() =>
+      withHeartbeats({ step: 'a' }, async ({ report }) => {
+        await vi.advanceTimersByTimeAsync(2500);
+        report({ logBytes: 5 });
+        await vi.advanceTimersByTimeAsync(2000);
+        return 'over';
+      }),
+    );
+    expect(await result).toBe('over');
+    expect(beats).toEqual([
+      { step: 'a', elapsedS: 0 },
+      { step: 'a', elapsedS: 2 },
+      { step: 'a', logBytes: 5, elapsedS: 3 },
+      { step: 'a', logBytes: 5, elapsedS: 4 },
+    ]);
+  });
+
+  it('beats no more once it is over, well or badly', async () => {
+    const { env, beats } = start();
+    await expect(env.run(() => withHeartbeats({}, () => Promise.reject(new Error('no'))))).rejects.toThrow(
+      'no',
+    );
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(beats).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is told of a cancellation', async () => {
+    const { env } = start();
+    const result = env.run(() =>
+      withHeartbeats({}, ({ signal }) => {
+        env.cancel('CANCELLED');
+        expect(signal.aborted).toBe(true);
+        signal.throwIfAborted();
+        return Promise.resolve();
+      }),
+    );
+    await expect(result).rejects.toBeInstanceOf(CancelledFailure);
+  });
+});

@@ -1,0 +1,97 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
+import { loadConfig } from '../../src/config/config.ts';
+import type { ChandlerError } from '../../src/domain/failure.ts';
+
+const ssh = join(homedir(), '.ssh');
+const defaults = {
+  temporal: { address: undefined, namespace: 'default', taskQueue: 'chandler' },
+  places: {
+    identityDirs: [ssh],
+    agentSocket: undefined,
+    knownHostsFiles: [join(ssh, 'known_hosts')],
+    secretsDir: undefined,
+    secretsPrefix: 'CHANDLER_SECRET_',
+    zmxDir: undefined,
+  },
+  zmx: {},
+  logLevel: 'info',
+  shutdownGraceMs: 2000,
+};
+
+describe('loadConfig', () => {
+  it('needs nothing', () => {
+    expect(loadConfig({})).toEqual(defaults);
+  });
+
+  it('reads every variable', () => {
+    const env = {
+      TEMPORAL_ADDRESS: '127.0.0.1:7233',
+      TEMPORAL_NAMESPACE: 'ops',
+      CHANDLER_TASK_QUEUE: 'q',
+      CHANDLER_IDENTITIES: '/keys::/more',
+      CHANDLER_KNOWN_HOSTS: '/kh',
+      CHANDLER_SECRETS_DIR: '/secrets',
+      CHANDLER_SECRETS_PREFIX: 'S_',
+      CHANDLER_ZMX_SOURCE: 'release',
+      CHANDLER_ZMX_VERSION: '0.7.0',
+      CHANDLER_ZMX_URL: 'https://example.com/zmx',
+      CHANDLER_ZMX_SHA256: 'ab',
+      CHANDLER_ZMX_FILE: 'zmx',
+      CHANDLER_ZMX_DIR: '/zmx',
+      CHANDLER_LOG_LEVEL: 'debug',
+      CHANDLER_SHUTDOWN_GRACE_MS: '250',
+      SSH_AUTH_SOCK: '/agent',
+      HOME: '/ignored',
+    };
+    expect(loadConfig(env)).toEqual({
+      temporal: { address: '127.0.0.1:7233', namespace: 'ops', taskQueue: 'q' },
+      places: {
+        identityDirs: ['/keys', '/more'],
+        agentSocket: '/agent',
+        knownHostsFiles: ['/kh'],
+        secretsDir: '/secrets',
+        secretsPrefix: 'S_',
+        zmxDir: '/zmx',
+      },
+      zmx: { source: 'release', version: '0.7.0', url: 'https://example.com/zmx', sha256: 'ab', file: 'zmx' },
+      logLevel: 'debug',
+      shutdownGraceMs: 250,
+    });
+  });
+
+  it('takes a variable that is set to nothing as not set', () => {
+    const names = [
+      'TEMPORAL_ADDRESS',
+      'CHANDLER_SECRETS_PREFIX',
+      'CHANDLER_ZMX_SOURCE',
+      'CHANDLER_SHUTDOWN_GRACE_MS',
+    ];
+    expect(loadConfig(Object.fromEntries([...names, 'SSH_AUTH_SOCK'].map((name) => [name, ''])))).toEqual(
+      defaults,
+    );
+  });
+
+  test.each([
+    ['CHANDLER_ZMX_SOURCE', 'apt-hunter2', 'must be one of release, file, tmux'],
+    ['CHANDLER_LOG_LEVEL', 'loud-hunter2', 'must be one of trace, debug, info, warn, error, silent'],
+    ['CHANDLER_SHUTDOWN_GRACE_MS', 'hunter2', 'must be a number'],
+    ['CHANDLER_SHUTDOWN_GRACE_MS', '1.5', 'must be a whole number'],
+    ['CHANDLER_SHUTDOWN_GRACE_MS', '-1', 'must be at least 0'],
+  ])('refuses %s=%s and shows no value', (name, value, message) => {
+    expect(() => loadConfig({ [name]: value })).toThrow(
+      expect.objectContaining({
+        code: 'invalid-input',
+        message: `the environment is not valid: ${name} ${message}`,
+        facts: { problems: [{ path: name, message }] },
+      }) as ChandlerError,
+    );
+  });
+
+  it('names every variable that is wrong at once', () => {
+    expect(() => loadConfig({ CHANDLER_ZMX_SOURCE: 'x', CHANDLER_LOG_LEVEL: 'y' })).toThrow(
+      /CHANDLER_ZMX_SOURCE must .*; CHANDLER_LOG_LEVEL must /,
+    );
+  });
+});

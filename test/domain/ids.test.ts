@@ -1,0 +1,31 @@
+import { describe, expect, it, test } from 'vitest';
+import { defaultWorkflowId, makeLaunch, sessionName } from '../../src/domain/ids.ts';
+
+describe('a launch', () => {
+  it('has the same id whenever it is named, and another for each run, step, kind and generation', () => {
+    const launches = [
+      makeLaunch('run', 'a', 'step', 1),
+      makeLaunch('run2', 'a', 'step', 1),
+      makeLaunch('run', 'a"', 'step', 1),
+      makeLaunch('run', 'a', 'finalizer', 1),
+      makeLaunch('run', 'a', 'step', 2),
+    ];
+    expect(launches[0]).toEqual({ id: '408909f55a3aec5a25ce', step: 'a', kind: 'step', generation: 1 });
+    expect(new Set(launches.map(({ id }) => id)).size).toBe(launches.length);
+  });
+
+  test.each([
+    ['step', 1, 'px-egress'],
+    ['step', 2, 'px-egress.2'],
+    ['finalizer', 1, undefined],
+  ] as const)('of a %s, generation %d, runs in the session %s', (kind, generation, session) => {
+    expect(sessionName(makeLaunch('run', 'px-egress', kind, generation))).toBe(session);
+  });
+});
+
+describe('the id of a workflow', () => {
+  it('is the same for the same host and port', () => {
+    expect(defaultWorkflowId({ host: 'web1' })).toBe('provision:web1:22');
+    expect(defaultWorkflowId({ host: '::1', port: 2222 })).toBe('provision:::1:2222');
+  });
+});

@@ -1,0 +1,63 @@
+import * as fc from 'fast-check';
+import { describe, expect, it, test } from 'vitest';
+import { plainText } from '../../src/domain/terminal.ts';
+
+describe('plainText', () => {
+  test.each([
+    ['colours', '\u001b[1;31mred\u001b[0m', 'red'],
+    ['a title', '\u001b]0;owned\u0007text', 'text'],
+    ['a title that ends the other way', '\u001b]0;owned\u001b\\text', 'text'],
+    ['the clipboard', 'a\u001b]52;c;cm0gLXJmIC8=\u0007b', 'ab'],
+    ['a link', '\u001b]8;;http://evil\u001b\\here\u001b]8;;\u001b\\', 'here'],
+    ['a device control string', 'a\u001bPq#0\u001b\\b', 'ab'],
+    ['C1 controls', '\u009b31mred\u009d0;t\u009cx\u0085', 'redx'],
+    ['cursor moves and a cleared screen', '\u001b[2J\u001b[Hhi', 'hi'],
+    ['a private mode', '\u001b[?25lhi\u001b[?25h', 'hi'],
+    ['a character set', '\u001b(Bhi', 'hi'],
+    ['text turned round', 'abc\u202etxt.exe\u2066x\u061c', 'abctxt.exex'],
+    ['an unfinished sequence', 'hi\u001b[12;', 'hi'],
+    ['an unfinished title', 'hi\u001b]0;tit', 'hi'],
+    ['a lone escape', 'hi\u001b', 'hi'],
+    ['a sequence inside a sequence', '\u001b\u001b[31m[31mx', '31mx'],
+    ['bells, backspaces and NULs', 'a\u0007\b\0b\u007f', 'ab'],
+  ])('drops %s', (_, text, expected) => {
+    expect(plainText(text)).toBe(expected);
+  });
+
+  it('keeps lines, tabs and every script', () => {
+    expect(plainText('a\tb\r\nžluťoučký 🐎\n')).toBe('a\tb\nžluťoučký 🐎\n');
+  });
+
+  it('lets no control character through but line end and tab, and changes nothing the second time', () => {
+    const piece = fc.oneof(
+      fc.constantFrom(
+        '\u001b',
+        '[',
+        ']',
+        '\\',
+        '\u0007',
+        '\u009b',
+        '\u009c',
+        '\u0090',
+        '0',
+        ';',
+        'm',
+        'P',
+        '\r',
+        '\n',
+        '\t',
+        '\u202e',
+      ),
+      fc.string({ unit: 'binary', maxLength: 3 }),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+        const shown = plainText(pieces.join(''));
+        expect(shown).not.toMatch(/[^\P{Cc}\n\t]/u);
+        expect(shown).not.toMatch(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/);
+        expect(plainText(shown)).toBe(shown);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});

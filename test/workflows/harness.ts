@@ -1,0 +1,109 @@
+import { fileURLToPath } from 'node:url';
+import { ApplicationFailure } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
+import type { Activities } from '../../src/activities/types.ts';
+import { createClient, type ChandlerClient } from '../../src/client.ts';
+import type { Plan } from '../../src/domain/schema.ts';
+import { validatePlan } from '../../src/domain/validate.ts';
+import { testServerPath } from '../support/temporal.ts';
+
+const facts = { arch: 'x86_64', os: 'test', uid: 0, bootId: 'b', stateDir: '/s', zmxDir: '/z', tools: [] };
+export const failed = (exitCode: number) =>
+  ApplicationFailure.create({
+    type: 'step-failed',
+    nonRetryable: true,
+    message: `exit ${exitCode}`,
+    details: [{ exitCode }],
+  });
+
+/** Activities of a host on which everything works, and a record of what was asked. */
+export function fakeActivities(changes: Partial<Activities> = {}): {
+  asked: string[];
+  activities: Activities;
+} {
+  const asked: string[] = [];
+  const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
+  const works: Activities = {
+    admitPlan: async (plan) => ({ problems: validatePlan(plan).problems ?? [], searchAttributes: false }),
+    prepareHost: async () => ({ facts, pruned: 0 }),
+    awaitBootstrap: async () => undefined,
+    installZmx: async () => ({ path: '/zmx', version: '0.7.0', source: 'tmux' }),
+    runStep: async () => 'started',
+    waitStep: async () => ended,
+    finalizeStep: async () => ended,
+    verifySentinel: async () => undefined,
+    killStep: async () => ({ found: 1, left: 0 }),
+    readLog: async () => ({ text: '', nextOffset: 0, size: 0, complete: true }),
+    releaseHost: async () => undefined,
+  };
+  const activities = Object.fromEntries(
+    Object.entries({ ...works, ...changes }).map(([name, activity]) => [
+      name,
+      async (input: { launch?: { step: string; generation: number } }) => {
+        asked.push(input.launch ? `${name} ${input.launch.step} ${input.launch.generation}` : name);
+        return (activity as (input: unknown) => Promise<unknown>)(input);
+      },
+    ]),
+  ) as unknown as Activities;
+  return { asked, activities };
+}
+
+/** A server on which time passes as fast as nobody works, and the workflows on it. */
+export interface Harness {
+  readonly env: TestWorkflowEnvironment;
+  readonly workflowBundle: WorkflowBundleWithSourceMap;
+  /** Starts a run of the steps and a worker for it; the worker lives as long as `act` takes. */
+  run(
+    activities: Activities,
+    steps: Plan['steps'],
+    options: Partial<Plan>,
+    act: (client: ChandlerClient, id: string) => Promise<void>,
+  ): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The workflows as a worker loads them. */
+export function bundle(): Promise<WorkflowBundleWithSourceMap> {
+  const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
+  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+}
+
+export async function startHarness(): Promise<Harness> {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const path = await testServerPath();
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path } },
+  });
+  const workflowBundle = await bundle();
+  let count = 0;
+  return {
+    env,
+    workflowBundle,
+    async run(activities, steps, options, act) {
+      const taskQueue = `workflow-${(count += 1)}`;
+      const worker = await Worker.create({
+        connection: env.nativeConnection,
+        taskQueue,
+        workflowBundle,
+        activities,
+        maxHeartbeatThrottleInterval: 100,
+      });
+      await worker.runUntil(async () => {
+        const client = createClient(env.client, taskQueue, async () => undefined);
+        const { workflowId } = await client.start(
+          { target: { host: 'h' }, steps, ...options },
+          { workflowId: taskQueue },
+        );
+        await act(client, workflowId);
+      });
+    },
+    stop: () => env.teardown(),
+  };
+}
