@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode } from '@temporalio/worker';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type * as source from '../src/bundle-workflows.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
@@ -19,9 +19,8 @@ for (const entry of readdirSync(join(root, 'src'), { recursive: true, encoding: 
   mkdirSync(dirname(join(dist, entry)), { recursive: true });
   copyFileSync(join(root, 'src', entry), join(dist, entry));
 }
-const { code } = await bundleWorkflowCode({
-  workflowsPath: join(dist, 'workflows/index.js'),
-  logger: { trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error, log() {} },
-});
+// From dist, because it bundles what lies beside it.
+const built: unknown = await import(pathToFileURL(join(dist, 'bundle-workflows.js')).href);
+const { code } = await (built as typeof source).bundleWorkflows();
 writeFileSync(join(dist, 'workflow-bundle.js'), code);
 chmodSync(join(dist, 'cli/main.js'), 0o755);

@@ -4,6 +4,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowUpdateFailedError,
+  type ConnectionOptions,
   type WorkflowHandle,
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
@@ -13,7 +14,8 @@ import { ChandlerError, failureCodes, isFailureCode } from './domain/failure.ts'
 import { defaultWorkflowId, makeLaunch } from './domain/ids.ts';
 import type { Plan } from './domain/schema.ts';
 import type { PartFailure, RunStatus } from './domain/status.ts';
-import { formatProblems, validatePlan } from './domain/validate.ts';
+import { formatProblems } from './domain/problems.ts';
+import { validatePlan } from './domain/validate.ts';
 import type { provision, ProvisionResult, readStepLog } from './workflows/index.ts';
 import type { LaunchesAnswer, RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
 
@@ -22,6 +24,8 @@ export interface ClientOptions {
   readonly address: string;
   readonly namespace?: string;
   readonly taskQueue?: string;
+  /** TLS, API key and headers, if the frontend wants them. */
+  readonly credentials?: Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
 }
 
 /** How a run ended. */
@@ -68,7 +72,8 @@ const LOG_PAGE_BYTES = 128 * 1024;
 
 /** @throws Error (from the SDK) when the engine does not answer within ten seconds */
 export async function connect(options: ClientOptions): Promise<ChandlerClient> {
-  const connection = await Connection.connect({ address: options.address, connectTimeout: '10s' });
+  const { address, credentials } = options;
+  const connection = await Connection.connect({ ...credentials, address, connectTimeout: '10s' });
   const client = new Client({ connection, namespace: options.namespace ?? 'default' });
   return createClient(client, options.taskQueue ?? DEFAULT_TASK_QUEUE, () => connection.close());
 }

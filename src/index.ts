@@ -13,7 +13,7 @@ export type {
   StepStatus,
 } from './domain/status.ts';
 export { validatePlan } from './domain/validate.ts';
-export type { Problem } from './domain/validate.ts';
+export type { Problem } from './domain/problems.ts';
 export { loadPrograms } from './host/programs.ts';
 export type { Programs } from './host/programs.ts';
 export * from './provision/index.ts';

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import {
-  bundleWorkflowCode,
   DefaultLogger,
   NativeConnection,
   Runtime,
@@ -12,6 +11,7 @@ import {
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities, type LeaseHolder } from './activities/index.ts';
+import { bundleWorkflows } from './bundle-workflows.ts';
 import type { WorkerConfig } from './config/config.ts';
 import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
 import { searchAttributes } from './domain/search-attributes.ts';
@@ -51,7 +51,7 @@ export async function startWorker(
   address: string,
   logger: Logger,
 ): Promise<RunningWorker> {
-  const connection = await NativeConnection.connect({ address });
+  const connection = await NativeConnection.connect({ ...config.temporal.credentials, address });
   const client = new Client({ connection, namespace: config.temporal.namespace });
   const pool = createSshPool();
   const { places } = config;
@@ -91,10 +91,7 @@ export async function startWorker(
 async function workflowBundle(): Promise<WorkflowBundleOption> {
   const codePath = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
   if (existsSync(codePath)) return { codePath };
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const workflowsPath = fileURLToPath(new URL(`./workflows/index.${extension}`, import.meta.url));
-  // The bundler reports every module that it reads; its errors are thrown.
-  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  return bundleWorkflows();
 }
 
 /**

@@ -1,5 +1,5 @@
 import { boundedText } from '../domain/bounded-text.ts';
-import type { Problem } from '../domain/validate.ts';
+import type { Problem } from '../domain/problems.ts';
 
 /** Far more than a person reads, far less than the engine's limit of a failure. */
 const MAX_PROBLEMS = 200;

@@ -1,5 +1,5 @@
 import type { Launch } from '../domain/ids.ts';
-import type { Problem } from '../domain/validate.ts';
+import type { Problem } from '../domain/problems.ts';
 import type { Target } from '../domain/schema.ts';
 import type { ResolvedPlan, ResolvedStep } from '../domain/plan.ts';
 import type { HostFacts } from '../host/facts.ts';

@@ -1,6 +1,6 @@
 import { connect as connectSocket } from 'node:net';
 import { connect, type ChandlerClient } from '../client.ts';
-import { loadConfig } from '../config/config.ts';
+import { loadConfig, type TemporalCredentials } from '../config/config.ts';
 import { readDevServer } from '../dev/temporal/index.ts';
 import { quote } from '../shell/index.ts';
 import type { CliContext } from './context.ts';
@@ -20,11 +20,13 @@ export interface Engine {
   readonly address: string;
   readonly namespace: string;
   readonly taskQueue: string;
+  readonly credentials: TemporalCredentials;
   /** The address of its UI, as far as it is known. */
   readonly uiUrl: string | undefined;
 }
 
 const DEFAULT_ADDRESS = '127.0.0.1:7233';
+const DEV = '`chandler dev`';
 const PROBE_MS = 5000;
 
 /**
@@ -41,7 +43,7 @@ export async function findEngine(options: EngineOptions, context: CliContext): P
       : temporal.address !== undefined
         ? [temporal.address, 'TEMPORAL_ADDRESS']
         : dev
-          ? [dev.address, '`chandler dev`']
+          ? [dev.address, DEV]
           : [DEFAULT_ADDRESS, 'the default; no --address, no TEMPORAL_ADDRESS, no running `chandler dev`'];
   const failure = await probe(address);
   if (failure !== undefined) {
@@ -54,6 +56,8 @@ export async function findEngine(options: EngineOptions, context: CliContext): P
     address,
     namespace: options.namespace ?? temporal.namespace,
     taskQueue: options.taskQueue ?? temporal.taskQueue,
+    // The server of `chandler dev` wants none, and gets none.
+    credentials: origin === DEV ? {} : temporal.credentials,
     uiUrl: dev?.address === address ? dev.uiUrl : undefined,
   };
 }

@@ -31,6 +31,11 @@ export function explainError(error: unknown): { readonly text: string; readonly 
   if (code === GRPC.unavailable) {
     return { text: 'the Temporal server does not answer any more', exitCode: exitCodes.unreachable };
   }
+  // Of the native core, which only workers load.
+  if (error instanceof Error && error.name === 'TransportError') {
+    const text = `what listens there does not answer as a Temporal server: ${error.message}`;
+    return { text, exitCode: exitCodes.unreachable };
+  }
   if (isNoWorker(error)) {
     return {
       text: 'no worker answers for this run; start one with: chandler worker',

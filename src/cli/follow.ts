@@ -59,7 +59,7 @@ async function follow(following: Following): Promise<ExitCode> {
       case 'status': {
         status = sight.status;
         display.show(status, sight.progress);
-        const parked = status.endedAtMs === undefined && isFullyParked(status) ? parkedKey(status) : '';
+        const parked = isFullyParked(status) ? parkedKey(status) : '';
         if (parked !== '' && parked !== told) {
           if (!wait) display.close();
           display.say(...renderParked(workflowId, status, await readTarget(client, workflowId), command));

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { LineCounter, isMap, isScalar, isSeq, parseDocument, type Document, type Node } from 'yaml';
 import type { Plan } from '../domain/schema.ts';
-import { validatePlan, type Problem } from '../domain/validate.ts';
+import { type Problem } from '../domain/problems.ts';
+import { validatePlan } from '../domain/validate.ts';
 import type { CliContext } from './context.ts';
 import { CliError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';

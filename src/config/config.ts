@@ -1,3 +1,4 @@
+import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
@@ -9,7 +10,15 @@ export interface TemporalConfig {
   readonly address: string | undefined;
   readonly namespace: string;
   readonly taskQueue: string;
+  /** What that address asks of a caller. */
+  readonly credentials: TemporalCredentials;
 }
+
+/** TLS, API key and headers of a connection to the engine. */
+export type TemporalCredentials = Pick<
+  ClientConnectConfig['connectionOptions'],
+  'tls' | 'apiKey' | 'metadata'
+>;
 
 /** Where a worker may look things up for a plan. A plan names things; only these places are read. */
 export interface Places {
@@ -43,8 +52,6 @@ export interface WorkerConfig {
 }
 
 const envSchema = z.object({
-  TEMPORAL_ADDRESS: z.string().optional(),
-  TEMPORAL_NAMESPACE: z.string().default('default'),
   CHANDLER_TASK_QUEUE: z.string().default('chandler'),
   CHANDLER_IDENTITIES: z.string().optional(),
   CHANDLER_KNOWN_HOSTS: z.string().optional(),
@@ -62,13 +69,18 @@ const envSchema = z.object({
 });
 
 /**
- * Reads the configuration from environment variables.
+ * Reads the configuration from environment variables; how to reach the engine as the Temporal CLI does, also from the
+ * profile in its file (TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE).
  *
  * @throws ChandlerError invalid-input, naming each variable that is wrong
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
   // A variable that is set to nothing is as good as not set: compose files do that.
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const set = Object.fromEntries(
+    Object.entries(env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '',
+    ),
+  );
   const result = envSchema.safeParse(set, { error: plainWords });
   if (!result.success) {
     const problems = result.error.issues.map((issue) => ({
@@ -83,11 +95,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): W
   const value = result.data;
   const ssh = join(homedir(), '.ssh');
   return {
-    temporal: {
-      address: value.TEMPORAL_ADDRESS,
-      namespace: value.TEMPORAL_NAMESPACE,
-      taskQueue: value.CHANDLER_TASK_QUEUE,
-    },
+    temporal: { ...loadTemporal(set), taskQueue: value.CHANDLER_TASK_QUEUE },
     places: {
       identityDirs: list(value.CHANDLER_IDENTITIES) ?? [ssh],
       agentSocket: value.SSH_AUTH_SOCK,
@@ -111,4 +119,20 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): W
 function list(text: string | undefined): string[] | undefined {
   const parts = text?.split(delimiter).filter((part) => part !== '');
   return parts && parts.length > 0 ? parts : undefined;
+}
+
+function loadTemporal(env: Record<string, string>): Omit<TemporalConfig, 'taskQueue'> {
+  try {
+    const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars: env });
+    const { address, tls, apiKey, metadata } = connectionOptions;
+    const credentials = {
+      ...(tls !== undefined && { tls }),
+      ...(apiKey !== undefined && { apiKey }),
+      ...(metadata !== undefined && { metadata }),
+    };
+    return { address, namespace, credentials };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ChandlerError('invalid-input', `the settings of Temporal are not valid: ${reason}`, { cause });
+  }
 }

@@ -37,6 +37,10 @@ const variable = z
   .refine(
     (name) => !/^(CHANDLER|ZMX)_/.test(name),
     'must not begin with CHANDLER_ or ZMX_: those are reserved',
+  )
+  .refine(
+    (name) => !/^(BASHOPTS|BASH_VERSINFO|EUID|PPID|SHELLOPTS|UID)$/.test(name),
+    'is a variable that bash lets nobody set',
   );
 
 /** A step's name is also the name of a zmx session, a file and a table row. */

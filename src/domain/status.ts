@@ -87,6 +87,7 @@ export function isDone(part: PartStatus): boolean {
 export function isFullyParked(status: RunStatus): boolean {
   const parts = status.steps.flatMap((step) => (step.finalizer ? [step, step.finalizer] : [step]));
   return (
+    status.endedAtMs === undefined &&
     parts.some((part) => part.state === 'parked') &&
     !parts.some((part) => part.state === 'running' || part.state === 'retrying')
   );

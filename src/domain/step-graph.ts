@@ -14,7 +14,7 @@ export function readGraph(input: unknown): GraphStep[] {
     const { name, needs } = asRecord(step);
     return {
       name: typeof name === 'string' ? name : '',
-      needs: Array.isArray(needs) ? needs.filter((need) => typeof need === 'string') : [],
+      needs: Array.isArray(needs) ? needs.map((need) => (typeof need === 'string' ? need : '')) : [],
     };
   });
 }
@@ -36,7 +36,8 @@ export function stepProblems(steps: readonly GraphStep[]): { path: (string | num
   }
   for (const [i, step] of steps.entries()) {
     for (const [k, need] of step.needs.entries()) {
-      if (!first.has(need)) problems.push({ path: [i, 'needs', k], message: `there is no step "${need}"` });
+      if (need !== '' && !first.has(need))
+        problems.push({ path: [i, 'needs', k], message: `there is no step "${need}"` });
     }
   }
   const cycle = findCycle(steps);

@@ -1,12 +1,7 @@
 import type { z } from 'zod';
+import type { Problem } from './problems.ts';
 import { limits, planSchema, type Plan } from './schema.ts';
 import { readGraph, stepProblems } from './step-graph.ts';
-
-/** One thing that is wrong with a plan, and where: `steps[2].needs[0]`. */
-export interface Problem {
-  readonly path: string;
-  readonly message: string;
-}
 
 /** Checks anything that claims to be a plan. Every problem is listed; none means `plan` is there. */
 export function validatePlan(
@@ -98,9 +93,4 @@ function formatPath(path: readonly PropertyKey[]): string {
       typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`,
     '',
   );
-}
-
-/** The problems as text, one a line. */
-export function formatProblems(problems: readonly Problem[]): string {
-  return problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('\n');
 }

@@ -152,8 +152,7 @@ export function classify(where: Where, error: unknown): Row {
 }
 
 /**
- * Makes the failure for an error: code and advice from the table, the message begins with `user@host:port: ` and ends
- * with what to do.
+ * Makes the failure for an error: code and advice from the table; the message begins with `user@host:port: `.
  */
 export function toFailure(
   error: unknown,
@@ -164,7 +163,7 @@ export function toFailure(
   return failure(code, context.label, `${context.doing}: ${describe(error)}`, advice, error);
 }
 
-/** Makes a failure with the message every failure of this folder has: who, what, and what to do. */
+/** Makes a failure with the message every failure of this folder has: who, and what. */
 export function failure(
   code: FailureCode,
   label: string,
@@ -172,12 +171,10 @@ export function failure(
   advice?: string,
   cause?: unknown,
 ): ChandlerError {
-  const error = new ChandlerError(code, '', {
+  return new ChandlerError(code, `${label}: ${what.replace(/\.$/, '')}`, {
     facts: { host: label, ...(advice === undefined ? {} : { advice }) },
     ...(cause === undefined ? {} : { cause }),
   });
-  error.message = `${label}: ${what.replace(/\.$/, '')}. ${error.advice}`;
-  return error;
 }
 
 /** How messages name a target: `user@host:port`. */

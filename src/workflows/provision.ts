@@ -8,12 +8,14 @@ import {
 } from '@temporalio/workflow';
 import type { ResolvedStep } from '../domain/plan.ts';
 import type { Plan } from '../domain/schema.ts';
+import { formatProblems } from '../domain/problems.ts';
 import { readiness, sentinelSaysDone } from '../domain/schedule.ts';
 import type { PartFailure, RunStatus } from '../domain/status.ts';
 import { failureOf, readFailure, workflowFailure } from './failures.ts';
 import { handleMessages } from './handlers.ts';
 import { launchesQuery, statusQuery } from './messages.ts';
 import { drivePart, killLaunches } from './parts.ts';
+import { whyUnreadable } from './payload-converter.ts';
 import { activity, admitPlan } from './proxies.ts';
 import { createReporter } from './report.ts';
 import { beginRun, describeLaunches, hostOf, stepStatus, type Run } from './run.ts';
@@ -33,10 +35,14 @@ export interface ProvisionResult {
  * Fails with a type out of the closed set of failure codes (see domain/failure.ts).
  */
 export async function provision(input: Plan): Promise<ProvisionResult> {
+  const unreadable = whyUnreadable(input);
+  if (unreadable !== undefined) {
+    throw workflowFailure(failureOf('invalid-input', `the plan cannot be read: ${unreadable}`));
+  }
   const admission = await admitPlan(input);
   if (admission.problems.length > 0) {
-    const list = admission.problems.map(({ path, message }) => `${path}: ${message}`).join('\n');
-    throw workflowFailure(failureOf('invalid-input', list), { problems: admission.problems });
+    const { problems } = admission;
+    throw workflowFailure(failureOf('invalid-input', formatProblems(problems)), { problems });
   }
 
   const run = beginRun(input, admission.searchAttributes);

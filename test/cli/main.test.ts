@@ -1,7 +1,10 @@
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -27,7 +30,7 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 /** Runs the CLI as a person would, with nothing of this machine's settings. */
 async function chandler(
   args: readonly string[],
-  options: { env?: Record<string, string>; input?: string; closeStdout?: boolean } = {},
+  options: { env?: Record<string, string>; input?: string; closeStdout?: boolean; stopOn?: string } = {},
 ) {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
     cwd: root,
@@ -38,6 +41,10 @@ async function chandler(
   if (options.closeStdout) child.stdout.destroy();
   else child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
+  const { stopOn } = options;
+  if (stopOn !== undefined) {
+    child.stderr.on('data', () => !child.killed && output.stderr.includes(stopOn) && child.kill('SIGTERM'));
+  }
   child.stdin.end(options.input ?? '');
   const exitCode = await new Promise((resolve) =>
     child.once('close', (code, signal) => resolve(code ?? signal)),
@@ -134,6 +141,54 @@ describe('with a server and no worker', () => {
 
   test('a list without runs is empty', async () => {
     expect(await chandler(['status', '--json', ...address])).toMatchObject({ exitCode: 0, stdout: '[]\n' });
+  });
+
+  test('is reached over TLS with the settings of the Temporal CLI, by clients and workers', async () => {
+    const [key, cert] = [join(dir, 'tls.key'), join(dir, 'tls.crt')];
+    const subject = [
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=DNS:localhost',
+      '-addext',
+      'basicConstraints=critical,CA:FALSE',
+    ];
+    execFileSync(
+      'openssl',
+      ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', ...subject].concat([
+        '-keyout',
+        key,
+        '-out',
+        cert,
+      ]),
+      { stdio: 'pipe' },
+    );
+    const [host = '', port = ''] = server.address.split(':');
+    const options = { key: await readFile(key), cert: await readFile(cert), ALPNProtocols: ['h2'] };
+    const front = createServer(options, (socket) => {
+      const plain = connect(Number(port), host);
+      for (const end of [socket, plain]) end.on('error', () => [socket, plain].map((each) => each.destroy()));
+      socket.pipe(plain).pipe(socket);
+    });
+    front.listen(0, '127.0.0.1');
+    await once(front, 'listening');
+    const env = { TEMPORAL_ADDRESS: `localhost:${(front.address() as AddressInfo).port}` };
+    const trusting = { ...env, TEMPORAL_TLS_SERVER_CA_CERT_PATH: cert };
+    try {
+      expect(await chandler(['status', '--json'], { env: trusting })).toMatchObject({
+        exitCode: 0,
+        stdout: '[]\n',
+      });
+      expect(await chandler(['status'], { env })).toMatchObject({ exitCode: 5 });
+      const worker = await chandler(['worker'], { env: trusting, stopOn: 'worker started' });
+      expect(worker).toMatchObject({ exitCode: 0 });
+      expect(await chandler(['worker'], { env })).toMatchObject({
+        exitCode: 5,
+        stderr: expect.stringContaining('does not answer as a Temporal server') as string,
+      });
+    } finally {
+      front.close();
+    }
   });
 
   test('a run is started, listed, refused a second time, and shown as one that no worker answers for', async () => {

@@ -1,12 +1,13 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
 import type { ChandlerError } from '../../src/domain/failure.ts';
 
 const ssh = join(homedir(), '.ssh');
 const defaults = {
-  temporal: { address: undefined, namespace: 'default', taskQueue: 'chandler' },
+  temporal: { address: undefined, namespace: 'default', taskQueue: 'chandler', credentials: {} },
   places: {
     identityDirs: [ssh],
     agentSocket: undefined,
@@ -46,7 +47,7 @@ describe('loadConfig', () => {
       HOME: '/ignored',
     };
     expect(loadConfig(env)).toEqual({
-      temporal: { address: '127.0.0.1:7233', namespace: 'ops', taskQueue: 'q' },
+      temporal: { address: '127.0.0.1:7233', namespace: 'ops', taskQueue: 'q', credentials: {} },
       places: {
         identityDirs: ['/keys', '/more'],
         agentSocket: '/agent',
@@ -59,6 +60,27 @@ describe('loadConfig', () => {
       logLevel: 'debug',
       shutdownGraceMs: 250,
     });
+  });
+
+  it('reaches the engine as the Temporal CLI does: API key, TLS and headers by variable, or by profile', () => {
+    const temporalOf = (env: Record<string, string>) => loadConfig(env).temporal;
+    expect(temporalOf({ TEMPORAL_API_KEY: 'key', TEMPORAL_GRPC_META_X_TEAM: 'ops' })).toMatchObject({
+      credentials: { apiKey: 'key', tls: true, metadata: { 'x-team': 'ops' } },
+    });
+    expect(temporalOf({ TEMPORAL_TLS_SERVER_NAME: 'engine', TEMPORAL_TLS: 'true' })).toMatchObject({
+      credentials: { tls: { serverNameOverride: 'engine' } },
+    });
+    const file = join(mkdtempSync(join(tmpdir(), 'chandler-config-')), 'temporal.toml');
+    writeFileSync(file, '[profile.prod]\naddress = "cloud:7233"\nnamespace = "n"\napi_key = "k"\n');
+    expect(temporalOf({ TEMPORAL_CONFIG_FILE: file, TEMPORAL_PROFILE: 'prod' })).toMatchObject({
+      address: 'cloud:7233',
+      namespace: 'n',
+      credentials: { apiKey: 'k', tls: true },
+    });
+    expect(() => temporalOf({ TEMPORAL_CONFIG_FILE: file, TEMPORAL_PROFILE: 'none' })).toThrow(
+      /^the settings of Temporal are not valid: .*none/,
+    );
+    rmSync(dirname(file), { recursive: true });
   });
 
   it('takes a variable that is set to nothing as not set', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatProblems, validatePlan } from '../../src/domain/validate.ts';
+import { formatProblems } from '../../src/domain/problems.ts';
+import { validatePlan } from '../../src/domain/validate.ts';
 
 const good = { target: { host: 'web1' }, steps: [{ name: 'a', script: 'true' }] };
 const withStep = (changes: object) => ({ ...good, steps: [{ ...good.steps[0], ...changes }] });

@@ -38,14 +38,15 @@ function knownHosts(text: string): HostKeyPolicy & { files: string[] } {
 }
 
 /** Connects and says what came of it: 'ok' or the failure. */
-async function attempt(hostKey: HostKeyPolicy): Promise<{ code: string; message: string }> {
+async function attempt(hostKey: HostKeyPolicy): Promise<{ code: string; message: string; advice: string }> {
   try {
     const connection = await openConnection(sshd.target({ hostKey }));
     const outcome = await connection.exec(sh('true'));
     connection.close();
-    return { code: outcome.kind === 'exited' && outcome.code === 0 ? 'ok' : outcome.kind, message: '' };
+    const code = outcome.kind === 'exited' && outcome.code === 0 ? 'ok' : outcome.kind;
+    return { code, message: '', advice: '' };
   } catch (error) {
-    return error as { code: string; message: string };
+    return error as { code: string; message: string; advice: string };
   }
 }
 
@@ -106,7 +107,7 @@ describe('a refused host key', () => {
     const before = sshd.log().length;
     const failure = await attempt(policy());
     expect(failure.code).toBe(code);
-    expect(failure.message).toMatch(message);
+    expect(`${failure.message} ${failure.advice}`).toMatch(message);
     expect(failure.message).toContain(`root@127.0.0.1:${sshd.port}: `);
     await sshd.logged(/Connection (closed|reset)|Received disconnect/, before);
     const log = sshd.log().slice(before);

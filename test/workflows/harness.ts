@@ -1,13 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import { ApplicationFailure } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  Runtime,
-  Worker,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { bundleWorkflows } from '../../src/bundle-workflows.ts';
 import type { Activities } from '../../src/activities/types.ts';
 import { createClient, type ChandlerClient } from '../../src/client.ts';
 import type { Plan } from '../../src/domain/schema.ts';
@@ -69,19 +63,13 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
-/** The workflows as a worker loads them. */
-export function bundle(): Promise<WorkflowBundleWithSourceMap> {
-  const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
-  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
-}
-
 export async function startHarness(): Promise<Harness> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const path = await testServerPath();
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path } },
   });
-  const workflowBundle = await bundle();
+  const workflowBundle = await bundleWorkflows();
   let count = 0;
   return {
     env,

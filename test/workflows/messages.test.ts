@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/client';
+import { ApplicationFailure, Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
@@ -94,6 +94,41 @@ describe('what people say to a run', () => {
     expect(asked.filter((what) => what.startsWith('runStep a'))).toEqual(['runStep a 1', 'runStep a 2']);
     // A failed step has an end: there is nothing to kill.
     expect(asked.some((what) => what.startsWith('killStep'))).toBe(false);
+  });
+
+  it('is refused in an encoding that nobody can read, and so is a plan; neither stops the run for good', async () => {
+    const { activities } = fakeActivities({ waitStep: failingFirst(failed(3)) });
+    await run(activities, [step('a')], {}, async (client, id) => {
+      await reach(client, id, 'a', 'parked');
+      const foreign = new Client({
+        connection: client.temporal.connection,
+        dataConverter: {
+          payloadCodecs: [
+            {
+              encode: async (payloads) =>
+                payloads.map((payload) => ({
+                  ...payload,
+                  metadata: { encoding: Buffer.from('binary/encrypted') },
+                })),
+              decode: async (payloads) => payloads,
+            },
+          ],
+        },
+      });
+      await foreign.workflow.getHandle(id).signal('retryStep', { step: 'a' });
+      const update = foreign.workflow.getHandle(id).executeUpdate('retryStep', { args: [{ step: 'a' }] });
+      await expect(update).rejects.toMatchObject({
+        cause: { message: expect.stringContaining('must be') as string },
+      });
+      await client.retry(id, { step: 'a' });
+      expect((await client.result(id)).outcome).toBe('provisioned');
+
+      const taskQueue = id;
+      await foreign.workflow.start('provision', { workflowId: `${id}-foreign`, taskQueue, args: [{}] });
+      const ended = await client.result(`${id}-foreign`);
+      expect(ended).toMatchObject({ outcome: 'failed', failure: { code: 'invalid-input' } });
+      expect(JSON.stringify(ended)).toContain('binary/encrypted');
+    });
   });
 
   it('counts once, however often it is said', async () => {

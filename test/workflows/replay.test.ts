@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bundle } from './harness.ts';
+import { bundleWorkflows } from '../../src/bundle-workflows.ts';
 import { recordings } from './recordings.ts';
 
 const folder = fileURLToPath(new URL('../fixtures/histories', import.meta.url));
@@ -14,7 +14,7 @@ describe('a recorded history', () => {
   const read = (file: string) => readFileSync(`${folder}/${file}`, 'utf8');
   let workflowBundle: WorkflowBundleWithSourceMap;
   beforeAll(async () => {
-    workflowBundle = await bundle();
+    workflowBundle = await bundleWorkflows();
   });
   const replay = (text: string) => Worker.runReplayHistory({ workflowBundle }, JSON.parse(text), 'recorded');
 

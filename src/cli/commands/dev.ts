@@ -76,7 +76,8 @@ async function work(context: CliContext, server: DevServer, dir: string): Promis
   const { installRuntime, startWorker } = await import('../../worker.ts');
   installRuntime(logger);
   const places = addSandboxPlaces(config.places, sandboxDir(context));
-  const worker = await startWorker({ ...config, places }, server.address, logger);
+  const temporal = { ...config.temporal, credentials: {} };
+  const worker = await startWorker({ ...config, places, temporal }, server.address, logger);
   print(context, ...renderReady(context, server, { taskQueue: config.temporal.taskQueue, dir }));
   await Promise.race([worker.done, aborted(context.signal)]);
   print(context, '', 'Stopping the worker (steps on hosts run on), then the server. Ctrl-C again: at once.');

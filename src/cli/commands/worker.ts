@@ -14,16 +14,12 @@ export function addWorker(program: Command, act: Act): void {
 
 async function runWorker(context: CliContext, options: EngineOptions): Promise<number> {
   const config = loadConfig(context.env);
-  const { address, namespace, taskQueue } = await findEngine(options, context);
+  const engine = await findEngine(options, context);
   const logger = createLogger(config.logLevel);
   // The engine's native core takes most of a second to load; only commands that work need it.
   const { installRuntime, startWorker } = await import('../../worker.ts');
   installRuntime(logger);
-  const worker = await startWorker(
-    { ...config, temporal: { address, namespace, taskQueue } },
-    address,
-    logger,
-  );
+  const worker = await startWorker({ ...config, temporal: engine }, engine.address, logger);
   await Promise.race([worker.done, aborted(context.signal)]);
   if (context.signal.aborted) worker.stop();
   await Promise.race([worker.done, aborted(context.force)]);
