@@ -6,11 +6,15 @@ import type { Decision, Run } from './run.ts';
 
 const MAX_SCRIPT_LENGTH = 256 * 1024;
 const MAX_REASON_LENGTH = 1000;
+/** Older ones are forgotten: the history has them. */
+const MAX_INTERVENTIONS = 200;
 
 /** Lets people act on the run: each message as a signal (ignored and logged if it makes no sense) and as an update. */
 export function handleMessages(run: Run, onAbort: () => void, onChange: () => void): void {
   const record = (intervention: Omit<Intervention, 'atMs'>) => {
-    run.status.interventions.push({ ...intervention, atMs: Date.now() });
+    const { interventions } = run.status;
+    interventions.push({ ...intervention, atMs: Date.now() });
+    interventions.splice(0, interventions.length - MAX_INTERVENTIONS);
     onChange();
   };
   const decide = (action: 'retryStep' | 'skipStep', step: string, decision: Decision, reason?: string) => {

@@ -7,7 +7,7 @@ import { afterFailure } from '../domain/schedule.ts';
 import type { PartFailure, PartStatus } from '../domain/status.ts';
 import { failureOf, ranOutOfTime, readFailure, workflowFailure } from './failures.ts';
 import { activity } from './proxies.ts';
-import { currentStep, hostOf, stepStatus, type Decision, type Run } from './run.ts';
+import { currentStep, hostOf, partKey, stepStatus, type Decision, type LiveLaunch, type Run } from './run.ts';
 
 /** Seconds between TERM and KILL. */
 const KILL_GRACE_S = 5;
@@ -16,7 +16,8 @@ const MAX_STARTS = 5;
 
 /**
  * Runs a step or its finalizer until it is done, or has failed for good (then its state says so, or this throws).
- * Retries by policy first; then the plan's `onStepFailure` decides.
+ * Retries by policy first; then the plan's `onStepFailure` decides. The state of the part says what comes next, so that
+ * a run goes on from its status in a fresh history.
  */
 export async function drivePart(
   run: Run,
@@ -25,42 +26,65 @@ export async function drivePart(
   refresh: () => void,
 ): Promise<void> {
   const part = partOf(run, step, kind);
+  const key = partKey(kind, step.name);
   const change = (changes: Partial<PartStatus>) => {
     Object.assign(part, changes);
     refresh();
   };
-  let tries = 0;
-  for (;;) {
+  const beginNext = async () => {
     await condition(() => !run.status.paused);
-    tries += 1;
-    const launch = makeLaunch(run.firstRunId, step.name, kind, part.generation + 1);
-    begin(run, part, launch);
+    run.tries.set(key, (run.tries.get(key) ?? 0) + 1);
+    begin(run, part, makeLaunch(run.firstRunId, step.name, kind, part.generation + 1));
     refresh();
-
-    const outcome =
-      (await endRemains(run, launch)) ?? (await runLaunch(run, currentStep(run, step, kind), launch));
-    part.endedAtMs = Date.now();
-    if (typeof outcome === 'string') return change({ state: outcome });
-    part.failure = outcome;
-    if (outcome.exitCode !== undefined) part.exitCode = outcome.exitCode;
-
-    const next = afterFailure(step, tries, outcome.code, run.plan.onStepFailure);
-    if (next === 'continue') return change({ state: 'failed' });
-    if (next === 'fail') {
-      change({ state: 'failed' });
-      throw workflowFailure(outcome);
-    }
-    if (next === 'retry') {
-      change({ state: 'retrying' });
-      await sleep(step.retry.backoffMs, { summary: `${label(launch)} · before try ${tries + 1}` });
-    } else {
-      change({ state: 'parked' });
-      const decision = await waitForPerson(run, launch, change);
-      if (decision.kind === 'skip') return change({ state: 'skipped' });
-      if (decision.script !== undefined) run.scripts.set(`${kind}:${step.name}`, decision.script);
-      tries = 0;
+  };
+  for (;;) {
+    const launch = makeLaunch(run.firstRunId, step.name, kind, part.generation);
+    switch (part.state) {
+      case 'pending':
+        await beginNext();
+        break;
+      case 'running': {
+        const outcome =
+          (await endRemains(run, launch)) ?? (await runLaunch(run, currentStep(run, step, kind), launch));
+        if (typeof outcome === 'string') return change({ state: outcome, endedAtMs: Date.now() });
+        const { code, exitCode } = outcome;
+        const next = afterFailure(step, run.tries.get(key) ?? 1, code, run.plan.onStepFailure);
+        change({
+          state: STATE_AFTER[next],
+          endedAtMs: Date.now(),
+          failure: outcome,
+          ...(exitCode !== undefined && { exitCode }),
+        });
+        if (next === 'fail') throw workflowFailure(outcome);
+        break;
+      }
+      case 'retrying': {
+        const tries = run.tries.get(key) ?? 1;
+        await sleep(rest(step.retry.backoffMs, part.endedAtMs), {
+          summary: `${label(launch)} · before try ${tries + 1}`,
+        });
+        await beginNext();
+        break;
+      }
+      case 'parked': {
+        const decision = await waitForPerson(run, launch, part, change);
+        if (decision.kind === 'skip') return change({ state: 'skipped' });
+        if (decision.script !== undefined) run.scripts.set(key, decision.script);
+        run.tries.delete(key);
+        await beginNext();
+        break;
+      }
+      default:
+        return;
     }
   }
+}
+
+const STATE_AFTER = { retry: 'retrying', park: 'parked', fail: 'failed', continue: 'failed' } as const;
+
+/** What is left of a time that began at a moment; the engine takes no less than a millisecond. */
+function rest(ms: number, sinceMs = Date.now()): number {
+  return Math.max(1, ms - (Date.now() - sinceMs));
 }
 
 /** Ends launches that may be alive, whatever happens to the workflow meanwhile; tells what would not end. */
@@ -85,11 +109,11 @@ export async function killLaunches(run: Run, which: 'running' | 'all'): Promise<
 }
 
 /** Ends what earlier launches of a part may have left alive, or may still begin; tells why that failed. */
-async function endRemains(run: Run, { step, kind }: Launch): Promise<PartFailure | undefined> {
+async function endRemains(run: Run, { id, step, kind }: Launch): Promise<PartFailure | undefined> {
   try {
     for (const live of run.live.values()) {
       const { launch } = live;
-      if (live.ended || launch.step !== step || launch.kind !== kind) continue;
+      if (live.ended || launch.id === id || launch.step !== step || launch.kind !== kind) continue;
       const { left } = await kill(run, launch);
       if (left > 0)
         return failureOf('step-interrupted', `${left} processes of ${label(launch)} would not die`);
@@ -115,11 +139,11 @@ async function runLaunch(
   step: ResolvedStep,
   launch: Launch,
 ): Promise<'succeeded' | 'satisfied' | PartFailure> {
-  const live = { launch, ended: false };
+  const live = run.live.get(launch.id) ?? { launch, ended: false };
   run.live.set(launch.id, live);
   try {
     const outcome =
-      launch.kind === 'finalizer' ? await finalize(run, step, launch) : await startAndWait(run, step, launch);
+      launch.kind === 'finalizer' ? await finalize(run, step, live) : await startAndWait(run, step, live);
     run.live.delete(launch.id);
     return outcome;
   } catch (error) {
@@ -130,26 +154,28 @@ async function runLaunch(
   }
 }
 
-async function finalize(run: Run, step: ResolvedStep, launch: Launch): Promise<'succeeded'> {
+async function finalize(run: Run, step: ResolvedStep, live: LiveLaunch): Promise<'succeeded'> {
+  const { launch } = live;
   const input = { host: hostOf(run), step, launch };
-  const options = { scheduleToCloseTimeout: step.timeoutMs };
-  await inTime(run, step, launch, () => activity.finalizeStep(label(launch), input, options));
+  await inTime(run, step, live, (options) => activity.finalizeStep(label(launch), input, options));
   return 'succeeded';
 }
 
 async function startAndWait(
   run: Run,
   step: ResolvedStep,
-  launch: Launch,
+  live: LiveLaunch,
 ): Promise<'succeeded' | 'satisfied'> {
   const host = hostOf(run);
+  const { launch } = live;
   const waiting = { host, launch, secrets: step.secrets };
-  const options = { scheduleToCloseTimeout: step.timeoutMs };
   for (let starts = 1; ; starts += 1) {
     try {
       const started = await activity.runStep(`${label(launch)} · start`, { host, step, launch, starts });
       if (started === 'satisfied') return 'satisfied';
-      await inTime(run, step, launch, () => activity.waitStep(`${label(launch)} · wait`, waiting, options));
+      await inTime(run, step, live, (options) =>
+        activity.waitStep(`${label(launch)} · wait`, waiting, options),
+      );
       return 'succeeded';
     } catch (error) {
       if (readFailure(error).code !== 'launch-not-started' || starts === MAX_STARTS) throw error;
@@ -161,11 +187,13 @@ async function startAndWait(
 async function inTime(
   run: Run,
   step: ResolvedStep,
-  launch: Launch,
-  wait: () => Promise<unknown>,
+  live: LiveLaunch,
+  wait: (options: { scheduleToCloseTimeout: number }) => Promise<unknown>,
 ): Promise<void> {
+  const { launch } = live;
+  live.waitingSinceMs ??= Date.now();
   try {
-    await wait();
+    await wait({ scheduleToCloseTimeout: rest(step.timeoutMs, live.waitingSinceMs) });
   } catch (error) {
     if (!ranOutOfTime(error)) throw error;
     const { exitCode } = await kill(run, launch);
@@ -189,12 +217,13 @@ async function kill(run: Run, launch: Launch) {
 async function waitForPerson(
   run: Run,
   launch: Launch,
+  part: PartStatus,
   change: (changes: Partial<PartStatus>) => void,
 ): Promise<Decision> {
   const { step } = launch;
   const summary = `${label(launch)} · parked: retryStep, skipStep or abort`;
   for (;;) {
-    await condition(() => run.decisions.has(step), run.plan.parkTimeoutMs, { summary });
+    await condition(() => run.decisions.has(step), rest(run.plan.parkTimeoutMs, part.endedAtMs), { summary });
     const decision = run.decisions.get(step);
     if (!decision) {
       const waited = formatDuration(run.plan.parkTimeoutMs);

@@ -2,9 +2,11 @@ import {
   CancelledFailure,
   CancellationScope,
   condition,
+  continueAsNew,
   isCancellation,
   log,
   setHandler,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { ResolvedStep } from '../domain/plan.ts';
 import type { Plan } from '../domain/schema.ts';
@@ -18,7 +20,16 @@ import { drivePart, killLaunches } from './parts.ts';
 import { whyUnreadable } from './payload-converter.ts';
 import { activity, admitPlan } from './proxies.ts';
 import { createReporter } from './report.ts';
-import { beginRun, describeLaunches, hostOf, stepStatus, type Run } from './run.ts';
+import {
+  beginRun,
+  carryRun,
+  describeLaunches,
+  hostOf,
+  resumeRun,
+  stepStatus,
+  type CarriedRun,
+  type Run,
+} from './run.ts';
 
 /** What a successful run answers. */
 export interface ProvisionResult {
@@ -34,7 +45,11 @@ export interface ProvisionResult {
  *
  * Fails with a type out of the closed set of failure codes (see domain/failure.ts).
  */
-export async function provision(input: Plan): Promise<ProvisionResult> {
+export async function provision(input: Plan, carried?: CarriedRun): Promise<ProvisionResult> {
+  // Only a run that goes on in a fresh history has something to carry; nobody else may say so.
+  if (carried && workflowInfo().continuedFromExecutionRunId !== undefined) {
+    return drive(input, resumeRun(input, carried));
+  }
   const unreadable = whyUnreadable(input);
   if (unreadable !== undefined) {
     throw workflowFailure(failureOf('invalid-input', `the plan cannot be read: ${unreadable}`));
@@ -45,23 +60,28 @@ export async function provision(input: Plan): Promise<ProvisionResult> {
     throw workflowFailure(failureOf('invalid-input', formatProblems(problems)), { problems });
   }
 
-  const run = beginRun(input, admission.searchAttributes);
+  return drive(input, beginRun(input, admission.searchAttributes));
+}
+
+async function drive(input: Plan, run: Run): Promise<ProvisionResult> {
   const report = createReporter();
+  const work = new CancellationScope();
+  /** What can be left at any moment and taken up again in a fresh history. */
+  const parts = new CancellationScope({ cancellable: true, parent: work });
+  const refresh = () => {
+    report(run);
+    if (workflowInfo().continueAsNewSuggested && canMove(input, run)) parts.cancel();
+  };
   const enter = (phase: RunStatus['phase']) => {
     run.status.phase = phase;
-    report(run);
+    refresh();
   };
-  const work = new CancellationScope();
   setHandler(statusQuery, () => run.status, { description: 'Where the run is, step by step.' });
   setHandler(launchesQuery, () => describeLaunches(run), { description: 'For clients that read logs.' });
-  handleMessages(
-    run,
-    () => work.cancel(),
-    () => report(run),
-  );
+  handleMessages(run, () => work.cancel(), refresh);
 
   try {
-    const outcome = await work.run(() => provisionHost(run, enter, () => report(run)));
+    const outcome = await work.run(() => provisionHost(run, parts, enter, refresh));
     run.ending = true;
     run.status.endedAtMs = Date.now();
     enter(outcome);
@@ -73,10 +93,20 @@ export async function provision(input: Plan): Promise<ProvisionResult> {
       steps: run.status.steps.map(({ name, state, generation }) => ({ name, state, generation })),
     };
   } catch (error) {
+    const { consideredCancelled } = CancellationScope.current();
+    if (
+      isCancellation(error) &&
+      parts.consideredCancelled &&
+      run.abortReason === undefined &&
+      !consideredCancelled
+    ) {
+      log.info('going on in a fresh history');
+      await continueAsNew<typeof provision>(input, carryRun(run));
+    }
     run.ending = true;
     const aborted = run.abortReason !== undefined;
     // An order that had failed before it could be cancelled tells of its own failure.
-    const cancelled = isCancellation(error) || CancellationScope.current().consideredCancelled;
+    const cancelled = isCancellation(error) || consideredCancelled;
     const leftovers = await killLaunches(run, aborted || cancelled ? 'all' : 'running');
     run.status.endedAtMs = Date.now();
     run.status.failure = describeEnd(run, cancelled, error, leftovers);
@@ -89,9 +119,30 @@ export async function provision(input: Plan): Promise<ProvisionResult> {
 
 async function provisionHost(
   run: Run,
+  parts: CancellationScope,
   enter: (phase: RunStatus['phase']) => void,
   refresh: () => void,
 ): Promise<ProvisionResult['outcome']> {
+  if (run.status.phase === 'connecting' && !(await takeHost(run, enter))) return 'already-provisioned';
+
+  await parts.run(async () => {
+    if (run.status.phase !== 'finalizers') {
+      enter('steps');
+      await runSteps(run, refresh);
+    }
+    enter('finalizers');
+    await runFinalizers(run, refresh);
+  });
+
+  const { path } = run.plan.sentinel;
+  enter('verifying');
+  const content = sentinelContent(run);
+  await activity.verifySentinel('write and read back the sentinel', { host: hostOf(run), path, content });
+  return 'provisioned';
+}
+
+/** Makes the host ours and ready for steps; false if its sentinel says that nothing is left to do. */
+async function takeHost(run: Run, enter: (phase: RunStatus['phase']) => void): Promise<boolean> {
   const { plan } = run;
   enter('connecting');
   const { target, sentinel, bootstrap } = plan;
@@ -102,7 +153,7 @@ async function provisionHost(
   );
   run.host = { target, facts: prepared.facts };
   run.leased = true;
-  if (sentinelSaysDone(prepared.sentinel, run.digest, sentinel.whenPresent)) return 'already-provisioned';
+  if (sentinelSaysDone(prepared.sentinel, run.digest, sentinel.whenPresent)) return false;
 
   if (bootstrap) {
     enter('waiting-for-bootstrap');
@@ -117,20 +168,16 @@ async function provisionHost(
   const zmx = await activity.installZmx('install zmx', { host: run.host, zmx: plan.zmx });
   run.host = { ...run.host, zmx };
   run.status.attach = `ZMX_DIR=${prepared.facts.zmxDir} ${zmx.path} attach NAME`;
+  return true;
+}
 
-  enter('steps');
-  await runSteps(run, refresh);
+/** Bytes. The engine takes 2 MB for all arguments of a workflow. */
+const MAX_CARRIED_BYTES = 1_500_000;
 
-  enter('finalizers');
-  await runFinalizers(run, refresh);
-
-  enter('verifying');
-  await activity.verifySentinel('write and read back the sentinel', {
-    host: run.host,
-    path: sentinel.path,
-    content: sentinelContent(run),
-  });
-  return 'provisioned';
+/** Whether the run is where it can be taken up again. One that a person gave very long scripts stays where it is. */
+function canMove(input: Plan, run: Run): boolean {
+  if (run.status.phase !== 'steps' && run.status.phase !== 'finalizers') return false;
+  return new TextEncoder().encode(JSON.stringify([input, carryRun(run)])).length <= MAX_CARRIED_BYTES;
 }
 
 /** Every step as soon as what it needs is done. One that fails the run ends the others. */

@@ -9,6 +9,15 @@ import type { LaunchesAnswer } from './messages.ts';
 /** What a person decided about a parked part. */
 export type Decision = { readonly kind: 'retry'; readonly script?: string } | { readonly kind: 'skip' };
 
+/** A launch that may have left something alive on the host. */
+export interface LiveLaunch {
+  readonly launch: Launch;
+  /** True once there is a record of its end. */
+  ended: boolean;
+  /** When its time began to count. Milliseconds since the epoch. */
+  waitingSinceMs?: number;
+}
+
 /** Everything a run knows. The status is what others may see of it. */
 export interface Run {
   readonly plan: ResolvedPlan;
@@ -19,10 +28,11 @@ export interface Run {
   readonly searchAttributes: boolean;
   /** Decisions that a parked part has not taken up yet, by step. */
   readonly decisions: Map<string, Decision>;
-  /** Scripts that a person gave in place of the plan's, by step and kind of part. */
+  /** Scripts that a person gave in place of the plan's, by {@link partKey}. */
   readonly scripts: Map<string, string>;
-  /** Launches that may have left something alive on the host; `ended` ones have a record of their end. */
-  readonly live: Map<string, { readonly launch: Launch; ended: boolean }>;
+  /** Tries since the last time a person was asked, by {@link partKey}. */
+  readonly tries: Map<string, number>;
+  readonly live: Map<string, LiveLaunch>;
   /** Every launch with a session. */
   readonly launched: Launch[];
   host: HostRef | undefined;
@@ -32,16 +42,24 @@ export interface Run {
   ending: boolean;
 }
 
+/** What a run takes along into a fresh history; the plan is beside it. */
+export interface CarriedRun {
+  readonly status: RunStatus;
+  readonly searchAttributes: boolean;
+  readonly host: HostRef;
+  readonly decisions: readonly (readonly [string, Decision])[];
+  readonly scripts: readonly (readonly [string, string])[];
+  readonly tries: readonly (readonly [string, number])[];
+  readonly live: readonly LiveLaunch[];
+  readonly launched: readonly Launch[];
+}
+
 /** The state of a run that has just begun. */
 export function beginRun(input: Plan, searchAttributes: boolean): Run {
   const plan = resolvePlan(input);
-  const { workflowId, firstExecutionRunId, namespace } = workflowInfo();
   const { host, port = 22, user = 'root' } = plan.target;
   return {
-    plan,
-    digest: planDigest(input),
-    firstRunId: firstExecutionRunId,
-    holder: { namespace, workflowId, firstRunId: firstExecutionRunId },
+    ...identify(input, plan),
     status: {
       phase: 'connecting',
       plan: plan.name,
@@ -61,6 +79,7 @@ export function beginRun(input: Plan, searchAttributes: boolean): Run {
     searchAttributes,
     decisions: new Map(),
     scripts: new Map(),
+    tries: new Map(),
     live: new Map(),
     launched: [],
     host: undefined,
@@ -68,6 +87,50 @@ export function beginRun(input: Plan, searchAttributes: boolean): Run {
     abortReason: undefined,
     ending: false,
   };
+}
+
+/** @throws TypeError before the host was prepared */
+export function carryRun(run: Run): CarriedRun {
+  const { status, searchAttributes, decisions, scripts, tries, live, launched } = run;
+  return {
+    status,
+    searchAttributes,
+    host: hostOf(run),
+    decisions: [...decisions],
+    scripts: [...scripts],
+    tries: [...tries],
+    live: [...live.values()],
+    launched,
+  };
+}
+
+/** The state of a run that goes on. */
+export function resumeRun(input: Plan, carried: CarriedRun): Run {
+  const { status, searchAttributes, host, decisions, scripts, tries, live, launched } = carried;
+  return {
+    ...identify(input, resolvePlan(input)),
+    status,
+    searchAttributes,
+    decisions: new Map(decisions),
+    scripts: new Map(scripts),
+    tries: new Map(tries),
+    live: new Map(live.map((each) => [each.launch.id, each])),
+    launched: [...launched],
+    host,
+    leased: true,
+    abortReason: undefined,
+    ending: false,
+  };
+}
+
+function identify(input: Plan, plan: ResolvedPlan): Pick<Run, 'plan' | 'digest' | 'firstRunId' | 'holder'> {
+  const { workflowId, firstExecutionRunId: firstRunId, namespace } = workflowInfo();
+  return { plan, digest: planDigest(input), firstRunId, holder: { namespace, workflowId, firstRunId } };
+}
+
+/** Names a step or its finalizer. */
+export function partKey(kind: Launch['kind'], step: string): string {
+  return `${kind}:${step}`;
 }
 
 export function stepStatus(run: Run, name: string): StepStatus {
@@ -78,7 +141,7 @@ export function stepStatus(run: Run, name: string): StepStatus {
 
 /** A step with the script that a person gave for this kind of part, if one did. */
 export function currentStep(run: Run, step: ResolvedStep, kind: Launch['kind']): ResolvedStep {
-  const script = run.scripts.get(`${kind}:${step.name}`);
+  const script = run.scripts.get(partKey(kind, step.name));
   if (script === undefined) return step;
   return kind === 'step' ? { ...step, script } : { ...step, finalize: script };
 }

@@ -1,9 +1,11 @@
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { bundleWorkflows } from '../../src/bundle-workflows.ts';
 import type { Activities } from '../../src/activities/types.ts';
 import { createClient, type ChandlerClient } from '../../src/client.ts';
+import { defaultCacheDir, findTemporalCli } from '../../src/dev/temporal/index.ts';
 import type { Plan } from '../../src/domain/schema.ts';
 import { validatePlan } from '../../src/domain/validate.ts';
 import { testServerPath } from '../support/temporal.ts';
@@ -49,6 +51,13 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
   return { asked, activities };
 }
 
+/** Waits until it is cancelled, beating as our activities do. */
+export async function untilCancelled(): Promise<never> {
+  const context = Context.current();
+  const timer = setInterval(() => context.heartbeat(), 20);
+  return context.cancelled.finally(() => clearInterval(timer));
+}
+
 /** A server on which time passes as fast as nobody works, and the workflows on it. */
 export interface Harness {
   readonly env: TestWorkflowEnvironment;
@@ -63,12 +72,10 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
-export async function startHarness(): Promise<Harness> {
+/** With `suggestContinueAsNewAt` on a real dev server, which suggests a fresh history after so many events. */
+export async function startHarness(options: { suggestContinueAsNewAt?: number } = {}): Promise<Harness> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const path = await testServerPath();
-  const env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path } },
-  });
+  const env = await startEnvironment(options.suggestContinueAsNewAt);
   const workflowBundle = await bundleWorkflows();
   let count = 0;
   return {
@@ -94,4 +101,22 @@ export async function startHarness(): Promise<Harness> {
     },
     stop: () => env.teardown(),
   };
+}
+
+async function startEnvironment(suggestContinueAsNewAt?: number): Promise<TestWorkflowEnvironment> {
+  if (suggestContinueAsNewAt === undefined) {
+    const executable = { type: 'existing-path', path: await testServerPath() } as const;
+    return TestWorkflowEnvironment.createTimeSkipping({ server: { executable } });
+  }
+  const { env } = process;
+  const { path } = await findTemporalCli({ env, cacheDir: defaultCacheDir(env), announce() {} });
+  return TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path },
+      extraArgs: [
+        ...['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${suggestContinueAsNewAt}`],
+        ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
+      ],
+    },
+  });
 }

@@ -1,9 +1,8 @@
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure, Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
-import { failed, fakeActivities, startHarness, type Harness } from './harness.ts';
+import { failed, fakeActivities, startHarness, untilCancelled, type Harness } from './harness.ts';
 
 const step = (name: string, more: object = {}) => ({ name, script: 'true', ...more });
 const refused = (code: string) =>
@@ -17,12 +16,6 @@ function failingFirst(...errors: Error[]): () => Promise<typeof ended> {
     if (error) throw error;
     return ended;
   };
-}
-/** Waits until it is cancelled, beating as our activities do. */
-async function untilCancelled(): Promise<never> {
-  const context = Context.current();
-  const timer = setInterval(() => context.heartbeat(), 20);
-  return context.cancelled.finally(() => clearInterval(timer));
 }
 /** Something to wait for, and to let go. */
 function gate(): { opened: Promise<void>; open: () => void } {

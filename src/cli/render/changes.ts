@@ -27,7 +27,12 @@ export type Change =
 /** What has changed between two looks at a run. */
 export function listChanges(before: RunStatus | undefined, after: RunStatus, clockMs: number): Change[] {
   const nowMs = after.endedAtMs ?? clockMs;
-  const known = before?.interventions.length ?? 0;
+  const last = before?.interventions.at(-1);
+  // A run keeps only the latest ones, so their number tells nothing.
+  const known =
+    after.interventions.findLastIndex(({ atMs, action, step }) => {
+      return atMs === last?.atMs && action === last.action && step === last.step;
+    }) + 1;
   const interventions = after.interventions
     .slice(known)
     .map(({ atMs, ...rest }): Change => ({ at: iso(atMs), change: 'intervention', ...rest }));

@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { failed, fakeActivities, startHarness, untilCancelled, type Harness } from './harness.ts';
+
+const step = (name: string, more: object = {}) => ({ name, script: 'true', ...more });
+const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
+
+describe('a run whose history grows long', () => {
+  let harness: Harness;
+  beforeAll(async () => {
+    harness = await startHarness({ suggestContinueAsNewAt: 40 });
+  });
+  afterAll(() => harness?.stop());
+
+  /** How many histories a run took. */
+  const chain = async (id: string): Promise<string[]> => {
+    const runIds: string[] = [];
+    const handle = harness.env.client.workflow.getHandle(id);
+    let { runId } = await handle.describe();
+    for (;;) {
+      runIds.push(runId);
+      const { events } = await harness.env.client.workflow.getHandle(id, runId).fetchHistory();
+      const before = events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
+      if (!before) return runIds;
+      runId = before;
+    }
+  };
+
+  it('goes on in a fresh one: no try is lost, doubled or counted anew', async () => {
+    const tries = new Map<string, number>();
+    const { asked, activities } = fakeActivities({
+      waitStep: async ({ launch }) => {
+        tries.set(launch.step, launch.generation);
+        if (launch.step === 'flaky' && launch.generation < 10) throw failed(3);
+        return ended;
+      },
+    });
+    const steps = [
+      step('flaky', { retry: { attempts: 10, backoff: '1ms' }, finalize: 'true' }),
+      step('hopeless', { retry: { attempts: 5, backoff: '1ms' } }),
+      step('after', { needs: ['flaky'] }),
+    ];
+    await harness.run(activities, steps, {}, async (client, id) => {
+      expect((await client.result(id)).outcome).toBe('provisioned');
+      expect((await chain(id)).length).toBeGreaterThan(3);
+      expect(await client.status(id)).toMatchObject({
+        phase: 'provisioned',
+        steps: [
+          { state: 'succeeded', generation: 10, finalizer: { state: 'succeeded', generation: 1 } },
+          { state: 'succeeded', generation: 1 },
+          { state: 'succeeded', generation: 1 },
+        ],
+      });
+    });
+    expect(tries.get('flaky')).toBe(10);
+    expect(
+      asked.filter((each) => /^(prepareHost|installZmx|verifySentinel|releaseHost)$/.test(each)),
+    ).toEqual(['prepareHost', 'installZmx', 'verifySentinel', 'releaseHost']);
+  });
+
+  it('takes along what is parked, what runs, and what people said', async () => {
+    let finish = () => {};
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    const scripts = new Set<string>();
+    const { asked, activities } = fakeActivities({
+      runStep: async ({ step }) => {
+        scripts.add(step.script);
+        return 'started';
+      },
+      waitStep: async ({ launch }) => {
+        if (launch.step === 'long') await finished;
+        if (launch.step === 'parks' && launch.generation < 3) throw failed(3);
+        return ended;
+      },
+    });
+    await harness.run(activities, [step('long'), step('parks')], {}, async (client, id) => {
+      const parks = (generation: number) =>
+        expect
+          .poll(async () => (await client.status(id)).steps[1], { timeout: 10_000 })
+          .toMatchObject({ state: 'parked', generation, failure: { code: 'step-failed' } });
+      await parks(1);
+      // Every word makes the history longer.
+      for (let i = 0; i < 8; i += 1) {
+        await client.pause(id, { reason: `word ${i}` });
+        await client.resume(id);
+      }
+      await client.retry(id, { step: 'parks', script: 'another' });
+      await parks(2);
+      const { length } = await chain(id);
+      expect(length).toBeGreaterThan(1);
+      const { interventions, steps } = await client.status(id);
+      expect(interventions).toHaveLength(17);
+      expect(steps[0]).toMatchObject({ state: 'running', generation: 1 });
+      await client.retry(id, { step: 'parks' });
+      finish();
+      expect((await client.result(id)).outcome).toBe('provisioned');
+    });
+    expect([...scripts]).toEqual(['true', 'another']);
+    expect(asked.filter((each) => each.startsWith('killStep long'))).toEqual([]);
+  });
+
+  it('can be aborted in each of them', async () => {
+    const { asked, activities } = fakeActivities({
+      waitStep: ({ launch }) => (launch.step === 'long' ? untilCancelled() : Promise.reject(failed(3))),
+    });
+    await harness.run(activities, [step('long'), step('parks')], {}, async (client, id) => {
+      await expect.poll(async () => (await client.status(id)).attention, { timeout: 10_000 }).toBe(true);
+      for (let i = 0; i < 12; i += 1) {
+        await client.pause(id);
+        await client.resume(id);
+      }
+      expect((await chain(id)).length).toBeGreaterThan(1);
+      await client.abort(id, { reason: 'enough' });
+      expect(await client.result(id)).toMatchObject({ outcome: 'aborted' });
+    });
+    expect(asked).toContain('killStep long 1');
+    expect(asked.at(-1)).toBe('releaseHost');
+  });
+});
