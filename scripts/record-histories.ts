@@ -1,5 +1,5 @@
-// `npm run record`: runs each recording and keeps its history, for the test that replays them. Keep the old ones as long
-// as runs of their time may be open, and branch with `patched` where a change breaks them.
+// `npm run record [NAME…]`: runs recordings (those named, or all) and keeps their histories, for the test that replays
+// them. What is older than a change stays, as long as runs of its time may be open: record only what is new.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import proto from '@temporalio/common/lib/proto-utils.js';
@@ -7,14 +7,25 @@ import { format } from 'prettier';
 import { fakeActivities, startHarness } from '../test/workflows/harness.ts';
 import { recordings } from '../test/workflows/recordings.ts';
 
-const harness = await startHarness();
+const wanted = process.argv.slice(2);
+const harness = await startHarness({ suggestContinueAsNewAt: 100 });
 for (const [name, { changes, steps, options = {}, act }] of Object.entries(recordings)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
   await harness.run(fakeActivities(changes).activities, steps, options, async (client, id) => {
     await act?.(client, id);
     await client.result(id);
-    const history = proto.historyToJSON(await client.temporal.workflow.getHandle(id).fetchHistory());
-    const file = fileURLToPath(new URL(`../test/fixtures/histories/${name}.json`, import.meta.url));
-    writeFileSync(file, await format(history, { parser: 'json' }));
+    const { runId } = await client.temporal.workflow.getHandle(id).describe();
+    await keep(name, id, runId);
   });
 }
 await harness.stop();
+
+/** Keeps a run, and under a name of its own the one that it continues. */
+async function keep(name: string, workflowId: string, runId: string): Promise<void> {
+  const history = await harness.env.client.workflow.getHandle(workflowId, runId).fetchHistory();
+  const file = fileURLToPath(new URL(`../test/fixtures/histories/${name}.json`, import.meta.url));
+  writeFileSync(file, await format(proto.historyToJSON(history), { parser: 'json' }));
+  console.log(`${name}.json: ${history.events?.length ?? 0} events`);
+  const before = history.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
+  if (before) await keep(`${name}-before`, workflowId, before);
+}

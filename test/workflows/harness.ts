@@ -114,9 +114,9 @@ async function startEnvironment(suggestContinueAsNewAt?: number): Promise<TestWo
     server: {
       executable: { type: 'existing-path', path },
       extraArgs: [
-        ...['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${suggestContinueAsNewAt}`],
-        ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
-      ],
+        `limit.historyCount.suggestContinueAsNew=${suggestContinueAsNewAt}`,
+        'history.transferProcessorMaxPollRPS=1000',
+      ].flatMap((value) => ['--dynamic-config-value', value]),
     },
   });
 }

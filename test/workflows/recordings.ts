@@ -2,11 +2,17 @@ import type { Activities } from '../../src/activities/types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
 import type { Plan } from '../../src/domain/schema.ts';
 import { poll } from '../support/poll.ts';
-import { failed } from './harness.ts';
+import { failed, untilCancelled } from './harness.ts';
 
 const step = (name: string, more: object = {}) => ({ name, script: 'true', ...more });
+const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
 const parked = (client: ChandlerClient, id: string) =>
   poll(async () => (await client.status(id).catch(() => undefined))?.attention === true, `${id} parked`);
+const running = (client: ChandlerClient, id: string, name: string) =>
+  poll(async () => {
+    const status = await client.status(id).catch(() => undefined);
+    return status?.steps.find((candidate) => candidate.name === name)?.state === 'running';
+  }, `${name} of ${id} runs`);
 
 /** A run whose history is kept: on a host that does everything at once, except for `changes`. */
 interface Recording {
@@ -15,21 +21,43 @@ interface Recording {
   readonly options?: Partial<Plan>;
   readonly act?: (client: ChandlerClient, id: string) => Promise<void>;
 }
-const failsFirst = (): Activities['waitStep'] => {
+
+/** Fails the first try of step b. */
+function failsFirst(): Partial<Activities> {
   let count = 0;
-  return ({ launch }) =>
-    launch.step === 'b' && (count += 1) === 1
-      ? Promise.reject(failed(3))
-      : Promise.resolve({ exitCode: 0, elapsedMs: 1, logBytes: 0 });
+  return {
+    waitStep: ({ launch }) =>
+      launch.step === 'b' && (count += 1) === 1 ? Promise.reject(failed(3)) : Promise.resolve(ended),
+  };
+}
+/** Fails the first try of each finalizer. */
+const failingFinalizer: Partial<Activities> = {
+  finalizeStep: ({ launch }) =>
+    launch.generation === 1 ? Promise.reject(failed(4)) : Promise.resolve(ended),
 };
+const endless: Partial<Activities> = {
+  waitStep: ({ launch }) => (launch.step === 'endless' ? untilCancelled() : Promise.resolve(ended)),
+};
+
 /** The ways a run can go, by the names of their files. */
 export const recordings: Readonly<Record<string, Recording>> = {
   provisioned: {
     steps: [step('a', { finalize: 'true' }), step('b', { needs: ['a'] }), step('c')],
     options: { bootstrap: { marker: '/ready' } },
   },
+  'already-provisioned': {
+    changes: {
+      prepareHost: async () => ({
+        facts: { arch: 'x86_64', os: 'test', uid: 0, bootId: 'b', stateDir: '/s', zmxDir: '/z', tools: [] },
+        pruned: 0,
+        sentinel: 'done',
+      }),
+    },
+    steps: [step('a')],
+  },
+  satisfied: { changes: { runStep: async () => 'satisfied' }, steps: [step('a', { check: 'true' })] },
   'parked-and-retried': {
-    changes: { waitStep: failsFirst() },
+    changes: failsFirst(),
     steps: [step('a'), step('b', { retry: { attempts: 1 } })],
     async act(client, id) {
       await parked(client, id);
@@ -38,13 +66,64 @@ export const recordings: Readonly<Record<string, Recording>> = {
       await client.retry(id, { step: 'b', script: 'other' });
     },
   },
+  'parked-and-retried-by-signal': {
+    changes: failsFirst(),
+    steps: [step('a'), step('b')],
+    async act(client, id) {
+      await parked(client, id);
+      const handle = client.temporal.workflow.getHandle(id);
+      await handle.signal('retryStep', { step: 'nobody' });
+      await handle.signal('retryStep', { step: 'b' });
+    },
+  },
+  'parked-and-skipped': {
+    changes: failsFirst(),
+    steps: [step('a'), step('b', { finalize: 'true' }), step('c', { needs: ['b'] })],
+    async act(client, id) {
+      await parked(client, id);
+      await client.skip(id, { step: 'b', reason: 'by hand' });
+    },
+  },
+  'parked-too-long': {
+    changes: failsFirst(),
+    steps: [step('b')],
+    options: { parkTimeout: '1s' },
+  },
+  'finalizer-parked-and-retried': {
+    changes: failingFinalizer,
+    steps: [step('a', { finalize: 'true' })],
+    async act(client, id) {
+      await parked(client, id);
+      await client.retry(id, { step: 'a' });
+    },
+  },
   aborted: {
-    changes: { waitStep: failsFirst() },
+    changes: failsFirst(),
     steps: [step('a'), step('b'), step('c', { needs: ['b'] })],
     async act(client, id) {
       await parked(client, id);
       await client.abort(id, { reason: 'enough' });
     },
+  },
+  cancelled: {
+    changes: endless,
+    steps: [step('endless')],
+    async act(client, id) {
+      await running(client, id, 'endless');
+      await client.temporal.workflow.getHandle(id).cancel();
+    },
+  },
+  'timed-out': {
+    changes: endless,
+    steps: [step('endless', { timeout: '1s' })],
+    options: { onStepFailure: 'fail' },
+  },
+  'failed-at-once': {
+    changes: {
+      waitStep: ({ launch }) => (launch.step === 'b' ? Promise.reject(failed(3)) : untilCancelled()),
+    },
+    steps: [step('a'), step('b')],
+    options: { onStepFailure: 'fail' },
   },
   'failed-with-continue': {
     changes: { waitStep: () => Promise.reject(failed(3)) },
@@ -59,5 +138,37 @@ export const recordings: Readonly<Record<string, Recording>> = {
       }),
     },
     steps: [step('a')],
+  },
+  reset: {
+    changes: failsFirst(),
+    steps: [step('a'), step('b')],
+    async act(client, id) {
+      await parked(client, id);
+      const handle = client.temporal.workflow.getHandle(id);
+      const { events } = await handle.fetchHistory();
+      const completed = events?.findLast((event) => event.workflowTaskCompletedEventAttributes);
+      await client.temporal.workflowService.resetWorkflowExecution({
+        namespace: 'default',
+        workflowExecution: { workflowId: id, runId: (await handle.describe()).runId },
+        workflowTaskFinishEventId: completed?.eventId ?? null,
+        requestId: id,
+        reason: 'a person wants to go back',
+      });
+      await parked(client, id);
+      await client.retry(id, { step: 'b' });
+    },
+  },
+  'continued-as-new': {
+    changes: failsFirst(),
+    steps: [step('a', { finalize: 'true' }), step('b'), step('c', { needs: ['b'] })],
+    async act(client, id) {
+      await parked(client, id);
+      const { runId } = await client.temporal.workflow.getHandle(id).describe();
+      while ((await client.temporal.workflow.getHandle(id).describe()).runId === runId) {
+        await client.pause(id);
+        await client.resume(id);
+      }
+      await client.retry(id, { step: 'b' });
+    },
   },
 };
