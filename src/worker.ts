@@ -7,12 +7,13 @@ import {
   Runtime,
   Worker,
   type LogLevel,
+  type WorkerDeploymentOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities, type LeaseHolder } from './activities/index.ts';
 import { bundleWorkflows } from './bundle-workflows.ts';
-import type { WorkerConfig } from './config/config.ts';
+import type { WorkerConfig, WorkerVersioning } from './config/config.ts';
 import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
 import { searchAttributes } from './domain/search-attributes.ts';
 import { loadPrograms } from './host/programs.ts';
@@ -70,6 +71,7 @@ export async function startWorker(
       isOpen: (holder) => isOpen(client, holder),
     }),
     shutdownGraceTime: config.shutdownGraceMs,
+    ...(config.versioning && { workerDeploymentOptions: toDeploymentOptions(config.versioning) }),
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     // Above the number of steps that a plan may hold, so that waiting never keeps a short order from its turn.
@@ -85,6 +87,18 @@ export async function startWorker(
     }
   };
   return { done: run(), stop: () => worker.shutdown() };
+}
+
+function toDeploymentOptions({
+  deploymentName,
+  buildId,
+  behavior,
+}: WorkerVersioning): WorkerDeploymentOptions {
+  return {
+    version: { deploymentName, buildId },
+    useWorkerVersioning: true,
+    defaultVersioningBehavior: behavior,
+  };
 }
 
 /** The workflows: bundled by the build, or now when running from source. */

@@ -35,6 +35,13 @@ export interface Places {
   readonly zmxDir: string | undefined;
 }
 
+export interface WorkerVersioning {
+  readonly deploymentName: string;
+  readonly buildId: string;
+  /** `PINNED`: a run ends on the build it began with. `AUTO_UPGRADE`: it goes on with the current one. */
+  readonly behavior: 'PINNED' | 'AUTO_UPGRADE';
+}
+
 export interface WorkerConfig {
   readonly temporal: TemporalConfig;
   readonly places: Places;
@@ -46,6 +53,8 @@ export interface WorkerConfig {
     readonly sha256?: string;
     readonly file?: string;
   };
+  /** Set when this worker serves one build of a deployment only (Temporal's Worker Versioning). */
+  readonly versioning: WorkerVersioning | undefined;
   readonly logLevel: string;
   /** Milliseconds that activities get to end by themselves when the worker stops. */
   readonly shutdownGraceMs: number;
@@ -63,6 +72,9 @@ const envSchema = z.object({
   CHANDLER_ZMX_SHA256: z.string().optional(),
   CHANDLER_ZMX_FILE: z.string().optional(),
   CHANDLER_ZMX_DIR: z.string().optional(),
+  CHANDLER_DEPLOYMENT_NAME: z.string().optional(),
+  CHANDLER_BUILD_ID: z.string().optional(),
+  CHANDLER_VERSIONING_BEHAVIOR: z.enum(['PINNED', 'AUTO_UPGRADE']).default('PINNED'),
   CHANDLER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   CHANDLER_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(2000),
   SSH_AUTH_SOCK: z.string().optional(),
@@ -111,9 +123,22 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): W
       ...(value.CHANDLER_ZMX_SHA256 && { sha256: value.CHANDLER_ZMX_SHA256 }),
       ...(value.CHANDLER_ZMX_FILE && { file: value.CHANDLER_ZMX_FILE }),
     },
+    versioning: readVersioning(value),
     logLevel: value.CHANDLER_LOG_LEVEL,
     shutdownGraceMs: value.CHANDLER_SHUTDOWN_GRACE_MS,
   };
+}
+
+function readVersioning(value: z.output<typeof envSchema>): WorkerVersioning | undefined {
+  const { CHANDLER_DEPLOYMENT_NAME: deploymentName, CHANDLER_BUILD_ID: buildId } = value;
+  if (deploymentName === undefined && buildId === undefined) return undefined;
+  if (deploymentName !== undefined && buildId !== undefined) {
+    return { deploymentName, buildId, behavior: value.CHANDLER_VERSIONING_BEHAVIOR };
+  }
+  throw new ChandlerError(
+    'invalid-input',
+    'CHANDLER_DEPLOYMENT_NAME and CHANDLER_BUILD_ID make sense together only: set both or none',
+  );
 }
 
 function list(text: string | undefined): string[] | undefined {

@@ -17,6 +17,7 @@ const defaults = {
     zmxDir: undefined,
   },
   zmx: {},
+  versioning: undefined,
   logLevel: 'info',
   shutdownGraceMs: 2000,
 };
@@ -41,6 +42,9 @@ describe('loadConfig', () => {
       CHANDLER_ZMX_SHA256: 'ab',
       CHANDLER_ZMX_FILE: 'zmx',
       CHANDLER_ZMX_DIR: '/zmx',
+      CHANDLER_DEPLOYMENT_NAME: 'chandler',
+      CHANDLER_BUILD_ID: '2026-11-23',
+      CHANDLER_VERSIONING_BEHAVIOR: 'AUTO_UPGRADE',
       CHANDLER_LOG_LEVEL: 'debug',
       CHANDLER_SHUTDOWN_GRACE_MS: '250',
       SSH_AUTH_SOCK: '/agent',
@@ -57,6 +61,7 @@ describe('loadConfig', () => {
         zmxDir: '/zmx',
       },
       zmx: { source: 'release', version: '0.7.0', url: 'https://example.com/zmx', sha256: 'ab', file: 'zmx' },
+      versioning: { deploymentName: 'chandler', buildId: '2026-11-23', behavior: 'AUTO_UPGRADE' },
       logLevel: 'debug',
       shutdownGraceMs: 250,
     });
@@ -109,6 +114,12 @@ describe('loadConfig', () => {
         facts: { problems: [{ path: name, message }] },
       }) as ChandlerError,
     );
+  });
+
+  it('pins runs to their build unless told otherwise, and needs both names for it', () => {
+    const env = { CHANDLER_DEPLOYMENT_NAME: 'd', CHANDLER_BUILD_ID: 'b' };
+    expect(loadConfig(env).versioning?.behavior).toBe('PINNED');
+    expect(() => loadConfig({ CHANDLER_BUILD_ID: 'b' })).toThrow(/CHANDLER_DEPLOYMENT_NAME and .* set both/);
   });
 
   it('names every variable that is wrong at once', () => {

@@ -32,8 +32,10 @@ describe('a recorded history', () => {
   });
 
   it.each(files)('%s is replayed without a difference', async (file) => {
-    const outcome: unknown = await replay(read(file)).catch((error: unknown) => error);
-    expect(outcome, ADVICE).toBeUndefined();
+    const outcome = replay(read(file)).catch((cause: unknown) => {
+      throw new Error(ADVICE, { cause });
+    });
+    await expect(outcome).resolves.toBeUndefined();
   });
 
   it('of other orders than ours is refused', async () => {
