@@ -31,8 +31,12 @@ export interface FaultProxy {
   readonly open: () => number;
   /** Holds for open and new connections alike. */
   readonly setMode: (mode: FaultMode, options?: { delayMs?: number; truncateBytes?: number }) => void;
+  /** Bytes handed on from the host so far: they grow when it is heard. */
+  readonly heard: () => number;
   /** Ends every open connection with a TCP reset. */
   readonly reset: () => void;
+  /** Takes the host's end of every open connection away and tells the client nothing: half-open. New ones work. */
+  readonly strand: () => void;
   /** Stops listening, so that connecting is refused; open connections go on. */
   readonly refuse: () => Promise<void>;
   /** Listens again, on the same port. */
@@ -42,16 +46,17 @@ export interface FaultProxy {
 
 /** Starts a proxy in mode `pass` in front of a port of 127.0.0.1. */
 export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
-  const pairs = new Set<{ client: Socket; host: Socket }>();
+  const pairs = new Set<{ client: Socket; host: Socket; stranded: boolean }>();
   let mode: FaultMode = 'pass';
   let delayMs = 0;
   let budget = 0;
   let accepted = 0;
+  let heard = 0;
 
   const carry = (client: Socket): void => {
     accepted++;
     const host = connect(targetPort, '127.0.0.1');
-    const pair = { client, host };
+    const pair = { client, host, stranded: false };
     pairs.add(pair);
     const drop = (): void => {
       pairs.delete(pair);
@@ -64,7 +69,8 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     ] as const) {
       from.setNoDelay(true);
       from.on('data', (chunk) => {
-        if (mode === 'blackhole') return;
+        if (mode === 'blackhole' || pair.stranded) return;
+        if (from === host) heard += chunk.length;
         if (mode === 'delay') setTimeout(() => to.writable && to.write(chunk), delayMs);
         else if (mode === 'truncate' && from === client) {
           to.write(chunk.subarray(0, budget));
@@ -73,8 +79,9 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
         } else to.write(chunk);
       });
       from.on('error', () => undefined);
-      from.on('end', () => mode !== 'blackhole' && to.end());
+      from.on('end', () => mode !== 'blackhole' && !pair.stranded && to.end());
       from.on('close', () => {
+        if (pair.stranded && from === host) return;
         pairs.delete(pair);
         if (mode !== 'blackhole') to.destroy();
       });
@@ -91,6 +98,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     port,
     accepted: () => accepted,
     open: () => pairs.size,
+    heard: () => heard,
     setMode: (next, options = {}) => {
       mode = next;
       delayMs = options.delayMs ?? 0;
@@ -102,6 +110,12 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
         host.resetAndDestroy();
       }
       pairs.clear();
+    },
+    strand: () => {
+      for (const pair of pairs) {
+        pair.stranded = true;
+        pair.host.resetAndDestroy();
+      }
     },
     refuse: async () => {
       server.close();

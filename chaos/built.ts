@@ -1,0 +1,20 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Builds the program that the workers run, unless what is there is newer than everything that it is made of. */
+export function ensureBuilt(): void {
+  if (isStale()) execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' });
+}
+
+function isStale(): boolean {
+  const bundle = join(root, 'dist/workflow-bundle.js');
+  if (!existsSync(bundle)) return true;
+  const builtMs = statSync(bundle).mtimeMs;
+  return readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).some(
+    (file) => statSync(join(root, 'src', file)).mtimeMs > builtMs,
+  );
+}

@@ -1,0 +1,95 @@
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findWindows } from './aim.ts';
+import { judgeHost } from './invariants.ts';
+import { drawRun } from './plans.ts';
+import { renderViolations, type Tally } from './report.ts';
+import { playRun, type JudgedRun } from './run.ts';
+import { drawFaults } from './schedule.ts';
+import { openStage, type Stage } from './stage.ts';
+import { createLocks, type Struck } from './striker.ts';
+
+export interface CampaignOptions {
+  readonly seed: number;
+  /** Runs to play; rivals come on top. */
+  readonly runs: number;
+  /** No run begins after this. */
+  readonly minutes: number;
+  readonly hosts: number;
+  readonly workers: number;
+  readonly dir: string;
+  readonly signal: AbortSignal;
+  readonly announce: (line: string) => void;
+  /** Called after each run. */
+  readonly onProgress: (tally: Tally) => void;
+}
+
+/** Plays a campaign and leaves nothing of it but the files in its folder. */
+export async function playCampaign(options: CampaignOptions): Promise<Tally> {
+  const { announce, dir, hosts } = options;
+  announce(`seed ${options.seed}; everything about this campaign is in ${dir}`);
+  const stage = await openStage({ dir, hosts, workers: options.workers });
+  try {
+    return await playOn(stage, options);
+  } finally {
+    await stage.stop();
+  }
+}
+
+async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
+  const { seed, runs, hosts, dir, signal, announce } = options;
+  const windows = await findWindows(stage, stage.hosts[0]!);
+  announce(`${windows.length} windows of the launch protocol to aim at`);
+  const struck: Struck[] = [];
+  const setting = { stage, seed, windows, locks: createLocks(), struck, signal };
+  const judged: JudgedRun[] = [];
+  const end = Date.now() + options.minutes * 60_000;
+  let late = 0;
+
+  const take = (run: JudgedRun): void => {
+    judged.push(run);
+    if (run.violations.length === 0) return;
+    const text = renderViolations(run, seed, stage.ledger.calls);
+    appendFileSync(join(dir, 'violations.txt'), text);
+    announce(text);
+  };
+  // One lane for each host, so that what a host meets does not hang on how fast the others are.
+  const lane = async (host: number): Promise<void> => {
+    for (let index = host; index < runs && Date.now() < end && !signal.aborted; index += hosts) {
+      for (const run of await playRun(setting, drawRun(seed, index, hosts), drawFaults(seed, index)))
+        take(run);
+      options.onProgress(tally());
+    }
+  };
+  const tally = (): Tally => ({
+    workflows: judged.length,
+    faults: judged.flatMap(({ faults }) => faults),
+    violations: judged.reduce((sum, { violations }) => sum + violations.length, late),
+    outcomes: count(judged.map(({ evidence }) => evidence.outcome.outcome)),
+  });
+
+  const lanes = await Promise.allSettled(stage.hosts.map((_, host) => lane(host)));
+  if (!signal.aborted) for (const { reason } of lanes.filter((it) => it.status === 'rejected')) throw reason;
+  for (const { sandbox } of stage.hosts) {
+    const names = new Set(
+      judged.filter((it) => it.evidence.hostName === sandbox.name).map((it) => it.evidence.drawn.name),
+    );
+    const broken = judgeHost(
+      sandbox.name,
+      stage.ledger.lines.filter(({ run }) => names.has(run)),
+    );
+    late += broken.length;
+    for (const { invariant, what } of broken) {
+      const text = `VIOLATION ${invariant}: ${what} (seed ${seed})`;
+      appendFileSync(join(dir, 'violations.txt'), `${text}\n`);
+      announce(text);
+    }
+  }
+  return tally();
+}
+
+function count(words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,187 @@
+import { makeLaunch } from '../src/domain/ids.ts';
+import type { RunResult } from '../src/client.ts';
+import type { RunStatus } from '../src/domain/status.ts';
+import type { AimedStop, LedgerLine } from './ledger.ts';
+import type { DrawnRun } from './plans.ts';
+import type { Stage, StageHost } from './stage.ts';
+
+/** A fault that was injected. */
+export interface Injected {
+  readonly kind: string;
+  readonly host: string;
+  readonly run: string;
+  readonly atMs: number;
+  readonly healedMs: number;
+  /** Where it was aimed at. */
+  readonly window?: Pick<AimedStop, 'program' | 'line'>;
+  readonly kills: boolean;
+  readonly losesLogs: boolean;
+  /** Milliseconds until what it struck went on, as far as it had stopped. */
+  readonly recoveryMs?: number;
+}
+
+/** What the host itself holds about a launch after the run. */
+export interface HostLaunch {
+  readonly launch: string;
+  readonly started: boolean;
+  readonly code?: number;
+  readonly log: string;
+}
+
+/** What Temporal's history says about a launch. */
+export interface Claim {
+  readonly launch: string;
+  readonly atMs: number;
+  readonly claims: 'succeeded' | 'failed' | 'interrupted';
+}
+
+export interface HistoryEvent {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** Everything that is known about a run after its end, from sources that know nothing of each other. */
+export interface Evidence {
+  readonly drawn: DrawnRun;
+  readonly firstRunId: string;
+  readonly hostName: string;
+  readonly ledger: readonly LedgerLine[];
+  readonly outcome: RunResult | { readonly outcome: 'stuck'; readonly why: string };
+  readonly status: RunStatus;
+  readonly claims: readonly Claim[];
+  readonly events: readonly HistoryEvent[];
+  readonly launches: readonly HostLaunch[];
+  readonly sentinel?: string;
+  /** Launches that have live processes. */
+  readonly alive: readonly string[];
+  /** Sessions that exist, with the launch each belongs to. */
+  readonly sessions: readonly { readonly name: string; readonly launch: string }[];
+  /** Logs as a client reads them. */
+  readonly read: readonly { readonly launch: string; readonly text: string; readonly complete: boolean }[];
+  /** The faults that its host met while it ran. */
+  readonly faults: readonly Injected[];
+}
+
+/** Every launch that the run may have made, by what it says of itself. */
+export function launchesOf(evidence: Pick<Evidence, 'firstRunId' | 'status'>) {
+  return evidence.status.steps.flatMap((step) => [
+    ...range(step.generation).map((n) => makeLaunch(evidence.firstRunId, step.name, 'step', n)),
+    ...range(step.finalizer?.generation ?? 0).map((n) =>
+      makeLaunch(evidence.firstRunId, step.name, 'finalizer', n),
+    ),
+  ]);
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
+
+/** Asks the host, past SSH. The sentinel's path holds no blanks. */
+export async function readHost(
+  host: StageHost,
+  launches: readonly string[],
+  sentinel: string,
+): Promise<Pick<Evidence, 'launches' | 'sentinel' | 'alive' | 'sessions'>> {
+  const text = await host.run(
+    `cd /var/lib/chandler/launches 2>/dev/null || exit 0
+    for id in ${launches.join(' ')}; do
+      [ -d "$id" ] || continue
+      code=$(sed -n 's/^code=//p' "$id/exit" 2>/dev/null)
+      started=no; [ ! -e "$id/started" ] || started=yes
+      echo "launch $id $started \${code:--} $(base64 -w 0 "$id/log")"
+    done
+    [ ! -e ${sentinel} ] || echo "sentinel $(base64 -w 0 ${sentinel})"
+    cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | sed -n 's/^CHANDLER_LAUNCH=/alive /p' | sort -u
+    for socket in /run/chandler/zmx/*; do
+      name=\${socket##*/}
+      [ ! -S "$socket" ] || echo "session $name $(cat "/var/lib/chandler/sessions/$name")"
+    done`,
+  );
+  const rows = text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => line.split(' '));
+  const of = (what: string) => rows.filter(([first]) => first === what);
+  const found = of('sentinel')[0];
+  return {
+    launches: of('launch').map(([, launch = '', started, code = '-', log]) => ({
+      launch,
+      started: started === 'yes',
+      ...(code !== '-' && { code: Number(code) }),
+      log: decode(log),
+    })),
+    ...(found && { sentinel: decode(found[1]) }),
+    alive: of('alive').map(([, launch = '']) => launch),
+    sessions: of('session').map(([, name = '', launch = '']) => ({ name, launch })),
+  };
+}
+
+const decode = (base64 = '') => Buffer.from(base64, 'base64').toString('utf8');
+
+/** What Temporal recorded: all events, and what activities said about launches. */
+export async function readHistory(
+  stage: Stage,
+  workflowId: string,
+  firstRunId: string,
+): Promise<Pick<Evidence, 'claims' | 'events'> & { attempts: readonly Attempt[] }> {
+  const history = await stage.client.temporal.workflow.getHandle(workflowId, firstRunId).fetchHistory();
+  const scheduled = new Map<string, { type: string; launch: string; id: string }>();
+  const started = new Map<string, number>();
+  const claims: Claim[] = [];
+  const events: HistoryEvent[] = [];
+  const attempts: Attempt[] = [];
+  for (const event of history.events ?? []) {
+    const atMs = millis(event.eventTime);
+    const [kind, attributes] = Object.entries(event).find(
+      ([key, value]) => key.endsWith('EventAttributes') && value !== null && value !== undefined,
+    ) ?? ['', undefined];
+    const what = kind.replace('EventAttributes', '');
+    const order = event.activityTaskScheduledEventAttributes;
+    if (order) {
+      const launch = parseLaunch(order.input?.payloads?.[0]?.data);
+      const type = order.activityType?.name ?? '';
+      scheduled.set(String(event.eventId), { type, launch, id: order.activityId ?? '' });
+    }
+    const about = scheduled.get(
+      String(order ? event.eventId : (attributes as { scheduledEventId?: unknown })?.scheduledEventId),
+    );
+    const begun = event.activityTaskStartedEventAttributes;
+    if (begun) started.set(String(begun.scheduledEventId), atMs);
+    if (about && /Completed|Failed|TimedOut|Canceled/.test(what)) {
+      const key = String((attributes as { scheduledEventId?: unknown }).scheduledEventId);
+      attempts.push({ activity: about.id, startedMs: started.get(key) ?? atMs, endedMs: atMs });
+    }
+    const failure = event.activityTaskFailedEventAttributes?.failure;
+    const signal = event.workflowExecutionSignaledEventAttributes?.signalName;
+    const update = event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input?.name;
+    if (!/^workflowTask|PropertiesModified|upsert/.test(what))
+      events.push({
+        atMs,
+        text: [what, about?.type, about?.launch, failure?.applicationFailureInfo?.type, signal, update]
+          .filter(Boolean)
+          .join(' '),
+      });
+    if (!about || (about.type !== 'waitStep' && about.type !== 'finalizeStep')) continue;
+    const type = failure?.applicationFailureInfo?.type;
+    if (event.activityTaskCompletedEventAttributes)
+      claims.push({ launch: about.launch, atMs, claims: 'succeeded' });
+    else if (type === 'step-interrupted') claims.push({ launch: about.launch, atMs, claims: 'interrupted' });
+    else if (failure) claims.push({ launch: about.launch, atMs, claims: 'failed' });
+  }
+  return { claims, events, attempts };
+}
+
+/** The last attempt of an activity. */
+export interface Attempt {
+  readonly activity: string;
+  readonly startedMs: number;
+  readonly endedMs: number;
+}
+
+function parseLaunch(data: Uint8Array | null | undefined): string {
+  if (!data) return '';
+  const input = JSON.parse(Buffer.from(data).toString('utf8')) as { launch?: { id?: string } };
+  return input.launch?.id ?? '';
+}
+
+function millis(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
+  return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
+}

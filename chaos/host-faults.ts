@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { sandboxExec } from '../src/dev/sandbox/index.ts';
+import type { StageHost } from './stage.ts';
+
+const program = readFileSync(new URL('./programs/launch-fault.sh', import.meta.url), 'utf8');
+
+/** Kills something of a launch at work; nothing if there was none. */
+export async function launchFault(
+  host: StageHost,
+  what: 'daemon' | 'shell' | 'supervisor' | 'tree',
+  salt: number,
+): Promise<true | undefined> {
+  const { stdout } = await sandboxExec(host.sandbox, ['/bin/sh', '-s', what, String(salt)], {
+    stdin: program,
+    timeoutMs: 10_000,
+  });
+  return stdout.includes('killed') || undefined;
+}

@@ -1,0 +1,273 @@
+import { isDone } from '../src/domain/status.ts';
+import { launchesOf, type Evidence } from './evidence.ts';
+import { groupBy } from './group.ts';
+import type { LedgerLine } from './ledger.ts';
+import type { DrawnStep } from './plans.ts';
+import { expectedLog, NO_LEDGER, type Work } from './script.ts';
+
+/** A promise that was broken, and what shows it. */
+export interface Violation {
+  readonly invariant: keyof typeof invariants | 'one lease per host';
+  readonly what: string;
+}
+
+type Check = (evidence: Evidence) => string[];
+
+/** What must hold for every run. Each check gives what breaks it; nothing if it holds. */
+export const invariants = {
+  'the ledger was reached': ({ launches }) =>
+    launches
+      .filter(({ code }) => code === NO_LEDGER)
+      .map(({ launch }) => `launch ${launch} could not reach the ledger`),
+
+  'a run ends or is parked with a reason': ({ outcome }) => {
+    if (outcome.outcome === 'stuck') return [outcome.why];
+    if (outcome.outcome !== 'failed' && outcome.outcome !== 'aborted') return [];
+    const { code, message } = outcome.failure;
+    return code === 'internal-error' || message === '' ? [`ended without a reason: ${code} ${message}`] : [];
+  },
+
+  'a launch runs exactly once': (evidence) => [
+    ...[...groupBy(evidence.ledger, partKey)].flatMap(([part, lines]) => {
+      const starts = lines.filter(({ event }) => event === 'start').length;
+      const ends = lines.length - starts;
+      if (starts !== 1 || ends > 1) return [`${part}: ${starts} starts and ${ends} ends`];
+      return lines[0]?.event === 'start' ? [] : [`${part}: its end comes before its start`];
+    }),
+    ...[...groupBy(evidence.ledger, ({ launch }) => launch)].flatMap(([launch, lines]) =>
+      new Set(lines.map(partKey)).size > 1 ? [`launch ${launch} ran as several parts`] : [],
+    ),
+  ],
+
+  'only what was ordered runs': (evidence) => {
+    const known = new Map(launchesOf(evidence).map((launch) => [launch.id, launch]));
+    return evidence.ledger.flatMap(({ launch, kind, step, generation, event }) => {
+      const order = known.get(launch);
+      const same = order?.kind === kind && order.step === step && order.generation === generation;
+      return same || event === 'end' ? [] : [`${launch} (${kind} ${step} ${generation}) was never ordered`];
+    });
+  },
+
+  'nothing runs again unless asked': ({ drawn, status }) =>
+    status.steps.flatMap((step) => {
+      const asked = status.interventions.filter(
+        (i) => i.action === 'retryStep' && i.step === step.name,
+      ).length;
+      const attempts = drawn.steps.find(({ name }) => name === step.name)?.attempts ?? 1;
+      const most = attempts * (1 + asked);
+      return [step.generation, step.finalizer?.generation ?? 0].flatMap((generation) =>
+        generation > most ? [`${step.name}: ${generation} tries, though at most ${most} were asked for`] : [],
+      );
+    }),
+
+  'no success without an end with code 0': (evidence) => {
+    const ended = endsWell(evidence);
+    const claimed = evidence.claims
+      .filter(({ claims }) => claims === 'succeeded')
+      .map(({ launch }) => launch);
+    const recorded = evidence.launches.filter(({ code }) => code === 0).map(({ launch }) => launch);
+    const shown = launchesOf(evidence)
+      .filter(({ step, kind, generation }) => {
+        const status = evidence.status.steps.find(({ name }) => name === step);
+        const part = kind === 'step' ? status : status?.finalizer;
+        return part?.state === 'succeeded' && part.generation === generation;
+      })
+      .map(({ id }) => id);
+    return [
+      ...claimed.map((launch) => [launch, 'history']),
+      ...recorded.map((launch) => [launch, 'its host']),
+      ...shown.map((launch) => [launch, 'its status']),
+    ].flatMap(([launch = '', who]) =>
+      ended.has(launch) ? [] : [`launch ${launch} succeeded, says ${who}; the ledger has no such end`],
+    );
+  },
+
+  'the recorded code is the real one': ({ ledger, launches }) =>
+    launches.flatMap(({ launch, code }) => {
+      const end = ledger.find((line) => line.launch === launch && line.event === 'end');
+      // 128 and more: killed, perhaps just after it had said how it ends.
+      if (code === undefined || code >= 128 || code === NO_LEDGER || end?.code === code) return [];
+      return [`launch ${launch}: the host recorded ${code}, the ledger has ${end?.code ?? 'no end'}`];
+    }),
+
+  'a launch that ran is known to its host': ({ ledger, launches }) => {
+    const known = new Set(launches.filter(({ started }) => started).map(({ launch }) => launch));
+    return [...new Set(ledger.map(({ launch }) => launch))]
+      .filter((launch) => !known.has(launch))
+      .map((launch) => `launch ${launch} ran, but its host has no record that it began`);
+  },
+
+  'only what kills interrupts': ({ claims, launches, faults }) => {
+    if (faults.some(({ kills }) => kills)) return [];
+    const cut = launches.filter(({ started, code }) => started && code === undefined);
+    return [
+      ...claims
+        .filter((claim) => claim.claims === 'interrupted')
+        .map(({ launch }) => `launch ${launch} was called interrupted, though no fault could do that`),
+      ...cut.map(({ launch }) => `launch ${launch} has no end, though no fault could cut it short`),
+    ];
+  },
+
+  'tries of a part do not overlap': ({ ledger }) =>
+    [...groupBy(ledger, (line) => `${line.kind} ${line.step}`)].flatMap(([part, lines]) =>
+      lines.flatMap((line) =>
+        lines.some((later) => later.generation > line.generation && later.atMs < line.atMs)
+          ? [`${part}: try ${line.generation} was alive after a later try had begun`]
+          : [],
+      ),
+    ),
+
+  'a step waits for what it needs': (evidence) =>
+    starts(evidence, 'step').flatMap((line) => {
+      const needs = evidence.drawn.steps.find(({ name }) => name === line.step)?.needs ?? [];
+      return needs
+        .filter((need) => !(doneMs(evidence, 'step', need) <= line.atMs))
+        .map((need) => `${line.step} began before ${need} was done`);
+    }),
+
+  'no finalizer before all steps': (evidence) =>
+    starts(evidence, 'finalizer').flatMap((line) => [
+      ...evidence.drawn.steps
+        .filter(({ name }) => !(doneMs(evidence, 'step', name) <= line.atMs))
+        .map(({ name }) => `the finalizer of ${line.step} began before ${name} was done`),
+      ...outOfOrder(evidence, line),
+    ]),
+
+  'no sentinel without all': (evidence) => {
+    const { outcome } = evidence.outcome;
+    const missing = undone(evidence);
+    const sentinel = evidence.sentinel !== undefined;
+    return [
+      ...(outcome === 'provisioned' && !sentinel ? ['provisioned, but there is no sentinel'] : []),
+      ...(outcome === 'provisioned' ? missing.map((part) => `provisioned without ${part}`) : []),
+      ...(sentinel ? missing.map((part) => `a sentinel without ${part}`) : []),
+    ];
+  },
+
+  'nothing is left on the host': (evidence) => {
+    const ours = new Set([
+      ...launchesOf(evidence).map(({ id }) => id),
+      ...evidence.ledger.map(({ launch }) => launch),
+    ]);
+    const { outcome } = evidence.outcome;
+    return [
+      ...evidence.alive
+        .filter((launch) => ours.has(launch))
+        .map((launch) => `processes of launch ${launch} are alive`),
+      ...evidence.sessions
+        .filter(({ launch }) => outcome === 'aborted' && ours.has(launch))
+        .map(({ name }) => `session ${name} is there after the abort`),
+    ];
+  },
+
+  'logs are complete': (evidence) => {
+    if (evidence.faults.some(({ losesLogs }) => losesLogs)) return [];
+    const parts = new Map(launchesOf(evidence).map((launch) => [launch.id, launch]));
+    const ended = new Set(evidence.ledger.filter(({ event }) => event === 'end').map(({ launch }) => launch));
+    const judge = (launch: string, text: string, where: string, code: number | undefined) => {
+      const part = parts.get(launch);
+      const work = part && workOf(evidence.drawn.steps, part.step, part.kind);
+      if (!part || !work) return [];
+      const whole = expectedLog(part.step, part.kind, part.generation, work);
+      // Killed in the middle: what is there must be right as far as it goes.
+      const fits =
+        ended.has(launch) && code !== undefined && code < 128 ? text === whole : fitsAsFarAs(text, whole);
+      return fits ? [] : [`the log of ${launch} ${where} is not what it printed: ${difference(text, whole)}`];
+    };
+    const codes = new Map(evidence.launches.map(({ launch, code }) => [launch, code]));
+    return [
+      ...evidence.launches.flatMap(({ launch, log, code }) => judge(launch, log, 'on the host', code)),
+      ...evidence.read.flatMap(({ launch, text, complete }) => [
+        ...judge(launch, text, 'through the client', codes.get(launch)),
+        ...(complete ? [] : [`the log of ${launch} is over, but the client says that it is not`]),
+      ]),
+    ];
+  },
+} as const satisfies Record<string, Check>;
+
+/** Everything that a run broke. */
+export function judge(evidence: Evidence): Violation[] {
+  return Object.entries(invariants).flatMap(([invariant, check]) =>
+    check(evidence).map((what) => ({ invariant: invariant as keyof typeof invariants, what })),
+  );
+}
+
+/** No two runs do anything on one host at the same time. */
+export function judgeHost(host: string, ledger: readonly LedgerLine[]): Violation[] {
+  const runs = [...groupBy(ledger, ({ run }) => run)]
+    .map(([run, lines]) => ({ run, from: lines[0]?.atMs ?? 0, to: lines.at(-1)?.atMs ?? 0 }))
+    .sort((a, b) => a.from - b.from);
+  return runs.flatMap((run, i) =>
+    runs
+      .slice(0, i)
+      .filter(({ to }) => to > run.from)
+      .map((earlier) => ({
+        invariant: 'one lease per host' as const,
+        what: `${run.run} and ${earlier.run} were at work on ${host} at the same time`,
+      })),
+  );
+}
+
+const partKey = ({ kind, step, generation }: LedgerLine) => `${kind} ${step} ${generation}`;
+
+const starts = ({ ledger }: Evidence, kind: LedgerLine['kind']) =>
+  ledger.filter((line) => line.kind === kind && line.event === 'start');
+
+const endsWell = ({ ledger }: Evidence) =>
+  new Set(ledger.filter(({ event, code }) => event === 'end' && code === 0).map(({ launch }) => launch));
+
+/** When a part was done by the ledger, or a person skipped it; NaN if neither. */
+function doneMs({ ledger, status }: Evidence, kind: LedgerLine['kind'], step: string): number {
+  const end = ledger.findLast(
+    (line) => line.kind === kind && line.step === step && line.event === 'end' && line.code === 0,
+  );
+  const state = status.steps.find(({ name }) => name === step);
+  const part = kind === 'step' ? state : state?.finalizer;
+  const skip = status.interventions.find((i) => i.action === 'skipStep' && i.step === step);
+  return end?.atMs ?? (part?.state === 'skipped' && skip ? skip.atMs : NaN);
+}
+
+/** One finalizer after another, in the order of the steps. */
+function outOfOrder(evidence: Evidence, line: LedgerLine): string[] {
+  const names = evidence.drawn.steps.map(({ name }) => name);
+  return evidence.ledger
+    .filter((other) => other.kind === 'finalizer' && names.indexOf(other.step) < names.indexOf(line.step))
+    .filter(({ atMs }) => atMs > line.atMs)
+    .map(({ step }) => `the finalizer of ${line.step} began before that of ${step} was over`);
+}
+
+/** The parts that are neither done by the ledger nor skipped by a person. */
+function undone(evidence: Evidence): string[] {
+  const ended = endsWell(evidence);
+  const launches = launchesOf(evidence);
+  return evidence.status.steps.flatMap((step) =>
+    (['step', 'finalizer'] as const).flatMap((kind) => {
+      const part = kind === 'step' ? step : step.finalizer;
+      if (part === undefined || part.state === 'skipped') return [];
+      const done = launches.some((l) => l.step === step.name && l.kind === kind && ended.has(l.id));
+      return done && isDone(part) ? [] : [`${kind} ${step.name} (${part.state})`];
+    }),
+  );
+}
+
+function workOf(steps: readonly DrawnStep[], step: string, kind: LedgerLine['kind']): Work | undefined {
+  const drawn = steps.find(({ name }) => name === step);
+  return kind === 'step' ? drawn?.work : drawn?.finalizer;
+}
+
+/** A beginning of the whole; a shell may have said last that something was killed. */
+function fitsAsFarAs(text: string, whole: string): boolean {
+  if (whole.startsWith(text)) return true;
+  const said = /(Terminated|Killed|Hangup|Session terminated|the ledger did not take|\.\.\.killed)/.exec(
+    text,
+  );
+  const own = said ? text.slice(0, text.lastIndexOf('\n', said.index) + 1) : text;
+  return said !== null && whole.startsWith(own);
+}
+
+function difference(text: string, whole: string): string {
+  let i = 0;
+  while (i < text.length && text[i] === whole[i]) i += 1;
+  const piece = (of: string) => JSON.stringify(of.slice(Math.max(0, i - 20), i + 60));
+  return `${text.length} of ${whole.length} bytes, at ${i} ${piece(text)} for ${piece(whole)}`;
+}

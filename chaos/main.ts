@@ -1,0 +1,71 @@
+// `npm run chaos`: a seeded campaign of faults against the real stack, judged by what really ran.
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { ensureBuilt } from './built.ts';
+import { playCampaign } from './campaign.ts';
+import { renderSummary, renderTable, type Tally } from './report.ts';
+
+const number =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!(value >= least) || text.trim() === '')
+      throw new InvalidArgumentError(`must be a number, at least ${least}`);
+    return value;
+  };
+
+const program = new Command('chaos')
+  .description(
+    'Plays provisioning runs under faults and checks every promise by a ledger of what really ran.',
+  )
+  .option('--runs <n>', 'runs to play', number(1), 50)
+  .option('--seed <n>', 'draws the same runs and faults again', number(0), Date.now() % 1_000_000)
+  .option('--minutes <n>', 'begins no run after this time', number(0), 60)
+  .option('--hosts <n>', 'sandbox hosts; each plays one run at a time', number(1), 5)
+  .option('--workers <n>', 'worker processes', number(1), 3)
+  .option(
+    '--out <dir>',
+    'where ledger, logs and violations are kept (default: a folder under the temporary one)',
+  );
+program.parse();
+const options = program.opts<{
+  runs: number;
+  seed: number;
+  minutes: number;
+  hosts: number;
+  workers: number;
+  out?: string;
+}>();
+
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort());
+const live = process.stderr.isTTY;
+const announce = (line: string) => void process.stderr.write(`${live ? '\r\x1b[K' : ''}${line}\n`);
+
+const dir =
+  options.out === undefined ? await mkdtemp(join(tmpdir(), 'chandler-chaos-')) : resolve(options.out);
+await mkdir(dir, { recursive: true });
+ensureBuilt();
+const begunMs = Date.now();
+const tally = await playCampaign({
+  ...options,
+  dir,
+  signal: interrupt.signal,
+  announce,
+  onProgress(tally) {
+    const text = `${Math.round((Date.now() - begunMs) / 1000)} s  ${renderSummary(tally)}`;
+    if (live) process.stderr.write(`\r\x1b[K${text}`);
+    else if (tally.workflows % 10 === 0) announce(text);
+  },
+});
+if (live) process.stderr.write('\n');
+await finish(tally);
+
+async function finish(tally: Tally): Promise<void> {
+  const text = `${renderTable(tally)}\n\n${renderSummary(tally)}\n`;
+  await writeFile(join(dir, 'report.txt'), text);
+  await new Promise((resolve) => process.stdout.write(text, resolve));
+  process.exit(tally.violations === 0 && !interrupt.signal.aborted ? 0 : 1);
+}

@@ -1,0 +1,80 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { activePart, type RunStatus } from '../src/domain/status.ts';
+import type { ChandlerClient } from '../src/client.ts';
+import { createDraw } from './draw.ts';
+import type { DrawnOrder } from './plans.ts';
+
+const LOOK_EVERY_MS = 300;
+const ANSWER_WITHIN_MS = 15_000;
+
+/** The person at the run: decides about what is parked, by the seed, until the run is over. */
+export async function operate(
+  client: ChandlerClient,
+  seed: number,
+  run: string,
+  order: DrawnOrder | undefined,
+  over: AbortSignal,
+): Promise<void> {
+  const handle = client.temporal.workflow.getHandle(run);
+  const ordered = order ? give(order) : Promise.resolve();
+
+  async function give({ order, afterMs }: DrawnOrder): Promise<void> {
+    await delay(afterMs, undefined, { signal: over });
+    if (order === 'cancel') return untilTaken(() => handle.cancel(), over);
+    if (order === 'abort') return untilTaken(() => handle.signal('abort', { reason: 'drawn' }), over);
+    await untilTaken(() => handle.signal('pause', {}), over);
+    await delay(1000, undefined, { signal: over });
+    await untilTaken(() => handle.signal('resume', {}), over);
+  }
+
+  const watch = async () => {
+    for (;;) {
+      await delay(LOOK_EVERY_MS, undefined, { signal: over });
+      // A query may find no worker; the next look will.
+      const status = await within(client, () => client.status(run)).catch(() => undefined);
+      if (status?.attention !== true) continue;
+      for (const step of status.steps) {
+        if (activePart(step).state === 'parked') await decide(client, seed, run, status, step.name);
+      }
+    }
+  };
+  await Promise.all([ordered, watch()]).catch((error: unknown) => {
+    if (!over.aborted) throw error;
+  });
+}
+
+/** Retry, skip or abort; each by an update or a signal. Who has retried often gives up. */
+async function decide(
+  client: ChandlerClient,
+  seed: number,
+  run: string,
+  status: RunStatus,
+  step: string,
+): Promise<void> {
+  const retries = status.interventions.filter((i) => i.action === 'retryStep' && i.step === step).length;
+  const draw = createDraw(seed, `operator ${run} ${step} ${status.interventions.length}`);
+  const choice = draw.int(1, 100);
+  const wish = choice <= 70 && retries < 3 ? 'retryStep' : choice <= 90 ? 'skipStep' : 'abort';
+  const input = wish === 'abort' ? { reason: 'given up' } : { step };
+  const handle = client.temporal.workflow.getHandle(run);
+  // What is not taken is decided again at the next look.
+  await within(client, async () => {
+    if (draw.chance(50)) await handle.signal(wish, input);
+    else await handle.executeUpdate(wish, { args: [input] });
+  }).catch(() => undefined);
+}
+
+async function untilTaken(send: () => Promise<unknown>, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    try {
+      await send();
+      return;
+    } catch {
+      await delay(500, undefined, { signal: over });
+    }
+  }
+}
+
+async function within<T>(client: ChandlerClient, ask: () => Promise<T>): Promise<T> {
+  return client.temporal.withDeadline(Date.now() + ANSWER_WITHIN_MS, ask);
+}

@@ -1,0 +1,24 @@
+#!/bin/sh
+# shellcheck shell=bash
+# Read by bash before a program of Chandler's on a host: looks before each command whether that line is armed.
+unset BASH_ENV
+aim=$CHAOS_AIM
+unset CHAOS_AIM
+
+# Tells the campaign that the armed line is reached, and waits for its word; of several that reach it one does.
+aim_stop() {
+  mv "/run/chaos/$aim.$1" "/run/chaos/taken.$aim.$1" 2>/dev/null || return 0
+  local said=go
+  if exec 7<>/dev/tcp/127.0.0.1/@PORT@; then
+    echo "aim @HOST@ $aim $1" >&7
+    read -r -t 60 said <&7
+    exec 7>&-
+  fi
+  if [ "$said" = die ]; then kill -KILL $$; fi
+}
+if [ -e /run/chaos/trace ]; then
+  trap 'echo "$aim $LINENO" >>/run/chaos/trace' DEBUG
+else
+  trap '[ ! -e "/run/chaos/$aim.$LINENO" ] || aim_stop "$LINENO"' DEBUG
+fi
+set -T

@@ -1,0 +1,47 @@
+#!/bin/sh
+# launch-fault WHAT NUMBER: kills something of a launch that is at work on this host, the NUMBERth of them, and says so.
+# Waits up to a second for one; says nothing if none comes. WHAT: supervisor, tree, shell or daemon.
+set -u
+what=$1 number=$2
+state=/var/lib/chandler
+
+# at_work: the supervisor of each launch that has begun and not ended, and that launch.
+at_work() {
+  for dir in "$state"/launches/*/; do
+    if [ -e "${dir}exit" ] || [ ! -e "${dir}started" ]; then continue; fi
+    pid=$(sed -n 's/^pid=//p' "${dir}started")
+    launch=$(basename "$dir")
+    if tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "supervise-.*$launch"; then echo "$pid $launch"; fi
+  done
+}
+candidates() {
+  case $what in
+    daemon) pgrep -x 'tmux: server' ;;
+    shell) at_work | while read -r pid launch; do
+      # A finalizer has no session.
+      if grep -qrxF "$launch" "$state/sessions"; then ps -o ppid= -p "$pid"; fi
+    done ;;
+    supervisor) at_work | cut -d ' ' -f 1 ;;
+    tree) at_work | cut -d ' ' -f 2 ;;
+  esac 2>/dev/null
+}
+
+tries=20 found=
+while [ "$tries" -gt 0 ]; do
+  found=$(candidates)
+  if [ -n "$found" ]; then break; fi
+  sleep 0.05
+  tries=$((tries - 1))
+done
+# shellcheck disable=SC2086 # a list of words
+set -- $found
+if [ $# -eq 0 ]; then exit 0; fi
+shift $((number % $#))
+pids=$1
+if [ "$what" = tree ]; then
+  pids=$(grep -lzxF "CHANDLER_LAUNCH=$1" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3)
+fi
+for pid in $pids; do
+  # Never the first process of the host.
+  if [ "$pid" -gt 1 ] && kill -KILL "$pid" 2>/dev/null; then echo "killed $pid"; fi
+done

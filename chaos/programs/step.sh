@@ -1,0 +1,29 @@
+#!/bin/sh
+# shellcheck shell=bash disable=SC2154 # the settings stand in front of it
+# What a step of a campaign does. Run by bash, whose /dev/tcp reaches the ledger without any program of the host.
+
+# note EVENT [CODE]: returns once the ledger has it. A step that the ledger does not know of must not go on.
+note() {
+  local said=
+  if exec 7<>"/dev/tcp/127.0.0.1/$port"; then
+    echo "step $CHANDLER_LAUNCH $run $kind $step $CHANDLER_GENERATION $*" >&7
+    read -r -t 30 said <&7
+    exec 7>&-
+  fi
+  if [ "$said" != noted ]; then
+    echo "the ledger did not take: $*"
+    exit 97
+  fi
+}
+
+note start
+pad=$(printf "%${padding}s" '')
+pad=${pad// /.}
+for ((i = 1; i <= lines; i++)); do
+  echo "$kind $step $CHANDLER_GENERATION line $i$pad"
+  if [ "$pause" != 0 ]; then sleep "$pause"; fi
+done
+code=0
+if [ "$CHANDLER_GENERATION" -le "$fails_until" ]; then code=$fail_code; fi
+note end "$code"
+exit "$code"

@@ -1,0 +1,19 @@
+#!/bin/bash
+# Stands before `sh` and `bash` on a host of a campaign: Chandler's own programs are run by bash with the hook, and each
+# call of the host program is told to the ledger. Everything else is handed on untouched.
+own=/bin/${0##*/}
+case ${1-} in
+  */bin/host-*)
+    if exec 7<>/dev/tcp/127.0.0.1/@PORT@; then
+      echo "call @HOST@ ${3-} ${4-}" >&7
+      exec 7>&-
+    fi
+    export CHAOS_AIM=${3-} BASH_ENV=/etc/chaos/hook.sh
+    exec /bin/bash "$@"
+    ;;
+  */bin/supervise-*)
+    export CHAOS_AIM=supervise BASH_ENV=/etc/chaos/hook.sh
+    exec /bin/bash "$@"
+    ;;
+esac
+exec "$own" "$@"

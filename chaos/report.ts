@@ -1,0 +1,109 @@
+import { windowName } from './aim.ts';
+import type { Injected } from './evidence.ts';
+import { groupBy } from './group.ts';
+import type { CallLine } from './ledger.ts';
+import type { JudgedRun } from './run.ts';
+
+/** What a campaign came to. */
+export interface Tally {
+  readonly workflows: number;
+  readonly faults: readonly Injected[];
+  readonly violations: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+}
+
+/** Faults by kind, each with how soon it was overcome. */
+export function renderTable(tally: Tally): string {
+  const kinds = groupBy(tally.faults, ({ kind }) => kind);
+  const rows = [...kinds]
+    .sort(([, a], [, b]) => b.length - a.length)
+    .map(([kind, faults]) => {
+      const times = faults.flatMap(({ recoveryMs }) => recoveryMs ?? []).sort((a, b) => a - b);
+      const aimed = faults.filter(({ window }) => window).length;
+      return [
+        kind,
+        faults.length,
+        aimed,
+        times.length,
+        seconds(quantile(times, 0.5)),
+        seconds(quantile(times, 0.99)),
+      ];
+    });
+  const head = ['fault', 'injected', 'aimed', 'recoveries', 'median', 'p99'];
+  const table = [head, ...rows].map((row) => row.map(String));
+  const widths = head.map((_, i) => Math.max(...table.map((row) => row[i]!.length)));
+  const lines = table.map((row) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
+  );
+  const outcomes = Object.entries(tally.outcomes).map(([outcome, count]) => `${count} ${outcome}`);
+  return [...lines, '', `runs: ${outcomes.join(', ')}`].join('\n');
+}
+
+/** The closing line. */
+export const renderSummary = ({ workflows, faults, violations }: Tally): string =>
+  `chaos: ${workflows} workflows, ${faults.length} faults, ${violations} violations`;
+
+/** What was broken, how to see it again, and everything that happened around it in order of time. */
+export function renderViolations(
+  { evidence, violations }: JudgedRun,
+  seed: number,
+  calls: readonly CallLine[],
+): string {
+  const broken = violations.map(({ invariant, what }) => `VIOLATION ${invariant}: ${what}`);
+  const { drawn, ledger, faults, events, hostName, outcome } = evidence;
+  const begin = Math.min(...events.map(({ atMs }) => atMs)) - 1000;
+  const end = Math.max(...events.map(({ atMs }) => atMs)) + 1000;
+  const timeline = [
+    ...entries(
+      ledger,
+      'ledger',
+      (line) => line.atMs,
+      ({ launch, event, kind, step, generation, code }) =>
+        `${launch} ${event} ${code ?? ''} (${kind} ${step}, try ${generation})`,
+    ),
+    ...entries(faults, 'fault', (it) => it.atMs, describeFault),
+    ...entries(
+      faults.filter(({ atMs, healedMs }) => healedMs > atMs + 20),
+      'healed',
+      (it) => it.healedMs,
+      ({ kind }) => kind,
+    ),
+    ...entries(
+      events,
+      'history',
+      (it) => it.atMs,
+      ({ text }) => text,
+    ),
+    ...entries(
+      calls.filter(({ host, atMs }) => host === hostName && atMs >= begin && atMs <= end),
+      'host',
+      (it) => it.atMs,
+      ({ call }) => call,
+    ),
+  ]
+    .sort((a, b) => a.atMs - b.atMs)
+    .map(
+      ({ atMs, from, text }) => `  ${new Date(atMs).toISOString().slice(11, 23)}  ${from.padEnd(7)}  ${text}`,
+    );
+  return [
+    ...broken,
+    `seed ${seed}, ${drawn.name} on ${hostName}, ${JSON.stringify(outcome)}`,
+    JSON.stringify({ drawn, launches: evidence.launches.map(({ log: _log, ...rest }) => rest) }),
+    ...timeline,
+    '',
+  ].join('\n');
+}
+
+function describeFault({ kind, window, run }: Injected): string {
+  return `${kind}${window ? ` aimed at ${windowName(window)}` : ''} (of ${run})`;
+}
+
+const entries = <T>(items: readonly T[], from: string, at: (item: T) => number, text: (item: T) => string) =>
+  items.map((item) => ({ atMs: at(item), from, text: text(item) }));
+
+/** The smallest value that the given part of all values does not exceed. */
+export function quantile(sorted: readonly number[], part: number): number | undefined {
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)];
+}
+
+const seconds = (ms: number | undefined) => (ms === undefined ? '–' : `${(ms / 1000).toFixed(1)} s`);

@@ -1,0 +1,182 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { arm, disarm, type Window } from './aim.ts';
+import type { Attempt, Injected } from './evidence.ts';
+import type { AimAnswer } from './ledger.ts';
+import { programKilled, type DrawnFault } from './schedule.ts';
+import type { Stage, StageHost } from './stage.ts';
+import type { WorkerSlot } from './workers.ts';
+
+/** A fault that was injected, with what tells later how soon it was overcome. */
+export interface Struck extends Omit<Injected, 'recoveryMs'> {
+  readonly on: DrawnFault['kind']['on'];
+  /** Activities of the run that the struck worker was at. */
+  readonly held: readonly string[];
+  /** When the host was heard again after a fault of the link. */
+  readonly heardMs?: number;
+}
+
+/** One at a time for each thing that can be struck: two faults of one thing would undo each other. */
+export interface Locks {
+  readonly take: <T>(name: string, work: () => Promise<T>) => Promise<T>;
+}
+
+export function createLocks(): Locks {
+  const last = new Map<string, Promise<unknown>>();
+  return {
+    take(name, work) {
+      const next = (last.get(name) ?? Promise.resolve()).then(work, work);
+      last.set(name, next);
+      return next;
+    },
+  };
+}
+
+/** Strikes one run with its faults. `settle` returns once every fault is over and taken away. */
+export interface Striker {
+  readonly settle: () => Promise<Struck[]>;
+}
+
+export async function strikeRun(
+  stage: Stage,
+  host: StageHost,
+  run: string,
+  faults: readonly DrawnFault[],
+  windows: readonly Window[],
+  locks: Locks,
+  onFault: (struck: Struck) => void,
+): Promise<Striker> {
+  const struck: Struck[] = [];
+  const pending: Promise<void>[] = [];
+  const errors: unknown[] = [];
+  const over = new AbortController();
+
+  /** Injects a fault, leaves it for its time, takes it away, and sees how the link recovers. */
+  const strikeWhole = async (
+    fault: DrawnFault,
+    window: Window | undefined,
+    isIn: () => void,
+  ): Promise<void> => {
+    const { kind, salt } = fault;
+    const { worker, held } = await serving(stage, run, salt);
+    const scope = kind.on === 'worker' ? worker.name : kind.on === 'server' ? 'server' : host.sandbox.name;
+    const times = await locks.take(scope, async () => {
+      const atMs = Date.now();
+      const undo = await kind.strike({ stage, host, worker, salt });
+      isIn();
+      if (!undo) return undefined;
+      await delay(fault.lastsMs);
+      await undo();
+      return { atMs, healedMs: Date.now() };
+    });
+    if (!times) return;
+    const linked = kind.on === 'link' || kind.on === 'sshd';
+    const heardMs = linked ? await heardAgain(host, over.signal) : undefined;
+    const done: Struck = {
+      ...times,
+      kind: kind.name,
+      on: kind.on,
+      host: host.sandbox.name,
+      run,
+      held: kind.on === 'worker' ? held : [],
+      kills: kind.kills ?? false,
+      losesLogs: kind.losesLogs ?? false,
+      ...(window && { window }),
+      ...(heardMs !== undefined && { heardMs }),
+    };
+    struck.push(done);
+    onFault(done);
+  };
+  /** Returns once the fault is in; what is left of it goes on behind. */
+  const strike = (fault: DrawnFault, window?: Window): Promise<void> =>
+    new Promise((isIn) => {
+      const whole = strikeWhole(fault, window, isIn).catch((error: unknown) => void errors.push(error));
+      pending.push(whole.finally(isIn));
+    });
+
+  const aimed = new Map<Window, DrawnFault>();
+  for (const fault of faults) {
+    const { moment } = fault;
+    if (moment.at === 'window') aimed.set(windows[moment.number % windows.length]!, fault);
+    else
+      pending.push(
+        delay(moment.afterMs, undefined, { signal: over.signal }).then(() => strike(fault), ignore),
+      );
+  }
+  if (aimed.size > 0)
+    await arm(stage, host, [...aimed.keys()], async (window): Promise<AimAnswer> => {
+      const fault = aimed.get(window);
+      if (!fault || over.signal.aborted) return 'go';
+      await strike(fault, window);
+      return fault.kind === programKilled ? 'die' : 'go';
+    });
+
+  return {
+    async settle() {
+      over.abort();
+      while (pending.length > 0) await Promise.all(pending.splice(0));
+      if (aimed.size > 0) await disarm(stage, host);
+      if (errors.length > 0)
+        throw new AggregateError(errors, `a fault of ${run} could not be injected or undone`);
+      return struck;
+    },
+  };
+}
+
+function ignore(): void {
+  // The run was over before the fault's time came.
+}
+
+/** The worker that is at an activity of the run, if one is, else any; with the activities that it is at. */
+async function serving(
+  stage: Stage,
+  run: string,
+  salt: number,
+): Promise<{ worker: WorkerSlot; held: readonly string[] }> {
+  const { workers, client } = stage;
+  const any = workers[salt % workers.length]!;
+  try {
+    const { raw } = await client.temporal.withDeadline(Date.now() + 1000, () =>
+      client.temporal.workflow.getHandle(run).describe(),
+    );
+    const at = (raw.pendingActivities ?? []).map(({ activityId, lastWorkerIdentity }) => ({
+      activityId: activityId ?? '',
+      pid: Number(lastWorkerIdentity?.split('@')[0]),
+    }));
+    const busy = workers.find((worker) => at.some(({ pid }) => pid === worker.pid())) ?? any;
+    const held = at.filter(({ pid }) => pid === busy.pid()).map(({ activityId }) => activityId);
+    return { worker: busy, held };
+  } catch {
+    return { worker: any, held: [] };
+  }
+}
+
+/** When the host is heard through its proxy; nothing if the run is over before. */
+async function heardAgain(host: StageHost, over: AbortSignal): Promise<number | undefined> {
+  const before = host.proxy.heard();
+  const end = Date.now() + 30_000;
+  while (host.proxy.heard() === before) {
+    if (over.aborted || Date.now() > end) return undefined;
+    await delay(10);
+  }
+  return Date.now();
+}
+
+/** How soon what a fault struck went on, from what was recorded about its run. Nothing if nothing had stopped. */
+export function recoveryMs(
+  struck: Struck,
+  recorded: { readonly eventsMs: readonly number[]; readonly attempts: readonly Attempt[] },
+): number | undefined {
+  const { atMs, healedMs, held, heardMs } = struck;
+  if (struck.on === 'link' || struck.on === 'sshd')
+    return heardMs === undefined ? undefined : heardMs - healedMs;
+  if (struck.on === 'worker') {
+    // An activity that was disturbed has begun anew, somewhere else.
+    const again = recorded.attempts.filter(
+      ({ activity, startedMs }) => held.includes(activity) && startedMs > atMs,
+    );
+    return again.length === 0 ? undefined : Math.max(...again.map(({ startedMs }) => startedMs)) - atMs;
+  }
+  const since = struck.on === 'launch' ? atMs : healedMs;
+  const next = recorded.eventsMs.find((eventMs) => eventMs > since);
+  return next === undefined ? undefined : next - since;
+}

@@ -1,0 +1,76 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { appendFile, copyFile, cp, mkdir, readdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { poll } from '../test/support/poll.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** A place for a worker process: one after another lives in it. */
+export interface WorkerSlot {
+  readonly name: string;
+  /** The live process, if there is one. */
+  readonly pid: () => number | undefined;
+  readonly start: (build: Build) => Promise<void>;
+  readonly signal: (signal: NodeJS.Signals) => void;
+  /** Resolves once the process is gone. */
+  readonly gone: () => Promise<void>;
+}
+
+/** `other` has host programs of another name and another workflow bundle, though they do the same. */
+export type Build = 'own' | 'other';
+
+/** Makes a second build: what an upgrade looks like while runs are at work. Returns the entry point of each. */
+export async function makeBuilds(dir: string): Promise<Readonly<Record<Build, string>>> {
+  const other = join(dir, 'other-build');
+  await mkdir(other);
+  await cp(join(root, 'dist'), join(other, 'dist'), { recursive: true });
+  await copyFile(join(root, 'package.json'), join(other, 'package.json'));
+  await symlink(join(root, 'node_modules'), join(other, 'node_modules'));
+  const programs = join(other, 'dist/host/programs');
+  for (const name of await readdir(programs)) await appendFile(join(programs, name), '\n# Another build.\n');
+  await appendFile(join(other, 'dist/workflow-bundle.js'), '\n// Another build.\n');
+  return { own: join(root, 'dist/cli/main.js'), other: join(other, 'dist/cli/main.js') };
+}
+
+/** A slot; `logFile` takes what its processes print. */
+export function makeWorkerSlot(
+  name: string,
+  builds: Readonly<Record<Build, string>>,
+  env: Readonly<Record<string, string>>,
+  logFile: string,
+): WorkerSlot {
+  const sink = createWriteStream(logFile, { flags: 'a' });
+  let child: ChildProcess | undefined;
+  const pid = () => (child && child.exitCode === null && child.signalCode === null ? child.pid : undefined);
+  return {
+    name,
+    pid,
+    async start(build) {
+      let log = '';
+      // A process group of its own: a Ctrl-C in the terminal is for the campaign alone.
+      const started = spawn(process.execPath, [builds[build], 'worker'], {
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { PATH: process.env['PATH'], ...env },
+      });
+      child = started;
+      for (const stream of [started.stdout, started.stderr])
+        stream.on('data', (chunk: Buffer) => {
+          sink.write(chunk);
+          if (!log.includes('worker started')) log += chunk.toString();
+        });
+      await poll(
+        () => log.includes('worker started') || pid() === undefined,
+        `${name} starts`,
+        () => log,
+      );
+    },
+    signal: (signal) => void child?.kill(signal),
+    async gone() {
+      if (child && pid() !== undefined) await once(child, 'exit');
+    },
+  };
+}
