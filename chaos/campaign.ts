@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findWindows } from './aim.ts';
+import type { Evidence } from './evidence.ts';
 import { judgeHost } from './invariants.ts';
 import { drawRun } from './plans.ts';
 import { renderViolations, type Tally } from './report.ts';
@@ -65,7 +66,7 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
     workflows: judged.length,
     faults: judged.flatMap(({ faults }) => faults),
     violations: judged.reduce((sum, { violations }) => sum + violations.length, late),
-    outcomes: count(judged.map(({ evidence }) => evidence.outcome.outcome)),
+    outcomes: count(judged.map(({ evidence }) => describeOutcome(evidence.outcome))),
   });
 
   const lanes = await Promise.allSettled(stage.hosts.map((_, host) => lane(host)));
@@ -86,6 +87,10 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
     }
   }
   return tally();
+}
+
+function describeOutcome(outcome: Evidence['outcome']): string {
+  return outcome.outcome === 'failed' ? `failed (${outcome.failure.code})` : outcome.outcome;
 }
 
 function count(words: readonly string[]): Record<string, number> {

@@ -14,6 +14,8 @@ export interface Injected {
   readonly healedMs: number;
   /** Where it was aimed at. */
   readonly window?: Pick<AimedStop, 'program' | 'line'>;
+  /** Struck its host, or the way to it; else a worker or the server, which serve all hosts. */
+  readonly onHost: boolean;
   readonly kills: boolean;
   readonly losesLogs: boolean;
   /** Milliseconds until what it struck went on, as far as it had stopped. */

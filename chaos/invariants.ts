@@ -150,12 +150,14 @@ export const invariants = {
       ...evidence.ledger.map(({ launch }) => launch),
     ]);
     const { outcome } = evidence.outcome;
+    // With `all`, the sessions of what had ended by itself are kept as asked.
+    const kept = evidence.drawn.keepSessions === 'all' ? endsWell(evidence) : new Set<string>();
     return [
       ...evidence.alive
         .filter((launch) => ours.has(launch))
         .map((launch) => `processes of launch ${launch} are alive`),
       ...evidence.sessions
-        .filter(({ launch }) => outcome === 'aborted' && ours.has(launch))
+        .filter(({ launch }) => outcome === 'aborted' && ours.has(launch) && !kept.has(launch))
         .map(({ name }) => `session ${name} is there after the abort`),
     ];
   },

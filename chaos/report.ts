@@ -18,7 +18,9 @@ export function renderTable(tally: Tally): string {
   const rows = [...kinds]
     .sort(([, a], [, b]) => b.length - a.length)
     .map(([kind, faults]) => {
-      const times = faults.flatMap(({ recoveryMs }) => recoveryMs ?? []).sort((a, b) => a - b);
+      const times = faults
+        .flatMap((fault) => (isAlone(fault, tally.faults) ? (fault.recoveryMs ?? []) : []))
+        .sort((a, b) => a - b);
       const aimed = faults.filter(({ window }) => window).length;
       return [
         kind,
@@ -38,6 +40,24 @@ export function renderTable(tally: Tally): string {
   const outcomes = Object.entries(tally.outcomes).map(([outcome, count]) => `${count} ${outcome}`);
   return [...lines, '', `runs: ${outcomes.join(', ')}`].join('\n');
 }
+
+/**
+ * True if nothing else struck the same host, any worker or the server from this fault until it was overcome: then the
+ * time is this fault's own.
+ */
+function isAlone(fault: Injected, all: readonly Injected[]): boolean {
+  const end = fault.healedMs + (fault.recoveryMs ?? 0);
+  return !all.some(
+    (other) =>
+      other !== fault &&
+      (other.host === fault.host || !other.onHost) &&
+      other.atMs < end &&
+      other.healedMs > fault.atMs - RESTING_MS,
+  );
+}
+
+/** What came before may still be felt for a while. */
+const RESTING_MS = 1000;
 
 /** The closing line. */
 export const renderSummary = ({ workflows, faults, violations }: Tally): string =>

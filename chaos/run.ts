@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunStatus } from '../src/domain/status.ts';
-import type { RunResult } from '../src/client.ts';
 import { sandboxReboot } from '../src/dev/sandbox/index.ts';
 import type { Window } from './aim.ts';
 import { launchesOf, readHistory, readHost, type Evidence, type Injected } from './evidence.ts';
@@ -210,5 +209,3 @@ function unknownStatus(drawn: DrawnRun): RunStatus {
     interventions: [],
   };
 }
-
-export type { RunResult };

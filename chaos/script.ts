@@ -38,7 +38,3 @@ export function expectedLog(step: string, kind: string, generation: number, work
     (_, i) => `${kind} ${step} ${generation} line ${i + 1}${pad}\r\n`,
   ).join('');
 }
-
-export function expectedCode(generation: number, work: Work): number {
-  return generation <= work.failsUntil ? work.failCode : 0;
-}

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect, type ChandlerClient } from '../src/client.ts';
 import { sandboxExec, type SandboxHost } from '../src/dev/sandbox/index.ts';
@@ -140,11 +140,4 @@ async function prepareHost(host: StageHost, ledgerPort: number): Promise<void> {
   await put(await read('hook.sh'), '/etc/chaos/hook.sh');
   for (const name of ['sh', 'bash']) await put(await read('wrap.sh'), `/usr/local/bin/${name}`);
   await put(await read('date.sh'), '/usr/local/bin/date');
-}
-
-/** Writes a file beside the others of a campaign. */
-export async function keep(dir: string, name: string, text: string): Promise<string> {
-  const path = join(dir, name);
-  await writeFile(path, text);
-  return path;
 }

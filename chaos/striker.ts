@@ -78,6 +78,7 @@ export async function strikeRun(
       host: host.sandbox.name,
       run,
       held: kind.on === 'worker' ? held : [],
+      onHost: kind.on !== 'worker' && kind.on !== 'server',
       kills: kind.kills ?? false,
       losesLogs: kind.losesLogs ?? false,
       ...(window && { window }),

@@ -22,17 +22,24 @@ export interface WorkerSlot {
 /** `other` has host programs of another name and another workflow bundle, though they do the same. */
 export type Build = 'own' | 'other';
 
-/** Makes a second build: what an upgrade looks like while runs are at work. Returns the entry point of each. */
+/**
+ * Makes two builds: what an upgrade looks like while runs are at work. Both are copies, so that a build in the meantime
+ * disturbs nothing. Returns the entry point of each.
+ */
 export async function makeBuilds(dir: string): Promise<Readonly<Record<Build, string>>> {
-  const other = join(dir, 'other-build');
-  await mkdir(other);
-  await cp(join(root, 'dist'), join(other, 'dist'), { recursive: true });
-  await copyFile(join(root, 'package.json'), join(other, 'package.json'));
-  await symlink(join(root, 'node_modules'), join(other, 'node_modules'));
-  const programs = join(other, 'dist/host/programs');
+  const copy = async (name: Build) => {
+    const build = join(dir, `build-${name}`);
+    await mkdir(build);
+    await cp(join(root, 'dist'), join(build, 'dist'), { recursive: true });
+    await copyFile(join(root, 'package.json'), join(build, 'package.json'));
+    await symlink(join(root, 'node_modules'), join(build, 'node_modules'));
+    return join(build, 'dist');
+  };
+  const [own, other] = [await copy('own'), await copy('other')];
+  const programs = join(other, 'host/programs');
   for (const name of await readdir(programs)) await appendFile(join(programs, name), '\n# Another build.\n');
-  await appendFile(join(other, 'dist/workflow-bundle.js'), '\n// Another build.\n');
-  return { own: join(root, 'dist/cli/main.js'), other: join(other, 'dist/cli/main.js') };
+  await appendFile(join(other, 'workflow-bundle.js'), '\n// Another build.\n');
+  return { own: join(own, 'cli/main.js'), other: join(other, 'cli/main.js') };
 }
 
 /** A slot; `logFile` takes what its processes print. */
