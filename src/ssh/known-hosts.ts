@@ -27,12 +27,15 @@ const MARKERS = { '@revoked': 'revoked', '@cert-authority': 'cert-authority' } a
  */
 export function parseKnownHosts(text: string): KnownHostLine[] {
   return text.split(/\r?\n/).flatMap((content, index) => {
-    const fields = content.trim().split(/[ \t]+/);
+    // Only blanks and tabs part the fields: another kind of space is part of a name, as OpenSSH reads it.
+    const fields = content.replace(/^[ \t]+/, '').split(/[ \t]+/);
     const marker = readMarker(fields);
     const [hosts, keyType, base64] = marker === 'none' ? fields : fields.slice(1);
     if (marker === 'junk' || hosts === undefined || hosts.startsWith('#')) return [];
     if (keyType === undefined || base64 === undefined) return [];
     const keyBlob = Buffer.from(base64, 'base64');
+    // Node reads on past what is no base64, OpenSSH takes no such line.
+    if (keyBlob.toString('base64') !== base64) return [];
     return keyTypeOf(keyBlob) === keyType ? [{ line: index + 1, marker, hosts, keyType, keyBlob }] : [];
   });
 }

@@ -1,0 +1,181 @@
+import { execFileSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkHostKey } from '../../src/ssh/host-key.ts';
+import { fingerprint, lookUpHostKey, parseKnownHosts, recordedKeyTypes } from '../../src/ssh/known-hosts.ts';
+
+const ED = 'ssh-ed25519';
+/** A key as ssh-keygen takes it: any 32 bytes will do. */
+const key = (byte: number) => {
+  const part = (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
+  return Buffer.concat([part(Buffer.from(ED)), part(Buffer.alloc(32, byte))]);
+};
+const [good, other] = [key(1), key(2)];
+const b64 = good.toString('base64');
+const hashed = (name: string) => {
+  const salt = Buffer.from('0123456789abcdefghij');
+  return `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`;
+};
+
+const marker = fc.constantFrom('', '', '', '@revoked ', '@cert-authority ', '@other ');
+const name = fc.oneof(
+  { weight: 2, arbitrary: fc.constant('h') },
+  fc.constantFrom('h', 'H', '*', '?', 'h*', '!h', '!*', 'x', 'h.x', '[h]:22', '[h]:2222', '', '*,!h', 'x,h'),
+  fc.constantFrom(hashed('h'), hashed('x'), hashed('[h]:2222'), '|1|', '|1|a|b', '|2|a|b', `|1|${b64}`),
+  fc.array(fc.constantFrom('h', '*', '?', ',', '!', '.'), { maxLength: 8 }).map((parts) => parts.join('')),
+);
+const blob = fc.constantFrom(
+  b64,
+  b64,
+  b64,
+  other.toString('base64'),
+  b64.slice(0, -1),
+  `${b64}=`,
+  `${b64.slice(0, 10)}!${b64.slice(10)}`,
+  b64.replaceAll('/', '_').replaceAll('+', '-'),
+  `${b64}AAAA`,
+  '',
+);
+const line = fc
+  .tuple(
+    fc.constantFrom('', '', ' ', '\t', '#', '\u00a0', '\ufeff', '\v', '\f'),
+    marker,
+    name,
+    fc.constantFrom(' ', '\t', ' \t '),
+    fc.constantFrom(ED, ED, ED, 'ssh-rsa', ''),
+    blob,
+    fc.constantFrom('', ' comment', ' \u001b[2J', '\u00a0'),
+  )
+  .map(
+    ([pad, mark, hosts, gap, type, text, rest]) => `${pad}${mark}${hosts}${gap}${type}${gap}${text}${rest}`,
+  );
+const files = fc
+  .tuple(fc.array(line, { maxLength: 6 }), fc.constantFrom('\n', '\r\n'))
+  .map(([lines, end]) => lines.join(end));
+
+describe('a known_hosts file that holds anything', () => {
+  let dir = '';
+  beforeAll(() => {
+    dir = mkdtempSync(join(tmpdir(), 'chandler-known-'));
+  });
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  /** The lines that ssh-keygen finds for a name, with a key that it can read. */
+  function oracle(text: string, host: string): { line: number; mark: string; keys: string }[] {
+    const path = join(dir, 'known_hosts');
+    writeFileSync(path, text);
+    const said = (() => {
+      try {
+        const stdio = ['ignore', 'pipe', 'ignore'] as ['ignore', 'pipe', 'ignore'];
+        return execFileSync('ssh-keygen', ['-l', '-F', host, '-f', path], { stdio }).toString('latin1');
+      } catch (error) {
+        return String((error as { stdout?: Buffer }).stdout ?? '');
+      }
+    })();
+    return [...said.matchAll(/^# Host .* found: line (\d+) ?(.*)\n(.*)$/gm)].map(
+      ([, at, mark = '', keys = '']) => ({
+        line: Number(at),
+        mark: mark.trim(),
+        keys,
+      }),
+    );
+  }
+
+  it('grants what ssh-keygen finds, and nothing else', () => {
+    let granted = 0;
+    fc.assert(
+      fc.property(files, fc.constantFrom(22, 2222), (text, port) => {
+        const answer = lookUpHostKey(text, 'h', port, ED, good);
+        const found = [
+          ...oracle(text, port === 22 ? 'h' : `[h]:${port}`),
+          ...(port === 22 ? [] : oracle(text, 'h')),
+        ].filter(({ keys }) => keys.includes(fingerprint(good)));
+        const revoked = found.some(({ mark }) => mark === 'REVOKED');
+        const plain = found.filter(({ mark }) => mark === '').map((each) => each.line);
+        if (answer.kind === 'match') {
+          granted += 1;
+          expect(plain).toContain(answer.line);
+        }
+        // A key that is recorded for a host and revoked for another port is for OpenSSH alone to think about.
+        if (port === 22) expect(answer.kind === 'match').toBe(plain.length > 0 && !revoked);
+        if (answer.kind === 'revoked') expect(revoked).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+    expect(granted).toBeGreaterThan(0);
+  }, 20_000);
+
+  it('made of bytes breaks nothing, and grants a key only where the key is written', () => {
+    const piece = fc.oneof(
+      fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes).toString('utf8')),
+      fc.string({ unit: 'binary', maxLength: 10 }),
+      line,
+      fc.constantFrom('\n', '\r', '\0', ' ', 'h ', ED, 'x'.repeat(7000)),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 10 }), (pieces) => {
+        const text = pieces.join('');
+        for (const { keyBlob, keyType } of parseKnownHosts(text))
+          expect(keyBlob.includes(keyType)).toBe(true);
+        expect(recordedKeyTypes(text, 'h', 22).every((type) => text.includes(type))).toBe(true);
+        if (lookUpHostKey(text, 'h', 2222, ED, good).kind === 'match') expect(text).toContain(b64);
+        for (const junk of [Buffer.of(), Buffer.from('junk'), good.subarray(0, -1)]) {
+          expect(lookUpHostKey(text, 'h', 22, ED, junk).kind).not.toBe('match');
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('takes time in proportion to its size, whatever its patterns', () => {
+    const host = 'a'.repeat(250);
+    const patterns = ['*a*a*a*a*b', `*${'a'.repeat(125)}b`, '?'.repeat(200), `!${'*a'.repeat(60)}`, '|1|a|b'];
+    const timeOf = (text: string) => {
+      const begin = performance.now();
+      expect(lookUpHostKey(text, host, 2222, ED, good).kind).toBe('unknown');
+      return performance.now() - begin;
+    };
+    for (const pattern of patterns) {
+      const one = `${`${pattern},`.repeat(20)}x ${ED} ${b64}\n`;
+      timeOf(one);
+      // Ten times as much: quadratic would be a hundred times.
+      const [small, large] = [timeOf(one), timeOf(one.repeat(10))];
+      expect(large).toBeLessThan(Math.max(small, 10) * 40);
+    }
+  });
+
+  it('never lets a key through that nothing vouches for, and refuses in plain words', () => {
+    const keys = fc.oneof(
+      fc.constantFrom(good, other),
+      fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
+    );
+    fc.assert(
+      fc.property(files, keys, (text, offered) => {
+        const target = {
+          host: 'h',
+          port: 22,
+          user: 'root',
+          hostKey: { kind: 'known_hosts', files: ['/k'] },
+        } as unknown as Parameters<typeof checkHostKey>[0];
+        const check = checkHostKey(target, {
+          read: () => text,
+          append: () => expect.fail('nothing to record'),
+        });
+        const said: boolean[] = [];
+        check.verify(offered, (ok) => said.push(ok));
+        expect(said).toHaveLength(1);
+        if (said[0]) expect(text).toContain(offered.toString('base64'));
+        else {
+          expect(check.refusal()?.code).toMatch(/^host-key-/);
+          expect(check.refusal()?.message).not.toMatch(/\p{Cc}/u);
+          expect(check.refusal()?.advice).not.toMatch(/\p{Cc}/u);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
