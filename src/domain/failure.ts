@@ -1,3 +1,6 @@
+import { boundedText } from './bounded-text.ts';
+import { plainText } from './terminal.ts';
+
 /**
  * Every way a run can fail: a closed set. `retryable` tells the engine whether the same attempt may succeed later
  * without anybody's help; `advice` tells a person what to do.
@@ -130,14 +133,17 @@ export interface FailureFacts {
   readonly advice?: string;
 }
 
-/** The one error class of the project. */
+/** A list of every problem of a plan fits; what a host says is cut further at the activity boundary. Characters. */
+const MAX_MESSAGE_LENGTH = 128 * 1024;
+
+/** The one error class of the project. Much of what it tells comes from hosts, so that is bounded and plain text. */
 export class ChandlerError extends Error {
   override readonly name = 'ChandlerError';
   readonly code: FailureCode;
   readonly facts: FailureFacts;
 
   constructor(code: FailureCode, message: string, options: { cause?: unknown; facts?: FailureFacts } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(showable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.facts = options.facts ?? {};
   }
@@ -147,8 +153,12 @@ export class ChandlerError extends Error {
   }
 
   get advice(): string {
-    return this.facts.advice ?? failureCodes[this.code].advice;
+    return showable(this.facts.advice ?? failureCodes[this.code].advice);
   }
+}
+
+function showable(text: string): string {
+  return plainText(boundedText(text, MAX_MESSAGE_LENGTH));
 }
 
 export function isFailureCode(type: string | null | undefined): type is FailureCode {

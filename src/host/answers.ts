@@ -6,7 +6,7 @@ export type Answer = Readonly<Record<string, string>>;
 
 const MARK = 'chandler: ';
 
-/** The words of a line of a host program; nothing for a line that is not one. */
+/** The words of a line of a host program; nothing for a line that is not one: ours say nothing twice. */
 export function parseAnswer(line: string): Answer | undefined {
   if (!line.startsWith(MARK)) return undefined;
   const pairs = line
@@ -16,7 +16,7 @@ export function parseAnswer(line: string): Answer | undefined {
       const at = word.indexOf('=');
       return at < 0 ? [word, ''] : [word.slice(0, at), word.slice(at + 1)];
     });
-  return Object.fromEntries(pairs);
+  return new Set(pairs.map(([key]) => key)).size === pairs.length ? Object.fromEntries(pairs) : undefined;
 }
 
 /** The answers among the lines of a text. */
@@ -54,8 +54,43 @@ export function pick(answers: readonly Answer[], key: string, what: string): Ans
   return answer;
 }
 
+/** Text for people, as far as it can be read. */
 export function decodeText(base64: string | undefined): string {
   return Buffer.from(base64 ?? '', 'base64').toString('utf8');
+}
+
+/** @throws ChandlerError connection-lost unless the answer holds a whole number under `key` */
+export function readCount(answer: Answer, key: string): number {
+  const text = answer[key] ?? '';
+  if (!/^\d{1,15}$/.test(text))
+    throw new ChandlerError('connection-lost', `the host answered ${key}=${text}`);
+  return Number(text);
+}
+
+/** @throws ChandlerError connection-lost unless the answer holds, under `key`, a whole text in base64 */
+export function readText(answer: Answer, key: string): string {
+  const base64 = answer[key];
+  const bytes = Buffer.from(base64 ?? '', 'base64');
+  // Node reads on past what is no base64; a text that was cut or changed on its way is none.
+  if (bytes.toString('base64') !== base64)
+    throw new ChandlerError('connection-lost', `the host answered ${key}=${base64}`);
+  return bytes.toString('utf8');
+}
+
+/**
+ * A path that becomes part of commands and messages.
+ *
+ * @throws ChandlerError host-unsupported for one that cannot be; connection-lost as {@link readText}
+ */
+export function readPath(answer: Answer, key: string): string {
+  const path = readText(answer, key);
+  if (!isUsablePath(path)) throw new ChandlerError('host-unsupported', `the host answered ${key}=${path}`);
+  return path;
+}
+
+/** Absolute, no longer than a system takes (PATH_MAX), and one line that drives no terminal. */
+export function isUsablePath(path: string): boolean {
+  return /^\/[^\p{Cc}\p{Cf}\u2028\u2029]{0,4094}$/u.test(path);
 }
 
 function toRefusal(answer: Answer, what: string): ChandlerError {

@@ -3,7 +3,7 @@ import type { LaunchState } from '../domain/launch-state.ts';
 import { ChandlerError } from '../domain/failure.ts';
 import { sh, type Command } from '../shell/index.ts';
 import type { ExecOptions, Executor, Outcome } from '../ssh/executor.ts';
-import { decodeText, parseAnswer, pick, readAnswers, type Answer } from './answers.ts';
+import { decodeText, parseAnswer, pick, readAnswers, readCount, readText, type Answer } from './answers.ts';
 import { parseLaunchState } from './launch-state.ts';
 import type { Programs } from './programs.ts';
 
@@ -36,6 +36,9 @@ export interface LogChunk {
   readonly offset: number;
   readonly size: number;
 }
+
+/** Lines of ours that are kept: a program says three at most, but a login may say more, and a wait takes days. */
+const MAX_ANSWERS = 32;
 
 /** The launch protocol, spoken to one host. The host is the truth: every method asks, none remembers. */
 export class Host {
@@ -87,11 +90,8 @@ export class Host {
   ): Promise<LaunchState> {
     const onLine = (line: string) => {
       const answer = parseAnswer(line);
-      if (answer?.['progress'] === undefined) return;
-      options.onProgress?.({
-        logBytes: Number(answer['log_bytes'] ?? 0),
-        lastLine: decodeText(answer['last']),
-      });
+      if (answer?.['progress'] === undefined || !/^\d{1,15}$/.test(answer['log_bytes'] ?? '')) return;
+      options.onProgress?.({ logBytes: Number(answer['log_bytes']), lastLine: decodeText(answer['last']) });
     };
     return this.#state('wait', [id, String(options.boundS)], {
       onLine,
@@ -122,7 +122,7 @@ export class Host {
     const state = parseLaunchState(pick(answers, 'state', 'kill'));
     if (state.kind === 'absent') return { found: 0, left: 0, state };
     const killed = pick(answers, 'killed', 'kill');
-    return { found: Number(killed['found']), left: Number(killed['left']), state };
+    return { found: readCount(killed, 'found'), left: readCount(killed, 'left'), state };
   }
 
   /** Closes the session of a launch that has ended. */
@@ -150,18 +150,21 @@ export class Host {
     // A login may print before the answer; what follows its last line is the log, in base64.
     const lines = stdout.split('\n');
     const body = lines.slice(lines.findLastIndex((line) => parseAnswer(line) !== undefined) + 1).join('');
+    const begin = readCount(place, 'offset');
+    if (offset >= 0 && begin !== offset)
+      throw new ChandlerError('connection-lost', `log: the host answered offset=${begin}, not ${offset}`);
     return {
       state: parseLaunchState(pick(answers, 'state', 'log')),
-      bytes: Buffer.from(body, 'base64'),
-      offset: Number(place['offset']),
-      size: Number(place['size']),
+      bytes: Buffer.from(body, 'base64').subarray(0, maxBytes),
+      offset: begin,
+      size: readCount(place, 'size'),
     };
   }
 
   /** The exit code of a short script that runs outside any session. */
   async check(script: string, signal?: AbortSignal): Promise<number> {
     const { answers } = await this.#ask('check', [], { stdin: script, ...(signal && { signal }) });
-    return Number(pick(answers, 'check', 'check')['code']);
+    return readCount(pick(answers, 'check', 'check'), 'code');
   }
 
   /** Blocks until the file is there; false after `boundS` seconds. */
@@ -181,7 +184,8 @@ export class Host {
   }
 
   async release(holder: string): Promise<void> {
-    await this.#ask('release', [holder]);
+    const { answers } = await this.#ask('release', [holder]);
+    pick(answers, 'released', 'release');
   }
 
   /** The sentinel's content, or nothing if there is no such file. */
@@ -198,7 +202,7 @@ export class Host {
 
   /** Forgets launches that are older than `days` and over. */
   async prune(days: number): Promise<number> {
-    return Number(pick((await this.#ask('prune', [String(days)])).answers, 'pruned', 'prune')['pruned']);
+    return readCount(pick((await this.#ask('prune', [String(days)])).answers, 'pruned', 'prune'), 'pruned');
   }
 
   async isExecutable(path: string): Promise<boolean> {
@@ -221,8 +225,8 @@ export class Host {
     const answers: Answer[] = [];
     const onLine = (line: string) => {
       const answer = parseAnswer(line);
-      if (answer && answer['progress'] === undefined) answers.push(answer);
-      else options?.onLine?.(line);
+      if (answer?.['progress'] !== undefined) options?.onLine?.(line);
+      else if (answer && answers.push(answer) > MAX_ANSWERS) answers.shift();
     };
     let outcome = await this.#run(subcommand, args, { ...options, onLine });
     if (answers.length === 0 && programIsMissing(outcome)) {
@@ -256,7 +260,10 @@ function programIsMissing(outcome: Outcome): boolean {
 
 function sentinelContent(answers: Answer[]): string | undefined {
   const answer = pick(answers, 'sentinel', 'sentinel');
-  return answer['sentinel'] === 'present' ? decodeText(answer['content']) : undefined;
+  if (answer['sentinel'] === 'absent') return undefined;
+  // Even an empty sentinel says "done", so no answer may be taken for one.
+  if (answer['sentinel'] === 'present') return readText(answer, 'content');
+  throw new ChandlerError('connection-lost', `the host answered sentinel=${answer['sentinel']}`);
 }
 
 function sha256(bytes: Uint8Array): string {

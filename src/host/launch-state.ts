@@ -1,6 +1,6 @@
 import { ChandlerError } from '../domain/failure.ts';
 import type { LaunchState } from '../domain/launch-state.ts';
-import type { Answer } from './answers.ts';
+import { readCount, type Answer } from './answers.ts';
 
 /**
  * Reads the answer of `describe` in the host program.
@@ -14,20 +14,20 @@ export function parseLaunchState(answer: Answer): LaunchState {
     case 'cancelled':
       return { kind: answer['state'] };
     case 'running':
-      return { kind: 'running', logBytes: count(answer, 'log_bytes') };
+      return { kind: 'running', logBytes: readCount(answer, 'log_bytes') };
     case 'exited':
       return {
         kind: 'exited',
-        code: count(answer, 'code'),
-        endedAtMs: count(answer, 'at') * 1000,
-        elapsedMs: count(answer, 'elapsed_ms'),
-        logBytes: count(answer, 'log_bytes'),
+        code: readCount(answer, 'code'),
+        endedAtMs: readCount(answer, 'at') * 1000,
+        elapsedMs: readCount(answer, 'elapsed_ms'),
+        logBytes: readCount(answer, 'log_bytes'),
       };
     case 'interrupted':
       return {
         kind: 'interrupted',
         rebooted: answer['boot'] === 'changed',
-        logBytes: count(answer, 'log_bytes'),
+        logBytes: readCount(answer, 'log_bytes'),
       };
     default:
       throw new ChandlerError(
@@ -35,11 +35,4 @@ export function parseLaunchState(answer: Answer): LaunchState {
         `the host answered a state that is not known: ${answer['state']}`,
       );
   }
-}
-
-function count(answer: Answer, key: string): number {
-  const text = answer[key] ?? '';
-  if (!/^\d{1,15}$/.test(text))
-    throw new ChandlerError('connection-lost', `the host answered ${key}=${text}`);
-  return Number(text);
 }

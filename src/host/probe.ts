@@ -1,7 +1,18 @@
+import { boundedText } from '../domain/bounded-text.ts';
+import { plainText } from '../domain/terminal.ts';
 import { sh } from '../shell/index.ts';
 import { ChandlerError } from '../domain/failure.ts';
 import type { Executor } from '../ssh/executor.ts';
-import { classify, decodeText, parseAnswers, pick, readAnswers } from './answers.ts';
+import {
+  classify,
+  decodeText,
+  isUsablePath,
+  parseAnswers,
+  pick,
+  readAnswers,
+  readCount,
+  readPath,
+} from './answers.ts';
 import type { HostFacts } from './facts.ts';
 import { requireTools } from './host.ts';
 import type { Programs } from './programs.ts';
@@ -17,6 +28,10 @@ const NEEDED = {
   timeout: 'coreutils',
   awk: 'mawk',
 } as const;
+const USEFUL = ['script', 'tmux', 'curl', 'wget', 'tar'];
+/** Every activity is told the facts, so they must stay short. Characters. */
+const MAX_FACT_LENGTH = 200;
+const MAX_VERSION_LENGTH = 4096;
 
 /**
  * Asks a host what it is and makes its state directory. `missingPrograms` tells that the host program must be installed.
@@ -38,14 +53,12 @@ export async function probeHost(
     'probe',
     outcome.kind === 'exited' ? parseAnswers(outcome.stdout) : [],
   );
-  const value = (key: string) => pick(answers, key, 'probe')[key] ?? '';
-  const tools = answers.flatMap((answer) =>
-    Object.entries(answer).flatMap(([key, has]) =>
-      key.startsWith('has_') && has === 'yes' ? [key.slice(4)] : [],
-    ),
+  const find = (key: string) => pick(answers, key, 'probe');
+  const tools = [...Object.keys(NEEDED), ...USEFUL].filter((tool) =>
+    answers.some((answer) => answer[`has_${tool}`] === 'yes'),
   );
   requireTools(tools, NEEDED);
-  const writable = pick(answers, 'writable', 'probe');
+  const writable = find('writable');
   if (writable['writable'] !== 'yes') {
     const said = decodeText(writable['text']);
     const code = classify(said);
@@ -54,16 +67,27 @@ export async function probeHost(
       `probe: ${said}`,
     );
   }
-  const zmx = answers.find((answer) => answer['zmx'] !== undefined);
+  const zmx = answers.findLast((answer) => answer['zmx'] !== undefined);
+  const zmxPath = decodeText(zmx?.['zmx']);
   const facts: HostFacts = {
-    arch: value('arch'),
-    os: decodeText(value('os')),
-    uid: Number(value('uid')),
-    bootId: value('boot'),
-    stateDir: decodeText(value('state_dir')),
-    zmxDir: decodeText(value('zmx_dir')),
+    arch: fact(find('arch')['arch']),
+    os: fact(decodeText(find('os')['os'])),
+    uid: readCount(find('uid'), 'uid'),
+    bootId: fact(find('boot')['boot']),
+    stateDir: readPath(find('state_dir'), 'state_dir'),
+    zmxDir: readPath(find('zmx_dir'), 'zmx_dir'),
     tools,
-    ...(zmx && { zmx: { path: decodeText(zmx['zmx']), versionText: decodeText(zmx['zmx_version']) } }),
+    ...(zmx &&
+      isUsablePath(zmxPath) && {
+        zmx: {
+          path: zmxPath,
+          versionText: boundedText(decodeText(zmx['zmx_version']), MAX_VERSION_LENGTH),
+        },
+      }),
   };
   return { facts, missingPrograms: answers.some((answer) => answer['present'] === 'no') };
+}
+
+function fact(text: string | undefined): string {
+  return plainText(boundedText(text ?? '', MAX_FACT_LENGTH));
 }

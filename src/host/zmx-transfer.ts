@@ -4,7 +4,7 @@ import { ChandlerError } from '../domain/failure.ts';
 import { sh } from '../shell/index.ts';
 import type { Executor } from '../ssh/executor.ts';
 import { parseVersion } from '../zmx/index.ts';
-import { decodeText, parseAnswers, pick, readAnswers, type Answer } from './answers.ts';
+import { decodeText, parseAnswers, pick, readAnswers, readPath, type Answer } from './answers.ts';
 import type { HostFacts } from './facts.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 
@@ -100,8 +100,11 @@ function toInstallation(answers: Answer[], source: ZmxInstallation['source']): Z
   const version = parseVersion(decodeText(answer['version']))?.version;
   if (version === undefined)
     throw new ChandlerError('zmx-unavailable', `${WHAT}: it does not tell its version`);
-  const path = decodeText(answer['zmx']);
-  return { path, version, source: answer['was_there'] === 'yes' ? 'existing' : source };
+  return {
+    path: readPath(answer, 'zmx'),
+    version,
+    source: answer['was_there'] === 'yes' ? 'existing' : source,
+  };
 }
 
 function mismatch(answers: Answer[]): string | undefined {

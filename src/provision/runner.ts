@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { boundedText } from '../domain/bounded-text.ts';
 import { ChandlerError } from '../domain/failure.ts';
 import { makeLaunch, sessionName, type Launch } from '../domain/ids.ts';
 import { formatExit, type LaunchState } from '../domain/launch-state.ts';
+import { plainText } from '../domain/terminal.ts';
 import { Host, type LogChunk, type Progress, type SessionPlace } from '../host/host.ts';
 import { installZmx, type ZmxSource } from '../host/install-zmx.ts';
 import { renderCheck, renderLaunchBody, renderSecrets } from '../host/launch-body.ts';
@@ -51,6 +53,8 @@ const DEFAULT_PATHS: RunnerPaths = {
   provisionScript: '/usr/local/bin/chandler-provision.sh',
 };
 const START_BOUND_S = 10;
+/** Of the names that a host lists. Characters. */
+const MAX_STATUS_LENGTH = 4000;
 
 /**
  * Provisions one host, step by step, over any {@link Executor}. Works with or without Temporal: the activities
@@ -206,7 +210,8 @@ export class Runner {
     do {
       options.signal?.throwIfAborted();
       const rows = await this.list().then(parseSessionRows, () => []);
-      setStatus(rows.map((row) => `${row.name} ${describeRow(row)}`).join(', '));
+      const status = rows.map((row) => `${row.name} ${describeRow(row)}`).join(', ');
+      setStatus(plainText(boundedText(status, MAX_STATUS_LENGTH)).replaceAll(/\s+/g, ' '));
       await delay(
         options.intervalMs ?? 1000,
         undefined,

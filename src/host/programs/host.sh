@@ -35,12 +35,12 @@ sentinel_write() {
   sentinel_read "$1"
 }
 
-# sentinel-read PATH: what is there and cannot be read says nothing, least of all "done".
+# sentinel-read PATH: what is there and cannot be read says nothing, least of all "done". A line that is read has 64 KB at most.
 sentinel_read() {
   if [ ! -e "$1" ]; then
     say sentinel=absent
   elif [ -f "$1" ] && [ -r "$1" ]; then
-    say "sentinel=present content=$(head -c 65536 "$1" | encode)"
+    say "sentinel=present content=$(head -c 32768 "$1" | encode)"
   else
     refuse sentinel-missing "$1 is not a file that can be read"
   fi
