@@ -57,7 +57,7 @@ prune() {
     if [ -e "$launch/lock" ]; then
       # Held until it is gone: nothing begins in what is being forgotten, and what has just been over stays.
       exec 9<"$launch/lock"
-      flock -n 9 && is_older "$1" || continue
+      if ! flock -n 9 || ! is_older "$1"; then continue; fi
     fi
     has_survivors "${launch##*/}" && continue
     # Out of sight in one step: half a launch could look like one that never began.
