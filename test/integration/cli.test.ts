@@ -32,7 +32,7 @@ async function chandler(
   args: readonly string[],
   options: { env?: Record<string, string>; input?: string; closeStdout?: boolean; stopOn?: string } = {},
 ) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+  const child = spawn(process.execPath, ['dist/cli/main.js', ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: dir, XDG_STATE_HOME: dir, ...options.env },
     timeout: 40_000,
