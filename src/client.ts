@@ -3,11 +3,12 @@ import {
   Connection,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
+  WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   type ConnectionOptions,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
 import type { LogPage } from './activities/types.ts';
 import { ChandlerError, failureCodes, isFailureCode } from './domain/failure.ts';
@@ -91,9 +92,19 @@ export function createClient(
     try {
       return await handle(workflowId).executeUpdate<RunStatus, [unknown]>(name, { args: [input] });
     } catch (error) {
+      if (error instanceof WorkflowNotFoundError) throw await explainNotFound(error, workflowId);
       if (!(error instanceof WorkflowUpdateFailedError)) throw error;
       throw new ChandlerError('invalid-input', error.cause?.message ?? error.message, { cause: error });
     }
+  };
+
+  /** The engine takes no message for a run that is over, in the words it has for one that never was. */
+  const explainNotFound = async (error: WorkflowNotFoundError, workflowId: string): Promise<Error> => {
+    const { status } = await handle(workflowId).describe();
+    if (status.name === 'RUNNING') return error;
+    return new ChandlerError('invalid-input', `the run is over (${status.name.toLowerCase()})`, {
+      cause: error,
+    });
   };
 
   return {
@@ -133,7 +144,8 @@ export function createClient(
         return { outcome: result.outcome, result };
       } catch (error) {
         if (!(error instanceof WorkflowFailedError)) throw error;
-        return readEnd(error);
+        const failure = readFailedEnd(error);
+        return { outcome: failure.code === 'aborted' ? 'aborted' : 'failed', failure };
       }
     },
 
@@ -159,12 +171,17 @@ export function createClient(
         finalizer ? 'finalizer' : 'step',
         generation ?? latest,
       );
-      return temporal.workflow.execute<typeof readStepLog>('readStepLog', {
+      const reading = temporal.workflow.execute<typeof readStepLog>('readStepLog', {
         workflowId: `log:${described.runId}:${step}:${randomUUID()}`,
         taskQueue,
         // Whoever asked has given up by then.
         workflowExecutionTimeout: '2m',
         args: [{ host: launches.host, launch, offset, maxBytes, followS, secrets: known.secrets }],
+      });
+      return reading.catch((error: unknown) => {
+        if (!(error instanceof WorkflowFailedError)) throw error;
+        const { code, message, advice } = readFailedEnd(error);
+        throw new ChandlerError(code, message, { cause: error, facts: { advice } });
       });
     },
     temporal,
@@ -172,18 +189,16 @@ export function createClient(
   };
 }
 
-/** How a run that did not succeed ended, in the words of its own failure. */
-function readEnd(error: WorkflowFailedError): RunResult {
-  const { cause } = error;
+/** How a workflow that did not succeed ended, in the words of its own failure. */
+function readFailedEnd(error: WorkflowFailedError): PartFailure {
+  const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
   if (cause instanceof ApplicationFailure && isFailureCode(cause.type)) {
     const details = (cause.details?.[0] ?? {}) as Partial<PartFailure>;
-    const { advice } = failureCodes[cause.type];
-    const failure = { code: cause.type, message: cause.message, advice, ...details };
-    return { outcome: cause.type === 'aborted' ? 'aborted' : 'failed', failure };
+    return { code: cause.type, message: cause.message, advice: failureCodes[cause.type].advice, ...details };
   }
   // Cancelled, terminated or timed out by the engine.
   const message = `${error.message}${cause ? `: ${cause.message}` : ''}`;
-  return { outcome: 'aborted', failure: { code: 'aborted', message, advice: failureCodes.aborted.advice } };
+  return { code: 'aborted', message, advice: failureCodes.aborted.advice };
 }
 
 function describePlan(plan: Plan): string {

@@ -53,6 +53,7 @@ export async function startWorker(
   const client = new Client({ connection, namespace: config.temporal.namespace });
   const pool = createSshPool();
   const { places } = config;
+  const namespaceId = askNamespaceId(connection, config.temporal.namespace);
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
@@ -65,7 +66,8 @@ export async function startWorker(
       resolveSecrets: (references) => resolveSecrets(references, places, process.env),
       zmx: { defaults: config.zmx, readFile: (name) => readZmxFile(name, places) },
       hasSearchAttributes: () => hasSearchAttributes(connection, config.temporal.namespace, logger),
-      isOpen: (holder) => isOpen(client, holder),
+      namespaceId,
+      isOpen: async (holder) => isOpen(client, holder, await namespaceId()),
     }),
     shutdownGraceTime: config.shutdownGraceMs,
     ...(config.versioning && { workerDeploymentOptions: toDeploymentOptions(config.versioning) }),
@@ -124,9 +126,18 @@ async function hasSearchAttributes(
   }
 }
 
-/** A holder of another namespace cannot be looked up from here, so it counts as open. */
-async function isOpen(client: Client, holder: LeaseHolder): Promise<boolean> {
-  if (holder.namespace !== client.options.namespace) return true;
+/** Asked once, if it is answered. */
+function askNamespaceId(connection: NativeConnection, namespace: string): () => Promise<string> {
+  let known: string | undefined;
+  return async () => {
+    known ??= (await connection.workflowService.describeNamespace({ namespace })).namespaceInfo?.id ?? '';
+    return known;
+  };
+}
+
+/** A holder of another namespace, or another server, cannot be looked up from here, so it counts as open. */
+async function isOpen(client: Client, holder: LeaseHolder, namespaceId: string): Promise<boolean> {
+  if (holder.namespaceId !== namespaceId) return true;
   try {
     const { status, raw } = await client.workflow.getHandle(holder.workflowId).describe();
     return status.name === 'RUNNING' && raw.workflowExecutionInfo?.firstRunId === holder.firstRunId;

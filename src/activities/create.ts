@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity';
 import { ChandlerError } from '../domain/failure.ts';
 import type { Target } from '../domain/schema.ts';
 import { validatePlan } from '../domain/validate.ts';
@@ -23,6 +22,8 @@ export interface ActivityDeps {
   readonly zmx: ZmxSource;
   /** Whether the server knows our search attributes. */
   readonly hasSearchAttributes: () => Promise<boolean>;
+  /** The engine's own id of the namespace: its name is `default` on many servers. */
+  readonly namespaceId: () => Promise<string>;
   /** Whether the workflow that holds a lease may still be at work. */
   readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
 }
@@ -55,12 +56,14 @@ export function createActivities(deps: ActivityDeps): Activities {
           runId: holder.firstRunId,
           signal,
         });
-        await takeLease(runner.host, holder, deps.isOpen);
+        await takeLease(runner.host, { ...holder, namespaceId: await deps.namespaceId() }, deps.isOpen);
+        const { facts } = runner;
+        const path = sentinelPath ?? `${facts.stateDir}/provisioned`;
         const [sentinel, pruned] = await Promise.all([
-          runner.host.readSentinel(sentinelPath),
+          runner.host.readSentinel(path, { mustBeWritable: true }),
           runner.host.prune(pruneAfterDays),
         ]);
-        return { facts: runner.facts, pruned, ...(sentinel !== undefined && { sentinel }) };
+        return { facts, pruned, sentinelPath: path, ...(sentinel !== undefined && { sentinel }) };
       });
     },
 
@@ -86,7 +89,8 @@ export function createActivities(deps: ActivityDeps): Activities {
         const { check } = step;
         // Once there is a launch, what a check sees may be half of its work.
         if (check !== undefined && (await runner.host.state(launch.id)).kind === 'absent') {
-          if (await runner.isSatisfied(check, { ...step.env, ...secrets }, signal)) return 'satisfied';
+          if (await runner.isSatisfied(check, { ...step.env, ...secrets }, launch, signal))
+            return 'satisfied';
         }
         const work = { script: step.script, env: step.env, secrets };
         const state = await runner.startLaunch(launch, work, { attempt: starts, signal });
@@ -104,29 +108,30 @@ export function createActivities(deps: ActivityDeps): Activities {
       return waitAndSettle(await open(host), host, launch, Object.values(await deps.resolveSecrets(secrets)));
     },
 
-    async finalizeStep({ host, step, launch }) {
+    async finalizeStep({ host, step, launch, starts }) {
       const runner = await open(host);
       const secrets = await deps.resolveSecrets(step.secrets);
       const work = { script: step.finalize ?? '', env: step.env, secrets };
-      const { attempt } = Context.current().info;
       await withHeartbeats({ step: step.name }, ({ signal }) =>
-        runner.startLaunch(launch, work, { attempt, signal }),
+        runner.startLaunch(launch, work, { attempt: starts, signal }),
       );
       return waitAndSettle(runner, host, launch, Object.values(secrets));
     },
 
     async verifySentinel({ host, path, content }) {
       const runner = await open(host);
-      const found = await withHeartbeats({}, () => runner.host.writeSentinel(path, content));
+      const found = await withHeartbeats({}, ({ signal }) =>
+        runner.host.writeSentinel(path, content, signal),
+      );
       if (found !== content)
         throw new ChandlerError('sentinel-missing', `${path} does not read back as written`);
     },
 
-    async killStep({ host, launch, graceS }) {
+    async killStep({ host, launch, graceS, keepSession = false }) {
       const runner = await open(host);
       return withHeartbeats({ step: launch.step }, async () => {
         const before = await runner.host.state(launch.id);
-        const { found, left } = await runner.killLaunch(launch, graceS);
+        const { found, left } = await runner.killLaunch(launch, graceS, { keepSession });
         return { found, left, ...(before.kind === 'exited' && { exitCode: before.code }) };
       });
     },
@@ -139,7 +144,7 @@ export function createActivities(deps: ActivityDeps): Activities {
       );
     },
 
-    async releaseHost({ host, holder, close }) {
+    async releaseHost({ host, holder, close, withdraw }) {
       const runner = await open(host);
       await withHeartbeats({}, async () => {
         await Promise.all(
@@ -148,7 +153,8 @@ export function createActivities(deps: ActivityDeps): Activities {
             if (place) await runner.host.close(launch.id, place);
           }),
         );
-        await runner.host.release(encodeHolder(holder));
+        if (withdraw !== undefined) await runner.host.removeSentinel(withdraw);
+        await runner.host.release(encodeHolder({ ...holder, namespaceId: await deps.namespaceId() }));
       });
     },
   };

@@ -4,8 +4,9 @@ import type { LeaseHolder } from './types.ts';
 
 /** A holder as the one word that the host stores. */
 export function encodeHolder(holder: LeaseHolder): string {
-  const { namespace, workflowId, firstRunId } = holder;
-  return Buffer.from(JSON.stringify({ namespace, workflowId, firstRunId })).toString('base64url');
+  const { namespace, namespaceId, workflowId, firstRunId } = holder;
+  const text = JSON.stringify({ namespace, namespaceId, workflowId, firstRunId });
+  return Buffer.from(text).toString('base64url');
 }
 
 /** Reads what the host stores; nothing if it was not written by us. */
@@ -33,8 +34,8 @@ export async function takeLease(
   const first = await host.lease(mine);
   if (first.ours) return;
   const other = decodeHolder(first.holder);
-  // The engine runs one workflow of an id at a time: an earlier run of ours is over.
-  const sameWorkflow = other?.namespace === holder.namespace && other.workflowId === holder.workflowId;
+  // An engine runs one workflow of an id at a time: an earlier run of ours is over.
+  const sameWorkflow = other?.namespaceId === holder.namespaceId && other?.workflowId === holder.workflowId;
   if (other && !sameWorkflow && (await isOpen(other))) throw leaseHeld(host, other);
   const second = await host.lease(mine, first.holder);
   if (!second.ours) throw leaseHeld(host, decodeHolder(second.holder));

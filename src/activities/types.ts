@@ -15,6 +15,8 @@ export interface HostRef {
 /** Who holds a host. */
 export interface LeaseHolder {
   readonly namespace: string;
+  /** Tells namespaces of one name on different servers apart; workers know it, workflows do not. */
+  readonly namespaceId?: string;
   readonly workflowId: string;
   readonly firstRunId: string;
 }
@@ -27,6 +29,8 @@ export interface Admission {
 
 export interface PreparedHost {
   readonly facts: HostFacts;
+  /** Where the sentinel is, or will be. */
+  readonly sentinelPath: string;
   /** The content of the sentinel, if there is one. */
   readonly sentinel?: string;
   readonly pruned: number;
@@ -62,7 +66,8 @@ export interface Activities {
   admitPlan(plan: unknown): Promise<Admission>;
   prepareHost(input: {
     target: Target;
-    sentinelPath: string;
+    /** Default: `provisioned` in the state directory. */
+    sentinelPath?: string;
     holder: LeaseHolder;
     pruneAfterDays: number;
   }): Promise<PreparedHost>;
@@ -76,9 +81,15 @@ export interface Activities {
     starts: number;
   }): Promise<'started' | 'satisfied'>;
   waitStep(input: { host: HostRef; launch: Launch; secrets: ResolvedStep['secrets'] }): Promise<Ended>;
-  finalizeStep(input: { host: HostRef; step: ResolvedStep; launch: Launch }): Promise<Ended>;
+  finalizeStep(input: { host: HostRef; step: ResolvedStep; launch: Launch; starts: number }): Promise<Ended>;
   verifySentinel(input: { host: HostRef; path: string; content: string }): Promise<void>;
-  killStep(input: { host: HostRef; launch: Launch; graceS: number }): Promise<Killed>;
+  killStep(input: {
+    host: HostRef;
+    launch: Launch;
+    graceS: number;
+    /** For a person to look around in. */
+    keepSession?: boolean;
+  }): Promise<Killed>;
   readLog(input: {
     host: HostRef;
     launch: Launch;
@@ -87,5 +98,11 @@ export interface Activities {
     followS: number;
     secrets: ResolvedStep['secrets'];
   }): Promise<LogPage>;
-  releaseHost(input: { host: HostRef; holder: LeaseHolder; close: readonly Launch[] }): Promise<void>;
+  /** `withdraw` is a sentinel that must not stay. */
+  releaseHost(input: {
+    host: HostRef;
+    holder: LeaseHolder;
+    close: readonly Launch[];
+    withdraw?: string;
+  }): Promise<void>;
 }

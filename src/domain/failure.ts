@@ -96,7 +96,8 @@ export const failureCodes = {
   },
   'sentinel-missing': {
     retryable: false,
-    advice: 'The sentinel could not be read back. Check its path and the disk of the host.',
+    advice:
+      'The sentinel could not be written or read back. Check sentinel.path, who may write there, and the disk of the host.',
   },
   'secret-unavailable': {
     retryable: false,
@@ -115,7 +116,11 @@ export const failureCodes = {
     retryable: true,
     advice: "A fault of Chandler or of the worker's machine: the worker's log tells more.",
   },
-  aborted: { retryable: false, advice: 'A person ended the run. Nothing of it is left running.' },
+  aborted: {
+    retryable: false,
+    advice:
+      'The run was ended, with everything that still ran. Services that finished steps left running were not.',
+  },
 } as const satisfies Record<string, { retryable: boolean; advice: string }>;
 
 export type FailureCode = keyof typeof failureCodes;

@@ -10,7 +10,10 @@ export interface ResolvedPlan {
   readonly steps: readonly ResolvedStep[];
   readonly zmx: NonNullable<Plan['zmx']>;
   readonly bootstrap?: { readonly marker: string; readonly timeoutMs: number };
-  readonly sentinel: { readonly path: string; readonly whenPresent: 'skip-if-same-plan' | 'skip' | 'ignore' };
+  readonly sentinel: {
+    readonly path?: string;
+    readonly whenPresent: 'skip-if-same-plan' | 'skip' | 'ignore';
+  };
   readonly onStepFailure: 'park' | 'fail' | 'continue';
   readonly parkTimeoutMs: number;
   readonly connectTimeoutMs: number;
@@ -46,7 +49,7 @@ export function resolvePlan(plan: Plan): ResolvedPlan {
       },
     }),
     sentinel: {
-      path: plan.sentinel?.path ?? '/var/lib/chandler/provisioned',
+      ...(plan.sentinel?.path !== undefined && { path: plan.sentinel.path }),
       whenPresent: plan.sentinel?.whenPresent ?? 'skip-if-same-plan',
     },
     onStepFailure: plan.onStepFailure ?? 'park',

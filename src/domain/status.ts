@@ -71,7 +71,8 @@ export interface RunStatus {
   readonly startedAtMs: number;
   endedAtMs?: number;
   readonly steps: StepStatus[];
-  readonly sentinel: string;
+  /** Its path; empty until the host was reached, if the plan names none. */
+  sentinel: string;
   /** How to attach to a session of the run, with `NAME` for the session: the whole command. */
   attach?: string;
   failure?: PartFailure;

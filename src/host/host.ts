@@ -105,7 +105,7 @@ export class Host {
     return this.#state('state', [id]);
   }
 
-  /** Ends everything of the launch: TERM, `graceS` seconds, KILL. `left` counts what would not die. */
+  /** Ends everything of the launch, and its session if `place` is given: TERM, `graceS` seconds, KILL. `left` counts what would not die. */
   async kill(
     id: string,
     options: { graceS: number; place?: SessionPlace },
@@ -120,7 +120,6 @@ export class Host {
     ];
     const { answers } = await this.#ask('kill', args);
     const state = parseLaunchState(pick(answers, 'state', 'kill'));
-    if (state.kind === 'absent') return { found: 0, left: 0, state };
     const killed = pick(answers, 'killed', 'kill');
     return { found: readCount(killed, 'found'), left: readCount(killed, 'left'), state };
   }
@@ -161,9 +160,10 @@ export class Host {
     };
   }
 
-  /** The exit code of a short script that runs outside any session. */
-  async check(script: string, signal?: AbortSignal): Promise<number> {
-    const { answers } = await this.#ask('check', [], { stdin: script, ...(signal && { signal }) });
+  /** The exit code of a short script that runs outside any session, before the launch; 124 after `boundS` seconds. */
+  async check(id: string, script: string, boundS: number, signal?: AbortSignal): Promise<number> {
+    const args = [id, String(boundS)];
+    const { answers } = await this.#ask('check', args, { stdin: script, ...(signal && { signal }) });
     return readCount(pick(answers, 'check', 'check'), 'code');
   }
 
@@ -189,15 +189,25 @@ export class Host {
   }
 
   /** The sentinel's content, or nothing if there is no such file. */
-  async readSentinel(path: string): Promise<string | undefined> {
-    return sentinelContent((await this.#ask('sentinel-read', [path])).answers);
+  async readSentinel(
+    path: string,
+    { mustBeWritable = false }: { mustBeWritable?: boolean } = {},
+  ): Promise<string | undefined> {
+    const args = mustBeWritable ? [path, 'writable'] : [path];
+    return sentinelContent((await this.#ask('sentinel-read', args)).answers);
+  }
+
+  async removeSentinel(path: string): Promise<void> {
+    await this.#ask('sentinel-remove', [path]);
   }
 
   /** Writes the sentinel in one step and tells what is there afterwards. */
-  async writeSentinel(path: string, content: string): Promise<string | undefined> {
+  async writeSentinel(path: string, content: string, signal?: AbortSignal): Promise<string | undefined> {
     const bytes = Buffer.from(content);
     const args = [path, String(bytes.length), sha256(bytes)];
-    return sentinelContent((await this.#ask('sentinel-write', args, { stdin: bytes })).answers);
+    return sentinelContent(
+      (await this.#ask('sentinel-write', args, { stdin: bytes, ...(signal && { signal }) })).answers,
+    );
   }
 
   /** Forgets launches that are older than `days` and over. */

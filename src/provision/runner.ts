@@ -53,6 +53,7 @@ const DEFAULT_PATHS: RunnerPaths = {
   provisionScript: '/usr/local/bin/chandler-provision.sh',
 };
 const START_BOUND_S = 10;
+const CHECK_BOUND_S = 60;
 /** Of the names that a host lists. Characters. */
 const MAX_STATUS_LENGTH = 4000;
 
@@ -253,12 +254,13 @@ export class Runner {
     return this.host.wait(launch.id, { boundS: START_BOUND_S, ...options });
   }
 
-  /** Ends everything a launch left running, and its session. */
+  /** Ends everything a launch left running, and its session unless that is to be kept for a person. */
   async killLaunch(
     launch: Launch,
     graceS: number,
+    { keepSession = false }: { keepSession?: boolean } = {},
   ): Promise<{ found: number; left: number; state: LaunchState }> {
-    const place = this.place(launch);
+    const place = keepSession ? undefined : this.place(launch);
     return this.host.kill(launch.id, { graceS, ...(place && { place }) });
   }
 
@@ -272,13 +274,14 @@ export class Runner {
     return this.host.log(launch.id, offset, maxBytes, followS, signal);
   }
 
-  /** True if the step is already satisfied, so that it need not run. */
+  /** True if the step is already satisfied, so that it need not run. A check that takes longer than a minute says no. */
   async isSatisfied(
     check: string,
     env: Readonly<Record<string, string>>,
+    launch: Launch,
     signal?: AbortSignal,
   ): Promise<boolean> {
-    return (await this.host.check(renderCheck(check, env), signal)) === 0;
+    return (await this.host.check(launch.id, renderCheck(check, env), CHECK_BOUND_S, signal)) === 0;
   }
 
   /** Where the session of a launch is. @throws ChandlerError zmx-unavailable before zmx is installed */

@@ -71,7 +71,8 @@ export async function drivePart(
         if (decision.kind === 'skip') return change({ state: 'skipped' });
         if (decision.script !== undefined) run.scripts.set(key, decision.script);
         run.tries.delete(key);
-        await beginNext();
+        // From here on nobody has anything to decide, also while the run is paused.
+        change({ state: 'pending' });
         break;
       }
       default:
@@ -113,11 +114,13 @@ async function endRemains(run: Run, { id, step, kind }: Launch): Promise<PartFai
   try {
     for (const live of run.live.values()) {
       const { launch } = live;
-      if (live.ended || launch.id === id || launch.step !== step || launch.kind !== kind) continue;
-      const { left } = await kill(run, launch);
+      if (live.cleared || launch.id === id || launch.step !== step || launch.kind !== kind) continue;
+      // The session of one that has ended stays for a person; what it left in the background goes.
+      const { left } = await kill(run, launch, live.ended);
       if (left > 0)
         return failureOf('step-interrupted', `${left} processes of ${label(launch)} would not die`);
       live.ended = true;
+      live.cleared = true;
     }
     return undefined;
   } catch (error) {
@@ -142,45 +145,50 @@ async function runLaunch(
   const live = run.live.get(launch.id) ?? { launch, ended: false };
   run.live.set(launch.id, live);
   try {
-    const outcome =
-      launch.kind === 'finalizer' ? await finalize(run, step, live) : await startAndWait(run, step, live);
+    const outcome = await startAndWait(run, step, live);
     run.live.delete(launch.id);
     return outcome;
   } catch (error) {
     if (isCancellation(error)) throw error;
     const failure = readFailure(error);
-    live.ended = failure.exitCode !== undefined || failure.code === 'step-timeout';
+    live.ended ||= failure.exitCode !== undefined;
     return failure;
   }
 }
 
-async function finalize(run: Run, step: ResolvedStep, live: LiveLaunch): Promise<'succeeded'> {
-  const { launch } = live;
-  const input = { host: hostOf(run), step, launch };
-  await inTime(run, step, live, (options) => activity.finalizeStep(label(launch), input, options));
-  return 'succeeded';
-}
-
+/** A launch that never began is started again, which its record makes harmless. */
 async function startAndWait(
   run: Run,
   step: ResolvedStep,
   live: LiveLaunch,
 ): Promise<'succeeded' | 'satisfied'> {
-  const host = hostOf(run);
-  const { launch } = live;
-  const waiting = { host, launch, secrets: step.secrets };
   for (let starts = 1; ; starts += 1) {
     try {
-      const started = await activity.runStep(`${label(launch)} · start`, { host, step, launch, starts });
-      if (started === 'satisfied') return 'satisfied';
-      await inTime(run, step, live, (options) =>
-        activity.waitStep(`${label(launch)} · wait`, waiting, options),
-      );
-      return 'succeeded';
+      return await startOnce(run, step, live, starts);
     } catch (error) {
       if (readFailure(error).code !== 'launch-not-started' || starts === MAX_STARTS) throw error;
     }
   }
+}
+
+async function startOnce(
+  run: Run,
+  step: ResolvedStep,
+  live: LiveLaunch,
+  starts: number,
+): Promise<'succeeded' | 'satisfied'> {
+  const host = hostOf(run);
+  const { launch } = live;
+  if (launch.kind === 'finalizer') {
+    const order = { host, step, launch, starts };
+    await inTime(run, step, live, (options) => activity.finalizeStep(label(launch), order, options));
+    return 'succeeded';
+  }
+  const started = await activity.runStep(`${label(launch)} · start`, { host, step, launch, starts });
+  if (started === 'satisfied') return 'satisfied';
+  const waiting = { host, launch, secrets: step.secrets };
+  await inTime(run, step, live, (options) => activity.waitStep(`${label(launch)} · wait`, waiting, options));
+  return 'succeeded';
 }
 
 /** A wait that has used up the step's time ends the step, unless the step had ended by itself meanwhile. */
@@ -196,8 +204,9 @@ async function inTime(
     await wait({ scheduleToCloseTimeout: rest(step.timeoutMs, live.waitingSinceMs) });
   } catch (error) {
     if (!ranOutOfTime(error)) throw error;
-    const { exitCode } = await kill(run, launch);
+    const { exitCode, left } = await kill(run, launch);
     if (exitCode === 0) return;
+    live.ended = live.cleared = left === 0;
     const code = launch.kind === 'finalizer' ? 'finalizer-failed' : 'step-failed';
     const failure =
       exitCode === undefined
@@ -210,8 +219,9 @@ async function inTime(
   }
 }
 
-async function kill(run: Run, launch: Launch) {
-  return activity.killStep(`${label(launch)} · kill`, { host: hostOf(run), launch, graceS: KILL_GRACE_S });
+async function kill(run: Run, launch: Launch, keepSession = false) {
+  const input = { host: hostOf(run), launch, graceS: KILL_GRACE_S, keepSession };
+  return activity.killStep(`${label(launch)} · kill`, input);
 }
 
 async function waitForPerson(
@@ -232,7 +242,7 @@ async function waitForPerson(
       );
     }
     // What follows a skipped step must not meet anything of it.
-    const remains = decision.kind === 'skip' ? await endRemains(run, launch) : undefined;
+    const remains = decision.kind === 'skip' ? await endRemains(run, { ...launch, id: '' }) : undefined;
     run.decisions.delete(step);
     if (!remains) return decision;
     change({ failure: remains });
@@ -240,6 +250,7 @@ async function waitForPerson(
 }
 
 function begin(run: Run, part: PartStatus, launch: Launch): void {
+  run.decisions.delete(launch.step);
   part.generation = launch.generation;
   part.state = 'running';
   part.startedAtMs = Date.now();

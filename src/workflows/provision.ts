@@ -8,12 +8,13 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { HostRef } from '../activities/types.ts';
 import type { ResolvedStep } from '../domain/plan.ts';
 import type { Plan } from '../domain/schema.ts';
 import { formatProblems } from '../domain/problems.ts';
 import { readiness, sentinelSaysDone } from '../domain/schedule.ts';
 import type { PartFailure, RunStatus } from '../domain/status.ts';
-import { failureOf, readFailure, workflowFailure } from './failures.ts';
+import { failureOf, ranOutOfTime, readFailure, workflowFailure } from './failures.ts';
 import { handleMessages } from './handlers.ts';
 import { launchesQuery, statusQuery } from './messages.ts';
 import { drivePart, killLaunches } from './parts.ts';
@@ -107,11 +108,12 @@ async function drive(input: Plan, run: Run): Promise<ProvisionResult> {
     const aborted = run.abortReason !== undefined;
     // An order that had failed before it could be cancelled tells of its own failure.
     const cancelled = isCancellation(error) || consideredCancelled;
+    const mayBeWritten = run.status.phase === 'verifying';
     const leftovers = await killLaunches(run, aborted || cancelled ? 'all' : 'running');
     run.status.endedAtMs = Date.now();
     run.status.failure = describeEnd(run, cancelled, error, leftovers);
     enter(aborted || cancelled ? 'aborted' : 'failed');
-    await release(run);
+    await release(run, mayBeWritten ? run.status.sentinel : undefined);
     if (!aborted && cancelled) throw isCancellation(error) ? error : new CancelledFailure('cancelled');
     throw workflowFailure(run.status.failure);
   }
@@ -134,8 +136,8 @@ async function provisionHost(
     await runFinalizers(run, refresh);
   });
 
-  const { path } = run.plan.sentinel;
   enter('verifying');
+  const path = run.status.sentinel;
   const content = sentinelContent(run);
   await activity.verifySentinel('write and read back the sentinel', { host: hostOf(run), path, content });
   return 'provisioned';
@@ -148,20 +150,22 @@ async function takeHost(run: Run, enter: (phase: RunStatus['phase']) => void): P
   const { target, sentinel, bootstrap } = plan;
   const prepared = await activity.prepareHost(
     'probe host',
-    { target, sentinelPath: sentinel.path, holder: run.holder, pruneAfterDays: plan.pruneAfterDays },
+    {
+      target,
+      holder: run.holder,
+      pruneAfterDays: plan.pruneAfterDays,
+      ...(sentinel.path !== undefined && { sentinelPath: sentinel.path }),
+    },
     { scheduleToCloseTimeout: plan.connectTimeoutMs },
   );
+  run.status.sentinel = prepared.sentinelPath;
   run.host = { target, facts: prepared.facts };
   run.leased = true;
   if (sentinelSaysDone(prepared.sentinel, run.digest, sentinel.whenPresent)) return false;
 
   if (bootstrap) {
     enter('waiting-for-bootstrap');
-    await activity.awaitBootstrap(
-      'wait for the bootstrap marker',
-      { host: run.host, ...bootstrap },
-      { scheduleToCloseTimeout: bootstrap.timeoutMs + plan.connectTimeoutMs },
-    );
+    await awaitBootstrap(run, run.host, bootstrap);
   }
 
   enter('installing-zmx');
@@ -169,6 +173,25 @@ async function takeHost(run: Run, enter: (phase: RunStatus['phase']) => void): P
   run.host = { ...run.host, zmx };
   run.status.attach = `ZMX_DIR=${prepared.facts.zmxDir} ${zmx.path} attach NAME`;
   return true;
+}
+
+/** However often the connection breaks meanwhile, the marker has its time, and what is missing at its end is the marker. */
+async function awaitBootstrap(
+  run: Run,
+  host: HostRef,
+  bootstrap: { marker: string; timeoutMs: number },
+): Promise<void> {
+  try {
+    await activity.awaitBootstrap(
+      'wait for the bootstrap marker',
+      { host, ...bootstrap },
+      { scheduleToCloseTimeout: bootstrap.timeoutMs + run.plan.connectTimeoutMs },
+    );
+  } catch (error) {
+    if (!ranOutOfTime(error)) throw error;
+    const { message } = readFailure(error);
+    throw workflowFailure(failureOf('bootstrap-timeout', `${bootstrap.marker} did not appear: ${message}`));
+  }
 }
 
 /** Bytes. The engine takes 2 MB for all arguments of a workflow. */
@@ -224,8 +247,8 @@ function throwFirstFailure(parts: readonly { state: string; failure?: PartFailur
   if (failed?.failure) throw workflowFailure(failed.failure);
 }
 
-/** Closes the sessions that are not to be kept, and lets others have the host. */
-async function release(run: Run): Promise<void> {
+/** Closes the sessions that are not to be kept, takes back a sentinel that must not stay, lets others have the host. */
+async function release(run: Run, withdraw?: string): Promise<void> {
   if (!run.leased) return;
   const { keepSessions } = run.plan;
   const failed = new Set([...run.live.values()].map(({ launch }) => launch.id));
@@ -236,7 +259,12 @@ async function release(run: Run): Promise<void> {
     : [];
   try {
     await CancellationScope.nonCancellable(() =>
-      activity.releaseHost('release host', { host: hostOf(run), holder: run.holder, close }),
+      activity.releaseHost('release host', {
+        host: hostOf(run),
+        holder: run.holder,
+        close,
+        ...(withdraw !== undefined && { withdraw }),
+      }),
     );
   } catch (error) {
     // The outcome stands. The lease of a workflow that is over is replaced by the next one.

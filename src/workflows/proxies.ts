@@ -26,6 +26,14 @@ const profiles = {
     heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: RECONNECT,
   },
+  /** Says that all is done. Whoever takes it back must know that it is not being said any more. */
+  verify: {
+    startToCloseTimeout: '60s',
+    scheduleToCloseTimeout: '15m',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    retry: RECONNECT,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  },
   /** Starts a launch. What never began is started again by the workflow, which counts how often. */
   start: {
     startToCloseTimeout: '90s',
@@ -60,6 +68,7 @@ const profiles = {
 
 const proxies = {
   short: proxyActivities<Activities>(profiles.short),
+  verify: proxyActivities<Activities>(profiles.verify),
   start: proxyActivities<Activities>(profiles.start),
   long: proxyActivities<Activities>(profiles.long),
   install: proxyActivities<Activities>(profiles.install),
@@ -81,7 +90,7 @@ export const activity = {
   runStep: call('start', 'runStep'),
   waitStep: call('long', 'waitStep'),
   finalizeStep: call('long', 'finalizeStep'),
-  verifySentinel: call('short', 'verifySentinel'),
+  verifySentinel: call('verify', 'verifySentinel'),
   killStep: call('cleanup', 'killStep'),
   readLog: call('short', 'readLog'),
   releaseHost: call('cleanup', 'releaseHost'),

@@ -14,6 +14,8 @@ export interface LiveLaunch {
   readonly launch: Launch;
   /** True once there is a record of its end. */
   ended: boolean;
+  /** True once nothing of it is left but its session. */
+  cleared?: boolean;
   /** When its time began to count. Milliseconds since the epoch. */
   waitingSinceMs?: number;
 }
@@ -73,7 +75,7 @@ export function beginRun(input: Plan, searchAttributes: boolean): Run {
         generation: 0,
         ...(step.finalize !== undefined && { finalizer: { state: 'pending', generation: 0 } }),
       })),
-      sentinel: plan.sentinel.path,
+      sentinel: plan.sentinel.path ?? '',
       interventions: [],
     },
     searchAttributes,

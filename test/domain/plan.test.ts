@@ -23,7 +23,7 @@ describe('a plan without options', () => {
       ],
       zmx: {},
       bootstrap: { marker: '/ready', timeoutMs: 900_000 },
-      sentinel: { path: '/var/lib/chandler/provisioned', whenPresent: 'skip-if-same-plan' },
+      sentinel: { whenPresent: 'skip-if-same-plan' },
       onStepFailure: 'park',
       parkTimeoutMs: 86_400_000,
       connectTimeoutMs: 300_000,

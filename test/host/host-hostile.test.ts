@@ -44,7 +44,7 @@ const questions: Readonly<
     () => ownLine(stdout, 'state') !== undefined,
   ],
   'a check is made': (runner, stdout) => [
-    runner.isSatisfied('true', {}),
+    runner.isSatisfied('true', {}, launch),
     (got) => got === false || /^0+$/.test(ownLine(stdout, 'check')?.get('code') ?? ''),
   ],
   'a launch is killed': (runner, stdout) => [

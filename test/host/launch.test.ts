@@ -268,8 +268,8 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   });
 
   it('reports a check by its exit code', async () => {
-    expect(await host.check('exit 0')).toBe(0);
-    expect(await host.check('exit 3')).toBe(3);
+    expect(await host.check('c', 'exit 0', 5)).toBe(0);
+    expect(await host.check('c', 'exit 3', 5)).toBe(3);
   });
 });
 

@@ -28,7 +28,7 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
   const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
   const works: Activities = {
     admitPlan: async (plan) => ({ problems: validatePlan(plan).problems ?? [], searchAttributes: false }),
-    prepareHost: async () => ({ facts, pruned: 0 }),
+    prepareHost: async ({ sentinelPath = '/s/provisioned' }) => ({ facts, pruned: 0, sentinelPath }),
     awaitBootstrap: async () => undefined,
     installZmx: async () => ({ path: '/zmx', version: '0.7.0', source: 'tmux' }),
     runStep: async () => 'started',

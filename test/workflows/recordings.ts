@@ -50,6 +50,7 @@ export const recordings: Readonly<Record<string, Recording>> = {
       prepareHost: async () => ({
         facts: { arch: 'x86_64', os: 'test', uid: 0, bootId: 'b', stateDir: '/s', zmxDir: '/z', tools: [] },
         pruned: 0,
+        sentinelPath: '/s/provisioned',
         sentinel: 'done',
       }),
     },

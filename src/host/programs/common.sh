@@ -47,7 +47,7 @@ run_dir() {
   if ! mkdir -p "$run/secrets" 2>/dev/null || [ ! -O "$run" ]; then refuse state-directory-unwritable "cannot use $run"; fi
 }
 record() { sed -n "s/^$2=//p" "$launch/$1" 2>/dev/null; }
-locked() { ! flock -n -s "$launch/lock" true; }
+locked() { [ -d "$launch" ] && ! flock -n -s "$launch/lock" true; }
 size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
 # has_survivors: something of the launch is alive.
 has_survivors() { [ -n "$(marked "$1")" ]; }

@@ -19,20 +19,21 @@ wait_launch() {
   if flock --version 2>/dev/null | grep -q util-linux; then
     # A short step is over before there is any progress to tell; of a longer one the first news comes soon.
     pause=0.3
-    while ! flock -s -w $pause "$launch/lock" true; do
+    while [ -d "$launch" ] && ! flock -s -w $pause "$launch/lock" true; do
       progress
       pause=2
     done
   else
     # A flock without -w (busybox): ask five times a second.
     i=0
-    while ! flock -s -n "$launch/lock" true; do
+    while [ -d "$launch" ] && ! flock -s -n "$launch/lock" true; do
       sleep 0.2
       i=$((i + 1))
       [ $((i % 10)) -ne 0 ] || progress
     done
   fi
-  describe
+  # What began and is gone must not look like what never began.
+  if [ -d "$launch" ]; then describe; else say state=interrupted boot=same log_bytes=0; fi
 }
 
 # log ID OFFSET MAX FOLLOW_S: bytes of the log from OFFSET; waits up to FOLLOW_S seconds for a byte to come.
@@ -69,14 +70,14 @@ await() {
   say appeared=yes
 }
 
-# check <script: exits as the script does. The script may hold secrets, so it is kept off the disk and out of ps.
+# check ID BOUND_S <script: exits as the script does, or with 124 after BOUND_S seconds. It carries the launch's marker,
+# so that `kill` finds it. The script may hold secrets, so it is kept off the disk and out of ps.
 check() {
-  file=$run/secrets/check.$$
+  file=$run/secrets/$1.check.$$
   trap 'rm -f "$file"' EXIT
   cat >"$file"
-  bash "$file" </dev/null >"$run/check.$$" 2>&1
-  code=$?
+  exec 8<"$file"
   rm -f "$file"
-  say "check code=$code"
-  rm -f "$run/check.$$"
+  CHANDLER_LAUNCH=$1 timeout -k 5 "$2" bash /dev/fd/8 </dev/null >/dev/null 2>&1
+  say "check code=$?"
 }

@@ -26,7 +26,10 @@ sentinel_write() {
   mkdir -p "$(dirname -- "$1")" 2>/dev/null
   temp=$1.chandler-$$
   trap 'rm -f "$temp"' EXIT
-  write "$temp"
+  errors=$({ cat >"$temp"; } 2>&1) || case $errors in
+    *'No space left'* | *'Disk quota'*) explain "$errors" ;;
+    *) refuse sentinel-missing "cannot write $1: $(last_line "$errors")" ;;
+  esac
   sum=$(sha256sum <"$temp")
   if [ "$(size_of "$temp")" != "$2" ] || [ "${sum%% *}" != "$3" ]; then refuse connection-lost 'the sentinel arrived damaged'; fi
   chmod 644 "$temp"
@@ -35,15 +38,30 @@ sentinel_write() {
   sentinel_read "$1"
 }
 
-# sentinel-read PATH: what is there and cannot be read says nothing, least of all "done". A line that is read has 64 KB at most.
+# can_be_written PATH: as far as can be told without writing.
+can_be_written() {
+  parent=$1
+  while [ ! -e "$parent" ]; do parent=$(dirname -- "$parent"); done
+  [ -w "$parent" ]
+}
+
+# sentinel-read PATH [writable]: what is there and cannot be read says nothing, least of all "done". A line that is read has 64 KB at most.
 sentinel_read() {
   if [ ! -e "$1" ]; then
+    # Better said before a day of work than after it.
+    if [ "${2:-}" = writable ] && ! can_be_written "$1"; then refuse sentinel-missing "cannot write $1"; fi
     say sentinel=absent
   elif [ -f "$1" ] && [ -r "$1" ]; then
     say "sentinel=present content=$(head -c 32768 "$1" | encode)"
   else
     refuse sentinel-missing "$1 is not a file that can be read"
   fi
+}
+
+# sentinel-remove PATH
+sentinel_remove() {
+  rm -f "$1" || refuse sentinel-missing "cannot remove $1"
+  say sentinel=absent
 }
 
 is_older() { [ -n "$(find "$launch" -maxdepth 0 -mtime +"$1" 2>/dev/null)" ]; }
@@ -80,12 +98,13 @@ case $subcommand in
   kill) kill_launch "$@" ;;
   close) close_session "$@" ;;
   log) read_log "$@" ;;
-  check) check ;;
+  check) check "$@" ;;
   await) await "$@" ;;
   lease) lease "$@" ;;
   release) release "$@" ;;
   sentinel-read) sentinel_read "$@" ;;
   sentinel-write) sentinel_write "$@" ;;
+  sentinel-remove) sentinel_remove "$@" ;;
   prune) prune "$@" ;;
   executable) executable "$@" ;;
   *) refuse invalid-input "no such subcommand: $subcommand" ;;

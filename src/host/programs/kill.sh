@@ -1,11 +1,9 @@
 # kill ID GRACE_S SESSION ZMX ZMX_DIR: ends everything of the launch and does not return before nothing is left.
-# The step gets TERM and GRACE_S seconds, then KILL. A launch that has not begun never will.
+# The step gets TERM and GRACE_S seconds, then KILL. A launch that has not begun never will. Without SESSION that stays.
 kill_launch() {
   launch_dir "$1"
-  if [ ! -d "$launch" ]; then
-    describe
-    return
-  fi
+  # An order to create it that is still on its way must find that it comes too late.
+  [ -d "$launch" ] || entomb
   touch "$launch/cancelled" || :
   sync "$launch" 2>/dev/null || :
   rm -f "$run/secrets/$1" "$run/secrets/$1".*
@@ -37,6 +35,17 @@ kill_launch() {
   fi
   say "killed found=$found left=$left"
   describe
+}
+
+# entomb: makes a launch that was never created one that is over.
+entomb() {
+  mkdir -p "$state_dir/launches" 2>/dev/null
+  errors=$({
+    new=$(mktemp -d "$state_dir/launches/.new.XXXXXX") &&
+      : >"$new/lock" && : >"$new/log" && : >"$new/cancelled" && sync "$new" 2>/dev/null
+    mv -T "$new" "$launch"
+  } 2>&1) || [ -d "$launch" ] || explain "$errors"
+  sync "$state_dir/launches" 2>/dev/null || :
 }
 
 # close SESSION LAUNCH ZMX ZMX_DIR: closes the session of an ended launch.

@@ -35,6 +35,6 @@ for program; do
 done
 PATH=$PATH:/usr/local/bin:$HOME/.local/bin
 if zmx=$(command -v zmx 2>/dev/null); then
-  version=$(ZMX_DIR=$zmx_dir zmx version </dev/null 2>/dev/null)
+  version=$(ZMX_DIR=$zmx_dir timeout 10 zmx version </dev/null 2>/dev/null)
   say "zmx=$(printf '%s' "$zmx" | text) zmx_version=$(printf '%s' "$version" | text)"
 fi

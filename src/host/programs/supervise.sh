@@ -54,12 +54,12 @@ printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "$(date +%s)" |
 
 # The marker is set inside, so that `kill` finds the step and all it left behind, but neither `script` nor `tee`.
 # shellcheck disable=SC2016 # expanded by the inner shell
-inner='SHELL=$CHANDLER_SHELL CHANDLER_LAUNCH=$CHANDLER_ID script=$CHANDLER_SCRIPT
+inner='SHELL=$CHANDLER_SHELL CHANDLER_LAUNCH=$CHANDLER_ID CHANDLER_LINE=
 export SHELL CHANDLER_LAUNCH
-unset CHANDLER_SHELL CHANDLER_ID CHANDLER_SCRIPT
-line=
-read -r line <"$script" 2>/dev/null
-case $line in "#!"*) exec "$script" ;; *) exec bash "$script" ;; esac'
+read -r CHANDLER_LINE <"$CHANDLER_SCRIPT" 2>/dev/null
+set -- "$CHANDLER_SCRIPT" "$CHANDLER_LINE"
+unset CHANDLER_SHELL CHANDLER_ID CHANDLER_SCRIPT CHANDLER_LINE
+case $2 in "#!"*) exec "$1" ;; *) exec bash "$1" ;; esac'
 
 # run_step: the script on a pty of its own, under its environment. Its code is this function's.
 run_step() (
@@ -82,26 +82,49 @@ run_step() (
 # Only the script of util-linux hands on the exit code; without it the step's output is a pipe.
 pty=no
 case $(script --version 2>/dev/null) in *util-linux*) pty=yes ;; esac
+# mask: standard input with every secret starred, byte for byte, line by line; nothing of it ever reaches the disk.
+# The program comes through a pipe, because arguments can be seen by everybody.
+masks=no
+if [ -n "$secret_sed" ] && [ "$(echo yes | sed -u p 2>/dev/null | head -n 1)" = yes ]; then masks=yes; fi
+mask() {
+  exec 5<&0
+  printf '%s\n' "$secret_sed" | LC_ALL=C sed -u -f /dev/stdin /dev/fd/5
+}
+keep() { if [ $masks = no ]; then exec tee -a "$dir/log"; else mask | tee -a "$dir/log"; fi; }
+
 code=143
 if [ ! -e "$dir/cancelled" ]; then
   exec 4>&1
-  # fd 3 carries the code past the pipe, fd 4 is the session's terminal; the step gets neither, nor the lock.
-  code=$(
-    exec 9>&-
-    {
+  if [ $pty = yes ]; then
+    # fd 3 carries the code past the pipe, fd 4 is the session's terminal; the step gets neither, nor the lock.
+    code=$(
+      exec 9>&-
       {
-        run_step 3>&- 4>&-
-        echo $? >&3
-      } | tee -a "$dir/log" >&4 3>&- 4>&-
-    } 3>&1
-  )
+        {
+          run_step 3>&- 4>&-
+          echo $? >&3
+        } | keep >&4 3>&- 4>&-
+      } 3>&1
+    )
+  else
+    mkfifo "$dir/.out"
+    keep <"$dir/.out" >&4 4>&- 9>&- &
+    keeper=$!
+    run_step >"$dir/.out" 4>&- 9>&-
+    code=$?
+    # What the step has left behind may hold the pipe as long as it likes; what it prints from now on is lost.
+    i=0
+    while kill -0 $keeper 2>/dev/null && [ $i -lt 20 ]; do sleep 0.05; i=$((i + 1)); done
+    { kill -9 $keeper && wait $keeper; } 2>/dev/null
+    rm -f "$dir/.out"
+  fi
   exec 4>&-
 fi
 # Also what a start has left that did not come to its end.
 rm -f "$secrets" "$secrets".*
-# A step may have printed its secrets: mask them, byte for byte, before anybody is told that it has ended. In place: what
-# is written is as long as what was read, and a full disk must not keep secrets in the log.
-if [ -n "$secret_sed" ] && [ -s "$dir/log" ]; then
+# A sed that cannot mask as it goes (busybox) does it before anybody is told that the step has ended. In place: what is
+# written is as long as what was read, and a full disk must not keep secrets in the log.
+if [ -n "$secret_sed" ] && [ $masks = no ] && [ -s "$dir/log" ]; then
   printf '%s\n' "$secret_sed" | LC_ALL=C sed -f /dev/stdin "$dir/log" 1<>"$dir/log"
 fi
 end=$(uptime_cs)
@@ -110,7 +133,10 @@ at=$(date +%s)
 [ "${end:-0}" -ge "${begin:-0}" ] || end=$begin
 # Into the room that was kept for it; where that takes new room all the same (btrfs), somebody has to make some.
 until printf 'code=%s\nat=%s\nelapsed_ms=%s\n' "${code:-137}" "${at:-0}" "$(((end - begin) * 10))" 1<>"$dir/.exit" &&
-  { sync "$dir/log" "$dir/.exit" 2>/dev/null || :; } && mv -f "$dir/.exit" "$dir/exit"; do sleep 1; done
+  { sync "$dir/log" "$dir/.exit" 2>/dev/null || :; } && mv -f "$dir/.exit" "$dir/exit"; do
+  [ -d "$dir" ] || exit "${code:-137}"
+  sleep 1
+done
 sync "$dir" 2>/dev/null || :
 exec 9>&-
 # zmx 0.5 and 0.6 miss the end of what takes less than half a second.
