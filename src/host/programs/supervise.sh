@@ -35,8 +35,8 @@ fi
 if [ -e "$dir/exit" ]; then drop_secrets; exit "$(recorded_code)"; fi
 if [ -e "$dir/started" ]; then drop_secrets; exit 75; fi
 
-# A hang-up or a termination ends the step, not this program: it stays to record how the step ended.
-trap : HUP INT TERM
+# A hang-up or a termination ends the step, not this program nor what it calls: they stay to record how the step ended.
+trap '' HUP INT TERM
 
 begin=$(uptime_cs)
 secret_env='' secret_sed=''
@@ -62,6 +62,7 @@ case $line in "#!"*) exec "$script" ;; *) exec bash "$script" ;; esac'
 
 # run_step: the script on a pty of its own, under its environment. Its code is this function's.
 run_step() (
+  trap - HUP INT TERM
   set -- "$inner" "$pty" "$secret_env" "$dir/env"
   CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_STEP=$step CHANDLER_GENERATION=$generation
   export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_STEP CHANDLER_GENERATION
