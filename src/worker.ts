@@ -16,6 +16,7 @@ import { bundleWorkflows } from './bundle-workflows.ts';
 import type { WorkerConfig, WorkerVersioning } from './config/config.ts';
 import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
 import { searchAttributes } from './domain/search-attributes.ts';
+import { timing } from './domain/timing.ts';
 import { loadPrograms } from './host/programs.ts';
 import { createSshPool } from './ssh/index.ts';
 
@@ -26,10 +27,6 @@ export interface RunningWorker {
   stop(): void;
 }
 
-/** How long the engine holds a workflow for the worker that knew it, before another may go on with it. */
-const STICKY_TIMEOUT = '3s';
-/** Cancellation reaches an activity with the answer to a heartbeat; they are not held back longer than this. */
-const HEARTBEAT_THROTTLE = '2s';
 /** Sends the SDK's logs through ours; once in a process. */
 export function installRuntime(logger: Logger): void {
   const level = logger.level === 'silent' ? 'error' : logger.level;
@@ -72,8 +69,9 @@ export async function startWorker(
     }),
     shutdownGraceTime: config.shutdownGraceMs,
     ...(config.versioning && { workerDeploymentOptions: toDeploymentOptions(config.versioning) }),
-    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
-    maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+    stickyQueueScheduleToStartTimeout: timing.stickyTimeout,
+    // Cancellation reaches an activity with the answer to a heartbeat, so none is held back.
+    maxHeartbeatThrottleInterval: timing.heartbeatEvery,
     // Above the number of steps that a plan may hold, so that waiting never keeps a short order from its turn.
     maxConcurrentActivityTaskExecutions: 500,
   });

@@ -1,7 +1,5 @@
 import { Context } from '@temporalio/activity';
-
-/** How often a long wait reports. Milliseconds; well under every heartbeat timeout (see workflows/proxies.ts). */
-const HEARTBEAT_EVERY_MS = 2000;
+import { timing } from '../domain/timing.ts';
 
 /**
  * Runs a long wait that reports its latest details at a steady pace, whether or not the host says anything. A worker
@@ -16,7 +14,7 @@ export async function withHeartbeats<T>(
   let latest: object = {};
   const beat = () =>
     context.heartbeat({ ...about, ...latest, elapsedS: Math.round((Date.now() - begin) / 1000) });
-  const timer = setInterval(beat, HEARTBEAT_EVERY_MS);
+  const timer = setInterval(beat, timing.heartbeatEvery);
   beat();
   try {
     return await wait({

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
 import { ChandlerError } from '../domain/failure.ts';
+import { timing } from '../domain/timing.ts';
 import { plainWords } from '../domain/validate.ts';
 
 /** How to reach the engine. */
@@ -76,7 +77,7 @@ const envSchema = z.object({
   CHANDLER_BUILD_ID: z.string().optional(),
   CHANDLER_VERSIONING_BEHAVIOR: z.enum(['PINNED', 'AUTO_UPGRADE']).default('PINNED'),
   CHANDLER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  CHANDLER_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(2000),
+  CHANDLER_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(timing.shutdownGrace),
   SSH_AUTH_SOCK: z.string().optional(),
 });
 

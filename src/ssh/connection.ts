@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Client } from 'ssh2';
 import type { MacAlgorithm } from 'ssh2';
+import { timing } from '../domain/timing.ts';
 import { render } from '../shell/index.ts';
 import type { Command } from '../shell/index.ts';
 import { prepareLogin } from './auth.ts';
@@ -15,11 +16,11 @@ import type { ResolvedTarget } from './target.ts';
 import { connectSocket } from './transport.ts';
 
 export interface ConnectionOptions {
-  /** For name resolution and connecting. Milliseconds; default 10 000. */
+  /** For one address to accept. Milliseconds; default 2 500. */
   readonly connectTimeoutMs?: number;
   /** For handshake and login. Milliseconds; default 15 000. */
   readonly readyTimeoutMs?: number;
-  /** Between two looks for a sign of life. Milliseconds; default 4 000. */
+  /** Between two looks for a sign of life. Milliseconds; default 4 000 (see domain/timing.ts). */
   readonly keepaliveMs?: number;
   /** So many looks without a sign of life mean that the connection is gone: after 8 to 12 s. Default 2. */
   readonly keepaliveCount?: number;
@@ -94,7 +95,7 @@ class LoginRefused {
 
 async function dial(target: ResolvedTarget, options: ConnectionOptions): Promise<Duplex> {
   try {
-    return await connectSocket(target.host, target.port, options.connectTimeoutMs ?? 10_000);
+    return await connectSocket(target.host, target.port, options.connectTimeoutMs ?? timing.connect);
   } catch (error) {
     throw toFailure(error, { where: 'dial', label: labelOf(target), doing: 'no connection' });
   }
@@ -136,14 +137,14 @@ async function logIn(
       algorithms: { serverHostKey: check.algorithms, hmac: HMACS, compress: ['none'] },
       readyTimeout: options.readyTimeoutMs ?? 15_000,
       // ssh2 pings; whether the host is there is for watch() to say.
-      keepaliveInterval: options.keepaliveMs ?? 4_000,
+      keepaliveInterval: options.keepaliveMs ?? timing.keepaliveEvery,
       keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     });
   });
 }
 
 function watch(client: Client, transport: Duplex, label: string, options: ConnectionOptions): Connection {
-  const { keepaliveMs = 4_000, keepaliveCount = 2 } = options;
+  const { keepaliveMs = timing.keepaliveEvery, keepaliveCount = timing.keepaliveLooks } = options;
   const running: Link['running'] = new Set();
   const listeners: ((reason: string) => void)[] = [];
   let gone: string | undefined;

@@ -5,15 +5,16 @@ import {
   type ActivityOptions,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/types.ts';
+import { timing } from '../domain/timing.ts';
 
-/**
- * How long a worker may be silent before another takes over. Above three beats of 2 s, so that a short stall moves
- * nothing; a dead worker's wait goes on elsewhere within this plus a second.
- */
-const HEARTBEAT_TIMEOUT = '10s';
+const HEARTBEAT_TIMEOUT = timing.heartbeatTimeout;
 
-/** A lost connection is tried again at once, then more slowly, never slower than every 3 s. */
-const RECONNECT = { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '3s' } as const;
+/** A lost connection is tried again at once, then more slowly. */
+const RECONNECT = {
+  initialInterval: timing.firstRetry,
+  backoffCoefficient: timing.retryBackoff,
+  maximumInterval: timing.longestRetry,
+} as const;
 
 const DAY_MS = 86_400_000;
 
