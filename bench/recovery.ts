@@ -1,0 +1,175 @@
+// `npm run bench:recovery [ROUNDS]`: how long after each fault a run goes on, against the real stack.
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ensureBuilt } from '../chaos/built.ts';
+import { openStage, type Stage, type StageHost } from '../chaos/stage.ts';
+import type { WorkerSlot } from '../chaos/workers.ts';
+import { timing } from '../src/domain/timing.ts';
+import { poll } from '../test/support/poll.ts';
+
+const rounds = Number(process.argv[2] ?? 5);
+
+/** A run whose only step waits on the host for a word. */
+interface Waiting {
+  readonly stage: Stage;
+  readonly host: StageHost;
+  /** The worker that waits for the step. */
+  readonly holder: WorkerSlot;
+  /** Lets the step end on the host, past network and sshd. */
+  readonly endStep: () => Promise<unknown>;
+}
+
+interface Row {
+  readonly name: string;
+  readonly promiseMs: number;
+  /** Does harm, mends it, and gives the moment from which the run is expected to go on. */
+  readonly strike: (waiting: Waiting) => Promise<number>;
+  readonly endsWorker?: boolean;
+}
+
+const faults: readonly Row[] = [
+  {
+    name: 'none: the step just ends',
+    promiseMs: 1_000,
+    async strike({ endStep }) {
+      await endStep();
+      return performance.now();
+    },
+  },
+  {
+    name: 'worker killed (SIGKILL)',
+    promiseMs: timing.heartbeatTimeout + 2_000,
+    endsWorker: true,
+    async strike({ holder, endStep }) {
+      holder.signal('SIGKILL');
+      const from = performance.now();
+      await endStep();
+      return from;
+    },
+  },
+  {
+    name: 'worker stopped (SIGTERM)',
+    promiseMs: 2_000,
+    endsWorker: true,
+    async strike({ holder, endStep }) {
+      holder.signal('SIGTERM');
+      const from = performance.now();
+      await endStep();
+      return from;
+    },
+  },
+  {
+    name: 'connection reset',
+    promiseMs: 3_000,
+    async strike({ host, endStep }) {
+      host.proxy.reset();
+      const from = performance.now();
+      await endStep();
+      return from;
+    },
+  },
+  {
+    name: 'connection refused for 10 s, from when it is taken again',
+    promiseMs: 3_000,
+    async strike({ host, endStep }) {
+      await host.proxy.refuse();
+      host.proxy.reset();
+      await endStep();
+      await delay(10_000);
+      await host.proxy.accept();
+      return performance.now();
+    },
+  },
+  {
+    name: 'black hole, until another connection is tried',
+    promiseMs: 15_000,
+    async strike({ host, endStep }) {
+      const before = host.proxy.accepted();
+      host.proxy.setMode('blackhole');
+      const from = performance.now();
+      await endStep();
+      await poll(() => host.proxy.accepted() > before, 'another connection is tried');
+      // Only the connection in use is dead: the way to the host is clear for the next one.
+      host.proxy.reset();
+      host.proxy.setMode('pass');
+      return from;
+    },
+  },
+  {
+    name: 'Temporal server killed for 5 s, from when it serves again',
+    promiseMs: 5_000,
+    async strike({ stage, endStep }) {
+      await stage.killServer();
+      await endStep();
+      await delay(5_000);
+      await stage.startServer();
+      return performance.now();
+    },
+  },
+];
+
+ensureBuilt();
+const dir = await mkdtemp(join(tmpdir(), 'chandler-recovery-'));
+const stage = await openStage({ dir, hosts: 1, workers: 2 });
+let missed = 0;
+try {
+  console.log(`rounds of each: ${rounds}\n\nfault | median | worst | promised\n--- | ---: | ---: | ---:`);
+  for (const row of faults) {
+    const { name, promiseMs } = row;
+    const tookMs: number[] = [];
+    for (let round = 0; round < rounds; round += 1) tookMs.push(await play(stage, row));
+    const sorted = tookMs.toSorted((a, b) => a - b);
+    const worst = sorted.at(-1) ?? NaN;
+    if (worst > promiseMs) missed += 1;
+    const median = sorted[Math.floor(sorted.length / 2)] ?? NaN;
+    console.log(`${name} | ${seconds(median)} | ${seconds(worst)} | ≤ ${seconds(promiseMs)}`);
+  }
+} finally {
+  await stage.stop();
+  await rm(dir, { recursive: true, force: true });
+}
+process.exitCode = missed === 0 ? 0 : 1;
+
+/** Strikes a run in the middle of its step, and gives how long it then took to be over. */
+async function play(stage: Stage, { strike, endsWorker = false }: Row): Promise<number> {
+  const [host] = stage.hosts;
+  if (!host) throw new Error('no host');
+  const { client } = stage;
+  const mark = randomUUID();
+  const { workflowId } = await client.start(
+    {
+      target: host.target,
+      steps: [{ name: 'waits', script: `until test -e /root/${mark}; do sleep 0.02; done` }],
+      sentinel: { whenPresent: 'ignore' },
+    },
+    { workflowId: `recovery:${mark}` },
+  );
+  const handle = client.temporal.workflow.getHandle(workflowId);
+  let holder: WorkerSlot | undefined;
+  await poll(async () => {
+    const { raw } = await handle.describe();
+    const wait = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'waitStep');
+    const pid = Number(wait?.lastWorkerIdentity?.split('@')[0]);
+    holder = stage.workers.find((worker) => worker.pid() === pid);
+    return wait?.heartbeatDetails != null && holder !== undefined;
+  }, 'a worker waits for the step');
+  if (!holder) throw new Error('no worker waits');
+  // Somewhere between two beats.
+  await delay(Math.random() * timing.heartbeatEvery);
+  const from = await strike({ stage, host, holder, endStep: () => host.run(`touch /root/${mark}`) });
+  const { outcome } = await client.result(workflowId);
+  const tookMs = performance.now() - from;
+  if (outcome !== 'provisioned') throw new Error(`${workflowId}: ${outcome}`);
+  if (endsWorker) {
+    await holder.gone();
+    await holder.start('own');
+  }
+  return tookMs;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
