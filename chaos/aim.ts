@@ -9,6 +9,8 @@ export interface Window {
   readonly line: number;
 }
 
+/** Subcommands that only look. */
+const LOOKS = new Set(['log', 'state']);
 /** What runs before any subcommand begins is the same for all, so it is aimed at once only. */
 const EVERY_SUBCOMMAND = 'any';
 
@@ -43,6 +45,7 @@ export function windowsOf(trace: string): Window[] {
   for (const text of trace.trim().split('\n')) {
     const [program = '', number = ''] = text.split(' ');
     const line = Number(number);
+    if (LOOKS.has(program)) continue;
     if (program === 'supervise') supervisor.add(line);
     else passedBy.set(line, (passedBy.get(line) ?? new Set()).add(program));
   }

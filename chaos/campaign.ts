@@ -45,7 +45,6 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
   const setting = { stage, seed, windows, locks: createLocks(), struck, signal };
   const judged: JudgedRun[] = [];
   const end = Date.now() + options.minutes * 60_000;
-  let late = 0;
 
   const take = (run: JudgedRun): void => {
     judged.push(run);
@@ -65,28 +64,30 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
   const tally = (): Tally => ({
     workflows: judged.length,
     faults: judged.flatMap(({ faults }) => faults),
-    violations: judged.reduce((sum, { violations }) => sum + violations.length, late),
+    violations: judged.reduce((sum, { violations }) => sum + violations.length, 0),
     outcomes: count(judged.map(({ evidence }) => describeOutcome(evidence.outcome))),
   });
 
   const lanes = await Promise.allSettled(stage.hosts.map((_, host) => lane(host)));
   if (!signal.aborted) for (const { reason } of lanes.filter((it) => it.status === 'rejected')) throw reason;
-  for (const { sandbox } of stage.hosts) {
-    const names = new Set(
-      judged.filter((it) => it.evidence.hostName === sandbox.name).map((it) => it.evidence.drawn.name),
-    );
-    const broken = judgeHost(
-      sandbox.name,
-      stage.ledger.lines.filter(({ run }) => names.has(run)),
-    );
-    late += broken.length;
-    for (const { invariant, what } of broken) {
-      const text = `VIOLATION ${invariant}: ${what} (seed ${seed})`;
-      appendFileSync(join(dir, 'violations.txt'), `${text}\n`);
-      announce(text);
-    }
+  const linesOn = (host: string) => {
+    const there = judged.filter(({ evidence }) => evidence.hostName === host);
+    const names = new Set(there.map(({ evidence }) => evidence.drawn.name));
+    return stage.ledger.lines.filter(({ run }) => names.has(run));
+  };
+  const late = [
+    ...stage.hosts.flatMap(({ sandbox }) => judgeHost(sandbox.name, linesOn(sandbox.name))),
+    ...stage.workers.flatMap(({ deaths }) =>
+      deaths.map((what) => ({ invariant: 'a worker ends only when told', what })),
+    ),
+  ];
+  for (const { invariant, what } of late) {
+    const text = `VIOLATION ${invariant}: ${what} (seed ${seed})`;
+    appendFileSync(join(dir, 'violations.txt'), `${text}\n`);
+    announce(text);
   }
-  return tally();
+  const whole = tally();
+  return { ...whole, violations: whole.violations + late.length };
 }
 
 function describeOutcome(outcome: Evidence['outcome']): string {

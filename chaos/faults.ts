@@ -137,7 +137,7 @@ export const faultKinds: readonly FaultKind[] = [
   },
   {
     name: 'zmx daemon killed',
-    weight: 3,
+    weight: 4,
     on: 'launch',
     kills: true,
     lasts: AT_ONCE,
@@ -145,7 +145,7 @@ export const faultKinds: readonly FaultKind[] = [
   },
   {
     name: 'session shell killed',
-    weight: 3,
+    weight: 5,
     on: 'launch',
     kills: true,
     lasts: AT_ONCE,
@@ -153,7 +153,7 @@ export const faultKinds: readonly FaultKind[] = [
   },
   {
     name: 'supervisor killed',
-    weight: 4,
+    weight: 5,
     on: 'launch',
     kills: true,
     lasts: AT_ONCE,
@@ -161,7 +161,7 @@ export const faultKinds: readonly FaultKind[] = [
   },
   {
     name: 'process tree killed',
-    weight: 3,
+    weight: 6,
     on: 'launch',
     kills: true,
     lasts: AT_ONCE,

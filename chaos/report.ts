@@ -18,20 +18,12 @@ export function renderTable(tally: Tally): string {
   const rows = [...kinds]
     .sort(([, a], [, b]) => b.length - a.length)
     .map(([kind, faults]) => {
-      const times = faults
-        .flatMap((fault) => (isAlone(fault, tally.faults) ? (fault.recoveryMs ?? []) : []))
-        .sort((a, b) => a - b);
       const aimed = faults.filter(({ window }) => window).length;
-      return [
-        kind,
-        faults.length,
-        aimed,
-        times.length,
-        seconds(quantile(times, 0.5)),
-        seconds(quantile(times, 0.99)),
-      ];
+      const alone = faults.filter((fault) => isAlone(fault, tally.faults));
+      return [kind, faults.length, aimed, ...recoveries(faults), ...recoveries(alone)];
     });
-  const head = ['fault', 'injected', 'aimed', 'recoveries', 'median', 'p99'];
+  const times = ['recovered', 'median', 'p99'];
+  const head = ['fault', 'injected', 'aimed', ...times, ...times.map((name) => `${name}, alone`)];
   const table = [head, ...rows].map((row) => row.map(String));
   const widths = head.map((_, i) => Math.max(...table.map((row) => row[i]!.length)));
   const lines = table.map((row) =>
@@ -39,6 +31,12 @@ export function renderTable(tally: Tally): string {
   );
   const outcomes = Object.entries(tally.outcomes).map(([outcome, count]) => `${count} ${outcome}`);
   return [...lines, '', `runs: ${outcomes.join(', ')}`].join('\n');
+}
+
+/** How many were overcome, and how soon. What had not stopped has nothing to overcome. */
+function recoveries(faults: readonly Injected[]): (string | number)[] {
+  const times = faults.flatMap(({ recoveryMs }) => recoveryMs ?? []).sort((a, b) => a - b);
+  return [times.length, seconds(quantile(times, 0.5)), seconds(quantile(times, 0.99))];
 }
 
 /**

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { appendFile, copyFile, cp, mkdir, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { poll } from '../test/support/poll.ts';
 
@@ -15,6 +16,8 @@ export interface WorkerSlot {
   readonly pid: () => number | undefined;
   readonly start: (build: Build) => Promise<void>;
   readonly signal: (signal: NodeJS.Signals) => void;
+  /** Processes that ended without having been told to. */
+  readonly deaths: readonly string[];
   /** Resolves once the process is gone. */
   readonly gone: () => Promise<void>;
 }
@@ -42,7 +45,10 @@ export async function makeBuilds(dir: string): Promise<Readonly<Record<Build, st
   return { own: join(own, 'cli/main.js'), other: join(other, 'cli/main.js') };
 }
 
-/** A slot; `logFile` takes what its processes print. */
+/**
+ * A slot; `logFile` takes what its processes print. As a service manager would, it starts a worker again that could not
+ * begin, for example while there is no server. One that ends later without having been told to is noted.
+ */
 export function makeWorkerSlot(
   name: string,
   builds: Readonly<Record<Build, string>>,
@@ -50,34 +56,56 @@ export function makeWorkerSlot(
   logFile: string,
 ): WorkerSlot {
   const sink = createWriteStream(logFile, { flags: 'a' });
+  const deaths: string[] = [];
   let child: ChildProcess | undefined;
-  const pid = () => (child && child.exitCode === null && child.signalCode === null ? child.pid : undefined);
+  let told = false;
+
+  const spawnOnce = async (build: Build): Promise<boolean> => {
+    // A process group of its own: a Ctrl-C in the terminal is for the campaign alone.
+    const started = spawn(process.execPath, [builds[build], 'worker'], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'], ...env },
+    });
+    child = started;
+    let log = '';
+    let begun = false;
+    for (const stream of [started.stdout, started.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        sink.write(chunk);
+        if (!begun) log += chunk.toString();
+      });
+    started.once('exit', (code, signal) => {
+      if (begun && !told) deaths.push(`${name} ended by itself: ${signal ?? `exit ${code}`}`);
+    });
+    await poll(
+      () => log.includes('worker started') || pidOf(started) === undefined,
+      `${name} starts`,
+      () => log,
+    );
+    begun = pidOf(started) !== undefined;
+    return begun;
+  };
   return {
     name,
-    pid,
+    deaths,
+    pid: () => child && pidOf(child),
     async start(build) {
-      let log = '';
-      // A process group of its own: a Ctrl-C in the terminal is for the campaign alone.
-      const started = spawn(process.execPath, [builds[build], 'worker'], {
-        detached: true,
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: { PATH: process.env['PATH'], ...env },
-      });
-      child = started;
-      for (const stream of [started.stdout, started.stderr])
-        stream.on('data', (chunk: Buffer) => {
-          sink.write(chunk);
-          if (!log.includes('worker started')) log += chunk.toString();
-        });
-      await poll(
-        () => log.includes('worker started') || pid() === undefined,
-        `${name} starts`,
-        () => log,
-      );
+      told = false;
+      while (!told && !(await spawnOnce(build))) await delay(START_AGAIN_MS);
     },
-    signal: (signal) => void child?.kill(signal),
+    signal(signal) {
+      if (signal === 'SIGKILL' || signal === 'SIGTERM') told = true;
+      child?.kill(signal);
+    },
     async gone() {
-      if (child && pid() !== undefined) await once(child, 'exit');
+      if (child && pidOf(child) !== undefined) await once(child, 'exit');
     },
   };
+}
+
+const START_AGAIN_MS = 500;
+
+function pidOf(child: ChildProcess): number | undefined {
+  return child.exitCode === null && child.signalCode === null ? child.pid : undefined;
 }

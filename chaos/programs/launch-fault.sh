@@ -1,6 +1,6 @@
 #!/bin/sh
 # launch-fault WHAT NUMBER: kills something of a launch that is at work on this host, the NUMBERth of them, and says so.
-# Waits up to a second for one; says nothing if none comes. WHAT: supervisor, tree, shell or daemon.
+# Waits up to three seconds for one; says nothing if none comes. WHAT: supervisor, tree, shell or daemon.
 set -u
 what=$1 number=$2
 state=/var/lib/chandler
@@ -26,7 +26,7 @@ candidates() {
   esac 2>/dev/null
 }
 
-tries=20 found=
+tries=60 found=
 while [ "$tries" -gt 0 ]; do
   found=$(candidates)
   if [ -n "$found" ]; then break; fi
