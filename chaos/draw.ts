@@ -30,7 +30,7 @@ export function createDraw(seed: number, name: string): Draw {
 
 /** FNV-1a over the name: neighbouring seeds and names must not give neighbouring draws. */
 function mix(seed: number, name: string): number {
-  let hash = 0x811c9dc5 ^ seed;
+  let hash = 0x811c9dc5;
   for (const character of `${seed}/${name}`)
     hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
   return hash | 0;

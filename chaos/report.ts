@@ -50,7 +50,7 @@ function isAlone(fault: Injected, all: readonly Injected[]): boolean {
       other !== fault &&
       (other.host === fault.host || !other.onHost) &&
       other.atMs < end &&
-      other.healedMs > fault.atMs - RESTING_MS,
+      other.healedMs + (other.recoveryMs ?? 0) > fault.atMs - RESTING_MS,
   );
 }
 

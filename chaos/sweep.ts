@@ -1,5 +1,5 @@
-import type { Window } from './aim.ts';
-import { faultKinds, type FaultKind } from './faults.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { arm, disarm, type Window } from './aim.ts';
 import { groupBy } from './group.ts';
 import type { Violation } from './invariants.ts';
 import type { DrawnRun, DrawnStep } from './plans.ts';
@@ -44,7 +44,7 @@ export async function sweepWindows(setting: Setting): Promise<Swept> {
       const taken = take(cuts);
       for (const item of taken) queue.splice(queue.indexOf(item), 1);
       const name = `sweep-${number}`;
-      const aimed = taken.map(({ window }) => aim(setting, programKilled, window));
+      const aimed = taken.map(({ window }) => aim(setting, window));
       for (const run of await playRun(setting, cuts ? cutRun(name, host) : sweptRun(name, host), aimed))
         violations.push(...run.violations.map((violation) => ({ ...violation, run: name })));
       const hit = new Set(setting.struck.filter(({ run }) => run === name).map(({ window }) => window));
@@ -58,36 +58,49 @@ export async function sweepWindows(setting: Setting): Promise<Swept> {
   return { violations, missed, struck: setting.struck.flatMap(({ window }) => window ?? []) };
 }
 
-/** Kills the worker in the middle of each activity: when the host program is at what the activity asks for. */
+/**
+ * Kills every worker at the same moment, while each host is at what another activity asks for; then starts them again.
+ * `programs` names what the hosts are at, one for each.
+ */
 export async function killWorkersDuring(setting: Setting, programs: readonly string[]): Promise<Swept> {
-  const kind = faultKinds.find(({ name }) => name === 'worker SIGKILL')!;
-  const targets = programs.map((program) => setting.windows.find((window) => window.program === program)!);
-  const before = setting.struck.length;
-  const { hosts } = setting.stage;
-  const lanes = hosts.map(async (_, host) => {
-    const found: (Violation & { run: string })[] = [];
-    for (let i = host; i < targets.length; i += hosts.length) {
-      const name = `worker-killed-${programs[i]}`;
-      // A kill comes only after something has been cut short.
-      const cut = setting.windows.find(({ program }) => program === 'supervise')!;
-      const faults = [
-        aim(setting, kind, targets[i]!),
-        ...(programs[i] === 'kill' ? [aim(setting, programKilled, cut)] : []),
-      ];
-      for (const run of await playRun(setting, sweptRun(name, host), faults))
-        found.push(...run.violations.map((violation) => ({ ...violation, run: name })));
-    }
-    return found;
+  const { stage, windows } = setting;
+  const reached: Window[] = [];
+  const again = new AbortController();
+  const lanes = programs.map(async (program, index) => {
+    const host = stage.hosts[index]!;
+    const window = windows.find((window) => window.program === program)!;
+    await arm(stage, host, [window], async () => {
+      reached.push(window);
+      // Nothing goes on before the workers are dead; a program on the host does not notice that they are.
+      await delay(MEETING_MS, undefined, { signal: again.signal }).catch(() => undefined);
+      return 'go';
+    });
+    const name = `worker-killed-${program}`;
+    const judged = await playRun(setting, sweptRun(name, index), []);
+    await disarm(stage, host);
+    return judged.flatMap(({ violations }) => violations.map((violation) => ({ ...violation, run: name })));
   });
+  const meeting = Date.now() + MEETING_MS;
+  while (reached.length < programs.length && Date.now() < meeting) await delay(20);
+  for (const worker of stage.workers) worker.signal('SIGKILL');
+  await Promise.all(stage.workers.map((worker) => worker.gone()));
+  again.abort();
+  await Promise.all(stage.workers.map((worker) => worker.start('own')));
   const violations = (await Promise.all(lanes)).flat();
-  const struck = setting.struck
-    .slice(before)
-    .flatMap(({ window, kind }) => (window && kind === 'worker SIGKILL' ? [window] : []));
-  return { violations, struck, missed: targets.filter((window) => !struck.includes(window)) };
+  const missed = programs.flatMap((program) => windows.find((window) => window.program === program) ?? []);
+  return { violations, struck: reached, missed: missed.filter((window) => !reached.includes(window)) };
 }
 
-function aim({ windows }: Setting, kind: FaultKind, window: Window): DrawnFault {
-  return { kind, moment: { at: 'window', number: windows.indexOf(window) }, lastsMs: 0, salt: 0 };
+/** Under the time that a program waits for an answer, and that an activity may take. */
+const MEETING_MS = 30_000;
+
+function aim({ windows }: Setting, window: Window): DrawnFault {
+  return {
+    kind: programKilled,
+    moment: { at: 'window', number: windows.indexOf(window) },
+    lastsMs: 0,
+    salt: 0,
+  };
 }
 
 const work = { lines: 2, pauseMs: 50, failsUntil: 0, failCode: 1, padding: 0 };

@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createDraw } from '../../chaos/draw.ts';
+import { faultKinds } from '../../chaos/faults.ts';
+import { drawRun, renderPlan, rivalOf } from '../../chaos/plans.ts';
+import { drawFaults } from '../../chaos/schedule.ts';
+import { validatePlan } from '../../src/domain/validate.ts';
+
+const seeds = fc.nat({ max: 1_000_000 });
+const target = { host: '127.0.0.1', port: 2222 };
+
+describe('a seed', () => {
+  it('gives the same runs and the same faults, in whatever order they are drawn', () =>
+    fc.assert(
+      fc.property(seeds, fc.nat({ max: 500 }), (seed, index) => {
+        const [run, faults] = [drawRun(seed, index, 4), drawFaults(seed, index)];
+        drawRun(seed, index + 1, 4);
+        expect(drawRun(seed, index, 4)).toEqual(run);
+        expect(drawFaults(seed, index)).toEqual(faults);
+      }),
+    ));
+
+  it('gives other runs than its neighbour', () => {
+    const runs = Array.from({ length: 50 }, (_, seed) => JSON.stringify(drawRun(seed, 0, 1)));
+    expect(new Set(runs).size).toBe(50);
+  });
+
+  it('gives plans that are valid, with one to eight steps', () =>
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const run = drawRun(seed, 0, 1);
+        expect(run.steps.length).toBeGreaterThanOrEqual(1);
+        expect(run.steps.length).toBeLessThanOrEqual(8);
+        for (const it of [run, rivalOf(run)])
+          expect(validatePlan(renderPlan(it, target, 1)).problems).toBeUndefined();
+      }),
+    ));
+
+  it('draws every kind of fault, and every part of a plan, in a campaign of a few hundred runs', () => {
+    const indexes = Array.from({ length: 300 }, (_, index) => index);
+    const faults = indexes.flatMap((index) => drawFaults(1, index));
+    for (const at of ['time', 'window'])
+      expect(new Set(faults.filter(({ moment }) => moment.at === at).map(({ kind }) => kind.name))).toEqual(
+        new Set([
+          ...faultKinds.map(({ name }) => name),
+          ...(at === 'window' ? ['program killed there'] : []),
+        ]),
+      );
+    const runs = indexes.map((index) => drawRun(1, index, 4));
+    const steps = runs.flatMap((run) => run.steps);
+    expect(new Set(runs.map(({ order }) => order?.order))).toEqual(
+      new Set([undefined, 'abort', 'cancel', 'pause']),
+    );
+    expect(runs.some(({ rivalAfterMs }) => rivalAfterMs !== undefined)).toBe(true);
+    expect(steps.some(({ needs }) => needs.length > 0)).toBe(true);
+    expect(steps.some(({ finalizer }) => finalizer)).toBe(true);
+    expect(steps.some(({ work }) => work.failsUntil > 0)).toBe(true);
+    expect(steps.some(({ timeoutMs }) => timeoutMs !== undefined)).toBe(true);
+  });
+
+  it('draws by weight and within bounds', () => {
+    const draw = createDraw(1, 'weights');
+    const drawn = Array.from(
+      { length: 1000 },
+      () =>
+        draw.weighted([
+          { weight: 9, n: 1 },
+          { weight: 1, n: 2 },
+        ]).n,
+    );
+    const ones = drawn.filter((n) => n === 1).length;
+    expect(ones).toBeGreaterThan(850);
+    expect(ones).toBeLessThan(950);
+    expect(new Set(Array.from({ length: 200 }, () => draw.int(3, 5)))).toEqual(new Set([3, 4, 5]));
+  });
+});
