@@ -51,11 +51,12 @@ start() {
   printf '%s' "$secrets" | write "$launch/secrets-path"
   if [ -s "$secrets.$$" ]; then mv -f "$secrets.$$" "$secrets"; else rm -f "$secrets.$$"; fi
   if [ -n "$4" ]; then
-    clear_session "$1" "$4" "$5" "$6"
-    mkdir -p "$state_dir/sessions" "$6"
-    printf '%s\n' "$1" | write "$state_dir/sessions/$4"
-    # zmx answers 0 before anything has started; only the record counts.
-    call_zmx "$5" "$6" run "$4" -d bash "$2" "$launch" >/dev/null 2>&1
+    if clear_session "$1" "$4" "$5" "$6"; then
+      mkdir -p "$state_dir/sessions" "$6"
+      printf '%s\n' "$1" | write "$state_dir/sessions/$4"
+      # zmx answers 0 before anything has started; only the record counts.
+      call_zmx "$5" "$6" run "$4" -d bash "$2" "$launch" >/dev/null 2>&1
+    fi
   else
     # setsid: a launch without a session must not die with the connection that asked for it.
     setsid bash "$2" "$launch" </dev/null >/dev/null 2>&1 &
@@ -70,17 +71,21 @@ start() {
     if [ -n "$4" ] && [ ! -S "$6/$4" ]; then i=0; fi
   done
   if [ ! -e "$launch/started" ] && is_full; then refuse disk-full "no space left for $state_dir"; fi
+  # Cancelled meanwhile: whoever did that may have looked for the session before it was there.
+  if [ -n "$4" ] && [ -e "$launch/cancelled" ] && [ -S "$6/$4" ]; then end_session "$4" "$5" "$6"; fi
   describe
 }
 
-# clear_session ID SESSION ZMX ZMX_DIR: makes the name free, unless somebody's work is in it.
+# clear_session ID SESSION ZMX ZMX_DIR: makes the name free, unless somebody's work is in it. False if the launch itself is
+# about to begin in it: what is typed into it now would be the step's to read.
 clear_session() {
   [ -S "$4/$2" ] || return 0
   owner=$(cat "$state_dir/sessions/$2" 2>/dev/null)
   if [ "$owner" = "$1" ]; then
     # Ours, and it never began: hold the lock, so that it can't begin while it is being closed.
     exec 9>>"$launch/lock"
-    if flock -n 9; then end_session "$2" "$3" "$4"; fi
+    flock -n 9 || return 1
+    end_session "$2" "$3" "$4"
     exec 9>&-
     return 0
   fi

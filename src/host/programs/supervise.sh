@@ -53,9 +53,16 @@ printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "$(date +%s)" |
 
 # The marker is set inside, so that `kill` finds the step and all it left behind, but neither `script` nor `tee`.
 # shellcheck disable=SC2016 # expanded by the inner shell
-inner='SHELL=$CHANDLER_SHELL CHANDLER_LAUNCH=$CHANDLER_ID script=$CHANDLER_SCRIPT
+inner='SHELL=$CHANDLER_SHELL CHANDLER_LAUNCH=$CHANDLER_ID
 export SHELL CHANDLER_LAUNCH
-unset CHANDLER_SHELL CHANDLER_ID CHANDLER_SCRIPT
+unset CHANDLER_SHELL CHANDLER_ID
+exec /bin/sh -c "$CHANDLER_GATE"'
+# Whoever looks for the marker finds this shell from now on. If the supervisor has died before, somebody may have looked
+# already, and the launch is taken for interrupted: then the step must not begin any more.
+# shellcheck disable=SC2016 # expanded by the inner shell
+gate='script=$CHANDLER_SCRIPT
+unset CHANDLER_SCRIPT CHANDLER_GATE
+if flock -n -s "${script%/*}/lock" true 2>/dev/null; then exit 75; fi
 line=
 read -r line <"$script" 2>/dev/null
 case $line in "#!"*) exec "$script" ;; *) exec bash "$script" ;; esac'
@@ -64,8 +71,8 @@ case $line in "#!"*) exec "$script" ;; *) exec bash "$script" ;; esac'
 run_step() (
   trap - HUP INT TERM
   set -- "$inner" "$pty" "$secret_env" "$dir/env"
-  CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_STEP=$step CHANDLER_GENERATION=$generation
-  export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_STEP CHANDLER_GENERATION
+  CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_GATE=$gate CHANDLER_STEP=$step CHANDLER_GENERATION=$generation
+  export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_STEP CHANDLER_GENERATION
   # From here on the names of variables are the plan's.
   set -a
   # shellcheck disable=SC1090 # written by `create`
