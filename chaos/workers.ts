@@ -92,7 +92,10 @@ export function makeWorkerSlot(
     pid: () => child && pidOf(child),
     async start(build) {
       told = false;
-      while (!told && !(await spawnOnce(build))) await delay(START_AGAIN_MS);
+      for (let begun = false; !begun && !told;) {
+        begun = await spawnOnce(build);
+        if (!begun) await delay(START_AGAIN_MS);
+      }
     },
     signal(signal) {
       if (signal === 'SIGKILL' || signal === 'SIGTERM') told = true;
