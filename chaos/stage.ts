@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type ChandlerClient } from '../src/client.ts';
 import { sandboxExec, type SandboxHost } from '../src/dev/sandbox/index.ts';
 import { startDevServer, type DevServer } from '../src/dev/temporal/index.ts';
@@ -92,7 +93,15 @@ export async function openStage(options: { dir: string; hosts: number; workers: 
       workers,
       killServer: () => server.stop({ graceMs: 0 }),
       async startServer() {
-        server = await startDevServer({ cli, dbFile, port, searchAttributes });
+        // A connection of another program may have been given the port meanwhile; it lets go of it again.
+        for (const end = Date.now() + 60_000; ; await delay(200)) {
+          try {
+            server = await startDevServer({ cli, dbFile, port, searchAttributes });
+            return;
+          } catch (error) {
+            if (Date.now() > end) throw error;
+          }
+        }
       },
       stop,
     };

@@ -58,7 +58,8 @@ export function makeWorkerSlot(
   const sink = createWriteStream(logFile, { flags: 'a' });
   const deaths: string[] = [];
   let child: ChildProcess | undefined;
-  let told = false;
+  /** What the slot was last told to run. */
+  let last = { withdrawn: false };
 
   const spawnOnce = async (build: Build): Promise<boolean> => {
     // A process group of its own: a Ctrl-C in the terminal is for the campaign alone.
@@ -70,13 +71,14 @@ export function makeWorkerSlot(
     child = started;
     let log = '';
     let begun = false;
+    const order = last;
     for (const stream of [started.stdout, started.stderr])
       stream.on('data', (chunk: Buffer) => {
         sink.write(chunk);
         if (!begun) log += chunk.toString();
       });
     started.once('exit', (code, signal) => {
-      if (begun && !told) deaths.push(`${name} ended by itself: ${signal ?? `exit ${code}`}`);
+      if (begun && !order.withdrawn) deaths.push(`${name} ended by itself: ${signal ?? `exit ${code}`}`);
     });
     await poll(
       () => log.includes('worker started') || pidOf(started) === undefined,
@@ -91,11 +93,12 @@ export function makeWorkerSlot(
     deaths,
     pid: () => child && pidOf(child),
     async start(build) {
-      told = false;
-      while (!told && !(await spawnOnce(build))) await delay(START_AGAIN_MS);
+      const order = { withdrawn: false };
+      last = order;
+      while (!order.withdrawn && !(await spawnOnce(build))) await delay(START_AGAIN_MS);
     },
     signal(signal) {
-      if (signal === 'SIGKILL' || signal === 'SIGTERM') told = true;
+      if (signal === 'SIGKILL' || signal === 'SIGTERM') last.withdrawn = true;
       child?.kill(signal);
     },
     async gone() {

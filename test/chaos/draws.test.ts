@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, nat, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createDraw } from '../../chaos/draw.ts';
 import { faultKinds } from '../../chaos/faults.ts';
@@ -6,13 +6,13 @@ import { drawRun, renderPlan, rivalOf } from '../../chaos/plans.ts';
 import { drawFaults } from '../../chaos/schedule.ts';
 import { validatePlan } from '../../src/domain/validate.ts';
 
-const seeds = fc.nat({ max: 1_000_000 });
+const seeds = nat({ max: 1_000_000 });
 const target = { host: '127.0.0.1', port: 2222 };
 
 describe('a seed', () => {
   it('gives the same runs and the same faults, in whatever order they are drawn', () =>
-    fc.assert(
-      fc.property(seeds, fc.nat({ max: 500 }), (seed, index) => {
+    assert(
+      property(seeds, nat({ max: 500 }), (seed, index) => {
         const [run, faults] = [drawRun(seed, index, 4), drawFaults(seed, index)];
         drawRun(seed, index + 1, 4);
         expect(drawRun(seed, index, 4)).toEqual(run);
@@ -26,8 +26,8 @@ describe('a seed', () => {
   });
 
   it('gives plans that are valid, with one to eight steps', () =>
-    fc.assert(
-      fc.property(seeds, (seed) => {
+    assert(
+      property(seeds, (seed) => {
         const run = drawRun(seed, 0, 1);
         expect(run.steps.length).toBeGreaterThanOrEqual(1);
         expect(run.steps.length).toBeLessThanOrEqual(8);

@@ -86,10 +86,13 @@ start() {
     if [ -n "$4" ] && [ ! -S "$6/$4" ]; then i=0; fi
   done
   if [ ! -e "$launch/started" ] && is_full; then refuse disk-full "no space left for $state_dir"; fi
+  # Cancelled meanwhile: whoever did that may have looked for the session before it was there.
+  if [ -n "$4" ] && [ -e "$launch/cancelled" ] && [ -S "$6/$4" ]; then end_session "$4" "$5" "$6"; fi
   describe
 }
 
-# clear_session ID SESSION ZMX ZMX_DIR: makes the name free, unless somebody's work is in it. Fails if the launch has begun there.
+# clear_session ID SESSION ZMX ZMX_DIR: makes the name free, unless somebody's work is in it. False if the launch itself is
+# about to begin in it: what is typed into it now would be the step's to read.
 clear_session() {
   [ -S "$4/$2" ] || return 0
   owner=$(cat "$state_dir/sessions/$2" 2>/dev/null)

@@ -54,19 +54,26 @@ printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "$(date +%s)" |
 
 # The marker is set inside, so that `kill` finds the step and all it left behind, but neither `script` nor `tee`.
 # shellcheck disable=SC2016 # expanded by the inner shell
-inner='SHELL=$CHANDLER_SHELL CHANDLER_LAUNCH=$CHANDLER_ID CHANDLER_LINE=
+inner='SHELL=$CHANDLER_SHELL CHANDLER_LAUNCH=$CHANDLER_ID
 export SHELL CHANDLER_LAUNCH
+unset CHANDLER_SHELL CHANDLER_ID
+exec /bin/sh -c "$CHANDLER_GATE"'
+# Whoever looks for the marker finds this shell from now on. If the supervisor has died before, somebody may have looked
+# already, and the launch is taken for interrupted: then the step must not begin any more.
+# shellcheck disable=SC2016 # expanded by the inner shell
+gate='CHANDLER_LINE=
 read -r CHANDLER_LINE <"$CHANDLER_SCRIPT" 2>/dev/null
 set -- "$CHANDLER_SCRIPT" "$CHANDLER_LINE"
-unset CHANDLER_SHELL CHANDLER_ID CHANDLER_SCRIPT CHANDLER_LINE
+unset CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_LINE
+if flock -n -s "${1%/*}/lock" true 2>/dev/null; then exit 75; fi
 case $2 in "#!"*) exec "$1" ;; *) exec bash "$1" ;; esac'
 
 # run_step: the script on a pty of its own, under its environment. Its code is this function's.
 run_step() (
   trap - HUP INT TERM
   set -- "$inner" "$pty" "$secret_env" "$dir/env"
-  CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_STEP=$step CHANDLER_GENERATION=$generation
-  export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_STEP CHANDLER_GENERATION
+  CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_GATE=$gate CHANDLER_STEP=$step CHANDLER_GENERATION=$generation
+  export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_STEP CHANDLER_GENERATION
   # From here on the names of variables are the plan's.
   set -a
   # shellcheck disable=SC1090 # written by `create`
