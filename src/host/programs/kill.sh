@@ -7,6 +7,7 @@ kill_launch() {
     return
   fi
   touch "$launch/cancelled" || :
+  sync "$launch" 2>/dev/null || :
   rm -f "$run/secrets/$1"
   found=0
   i=0

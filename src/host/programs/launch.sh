@@ -31,8 +31,10 @@ create() {
     refuse connection-lost 'the launch arrived damaged'
   fi
   rm -f "$new/body"
-  sync "$new/script" "$new" 2>/dev/null || :
+  # A loss of power must leave neither an empty environment nor a launch that ran and is not known.
+  sync "$new"/* "$new" 2>/dev/null || :
   mv -T "$new" "$launch" 2>/dev/null || [ -d "$launch" ] || refuse state-directory-unwritable "cannot create $launch"
+  sync "$state_dir/launches" 2>/dev/null || :
   describe
 }
 

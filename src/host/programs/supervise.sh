@@ -104,7 +104,7 @@ fi
 end=$(uptime_cs)
 # Into the room that was kept for it; where that takes new room all the same (btrfs), somebody has to make some.
 until printf 'code=%s\nat=%s\nelapsed_ms=%s\n' "${code:-137}" "$(date +%s)" "$(((end - begin) * 10))" 1<>"$dir/.exit" &&
-  { sync "$dir/.exit" 2>/dev/null || :; } && mv -f "$dir/.exit" "$dir/exit"; do sleep 1; done
+  { sync "$dir/log" "$dir/.exit" 2>/dev/null || :; } && mv -f "$dir/.exit" "$dir/exit"; do sleep 1; done
 sync "$dir" 2>/dev/null || :
 exec 9>&-
 # zmx 0.5 and 0.6 miss the end of what takes less than half a second.
