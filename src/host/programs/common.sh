@@ -87,6 +87,9 @@ end_session() {
 }
 # describe: one line that tells the state of the launch.
 describe() {
+  # Looked at before the lock: what begins in between is not interrupted.
+  begun=no
+  [ ! -e "$launch/started" ] || begun=yes
   if [ ! -d "$launch" ]; then
     say state=absent
   elif [ -e "$launch/exit" ]; then
@@ -95,7 +98,7 @@ describe() {
     if [ -e "$launch/started" ]; then say "state=running log_bytes=$(size_of "$launch/log")"; else say state=created; fi
   elif [ -e "$launch/exit" ]; then
     describe
-  elif [ -e "$launch/started" ]; then
+  elif [ $begun = yes ]; then
     boot=same
     [ "$(record started boot)" = "$(cat /proc/sys/kernel/random/boot_id)" ] || boot=changed
     say "state=interrupted boot=$boot log_bytes=$(size_of "$launch/log")"
