@@ -102,8 +102,11 @@ if [ -n "$secret_sed" ] && [ -s "$dir/log" ]; then
   printf '%s\n' "$secret_sed" | LC_ALL=C sed -f /dev/stdin "$dir/log" 1<>"$dir/log"
 fi
 end=$(uptime_cs)
+at=$(date +%s)
+# What tells the time may have been killed, too: a record without numbers could never be read.
+[ "${end:-0}" -ge "${begin:-0}" ] || end=$begin
 # Into the room that was kept for it; where that takes new room all the same (btrfs), somebody has to make some.
-until printf 'code=%s\nat=%s\nelapsed_ms=%s\n' "${code:-137}" "$(date +%s)" "$(((end - begin) * 10))" 1<>"$dir/.exit" &&
+until printf 'code=%s\nat=%s\nelapsed_ms=%s\n' "${code:-137}" "${at:-0}" "$(((end - begin) * 10))" 1<>"$dir/.exit" &&
   { sync "$dir/log" "$dir/.exit" 2>/dev/null || :; } && mv -f "$dir/.exit" "$dir/exit"; do sleep 1; done
 sync "$dir" 2>/dev/null || :
 exec 9>&-
