@@ -46,15 +46,23 @@ sentinel_read() {
   fi
 }
 
+is_older() { [ -n "$(find "$launch" -maxdepth 0 -mtime +"$1" 2>/dev/null)" ]; }
+
 # prune DAYS: forgets launches that ended long ago, and what was left half made.
 prune() {
   pruned=0
   for launch in "$state_dir"/launches/* "$state_dir"/launches/.new.*; do
     [ -d "$launch" ] || continue
-    [ -n "$(find "$launch" -maxdepth 0 -mtime +"$1" 2>/dev/null)" ] || continue
-    [ -e "$launch/lock" ] && locked && continue
+    is_older "$1" || continue
+    if [ -e "$launch/lock" ]; then
+      # Held until it is gone: nothing begins in what is being forgotten, and what has just been over stays.
+      exec 9<"$launch/lock"
+      if ! flock -n 9 || ! is_older "$1"; then continue; fi
+    fi
     has_survivors "${launch##*/}" && continue
-    rm -rf "$launch"
+    # Out of sight in one step: half a launch could look like one that never began.
+    gone=$state_dir/launches/.new.gone.$$
+    mv -T "$launch" "$gone" && rm -rf "$gone"
     pruned=$((pruned + 1))
   done
   say "pruned=$pruned"
