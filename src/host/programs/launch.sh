@@ -38,14 +38,18 @@ create() {
   describe
 }
 
+has_begun() { [ -e "$launch/exit" ] || [ -e "$launch/started" ] || [ -e "$launch/cancelled" ]; }
+
 # start ID SUPERVISOR BOUND_S SESSION ZMX ZMX_DIR <secrets; SESSION is empty for a launch without a session
 # Safe to repeat. Answers once the launch has its record, or `created` when it has none after BOUND_S seconds.
 start() {
   launch_dir "$1"
   [ -d "$launch" ] || refuse launch-not-started "launch $1 was never created"
   secrets=$run/secrets/$1
-  if [ -e "$launch/exit" ] || [ -e "$launch/started" ] || [ -e "$launch/cancelled" ]; then
+  if has_begun; then
     cat >/dev/null
+    # Those of a start that did not come to its end.
+    rm -f "$secrets" "$secrets".*
     describe
     return
   fi

@@ -95,7 +95,8 @@ if [ ! -e "$dir/cancelled" ]; then
   )
   exec 4>&-
 fi
-drop_secrets
+# Also what a start has left that did not come to its end.
+rm -f "$secrets" "$secrets".*
 # A step may have printed its secrets: mask them, byte for byte, before anybody is told that it has ended. In place: what
 # is written is as long as what was read, and a full disk must not keep secrets in the log.
 if [ -n "$secret_sed" ] && [ -s "$dir/log" ]; then
