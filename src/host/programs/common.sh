@@ -68,13 +68,14 @@ supervisor() {
   pid=$(record started pid)
   [ -n "$pid" ] && [ "$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$(record started start)" ] && echo "$pid"
 }
-# call_zmx ZMX ZMX_DIR ARGUMENT...: bounded, because a hung daemon would block it for ever.
+# call_zmx ZMX ZMX_DIR ARGUMENT...: bounded, because a hung daemon would block it for ever. What it leaves behind must
+# not hold our locks.
 call_zmx() {
   zmx_path=$1
   zmx_dir=$2
   shift 2
   env -u ZMX_SESSION -u ZMX_SESSION_PREFIX HISTFILE= SHELL="$(command -v bash)" ZMX_DIR="$zmx_dir" \
-    timeout 20 "$zmx_path" "$@" </dev/null
+    timeout 20 "$zmx_path" "$@" </dev/null 8>&- 9>&-
 }
 # end_session SESSION ZMX ZMX_DIR: returns once its name can be used again. zmx before 0.7 takes half a second for it.
 end_session() {

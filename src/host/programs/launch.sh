@@ -54,18 +54,28 @@ start() {
     return
   fi
   cat >"$secrets.$$"
+  # One start at a time: a second would type into the session of the first. Not before all was read, which may take long.
+  exec 8<"$launch"
+  flock 8
+  if has_begun; then
+    rm -f "$secrets" "$secrets".*
+    describe
+    return
+  fi
   printf '%s' "$secrets" | write "$launch/secrets-path"
   if [ -s "$secrets.$$" ]; then mv -f "$secrets.$$" "$secrets"; else rm -f "$secrets.$$"; fi
   if [ -n "$4" ]; then
-    clear_session "$1" "$4" "$5" "$6"
-    mkdir -p "$state_dir/sessions" "$6"
-    printf '%s\n' "$1" | write "$state_dir/sessions/$4"
-    # zmx answers 0 before anything has started; only the record counts.
-    call_zmx "$5" "$6" run "$4" -d bash "$2" "$launch" >/dev/null 2>&1
+    if clear_session "$1" "$4" "$5" "$6"; then
+      mkdir -p "$state_dir/sessions" "$6"
+      printf '%s\n' "$1" | write "$state_dir/sessions/$4"
+      # zmx answers 0 before anything has started; only the record counts.
+      call_zmx "$5" "$6" run "$4" -d bash "$2" "$launch" >/dev/null 2>&1
+    fi
   else
     # setsid: a launch without a session must not die with the connection that asked for it.
-    setsid bash "$2" "$launch" </dev/null >/dev/null 2>&1 &
+    setsid bash "$2" "$launch" </dev/null >/dev/null 2>&1 8>&- &
   fi
+  exec 8>&-
   i=$(($3 * 50))
   while [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ $i -gt 0 ]; do
     sleep 0.02
@@ -79,14 +89,15 @@ start() {
   describe
 }
 
-# clear_session ID SESSION ZMX ZMX_DIR: makes the name free, unless somebody's work is in it.
+# clear_session ID SESSION ZMX ZMX_DIR: makes the name free, unless somebody's work is in it. Fails if the launch has begun there.
 clear_session() {
   [ -S "$4/$2" ] || return 0
   owner=$(cat "$state_dir/sessions/$2" 2>/dev/null)
   if [ "$owner" = "$1" ]; then
     # Ours, and it never began: hold the lock, so that it can't begin while it is being closed.
     exec 9>>"$launch/lock"
-    if flock -n 9; then end_session "$2" "$3" "$4"; fi
+    flock -n 9 || return 1
+    end_session "$2" "$3" "$4"
     exec 9>&-
     return 0
   fi
