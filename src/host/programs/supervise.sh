@@ -25,13 +25,14 @@ linger=0 generation=1 step=
 . "$dir/settings" || exit 75
 secrets=$(cat "$dir/secrets-path") || exit 75
 exec 9>>"$dir/lock" || exit 75
-if ! flock -n 9; then
-  # Another supervisor owns this launch. It reads the secrets before it writes `started`.
-  i=0
-  while [ ! -e "$dir/started" ] && [ ! -e "$dir/exit" ] && [ $i -lt 100 ]; do sleep 0.05; i=$((i + 1)); done
-  [ -e "$dir/started" ] && drop_secrets
-  exit 75
-fi
+i=0
+until flock -n 9; do
+  # Another supervisor owns this launch, or somebody only looks. The owner reads the secrets before it writes `started`.
+  if [ -e "$dir/started" ]; then drop_secrets; exit 75; fi
+  [ $i -lt 100 ] || exit 75
+  sleep 0.05
+  i=$((i + 1))
+done
 if [ -e "$dir/exit" ]; then drop_secrets; exit "$(recorded_code)"; fi
 if [ -e "$dir/started" ]; then drop_secrets; exit 75; fi
 
