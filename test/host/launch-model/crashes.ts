@@ -1,0 +1,350 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LaunchState } from '../../../src/domain/launch-state.ts';
+import type { Programs } from '../../../src/host/programs.ts';
+import { poll } from '../../support/poll.ts';
+import { HostUnderTest, type How, type Point, type ProgramName, type Remains } from './host-under-test.ts';
+import { NOTHING_RAN, wrongs, type History } from './model.ts';
+
+/** One operation of the protocol in one situation, to be broken at every point that it comes by. */
+export interface Scenario {
+  readonly name: string;
+  readonly program: ProgramName;
+  /** Zmx session of the launch, if it has one. */
+  readonly session?: string;
+  readonly prepare: (host: HostUnderTest) => Promise<unknown>;
+  readonly act: (host: HostUnderTest) => Promise<unknown>;
+  /** Someone asked for the end of the launch. */
+  readonly kills?: boolean;
+  /** The launch may be forgotten, and is never started anew without having been created anew. */
+  readonly prunes?: boolean;
+}
+
+const created = (host: HostUnderTest) => host.create(host.id);
+const ended = async (host: HostUnderTest) => {
+  await host.create(host.id);
+  await host.start(host.id);
+  await host.wait(host.id);
+};
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'create', program: 'host', prepare: async () => undefined, act: created },
+  { name: 'start, without a session', program: 'host', prepare: created, act: (host) => host.start(host.id) },
+  {
+    name: 'start, in a session',
+    program: 'host',
+    session: 's',
+    prepare: created,
+    act: (host) => host.start(host.id, 's'),
+  },
+  {
+    name: 'start, where an earlier launch has ended',
+    program: 'host',
+    session: 's',
+    prepare: async (host) => {
+      await host.create(`${host.id}-earlier`);
+      await host.start(`${host.id}-earlier`, 's');
+      await host.wait(`${host.id}-earlier`);
+      await host.create(host.id);
+    },
+    act: (host) => host.start(host.id, 's'),
+  },
+  { name: 'the supervisor', program: 'supervise', prepare: created, act: (host) => host.start(host.id) },
+  {
+    name: 'kill before the start',
+    program: 'host',
+    prepare: created,
+    act: (host) => host.kill(host.id),
+    kills: true,
+  },
+  {
+    name: 'kill of what runs',
+    program: 'host',
+    prepare: async (host) => {
+      await host.create(host.id, true);
+      await host.start(host.id);
+      await poll(() => host.ledger(host.id).begins > 0, 'the step');
+    },
+    act: (host) => host.kill(host.id),
+    kills: true,
+  },
+  {
+    name: 'prune',
+    program: 'host',
+    prepare: async (host) => {
+      await ended(host);
+      host.age(host.id);
+    },
+    act: (host) => host.host.prune(5),
+    prunes: true,
+  },
+];
+
+/** The points that a scenario comes by when nothing is broken. */
+export async function discover(scenario: Scenario, programs?: Programs): Promise<Point[]> {
+  return withHost(programs, async (host) => {
+    await scenario.prepare(host);
+    host.trace(scenario.program);
+    host.armed = scenario.program === 'host';
+    await scenario.act(host);
+    host.armed = false;
+    // What a supervisor does once its launch has ended is some of it, too.
+    if (scenario.program === 'supervise') await poll(() => host.processes().length === 0, 'the supervisor');
+    return host.points(scenario.program);
+  });
+}
+
+/** Crashing before these is crashing before what follows: they change nothing outside of their shell. */
+const PURE =
+  /^(\[|\w+=(?!.*\$\()|:(?! >)|(case|exec 4|exec 9>&|export|set|shift|read|return|trap|i=) )|\[source /;
+
+/** The points at which the world differs from that at the point before. */
+function effective(points: readonly Point[]): Point[] {
+  const functions = new Set(points.map(({ at }) => /\[([a-z]\w*) /.exec(at)?.[1]));
+  return points.filter(({ at }) => !PURE.test(at) && !functions.has(at.split(' ')[0]));
+}
+
+export type Crash = { readonly how: Exclude<How, 'pause'> } | { readonly power: Remains };
+
+function crashesAt(point: Point, scenario: Scenario): Crash[] {
+  const torn = /[^0-9<>]> ?"|^rm -rf/.test(point.at);
+  return [
+    { how: 'program' },
+    ...(point.inSubshell ? [{ how: 'part' } as const] : []),
+    ...(torn ? [{ how: 'half' } as const] : [{ how: 'group' } as const]),
+    ...(scenario.session === undefined ? [{ power: 'names' } as const, { power: 'synced' } as const] : []),
+  ];
+}
+
+/** Every way to break a scenario that comes by these points. */
+export function crashes(points: readonly Point[], scenario: Scenario): { point: Point; fault: Crash }[] {
+  return effective(points).flatMap((point) => crashesAt(point, scenario).map((fault) => ({ point, fault })));
+}
+
+/** Breaks a scenario at a point, goes on as a worker does, and tells what was wrong with the answers. */
+export async function crash(
+  scenario: Scenario,
+  point: Point,
+  fault: Crash,
+  programs?: Programs,
+): Promise<string[]> {
+  return withHost(programs, async (host) => {
+    await scenario.prepare(host);
+    host.plan(scenario.program, 'how' in fault ? fault.how : 'group', point);
+    host.armed = scenario.program === 'host';
+    // The answer is lost, or it is not: nobody relies on it.
+    await scenario.act(host).catch(() => undefined);
+    host.armed = false;
+    if (scenario.program === 'supervise') await firedOrOver(host, 'supervise');
+    if (!host.hasFired(scenario.program)) return [`it did not come by`];
+    if ('power' in fault) await host.reboot(fault.power);
+    const history: History = {
+      supervisorHit: scenario.program === 'supervise',
+      powerLost: 'power' in fault,
+      killed: scenario.kills === true,
+      pruned: scenario.prunes === true,
+    };
+    return recover(host, scenario, history);
+  });
+}
+
+/** What a worker does after a lost answer, or what the next run does: every answer on the way must be right. */
+export async function recover(host: HostUnderTest, scenario: Scenario, history: History): Promise<string[]> {
+  const wrong: string[] = [];
+  const judge = async (what: string, ask: () => Promise<LaunchState>) => {
+    const before = host.ledger(host.id);
+    const state = await ask();
+    const log = state.kind === 'exited' && state.code < 128 ? await host.log(host.id) : undefined;
+    const found = wrongs(state, { before, now: host.ledger(host.id) }, history, log);
+    wrong.push(...found.map((text) => `${what}: ${text}`));
+    return state;
+  };
+  try {
+    await judge('state', () => host.state(host.id));
+    if (scenario.kills) await judge('kill', async () => (await host.kill(host.id, scenario.session)).state);
+    const ranBefore = scenario.kills ? host.ledger(host.id).begins : 1;
+    let state = await host.state(host.id);
+    // A worker starts again what has not begun.
+    for (
+      let tries = 0;
+      tries < 3 && !['exited', 'interrupted', 'cancelled'].includes(state.kind);
+      tries += 1
+    ) {
+      if (scenario.prunes) {
+        if (state.kind === 'absent') break;
+        await host.start(host.id).catch(() => undefined);
+      } else {
+        await judge('create', () => host.create(host.id));
+        await judge('start', () => host.start(host.id, scenario.session));
+      }
+      state = await judge('wait', () => host.wait(host.id));
+    }
+    const over: readonly string[] = [
+      'exited',
+      'interrupted',
+      'cancelled',
+      ...(scenario.prunes ? ['absent'] : []),
+    ];
+    if (!over.includes(state.kind)) wrong.push(`it stays "${state.kind}"`);
+    if (state.kind !== 'absent') {
+      const again = await judge('start again', () => host.start(host.id, scenario.session));
+      if (again.kind !== state.kind) wrong.push(`"${state.kind}", and started again "${again.kind}"`);
+      // One that zmx was told to start and that begins only now.
+      host.superviseLate(host.id);
+      const { left, state: last } = await host.kill(host.id, scenario.session);
+      if (left > 0) wrong.push(`${left} processes left`);
+      await judge('kill at last', () => Promise.resolve(last));
+      if (last.kind !== state.kind) wrong.push(`"${state.kind}", and "${last.kind}" once killed`);
+    }
+    if (host.ledger(host.id).begins > ranBefore) wrong.push('it ran after it was killed');
+    const alive = host.processes(`CHANDLER_LAUNCH=${host.id}`);
+    if (alive.length > 0) wrong.push(`processes are left: ${alive.join(' ')}`);
+    if (host.secrets().length > 0) wrong.push(`secrets are left: ${host.secrets().join(' ')}`);
+  } catch (error) {
+    wrong.push(`no answer: ${String(error)}`);
+  }
+  return wrong;
+}
+
+/** Two operations on one launch: the first is held at a point while the second does its work. */
+export interface Pair {
+  readonly name: string;
+  readonly program: ProgramName;
+  readonly prepare: (host: HostUnderTest) => Promise<unknown>;
+  readonly first: (host: HostUnderTest) => Promise<unknown>;
+  readonly second: (host: HostUnderTest) => Promise<unknown>;
+  readonly kills?: boolean;
+  readonly prunes?: boolean;
+}
+
+const start = (host: HostUnderTest) => host.start(host.id);
+const startInSession = (host: HostUnderTest) => host.start(host.id, 's');
+const gated = (host: HostUnderTest) => host.create(host.id, true);
+const kill = (host: HostUnderTest) => host.kill(host.id);
+
+export const PAIRS: readonly Pair[] = [
+  {
+    name: 'create beside create',
+    program: 'host',
+    prepare: async () => undefined,
+    first: created,
+    second: created,
+  },
+  { name: 'start beside start', program: 'host', prepare: created, first: start, second: start },
+  {
+    name: 'start beside start, in a session',
+    program: 'host',
+    prepare: created,
+    first: startInSession,
+    second: startInSession,
+  },
+  {
+    name: 'state beside start',
+    program: 'host',
+    prepare: gated,
+    first: (host) => host.state(host.id),
+    second: start,
+  },
+  {
+    name: 'wait beside start',
+    program: 'host',
+    prepare: created,
+    first: (host) => host.wait(host.id),
+    second: start,
+  },
+  { name: 'start beside kill', program: 'host', prepare: created, first: start, second: kill, kills: true },
+  { name: 'kill beside start', program: 'host', prepare: created, first: kill, second: start, kills: true },
+  {
+    name: 'the supervisor beside start',
+    program: 'supervise',
+    prepare: created,
+    first: start,
+    second: start,
+  },
+  {
+    name: 'the supervisor beside state',
+    program: 'supervise',
+    prepare: created,
+    first: start,
+    second: (host) => host.state(host.id),
+  },
+  {
+    name: 'the supervisor beside kill',
+    program: 'supervise',
+    prepare: created,
+    first: start,
+    second: kill,
+    kills: true,
+  },
+  {
+    name: 'prune beside start',
+    program: 'host',
+    prepare: async (host) => {
+      await host.create(host.id);
+      host.age(host.id);
+    },
+    first: (host) => host.host.prune(5),
+    second: start,
+    prunes: true,
+  },
+];
+
+export async function discoverPair(pair: Pair, programs?: Programs): Promise<Point[]> {
+  const points = await discover({ ...pair, act: pair.first }, programs);
+  // What only reads can be held back between two looks; a supervisor is as others see it.
+  return pair.program === 'host'
+    ? points.filter(({ at }) => /\[[a-z]/.test(at) && !at.includes('[run_dir'))
+    : effective(points);
+}
+
+/** How long the second operation has the host for itself. */
+const AHEAD_MS = 400;
+
+export async function interleave(pair: Pair, point: Point, programs?: Programs): Promise<string[]> {
+  return withHost(programs, async (host) => {
+    const history: History = { killed: pair.kills === true, pruned: pair.prunes === true };
+    const wrong: string[] = [];
+    const judge = (what: string) => (answer: unknown) => {
+      const state = (answer as { state?: LaunchState }).state ?? (answer as LaunchState);
+      if (typeof state !== 'object' || !('kind' in state)) return;
+      const now = host.ledger(host.id);
+      wrong.push(...wrongs(state, { before: NOTHING_RAN, now }, history).map((text) => `${what}: ${text}`));
+    };
+    const failed = (what: string) => (error: unknown) => {
+      if (!pair.prunes) wrong.push(`${what}: ${String(error)}`);
+    };
+    await pair.prepare(host);
+    host.plan(pair.program, 'pause', point);
+    host.armed = pair.program === 'host';
+    const first = pair.first(host).then(judge('the first'), failed('the first'));
+    host.armed = false;
+    const held = firedOrOver(host, pair.program);
+    await (pair.program === 'host' ? Promise.race([held, first]) : held);
+    const second = pair.second(host).then(judge('the second'), failed('the second'));
+    await Promise.race([second, delay(AHEAD_MS)]);
+    host.resume();
+    await Promise.all([first, second]);
+    if (!host.hasFired(pair.program)) return ['it did not come by'];
+    host.release(host.id);
+    return [...wrong, ...(await recover(host, { ...pair, act: pair.first }, history))];
+  });
+}
+
+/** Until the fault has happened, or cannot happen any more. */
+async function firedOrOver(host: HostUnderTest, program: ProgramName): Promise<void> {
+  await poll(() => host.hasFired(program) || host.processes().length === 0, 'the fault', undefined, 10_000);
+}
+
+async function withHost<T>(
+  programs: Programs | undefined,
+  use: (host: HostUnderTest) => Promise<T>,
+): Promise<T> {
+  const host = new HostUnderTest(mkdtempSync(join(tmpdir(), 'lm-')), programs);
+  try {
+    return await use(host);
+  } finally {
+    await host.remove();
+  }
+}

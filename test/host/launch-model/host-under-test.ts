@@ -1,0 +1,322 @@
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Host, type SessionPlace } from '../../../src/host/host.ts';
+import { renderLaunchBody, renderSecrets } from '../../../src/host/launch-body.ts';
+import { loadPrograms, type Programs } from '../../../src/host/programs.ts';
+import { quote, sh } from '../../../src/shell/index.ts';
+import type { Executor } from '../../../src/ssh/executor.ts';
+import { loadShim } from '../../../src/zmx/index.ts';
+import { LocalExecutor } from '../../support/local-executor.ts';
+import { poll } from '../../support/poll.ts';
+import { OWN_CODE, SECRET, type Ledger } from './model.ts';
+
+export type ProgramName = 'host' | 'supervise';
+/** See faults.sh. */
+export type How = 'program' | 'part' | 'group' | 'half' | 'pause';
+/** What a loss of power leaves: everything, every name but only the bytes that were synced, or only what was synced. */
+export type Remains = 'everything' | 'names' | 'synced';
+
+export interface Point {
+  readonly at: string;
+  readonly inSubshell: boolean;
+}
+
+/** No answer in this time is a hang. */
+const PATIENCE_MS = 20_000;
+const BOUND_S = 1;
+
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/**
+ * A host in a folder of its own: the real programs, with the two places of the machine that they know moved there and a
+ * line in front that lets faults.sh in. Every process of it carries `LAUNCH_MODEL` in its environment.
+ */
+export class HostUnderTest {
+  readonly dir: string;
+  /** Of its launch. Processes are marked with it, so it is the machine's. */
+  readonly id: string;
+  readonly host: Host;
+  /** The next subcommands of the host program run where faults.sh can see them. */
+  armed = false;
+  readonly #executor: Executor;
+  #patienceMs = PATIENCE_MS;
+  readonly #place: Omit<SessionPlace, 'session'>;
+
+  constructor(dir: string, programs: Programs = loadPrograms()) {
+    this.dir = dir;
+    this.id = basename(dir);
+    for (const name of [
+      'state/bin',
+      'state/launches',
+      'state/sessions',
+      'run',
+      'disk',
+      'ledger',
+      'tools',
+      'home',
+    ])
+      mkdirSync(join(dir, name), { recursive: true, mode: 0o700 });
+    writeFileSync(join(dir, 'boot-id'), '1\n');
+    writeFileSync(join(dir, 'tools/zmx'), loadShim().content, { mode: 0o700 });
+    writeFileSync(join(dir, 'tools/sync'), readFileSync(here('sync.sh')), { mode: 0o700 });
+    const installed: Programs = {
+      ...programs,
+      host: { name: 'host', text: this.#admitFaults(programs.host.text, 'host') },
+      supervise: { name: 'supervise', text: this.#admitFaults(programs.supervise.text, 'supervise') },
+    };
+    for (const { name, text } of [installed.host, installed.supervise])
+      writeFileSync(join(dir, 'state/bin', name), text);
+    const env = { ...process.env, LAUNCH_MODEL: dir, HOME: join(dir, 'home'), XDG_RUNTIME_DIR: undefined };
+    const local = new LocalExecutor({ env });
+    this.#executor = {
+      exec: (command, options = {}) =>
+        local.exec(this.armed ? sh('bash', ...command.words.slice(1)) : command, {
+          timeoutMs: this.#patienceMs,
+          ...options,
+        }),
+    };
+    this.host = new Host(
+      this.#executor,
+      installed,
+      () => Promise.reject(new Error('it is there')),
+      join(dir, 'state'),
+    );
+    this.#place = { zmxPath: join(dir, 'tools/zmx'), zmxDir: join(dir, 'zmx') };
+  }
+
+  #admitFaults(text: string, program: ProgramName): string {
+    const moved = text
+      .replaceAll('/proc/sys/kernel/random/boot_id', '"$LAUNCH_MODEL/boot-id"')
+      .replaceAll('/run/chandler', '"$LAUNCH_MODEL/run"')
+      .replaceAll('"$(id -u)" = 0', '0 = 0');
+    const prelude = [
+      `PATH=${join(this.dir, 'tools')}:$PATH DISK=${join(this.dir, 'disk')}`,
+      `export PATH DISK`,
+      `if [ -n "\${BASH_VERSION:-}" ]; then . ${here('faults.sh')} ${this.dir} ${program}; fi`,
+    ].join('; ');
+    return moved.replace('\n', `\n${prelude}\n`);
+  }
+
+  // --- the operations ---
+
+  /** `gated`: the step ends only once it is released. */
+  create(id: string, gated = false) {
+    const ledger = quote(join(this.dir, 'ledger', id));
+    const script = [
+      `echo begin >>${ledger}`,
+      `echo "said $TOKEN"`,
+      ...(gated ? [`while [ ! -e ${ledger}.gate ]; do sleep 0.02; done`] : []),
+      `echo end >>${ledger}`,
+      `exit $CODE`,
+    ].join('\n');
+    const launch = { step: id, generation: 1, id } as Parameters<typeof renderLaunchBody>[0];
+    return this.host.create(id, renderLaunchBody(launch, { script, env: { CODE: String(OWN_CODE) } }, 0));
+  }
+  start(id: string, session?: string) {
+    const place = session === undefined ? {} : { place: this.place(session) };
+    return this.host.start(id, { ...place, secrets: renderSecrets({ TOKEN: SECRET }), boundS: BOUND_S });
+  }
+  wait(id: string) {
+    return this.host.wait(id, { boundS: BOUND_S });
+  }
+  state(id: string) {
+    return this.host.state(id);
+  }
+  kill(id: string, session?: string) {
+    return this.host.kill(id, { graceS: 0, ...(session !== undefined && { place: this.place(session) }) });
+  }
+  async log(id: string): Promise<string> {
+    return Buffer.from((await this.host.log(id, 0, 100_000)).bytes).toString();
+  }
+  /** Forgets a launch as if it were old. */
+  prune(id: string) {
+    this.age(id);
+    return this.host.prune(5);
+  }
+  age(id: string): void {
+    const longAgo = new Date(Date.now() - 10 * 86_400_000);
+    if (existsSync(this.launchDir(id))) utimesSync(this.launchDir(id), longAgo, longAgo);
+  }
+  release(id: string): void {
+    writeFileSync(join(this.dir, 'ledger', `${id}.gate`), '');
+  }
+
+  /** A supervisor that nobody expects any more. It must leave what is over as it is. */
+  superviseLate(id: string): void {
+    const env = { ...process.env, LAUNCH_MODEL: this.dir };
+    spawnSync('bash', [join(this.dir, 'state/bin/supervise'), this.launchDir(id)], { env, stdio: 'ignore' });
+  }
+
+  // --- what really is ---
+
+  ledger(id: string): Ledger {
+    const path = join(this.dir, 'ledger', id);
+    const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
+    return {
+      begins: lines.filter((line) => line === 'begin').length,
+      ends: lines.filter((line) => line === 'end').length,
+    };
+  }
+  secrets(): string[] {
+    const dir = join(this.dir, 'run/secrets');
+    return existsSync(dir) ? readdirSync(dir) : [];
+  }
+  launchDir(id: string): string {
+    return join(this.dir, 'state/launches', id);
+  }
+  place(session: string): SessionPlace {
+    return { session, ...this.#place };
+  }
+  socket(session: string): string {
+    return join(this.#place.zmxDir, session);
+  }
+
+  // --- faults ---
+
+  /** Notes every point that `program` comes by, from now on. */
+  trace(program: ProgramName): void {
+    writeFileSync(join(this.dir, `trace.${program}`), '');
+  }
+  points(program: ProgramName): Point[] {
+    const lines = readFileSync(join(this.dir, `trace.${program}`), 'utf8')
+      .split('\n')
+      .filter(Boolean);
+    return [...new Set(lines)].map((line) => {
+      const [depth, at = ''] = line.split('\t');
+      return { at, inSubshell: depth !== '0' };
+    });
+  }
+  plan(program: ProgramName, how: How, point: Point): void {
+    writeFileSync(join(this.dir, `plan.${program}`), `${how}\n${point.at}\n`);
+  }
+  hasFired(program: ProgramName): boolean {
+    return existsSync(join(this.dir, `fired.${program}`));
+  }
+  resume(): void {
+    writeFileSync(join(this.dir, 'resume'), '');
+  }
+
+  /** The pid that the supervisor wrote down. */
+  supervisor(id: string): number | undefined {
+    const path = join(this.launchDir(id), 'started');
+    const pid = existsSync(path) && /^pid=(\d+)$/m.exec(readFileSync(path, 'utf8'))?.[1];
+    return pid ? Number(pid) : undefined;
+  }
+  /** Every process of this host, or of one launch of it. */
+  processes(mark = `LAUNCH_MODEL=${this.dir}`): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => read(`/proc/${pid}/environ`).split('\0').includes(mark));
+  }
+  async endProcesses(): Promise<void> {
+    await poll(
+      () => {
+        const pids = this.processes();
+        for (const pid of pids) signal(pid, 'SIGKILL');
+        return pids.length === 0;
+      },
+      'the end of every process',
+      () => this.processes().join(' '),
+      10_000,
+    );
+  }
+
+  /** The connection goes while the operation runs: its shell ends, its answer is lost. */
+  async cutOff(ms: number, operation: () => Promise<unknown>): Promise<void> {
+    this.#patienceMs = ms;
+    const outcome = operation().catch(() => undefined);
+    this.#patienceMs = PATIENCE_MS;
+    await outcome;
+  }
+  /** The servers of a session. */
+  daemons(session: string): number[] {
+    return this.processes().filter((pid) =>
+      read(`/proc/${pid}/cmdline`).includes(`\0-S\0${this.socket(session)}\0`),
+    );
+  }
+  async killSession(session: string): Promise<void> {
+    await this.#executor.exec(
+      sh('env', `ZMX_DIR=${this.#place.zmxDir}`, this.#place.zmxPath, 'kill', session),
+    );
+  }
+  /** A launch of this id would be another one. */
+  forgetLedger(id: string): void {
+    rmSync(join(this.dir, 'ledger', id), { force: true });
+  }
+
+  /** The power fails and comes back. */
+  async reboot(remains: Remains): Promise<void> {
+    await this.endProcesses();
+    for (const name of ['run', 'zmx']) rmSync(join(this.dir, name), { recursive: true, force: true });
+    writeFileSync(
+      join(this.dir, 'boot-id'),
+      `${Number(readFileSync(join(this.dir, 'boot-id'), 'utf8')) + 1}\n`,
+    );
+    if (remains === 'everything') return;
+    const launches = join(this.dir, 'state/launches');
+    if (remains === 'names') return this.#loseBytes(launches);
+    const copy = join(this.dir, 'rebuilt');
+    this.#rebuild(statSync(launches).ino, copy);
+    rmSync(launches, { recursive: true });
+    renameSync(copy, launches);
+  }
+  #loseBytes(dir: string): void {
+    for (const entry of readdirSync(dir, { withFileTypes: true })) {
+      const path = join(dir, entry.name);
+      if (entry.isDirectory()) this.#loseBytes(path);
+      else writeFileSync(path, this.#synced(statSync(path).ino) ?? '');
+    }
+  }
+  #rebuild(inode: number, to: string): void {
+    mkdirSync(to, { mode: 0o700 });
+    const entries = read(join(this.dir, 'disk', `${inode}.entries`))
+      .split('\n')
+      .filter(Boolean);
+    for (const entry of entries) {
+      const name = entry.slice(entry.lastIndexOf('/') + 1);
+      const child = Number.parseInt(entry, 10);
+      if (entry.includes(' directory ')) this.#rebuild(child, join(to, name));
+      else writeFileSync(join(to, name), this.#synced(child) ?? '');
+    }
+  }
+  #synced(inode: number): Buffer | undefined {
+    const path = join(this.dir, 'disk', String(inode));
+    return existsSync(path) ? readFileSync(path) : undefined;
+  }
+
+  async remove(): Promise<void> {
+    await this.endProcesses();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Ends a process that may be gone already. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** The text of a file that may be gone. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
