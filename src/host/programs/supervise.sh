@@ -24,6 +24,8 @@ linger=0 generation=1 step=
 # shellcheck disable=SC1091 # written by `create`
 . "$dir/settings" || exit 75
 secrets=$(cat "$dir/secrets-path") || exit 75
+# An empty path would be a step without its secrets, and every hidden file here taken for one.
+[ -n "$secrets" ] || exit 75
 exec 9>>"$dir/lock" || exit 75
 i=0
 until flock -n 9; do
