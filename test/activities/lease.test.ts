@@ -64,6 +64,13 @@ describe('the lease of a host', () => {
     expect(host.holder).toBe(encodeHolder(me));
   });
 
+  it('that a workflow of the same name on another server holds is refused, since nobody here can ask it', async () => {
+    const elsewhere = { ...me, namespaceId: 'another', firstRunId: 'run-0' };
+    const host = fakeHost(encodeHolder(elsewhere));
+    await expect(take(host, true).taken).rejects.toThrow(/^workflow provision:web1:22 \(run run-0/);
+    expect(decodeHolder(host.holder ?? '')).toEqual(elsewhere);
+  });
+
   it('that a third took meanwhile is refused', async () => {
     const third = { ...other, workflowId: 'third' };
     const host = fakeHost(encodeHolder(other), encodeHolder(third));

@@ -19,7 +19,7 @@ import { HostUnderTest } from './launch-model/host-under-test.ts';
  * The programs of the host, broken at every point, against a model of what they may answer.
  *
  * Points are found by a dry run, so a new command in a program is a new case. Of some hundred cases a run takes a fixed
- * sample that MODEL_RUNS widens: with 1 every 8th case and 4 sequences, with 8 or more all cases and 32 sequences.
+ * sample that MODEL_RUNS widens: with 1 every 16th case and 4 sequences, with 16 or more all cases and 64 sequences.
  *
  * Not covered: a crash inside of an external command (`half` does that for what is known to take several steps), the
  * shell that zmx starts before it runs the supervisor, and shells other than bash on the way to the crash (what follows
@@ -27,7 +27,7 @@ import { HostUnderTest } from './launch-model/host-under-test.ts';
  */
 const RUNS = Math.max(1, Number(process.env['MODEL_RUNS'] ?? 1));
 const SEED = Number(process.env['MODEL_SEED'] ?? 20_240_607);
-const EVERY = Math.max(1, Math.ceil(8 / RUNS));
+const EVERY = Math.max(1, Math.ceil(16 / RUNS));
 /** Most of a case is waiting. */
 const AT_ONCE = 6;
 const LIMIT_MS = 60_000 + RUNS * 60_000;

@@ -94,6 +94,9 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
       id: 'mine',
       code: '9',
       pty: 'no',
+      line: 'mine',
+      script: 'mine',
+      masks: 'mine',
       IFS: 'x',
     };
     const names = Object.keys(values).filter((key) => key !== 'IFS');
@@ -169,11 +172,52 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const launch = await create('touch "$OUT"', { OUT: join(stateDir, 'never') });
     expect((await host.kill(launch.id, { graceS: 0 })).state).toEqual({ kind: 'cancelled' });
     // A supervisor that zmx had been told to start and that begins only now.
-    writeFileSync(join(dirOf(launch), 'secrets-path'), '/nonexistent');
+    writeFileSync(join(dirOf(launch), 'secrets-path'), `/nonexistent/secrets/${launch.id}`);
     const supervisor = join(stateDir, 'bin', programs.supervise.name);
     expect(spawnSync('bash', [supervisor, dirOf(launch)], { stdio: 'ignore' }).status).toBe(143);
     expect(await start(launch)).toMatchObject({ kind: 'exited', code: 143 });
     expect(existsSync(join(stateDir, 'never'))).toBe(false);
+  });
+
+  it('never creates what was killed before it was created', async () => {
+    const id = `never-${name}`;
+    expect((await host.kill(id, { graceS: 0 })).state).toEqual({ kind: 'cancelled' });
+    const body = { settings: '', env: '', script: 'echo ran' };
+    expect(await host.create(id, body)).toEqual({ kind: 'cancelled' });
+    expect(await host.start(id, { secrets: '', boundS: 1 })).toEqual({ kind: 'cancelled' });
+  });
+
+  it('does not take what began and was removed for what never began', async () => {
+    const launch = await create('exec sleep 7391');
+    await start(launch);
+    let looked = false;
+    const waiting = host.wait(launch.id, { boundS: 5, onProgress: () => (looked = true) });
+    await expect.poll(() => looked, { timeout: 5000 }).toBe(true);
+    rmSync(dirOf(launch), { recursive: true, maxRetries: 5 });
+    expect(await waiting).toMatchObject({ kind: 'interrupted' });
+    expect(await host.kill(launch.id, { graceS: 1 })).toMatchObject({ found: 1, left: 0 });
+    expect(sleepers('7391')).toEqual([]);
+  });
+
+  it('is over when its shell is, whatever holds its output in the background, also without a pty', async () => {
+    const tools = mkdtempSync(join(tmpdir(), 'chandler-tools-'));
+    writeFileSync(join(tools, 'script'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    const env = { ...process.env, PATH: `${tools}:${process.env['PATH']}` };
+    const poor = new Host(new LocalExecutor({ env }), programs, async () => undefined, stateDir);
+    const launch = await create('tty; sleep 7392 & echo said; exit 3');
+    await poor.start(launch.id, { secrets: renderSecrets({}), boundS: 5 });
+    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', code: 3 });
+    expect(await log(launch)).toBe('not a tty\nsaid\n');
+    expect(await host.kill(launch.id, { graceS: 1 })).toMatchObject({ found: 1, left: 0 });
+    rmSync(tools, { recursive: true });
+  });
+
+  it('masks secrets as they are printed, not only at the end', async () => {
+    const launch = await create('echo "it is $TOKEN"; exec sleep 7393');
+    await start(launch, { TOKEN: 'hunter2-hunter2' });
+    await expect.poll(() => log(launch)).toBe('it is ***************\r\n');
+    expect(readFileSync(join(dirOf(launch), 'log'), 'utf8')).toBe('it is ***************\r\n');
+    await host.kill(launch.id, { graceS: 0 });
   });
 
   it('calls it interrupted when the supervisor is killed, finds the survivors and ends them', async () => {
@@ -270,6 +314,17 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   it('reports a check by its exit code', async () => {
     expect(await host.check('c', 'exit 0', 5)).toBe(0);
     expect(await host.check('c', 'exit 3', 5)).toBe(3);
+    // busybox tells its own TERM.
+    expect([124, 143]).toContain(await host.check('c', 'exec sleep 7394', 1));
+  });
+
+  it('ends a check with its launch, and leaves nothing of it', async () => {
+    const id = `checked-${name}`;
+    const checking = host.check(id, 'TOKEN=hunter2; setsid sleep 7395 & exec sleep 7395', 30);
+    await expect.poll(() => sleepers('7395').length).toBe(2);
+    expect(await host.kill(id, { graceS: 1 })).toMatchObject({ left: 0 });
+    expect(await checking).toBe(143);
+    expect(sleepers('7395')).toEqual([]);
   });
 });
 

@@ -85,8 +85,8 @@ describe('what people say to a run', () => {
       });
     });
     expect(asked.filter((what) => what.startsWith('runStep a'))).toEqual(['runStep a 1', 'runStep a 2']);
-    // A failed step has an end: there is nothing to kill.
-    expect(asked.some((what) => what.startsWith('killStep'))).toBe(false);
+    // What the failed try left in the background must not meet the next one.
+    expect(asked.filter((what) => what.startsWith('killStep'))).toEqual(['killStep a 1']);
   });
 
   it('is refused in an encoding that nobody can read, and so is a plan; neither stops the run for good', async () => {
@@ -173,6 +173,36 @@ describe('what people say to a run', () => {
         { action: 'resume' },
       ]);
     });
+  });
+
+  it('takes one decision about a failure, also while it is paused: the next failure is another one', async () => {
+    const { activities } = fakeActivities({ waitStep: () => Promise.reject(failed(3)) });
+    await run(activities, [step('a')], {}, async (client, id) => {
+      await reach(client, id, 'a', 'parked');
+      await client.pause(id);
+      await client.retry(id, { step: 'a' });
+      await reach(client, id, 'a', 'pending');
+      await expect(client.skip(id, { step: 'a' })).rejects.toThrow('a is pending, not parked');
+      await client.resume(id);
+      await expect.poll(async () => (await client.status(id)).steps[0]?.generation).toBe(2);
+      await reach(client, id, 'a', 'parked');
+      await client.abort(id);
+      expect((await client.result(id)).outcome).toBe('aborted');
+    });
+  });
+
+  it('takes back a sentinel that an abort may have come too late for', async () => {
+    let withdrawn: string | undefined;
+    const { asked, activities } = fakeActivities({
+      verifySentinel: untilCancelled,
+      releaseHost: async ({ withdraw }) => void (withdrawn = withdraw),
+    });
+    await run(activities, [step('a')], {}, async (client, id) => {
+      await expect.poll(() => asked.at(-1), { timeout: 5000 }).toBe('verifySentinel');
+      await client.abort(id);
+      expect((await client.result(id)).outcome).toBe('aborted');
+    });
+    expect(withdrawn).toBe('/s/provisioned');
   });
 
   it('aborts a run that has not reached its host', async () => {

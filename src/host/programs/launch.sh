@@ -62,7 +62,9 @@ start() {
     describe
     return
   fi
-  printf '%s' "$secrets" | write "$launch/secrets-path"
+  # In one step: the supervisor of an earlier start may be reading it.
+  printf '%s' "$secrets" | write "$launch/.secrets-path"
+  mv -f "$launch/.secrets-path" "$launch/secrets-path"
   if [ -s "$secrets.$$" ]; then mv -f "$secrets.$$" "$secrets"; else rm -f "$secrets.$$"; fi
   if [ -n "$4" ]; then
     if clear_session "$1" "$4" "$5" "$6"; then

@@ -24,6 +24,9 @@ linger=0 generation=1 step=
 # shellcheck disable=SC1091 # written by `create`
 . "$dir/settings" || exit 75
 secrets=$(cat "$dir/secrets-path") || exit 75
+# What is removed below is named by this path. Any other would be a step without its secrets, and files of others taken
+# for them.
+case $secrets in /*"/secrets/$id") ;; *) exit 75 ;; esac
 exec 9>>"$dir/lock" || exit 75
 i=0
 until flock -n 9; do

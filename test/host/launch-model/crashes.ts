@@ -142,6 +142,7 @@ export async function crash(
     if ('power' in fault) await host.reboot(fault.power);
     const history: History = {
       supervisorHit: scenario.program === 'supervise',
+      logLost: 'how' in fault && fault.how === 'part' && /\[(keep|mask) /.test(point.at),
       powerLost: 'power' in fault,
       killed: scenario.kills === true,
       pruned: scenario.prunes === true,
@@ -164,6 +165,7 @@ export async function recover(host: HostUnderTest, scenario: Scenario, history: 
   try {
     await judge('state', () => host.state(host.id));
     if (scenario.kills) await judge('kill', async () => (await host.kill(host.id, scenario.session)).state);
+    const ranBefore = scenario.kills ? host.ledger(host.id).begins : 1;
     let state = await host.state(host.id);
     // A worker starts again what has not begun.
     for (
@@ -190,11 +192,14 @@ export async function recover(host: HostUnderTest, scenario: Scenario, history: 
     if (state.kind !== 'absent') {
       const again = await judge('start again', () => host.start(host.id, scenario.session));
       if (again.kind !== state.kind) wrong.push(`"${state.kind}", and started again "${again.kind}"`);
+      // One that zmx was told to start and that begins only now.
+      host.superviseLate(host.id);
       const { left, state: last } = await host.kill(host.id, scenario.session);
       if (left > 0) wrong.push(`${left} processes left`);
       await judge('kill at last', () => Promise.resolve(last));
       if (last.kind !== state.kind) wrong.push(`"${state.kind}", and "${last.kind}" once killed`);
     }
+    if (host.ledger(host.id).begins > ranBefore) wrong.push('it ran after it was killed');
     const alive = host.processes(`CHANDLER_LAUNCH=${host.id}`);
     if (alive.length > 0) wrong.push(`processes are left: ${alive.join(' ')}`);
     if (host.secrets().length > 0) wrong.push(`secrets are left: ${host.secrets().join(' ')}`);

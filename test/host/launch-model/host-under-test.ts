@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -101,6 +102,7 @@ export class HostUnderTest {
       .replaceAll('/run/chandler', '"$LAUNCH_MODEL/run"')
       .replaceAll('"$(id -u)" = 0', '0 = 0');
     const prelude = [
+      `cd ${this.dir}`,
       `PATH=${join(this.dir, 'tools')}:$PATH DISK=${join(this.dir, 'disk')}`,
       `export PATH DISK`,
       `if [ -n "\${BASH_VERSION:-}" ]; then . ${here('faults.sh')} ${this.dir} ${program}; fi`,
@@ -150,6 +152,16 @@ export class HostUnderTest {
   }
   release(id: string): void {
     writeFileSync(join(this.dir, 'ledger', `${id}.gate`), '');
+  }
+
+  /** A supervisor that nobody expects any more. It must leave what is over as it is. */
+  superviseLate(id: string): void {
+    const env = { ...process.env, LAUNCH_MODEL: this.dir };
+    spawnSync('bash', [join(this.dir, 'state/bin/supervise'), this.launchDir(id)], {
+      env,
+      cwd: this.dir,
+      stdio: 'ignore',
+    });
   }
 
   // --- what really is ---

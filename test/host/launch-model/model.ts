@@ -18,6 +18,8 @@ export const NOTHING_RAN: Ledger = { begins: 0, ends: 0 };
 export interface History {
   /** The supervisor, or a part of it, was killed. */
   readonly supervisorHit?: boolean;
+  /** What keeps the log was killed, and nothing else: the end is true, the log may be cut. */
+  readonly logLost?: boolean;
   readonly powerLost?: boolean;
   /** A person asked for its end. */
   readonly killed?: boolean;
@@ -37,7 +39,13 @@ export function wrongs(
     if (condition) wrong.push(text);
   };
   forbid(now.begins > 1, `it ran ${now.begins} times`);
-  const { supervisorHit = false, powerLost = false, killed = false, pruned = false } = history;
+  const {
+    supervisorHit = false,
+    logLost = false,
+    powerLost = false,
+    killed = false,
+    pruned = false,
+  } = history;
   switch (state.kind) {
     case 'absent':
       forbid(before.begins > 0 && !pruned, '"absent", but it ran');
@@ -56,7 +64,7 @@ export function wrongs(
         forbid(now.ends !== 1, `its own code, but it ended ${now.ends} times`);
         // Lines end otherwise without a terminal, which a host may not have.
         forbid(
-          log !== undefined && log.replaceAll('\r\n', '\n') !== LOG,
+          log !== undefined && !logLost && log.replaceAll('\r\n', '\n') !== LOG,
           `a log that is not whole: ${JSON.stringify(log)}`,
         );
       } else {
