@@ -63,7 +63,7 @@ unset CHANDLER_SHELL CHANDLER_ID
 exec /bin/sh -c "$CHANDLER_GATE"'
 # Whoever looks for the marker finds this shell from now on. If the supervisor has died before, somebody may have looked
 # already, and the launch is taken for interrupted: then the step must not begin any more.
-# shellcheck disable=SC2016 # expanded by the inner shell
+# shellcheck disable=SC2016,SC2089 # expanded by the inner shell
 gate='CHANDLER_LINE=
 read -r CHANDLER_LINE <"$CHANDLER_SCRIPT" 2>/dev/null
 set -- "$CHANDLER_SCRIPT" "$CHANDLER_LINE"
@@ -76,6 +76,7 @@ run_step() (
   trap - HUP INT TERM
   set -- "$inner" "$pty" "$secret_env" "$dir/env"
   CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_GATE=$gate CHANDLER_STEP=$step CHANDLER_GENERATION=$generation
+  # shellcheck disable=SC2090 # the gate is a program
   export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_STEP CHANDLER_GENERATION
   # From here on the names of variables are the plan's.
   set -a
