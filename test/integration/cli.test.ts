@@ -95,7 +95,7 @@ describe('without a server', () => {
     expect(byOption).toEqual({
       exitCode: 5,
       stdout: '',
-      stderr: `no Temporal server answers at ${address} (--address): ECONNREFUSED; start one with: npx tsx src/cli/main.ts dev\n`,
+      stderr: `no Temporal server answers at ${address} (--address): ECONNREFUSED; start one with: chandler dev\n`,
     });
     const byVariable = await chandler(['worker'], { env: { TEMPORAL_ADDRESS: address } });
     expect(byVariable.exitCode).toBe(5);
