@@ -1,5 +1,7 @@
 import { ChandlerError } from '../domain/failure.ts';
+import { plainText } from '../domain/terminal.ts';
 import type { Host } from '../host/host.ts';
+import { quote } from '../shell/index.ts';
 import type { LeaseHolder } from './types.ts';
 
 /** A holder as the one word that the host stores. */
@@ -12,7 +14,9 @@ export function encodeHolder(holder: LeaseHolder): string {
 export function decodeHolder(word: string): LeaseHolder | undefined {
   try {
     const value = JSON.parse(Buffer.from(word, 'base64url').toString('utf8')) as LeaseHolder;
-    return typeof value.workflowId === 'string' ? value : undefined;
+    const { namespace, workflowId, firstRunId } = value;
+    const isHolder = [namespace, workflowId, firstRunId].every((part) => typeof part === 'string');
+    return isHolder ? { namespace, workflowId, firstRunId } : undefined;
   } catch {
     return undefined;
   }
@@ -46,7 +50,7 @@ function leaseHeld(host: Host, other: LeaseHolder | undefined): ChandlerError {
     : 'somebody';
   return new ChandlerError('lease-held', `${who} holds ${host.stateDir}`, {
     facts: {
-      advice: `Wait for that run, or end it with: chandler abort ${other?.workflowId ?? 'ID'}. If it can't be asked any more, remove ${host.stateDir}/lease on the host.`,
+      advice: `Wait for that run, or end it with: chandler abort ${quote(plainText(other?.workflowId ?? 'ID'))}. If it can't be asked any more, remove ${host.stateDir}/lease on the host.`,
     },
   });
 }
