@@ -137,6 +137,8 @@ describe('an activity over a host that answers anything', () => {
       const { outcome } = await attempt({ stdout, stderr: stdout, end }, asking['waitStep']![0]);
       const [details] = (outcome as ApplicationFailure).details as { logTail: string }[];
       expect(details!.logTail.length).toBeGreaterThan(1000);
+      // Half a character at its beginning may be told as three.
+      expect(Buffer.byteLength(details!.logTail)).toBeLessThanOrEqual(4096 + 9);
       expect(size(details)).toBeLessThan(MAX_FAILURE_BYTES);
       const refusal = Buffer.from(`chandler: refused=disk-full text=${fill.toString('base64')}`);
       const refused = await attempt(

@@ -84,6 +84,7 @@ const line = fc.oneof(
   wellFormed.map((text) => `chandler: ${text}`),
   bent.map((text) => `chandler: ${text}`),
   wellFormed.chain((text) => fc.nat(text.length).map((end) => `chandler: ${text.slice(0, end)}`)),
+  nastyText.map((text) => `chandler: progress log_bytes=5 last=${base64(text)}`),
   // A word that says the opposite of what stands before it.
   fc
     .tuple(
