@@ -14,8 +14,12 @@ export interface FailureDetails {
   readonly logTail?: string;
 }
 
-/** What a host says may be long; the engine bounds a failure. */
-const MAX_MESSAGE_LENGTH = 8000;
+/**
+ * Characters. What a host says may be long, and a status tells of every step and finalizer: with these bounds and that of
+ * a log's end (see launches.ts) it stays under the engine's 2 MB for a payload when all of them fail.
+ */
+const MAX_MESSAGE_LENGTH = 1000;
+const MAX_ADVICE_LENGTH = 1500;
 
 /** The one conversion of our failures to the engine's: type = code, non-retryable unless the code says otherwise. */
 export function toTemporalFailure(error: unknown): unknown {
@@ -25,7 +29,7 @@ export function toTemporalFailure(error: unknown): unknown {
   const details: FailureDetails = {
     code: error.code,
     message: boundedText(error.message, MAX_MESSAGE_LENGTH),
-    advice: error.advice,
+    advice: boundedText(error.advice, MAX_ADVICE_LENGTH),
     ...(host !== undefined && { host }),
     ...(step !== undefined && { step }),
     ...(exitCode !== undefined && { exitCode }),
@@ -33,7 +37,7 @@ export function toTemporalFailure(error: unknown): unknown {
   };
   return ApplicationFailure.create({
     // The first line of a failure in the UI tells what to do, too.
-    message: `${details.message}. ${error.advice}`,
+    message: `${details.message}. ${details.advice}`,
     type: error.code,
     nonRetryable: !error.retryable,
     details: [details],

@@ -1,3 +1,4 @@
+import { boundedText } from '../domain/bounded-text.ts';
 import { ChandlerError } from '../domain/failure.ts';
 import type { Launch } from '../domain/ids.ts';
 import { formatExit, signalOfCode, type LaunchState } from '../domain/launch-state.ts';
@@ -35,7 +36,8 @@ export async function waitAndSettle(
 
 /** A line that is fit for heartbeats and tables. The host cuts a long one, and the step may be in the middle of it. */
 function lastLineOf(text: string, secrets: readonly string[]): string {
-  return redactPiece(plainText(text), secrets).trim().slice(0, LAST_LINE_LENGTH);
+  const line = redactPiece(plainText(text), secrets).trim().replaceAll(/\s+/g, ' ');
+  return boundedText(line, LAST_LINE_LENGTH);
 }
 
 /** A page of the log: redacted, cut so that no secret and no character is split between two pages. */
@@ -156,7 +158,9 @@ async function readTail(
   try {
     const { bytes } = await runner.readLog(launch, -TAIL_BYTES, TAIL_BYTES);
     // What was cut short could not mask its own log, so the tail may begin in the middle of a secret.
-    return { logTail: redactPiece(plainText(Buffer.from(bytes).toString('utf8')), secrets) };
+    const text = Buffer.from(plainText(Buffer.from(bytes).toString('utf8')));
+    // What is no text takes three bytes for each byte once it is decoded.
+    return { logTail: redactPiece(text.subarray(-TAIL_BYTES).toString('utf8'), secrets) };
   } catch (error) {
     return { logTail: `(the log cannot be read: ${error instanceof Error ? error.message : String(error)})` };
   }

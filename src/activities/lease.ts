@@ -1,5 +1,7 @@
 import { ChandlerError } from '../domain/failure.ts';
+import { plainText } from '../domain/terminal.ts';
 import type { Host } from '../host/host.ts';
+import { quote } from '../shell/index.ts';
 import type { LeaseHolder } from './types.ts';
 
 /** A holder as the one word that the host stores. */
@@ -13,7 +15,15 @@ export function encodeHolder(holder: LeaseHolder): string {
 export function decodeHolder(word: string): LeaseHolder | undefined {
   try {
     const value = JSON.parse(Buffer.from(word, 'base64url').toString('utf8')) as LeaseHolder;
-    return typeof value.workflowId === 'string' ? value : undefined;
+    const { namespace, namespaceId, workflowId, firstRunId } = value;
+    const isHolder = [namespace, workflowId, firstRunId].every((part) => typeof part === 'string');
+    if (!isHolder) return undefined;
+    return {
+      namespace,
+      workflowId,
+      firstRunId,
+      ...(typeof namespaceId === 'string' && { namespaceId }),
+    };
   } catch {
     return undefined;
   }
@@ -47,7 +57,7 @@ function leaseHeld(host: Host, other: LeaseHolder | undefined): ChandlerError {
     : 'somebody';
   return new ChandlerError('lease-held', `${who} holds ${host.stateDir}`, {
     facts: {
-      advice: `Wait for that run, or end it with: chandler abort ${other?.workflowId ?? 'ID'}. If it can't be asked any more, remove ${host.stateDir}/lease on the host.`,
+      advice: `Wait for that run, or end it with: chandler abort ${quote(plainText(other?.workflowId ?? 'ID'))}. If it can't be asked any more, remove ${host.stateDir}/lease on the host.`,
     },
   });
 }

@@ -1,5 +1,6 @@
 import { formatDuration } from './duration.ts';
 import type { PartStatus, RunStatus } from './status.ts';
+import { plainText } from './terminal.ts';
 
 const MARKS: Readonly<Record<PartStatus['state'], string>> = {
   pending: '·',
@@ -26,7 +27,9 @@ export function renderMarkdown(status: RunStatus): string {
     ...status.steps.flatMap((step) =>
       [step, ...(step.finalizer ? [step.finalizer] : [])].flatMap((part) => needsPerson(step.name, part)),
     ),
-    ...(status.attach !== undefined && status.attention ? [`Attach on the host: \`${status.attach}\``] : []),
+    ...(status.attach !== undefined && status.attention
+      ? [`Attach on the host: ${code(status.attach)}`]
+      : []),
     ...(status.failure ? [`**${status.failure.code}**: ${cell(status.failure.message)}`] : []),
   ];
   return parts.join('\n\n');
@@ -58,5 +61,17 @@ function needsPerson(name: string, part: PartStatus): string[] {
 
 /** Text of a host or a plan must not break out of its cell. */
 function cell(text: string): string {
-  return text.replace(/[\r\n]+/g, ' ').replace(/[|<>`\\[\]*_]/g, (char) => `\\${char}`);
+  return oneLine(text).replace(/[|<>`\\[\]*_~&]/g, (char) => `\\${char}`);
+}
+
+/** A code span ends at as many backticks as it began with (CommonMark 6.1). */
+function code(text: string): string {
+  const fences = oneLine(text).match(/`+/g) ?? [];
+  const fence = '`'.repeat(1 + Math.max(0, ...fences.map(({ length }) => length)));
+  const pad = fences.length > 0 ? ' ' : '';
+  return `${fence}${pad}${oneLine(text)}${pad}${fence}`;
+}
+
+function oneLine(text: string): string {
+  return plainText(text).replace(/[\s\u2028\u2029]+/g, ' ');
 }

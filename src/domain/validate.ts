@@ -7,7 +7,7 @@ import { readGraph, stepProblems } from './step-graph.ts';
 export function validatePlan(
   input: unknown,
 ): { plan: Plan; problems?: never } | { plan?: never; problems: Problem[] } {
-  const unfit = sizeProblem(input);
+  const unfit = sizeProblem(input) ?? protoProblem(input);
   if (unfit !== undefined) return { problems: [{ path: '', message: unfit }] };
   const result = planSchema.safeParse(firstSteps(input), { error: plainWords });
   const graph = readGraph(input);
@@ -36,6 +36,16 @@ function sizeProblem(input: unknown): string | undefined {
   return size > limits.planBytes
     ? `the plan is ${size} bytes; at most ${limits.planBytes} are allowed`
     : undefined;
+}
+
+/** JSON can hold a key that zod does not look at, so that nobody would check what is under it. */
+function protoProblem(input: unknown): string | undefined {
+  let found = false;
+  JSON.stringify(input, (_, value: unknown) => {
+    found ||= typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__');
+    return value;
+  });
+  return found ? 'the plan must not hold the key __proto__' : undefined;
 }
 
 /** Of far too many steps only so many that it shows: looking at all of them takes long. */

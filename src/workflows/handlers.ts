@@ -1,13 +1,17 @@
 import { ApplicationFailure, log, setHandler } from '@temporalio/workflow';
 import { boundedText } from '../domain/bounded-text.ts';
+import { plainText } from '../domain/terminal.ts';
 import { activePart, type Intervention, type RunStatus } from '../domain/status.ts';
 import * as messages from './messages.ts';
 import type { Decision, Run } from './run.ts';
 
-const MAX_SCRIPT_LENGTH = 256 * 1024;
+/** Bytes as JSON: together with its step, which a plan bounds, a script must fit into one payload. */
+const MAX_SCRIPT_BYTES = 256 * 1024;
+/** Characters. */
 const MAX_REASON_LENGTH = 1000;
+const MAX_SHOWN_NAME_LENGTH = 100;
 /** Older ones are forgotten: the history has them. */
-const MAX_INTERVENTIONS = 200;
+const MAX_INTERVENTIONS = 100;
 
 /** Lets people act on the run: each message as a signal (ignored and logged if it makes no sense) and as an update. */
 export function handleMessages(run: Run, onAbort: () => void, onChange: () => void): void {
@@ -90,7 +94,7 @@ function refusePart(run: Run, input: { step?: unknown } | undefined): string | u
   if (typeof name !== 'string') return 'the message must be an object such as {"step": "NAME"}';
   const step = run.status.steps.find((candidate) => candidate.name === name);
   if (!step)
-    return `there is no step "${name}"; the steps are ${run.status.steps.map((s) => s.name).join(', ')}`;
+    return `there is no step "${plainText(boundedText(name, MAX_SHOWN_NAME_LENGTH))}"; the steps are ${run.status.steps.map((s) => s.name).join(', ')}`;
   const part = activePart(step);
   if (part.state !== 'parked')
     return `${part === step ? '' : 'the finalizer of '}${name} is ${part.state}, not parked`;
@@ -101,14 +105,14 @@ function refusePart(run: Run, input: { step?: unknown } | undefined): string | u
 /** The reason of a message that may have any shape, as a failure can carry it. */
 function readReason(input: { reason?: unknown } | null | undefined): string | undefined {
   const reason = input?.reason;
-  return typeof reason === 'string' ? boundedText(reason, MAX_REASON_LENGTH) : undefined;
+  return typeof reason === 'string' ? plainText(boundedText(reason, MAX_REASON_LENGTH)) : undefined;
 }
 
 function refuseScript(script: unknown): string | undefined {
   if (script === undefined) return undefined;
   if (typeof script !== 'string' || script.trim() === '' || script.includes('\0'))
     return 'script must be text';
-  return script.length > MAX_SCRIPT_LENGTH
-    ? `script is longer than ${MAX_SCRIPT_LENGTH} characters`
+  return new TextEncoder().encode(JSON.stringify(script)).length > MAX_SCRIPT_BYTES
+    ? `script is longer than ${MAX_SCRIPT_BYTES} bytes (as JSON)`
     : undefined;
 }

@@ -9,6 +9,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { HostRef } from '../activities/types.ts';
+import { boundedText } from '../domain/bounded-text.ts';
 import type { ResolvedStep } from '../domain/plan.ts';
 import type { Plan } from '../domain/schema.ts';
 import { formatProblems } from '../domain/problems.ts';
@@ -283,8 +284,11 @@ function sentinelContent(run: Run): string {
   })}\n`;
 }
 
+/** Characters: every launch of a long run may tell why it could not be killed. */
+const MAX_LEFTOVERS_LENGTH = 8000;
+
 function describeEnd(run: Run, cancelled: boolean, error: unknown, leftovers: string[]): PartFailure {
-  const left = leftovers.length === 0 ? '' : ` (${leftovers.join('; ')})`;
+  const left = leftovers.length === 0 ? '' : boundedText(` (${leftovers.join('; ')})`, MAX_LEFTOVERS_LENGTH);
   if (run.abortReason !== undefined) return failureOf('aborted', `aborted: ${run.abortReason}${left}`);
   if (cancelled) return failureOf('aborted', `cancelled${left}`);
   const failure = readFailure(error);

@@ -131,6 +131,15 @@ describe('a host that answers anything', () => {
     );
   });
 
+  it.each(['code=0 code=3', 'code=3 code=0', 'state=exited code=0'])(
+    'is not believed when it says %s',
+    async (words) => {
+      const stdout = Buffer.from(`chandler: state=exited ${words} at=1 elapsed_ms=1 log_bytes=0\n`);
+      const over = answering({ stdout, stderr: Buffer.of(), end: { code: 0 } });
+      expect(await failureOf(runnerOver(over).wait('a'))).toMatchObject({ code: 'connection-lost' });
+    },
+  );
+
   it('is bounded and believed in nothing else with 10 MB in one line, a flood of lines, or a refusal of 10 MB', async () => {
     const big = 'x'.repeat(10_000_000);
     const floods = [

@@ -84,6 +84,14 @@ const line = fc.oneof(
   wellFormed.map((text) => `chandler: ${text}`),
   bent.map((text) => `chandler: ${text}`),
   wellFormed.chain((text) => fc.nat(text.length).map((end) => `chandler: ${text.slice(0, end)}`)),
+  nastyText.map((text) => `chandler: progress log_bytes=5 last=${base64(text)}`),
+  // A word that says the opposite of what stands before it.
+  fc
+    .tuple(
+      wellFormed,
+      fc.constantFrom('code=0', 'code=3', 'left=0', 'state=created', 'lease=held', 'offset=0'),
+    )
+    .map(([text, again]) => `chandler: ${text} ${again}`),
   fc.array(word, { maxLength: 6 }).map((words) => `chandler: ${words.join(' ')}`),
   fc.constantFrom('chandler:', 'Chandler: state=exited code=0', ' chandler: state=exited code=0 at=1'),
   nastyText,

@@ -68,7 +68,11 @@ describe('what people say to a run', () => {
         ['retryStep', { step: 'b' }, 'b is pending, not parked'],
         ['retryStep', { step: 'a', script: ' ' }, 'script must be text'],
         ['retryStep', { step: 'a', script: 5 }, 'script must be text'],
-        ['retryStep', { step: 'a', script: 'x'.repeat(262_145) }, 'script is longer than 262144 characters'],
+        [
+          'retryStep',
+          { step: 'a', script: 'x'.repeat(262_143) },
+          'script is longer than 262144 bytes (as JSON)',
+        ],
         ['resume', {}, 'the run is not paused'],
       ] as const;
       for (const [name, input, message] of refusals) {

@@ -7,6 +7,7 @@ import type {
   Phase,
   RunStatus,
 } from '../../domain/status.ts';
+import { plainText } from '../../domain/terminal.ts';
 import { shortMessage } from './short-message.ts';
 
 /** One thing that is different from before. `at` is a time in ISO 8601. */
@@ -54,6 +55,10 @@ export function listChanges(before: RunStatus | undefined, after: RunStatus, clo
 
 /** `12:03:01 px-egress running (try 1)` */
 export function renderChange(change: Change): string {
+  return plainText(describe(change)).replaceAll('\n', ' ');
+}
+
+function describe(change: Change): string {
   const time = new Date(change.at).toTimeString().slice(0, 8);
   if (change.change === 'phase') return `${time} ${change.phase}`;
   if (change.change === 'intervention') {

@@ -29,7 +29,7 @@ export function renderParked(
     '',
     `End the run      ${command('abort', workflowId)}`,
     `Follow it        ${command('status', workflowId, '--watch')}`,
-  ];
+  ].map(plainText);
 }
 
 function renderPart(
@@ -64,14 +64,14 @@ export function renderEnd(result: RunResult, status: RunStatus | undefined): str
       result.outcome === 'provisioned'
         ? `${host} is provisioned${time}${sentinel}`
         : `${host} was provisioned already: no step ran${sentinel}`,
-    ];
+    ].map(plainText);
   }
   const { code, message, advice } = result.failure;
   return [
     `The run ${result.outcome === 'aborted' ? 'was aborted' : 'failed'} (${code}): ${message}`,
     ...renderTail(result.failure),
     ...(result.outcome === 'failed' ? [advice] : []),
-  ];
+  ].map(plainText);
 }
 
 /** What to type after leaving a run that goes on. */

@@ -1,4 +1,5 @@
 import { formatDuration } from '../../domain/duration.ts';
+import { plainText } from '../../domain/terminal.ts';
 import { renderColumns } from './columns.ts';
 
 /** A run in a list of runs. */
@@ -19,11 +20,11 @@ export function renderRuns(runs: readonly RunInfo[], nowMs: number): string[] {
   return renderColumns(
     ['ID', 'STATUS', 'STARTED', 'TIME', 'PLAN'],
     runs.map((run) => [
-      run.id,
+      oneLine(run.id),
       describe(run),
       `${formatDuration(nowMs - run.startedAtMs)} ago`,
       formatDuration((run.endedAtMs ?? nowMs) - run.startedAtMs),
-      run.plan,
+      oneLine(run.plan),
     ]),
   );
 }
@@ -33,4 +34,8 @@ function describe({ status, phase, attention }: RunInfo): string {
   const says = phase === 'aborted' || phase === 'already-provisioned' ? phase : status.toLowerCase();
   if (status !== 'RUNNING') return says;
   return attention ? 'needs a person' : phase === '' ? 'running' : `running: ${phase}`;
+}
+
+function oneLine(text: string): string {
+  return plainText(text).replaceAll(/\s+/g, ' ');
 }

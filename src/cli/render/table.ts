@@ -55,7 +55,8 @@ export function renderTable(
   const nameWidth = Math.max(4, ...rows.map(({ name }) => name.length));
   const elapsed = formatDuration(nowMs - status.startedAtMs);
   const paused = status.paused ? ' (paused)' : '';
-  const head = cut(`${status.plan} · ${status.host} · ${status.phase}${paused} · ${elapsed}`, columns);
+  const about = `${status.plan} · ${status.host} · ${status.phase}${paused} · ${elapsed}`;
+  const head = cut(oneLine(about), columns);
   return [
     paint('bold', head),
     paint('dim', cut(`  ${'STEP'.padEnd(nameWidth)}    STATE      TRY  TIME         LAST LINE`, columns)),
@@ -87,8 +88,12 @@ function toRow(step: string, part: PartStatus, finalizer: boolean, progress: rea
   return {
     name,
     part,
-    lastLine: plainText(text).replace(/\s+/g, ' ').trim(),
+    lastLine: oneLine(text).trim(),
   };
+}
+
+function oneLine(text: string): string {
+  return plainText(text).replace(/\s+/g, ' ');
 }
 
 /** What matters most, in the plan's order. */

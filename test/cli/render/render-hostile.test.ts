@@ -1,0 +1,92 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { listChanges, renderChange } from '../../../src/cli/render/changes.ts';
+import { plain } from '../../../src/cli/render/paint.ts';
+import { renderEnd, renderParked } from '../../../src/cli/render/reports.ts';
+import { renderRuns } from '../../../src/cli/render/runs.ts';
+import { renderTable } from '../../../src/cli/render/table.ts';
+import { renderMarkdown } from '../../../src/domain/markdown.ts';
+import type { PartFailure, RunStatus } from '../../../src/domain/status.ts';
+import { nastyText, UNFIT } from '../../support/hostile.ts';
+import { makeStatus } from '../make-status.ts';
+
+/** A run in which every text that a host or a person gives is hostile. */
+const statuses = fc
+  .record({
+    host: nastyText,
+    plan: nastyText,
+    attach: nastyText,
+    message: nastyText,
+    advice: nastyText,
+    reason: nastyText,
+  })
+  .map(({ host, plan, attach, message, advice, reason }): RunStatus & { failure: PartFailure } => {
+    const failure = { code: 'step-failed', message, advice, logTail: message } as const;
+    const made = makeStatus({ host, plan, attach });
+    return {
+      ...made,
+      failure,
+      steps: made.steps.map((step) => ({ ...step, failure })),
+      interventions: [{ action: 'abort', reason, atMs: 5 }],
+    };
+  });
+const command = (...words: readonly string[]) => words.join(' ');
+
+describe('hostile text', () => {
+  it('breaks out of no line, cell or code of the Markdown, and drives nothing', () => {
+    fc.assert(
+      fc.property(statuses, (status) => {
+        const blocks = renderMarkdown(status).split('\n\n');
+        expect(blocks.join('')).not.toMatch(UNFIT);
+        // Where it is, the table, one parked step, how to attach, why it failed.
+        expect(blocks).toHaveLength(5);
+        expect(blocks.filter((_, i) => i !== 1).every((block) => !block.includes('\n'))).toBe(true);
+        const rows = blocks[1]!.split('\n');
+        expect(rows).toHaveLength(2 + 4);
+        for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(7);
+        // Outside of code, what Markdown or HTML would read as theirs is escaped.
+        for (const block of [blocks[0]!.replace(/^\*\*steps\*\*/, ''), blocks[4]!.slice(15)]) {
+          expect(block.replaceAll(/\\./g, '')).not.toMatch(/[<>[\]`|*_~&]/);
+        }
+        // The code span ends where the line does: no run of backticks inside is as long as its fence.
+        const [, fence, inside] = /^Attach on the host: (`+)(.*)\1$/s.exec(blocks[3]!) ?? [];
+        expect(inside?.match(/`+/g)?.some(({ length }) => length === fence?.length) ?? false).toBe(false);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('drives no terminal, and makes no line of a table wrap or end', () => {
+    fc.assert(
+      fc.property(statuses, fc.integer({ min: 1, max: 100 }), (status, columns) => {
+        const said = status.failure.message;
+        const progress = [{ step: 'packages', finalizer: false, generation: 1, lastLine: said }];
+        const table = renderTable({ ...status, steps: makeStatus().steps }, progress, {
+          columns,
+          maxRows: 10,
+          nowMs: 10_000,
+          paint: plain,
+        });
+        for (const line of [
+          ...table,
+          ...renderTable(status, [], { columns, maxRows: 10, nowMs: 10_000, paint: plain }),
+        ]) {
+          expect(line).not.toMatch(UNFIT);
+          expect(line).not.toContain('\n');
+          expect([...line].length).toBeLessThanOrEqual(columns);
+        }
+        const lines = listChanges(undefined, status, 10_000).map(renderChange);
+        for (const line of lines) expect(line).not.toMatch(/\n/);
+        const run = { status: 'RUNNING', phase: '', attention: false, startedAtMs: 0 };
+        const runs = renderRuns([{ ...run, id: status.host, plan: status.plan }], 1000);
+        expect(runs.join('')).not.toContain('\n');
+        const reports = [
+          ...renderParked('id', status, undefined, command),
+          ...renderEnd({ outcome: 'failed', failure: status.failure }, status),
+        ];
+        for (const line of [...lines, ...runs, ...reports]) expect(line).not.toMatch(UNFIT);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
