@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { appendFile, copyFile, cp, mkdir, readdir, symlink } from 'node:fs/promises';
+import { appendFile, copyFile, cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +41,9 @@ export async function makeBuilds(dir: string): Promise<Readonly<Record<Build, st
   const [own, other] = [await copy('own'), await copy('other')];
   const programs = join(other, 'host/programs');
   for (const name of await readdir(programs)) await appendFile(join(programs, name), '\n# Another build.\n');
-  await appendFile(join(other, 'workflow-bundle.js'), '\n// Another build.\n');
+  // In front: at its end is the source map, which the SDK reads.
+  const bundle = join(other, 'workflow-bundle.js');
+  await writeFile(bundle, `// Another build.\n${await readFile(bundle, 'utf8')}`);
   return { own: join(own, 'cli/main.js'), other: join(other, 'cli/main.js') };
 }
 

@@ -28,7 +28,7 @@ export function loadPrograms(): Programs {
   };
 }
 
-function readPart(part: string): string {
+export function readPart(part: string): string {
   return readFileSync(new URL(`./programs/${part}.sh`, import.meta.url), 'utf8');
 }
 

@@ -6,6 +6,7 @@ import type { Executor } from '../ssh/executor.ts';
 import { parseVersion } from '../zmx/index.ts';
 import { decodeText, parseAnswers, pick, readAnswers, readPath, type Answer } from './answers.ts';
 import type { HostFacts } from './facts.ts';
+import { readPart } from './programs.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 
 /** The host that gets a zmx. */
@@ -113,8 +114,4 @@ function mismatch(answers: Answer[]): string | undefined {
 
 function keyOf(prefix: string, sha256: string): string {
   return `${prefix}-${sha256.slice(0, 12)}`;
-}
-
-function readPart(part: string): string {
-  return readFileSync(new URL(`./programs/${part}.sh`, import.meta.url), 'utf8');
 }

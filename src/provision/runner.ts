@@ -13,7 +13,14 @@ import type { Programs } from '../host/programs.ts';
 import type { ZmxInstallation } from '../host/zmx-installation.ts';
 import type { Command } from '../shell/index.ts';
 import { upload, type Executor, type Outcome } from '../ssh/index.ts';
-import { historyCommand, listCommand, parseSessionRows, zmxTraits, type SessionRow } from '../zmx/index.ts';
+import {
+  historyCommand,
+  listCommand,
+  parseSessionRows,
+  safeName,
+  zmxTraits,
+  type SessionRow,
+} from '../zmx/index.ts';
 
 /** A step as the Go package had it. */
 export interface RunnerStep {
@@ -235,6 +242,7 @@ export class Runner {
     options: { attempt?: number; signal?: AbortSignal } = {},
   ): Promise<LaunchState> {
     const place = this.place(launch);
+    if (place) safeName(place, place.session);
     const linger = place && this.#zmx ? zmxTraits(this.#zmx.version).lingerSeconds : 0;
     await this.host.create(launch.id, renderLaunchBody(launch, work, linger), options.signal);
     return this.host.start(launch.id, {

@@ -44,7 +44,7 @@ export function handleMessages(run: Run, onAbort: () => void, onChange: () => vo
     act: (input) => decide('skipStep', input.step, { kind: 'skip' }, readReason(input)),
   });
   accept(run, messages.abort, {
-    description: 'Ends the run and everything it started on the host: {"reason": "…"}.',
+    description: 'Ends the run and everything of it that still runs: {"reason": "…"}.',
     refuse: () => (run.abortReason === undefined ? undefined : 'the run is being aborted already'),
     act: (input) => {
       run.abortReason = readReason(input) ?? 'no reason given';

@@ -85,8 +85,13 @@ function someNames(place: ZmxPlace, sessions: readonly string[]): string[] {
   return sessions.map((session) => safeName(place, session));
 }
 
-// zmx refuses some of these silently, and takes others for an option or, with a final *, for every session that begins so.
-function safeName(place: ZmxPlace, session: string): string {
+/**
+ * A name that zmx takes literally there. It refuses some silently, and takes others for an option or, with a final *, for
+ * every session that begins so.
+ *
+ * @throws ChandlerError invalid-input, also for a socket path that is too long for the system
+ */
+export function safeName(place: ZmxPlace, session: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters act as keys or break the rows of `list`
   if (session === '' || session === '.' || session === '..' || /^-|[/*\u0000-\u001f\u007f]/.test(session)) {
     throw new ChandlerError(

@@ -6,6 +6,7 @@ export {
   listCommand,
   listShortCommand,
   runCommand,
+  safeName,
   versionCommand,
   waitCommand,
 } from './commands.ts';

@@ -85,6 +85,13 @@ describe('Runner.run', () => {
     expect(await failure(runnerOf({ ...created, ' start ': answer }).run(step))).toBe(message);
   });
 
+  it('refuses a session whose socket no system could have, before anything is done', async () => {
+    const zmxDir = `/${'z'.repeat(110)}`;
+    expect(await failure(runnerOf({}, { facts: { ...facts, zmxDir } }).run(step))).toMatch(
+      /^invalid-input: starting a: the name "a" is too long for .*: 113 bytes, at most 107$/,
+    );
+  });
+
   it('needs zmx', async () => {
     expect(await failure(runnerOf(created, { zmx: undefined }).run(step))).toBe(
       'zmx-unavailable: starting a: zmx is not installed yet',

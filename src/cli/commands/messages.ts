@@ -37,7 +37,7 @@ export function addMessages(program: Command, act: Act): void {
       ),
     );
   const whole = [
-    ['abort', 'end a run and everything it started on the host', 'the run is being ended'],
+    ['abort', 'end a run and everything of it that still runs', 'the run is being ended'],
     ['pause', 'start no further step', 'the run is paused; what runs goes on'],
     ['resume', 'go on after a pause', 'the run goes on'],
   ] as const;
