@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { ChandlerError } from '../domain/failure.ts';
 import { sh } from '../shell/index.ts';
 import type { Executor } from '../ssh/executor.ts';
