@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ensureBuilt } from '../chaos/built.ts';
+import { ensureBuilt } from '../test/support/built.ts';
 import { openStage, type Stage, type StageHost } from '../chaos/stage.ts';
 import type { WorkerSlot } from '../chaos/workers.ts';
 import { timing } from '../src/domain/timing.ts';

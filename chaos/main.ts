@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { ensureBuilt } from './built.ts';
+import { ensureBuilt } from '../test/support/built.ts';
 import { playCampaign } from './campaign.ts';
 import { renderSummary, renderTable, type Tally } from './report.ts';
 
