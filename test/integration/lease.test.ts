@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 const LEASE = '/var/lib/chandler/lease';
@@ -62,6 +63,10 @@ describe('one host, two workflows', () => {
   it('takes the host over from a workflow that was terminated, without touching what it left running', async () => {
     await stack.onHost('rm -f /var/lib/chandler/provisioned');
     const first = await startHolder('left', 'exec sleep 4831');
+    await poll(
+      async () => (await stack.onHost('ps -e -o args')).includes('sleep 4831'),
+      'the step runs on the host, too',
+    );
     await stack.client.temporal.workflow.getHandle(first).terminate('test');
     // A lease that nobody can release any more.
     await stack.onHost(`test -e ${LEASE}`);
