@@ -194,6 +194,15 @@ end_server() {
   done 2>/dev/null
 }
 
+# watch_end: sets $! to a helper of a client. A session that tmux takes for alive though its shell has ended (see
+# probe) is closed by looking at it.
+watch_end() {
+  (while sleep 1 && kill -0 $$; do
+    probe '#{pane_pid}'
+    case $status in gone | refused) break ;; esac
+  done) </dev/null >/dev/null 2>&1 8>&- &
+}
+
 # probe FORMAT: sets answer, and status: ok, refused (server dead, socket now removed), gone, Timeout or Unexpected.
 probe() {
   tries=0
@@ -205,7 +214,8 @@ probe() {
       "#{?pane_dead,dead #{pid},=$1}" </dev/null 2>/dev/null)
     case $?$answer in
       0dead*)
-        # tmux 3.3a now and then misses the SIGCHLD of its pane, and then waits for ever.
+        # On the end of a pty tmux 3.3a calls libutempter, which swallows the SIGCHLD of the shell if it comes right
+        # then; the server would wait for it for ever.
         status=gone
         rm -f -- "$socket"
         end_server "${answer#dead }"
@@ -501,8 +511,7 @@ follow() {
   session_tmux -C attach-session -f ignore-size <"$work/in" >"$work/out" 2>/dev/null &
   helpers=$!
   exec 8>"$work/in" 9<"$work/out"
-  # A session that tmux takes for alive though its shell has ended is closed by looking at it.
-  (while sleep 1 && probe '#{pane_pid}' && [ "$status" = ok ]; do :; done) </dev/null >/dev/null 2>&1 8>&- 9<&- &
+  watch_end 9<&-
   helpers="$helpers $!"
   # The first answer ends when the client is attached: from then on no output is missed.
   while IFS= read -r line <&9; do case $line in %end* | %error* | %exit*) break ;; esac done
@@ -754,11 +763,14 @@ attach_command() {
   fi
   # A terminal that this host does not know is taken for the nearest that it does.
   exec 8>&1
+  watch_end
+  watcher=$!
   for terminal in "${TERM:-dumb}" xterm-256color xterm vt100; do
     if [ "$terminal" = dumb ]; then continue; fi
     error=$(TERM=$terminal "$tmux" -u -S "$socket" attach-session 2>&1 >&8) && break
     case $error in *terminal*) ;; *) break ;; esac
   done
+  kill $watcher 2>/dev/null || :
   return 0
 }
 # switch_clients: from inside a session, attach moves the clients of that session; without any it does nothing.
