@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { findWindows } from './aim.ts';
 import type { Evidence } from './evidence.ts';
 import { judgeHost } from './invariants.ts';
@@ -69,13 +70,17 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
   });
 
   const lanes = await Promise.allSettled(stage.hosts.map((_, host) => lane(host)));
-  if (!signal.aborted) for (const { reason } of lanes.filter((it) => it.status === 'rejected')) throw reason;
   const linesOn = (host: string) => {
     const there = judged.filter(({ evidence }) => evidence.hostName === host);
     const names = new Set(there.map(({ evidence }) => evidence.drawn.name));
     return stage.ledger.lines.filter(({ run }) => names.has(run));
   };
+  const broken = signal.aborted
+    ? []
+    : lanes.flatMap((lane) => (lane.status === 'rejected' ? [lane.reason] : []));
   const late = [
+    // What a campaign can't finish proves nothing; what it has seen so far is told all the same.
+    ...broken.map((error: unknown) => ({ invariant: 'the campaign itself goes on', what: inspect(error) })),
     ...stage.hosts.flatMap(({ sandbox }) => judgeHost(sandbox.name, linesOn(sandbox.name))),
     ...stage.workers.flatMap(({ deaths }) =>
       deaths.map((what) => ({ invariant: 'a worker ends only when told', what })),

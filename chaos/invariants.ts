@@ -1,3 +1,4 @@
+import type { FailureCode } from '../src/domain/failure.ts';
 import { isDone } from '../src/domain/status.ts';
 import { launchesOf, type Evidence } from './evidence.ts';
 import { groupBy } from './group.ts';
@@ -25,6 +26,14 @@ export const invariants = {
     if (outcome.outcome !== 'failed' && outcome.outcome !== 'aborted') return [];
     const { code, message } = outcome.failure;
     return code === 'internal-error' || message === '' ? [`ended without a reason: ${code} ${message}`] : [];
+  },
+
+  'a run ends badly only for a cause': (evidence) => {
+    const { outcome } = evidence.outcome;
+    if (outcome === 'aborted') return wasEnded(evidence) ? [] : ['aborted, though nobody asked for it'];
+    if (outcome !== 'failed') return [];
+    const { code, message } = evidence.outcome.failure;
+    return causes[code]?.(evidence) === true ? [] : [`failed for no cause: ${code} ${message}`];
   },
 
   'a launch runs exactly once': (evidence) => [
@@ -186,6 +195,32 @@ export const invariants = {
     ];
   },
 } as const satisfies Record<string, Check>;
+
+type Cause = (evidence: Evidence) => boolean;
+
+const fellShort =
+  (kind: LedgerLine['kind']): Cause =>
+  ({ ledger, faults }) =>
+    ledger.some((line) => line.kind === kind && line.event === 'end' && line.code !== 0) ||
+    faults.some(({ kills }) => kills);
+const wasKilled: Cause = ({ faults }) => faults.some(({ kills }) => kills);
+const diskFailed: Cause = ({ faults }) => faults.some(({ losesLogs }) => losesLogs);
+const wasEnded: Cause = ({ drawn, status }) =>
+  drawn.order?.order === 'cancel' || status.interventions.some(({ action }) => action === 'abort');
+
+/** What may make a run fail, by the code that it fails with. The network, sshd, workers and the server never may. */
+const causes: Partial<Record<FailureCode, Cause>> = {
+  'step-failed': fellShort('step'),
+  'finalizer-failed': fellShort('finalizer'),
+  'step-interrupted': wasKilled,
+  'launch-not-started': wasKilled,
+  'step-timeout': ({ drawn }) => drawn.steps.some(({ timeoutMs }) => timeoutMs !== undefined),
+  'lease-held': ({ drawn }) => drawn.rivalAfterMs !== undefined || drawn.rivalOf !== undefined,
+  'disk-full': diskFailed,
+  'state-directory-unwritable': diskFailed,
+  'sentinel-missing': diskFailed,
+  'zmx-unavailable': diskFailed,
+};
 
 /** Everything that a run broke. */
 export function judge(evidence: Evidence): Violation[] {

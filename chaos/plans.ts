@@ -29,6 +29,8 @@ export interface DrawnRun {
   readonly order?: DrawnOrder;
   /** A second run for the same host comes this long after the first. */
   readonly rivalAfterMs?: number;
+  /** The run that it is the rival of. */
+  readonly rivalOf?: string;
 }
 
 /** Draws the run number `index`; nothing else of the campaign changes it. */
@@ -62,8 +64,14 @@ export function drawRun(seed: number, index: number, hosts: number): DrawnRun {
 export function rivalOf(run: DrawnRun): DrawnRun {
   const work = { lines: 1, pauseMs: 0, failsUntil: 0, failCode: 1, padding: 0 };
   const step = { name: 'a', needs: [], work, finalizer: work, attempts: 2, backoffMs: 100 };
-  const { host } = run;
-  return { name: `${run.name}-rival`, host, steps: [step], onStepFailure: 'fail', keepSessions: 'none' };
+  return {
+    name: `${run.name}-rival`,
+    rivalOf: run.name,
+    host: run.host,
+    steps: [step],
+    onStepFailure: 'fail',
+    keepSessions: 'none',
+  };
 }
 
 function drawStep(draw: Draw, name: string, before: readonly DrawnStep[]): DrawnStep {

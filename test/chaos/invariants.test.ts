@@ -2,10 +2,11 @@ import { describe, expect, it, test } from 'vitest';
 import type { Evidence } from '../../chaos/evidence.ts';
 import { invariants, judge, judgeHost } from '../../chaos/invariants.ts';
 import { NO_LEDGER } from '../../chaos/script.ts';
+import type { FailureCode } from '../../src/domain/failure.ts';
 import { goodRun, idOf, killing, lines, statusOf, succeeded } from './make-evidence.ts';
 
 const good = goodRun();
-const failed = (code: 'step-failed' | 'internal-error', message = 'b: exit 3'): Evidence['outcome'] => ({
+const failed = (code: FailureCode, message = 'b: exit 3'): Evidence['outcome'] => ({
   outcome: 'failed',
   failure: { code, message, advice: '' },
 });
@@ -28,6 +29,9 @@ const broken: [keyof typeof invariants, string, Partial<Evidence>][] = [
     'nobody knows why it failed',
     { outcome: failed('internal-error') },
   ],
+  ['a run ends badly only for a cause', 'nobody asked for its end', { outcome: aborted }],
+  ['a run ends badly only for a cause', 'a network is no cause', { outcome: failed('host-unreachable') }],
+  ['a run ends badly only for a cause', 'no step has failed', { outcome: failed('step-failed') }],
   [
     'a launch runs exactly once',
     'it starts twice',
@@ -180,6 +184,21 @@ describe('a campaign accepts', () => {
       faults: [killing],
     });
     expect(judge(evidence)).toEqual([]);
+  });
+
+  it.each([
+    [
+      'step-failed',
+      { ledger: good.ledger.map((line) => (line === good.ledger[3] ? { ...line, code: 3 } : line)) },
+    ],
+    ['step-interrupted', { faults: [killing] }],
+    ['disk-full', { faults: [{ ...killing, losesLogs: true }] }],
+    ['lease-held', { drawn: { ...good.drawn, rivalOf: 'other' } }],
+  ] as const)('a run that failed with %s and shows why', (code, changes) => {
+    const evidence = goodRun({ outcome: failed(code), ...changes });
+    expect(judge(evidence).map(({ invariant }) => invariant)).not.toContain(
+      'a run ends badly only for a cause',
+    );
   });
 
   it('a log that a full disk could not keep', () => {
