@@ -1,4 +1,3 @@
-#!/bin/sh
 # shellcheck shell=bash
 # Read by bash before a program of Chandler's on a host: looks before each command whether that line is armed.
 unset BASH_ENV

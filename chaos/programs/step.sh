@@ -1,4 +1,3 @@
-#!/bin/sh
 # shellcheck shell=bash disable=SC2154 # the settings stand in front of it
 # What a step of a campaign does. Run by bash, whose /dev/tcp reaches the ledger without any program of the host.
 
