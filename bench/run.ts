@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { quantile } from '../chaos/quantile.ts';
 import { connect, type ChandlerClient } from '../src/client.ts';
 import { loadConfig } from '../src/config/config.ts';
 import { sandboxDown, sandboxExec, sandboxUp, type SandboxHost } from '../src/dev/sandbox/index.ts';
@@ -106,8 +107,8 @@ async function notice(client: ChandlerClient, host: SandboxHost): Promise<void> 
     if (end && scheduled.get(String(end.scheduledEventId)) === 'waitStep')
       noticed.push(millis(event.eventTime));
   }
-  const delays = noticed.map((at, i) => at - (endsMs[i] ?? NaN)).sort((x, y) => x - y);
-  const p99 = delays[Math.ceil(delays.length * 0.99) - 1] ?? NaN;
+  const delays = noticed.map((at, i) => at - (endsMs[i] ?? NaN));
+  const p99 = quantile(delays, 0.99);
   console.log(
     `notice of an end over ${delays.length} steps: median ${median(delays)} ms, p99 ${p99.toFixed(0)} ms`,
   );
@@ -162,7 +163,4 @@ function millis(time: { seconds?: unknown; nanos?: number | null } | null | unde
   return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((x, y) => x - y);
-  return Math.round(sorted[Math.floor(sorted.length / 2)] ?? NaN);
-}
+const median = (values: readonly number[]) => Math.round(quantile(values, 0.5));

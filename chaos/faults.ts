@@ -46,11 +46,7 @@ export const faultKinds: readonly FaultKind[] = [
     weight: 8,
     on: 'link',
     lasts: AT_ONCE,
-    strike: async ({ host }) => {
-      if (host.proxy.open() === 0) return undefined;
-      host.proxy.reset();
-      return nothing;
-    },
+    strike: async ({ host }) => cutOpen(host, 'reset'),
   },
   {
     name: 'black hole',
@@ -71,11 +67,7 @@ export const faultKinds: readonly FaultKind[] = [
     weight: 3,
     on: 'link',
     lasts: AT_ONCE,
-    strike: async ({ host }) => {
-      if (host.proxy.open() === 0) return undefined;
-      host.proxy.strand();
-      return nothing;
-    },
+    strike: async ({ host }) => cutOpen(host, 'strand'),
   },
   {
     name: 'slow link',
@@ -261,6 +253,12 @@ export const faultKinds: readonly FaultKind[] = [
     },
   },
 ];
+
+async function cutOpen(host: StageHost, how: 'reset' | 'strand'): Promise<Undo | undefined> {
+  if (host.proxy.open() === 0) return undefined;
+  host.proxy[how]();
+  return nothing;
+}
 
 async function proxyMode(
   host: StageHost,

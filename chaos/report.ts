@@ -1,3 +1,4 @@
+import { quantile } from './quantile.ts';
 import { windowName } from './aim.ts';
 import type { Injected } from './evidence.ts';
 import { groupBy } from './group.ts';
@@ -35,7 +36,7 @@ export function renderTable(tally: Tally): string {
 
 /** How many were overcome, and how soon. What had not stopped has nothing to overcome. */
 function recoveries(faults: readonly Injected[]): (string | number)[] {
-  const times = faults.flatMap(({ recoveryMs }) => recoveryMs ?? []).sort((a, b) => a - b);
+  const times = faults.flatMap(({ recoveryMs }) => recoveryMs ?? []);
   return [times.length, seconds(quantile(times, 0.5)), seconds(quantile(times, 0.99))];
 }
 
@@ -119,9 +120,4 @@ function describeFault({ kind, window, run }: Injected): string {
 const entries = <T>(items: readonly T[], from: string, at: (item: T) => number, text: (item: T) => string) =>
   items.map((item) => ({ atMs: at(item), from, text: text(item) }));
 
-/** The smallest value that the given part of all values does not exceed. */
-export function quantile(sorted: readonly number[], part: number): number | undefined {
-  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)];
-}
-
-const seconds = (ms: number | undefined) => (ms === undefined ? '–' : `${(ms / 1000).toFixed(1)} s`);
+const seconds = (ms: number) => (Number.isNaN(ms) ? '–' : `${(ms / 1000).toFixed(1)} s`);

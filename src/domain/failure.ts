@@ -139,7 +139,7 @@ export interface FailureFacts {
 }
 
 /** A list of every problem of a plan fits; what a host says is cut further at the activity boundary. Characters. */
-const MAX_MESSAGE_LENGTH = 128 * 1024;
+export const MAX_MESSAGE_LENGTH = 128 * 1024;
 
 /** The one error class of the project. Much of what it tells comes from hosts, so that is bounded and plain text. */
 export class ChandlerError extends Error {

@@ -1,6 +1,6 @@
 import { formatDuration } from './duration.ts';
 import type { PartStatus, RunStatus } from './status.ts';
-import { plainText } from './terminal.ts';
+import { oneLine } from './terminal.ts';
 
 const MARKS: Readonly<Record<PartStatus['state'], string>> = {
   pending: '·',
@@ -70,8 +70,4 @@ function code(text: string): string {
   const fence = '`'.repeat(1 + Math.max(0, ...fences.map(({ length }) => length)));
   const pad = fences.length > 0 ? ' ' : '';
   return `${fence}${pad}${oneLine(text)}${pad}${fence}`;
-}
-
-function oneLine(text: string): string {
-  return plainText(text).replace(/[\s\u2028\u2029]+/g, ' ');
 }

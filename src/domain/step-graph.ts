@@ -1,5 +1,3 @@
-import { limits } from './schema.ts';
-
 /** As much of a step as its place among the others needs. */
 export interface GraphStep {
   readonly name: string;
@@ -51,8 +49,6 @@ export function stepProblems(steps: readonly GraphStep[]): { path: (string | num
 
 /** The names along one cycle of `needs`, or nothing. */
 function findCycle(steps: readonly GraphStep[]): string[] | undefined {
-  // Too many are a problem of their own, and following them could take more than the stack holds.
-  if (steps.length > limits.steps) return undefined;
   // Of two steps with one name the first counts, so the last one of the map must be it.
   const needs = new Map(steps.toReversed().map((step) => [step.name, step.needs]));
   const done = new Set<string>();

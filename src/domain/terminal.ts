@@ -1,5 +1,10 @@
 /* oxlint-disable no-control-regex -- control characters are what this is about */
 
+/** {@link plainText} on one line: every run of white space is one space. */
+export function oneLine(text: string): string {
+  return plainText(text).replaceAll(/\s+/g, ' ');
+}
+
 /**
  * Makes text of a host safe to show: escape sequences and control characters are dropped, line ends are kept.
  * What a host prints must not drive an operator's terminal.

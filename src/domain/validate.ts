@@ -7,12 +7,13 @@ import { readGraph, stepProblems } from './step-graph.ts';
 export function validatePlan(
   input: unknown,
 ): { plan: Plan; problems?: never } | { plan?: never; problems: Problem[] } {
-  const unfit = sizeProblem(input) ?? protoProblem(input);
+  const unfit = unfitness(input);
   if (unfit !== undefined) return { problems: [{ path: '', message: unfit }] };
   const result = planSchema.safeParse(firstSteps(input), { error: plainWords });
   const graph = readGraph(input);
   const found = [
     ...(result.error?.issues.flatMap(toProblems) ?? []),
+    // Too many steps are a problem of their own, and following them could take more than the stack holds.
     ...(graph.length > limits.steps ? [] : stepProblems(graph)).map(({ path, message }) => ({
       path: formatPath(['steps', ...path]),
       message,
@@ -25,27 +26,23 @@ export function validatePlan(
   return problems.length === 0 ? { plan: input as Plan } : { problems };
 }
 
-function sizeProblem(input: unknown): string | undefined {
+/** Why something can't even be looked at as a plan. */
+function unfitness(input: unknown): string | undefined {
   let text: string;
+  // JSON can hold a key that zod does not look at, so that nobody would check what is under it.
+  let proto = false;
   try {
-    text = JSON.stringify(input) ?? '';
+    text =
+      JSON.stringify(input, (_, value: unknown) => {
+        proto ||= typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__');
+        return value;
+      }) ?? '';
   } catch (error) {
     return `the plan cannot be written as JSON: ${String(error).split('\n')[0]}`;
   }
   const size = new TextEncoder().encode(text).length;
-  return size > limits.planBytes
-    ? `the plan is ${size} bytes; at most ${limits.planBytes} are allowed`
-    : undefined;
-}
-
-/** JSON can hold a key that zod does not look at, so that nobody would check what is under it. */
-function protoProblem(input: unknown): string | undefined {
-  let found = false;
-  JSON.stringify(input, (_, value: unknown) => {
-    found ||= typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__');
-    return value;
-  });
-  return found ? 'the plan must not hold the key __proto__' : undefined;
+  if (size > limits.planBytes) return `the plan is ${size} bytes; at most ${limits.planBytes} are allowed`;
+  return proto ? 'the plan must not hold the key __proto__' : undefined;
 }
 
 /** Of far too many steps only so many that it shows: looking at all of them takes long. */

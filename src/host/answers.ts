@@ -59,12 +59,18 @@ export function decodeText(base64: string | undefined): string {
   return Buffer.from(base64 ?? '', 'base64').toString('utf8');
 }
 
+/** The whole number that the answer holds under `key`, if it holds one. */
+export function findCount(answer: Answer, key: string): number | undefined {
+  const text = answer[key] ?? '';
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
 /** @throws ChandlerError connection-lost unless the answer holds a whole number under `key` */
 export function readCount(answer: Answer, key: string): number {
-  const text = answer[key] ?? '';
-  if (!/^\d{1,15}$/.test(text))
-    throw new ChandlerError('connection-lost', `the host answered ${key}=${text}`);
-  return Number(text);
+  const count = findCount(answer, key);
+  if (count === undefined)
+    throw new ChandlerError('connection-lost', `the host answered ${key}=${answer[key] ?? ''}`);
+  return count;
 }
 
 /** @throws ChandlerError connection-lost unless the answer holds, under `key`, a whole text in base64 */

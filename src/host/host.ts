@@ -3,7 +3,16 @@ import type { LaunchState } from '../domain/launch-state.ts';
 import { ChandlerError } from '../domain/failure.ts';
 import { sh, type Command } from '../shell/index.ts';
 import type { ExecOptions, Executor, Outcome } from '../ssh/executor.ts';
-import { decodeText, parseAnswer, pick, readAnswers, readCount, readText, type Answer } from './answers.ts';
+import {
+  decodeText,
+  findCount,
+  parseAnswer,
+  pick,
+  readAnswers,
+  readCount,
+  readText,
+  type Answer,
+} from './answers.ts';
 import { parseLaunchState } from './launch-state.ts';
 import type { Programs } from './programs.ts';
 
@@ -90,8 +99,9 @@ export class Host {
   ): Promise<LaunchState> {
     const onLine = (line: string) => {
       const answer = parseAnswer(line);
-      if (answer?.['progress'] === undefined || !/^\d{1,15}$/.test(answer['log_bytes'] ?? '')) return;
-      options.onProgress?.({ logBytes: Number(answer['log_bytes']), lastLine: decodeText(answer['last']) });
+      if (answer?.['progress'] === undefined) return;
+      const logBytes = findCount(answer, 'log_bytes');
+      if (logBytes !== undefined) options.onProgress?.({ logBytes, lastLine: decodeText(answer['last']) });
     };
     return this.#state('wait', [id, String(options.boundS)], {
       onLine,

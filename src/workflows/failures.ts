@@ -1,9 +1,7 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure, isCancellation } from '@temporalio/workflow';
 import { boundedText } from '../domain/bounded-text.ts';
-import { failureCodes, isFailureCode, type FailureCode } from '../domain/failure.ts';
+import { failureCodes, isFailureCode, MAX_MESSAGE_LENGTH, type FailureCode } from '../domain/failure.ts';
 import type { PartFailure } from '../domain/status.ts';
-
-const MAX_MESSAGE_LENGTH = 128 * 1024;
 
 /** What an activity's failure says, in our words. Cancellation is not a failure: it is thrown on. */
 export function readFailure(error: unknown): PartFailure {

@@ -7,8 +7,6 @@ import {
 import type { Activities } from '../activities/types.ts';
 import { timing } from '../domain/timing.ts';
 
-const HEARTBEAT_TIMEOUT = timing.heartbeatTimeout;
-
 /** A lost connection is tried again at once, then more slowly. */
 const RECONNECT = {
   initialInterval: timing.firstRetry,
@@ -18,33 +16,32 @@ const RECONNECT = {
 
 const DAY_MS = 86_400_000;
 
+/** Short questions and orders. They are safe to repeat, so trying again is how a bad link is survived. */
+const short = {
+  startToCloseTimeout: '60s',
+  scheduleToCloseTimeout: '15m',
+  heartbeatTimeout: timing.heartbeatTimeout,
+  retry: RECONNECT,
+} as const;
+
 const profiles = {
-  /** Short questions and orders. They are safe to repeat, so trying again is how a bad link is survived. */
-  short: {
-    startToCloseTimeout: '60s',
-    scheduleToCloseTimeout: '15m',
-    heartbeatTimeout: HEARTBEAT_TIMEOUT,
-    retry: RECONNECT,
-  },
+  short,
   /** Says that all is done. Whoever takes it back must know that it is not being said any more. */
   verify: {
-    startToCloseTimeout: '60s',
-    scheduleToCloseTimeout: '15m',
-    heartbeatTimeout: HEARTBEAT_TIMEOUT,
-    retry: RECONNECT,
+    ...short,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   },
   /** Starts a launch. What never began is started again by the workflow, which counts how often. */
   start: {
     startToCloseTimeout: '90s',
     scheduleToCloseTimeout: '15m',
-    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    heartbeatTimeout: timing.heartbeatTimeout,
     retry: { ...RECONNECT, nonRetryableErrorTypes: ['launch-not-started'] },
   },
   /** Waits that report; the time they may take is given for each. */
   long: {
     startToCloseTimeout: DAY_MS * 7,
-    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    heartbeatTimeout: timing.heartbeatTimeout,
     // What never began must be started again, which only the workflow can order.
     retry: { ...RECONNECT, nonRetryableErrorTypes: ['launch-not-started'] },
     // The workflow kills what it cancels; it need not wait until the waiting worker has heard of it.
@@ -54,14 +51,14 @@ const profiles = {
   install: {
     startToCloseTimeout: '10m',
     scheduleToCloseTimeout: '30m',
-    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    heartbeatTimeout: timing.heartbeatTimeout,
     retry: { ...RECONNECT, maximumAttempts: 20 },
   },
   /** Cleaning up must not keep a workflow open for ever when the host is gone. */
   cleanup: {
     startToCloseTimeout: '2m',
     scheduleToCloseTimeout: '5m',
-    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    heartbeatTimeout: timing.heartbeatTimeout,
     retry: RECONNECT,
   },
 } as const satisfies Record<string, ActivityOptions>;

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { failed, fakeActivities, startHarness, untilCancelled, type Harness } from './harness.ts';
-
-const step = (name: string, more: object = {}) => ({ name, script: 'true', ...more });
-const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
+import {
+  ended,
+  failed,
+  fakeActivities,
+  type Harness,
+  startHarness,
+  step,
+  untilCancelled,
+} from './harness.ts';
 
 describe('a run whose history grows long', () => {
   let harness: Harness;

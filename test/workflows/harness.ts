@@ -10,7 +10,18 @@ import type { Plan } from '../../src/domain/schema.ts';
 import { validatePlan } from '../../src/domain/validate.ts';
 import { testServerPath } from '../support/temporal.ts';
 
-const facts = { arch: 'x86_64', os: 'test', uid: 0, bootId: 'b', stateDir: '/s', zmxDir: '/z', tools: [] };
+/** What prepareHost finds out about the fake host. */
+export const facts = {
+  arch: 'x86_64',
+  os: 'test',
+  uid: 0,
+  bootId: 'b',
+  stateDir: '/s',
+  zmxDir: '/z',
+  tools: [],
+};
+export const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
+export const step = (name: string, more: object = {}) => ({ name, script: 'true', ...more });
 export const failed = (exitCode: number) =>
   ApplicationFailure.create({
     type: 'step-failed',
@@ -25,7 +36,6 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
   activities: Activities;
 } {
   const asked: string[] = [];
-  const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
   const works: Activities = {
     admitPlan: async (plan) => ({ problems: validatePlan(plan).problems ?? [], searchAttributes: false }),
     prepareHost: async ({ sentinelPath = '/s/provisioned' }) => ({ facts, pruned: 0, sentinelPath }),

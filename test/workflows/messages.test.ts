@@ -2,12 +2,18 @@ import { ApplicationFailure, Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
-import { failed, fakeActivities, startHarness, untilCancelled, type Harness } from './harness.ts';
+import {
+  ended,
+  failed,
+  fakeActivities,
+  type Harness,
+  startHarness,
+  step,
+  untilCancelled,
+} from './harness.ts';
 
-const step = (name: string, more: object = {}) => ({ name, script: 'true', ...more });
 const refused = (code: string) =>
   ApplicationFailure.create({ type: code, nonRetryable: true, message: code });
-const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
 
 /** Fails as told for the first tries, then works. */
 function failingFirst(...errors: Error[]): () => Promise<typeof ended> {

@@ -1,6 +1,6 @@
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { failed, fakeActivities, startHarness, type Harness } from './harness.ts';
+import { failed, fakeActivities, type Harness, startHarness, step } from './harness.ts';
 
 describe('the workflow, with time at will', () => {
   let harness: Harness;
@@ -9,7 +9,6 @@ describe('the workflow, with time at will', () => {
   });
   afterAll(() => harness?.stop());
   const run: Harness['run'] = (...args) => harness.run(...args);
-  const step = (name: string, more: object = {}) => ({ name, script: 'true', ...more });
 
   it('asks for things in the order of the design', async () => {
     const { asked, activities } = fakeActivities();

@@ -2,10 +2,8 @@ import type { Activities } from '../../src/activities/types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
 import type { Plan } from '../../src/domain/schema.ts';
 import { poll } from '../support/poll.ts';
-import { failed, untilCancelled } from './harness.ts';
+import { ended, facts, failed, step, untilCancelled } from './harness.ts';
 
-const step = (name: string, more: object = {}) => ({ name, script: 'true', ...more });
-const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
 const parked = (client: ChandlerClient, id: string) =>
   poll(async () => (await client.status(id).catch(() => undefined))?.attention === true, `${id} parked`);
 const running = (client: ChandlerClient, id: string, name: string) =>
@@ -48,7 +46,7 @@ export const recordings: Readonly<Record<string, Recording>> = {
   'already-provisioned': {
     changes: {
       prepareHost: async () => ({
-        facts: { arch: 'x86_64', os: 'test', uid: 0, bootId: 'b', stateDir: '/s', zmxDir: '/z', tools: [] },
+        facts,
         pruned: 0,
         sentinelPath: '/s/provisioned',
         sentinel: 'done',

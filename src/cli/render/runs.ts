@@ -1,5 +1,5 @@
 import { formatDuration } from '../../domain/duration.ts';
-import { plainText } from '../../domain/terminal.ts';
+import { oneLine } from '../../domain/terminal.ts';
 import { renderColumns } from './columns.ts';
 
 /** A run in a list of runs. */
@@ -34,8 +34,4 @@ function describe({ status, phase, attention }: RunInfo): string {
   const says = phase === 'aborted' || phase === 'already-provisioned' ? phase : status.toLowerCase();
   if (status !== 'RUNNING') return says;
   return attention ? 'needs a person' : phase === '' ? 'running' : `running: ${phase}`;
-}
-
-function oneLine(text: string): string {
-  return plainText(text).replaceAll(/\s+/g, ' ');
 }

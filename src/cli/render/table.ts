@@ -1,5 +1,5 @@
 import { formatDuration } from '../../domain/duration.ts';
-import { plainText } from '../../domain/terminal.ts';
+import { oneLine } from '../../domain/terminal.ts';
 import type { PartState, PartStatus, RunStatus } from '../../domain/status.ts';
 import type { Progress } from '../watch.ts';
 import { shortMessage } from './short-message.ts';
@@ -90,10 +90,6 @@ function toRow(step: string, part: PartStatus, finalizer: boolean, progress: rea
     part,
     lastLine: oneLine(text).trim(),
   };
-}
-
-function oneLine(text: string): string {
-  return plainText(text).replace(/\s+/g, ' ');
 }
 
 /** What matters most, in the plan's order. */

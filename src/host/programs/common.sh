@@ -46,6 +46,8 @@ run_dir() {
   fi
   if ! mkdir -p "$run/secrets" 2>/dev/null || [ ! -O "$run" ]; then refuse state-directory-unwritable "cannot use $run"; fi
 }
+# forget_secrets ID: those of every start.
+forget_secrets() { rm -f "$run/secrets/$1" "$run/secrets/$1".*; }
 record() { sed -n "s/^$2=//p" "$launch/$1" 2>/dev/null; }
 locked() { [ -d "$launch" ] && ! flock -n -s "$launch/lock" true; }
 size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }

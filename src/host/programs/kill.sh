@@ -6,7 +6,7 @@ kill_launch() {
   [ -d "$launch" ] || entomb
   touch "$launch/cancelled" || :
   sync "$launch" 2>/dev/null || :
-  rm -f "$run/secrets/$1" "$run/secrets/$1".*
+  forget_secrets "$1"
   found=0
   i=0
   # Three bounds: the grace, then ten seconds of KILL, because what is killed may have just forked.

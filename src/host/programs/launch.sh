@@ -49,7 +49,7 @@ start() {
   if has_begun; then
     cat >/dev/null
     # Those of a start that did not come to its end.
-    rm -f "$secrets" "$secrets".*
+    forget_secrets "$1"
     describe
     return
   fi
@@ -58,7 +58,7 @@ start() {
   exec 8<"$launch"
   flock 8
   if has_begun; then
-    rm -f "$secrets" "$secrets".*
+    forget_secrets "$1"
     describe
     return
   fi
