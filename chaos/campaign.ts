@@ -5,6 +5,7 @@ import { findWindows } from './aim.ts';
 import type { Evidence } from './evidence.ts';
 import { judgeHost } from './invariants.ts';
 import { drawRun } from './plans.ts';
+import { findUnreplayable } from './replay.ts';
 import { renderViolations, type Tally } from './report.ts';
 import { playRun, type JudgedRun } from './run.ts';
 import { drawFaults } from './schedule.ts';
@@ -79,6 +80,10 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
     ? []
     : lanes.flatMap((lane) => (lane.status === 'rejected' ? [lane.reason] : []));
   const late = [
+    ...(await findUnreplayable(stage)).map(({ run, why }) => ({
+      invariant: 'a run can be taken up again',
+      what: `${run}: ${why}`,
+    })),
     // What a campaign can't finish proves nothing; what it has seen so far is told all the same.
     ...broken.map((error: unknown) => ({ invariant: 'the campaign itself goes on', what: inspect(error) })),
     ...stage.hosts.flatMap(({ sandbox }) => judgeHost(sandbox.name, linesOn(sandbox.name))),

@@ -12,6 +12,7 @@ export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
     workflowsPath: path('index'),
     payloadConverterPath: path('payload-converter'),
+    workflowInterceptorModules: [path('ahead')],
     // It reports every module that it reads; its errors are thrown.
     logger: new DefaultLogger('ERROR'),
   });

@@ -3,7 +3,8 @@ import { boundedText } from '../domain/bounded-text.ts';
 import { plainText } from '../domain/terminal.ts';
 import { activePart, type Intervention, type RunStatus } from '../domain/status.ts';
 import * as messages from './messages.ts';
-import type { Decision, Run } from './run.ts';
+import { stepStatus, type Decision, type Run } from './run.ts';
+import { settled } from './settled.ts';
 
 /** Bytes as JSON: together with its step, which a plan bounds, a script must fit into one payload. */
 const MAX_SCRIPT_BYTES = 256 * 1024;
@@ -34,13 +35,15 @@ export function handleMessages(run: Run, onAbort: () => void, onChange: () => vo
 
   accept(run, messages.retryStep, {
     description: 'Runs a parked step (or its finalizer) again: {"step": "NAME"}, optionally with "script".',
-    refuse: (input) => refusePart(run, input) ?? refuseScript(input.script),
+    invalid: (input) => noSuchStep(run, input) ?? refuseScript(input.script),
+    refuse: ({ step }) => refusePart(run, step),
     act: ({ step, script }) =>
       decide('retryStep', step, { kind: 'retry', ...(script !== undefined && { script }) }),
   });
   accept(run, messages.skipStep, {
     description: 'Treats a parked step (or its finalizer) as done: {"step": "NAME", "reason": "…"}.',
-    refuse: (input) => refusePart(run, input),
+    invalid: (input) => noSuchStep(run, input),
+    refuse: ({ step }) => refusePart(run, step),
     act: (input) => decide('skipStep', input.step, { kind: 'skip' }, readReason(input)),
   });
   accept(run, messages.abort, {
@@ -64,37 +67,55 @@ export function handleMessages(run: Run, onAbort: () => void, onChange: () => vo
   });
 }
 
+interface Handler<Input> {
+  readonly description: string;
+  /** Why the message never makes sense; nothing if it may. Messages come from anywhere, in any shape. */
+  readonly invalid?: (input: Input) => string | undefined;
+  /** Why the message makes no sense now; nothing if it does. */
+  readonly refuse: (input: Input) => string | undefined;
+  readonly act: (input: Input) => void;
+}
+
 function accept<Input>(
   run: Run,
   { name, signal, update }: messages.Message<Input>,
-  handler: { description: string; refuse: (input: Input) => string | undefined; act: (input: Input) => void },
+  { description, invalid = () => undefined, refuse, act }: Handler<Input>,
 ): void {
-  const { description, act } = handler;
-  const refuse = (input: Input) => handler.refuse(input) ?? (run.ending ? 'the run is ending' : undefined);
-  const onSignal = (input: Input) => {
-    const reason = refuse(input);
+  const take = async (input: Input): Promise<string | undefined> => {
+    const never = invalid(input);
+    if (never !== undefined) return never;
+    await settled();
+    const reason = refuse(input) ?? (run.ending ? 'the run is ending' : undefined);
     if (reason === undefined) act(input);
-    else log.warn(`ignored signal ${name}: ${reason}`);
+    return reason;
   };
-  const onUpdate = (input: Input): RunStatus => {
-    act(input);
+  const onSignal = async (input: Input) => {
+    const reason = await take(input);
+    if (reason !== undefined) log.warn(`ignored signal ${name}: ${reason}`);
+  };
+  const onUpdate = async (input: Input): Promise<RunStatus> => {
+    throwIf(await take(input));
     return run.status;
   };
-  const validator = (input: Input) => {
-    const reason = refuse(input);
-    if (reason !== undefined) throw ApplicationFailure.nonRetryable(reason, 'refused');
-  };
   setHandler(signal, onSignal, { description });
-  setHandler(update, onUpdate, { description, validator });
+  setHandler(update, onUpdate, { description, validator: (input) => throwIf(invalid(input)) });
 }
 
-/** Why a message about a step makes no sense now; nothing if it does. Messages come from anywhere, in any shape. */
-function refusePart(run: Run, input: { step?: unknown } | undefined): string | undefined {
+function throwIf(reason: string | undefined): void {
+  if (reason !== undefined) throw ApplicationFailure.nonRetryable(reason, 'refused');
+}
+
+function noSuchStep(run: Run, input: { step?: unknown } | null | undefined): string | undefined {
   const name = input?.step;
   if (typeof name !== 'string') return 'the message must be an object such as {"step": "NAME"}';
-  const step = run.status.steps.find((candidate) => candidate.name === name);
-  if (!step)
-    return `there is no step "${plainText(boundedText(name, MAX_SHOWN_NAME_LENGTH))}"; the steps are ${run.status.steps.map((s) => s.name).join(', ')}`;
+  const names = run.status.steps.map((step) => step.name);
+  return names.includes(name)
+    ? undefined
+    : `there is no step "${plainText(boundedText(name, MAX_SHOWN_NAME_LENGTH))}"; the steps are ${names.join(', ')}`;
+}
+
+function refusePart(run: Run, name: string): string | undefined {
+  const step = stepStatus(run, name);
   const part = activePart(step);
   if (part.state !== 'parked')
     return `${part === step ? '' : 'the finalizer of '}${name} is ${part.state}, not parked`;

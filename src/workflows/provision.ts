@@ -1,6 +1,7 @@
 import {
   CancelledFailure,
   CancellationScope,
+  allHandlersFinished,
   condition,
   continueAsNew,
   isCancellation,
@@ -88,6 +89,7 @@ async function drive(input: Plan, run: Run): Promise<ProvisionResult> {
     run.status.endedAtMs = Date.now();
     enter(outcome);
     await release(run);
+    await answered();
     return {
       outcome,
       host: run.status.host,
@@ -103,6 +105,7 @@ async function drive(input: Plan, run: Run): Promise<ProvisionResult> {
       !consideredCancelled
     ) {
       log.info('going on in a fresh history');
+      await answered();
       await continueAsNew<typeof provision>(input, carryRun(run));
     }
     run.ending = true;
@@ -115,9 +118,15 @@ async function drive(input: Plan, run: Run): Promise<ProvisionResult> {
     run.status.failure = describeEnd(run, cancelled, error, leftovers);
     enter(aborted || cancelled ? 'aborted' : 'failed');
     await release(run, mayBeWritten ? run.status.sentinel : undefined);
+    await answered();
     if (!aborted && cancelled) throw isCancellation(error) ? error : new CancelledFailure('cancelled');
     throw workflowFailure(run.status.failure);
   }
+}
+
+/** Whoever sent a message that the run has taken gets an answer before the run is over. */
+function answered(): Promise<void> {
+  return CancellationScope.nonCancellable(() => condition(allHandlersFinished));
 }
 
 async function provisionHost(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findWindows, windowName } from '../../chaos/aim.ts';
 import type { Setting } from '../../chaos/run.ts';
+import { findUnreplayable } from '../../chaos/replay.ts';
 import { openStage } from '../../chaos/stage.ts';
 import { createLocks } from '../../chaos/striker.ts';
 import { killWorkersDuring, sweepWindows } from '../../chaos/sweep.ts';
@@ -44,6 +45,7 @@ describe('every promise holds', () => {
       expect(violations).toEqual([]);
       expect(missed.map(windowName)).toEqual([]);
       expect(setting.stage.workers.flatMap(({ deaths }) => deaths)).toEqual([]);
+      expect(await findUnreplayable(setting.stage)).toEqual([]);
     },
     TIMEOUT_MS,
   );
