@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadShim } from '../../src/zmx/index.ts';
+import { poll } from '../support/poll.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+
+const versions = ['0.5.0', '0.6.0', '0.7.0', '0.8.0'];
+const SHIM = '/opt/zmx/shim';
+
+/** Fast and slow, with a lot to print, in need of another, with a finalizer, and failing at first: by policy and for good. */
+const steps = [
+  { name: 'fast', script: 'echo fast', finalize: 'echo finalized' },
+  { name: 'prints', script: 'seq 20000; sleep 0.6' },
+  {
+    name: 'flaky',
+    script: 'echo try $CHANDLER_GENERATION; test $CHANDLER_GENERATION -ge 3',
+    retry: { attempts: 3, backoff: '10ms' },
+  },
+  { name: 'parks', script: 'echo parks; test -e /root/mended', needs: ['fast'] },
+  { name: 'killed', script: 'sleep 60', timeout: '700ms', needs: ['fast'] },
+];
+
+describe('one plan ends the same in every version of zmx', () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack();
+    await put(SHIM, loadShim().content);
+  });
+  afterAll(() => stack?.stop());
+
+  const put = (path: string, content: Uint8Array) =>
+    stack.onHost(
+      `mkdir -p ${path.replace(/\/[^/]*$/, '')} && echo ${Buffer.from(content).toString('base64')} | base64 -d > ${path}.new && chmod 755 ${path}.new && mv -f ${path}.new ${path}`,
+    );
+
+  it.each(versions)('%s', async (version) => {
+    const like = await readFile(new URL('../support/zmx-like.sh', import.meta.url), 'utf8');
+    await put('/usr/local/bin/zmx', Buffer.from(like.replace('@VERSION@', version).replace('@SHIM@', SHIM)));
+    await stack.onHost(`rm -rf /root/mended /var/lib/chandler /run/chandler ${SHIM}.memory`);
+    const { client } = stack;
+    const id = await stack.start({ steps, zmx: { source: 'release' }, keepSessions: 'all' });
+    const waits = async () =>
+      (await client.status(id)).steps.filter(({ state }) => state === 'parked').length === 2;
+    await poll(waits, 'two steps wait for a person');
+    expect((await client.status(id)).attach).toContain('/usr/local/bin/zmx');
+    await stack.onHost('touch /root/mended');
+    await client.retry(id, { step: 'parks' });
+    await client.skip(id, { step: 'killed' });
+    expect(await client.result(id)).toMatchObject({ outcome: 'provisioned' });
+
+    const status = await client.status(id);
+    expect(
+      status.steps.map(({ name, state, generation, session }) => [name, state, generation, session]),
+    ).toEqual([
+      ['fast', 'succeeded', 1, 'fast'],
+      ['prints', 'succeeded', 1, 'prints'],
+      ['flaky', 'succeeded', 3, 'flaky.3'],
+      ['parks', 'succeeded', 2, 'parks.2'],
+      ['killed', 'skipped', 1, 'killed'],
+    ]);
+    expect((await client.readLog(id, 'parks')).text).toBe('parks\r\n');
+    expect((await client.readLog(id, 'flaky', { generation: 1 })).text).toBe('try 1\r\n');
+    expect((await client.readLog(id, 'prints', { offset: -7 })).text).toBe('20000\r\n');
+    expect((await client.readLog(id, 'fast', { finalizer: true })).text).toBe('finalized\r\n');
+    // What a person sees there: the right code, also of what was over at once.
+    const list = await stack.onHost('ZMX_DIR=/run/chandler/zmx zmx list');
+    for (const [name, code] of [
+      ['fast', 0],
+      ['flaky', 1],
+      ['flaky.3', 0],
+      ['parks', 1],
+      ['parks.2', 0],
+    ])
+      expect(list).toMatch(new RegExp(`name=${name}\t.*\texit_code=${code}\\b`));
+    expect(list).not.toContain('name=killed\t');
+  });
+});

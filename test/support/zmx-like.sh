@@ -1,0 +1,68 @@
+#!/bin/sh
+# zmx-like: the shim, with what the contract tells of another version of zmx. VERSION and SHIM are put in by the test.
+# It exits 99 where Chandler calls it in a way that this version would not survive.
+version=@VERSION@ shim=@SHIM@
+memory=$shim.memory/${ZMX_DIR:?}
+is_older_than() { [ "$(printf '%s\n%s\n' "$version" "$1" | sort -V | head -n 1)" = "$version" ] && [ "$version" != "$1" ]; }
+now_ms() { date +%s%3N; }
+# since FILE: milliseconds since it was written; a lot if it never was.
+since() { echo $(($(now_ms) - $(cat "$memory/$1" 2>/dev/null || echo 0))); }
+mkdir -p "$memory"
+command=${1-} name=${2-}
+
+if is_older_than 0.7.0 && [ ! -d "${ZMX_DIR%/*}" ]; then
+  echo 'error: FileNotFound' >&2
+  exit 1
+fi
+case $command in
+  version | --version | -v)
+    printf 'zmx\t\t%s\nghostty_vt\tghostty-1.3.2-dev\nsocket_dir\t%s\nlog_dir\t\t%s/logs\n' "$version" "$ZMX_DIR" "$ZMX_DIR"
+    ;;
+  run)
+    shift 2
+    if is_older_than 0.7.0; then
+      # The session's shell is $SHELL; a supervisor typed into another one than bash is not what Chandler means.
+      [ "${SHELL##*/}" = bash ] || exit 99
+      # A name that was killed half a second ago is not free yet.
+      if [ "$(since "killed-$name")" -lt 500 ]; then exit 1; fi
+    fi
+    if is_older_than 0.6.0; then
+      # The daemon keeps what it was called with: who reads from there waits until the session ends.
+      (until [ -S "$ZMX_DIR/$name" ]; do sleep 0.05; done; while [ -S "$ZMX_DIR/$name" ]; do sleep 0.05; done) &
+    fi
+    [ "${1-}" = -d ] || exit 99
+    shift
+    now_ms >"$memory/run-$name"
+    rm -f "$memory/took-$name"
+    # shellcheck disable=SC2016 # expanded in the session
+    exec "$shim" run "$name" -d sh -c '"$@"; code=$?
+      echo $(($(date +%s%3N) - $(cat "$0/run-$ZMX_SESSION"))) >"$0/took-$ZMX_SESSION"; exit $code' "$memory" "$@"
+    ;;
+  list)
+    "$shim" "$@" | while IFS= read -r row; do
+      session=${row#*name=}
+      session=${session%%	*}
+      if is_older_than 0.7.0 && [ "$(cat "$memory/took-$session" 2>/dev/null || echo 0)" -lt 500 ]; then
+        case $row in
+          # The end of what took less in a new session is missed for good.
+          *'	ended='*) row=${row%%	ended=*} ;;
+          # What prints hard looks as if it were dying, now and then.
+          '  name='*) if [ $(($(date +%-N) / 1000 % 2)) -eq 0 ]; then row="  name=$session	err=Unexpected	status=unreachable"; fi ;;
+        esac
+      fi
+      case $version in 0.8.*) row=$(printf '%s\n' "$row" | sed 's/	start_dir=/	cwd=/') ;; esac
+      printf '%s\n' "$row"
+    done
+    ;;
+  kill)
+    if is_older_than 0.7.0 && [ -S "$ZMX_DIR/$name" ]; then
+      # Answers at once; the session is there for half a second more.
+      now_ms >"$memory/killed-$name"
+      (sleep 0.5; exec "$shim" "$@") </dev/null >/dev/null 2>&1 &
+      echo "killed session $name"
+    else
+      exec "$shim" "$@"
+    fi
+    ;;
+  *) exec "$shim" "$@" ;;
+esac
