@@ -28,6 +28,8 @@ export interface HostLaunch {
   readonly started: boolean;
   readonly code?: number;
   readonly log: string;
+  /** The host says that it could not keep all that was printed. */
+  readonly cut?: true;
 }
 
 /** What Temporal's history says about a launch. */
@@ -88,7 +90,8 @@ export async function readHost(
       [ -d "$id" ] || continue
       code=$(sed -n 's/^code=//p' "$id/exit" 2>/dev/null)
       started=no; [ ! -e "$id/started" ] || started=yes
-      echo "launch $id $started \${code:--} $(base64 -w 0 "$id/log")"
+      kept=$(sed -n 's/^log=//p' "$id/exit" 2>/dev/null)
+      echo "launch $id $started \${code:--} \${kept:--} $(base64 -w 0 "$id/log")"
     done
     [ ! -e ${sentinel} ] || echo "sentinel $(base64 -w 0 ${sentinel})"
     cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | sed -n 's/^CHANDLER_LAUNCH=/alive /p' | sort -u
@@ -104,11 +107,12 @@ export async function readHost(
   const of = (what: string) => rows.filter(([first]) => first === what);
   const found = of('sentinel')[0];
   return {
-    launches: of('launch').map(([, launch = '', started, code = '-', log]) => ({
+    launches: of('launch').map(([, launch = '', started, code = '-', kept, log]) => ({
       launch,
       started: started === 'yes',
       ...(code !== '-' && { code: Number(code) }),
       log: decode(log),
+      ...(kept === 'cut' && { cut: true }),
     })),
     ...(found && { sentinel: decode(found[1]) }),
     alive: of('alive').map(([, launch = '']) => launch),

@@ -65,12 +65,14 @@ export async function readPage(
   const atEnd = chunk.offset + chunk.bytes.length >= chunk.size;
   const kept = over && atEnd ? chunk.bytes.length : keepWhole(chunk.bytes, options);
   const text = Buffer.from(chunk.bytes.subarray(0, kept)).toString('utf8');
+  const complete = over && chunk.offset + kept >= chunk.size;
   return {
     // Whoever asks may begin anywhere, also in the middle of a secret.
     text: chunk.offset === 0 ? redact(text, options.values) : redactPiece(text, options.values),
     nextOffset: chunk.offset + kept,
     size: chunk.size,
-    complete: over && chunk.offset + kept >= chunk.size,
+    complete,
+    ...(complete && chunk.state.kind === 'exited' && chunk.state.logCut && { cut: true }),
   };
 }
 
@@ -123,7 +125,7 @@ async function toFailure(
   const place = runner.place(launch);
   return new ChandlerError(
     launch.kind === 'finalizer' ? 'finalizer-failed' : 'step-failed',
-    `${what}: ${formatExit(state.code)}`,
+    `${what}: ${formatExit(state.code)}${state.logCut ? '; the host could not keep all of its log' : ''}`,
     {
       facts: {
         ...facts,

@@ -59,6 +59,8 @@ export interface LogPage {
   readonly size: number;
   /** True when the launch is over and everything has been read. */
   readonly complete: boolean;
+  /** Set with `complete` if the host could not keep all that was printed. */
+  readonly cut?: true;
 }
 
 /** Every activity of Chandler. Workflow code knows this type only. */

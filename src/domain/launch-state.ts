@@ -8,6 +8,8 @@ export type LaunchState =
       readonly endedAtMs: number;
       readonly elapsedMs: number;
       readonly logBytes: number;
+      /** The host could not keep all that was printed: its disk was full, or what writes the log was killed. */
+      readonly logCut?: true;
     }
   | { readonly kind: 'interrupted'; readonly rebooted: boolean; readonly logBytes: number };
 

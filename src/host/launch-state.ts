@@ -22,6 +22,7 @@ export function parseLaunchState(answer: Answer): LaunchState {
         endedAtMs: readCount(answer, 'at') * 1000,
         elapsedMs: readCount(answer, 'elapsed_ms'),
         logBytes: readCount(answer, 'log_bytes'),
+        ...(answer['log'] === 'cut' && { logCut: true }),
       };
     case 'interrupted':
       return {

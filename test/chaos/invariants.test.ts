@@ -141,6 +141,11 @@ const broken: [keyof typeof invariants, string, Partial<Evidence>][] = [
     'the client gets less',
     { read: [{ launch: idOf('a'), text: 'step a', complete: true }] },
   ],
+  [
+    'logs are complete',
+    'the disk was full, and nobody says that something is missing',
+    { launches: [{ ...first!, log: '' }, second!, third!], faults: [{ ...killing, losesLogs: true }] },
+  ],
   ['logs are complete', 'the client is never done', { read: [{ ...good.read[0]!, complete: false }] }],
 ];
 
@@ -202,7 +207,7 @@ describe('a campaign accepts', () => {
   });
 
   it('a log that a full disk could not keep', () => {
-    const launches = [{ ...first!, log: '' }, second!, third!];
+    const launches = [{ ...first!, log: '', cut: true as const }, second!, third!];
     expect(judge(goodRun({ launches, faults: [{ ...killing, losesLogs: true }] }))).toEqual([]);
   });
 

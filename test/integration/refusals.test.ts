@@ -482,6 +482,10 @@ describe('a disk that is full', () => {
     });
     const status = await stack.until(id, (s) => s.attention, 'parked');
     expect(status.steps[0]).toMatchObject({ exitCode: 5, failure: { code: 'step-failed' } });
+    expect(await stack.client.readLog(id, 'prints', { offset: -1 })).toMatchObject({
+      complete: true,
+      cut: true,
+    });
     expect(await stack.onHost('grep -rlaF sEcReT /var /root /run /tmp || :')).toBe('');
     expect(await stack.onHost("cat /var/lib/chandler/launches/*/log | grep -ac '^token [*]'")).toBe('1\n');
     await stack.client.abort(id);

@@ -56,6 +56,10 @@ async function printLog(
       followS: follow ? FOLLOW_S : 0,
     });
     await write(context, raw ? page.text : plainText(page.text));
+    if (page.cut)
+      context.stderr.write(
+        `${step}: the log is not whole: the host could not keep all of it (is its disk full?)\n`,
+      );
     if (page.complete) return 0;
     if (page.nextOffset === offset) {
       if (!follow) return 0;

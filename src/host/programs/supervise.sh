@@ -101,22 +101,27 @@ mask() {
   exec 5<&0
   printf '%s\n' "$secret_sed" | LC_ALL=C sed -u -f /dev/stdin /dev/fd/5
 }
-keep() { if [ $masks = no ]; then exec tee -a "$dir/log"; else mask | tee -a "$dir/log"; fi; }
+# keep: standard input into the log and to standard output; false if the log could not take all of it.
+keep() { if [ $masks = no ]; then tee -a "$dir/log"; else mask | tee -a "$dir/log"; fi; }
 
-code=143
+code=143 log=whole
 if [ ! -e "$dir/cancelled" ]; then
   exec 4>&1
   if [ $pty = yes ]; then
     # fd 3 carries the code past the pipe, fd 4 is the session's terminal; the step gets neither, nor the lock.
-    code=$(
+    said=$(
       exec 9>&-
       {
         {
           run_step 3>&- 4>&-
           echo $? >&3
-        } | keep >&4 3>&- 4>&-
+        } | { keep >&4 3>&- 4>&- || echo cut >&3; }
       } 3>&1
     )
+    code=
+    for word in $said; do
+      if [ "$word" = cut ]; then log='cut'; else code=$word; fi
+    done
   else
     mkfifo "$dir/.out"
     keep <"$dir/.out" >&4 4>&- 9>&- &
@@ -126,7 +131,7 @@ if [ ! -e "$dir/cancelled" ]; then
     # What the step has left behind may hold the pipe as long as it likes; what it prints from now on is lost.
     i=0
     while kill -0 $keeper 2>/dev/null && [ $i -lt 20 ]; do sleep 0.05; i=$((i + 1)); done
-    { kill -9 $keeper && wait $keeper; } 2>/dev/null
+    if kill -9 $keeper 2>/dev/null; then wait $keeper 2>/dev/null; else wait $keeper || log='cut'; fi
     rm -f "$dir/.out"
   fi
   exec 4>&-
@@ -143,7 +148,7 @@ at=$(date +%s)
 # What tells the time may have been killed, too: a record without numbers could never be read.
 [ "${end:-0}" -ge "${begin:-0}" ] || end=$begin
 # Into the room that was kept for it; where that takes new room all the same (btrfs), somebody has to make some.
-until printf 'code=%s\nat=%s\nelapsed_ms=%s\n' "${code:-137}" "${at:-0}" "$(((end - begin) * 10))" 1<>"$dir/.exit" &&
+until printf 'code=%s\nat=%s\nelapsed_ms=%s\nlog=%s\n' "${code:-137}" "${at:-0}" "$(((end - begin) * 10))" $log 1<>"$dir/.exit" &&
   { sync "$dir/log" "$dir/.exit" 2>/dev/null || :; } && mv -f "$dir/.exit" "$dir/exit"; do
   [ -d "$dir" ] || exit "${code:-137}"
   sleep 1
