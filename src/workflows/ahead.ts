@@ -22,7 +22,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
           if (isAhead) throw new Error('a query went ahead of this task: it is to be given out again');
           const now = JSON.stringify(activation.timestamp);
           const length = activation.historyLength ?? 0;
-          isAhead = at === now && length > historyLength;
+          isAhead = activation.isReplaying !== true && at === now && length > historyLength;
           at = now;
           historyLength = length;
           return next(input);
