@@ -70,6 +70,6 @@ describe('parsePlan', () => {
     expect(problemsOf(levels.join('\n'))).toEqual([
       'plan.yaml: Excessive alias count indicates a resource exhaustion attack',
     ]);
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(performance.now() - began).toBeLessThan(10_000);
   });
 });

@@ -167,7 +167,7 @@ describe('findTemporalCli', () => {
       "Install it (https://docs.temporal.io/cli), or set TEMPORAL_CLI_PATH to the program's path.",
     ]);
     expect(error.message).not.toContain('hunter2');
-    expect(performance.now() - started).toBeLessThan(3000);
+    expect(performance.now() - started).toBeLessThan(15_000);
   });
 
   test('an abort ends the search at once', async () => {

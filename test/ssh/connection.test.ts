@@ -103,7 +103,7 @@ describe('a host that cannot be reached', () => {
     expect(await attempt({ host: '192.0.2.1' }, { connectTimeoutMs: 300 })).toMatchObject({
       code: 'host-unreachable',
     });
-    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(performance.now() - startedAt).toBeLessThan(2000);
   });
 });
 

@@ -139,9 +139,9 @@ describe('a known_hosts file that holds anything', () => {
     const host = 'a'.repeat(250);
     const patterns = ['*a*a*a*a*b', `*${'a'.repeat(125)}b`, '?'.repeat(200), `!${'*a'.repeat(60)}`, '|1|a|b'];
     const timeOf = (text: string) => {
-      const begin = performance.now();
+      const begin = process.cpuUsage();
       expect(lookUpHostKey(text, host, 2222, ED, good).kind).toBe('unknown');
-      return performance.now() - begin;
+      return process.cpuUsage(begin).user / 1000;
     };
     for (const pattern of patterns) {
       const lineOf = (count: number) => `${`${pattern},`.repeat(count)}x ${ED} ${b64}\n`;

@@ -88,7 +88,7 @@ describe('an outcome', () => {
       started: 'unknown',
       reason: expect.stringContaining('no sign of life') as string,
     });
-    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
     // A session on a connection known to be dead has not run.
     expect(await connection.exec(sh('true'))).toMatchObject({ kind: 'lost', started: 'no' });
   });
