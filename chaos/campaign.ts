@@ -88,7 +88,7 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
     ...broken.map((error: unknown) => ({ invariant: 'the campaign itself goes on', what: inspect(error) })),
     ...stage.hosts.flatMap(({ sandbox }) => judgeHost(sandbox.name, linesOn(sandbox.name))),
     ...stage.workers.flatMap(({ deaths }) =>
-      deaths.map((what) => ({ invariant: 'a worker ends only when told', what })),
+      deaths.map((what) => ({ invariant: 'a worker ends when it is told to, and only then', what })),
     ),
   ];
   for (const { invariant, what } of late) {

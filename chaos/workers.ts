@@ -16,9 +16,9 @@ export interface WorkerSlot {
   readonly pid: () => number | undefined;
   readonly start: (build: Build) => Promise<void>;
   readonly signal: (signal: NodeJS.Signals) => void;
-  /** Processes that ended without having been told to. */
+  /** Processes that ended without having been told to, or did not end when they were. */
   readonly deaths: readonly string[];
-  /** Resolves once the process is gone. */
+  /** Resolves once the process is gone, at the latest after it was given up and killed. */
   readonly gone: () => Promise<void>;
 }
 
@@ -104,12 +104,19 @@ export function makeWorkerSlot(
       child?.kill(signal);
     },
     async gone() {
-      if (child && pidOf(child) !== undefined) await once(child, 'exit');
+      if (!child || pidOf(child) === undefined) return;
+      const ended = once(child, 'exit').then(() => true);
+      if (await Promise.race([ended, delay(GONE_WITHIN_MS, false)])) return;
+      deaths.push(`${name} did not end in ${GONE_WITHIN_MS / 1000} s when it was told to`);
+      child.kill('SIGKILL');
+      await ended;
     },
   };
 }
 
 const START_AGAIN_MS = 500;
+/** A stopping worker promises a fraction of this. */
+const GONE_WITHIN_MS = 30_000;
 
 function pidOf(child: ChildProcess): number | undefined {
   return child.exitCode === null && child.signalCode === null ? child.pid : undefined;

@@ -23,7 +23,7 @@ import { createSshPool } from './ssh/index.ts';
 export interface RunningWorker {
   /** Resolves when the worker has stopped; rejects if it died. */
   readonly done: Promise<void>;
-  /** Stops taking work, lets waits move to other workers, closes connections. */
+  /** Stops taking work, lets waits move to other workers, closes connections. Bounded, even if the engine is silent. */
   stop(): void;
 }
 
@@ -78,15 +78,30 @@ export async function startWorker(
     maxConcurrentActivityTaskExecutions: 500,
   });
   logger.info({ address, taskQueue: config.temporal.taskQueue }, 'worker started');
+  const patience = new AbortController();
   const run = async () => {
     try {
-      await worker.run();
+      await Promise.race([worker.run(), rejected(patience.signal)]);
+      await connection.close();
+    } catch (error) {
+      if (!patience.signal.aborted) throw error;
+      // The SDK holds on to the connection; the end of the process closes it.
+      logger.warn('the engine did not let the worker go in time; it goes all the same');
     } finally {
       await pool.close();
-      await connection.close();
     }
   };
-  return { done: run(), stop: () => worker.shutdown() };
+  return {
+    done: run(),
+    stop() {
+      worker.shutdown();
+      setTimeout(() => patience.abort(), config.shutdownGraceMs + timing.shutdownPatience).unref();
+    },
+  };
+}
+
+function rejected(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
 }
 
 function toDeploymentOptions({

@@ -29,4 +29,9 @@ export const timing = {
   longestRetry: 1_200,
   /** How long activities of a stopping worker have to let go of their connections; nothing on a host is disturbed. */
   shutdownGrace: 2_000,
+  /**
+   * How long after that a stopping worker waits for the SDK, which wants the engine's answer and at times gets none.
+   * Whatever the worker held is taken over as if it had been killed.
+   */
+  shutdownPatience: 3_000,
 } as const;

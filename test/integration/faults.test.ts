@@ -57,6 +57,20 @@ describe('a run survives', () => {
     await expectRanOnce(id, 'stopped', 30);
   });
 
+  it('a worker that is told to stop while the engine is silent: it goes all the same', async () => {
+    const engine = await startFaultProxy(Number(stack.address.split(':').at(-1)));
+    try {
+      const worker = await stack.startWorker({ TEMPORAL_ADDRESS: `127.0.0.1:${engine.port}` });
+      engine.setMode('blackhole');
+      const begin = Date.now();
+      await worker.kill('SIGTERM');
+      expect(Date.now() - begin).toBeLessThan(20_000);
+      expect(worker.log()).toContain('worker stopped');
+    } finally {
+      await engine.close();
+    }
+  });
+
   it('a connection that is reset', async () => {
     const id = await startCounting('reset', 30, proxy.port);
     for (let i = 0; i < 3; i += 1) {
