@@ -14,7 +14,7 @@ export class CliError extends Error {
 }
 
 /** gRPC status codes (https://grpc.io/docs/guides/status-codes/). */
-const GRPC = { deadlineExceeded: 4, failedPrecondition: 9, unavailable: 14 } as const;
+const GRPC = { cancelled: 1, deadlineExceeded: 4, failedPrecondition: 9, unavailable: 14 } as const;
 
 /** What to tell a person about an error, and how to exit. */
 export function explainError(error: unknown): { readonly text: string; readonly exitCode: ExitCode } {
@@ -42,13 +42,23 @@ export function explainError(error: unknown): { readonly text: string; readonly 
       exitCode: exitCodes.failed,
     };
   }
-  return { text: error instanceof Error ? error.message : String(error), exitCode: exitCodes.failed };
+  return { text: describeError(error), exitCode: exitCodes.failed };
 }
 
-/** True when the engine answers but no worker does: nothing polls the task queue, or it is very busy. */
+/**
+ * True when the engine answers but no worker does: nothing polls the task queue, or it is very busy.
+ * A server that is first to see that the time is up calls the request cancelled, not late
+ * (https://grpc.io/docs/guides/deadlines/#deadlines-on-the-server).
+ */
 export function isNoWorker(error: unknown): boolean {
   const code = grpcCode(error);
-  return code === GRPC.deadlineExceeded || code === GRPC.failedPrecondition;
+  return code === GRPC.deadlineExceeded || code === GRPC.cancelled || code === GRPC.failedPrecondition;
+}
+
+/** The SDK's own words ("Failed to query Workflow") do not say why; their cause does. */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
 /** The SDK wraps gRPC errors in its own; the status is in the cause. */
