@@ -191,7 +191,11 @@ export const faultKinds: readonly FaultKind[] = [
     lasts: [300, 2500],
     strike: async ({ host }) => {
       const dir = '/var/lib/chandler';
-      await host.run(`mkdir -p ${dir}; mount --bind ${dir} ${dir} && mount -o remount,bind,ro ${dir}`);
+      // Made read-only where nobody writes, and only then moved: a mount that is written to refuses.
+      const aside = '/run/chaos-read-only';
+      await host.run(
+        `mkdir -p ${dir} ${aside}; mount --bind ${dir} ${aside} && mount -o remount,bind,ro ${aside} && mount --move ${aside} ${dir}`,
+      );
       // A shell that works in there keeps the mount busy.
       return async () => void (await host.run(`umount -l ${dir}`));
     },

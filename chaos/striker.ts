@@ -103,13 +103,14 @@ export async function strikeRun(
         delay(moment.afterMs, undefined, { signal: over.signal }).then(() => strike(fault), ignore),
       );
   }
-  if (aimed.size > 0)
-    await arm(stage, host, [...aimed.keys()], async (window): Promise<AimAnswer> => {
-      const fault = aimed.get(window);
-      if (!fault || over.signal.aborted) return 'go';
-      await strike(fault, window);
-      return fault.kind === programKilled ? 'die' : 'go';
-    });
+  const onStop = async (window: Window): Promise<AimAnswer> => {
+    const fault = aimed.get(window);
+    if (!fault || over.signal.aborted) return 'go';
+    await strike(fault, window);
+    return fault.kind === programKilled ? 'die' : 'go';
+  };
+  // A reboot must not end what arms.
+  if (aimed.size > 0) await locks.take(host.sandbox.name, () => arm(stage, host, [...aimed.keys()], onStop));
 
   return {
     async settle() {
