@@ -27,6 +27,13 @@ export interface RunningWorker {
   stop(): void;
 }
 
+/**
+ * How long a workflow task may run before the SDK ends it by force. Not an option that it documents. Its own 5 s of wall
+ * clock also pass while a worker is suspended, and Node does not survive the end that it makes of it then (node#43135:
+ * "async hook stack has become corrupted"). A task of ours takes milliseconds.
+ */
+export const unhurried: object = { isolateExecutionTimeout: '1 day' };
+
 /** Sends the SDK's logs through ours; once in a process. */
 export function installRuntime(logger: Logger): void {
   const level = logger.level === 'silent' ? 'error' : logger.level;
@@ -74,6 +81,7 @@ export async function startWorker(
     stickyQueueScheduleToStartTimeout: timing.stickyTimeout,
     // Cancellation reaches an activity with the answer to a heartbeat, so none is held back.
     maxHeartbeatThrottleInterval: timing.heartbeatEvery,
+    ...unhurried,
     // Above the number of steps that a plan may hold, so that waiting never keeps a short order from its turn.
     maxConcurrentActivityTaskExecutions: 500,
   });

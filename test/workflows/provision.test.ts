@@ -1,5 +1,7 @@
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { unhurried } from '../../src/worker.ts';
 import { failed, fakeActivities, type Harness, startHarness, step } from './harness.ts';
 
 describe('the workflow, with time at will', () => {
@@ -123,5 +125,13 @@ describe('the workflow, with time at will', () => {
       });
     });
     expect(asked.filter((what) => what === 'prepareHost')).toHaveLength(1);
+  });
+
+  it('may take longer for a task than the SDK has in mind, because a worker may be suspended in it', async () => {
+    const { env, workflowBundle } = harness;
+    const connection = env.nativeConnection;
+    const worker = await Worker.create({ connection, taskQueue: 'unhurried', workflowBundle, ...unhurried });
+    expect(worker.options.isolateExecutionTimeoutMs).toBe(86_400_000);
+    await worker.runUntil(async () => undefined);
   });
 });
