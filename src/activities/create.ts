@@ -130,9 +130,10 @@ export function createActivities(deps: ActivityDeps): Activities {
     async killStep({ host, launch, graceS, keepSession = false }) {
       const runner = await open(host);
       return withHeartbeats({ step: launch.step }, async () => {
-        const before = await runner.host.state(launch.id);
-        const { found, left } = await runner.killLaunch(launch, graceS, { keepSession });
-        return { found, left, ...(before.kind === 'exited' && { exitCode: before.code }) };
+        const { found, left, state } = await runner.killLaunch(launch, graceS, { keepSession });
+        // Asked of its record, not of a look before: this may be the second try of an order that has done its work.
+        const byItself = state.kind === 'exited' && !state.killed;
+        return { found, left, ...(byItself && { exitCode: state.code }) };
       });
     },
 

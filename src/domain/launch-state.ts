@@ -10,6 +10,8 @@ export type LaunchState =
       readonly logBytes: number;
       /** The host could not keep all that was printed: its disk was full, or what writes the log was killed. */
       readonly logCut?: true;
+      /** Somebody had ordered its end before it came. */
+      readonly killed?: true;
     }
   | { readonly kind: 'interrupted'; readonly rebooted: boolean; readonly logBytes: number };
 

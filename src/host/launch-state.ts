@@ -23,6 +23,7 @@ export function parseLaunchState(answer: Answer): LaunchState {
         elapsedMs: readCount(answer, 'elapsed_ms'),
         logBytes: readCount(answer, 'log_bytes'),
         ...(answer['log'] === 'cut' && { logCut: true }),
+        ...(answer['by'] === 'kill' && { killed: true }),
       };
     case 'interrupted':
       return {

@@ -155,6 +155,15 @@ describe('an activity over a host that answers anything', () => {
   });
 });
 
+it.each([
+  ['itself', { found: 0, left: 0, exitCode: 143 }],
+  ['kill', { found: 0, left: 0 }],
+])('killStep takes a code for the step’s own only if it ended by %s', async (by, result) => {
+  const lines = `chandler: killed found=0 left=0\nchandler: state=exited code=143 at=1 elapsed_ms=1 by=${by} log_bytes=0\n`;
+  const answer = { stdout: Buffer.from(lines), stderr: Buffer.alloc(0), end: { code: 0 } };
+  expect((await attempt(answer, asking['killStep']![0])).outcome).toEqual({ result });
+});
+
 describe('a holder that anybody wrote', () => {
   it('is nobody, or three texts; what is said of it is one command to copy', async () => {
     const words = fc.oneof(

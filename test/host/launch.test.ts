@@ -168,6 +168,25 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(state).toMatchObject({ kind: 'exited' });
   });
 
+  it('tells an end that was ordered from one of its own, however often it is ordered', async () => {
+    const killed = await create('exec sleep 7394');
+    await start(killed);
+    for (const _ of [1, 2]) {
+      expect((await host.kill(killed.id, { graceS: 1 })).state).toMatchObject({
+        kind: 'exited',
+        killed: true,
+      });
+    }
+    const own = await create('exit 4');
+    await start(own);
+    await host.wait(own.id, { boundS: 5 });
+    for (const _ of [1, 2]) {
+      const { state } = await host.kill(own.id, { graceS: 1 });
+      expect(state).toMatchObject({ kind: 'exited', code: 4 });
+      expect(state).not.toHaveProperty('killed');
+    }
+  });
+
   it('never starts what was killed before it began', async () => {
     const launch = await create('touch "$OUT"', { OUT: join(stateDir, 'never') });
     expect((await host.kill(launch.id, { graceS: 0 })).state).toEqual({ kind: 'cancelled' });

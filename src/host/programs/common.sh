@@ -96,7 +96,7 @@ describe() {
   if [ ! -d "$launch" ]; then
     say state=absent
   elif [ -e "$launch/exit" ]; then
-    say "state=exited code=$(record exit code) at=$(record exit at) elapsed_ms=$(record exit elapsed_ms) log=$(record exit log) log_bytes=$(size_of "$launch/log")"
+    say "state=exited code=$(record exit code) at=$(record exit at) elapsed_ms=$(record exit elapsed_ms) log=$(record exit log) by=$(record exit by) log_bytes=$(size_of "$launch/log")"
   elif locked; then
     if [ -e "$launch/started" ]; then say "state=running log_bytes=$(size_of "$launch/log")"; else say state=created; fi
   elif [ -e "$launch/exit" ]; then

@@ -136,6 +136,9 @@ if [ ! -e "$dir/cancelled" ]; then
   fi
   exec 4>&-
 fi
+# Whoever ends a launch says so before; then its code tells nothing about the step.
+by=itself
+[ ! -e "$dir/cancelled" ] || by=kill
 # Also what a start has left that did not come to its end.
 rm -f "$secrets" "$secrets".*
 # A sed that cannot mask as it goes (busybox) does it before anybody is told that the step has ended. In place: what is
@@ -148,7 +151,7 @@ at=$(date +%s)
 # What tells the time may have been killed, too: a record without numbers could never be read.
 [ "${end:-0}" -ge "${begin:-0}" ] || end=$begin
 # Into the room that was kept for it; where that takes new room all the same (btrfs), somebody has to make some.
-until printf 'code=%s\nat=%s\nelapsed_ms=%s\nlog=%s\n' "${code:-137}" "${at:-0}" "$(((end - begin) * 10))" $log 1<>"$dir/.exit" &&
+until printf 'code=%s\nat=%s\nelapsed_ms=%s\nlog=%s\nby=%s\n' "${code:-137}" "${at:-0}" "$(((end - begin) * 10))" $log $by 1<>"$dir/.exit" &&
   { sync "$dir/log" "$dir/.exit" 2>/dev/null || :; } && mv -f "$dir/.exit" "$dir/exit"; do
   [ -d "$dir" ] || exit "${code:-137}"
   sleep 1
