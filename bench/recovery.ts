@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
 import { ensureBuilt } from '../test/support/built.ts';
 import { openStage, type Stage, type StageHost } from '../chaos/stage.ts';
 import { quantile } from '../chaos/quantile.ts';
@@ -29,6 +30,8 @@ interface Row {
   /** Does harm, mends it, and gives the moment from which the run is expected to go on. */
   readonly strike: (waiting: Waiting) => Promise<number>;
   readonly endsWorker?: boolean;
+  /** The time is that until another worker waits for the step, not until the run is over. */
+  readonly untilAnotherWaits?: boolean;
 }
 
 const faults: readonly Row[] = [
@@ -41,9 +44,10 @@ const faults: readonly Row[] = [
     },
   },
   {
-    name: 'worker killed (SIGKILL)',
+    name: 'worker killed (SIGKILL), until another waits',
     promiseMs: timing.heartbeatTimeout + 2_000,
     endsWorker: true,
+    untilAnotherWaits: true,
     strike: harmThenEnd(({ holder }) => holder.signal('SIGKILL')),
   },
   {
@@ -127,8 +131,11 @@ try {
 }
 process.exitCode = missed === 0 ? 0 : 1;
 
-/** Strikes a run in the middle of its step, and gives how long it then took to be over. */
-async function play(stage: Stage, { strike, endsWorker = false }: Row): Promise<number> {
+/** Strikes a run in the middle of its step, and gives how long it then took. */
+async function play(
+  stage: Stage,
+  { strike, endsWorker = false, untilAnotherWaits = false }: Row,
+): Promise<number> {
   const [host] = stage.hosts;
   if (!host) throw new Error('no host');
   const { client } = stage;
@@ -155,13 +162,30 @@ async function play(stage: Stage, { strike, endsWorker = false }: Row): Promise<
   await delay(Math.random() * timing.heartbeatEvery);
   const from = await strike({ stage, host, holder, endStep: () => host.run(`touch /root/${mark}`) });
   const { outcome } = await client.result(workflowId);
-  const tookMs = performance.now() - from;
+  const tookMs = untilAnotherWaits
+    ? (await lastWaitBeganAt(handle)) - (Date.now() - performance.now() + from)
+    : performance.now() - from;
   if (outcome !== 'provisioned') throw new Error(`${workflowId}: ${outcome}`);
   if (endsWorker) {
     await holder.gone();
     await holder.start('own');
   }
   return tookMs;
+}
+
+/** When the last try to wait for the step began. Milliseconds since the epoch. */
+async function lastWaitBeganAt(handle: WorkflowHandle): Promise<number> {
+  const { events = [] } = await handle.fetchHistory();
+  const order = events?.find(
+    (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'waitStep',
+  );
+  const began = events?.find(
+    (event) =>
+      event.activityTaskStartedEventAttributes?.scheduledEventId?.toString() === order?.eventId?.toString(),
+  );
+  const { seconds: s, nanos } = began?.eventTime ?? {};
+  if (s == null) throw new Error('nobody has waited');
+  return Number(s) * 1000 + (nanos ?? 0) / 1e6;
 }
 
 function seconds(ms: number): string {
