@@ -138,7 +138,7 @@ if [ ! -e "$dir/cancelled" ]; then
 fi
 # Whoever ends a launch says so before; then its code tells nothing about the step.
 by=itself
-[ ! -e "$dir/cancelled" ] || by=kill
+[ ! -e "$dir/cancelled" ] || by='kill'
 # Also what a start has left that did not come to its end.
 rm -f "$secrets" "$secrets".*
 # A sed that cannot mask as it goes (busybox) does it before anybody is told that the step has ended. In place: what is
