@@ -113,9 +113,10 @@ const step = (name: string, changes: Partial<DrawnStep> = {}): DrawnStep => ({
   ...changes,
 });
 
-/** Steps side by side, a finalizer, and tries enough to outlive every death. */
+/** Steps side by side, one of them so long that its wait has progress to tell, a finalizer, and tries enough to outlive every death. */
 function sweptRun(name: string, host: number): DrawnRun {
-  const steps = [step('a', { finalizer: work }), ...['b', 'c', 'd', 'e'].map((name) => step(name))];
+  const long = step('e', { work: { ...work, pauseMs: 300 } });
+  const steps = [step('a', { finalizer: work }), ...['b', 'c', 'd'].map((name) => step(name)), long];
   return { name, host, steps, onStepFailure: 'fail', keepSessions: 'none' };
 }
 
