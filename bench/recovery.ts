@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WorkflowHandle } from '@temporalio/client';
 import { ensureBuilt } from '../test/support/built.ts';
+import { readHistory } from '../chaos/evidence.ts';
 import { openStage, type Stage, type StageHost } from '../chaos/stage.ts';
 import { quantile } from '../chaos/quantile.ts';
 import type { WorkerSlot } from '../chaos/workers.ts';
@@ -140,7 +140,7 @@ async function play(
   if (!host) throw new Error('no host');
   const { client } = stage;
   const mark = randomUUID();
-  const { workflowId } = await client.start(
+  const { workflowId, runId } = await client.start(
     {
       target: host.target,
       steps: [{ name: 'waits', script: `until test -e /root/${mark}; do sleep 0.02; done` }],
@@ -163,7 +163,7 @@ async function play(
   const from = await strike({ stage, host, holder, endStep: () => host.run(`touch /root/${mark}`) });
   const { outcome } = await client.result(workflowId);
   const tookMs = untilAnotherWaits
-    ? (await lastWaitBeganAt(handle)) - (Date.now() - performance.now() + from)
+    ? (await lastWaitBeganAt(stage, workflowId, runId)) - (Date.now() - performance.now() + from)
     : performance.now() - from;
   if (outcome !== 'provisioned') throw new Error(`${workflowId}: ${outcome}`);
   if (endsWorker) {
@@ -173,19 +173,12 @@ async function play(
   return tookMs;
 }
 
-/** When the last try to wait for the step began. Milliseconds since the epoch. */
-async function lastWaitBeganAt(handle: WorkflowHandle): Promise<number> {
-  const { events = [] } = await handle.fetchHistory();
-  const order = events?.find(
-    (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'waitStep',
-  );
-  const began = events?.find(
-    (event) =>
-      event.activityTaskStartedEventAttributes?.scheduledEventId?.toString() === order?.eventId?.toString(),
-  );
-  const { seconds: s, nanos } = began?.eventTime ?? {};
-  if (s == null) throw new Error('nobody has waited');
-  return Number(s) * 1000 + (nanos ?? 0) / 1e6;
+/** When the last try to wait for the step began: earlier ones leave no trace in the history. Milliseconds since the epoch. */
+async function lastWaitBeganAt(stage: Stage, workflowId: string, runId: string): Promise<number> {
+  const { events } = await readHistory(stage, workflowId, runId);
+  const began = events.find(({ text }) => text.startsWith('activityTaskStarted waitStep'));
+  if (!began) throw new Error('nobody has waited');
+  return began.atMs;
 }
 
 function seconds(ms: number): string {

@@ -90,13 +90,13 @@ export async function startWorker(
   const run = async () => {
     try {
       await Promise.race([worker.run(), rejected(patience.signal)]);
-      await connection.close();
     } catch (error) {
       if (!patience.signal.aborted) throw error;
       // The SDK holds on to the connection; the end of the process closes it.
       logger.warn('the engine did not let the worker go in time; it goes all the same');
     } finally {
       await pool.close();
+      if (!patience.signal.aborted) await connection.close();
     }
   };
   return {

@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError, isGrpcServiceError } from '@temporalio/client';
-import { ChandlerError } from '../domain/failure.ts';
+import { ChandlerError, reasonOf } from '../domain/failure.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 
 /** A command cannot go on for a reason that is told in full by its message. */
@@ -42,7 +42,7 @@ export function explainError(error: unknown): { readonly text: string; readonly 
       exitCode: exitCodes.failed,
     };
   }
-  return { text: describeError(error), exitCode: exitCodes.failed };
+  return { text: reasonOf(error), exitCode: exitCodes.failed };
 }
 
 /**
@@ -53,12 +53,6 @@ export function explainError(error: unknown): { readonly text: string; readonly 
 export function isNoWorker(error: unknown): boolean {
   const code = grpcCode(error);
   return code === GRPC.deadlineExceeded || code === GRPC.cancelled || code === GRPC.failedPrecondition;
-}
-
-/** The SDK's own words ("Failed to query Workflow") do not say why; their cause does. */
-function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
 /** The SDK wraps gRPC errors in its own; the status is in the cause. */

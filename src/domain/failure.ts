@@ -162,6 +162,12 @@ export class ChandlerError extends Error {
   }
 }
 
+/** What an error says and, because libraries hide why one cause deeper ("fetch failed"), what its cause says. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
 function showable(text: string): string {
   return plainText(boundedText(text, MAX_MESSAGE_LENGTH));
 }

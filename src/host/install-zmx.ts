@@ -1,4 +1,4 @@
-import { ChandlerError } from '../domain/failure.ts';
+import { ChandlerError, reasonOf } from '../domain/failure.ts';
 import { loadShim, releaseFor } from '../zmx/index.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 import { findZmx, pullZmx, pushZmx, sha256Of, type ZmxContent, type ZmxHost } from './zmx-transfer.ts';
@@ -56,7 +56,7 @@ async function fetchOnWorker(deps: Deps, url: string, hostReason: string): Promi
     return await (deps.fetchArchive ?? fetchArchive)(url, signal);
   } catch (error) {
     deps.signal?.throwIfAborted();
-    const message = `nobody could get zmx from ${url}: the host: ${hostReason}; the worker: ${reason(error)}`;
+    const message = `nobody could get zmx from ${url}: the host: ${hostReason}; the worker: ${reasonOf(error)}`;
     throw new ChandlerError('zmx-unavailable', message, {
       cause: error,
       facts: {
@@ -85,7 +85,7 @@ async function readWorkerFile(deps: Deps, name: string): Promise<Uint8Array> {
     return await deps.readFile(name);
   } catch (error) {
     if (error instanceof ChandlerError) throw error;
-    throw new ChandlerError('zmx-unavailable', `cannot read the zmx file ${name}: ${reason(error)}`, {
+    throw new ChandlerError('zmx-unavailable', `cannot read the zmx file ${name}: ${reasonOf(error)}`, {
       cause: error,
     });
   }
@@ -121,9 +121,4 @@ async function fetchArchive(url: string, signal: AbortSignal): Promise<Uint8Arra
   const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`HTTP status ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
-}
-
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
