@@ -47,7 +47,7 @@ async function follow(following: Following): Promise<ExitCode> {
   for await (const sight of watchRun(client, workflowId, context.signal)) {
     switch (sight.kind) {
       case 'silent':
-        if (sight.reason === 'no-worker' && told !== 'no-worker') {
+        if (told !== 'no-worker') {
           told = 'no-worker';
           display.say(`No worker answers for this run; it goes on as soon as one does: ${command('worker')}`);
         }

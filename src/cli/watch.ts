@@ -1,4 +1,3 @@
-import { QueryNotRegisteredError } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChandlerClient, RunResult } from '../client.ts';
 import type { RunStatus } from '../domain/status.ts';
@@ -16,8 +15,8 @@ export interface Progress {
 /** What can be seen of a run at one moment. */
 export type Sight =
   | { readonly kind: 'status'; readonly status: RunStatus; readonly progress: readonly Progress[] }
-  /** The run cannot say where it is: it has only just begun, or no worker answers. */
-  | { readonly kind: 'silent'; readonly reason: 'starting' | 'no-worker' }
+  /** No worker answers. */
+  | { readonly kind: 'silent' }
   | { readonly kind: 'end'; readonly result: RunResult };
 
 const LOOK_EVERY_MS = 300;
@@ -63,13 +62,11 @@ export async function* watchRun(
 export async function lookAt(
   client: ChandlerClient,
   workflowId: string,
-): Promise<{ kind: 'status'; status: RunStatus } | { kind: 'silent'; reason: 'starting' | 'no-worker' }> {
+): Promise<{ kind: 'status'; status: RunStatus } | { kind: 'silent' }> {
   try {
     return { kind: 'status', status: await inTime(client, () => client.status(workflowId)) };
   } catch (error) {
-    // Its first task has not run yet; or its plan was refused, and the end says so.
-    if (error instanceof QueryNotRegisteredError) return { kind: 'silent', reason: 'starting' };
-    if (isNoWorker(error)) return { kind: 'silent', reason: 'no-worker' };
+    if (isNoWorker(error)) return { kind: 'silent' };
     throw error;
   }
 }

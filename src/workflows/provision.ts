@@ -13,14 +13,13 @@ import type { HostRef } from '../activities/types.ts';
 import { boundedText } from '../domain/bounded-text.ts';
 import type { ResolvedStep } from '../domain/plan.ts';
 import type { Plan } from '../domain/schema.ts';
-import { formatProblems } from '../domain/problems.ts';
 import { readiness, sentinelSaysDone } from '../domain/schedule.ts';
 import type { PartFailure, RunStatus } from '../domain/status.ts';
+import { admit } from './admission.ts';
 import { failureOf, ranOutOfTime, readFailure, workflowFailure } from './failures.ts';
 import { handleMessages } from './handlers.ts';
 import { launchesQuery, statusQuery } from './messages.ts';
 import { drivePart, killLaunches } from './parts.ts';
-import { whyUnreadable } from './payload-converter.ts';
 import { activity, admitPlan } from './proxies.ts';
 import { createReporter } from './report.ts';
 import {
@@ -53,17 +52,8 @@ export async function provision(input: Plan, carried?: CarriedRun): Promise<Prov
   if (carried && workflowInfo().continuedFromExecutionRunId !== undefined) {
     return drive(input, resumeRun(input, carried));
   }
-  const unreadable = whyUnreadable(input);
-  if (unreadable !== undefined) {
-    throw workflowFailure(failureOf('invalid-input', `the plan cannot be read: ${unreadable}`));
-  }
-  const admission = await admitPlan(input);
-  if (admission.problems.length > 0) {
-    const { problems } = admission;
-    throw workflowFailure(failureOf('invalid-input', formatProblems(problems)), { problems });
-  }
-
-  return drive(input, beginRun(input, admission.searchAttributes));
+  const { searchAttributes } = await admit(input, () => admitPlan(input));
+  return drive(input, beginRun(input, searchAttributes));
 }
 
 async function drive(input: Plan, run: Run): Promise<ProvisionResult> {

@@ -55,8 +55,8 @@ export function renderTable(
   const nameWidth = Math.max(4, ...rows.map(({ name }) => name.length));
   const elapsed = formatDuration(nowMs - status.startedAtMs);
   const paused = status.paused ? ' (paused)' : '';
-  const about = `${status.plan} · ${status.host} · ${status.phase}${paused} · ${elapsed}`;
-  const head = cut(oneLine(about), columns);
+  const about = [status.plan, status.host, `${status.phase}${paused}`, elapsed].filter((word) => word !== '');
+  const head = cut(oneLine(about.join(' · ')), columns);
   return [
     paint('bold', head),
     paint('dim', cut(`  ${'STEP'.padEnd(nameWidth)}    STATE      TRY  TIME         LAST LINE`, columns)),

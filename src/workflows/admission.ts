@@ -1,0 +1,49 @@
+import { setHandler } from '@temporalio/workflow';
+import type { Admission } from '../activities/types.ts';
+import type { Plan } from '../domain/schema.ts';
+import { formatProblems } from '../domain/problems.ts';
+import type { RunStatus } from '../domain/status.ts';
+import { failureOf, workflowFailure } from './failures.ts';
+import { launchesQuery, statusQuery } from './messages.ts';
+import { whyUnreadable } from './payload-converter.ts';
+
+/**
+ * Lets an input in or fails with `invalid-input`. Queries are answered meanwhile: the engine hands them over while a
+ * local activity is under way.
+ */
+export async function admit(input: unknown, judge: () => Promise<Admission>): Promise<Admission> {
+  const status = statusOfInput(input);
+  setHandler(statusQuery, () => status, { description: 'Where the run is, step by step.' });
+  setHandler(launchesQuery, () => {
+    throw new TypeError('nothing was launched yet: the input is being validated');
+  });
+  const refuse = (message: string, details?: Record<string, unknown>) => {
+    status.phase = 'failed';
+    status.endedAtMs = Date.now();
+    status.failure = failureOf('invalid-input', message);
+    return workflowFailure(status.failure, details);
+  };
+  const unreadable = whyUnreadable(input);
+  if (unreadable !== undefined) throw refuse(`the input cannot be read: ${unreadable}`);
+  const admission = await judge();
+  const { problems } = admission;
+  if (problems.length > 0) throw refuse(formatProblems(problems), { problems });
+  return admission;
+}
+
+/** What can be shown of an input that may be anything. */
+function statusOfInput(input: unknown): RunStatus {
+  const { name, target } = Object(input) as Partial<Plan>;
+  const { host } = Object(target) as Partial<Plan['target']>;
+  return {
+    phase: 'validating',
+    plan: typeof name === 'string' ? name : '',
+    host: typeof host === 'string' ? host : '',
+    attention: false,
+    paused: false,
+    startedAtMs: Date.now(),
+    steps: [],
+    sentinel: '',
+    interventions: [],
+  };
+}
