@@ -6,6 +6,7 @@ import type { RunStatus } from '../domain/status.ts';
 import { failureOf, workflowFailure } from './failures.ts';
 import { launchesQuery, statusQuery } from './messages.ts';
 import { whyUnreadable } from './payload-converter.ts';
+import { pendingStep } from './run.ts';
 
 /**
  * Lets an input in or fails with `invalid-input`. Queries are answered meanwhile: the engine hands them over while a
@@ -33,17 +34,26 @@ export async function admit(input: unknown, judge: () => Promise<Admission>): Pr
 
 /** What can be shown of an input that may be anything. */
 function statusOfInput(input: unknown): RunStatus {
-  const { name, target } = Object(input) as Partial<Plan>;
+  const { name, target, steps } = Object(input) as Partial<Plan>;
   const { host } = Object(target) as Partial<Plan['target']>;
   return {
     phase: 'validating',
-    plan: typeof name === 'string' ? name : '',
-    host: typeof host === 'string' ? host : '',
+    plan: textOr(name, ''),
+    host: textOr(host, ''),
     attention: false,
     paused: false,
     startedAtMs: Date.now(),
-    steps: [],
+    steps: Array.isArray(steps)
+      ? steps.map((step: unknown, i) => {
+          const { name, finalize } = Object(step) as Partial<Plan['steps'][number]>;
+          return pendingStep({ name: textOr(name, `steps[${i}]`), finalize });
+        })
+      : [],
     sentinel: '',
     interventions: [],
   };
+}
+
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
 }

@@ -69,12 +69,7 @@ export function beginRun(input: Plan, searchAttributes: boolean): Run {
       attention: false,
       paused: false,
       startedAtMs: Date.now(),
-      steps: plan.steps.map((step) => ({
-        name: step.name,
-        state: 'pending',
-        generation: 0,
-        ...(step.finalize !== undefined && { finalizer: { state: 'pending', generation: 0 } }),
-      })),
+      steps: plan.steps.map(pendingStep),
       sentinel: plan.sentinel.path ?? '',
       interventions: [],
     },
@@ -88,6 +83,15 @@ export function beginRun(input: Plan, searchAttributes: boolean): Run {
     leased: false,
     abortReason: undefined,
     ending: false,
+  };
+}
+
+export function pendingStep({ name, finalize }: { name: string; finalize?: string | undefined }): StepStatus {
+  return {
+    name,
+    state: 'pending',
+    generation: 0,
+    ...(finalize !== undefined && { finalizer: { state: 'pending', generation: 0 } }),
   };
 }
 

@@ -35,7 +35,12 @@ describe('a run whose plan is being judged', () => {
       activities,
     });
     await worker.runUntil(async () => {
-      expect(await early).toMatchObject({ phase: 'validating', plan: 'p', host: 'h', steps: [] });
+      expect(await early).toMatchObject({
+        phase: 'validating',
+        plan: 'p',
+        host: 'h',
+        steps: [{ name: 'a', state: 'pending' }],
+      });
       expect(await earlyLog).toContain('being validated');
       judge();
       expect((await client.result(workflowId)).outcome).toBe('provisioned');
