@@ -17,7 +17,7 @@ let proxy: FaultProxy;
 let shared: Connection;
 
 beforeAll(async () => {
-  sshd = await startSshd({ config: ['MaxSessions 2'] });
+  sshd = await startSshd();
   proxy = await startFaultProxy(sshd.port);
   sshd.alsoKnownAt(proxy.port);
 });
@@ -123,12 +123,14 @@ describe('an outcome', () => {
   });
 
   it('is a refusal if the host opens no further session, and the connection lives on', async () => {
-    const connection = await openConnection(sshd.target());
+    const narrow = await startSshd({ config: ['MaxSessions 2'] });
+    const connection = await openConnection(narrow.target());
     const running = [1, 2].map(async () => connection.exec(sh('sleep', '0.3')));
     await pause(100);
     await expect(connection.exec(sh('true'))).rejects.toMatchObject({ code: 'channel-refused' });
     expect(await Promise.all(running)).toMatchObject([{ code: 0 }, { code: 0 }]);
     connection.close();
+    await narrow.stop();
   });
 });
 
