@@ -45,8 +45,11 @@ export async function sweepWindows(setting: Setting): Promise<Swept> {
       for (const item of taken) queue.splice(queue.indexOf(item), 1);
       const name = `sweep-${number}`;
       const aimed = taken.map(({ window }) => aim(setting, window));
-      for (const run of await playRun(setting, cuts ? cutRun(name, host) : sweptRun(name, host), aimed))
-        violations.push(...run.violations.map((violation) => ({ ...violation, run: name })));
+      // What was missed for want of time gets more of it.
+      const longMs = 300 * 3 ** Math.max(0, ...taken.map(({ armed }) => armed));
+      const run = cuts ? cutRun(name, host) : sweptRun(name, host, longMs);
+      for (const judged of await playRun(setting, run, aimed))
+        violations.push(...judged.violations.map((violation) => ({ ...violation, run: name })));
       const hit = new Set(setting.struck.filter(({ run }) => run === name).map(({ window }) => window));
       for (const { window, armed } of taken.filter((item) => !hit.has(item.window))) {
         if (armed + 1 < ARMED_AT_MOST) queue.push({ window, armed: armed + 1 });
@@ -114,8 +117,8 @@ const step = (name: string, changes: Partial<DrawnStep> = {}): DrawnStep => ({
 });
 
 /** Steps side by side, one of them so long that its wait has progress to tell, a finalizer, and tries enough to outlive every death. */
-function sweptRun(name: string, host: number): DrawnRun {
-  const long = step('e', { work: { ...work, pauseMs: 300 } });
+function sweptRun(name: string, host: number, longMs = 300): DrawnRun {
+  const long = step('e', { work: { ...work, pauseMs: longMs } });
   const steps = [step('a', { finalizer: work }), ...['b', 'c', 'd'].map((name) => step(name)), long];
   return { name, host, steps, onStepFailure: 'fail', keepSessions: 'none' };
 }
