@@ -5,7 +5,7 @@ export async function poll(
   question: () => boolean | Promise<boolean>,
   what: string,
   describe: () => string = () => '',
-  withinMs = 45_000,
+  withinMs = 100_000,
 ): Promise<void> {
   const end = Date.now() + withinMs;
   while (!(await question())) {

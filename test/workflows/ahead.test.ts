@@ -33,7 +33,7 @@ it('a run that was shown while its worker was dead can be replayed, and what was
   });
   const common = { taskQueue, workflowBundle, activities, enableNonLocalActivities: false };
   const connection = await NativeConnection.connect({ address: `127.0.0.1:${proxy.port}` });
-  const dies = await Worker.create({ ...common, connection, stickyQueueScheduleToStartTimeout: '3s' });
+  const dies = await Worker.create({ ...common, connection, stickyQueueScheduleToStartTimeout: '8s' });
   const acts = await Worker.create({ connection: env.nativeConnection, taskQueue, activities });
   const running = [dies.run(), acts.run()];
   const client = createClient(env.client, taskQueue, async () => undefined);
@@ -51,9 +51,10 @@ it('a run that was shown while its worker was dead can be replayed, and what was
   const lives = await Worker.create({ ...common, connection: env.nativeConnection });
   running.push(lives.run());
 
-  // A query goes to the dead worker first, and is handed on; what comes meanwhile waits for the dead worker a while longer.
+  // A query goes to the dead worker first, and is handed on; what comes meanwhile waits for the dead worker as much
+  // longer as it came later.
   const asking = [client.status('early'), client.status('late')] as const;
-  await delay(1500);
+  await delay(6000);
   await early.retry();
   over.get('late')?.();
   const [shownEarly, shownLate] = await Promise.all(asking);

@@ -80,7 +80,7 @@ describe('messages that hold anything', () => {
       expect(events?.some((event) => event.workflowTaskFailedEventAttributes)).toBe(false);
     });
     expect(asked.filter((what) => what.startsWith('runStep'))).toEqual(['runStep a 1']);
-  }, 60_000);
+  });
 
   it.each([
     [262_142, undefined],
