@@ -4,9 +4,11 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import proto from '@temporalio/common/lib/proto-utils.js';
 import { format } from 'prettier';
+import { ensureBuilt } from '../test/support/built.ts';
 import { fakeActivities, startHarness } from '../test/workflows/harness.ts';
 import { recordings } from '../test/workflows/recordings.ts';
 
+ensureBuilt();
 const wanted = process.argv.slice(2);
 const harness = await startHarness({ suggestContinueAsNewAt: 100 });
 for (const [name, { changes, steps, options = {}, act }] of Object.entries(recordings)) {

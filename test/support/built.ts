@@ -5,16 +5,22 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+/** The workflows of today's sources, as workers load them. */
+export const workflowBundle = { codePath: join(root, 'dist/workflow-bundle.js') };
+
 /** Builds the program that the workers run, unless what is there is newer than everything that it is made of. */
 export function ensureBuilt(): void {
   if (isStale()) execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' });
 }
 
 function isStale(): boolean {
-  const bundle = join(root, 'dist/workflow-bundle.js');
-  if (!existsSync(bundle)) return true;
-  const builtMs = statSync(bundle).mtimeMs;
+  const { codePath } = workflowBundle;
+  if (!existsSync(codePath)) return true;
+  const builtMs = statSync(codePath).mtimeMs;
   return readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).some(
     (file) => statSync(join(root, 'src', file)).mtimeMs > builtMs,
   );
 }
+
+/** Everything that is tested, or tests, may need what is built. */
+export default ensureBuilt;

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -27,7 +28,10 @@ it('a run that was shown while its worker was dead can be replayed, and what was
   const { activities } = fakeActivities({
     waitStep: async ({ launch }) => {
       if (launch.generation > 1) return ended;
+      const context = Context.current();
+      const timer = setInterval(() => context.heartbeat(), 1000);
       await new Promise<void>((resolve) => void over.set(launch.step, resolve));
+      clearInterval(timer);
       throw failed(3);
     },
   });

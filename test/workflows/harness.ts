@@ -1,13 +1,13 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { bundleWorkflows } from '../../src/bundle-workflows.ts';
+import { DefaultLogger, Runtime, Worker, type WorkflowBundlePath } from '@temporalio/worker';
 import type { Activities } from '../../src/activities/types.ts';
 import { createClient, type ChandlerClient } from '../../src/client.ts';
 import { defaultCacheDir, findTemporalCli } from '../../src/dev/temporal/index.ts';
 import type { Plan } from '../../src/domain/schema.ts';
 import { validatePlan } from '../../src/domain/validate.ts';
+import { workflowBundle } from '../support/built.ts';
 import { testServerPath } from '../support/temporal.ts';
 
 /** What prepareHost finds out about the fake host. */
@@ -71,7 +71,7 @@ export async function untilCancelled(): Promise<never> {
 /** A server on which time passes as fast as nobody works, and the workflows on it. */
 export interface Harness {
   readonly env: TestWorkflowEnvironment;
-  readonly workflowBundle: WorkflowBundleWithSourceMap;
+  readonly workflowBundle: WorkflowBundlePath;
   /** Starts a run of the steps and a worker for it; the worker lives as long as `act` takes. */
   run(
     activities: Activities,
@@ -86,7 +86,6 @@ export interface Harness {
 export async function startHarness(options: { suggestContinueAsNewAt?: number } = {}): Promise<Harness> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const env = await startEnvironment(options.suggestContinueAsNewAt);
-  const workflowBundle = await bundleWorkflows();
   let count = 0;
   return {
     env,

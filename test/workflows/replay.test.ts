@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DeterminismViolationError } from '@temporalio/workflow';
-import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { bundleWorkflows } from '../../src/bundle-workflows.ts';
+import { Worker } from '@temporalio/worker';
+import { describe, expect, it } from 'vitest';
+import { workflowBundle } from '../support/built.ts';
 import { recordings } from './recordings.ts';
 
 const folder = fileURLToPath(new URL('../fixtures/histories', import.meta.url));
@@ -21,10 +21,6 @@ See docs/durability.md.`;
 describe('a recorded history', () => {
   const files = readdirSync(folder);
   const read = (file: string) => readFileSync(`${folder}/${file}`, 'utf8');
-  let workflowBundle: WorkflowBundleWithSourceMap;
-  beforeAll(async () => {
-    workflowBundle = await bundleWorkflows();
-  });
   const replay = (text: string) => Worker.runReplayHistory({ workflowBundle }, JSON.parse(text), 'recorded');
 
   it('is there for each way a run can go', () => {
