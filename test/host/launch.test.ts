@@ -72,6 +72,15 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(await log(launch)).toMatch(/^out\r\nerr\r\n\/dev\/pts\/\d+\r\n$/);
   });
 
+  it('makes files as a login would, and keeps its own to itself', async () => {
+    const umask = process.umask(0o027);
+    const launch = await create('umask').finally(() => process.umask(umask));
+    await start(launch);
+    await host.wait(launch.id, { boundS: 5 });
+    expect(await log(launch)).toBe('0027\r\n');
+    expect(statSync(join(dirOf(launch), 'log')).mode & 0o777).toBe(0o600);
+  });
+
   it('runs once however often it is created and started, also at the same time', async () => {
     const launch = await create('echo ran >> "$OUT"; sleep 0.3', { OUT: join(stateDir, 'once') });
     await host.create(launch.id, renderLaunchBody(launch, { script: 'echo other', env: {} }, 0));

@@ -3,6 +3,8 @@
 # usage: host STATE_DIR SUBCOMMAND [ARGUMENT...]
 # Answers are single lines of key=value words, marked `chandler:`, so that nothing a login prints is taken for one.
 set -u
+# What steps make is for them to share.
+login_umask=$(umask)
 umask 077
 LC_ALL=C
 export LC_ALL

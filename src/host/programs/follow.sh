@@ -78,6 +78,7 @@ check() {
   cat >"$file"
   exec 8<"$file"
   rm -f "$file"
+  umask "$login_umask"
   CHANDLER_LAUNCH=$1 timeout -k 5 "$2" bash /dev/fd/8 </dev/null >/dev/null 2>&1
   say "check code=$?"
 }

@@ -18,7 +18,7 @@ create() {
   trap 'rm -rf "$new"' EXIT
   errors=$({
     cat >"$new/body" &&
-      head -c "$4" "$new/body" >"$new/settings" &&
+      { head -c "$4" "$new/body" && echo "mask=$login_umask"; } >"$new/settings" &&
       tail -c +"$(($4 + 1))" "$new/body" | head -c "$5" >"$new/env" &&
       tail -c +"$(($4 + $5 + 1))" "$new/body" >"$new/script" &&
       : >"$new/lock" &&

@@ -20,7 +20,7 @@ drop_secrets() { rm -f "$secrets"; }
 # zmx shows the code of this program; 75 (temporary failure) means "not mine to run".
 recorded_code() { sed -n 's/^code=//p' "$dir/exit" 2>/dev/null; }
 
-linger=0 generation=1 step=
+linger=0 generation=1 step='' mask=022
 # shellcheck disable=SC1091 # written by `create`
 . "$dir/settings" || exit 75
 secrets=$(cat "$dir/secrets-path") || exit 75
@@ -74,6 +74,7 @@ case $2 in "#!"*) exec "$1" ;; *) exec bash "$1" ;; esac'
 # run_step: the script on a pty of its own, under its environment. Its code is this function's.
 run_step() (
   trap - HUP INT TERM
+  umask "$mask"
   set -- "$inner" "$pty" "$secret_env" "$dir/env"
   CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_GATE=$gate CHANDLER_STEP=$step CHANDLER_GENERATION=$generation
   # shellcheck disable=SC2090 # the gate is a program
