@@ -31,7 +31,7 @@ describe('a hang-up of everything in the terminal', () => {
     // As a program of the step itself it may be hung up.
     hangUp('script', '[ "$1" = --version ]');
   });
-  afterAll(() => rmSync(dir, { recursive: true }));
+  afterAll(() => rmSync(dir, { recursive: true, maxRetries: 5 }));
 
   it('leaves its records whole and the step on its terminal', async () => {
     const launch = makeLaunch(`run ${process.pid}`, 'a', 'finalizer', 1);

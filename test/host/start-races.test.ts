@@ -28,7 +28,7 @@ describe('a start that meets another order', () => {
   afterAll(() => {
     for (const child of children) child.kill('SIGKILL');
     for (const server of servers) server.close();
-    rmSync(dir, { recursive: true });
+    rmSync(dir, { recursive: true, maxRetries: 5 });
   });
 
   const create = async (session: string, env = '') => {
