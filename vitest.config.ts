@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 150_000,
     hookTimeout: 150_000,
     teardownTimeout: 20_000,
+    expect: { poll: { timeout: 100_000 } },
     projects: [
       {
         extends: true,

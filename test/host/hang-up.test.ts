@@ -36,8 +36,8 @@ describe('a hang-up of everything in the terminal', () => {
   it('leaves its records whole and the step on its terminal', async () => {
     const launch = makeLaunch(`run ${process.pid}`, 'a', 'finalizer', 1);
     await host.create(launch.id, renderLaunchBody(launch, { script: 'tty; exit 3', env: {} }, 0));
-    await host.start(launch.id, { secrets: '', boundS: 5 });
-    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', code: 3 });
+    await host.start(launch.id, { secrets: '', boundS: 60 });
+    expect(await host.wait(launch.id, { boundS: 60 })).toMatchObject({ kind: 'exited', code: 3 });
     const { bytes } = await host.log(launch.id, 0, 1000);
     expect(Buffer.from(bytes).toString()).toMatch(/^\/dev\/pts\/\d+\r\n$/);
   });

@@ -59,7 +59,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     return launch;
   };
   const start = async (launch: Launch, secrets: Record<string, string> = {}) =>
-    host.start(launch.id, { secrets: renderSecrets(secrets), boundS: 5 });
+    host.start(launch.id, { secrets: renderSecrets(secrets), boundS: 60 });
   const log = async (launch: Launch) =>
     Buffer.from((await host.log(launch.id, 0, 1_000_000)).bytes).toString();
   const dirOf = (launch: Launch) => join(stateDir, 'launches', launch.id);
@@ -68,7 +68,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const launch = await create('echo out; echo err >&2; tty; exit 7');
     expect(await host.state(launch.id)).toEqual({ kind: 'created' });
     await start(launch);
-    const state = await host.wait(launch.id, { boundS: 5 });
+    const state = await host.wait(launch.id, { boundS: 60 });
     expect(state).toMatchObject({ kind: 'exited', code: 7 });
     expect(await log(launch)).toMatch(/^out\r\nerr\r\n\/dev\/pts\/\d+\r\n$/);
   });
@@ -77,7 +77,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const umask = process.umask(0o027);
     const launch = await create('umask').finally(() => process.umask(umask));
     await start(launch);
-    await host.wait(launch.id, { boundS: 5 });
+    await host.wait(launch.id, { boundS: 60 });
     expect(await log(launch)).toBe('0027\r\n');
     expect(statSync(join(dirOf(launch), 'log')).mode & 0o777).toBe(0o600);
   });
@@ -86,9 +86,9 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const launch = await create('echo ran >> "$OUT"; sleep 0.3', { OUT: join(stateDir, 'once') });
     await host.create(launch.id, renderLaunchBody(launch, { script: 'echo other', env: {} }, 0));
     await Promise.all(Array.from({ length: 8 }, () => start(launch)));
-    await host.wait(launch.id, { boundS: 5 });
+    await host.wait(launch.id, { boundS: 60 });
     await start(launch);
-    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', code: 0 });
+    expect(await host.wait(launch.id, { boundS: 60 })).toMatchObject({ kind: 'exited', code: 0 });
     expect(readFileSync(join(stateDir, 'once'), 'utf8')).toBe('ran\n');
   });
 
@@ -115,7 +115,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
       values,
     );
     await start(launch);
-    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', code: 0 });
+    expect(await host.wait(launch.id, { boundS: 60 })).toMatchObject({ kind: 'exited', code: 0 });
     const expected = names.map((key) => `${key}=<${values[key as keyof typeof values]}>\n`).join('');
     expect((await log(launch)).replaceAll('\r\n', '\n')).toBe(expected);
     expect(existsSync('/tmp/chandler-was-here')).toBe(false);
@@ -124,7 +124,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   it('honours a #! line', async () => {
     const launch = await create('#!/usr/bin/awk -f\nBEGIN { print "from awk"; exit 3 }');
     await start(launch);
-    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', code: 3 });
+    expect(await host.wait(launch.id, { boundS: 60 })).toMatchObject({ kind: 'exited', code: 3 });
     expect(await log(launch)).toBe('from awk\r\n');
   });
 
@@ -135,7 +135,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
       'printf "%s|%s\\n" "$TOKEN" "$PEM"; env | grep -c TOKEN; ps axo args | grep -c "[s]3cr3t" || true',
     );
     await start(launch, { TOKEN: secret, PEM: pem });
-    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', code: 0 });
+    expect(await host.wait(launch.id, { boundS: 60 })).toMatchObject({ kind: 'exited', code: 0 });
     const text = await log(launch);
     expect(text).toContain('*'.repeat(secret.length));
     expect(text).toContain('\r\n1\r\n0\r\n');
@@ -154,7 +154,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   it('does not leave a secret behind that came too late', async () => {
     const launch = await create('sleep 0.2');
     await Promise.all([start(launch, { A: 'late-secret' }), start(launch, { A: 'late-secret' })]);
-    await host.wait(launch.id, { boundS: 5 });
+    await host.wait(launch.id, { boundS: 60 });
     await start(launch, { A: 'late-secret' });
     expect(existsSync(`/run/chandler/secrets/${launch.id}`)).toBe(false);
   });
@@ -170,7 +170,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     ].join('\n');
     const launch = await create(script);
     await start(launch);
-    await expect.poll(() => sleepers('700'), { timeout: 5000 }).toHaveLength(6);
+    await expect.poll(() => sleepers('700')).toHaveLength(6);
     const { found, left, state } = await host.kill(launch.id, { graceS: 1 });
     expect(found).toBeGreaterThanOrEqual(6);
     expect(left).toBe(0);
@@ -189,7 +189,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     }
     const own = await create('exit 4');
     await start(own);
-    await host.wait(own.id, { boundS: 5 });
+    await host.wait(own.id, { boundS: 60 });
     for (const _ of [1, 2]) {
       const { state } = await host.kill(own.id, { graceS: 1 });
       expect(state).toMatchObject({ kind: 'exited', code: 4 });
@@ -220,8 +220,8 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const launch = await create('exec sleep 7391');
     await start(launch);
     let looked = false;
-    const waiting = host.wait(launch.id, { boundS: 5, onProgress: () => (looked = true) });
-    await expect.poll(() => looked, { timeout: 5000 }).toBe(true);
+    const waiting = host.wait(launch.id, { boundS: 60, onProgress: () => (looked = true) });
+    await expect.poll(() => looked).toBe(true);
     // Renamed first: what still writes in there would otherwise race with its removal.
     const removed = join(stateDir, 'removed');
     renameSync(dirOf(launch), removed);
@@ -237,8 +237,8 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const env = { ...process.env, PATH: `${tools}:${process.env['PATH']}` };
     const poor = new Host(new LocalExecutor({ env }), programs, async () => undefined, stateDir);
     const launch = await create('tty; sleep 7392 & echo said; exit 3');
-    await poor.start(launch.id, { secrets: renderSecrets({}), boundS: 5 });
-    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', code: 3 });
+    await poor.start(launch.id, { secrets: renderSecrets({}), boundS: 60 });
+    expect(await host.wait(launch.id, { boundS: 60 })).toMatchObject({ kind: 'exited', code: 3 });
     expect(await log(launch)).toBe('not a tty\nsaid\n');
     expect(await host.kill(launch.id, { graceS: 1 })).toMatchObject({ found: 1, left: 0 });
     rmSync(tools, { recursive: true });
@@ -255,9 +255,9 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   it('calls it interrupted when the supervisor is killed, finds the survivors and ends them', async () => {
     const launch = await create('sleep 7101');
     await start(launch);
-    await expect.poll(() => sleepers('7101'), { timeout: 5000 }).toHaveLength(1);
+    await expect.poll(() => sleepers('7101')).toHaveLength(1);
     const pid = /pid=(\d+)/.exec(readFileSync(join(dirOf(launch), 'started'), 'utf8'))?.[1];
-    const waiting = host.wait(launch.id, { boundS: 5 });
+    const waiting = host.wait(launch.id, { boundS: 60 });
     process.kill(Number(pid), 'SIGKILL');
     expect(await waiting).toMatchObject({ kind: 'interrupted', rebooted: false });
     expect(await start(launch)).toMatchObject({ kind: 'interrupted' });
@@ -268,7 +268,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   it('tells a reboot by the boot id', async () => {
     const launch = await create('true');
     await start(launch);
-    await host.wait(launch.id, { boundS: 5 });
+    await host.wait(launch.id, { boundS: 60 });
     rmSync(join(dirOf(launch), 'exit'));
     const started = join(dirOf(launch), 'started');
     writeFileSync(started, readFileSync(started, 'utf8').replace(/boot=.*/, 'boot=other'));
@@ -298,7 +298,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   it('pages through a log, from the start and from the end', async () => {
     const launch = await create('for i in 1 2 3; do echo line-$i; done');
     await start(launch);
-    await host.wait(launch.id, { boundS: 5 });
+    await host.wait(launch.id, { boundS: 60 });
     const first = await host.log(launch.id, 0, 8);
     expect(Buffer.from(first.bytes).toString()).toBe('line-1\r\n');
     expect(first.size).toBe(24);
@@ -328,7 +328,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const old = await create('true');
     const alive = await create('sleep 7201');
     await start(old);
-    await host.wait(old.id, { boundS: 5 });
+    await host.wait(old.id, { boundS: 60 });
     await start(alive);
     const longAgo = new Date(Date.now() - 10 * 86_400_000);
     for (const launch of [old, alive]) utimesSync(dirOf(launch), longAgo, longAgo);

@@ -35,9 +35,7 @@ describe('a run survives', () => {
       steps: [{ name: mark, script: counting(mark, lines) }],
     });
     await stack.until(id, (s) => s.steps[0]?.state === 'running', 'the step runs');
-    await expect
-      .poll(() => stack.onHost(`cat /root/${mark} 2>/dev/null || true`), { timeout: 20_000 })
-      .toBe('ran\n');
+    await expect.poll(() => stack.onHost(`cat /root/${mark} 2>/dev/null || true`)).toBe('ran\n');
     return id;
   };
 
@@ -107,7 +105,7 @@ describe('a run survives', () => {
         },
       ],
     });
-    await expect.poll(() => stack.onHost('ps -e -o args'), { timeout: 20_000 }).toContain('sleep 4801');
+    await expect.poll(() => stack.onHost('ps -e -o args')).toContain('sleep 4801');
     await stack.onHost(
       'for f in /var/lib/chandler/launches/*/started; do [ -e "${f%started}exit" ] || kill -9 $(sed -n s/^pid=//p "$f"); done',
     );
@@ -131,7 +129,7 @@ describe('a run survives', () => {
       });
       const sleepers = async () =>
         (await stack.onHost('ps -e -o args | grep "[s]leep 49" || true')).trim().split('\n');
-      await expect.poll(async () => (await sleepers()).length, { timeout: 20_000 }).toBe(4);
+      await expect.poll(async () => (await sleepers()).length).toBe(4);
       await stack.until(id, (s) => s.attention, 'parked');
       if (how === 'abort') await stack.client.abort(id, { reason: 'test' });
       else await stack.client.temporal.workflow.getHandle(id).cancel();

@@ -56,7 +56,7 @@ describe('a Runner on this machine, with the shim over tmux', () => {
     });
     await runner.wait('slow');
     await expect
-      .poll(() => runner.pollStatus(['slow', 'bad']), { timeout: 5000 })
+      .poll(() => runner.pollStatus(['slow', 'bad']))
       .toEqual({ status: 'slow done, bad failed (exit 7)', done: true });
     const sessions = parseSessions(await runner.list());
     expect(Object.fromEntries(sessions.map(({ name, exitCode }) => [name, exitCode]))).toEqual({

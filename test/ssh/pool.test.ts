@@ -93,7 +93,7 @@ describe('a pool', () => {
     let begun = 0;
     const onLine = (): number => ++begun;
     const busy = times(2, async () => executor.exec(sh('sh', '-c', 'echo; sleep 1'), { onLine }));
-    await vi.waitUntil(() => begun === 2, { interval: 5, timeout: 10_000 });
+    await vi.waitUntil(() => begun === 2, { interval: 5, timeout: 60_000 });
     const abort = new AbortController();
     const aborted = executor.exec(sh('true'), { signal: abort.signal });
     const late = executor.exec(sh('true'), { timeoutMs: 50 });
@@ -244,7 +244,7 @@ describe('a pool', () => {
     const onLine = (): number => ++begun;
     const short = executor.exec(sh('sh', '-c', 'echo; sleep 0.3'), { onLine });
     const long = executor.exec(sh('sh', '-c', 'echo; exec sleep 30'), { onLine });
-    await vi.waitUntil(() => begun === 2, { interval: 5, timeout: 10_000 });
+    await vi.waitUntil(() => begun === 2, { interval: 5, timeout: 60_000 });
     const startedAt = performance.now();
     await pool.close();
     expect(performance.now() - startedAt).toBeLessThan(4000);

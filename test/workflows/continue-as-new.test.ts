@@ -80,7 +80,7 @@ describe('a run whose history grows long', () => {
     await harness.run(activities, [step('long'), step('parks')], {}, async (client, id) => {
       const parks = (generation: number) =>
         expect
-          .poll(async () => (await client.status(id)).steps[1], { timeout: 10_000 })
+          .poll(async () => (await client.status(id)).steps[1])
           .toMatchObject({ state: 'parked', generation, failure: { code: 'step-failed' } });
       await parks(1);
       // Every word makes the history longer.
@@ -108,7 +108,7 @@ describe('a run whose history grows long', () => {
       waitStep: ({ launch }) => (launch.step === 'long' ? untilCancelled() : Promise.reject(failed(3))),
     });
     await harness.run(activities, [step('long'), step('parks')], {}, async (client, id) => {
-      await expect.poll(async () => (await client.status(id)).attention, { timeout: 10_000 }).toBe(true);
+      await expect.poll(async () => (await client.status(id)).attention).toBe(true);
       for (let i = 0; i < 12; i += 1) {
         await client.pause(id);
         await client.resume(id);

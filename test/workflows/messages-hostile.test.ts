@@ -27,7 +27,7 @@ describe('messages that hold anything', () => {
 
   const parked = (client: ChandlerClient, id: string, generation: number) =>
     expect
-      .poll(async () => (await client.status(id)).steps[0], { timeout: 20_000, interval: 50 })
+      .poll(async () => (await client.status(id)).steps[0], { interval: 50 })
       .toMatchObject({ state: 'parked', generation });
 
   it('never stop a run, change it only where they make sense, and leave its status small', async () => {

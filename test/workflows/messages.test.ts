@@ -45,7 +45,7 @@ describe('what people say to a run', () => {
           const found = status?.steps.find((candidate) => candidate.name === name);
           return part ? found?.[part]?.state : found?.state;
         },
-        { timeout: 10_000, interval: 30 },
+        { interval: 30 },
       )
       .toBe(state);
   const signal = (client: ChandlerClient, id: string, name: string, ...args: unknown[]) =>
@@ -140,7 +140,7 @@ describe('what people say to a run', () => {
       await reach(client, id, 'a', 'parked');
       await Promise.all([1, 2, 3].map(() => signal(client, id, 'retryStep', { step: 'a' })));
       await expect
-        .poll(async () => (await client.status(id)).steps[0], { timeout: 5000 })
+        .poll(async () => (await client.status(id)).steps[0])
         .toMatchObject({ state: 'parked', generation: 2, exitCode: 4 });
       await signal(client, id, 'skipStep', { step: 'a', reason: 'known' });
       expect((await client.result(id)).outcome).toBe('provisioned');
@@ -208,7 +208,7 @@ describe('what people say to a run', () => {
       releaseHost: async ({ withdraw }) => void (withdrawn = withdraw),
     });
     await run(activities, [step('a')], {}, async (client, id) => {
-      await expect.poll(() => asked.at(-1), { timeout: 5000 }).toBe('verifySentinel');
+      await expect.poll(() => asked.at(-1)).toBe('verifySentinel');
       await client.abort(id);
       expect((await client.result(id)).outcome).toBe('aborted');
     });
@@ -218,7 +218,7 @@ describe('what people say to a run', () => {
   it('aborts a run that has not reached its host', async () => {
     const { asked, activities } = fakeActivities({ prepareHost: untilCancelled });
     await run(activities, [step('a')], {}, async (client, id) => {
-      await expect.poll(() => asked.at(-1), { timeout: 5000 }).toBe('prepareHost');
+      await expect.poll(() => asked.at(-1)).toBe('prepareHost');
       await client.abort(id, { reason: 'wrong host' });
       expect(await client.result(id)).toMatchObject({
         outcome: 'aborted',
@@ -273,7 +273,7 @@ describe('what people say to a run', () => {
     const { opened, open } = gate();
     const { asked, activities } = fakeActivities({ releaseHost: () => opened });
     await run(activities, [step('a')], {}, async (client, id) => {
-      await expect.poll(() => asked.at(-1), { timeout: 5000 }).toBe('releaseHost');
+      await expect.poll(() => asked.at(-1)).toBe('releaseHost');
       await expect(client.abort(id)).rejects.toThrow('the run is ending');
       await expect(client.pause(id)).rejects.toThrow('the run is ending');
       open();
@@ -293,7 +293,7 @@ describe('what people say to a run', () => {
     await run(activities, [step('a')], {}, async (client, id) => {
       const parked = async (code: string) => {
         await expect
-          .poll(async () => (await client.status(id)).steps[0], { timeout: 5000 })
+          .poll(async () => (await client.status(id)).steps[0])
           .toMatchObject({ state: 'parked', failure: { code } });
       };
       await reach(client, id, 'a', 'parked');
@@ -325,7 +325,7 @@ describe('how runs end', () => {
   afterAll(() => harness?.stop());
   const run: Harness['run'] = (...args) => harness.run(...args);
   const cancelWhen = async (asked: string[], what: string, client: ChandlerClient, id: string) => {
-    await expect.poll(() => asked, { timeout: 5000 }).toContain(what);
+    await expect.poll(() => asked).toContain(what);
     await client.temporal.workflow.getHandle(id).cancel();
     return client.temporal.workflow
       .getHandle(id)
@@ -396,7 +396,7 @@ describe('how runs end', () => {
         launch.step === 'a' ? opened.then(() => Promise.reject(failed(3))) : untilCancelled(),
     });
     await run(activities, [step('a'), step('b')], { onStepFailure: 'fail' }, async (client, id) => {
-      await expect.poll(() => asked, { timeout: 5000 }).toContain('waitStep b 1');
+      await expect.poll(() => asked).toContain('waitStep b 1');
       open();
       expect(await client.result(id)).toMatchObject({ outcome: 'failed', failure: { exitCode: 3 } });
       expect((await client.status(id)).steps.map(({ state }) => state)).toEqual(['failed', 'killed']);
