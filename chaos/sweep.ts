@@ -26,6 +26,8 @@ const PER_PROGRAM: Readonly<Record<string, number>> = {
 };
 const ELSEWHERE = 2;
 const ARMED_AT_MOST = 3;
+/** What the longest step pauses for, so that its wait has progress to tell. */
+const LONG_MS = 300;
 
 /** Kills the program on the host once at every window of the launch protocol, several windows in each run. */
 export async function sweepWindows(setting: Setting): Promise<Swept> {
@@ -46,7 +48,7 @@ export async function sweepWindows(setting: Setting): Promise<Swept> {
       const name = `sweep-${number}`;
       const aimed = taken.map(({ window }) => aim(setting, window));
       // What was missed for want of time gets more of it.
-      const longMs = 300 * 3 ** Math.max(0, ...taken.map(({ armed }) => armed));
+      const longMs = LONG_MS * 3 ** Math.max(0, ...taken.map(({ armed }) => armed));
       const run = cuts ? cutRun(name, host) : sweptRun(name, host, longMs);
       for (const judged of await playRun(setting, run, aimed))
         violations.push(...judged.violations.map((violation) => ({ ...violation, run: name })));
@@ -117,7 +119,7 @@ const step = (name: string, changes: Partial<DrawnStep> = {}): DrawnStep => ({
 });
 
 /** Steps side by side, one of them so long that its wait has progress to tell, a finalizer, and tries enough to outlive every death. */
-function sweptRun(name: string, host: number, longMs = 300): DrawnRun {
+function sweptRun(name: string, host: number, longMs = LONG_MS): DrawnRun {
   const long = step('e', { work: { ...work, pauseMs: longMs } });
   const steps = [step('a', { finalizer: work }), ...['b', 'c', 'd'].map((name) => step(name)), long];
   return { name, host, steps, onStepFailure: 'fail', keepSessions: 'none' };

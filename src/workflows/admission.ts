@@ -1,12 +1,11 @@
-import { setHandler } from '@temporalio/workflow';
 import type { Admission } from '../activities/types.ts';
 import type { Plan } from '../domain/schema.ts';
 import { formatProblems } from '../domain/problems.ts';
 import type { RunStatus } from '../domain/status.ts';
 import { failureOf, workflowFailure } from './failures.ts';
-import { launchesQuery, statusQuery } from './messages.ts';
+import { answerQueries } from './handlers.ts';
 import { whyUnreadable } from './payload-converter.ts';
-import { pendingStep } from './run.ts';
+import { newStatus } from './run.ts';
 
 /**
  * Lets an input in or fails with `invalid-input`. Queries are answered meanwhile: the engine hands them over while a
@@ -14,10 +13,12 @@ import { pendingStep } from './run.ts';
  */
 export async function admit(input: unknown, judge: () => Promise<Admission>): Promise<Admission> {
   const status = statusOfInput(input);
-  setHandler(statusQuery, () => status, { description: 'Where the run is, step by step.' });
-  setHandler(launchesQuery, () => {
-    throw new TypeError('nothing was launched yet: the input is being validated');
-  });
+  answerQueries(
+    () => status,
+    () => {
+      throw new TypeError('nothing was launched yet: the input is being validated');
+    },
+  );
   const refuse = (message: string, details?: Record<string, unknown>) => {
     status.phase = 'failed';
     status.endedAtMs = Date.now();
@@ -36,22 +37,11 @@ export async function admit(input: unknown, judge: () => Promise<Admission>): Pr
 function statusOfInput(input: unknown): RunStatus {
   const { name, target, steps } = Object(input) as Partial<Plan>;
   const { host } = Object(target) as Partial<Plan['target']>;
-  return {
-    phase: 'validating',
-    plan: textOr(name, ''),
-    host: textOr(host, ''),
-    attention: false,
-    paused: false,
-    startedAtMs: Date.now(),
-    steps: Array.isArray(steps)
-      ? steps.map((step: unknown, i) => {
-          const { name, finalize } = Object(step) as Partial<Plan['steps'][number]>;
-          return pendingStep({ name: textOr(name, `steps[${i}]`), finalize });
-        })
-      : [],
-    sentinel: '',
-    interventions: [],
-  };
+  const shown = (Array.isArray(steps) ? steps : []).map((step: unknown, i) => {
+    const { name, finalize } = Object(step) as Partial<Plan['steps'][number]>;
+    return { name: textOr(name, `steps[${i}]`), finalize };
+  });
+  return newStatus('validating', { plan: textOr(name, ''), host: textOr(host, ''), steps: shown });
 }
 
 function textOr(value: unknown, otherwise: string): string {

@@ -14,6 +14,12 @@ const MAX_SHOWN_NAME_LENGTH = 100;
 /** Older ones are forgotten: the history has them. */
 const MAX_INTERVENTIONS = 100;
 
+/** Lets everybody ask where a run is. */
+export function answerQueries(status: () => RunStatus, launches: () => messages.LaunchesAnswer): void {
+  setHandler(messages.statusQuery, status, { description: 'Where the run is, step by step.' });
+  setHandler(messages.launchesQuery, launches, { description: 'For clients that read logs.' });
+}
+
 /** Lets people act on the run: each message as a signal (ignored and logged if it makes no sense) and as an update. */
 export function handleMessages(run: Run, onAbort: () => void, onChange: () => void): void {
   const record = (intervention: Omit<Intervention, 'atMs'>) => {

@@ -6,7 +6,6 @@ import {
   continueAsNew,
   isCancellation,
   log,
-  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { HostRef } from '../activities/types.ts';
@@ -17,8 +16,7 @@ import { readiness, sentinelSaysDone } from '../domain/schedule.ts';
 import type { PartFailure, RunStatus } from '../domain/status.ts';
 import { admit } from './admission.ts';
 import { failureOf, ranOutOfTime, readFailure, workflowFailure } from './failures.ts';
-import { handleMessages } from './handlers.ts';
-import { launchesQuery, statusQuery } from './messages.ts';
+import { answerQueries, handleMessages } from './handlers.ts';
 import { drivePart, killLaunches } from './parts.ts';
 import { activity, admitPlan } from './proxies.ts';
 import { createReporter } from './report.ts';
@@ -69,8 +67,10 @@ async function drive(input: Plan, run: Run): Promise<ProvisionResult> {
     run.status.phase = phase;
     refresh();
   };
-  setHandler(statusQuery, () => run.status, { description: 'Where the run is, step by step.' });
-  setHandler(launchesQuery, () => describeLaunches(run), { description: 'For clients that read logs.' });
+  answerQueries(
+    () => run.status,
+    () => describeLaunches(run),
+  );
   handleMessages(run, () => work.cancel(), refresh);
 
   try {

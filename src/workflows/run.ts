@@ -62,17 +62,12 @@ export function beginRun(input: Plan, searchAttributes: boolean): Run {
   const { host, port = 22, user = 'root' } = plan.target;
   return {
     ...identify(input, plan),
-    status: {
-      phase: 'connecting',
+    status: newStatus('connecting', {
       plan: plan.name,
       host: `${user}@${host}:${port}`,
-      attention: false,
-      paused: false,
-      startedAtMs: Date.now(),
-      steps: plan.steps.map(pendingStep),
-      sentinel: plan.sentinel.path ?? '',
-      interventions: [],
-    },
+      steps: plan.steps,
+      sentinel: plan.sentinel.path,
+    }),
     searchAttributes,
     decisions: new Map(),
     scripts: new Map(),
@@ -86,12 +81,33 @@ export function beginRun(input: Plan, searchAttributes: boolean): Run {
   };
 }
 
-export function pendingStep({ name, finalize }: { name: string; finalize?: string | undefined }): StepStatus {
+interface Beginning {
+  readonly plan: string;
+  readonly host: string;
+  readonly steps: readonly { readonly name: string; readonly finalize?: string | undefined }[];
+  readonly sentinel?: string | undefined;
+}
+
+/** Of a run that begins now: nothing has happened yet. */
+export function newStatus(
+  phase: RunStatus['phase'],
+  { plan, host, steps, sentinel = '' }: Beginning,
+): RunStatus {
   return {
-    name,
-    state: 'pending',
-    generation: 0,
-    ...(finalize !== undefined && { finalizer: { state: 'pending', generation: 0 } }),
+    phase,
+    plan,
+    host,
+    attention: false,
+    paused: false,
+    startedAtMs: Date.now(),
+    steps: steps.map(({ name, finalize }) => ({
+      name,
+      state: 'pending',
+      generation: 0,
+      ...(finalize !== undefined && { finalizer: { state: 'pending', generation: 0 } }),
+    })),
+    sentinel,
+    interventions: [],
   };
 }
 

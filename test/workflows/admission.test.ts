@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client.ts';
+import { workflowBundle } from '../support/built.ts';
 import { fakeActivities, startHarness, step, type Harness } from './harness.ts';
 
 describe('a run whose plan is being judged', () => {
@@ -13,7 +14,7 @@ describe('a run whose plan is being judged', () => {
   afterAll(() => harness?.stop());
 
   it('tells where it is, also whoever asked before its first task', async () => {
-    const { env, workflowBundle } = harness;
+    const { env } = harness;
     const taskQueue = 'early';
     const client = createClient(env.client, taskQueue, async () => undefined);
     const plan = { name: 'p', target: { host: 'h' }, steps: [step('a')] };

@@ -1,11 +1,11 @@
-import { Context } from '@temporalio/activity';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createClient } from '../../src/client.ts';
 import { poll } from '../support/poll.ts';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
-import { ended, failed, fakeActivities, startHarness, step, type Harness } from './harness.ts';
+import { workflowBundle } from '../support/built.ts';
+import { beating, ended, failed, fakeActivities, startHarness, step, type Harness } from './harness.ts';
 
 let harness: Harness;
 let proxy: FaultProxy;
@@ -22,16 +22,13 @@ afterAll(async () => {
 const WORKFLOW_TASK_SCHEDULED = 5;
 
 it('a run that was shown while its worker was dead can be replayed, and what was said to it counts', async () => {
-  const { env, workflowBundle } = harness;
+  const { env } = harness;
   const taskQueue = 'ahead';
   const over = new Map<string, () => void>();
   const { activities } = fakeActivities({
     waitStep: async ({ launch }) => {
       if (launch.generation > 1) return ended;
-      const context = Context.current();
-      const timer = setInterval(() => context.heartbeat(), 1000);
-      await new Promise<void>((resolve) => void over.set(launch.step, resolve));
-      clearInterval(timer);
+      await beating(new Promise<void>((resolve) => void over.set(launch.step, resolve)));
       throw failed(3);
     },
   });

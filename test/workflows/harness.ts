@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker, type WorkflowBundlePath } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Activities } from '../../src/activities/types.ts';
 import { createClient, type ChandlerClient } from '../../src/client.ts';
 import { defaultCacheDir, findTemporalCli } from '../../src/dev/temporal/index.ts';
@@ -61,17 +61,21 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
   return { asked, activities };
 }
 
-/** Waits until it is cancelled, beating as our activities do. */
-export async function untilCancelled(): Promise<never> {
+/** Waits for what is under way, beating as our activities do. */
+export async function beating<T>(work: Promise<T>): Promise<T> {
   const context = Context.current();
   const timer = setInterval(() => context.heartbeat(), 20);
-  return context.cancelled.finally(() => clearInterval(timer));
+  return work.finally(() => clearInterval(timer));
+}
+
+/** Waits until it is cancelled. */
+export async function untilCancelled(): Promise<never> {
+  return beating(Context.current().cancelled);
 }
 
 /** A server on which time passes as fast as nobody works, and the workflows on it. */
 export interface Harness {
   readonly env: TestWorkflowEnvironment;
-  readonly workflowBundle: WorkflowBundlePath;
   /** Starts a run of the steps and a worker for it; the worker lives as long as `act` takes. */
   run(
     activities: Activities,
@@ -89,7 +93,6 @@ export async function startHarness(options: { suggestContinueAsNewAt?: number } 
   let count = 0;
   return {
     env,
-    workflowBundle,
     async run(activities, steps, options, act) {
       const taskQueue = `workflow-${(count += 1)}`;
       const worker = await Worker.create({

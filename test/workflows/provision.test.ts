@@ -2,6 +2,7 @@ import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { unhurried } from '../../src/worker.ts';
+import { workflowBundle } from '../support/built.ts';
 import { failed, fakeActivities, type Harness, startHarness, step } from './harness.ts';
 
 describe('the workflow, with time at will', () => {
@@ -128,7 +129,7 @@ describe('the workflow, with time at will', () => {
   });
 
   it('may take longer for a task than the SDK has in mind, because a worker may be suspended in it', async () => {
-    const { env, workflowBundle } = harness;
+    const { env } = harness;
     const connection = env.nativeConnection;
     const worker = await Worker.create({ connection, taskQueue: 'unhurried', workflowBundle, ...unhurried });
     expect(worker.options.isolateExecutionTimeoutMs).toBe(86_400_000);
