@@ -747,8 +747,15 @@ attach_command() {
   created=
   if [ $# -gt 0 ]; then
     ensure '' "$@"
-    # A command that ends at once leaves nothing to attach to.
-    [ -z "$created" ] || sleep 0.05
+    # A command that ends at once leaves nothing to attach to. Asked several times, because that takes the longer to be
+    # seen the busier the host is, and so does the asking.
+    i=0
+    while [ -n "$created" ] && [ $i -lt 8 ]; do
+      probe '#{pane_pid}'
+      [ "$status" = ok ] || exit 1
+      sleep 0.01
+      i=$((i + 1))
+    done
   else
     login=${SHELL:-/bin/sh}
     ensure "-${login##*/}" "$login"
