@@ -3,7 +3,7 @@ import type { Launch } from '../domain/ids.ts';
 import { quote } from '../shell/index.ts';
 import type { LaunchBody } from './host.ts';
 
-/** What the supervisor reads. `lingerS`: seconds that zmx needs to see an end (see zmxTraits). */
+/** What the supervisor reads. `lingerS`: seconds that zmx needs to see an end (see zmxDifferences). */
 export function renderLaunchBody(
   launch: Launch,
   work: { script: string; env: Readonly<Record<string, string>> },
@@ -31,12 +31,18 @@ export function renderSecrets(secrets: Readonly<Record<string, string>>): string
 
 /** A script with its environment in front, for `check`. */
 export function renderCheck(script: string, env: Readonly<Record<string, string>>): string {
-  return `${Object.entries(env)
-    .map(([name, value]) => `export ${name}=${quote(value)}\n`)
-    .join('')}${script}`;
+  return `${exports(env)}${script}`;
 }
 
-function assignments(values: Readonly<Record<string, string>>): string {
+/** `export NAME='value'`, a line each. */
+export function exports(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `export ${name}=${quote(value)}\n`)
+    .join('');
+}
+
+/** `NAME='value'`, a line each. */
+export function assignments(values: Readonly<Record<string, string>>): string {
   return Object.entries(values)
     .map(([name, value]) => `${name}=${quote(value)}\n`)
     .join('');

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeLaunch, type Launch } from '../../src/domain/ids.ts';
 import { Host } from '../../src/host/host.ts';
 import { renderLaunchBody, renderSecrets } from '../../src/host/launch-body.ts';
@@ -83,6 +83,14 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     await host.wait(launch.id, { boundS: 60 });
     expect(await log(launch)).toBe('0027\r\n');
     expect(statSync(join(dirOf(launch), 'log')).mode & 0o777).toBe(0o600);
+  });
+
+  it.each([undefined, 'C.UTF-8'])('has the locale of the login, not ours: %s', async (locale) => {
+    vi.stubEnv('LC_ALL', locale);
+    const launch = await create('echo "${LC_ALL-none}"').finally(() => vi.unstubAllEnvs());
+    await start(launch);
+    await host.wait(launch.id, { boundS: 60 });
+    expect(await log(launch)).toBe(`${locale ?? 'none'}\r\n`);
   });
 
   it('runs once however often it is created and started, also at the same time', async () => {

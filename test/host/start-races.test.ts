@@ -70,6 +70,15 @@ describe('a start that meets another order', () => {
     expect(zmx.asked()).not.toMatch(/^(run|kill)/m);
   });
 
+  it('does not wait for a supervisor that has died before it could begin', async () => {
+    const id = await create('dies');
+    // Where it wants to put the record of the end.
+    mkdirSync(join(stateDir, 'launches', id, '.exit'));
+    const begunMs = Date.now();
+    expect(await host.start(id, { secrets: '', boundS: 60 })).toEqual({ kind: 'created' });
+    expect(Date.now() - begunMs).toBeLessThan(30_000);
+  });
+
   it('closes its session when the launch was cancelled before the session was there', async () => {
     const id = await create('cancelled');
     await makeSession(join(dir, 'waiting'));

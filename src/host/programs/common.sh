@@ -3,14 +3,19 @@
 # usage: host STATE_DIR SUBCOMMAND [ARGUMENT...]
 # Answers are single lines of key=value words, marked `chandler:`, so that nothing a login prints is taken for one.
 set -u
-# What steps make is for them to share.
+# Steps have those of the login; what is ours is private, and what programs say to us is not translated.
 login_umask=$(umask)
+login_locale=${LC_ALL-}
+case $login_locale in *[!A-Za-z0-9_.@-]*) login_locale= ;; esac
 umask 077
 LC_ALL=C
 export LC_ALL
 state_dir=$1
 subcommand=$2
 shift 2
+
+# What runs a script that names no interpreter.
+if command -v bash >/dev/null 2>&1; then shell=bash; else shell=/bin/sh; fi
 
 say() { printf 'chandler: %s\n' "$*"; }
 # refuse CODE TEXT: the failure code is ours (see failure.ts), the text is for a person.
@@ -57,7 +62,7 @@ size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
 has_survivors() { [ -n "$(marked "$1")" ]; }
 # marked ID: the processes that carry the launch's marker, and their descendants.
 marked() {
-  set -- "$(grep -lzxF "CHANDLER_LAUNCH=$1" /proc/[0-9]*/environ 2>/dev/null | sed 's,/proc/\([0-9]*\)/environ,\1,')"
+  set -- "$(carriers "CHANDLER_LAUNCH=$1")"
   [ -n "$1" ] || return 0
   cat /proc/[0-9]*/stat 2>/dev/null | awk -v roots="$1" '
     BEGIN { n = split(roots, r, "\n"); for (i = 1; i <= n; i++) hit[r[i]] = 1 }
@@ -66,6 +71,17 @@ marked() {
       do { more = 0; for (p in parent) if (!(p in hit) && parent[p] in hit) { hit[p] = 1; more = 1 } } while (more)
       for (p in hit) print p
     }'
+}
+# carriers NAME=VALUE: the processes with that in their environment.
+carriers() {
+  if printf 'a\0' | grep -qzxF a 2>/dev/null; then
+    grep -lzxF "$1" /proc/[0-9]*/environ 2>/dev/null | sed 's,/proc/\([0-9]*\)/environ,\1,'
+    return
+  fi
+  # A grep that knows lines only (busybox).
+  for process in /proc/[0-9]*; do
+    if tr '\000' '\n' 2>/dev/null <"$process/environ" | grep -qxF "$1"; then echo "${process#/proc/}"; fi
+  done 2>/dev/null
 }
 # supervisor: the process that holds the launch, if it is the one that wrote `started` and not a later one of its number.
 supervisor() {
@@ -78,8 +94,8 @@ call_zmx() {
   zmx_path=$1
   zmx_dir=$2
   shift 2
-  env -u ZMX_SESSION -u ZMX_SESSION_PREFIX HISTFILE= SHELL="$(command -v bash)" ZMX_DIR="$zmx_dir" \
-    timeout 20 "$zmx_path" "$@" </dev/null 8>&- 9>&-
+  env -u ZMX_SESSION -u ZMX_SESSION_PREFIX -u LC_ALL ${login_locale:+"LC_ALL=$login_locale"} HISTFILE= SHELL="$(command -v "$shell")" ZMX_DIR="$zmx_dir" \
+    PATH="$PATH:$state_dir/no-bash" timeout 20 "$zmx_path" "$@" </dev/null 8>&- 9>&-
 }
 # end_session SESSION ZMX ZMX_DIR: returns once its name can be used again. zmx before 0.7 takes half a second for it.
 end_session() {

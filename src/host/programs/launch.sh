@@ -18,7 +18,7 @@ create() {
   trap 'rm -rf "$new"' EXIT
   errors=$({
     cat >"$new/body" &&
-      { head -c "$4" "$new/body" && echo "mask=$login_umask"; } >"$new/settings" &&
+      { head -c "$4" "$new/body" && printf 'mask=%s\nlocale=%s\n' "$login_umask" "$login_locale"; } >"$new/settings" &&
       tail -c +"$(($4 + 1))" "$new/body" | head -c "$5" >"$new/env" &&
       tail -c +"$(($4 + $5 + 1))" "$new/body" >"$new/script" &&
       : >"$new/lock" &&
@@ -65,32 +65,53 @@ start() {
   # In one step: the supervisor of an earlier start may be reading it.
   printf '%s' "$secrets" | write "$launch/.secrets-path"
   mv -f "$launch/.secrets-path" "$launch/secrets-path"
+  rm -f "$launch/held"
   if [ -s "$secrets.$$" ]; then mv -f "$secrets.$$" "$secrets"; else rm -f "$secrets.$$"; fi
   if [ -n "$4" ]; then
     if clear_session "$1" "$4" "$5" "$6"; then
       mkdir -p "$state_dir/sessions" "$6"
       printf '%s\n' "$1" | write "$state_dir/sessions/$4"
+      [ "$shell" = bash ] || stand_in_for_bash
       # zmx answers 0 before anything has started; only the record counts.
-      call_zmx "$5" "$6" run "$4" -d bash "$2" "$launch" >/dev/null 2>&1
+      call_zmx "$5" "$6" run "$4" -d "$shell" "$2" "$launch" >/dev/null 2>&1
     fi
   else
     # setsid: a launch without a session must not die with the connection that asked for it.
-    setsid bash "$2" "$launch" </dev/null >/dev/null 2>&1 8>&- &
+    setsid "$shell" "$2" "$launch" </dev/null >/dev/null 2>&1 8>&- &
   fi
   exec 8>&-
-  i=$(($3 * 50))
-  while [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ $i -gt 0 ]; do
-    sleep 0.02
-    i=$((i - 1))
+  # Hundredths of a second. A login is quick, or takes its time.
+  left=$(($3 * 100)) quick=50
+  while [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ $left -gt 0 ]; do
+    if [ $quick -gt 0 ]; then
+      sleep 0.02
+      quick=$((quick - 1)) left=$((left - 2))
+    else
+      sleep 0.1
+      left=$((left - 10))
+    fi
     # A login that exits takes its session along: nothing will begin in it any more. A multiplexer may need to be
     # looked at before it sees that.
-    if [ -n "$4" ] && [ $((i % 50)) -eq 0 ]; then call_zmx "$5" "$6" list --short >/dev/null 2>&1; fi
-    if [ -n "$4" ] && [ ! -S "$6/$4" ]; then i=0; fi
+    if [ -n "$4" ] && [ $((left % 100)) -eq 0 ]; then call_zmx "$5" "$6" list --short >/dev/null 2>&1; fi
+    if [ -n "$4" ] && [ ! -S "$6/$4" ]; then left=0; fi
+    # The supervisor has died, or found no room for its records.
+    if [ $((left % 100)) -eq 0 ] && [ -e "$launch/held" ] && ! locked; then break; fi
   done
   if [ ! -e "$launch/started" ] && is_full; then refuse disk-full "no space left for $state_dir"; fi
   # Cancelled meanwhile: whoever did that may have looked for the session before it was there.
   if [ -n "$4" ] && [ -e "$launch/cancelled" ] && [ -S "$6/$4" ]; then end_session "$4" "$5" "$6"; fi
   describe
+}
+
+# stand_in_for_bash: zmx insists on a program of that name for the shell of a session.
+stand_in_for_bash() {
+  [ ! -x "$state_dir/no-bash/bash" ] || return 0
+  mkdir -p "$state_dir/no-bash"
+  # shellcheck disable=SC2016 # a program
+  printf '%s\n' '#!/bin/sh' 'if [ "${1:-}" = --posix ]; then shift; fi' 'if [ $# -eq 0 ]; then set -- -l; fi' 'exec /bin/sh "$@"' |
+    write "$state_dir/no-bash/bash.new"
+  chmod 755 "$state_dir/no-bash/bash.new"
+  mv -f "$state_dir/no-bash/bash.new" "$state_dir/no-bash/bash"
 }
 
 # clear_session ID SESSION ZMX ZMX_DIR: makes the name free, unless somebody's work is in it. False if the launch itself is

@@ -1,9 +1,11 @@
 #!/bin/sh
 # supervise DIR: runs the launch in DIR once, whatever happens and however often it is asked to.
-# DIR holds settings, env, script, lock and secrets-path; this program adds started, log and exit. The lock is held
+# DIR holds settings, env, script, lock and secrets-path; this program adds held, started, log and exit. The lock is held
 # for as long as it may still write there, and nothing that it starts inherits it.
 set -u
 umask 077
+LC_ALL=C
+export LC_ALL
 dir=$1
 id=${dir##*/}
 
@@ -20,7 +22,7 @@ drop_secrets() { rm -f "$secrets"; }
 # zmx shows the code of this program; 75 (temporary failure) means "not mine to run".
 recorded_code() { sed -n 's/^code=//p' "$dir/exit" 2>/dev/null; }
 
-linger=0 generation=1 step='' mask=022
+linger=0 generation=1 step='' mask=022 locale=''
 # shellcheck disable=SC1091 # written by `create`
 . "$dir/settings" || exit 75
 secrets=$(cat "$dir/secrets-path") || exit 75
@@ -47,6 +49,8 @@ secret_env='' secret_sed=''
 # shellcheck disable=SC1090 # written by `start`
 if [ -e "$secrets" ]; then . "$secrets"; fi
 drop_secrets
+# Whoever waits for `started` sees by this, and by a lock that nobody holds, that it will not come.
+true >"$dir/held" || exit 75
 read -r stat </proc/self/stat
 boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
 # Room for the record of the end: a step that fills the disk must not keep itself from being over.
@@ -69,12 +73,15 @@ read -r CHANDLER_LINE <"$CHANDLER_SCRIPT" 2>/dev/null
 set -- "$CHANDLER_SCRIPT" "$CHANDLER_LINE"
 unset CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_LINE
 if flock -n -s "${1%/*}/lock" true 2>/dev/null; then exit 75; fi
-case $2 in "#!"*) exec "$1" ;; *) exec bash "$1" ;; esac'
+case $2 in "#!"*) exec "$1" ;; esac
+if command -v bash >/dev/null 2>&1; then exec bash "$1"; fi
+exec sh "$1"'
 
 # run_step: the script on a pty of its own, under its environment. Its code is this function's.
 run_step() (
   trap - HUP INT TERM
   umask "$mask"
+  if [ -n "$locale" ]; then LC_ALL=$locale; else unset LC_ALL; fi
   set -- "$inner" "$pty" "$secret_env" "$dir/env"
   CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_GATE=$gate CHANDLER_STEP=$step CHANDLER_GENERATION=$generation
   # shellcheck disable=SC2090 # the gate is a program
