@@ -1,5 +1,5 @@
 import { ChandlerError } from '../domain/failure.ts';
-import { quote, raw, sh, type Command, type Word } from '../shell/index.ts';
+import { quote, sh, type Command, type Word } from '../shell/index.ts';
 
 /** A zmx on a host and the directory of its sockets. */
 export interface ZmxPlace {
@@ -12,52 +12,14 @@ export interface ZmxPlace {
 /** Bytes of the path of a unix socket. A longer one makes zmx print a message and exit 0 without a session. */
 const SOCKET_PATH_BYTES = 107;
 
-/** `zmx version` */
-export function versionCommand(place: ZmxPlace): Command {
-  return zmx(place, 'version');
-}
-
-/**
- * Types `bash SUPERVISOR DIR` into a new session. Exit 0 means typed, not started.
- *
- * The redirections are for zmx 0.5, whose daemon keeps the caller's pipes open until the session ends.
- *
- * @throws ChandlerError invalid-input for a word that zmx would swallow, or a name that it would not take literally
- */
-export function runCommand(place: ZmxPlace, session: string, supervisor: string, dir: string): Command {
-  const words = ['bash', supervisor, dir].map((word) => safeArgument(word));
-  const quiet = raw('</dev/null >/dev/null 2>&1');
-  return zmx(place, 'run', safeName(place, session), '-d', ...words, quiet);
-}
-
 /** `zmx list`: one row per session. */
 export function listCommand(place: ZmxPlace): Command {
   return zmx(place, 'list');
 }
 
-/** `zmx list --short`: bare names, without those that do not answer. */
-export function listShortCommand(place: ZmxPlace): Command {
-  return zmx(place, 'list', '--short');
-}
-
 /** The screen and scrollback of a session: a view, not the log. */
 export function historyCommand(place: ZmxPlace, session: string): Command {
   return zmx(place, 'history', safeName(place, session));
-}
-
-/** Waits until every named session has an end. Its exit code is ambiguous (contract, "wait"). */
-export function waitCommand(place: ZmxPlace, sessions: readonly string[]): Command {
-  return zmx(place, 'wait', ...someNames(place, sessions));
-}
-
-/** Ends the sessions; a name that is not there is no error for zmx. */
-export function killCommand(place: ZmxPlace, sessions: readonly string[]): Command {
-  return zmx(place, 'kill', ...someNames(place, sessions));
-}
-
-/** Attaches the terminal to a session. Look first: zmx makes a login shell under a name that is not there. */
-export function attachCommand(place: ZmxPlace, session: string): Command {
-  return zmx(place, 'attach', safeName(place, session));
 }
 
 /** The whole command that a person types on the host. */
@@ -80,20 +42,15 @@ function zmx(place: ZmxPlace, ...words: Word[]): Command {
   return sh('env', ...environment, place.zmxPath, ...words);
 }
 
-function someNames(place: ZmxPlace, sessions: readonly string[]): string[] {
-  if (sessions.length === 0) throw new ChandlerError('invalid-input', 'zmx needs the name of a session');
-  return sessions.map((session) => safeName(place, session));
-}
-
 /**
- * A name that zmx takes literally there. It refuses some silently, and takes others for an option or, with a final *, for
- * every session that begins so.
+ * A name that zmx takes literally there. It refuses some silently, keeps its logs under another, and takes others for an
+ * option or, with a final *, for every session that begins so.
  *
  * @throws ChandlerError invalid-input, also for a socket path that is too long for the system
  */
 export function safeName(place: ZmxPlace, session: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters act as keys or break the rows of `list`
-  if (session === '' || session === '.' || session === '..' || /^-|[/*\u0000-\u001f\u007f]/.test(session)) {
+  if (/^(|\.|\.\.|logs)$/.test(session) || /^-|[/*\u0000-\u001f\u007f]/.test(session)) {
     throw new ChandlerError(
       'invalid-input',
       `${JSON.stringify(session)} cannot be the name of a zmx session`,
@@ -107,12 +64,4 @@ export function safeName(place: ZmxPlace, session: string): string {
     );
   }
   return session;
-}
-
-// Every argument after the name that begins with -d means "detach" to zmx and never reaches the command.
-function safeArgument(word: string): string {
-  if (word.startsWith('-d')) {
-    throw new ChandlerError('invalid-input', `zmx run would swallow the argument ${JSON.stringify(word)}`);
-  }
-  return word;
 }

@@ -1,8 +1,11 @@
-/** A row of `zmx list`, as the Go package knew it: strings, empty while the session's command runs. */
+import { zmxDifferences } from './version.ts';
+
+/** A row of `zmx list`: strings as zmx wrote them, empty while the session's command runs. Go: `Session`. */
 export interface Session {
   readonly name: string;
   /** Unix seconds. */
   readonly endedAt: string;
+  /** Empty for a session that has ended means unknown, never success. */
   readonly exitCode: string;
   /** Only there when the session did not answer: it may be dead, hung, or alive and busy, and is not "running". */
   readonly err?: string;
@@ -32,12 +35,20 @@ export interface SessionRow {
 
 /** The order in which zmx 0.5–0.8 writes a row. What is out of order or unknown is a label, and so is all after it. */
 const ORDER = ['pid', 'clients', 'created', 'start_dir', 'cmd', 'ended', 'exit_code'] as const;
-const RENAMED: Readonly<Record<string, string>> = { cwd: 'start_dir' };
+const RENAMED: Readonly<Record<string, string>> = Object.assign(
+  {},
+  ...zmxDifferences.map(({ renamed }) => renamed),
+);
 /** Only a line feed ends a line: `^` would also match after U+2028, which a name may hold. */
 const ROW = /(?<![^\n])(?: {2}|→ )?name=([^\n]*)/g;
 const DIGITS = /^\d{1,15}$/;
 
-/** One session per row of `zmx list`, in its order. Anything else in the text is skipped. */
+/**
+ * One session per row of `zmx list` (0.5–0.8), in its order. Anything else in the text is skipped. Never throws.
+ *
+ * Go: `ParseSessions`, which skipped the row of the session that one is in, took a session that does not answer for one that
+ * runs, and could be told another exit code by a label.
+ */
 export function parseSessions(raw: string): Session[] {
   return parseSessionRows(raw).map(({ name, endedAt, exitCode, err }) => ({
     name,

@@ -66,7 +66,8 @@ const PINNED: Readonly<Record<string, PinnedVersion>> = {
   },
 };
 
-const CPUS: Readonly<Record<string, Cpu>> = {
+/** What `uname -m` says, and the CPU that zmx's archives call by it. */
+export const zmxArchitectures: Readonly<Record<string, Cpu>> = {
   x86_64: 'x86_64',
   amd64: 'x86_64',
   aarch64: 'aarch64',
@@ -82,7 +83,7 @@ const CPUS: Readonly<Record<string, Cpu>> = {
 export function releaseFor(request: ReleaseRequest): ZmxRelease {
   const { version = defaultVersion, arch, url, sha256 } = request;
   if (url !== undefined && sha256 !== undefined) return { version, url, sha256 };
-  const cpu = Object.hasOwn(CPUS, arch) ? CPUS[arch] : undefined;
+  const cpu = Object.hasOwn(zmxArchitectures, arch) ? zmxArchitectures[arch] : undefined;
   if (cpu === undefined) {
     throw new ChandlerError('host-unsupported', `there is no zmx release for the CPU ${arch}`, {
       facts: { advice: 'Set zmx.source: tmux, or give zmx.url and zmx.sha256 of an archive for this CPU.' },

@@ -6,34 +6,85 @@ export interface ZmxVersion {
   readonly shim: boolean;
 }
 
-/** What differs between versions of zmx (observed for 0.5–0.7, from changelog and source for 0.8). */
-export interface ZmxTraits {
-  /** Seconds that a command must take in a new session for zmx to notice its end; 0 if it notices every end. */
-  readonly lingerSeconds: number;
-  /** The column of `list` that holds the directory a session was started in. */
-  readonly directoryColumn: 'start_dir' | 'cwd';
-  /** `set` and `get` exist, and `list` shows labels after its own columns. */
-  readonly labels: boolean;
-  /** Which shell a session of `run` gets: bash from PATH, or $SHELL. */
-  readonly sessionShell: 'bash' | '$SHELL';
-  /** The daemon keeps the caller's stdout and stderr open until the session ends. */
-  readonly keepsCallerOutput: boolean;
+/** A way in which versions of zmx differ, as far as it matters here (observed for 0.5–0.7, from changelog and source for 0.8). */
+export interface ZmxDifference {
+  /** The versions that behave so. */
+  readonly since?: string;
+  readonly before?: string;
+  readonly behavior: string;
+  /** How it is met. What does no harm elsewhere is done for every version alike. */
+  readonly met: string;
+  /** Seconds that a command must take in a new session for zmx to notice its end. */
+  readonly lingerS?: number;
+  /** Columns of `list` with another name than elsewhere. */
+  readonly renamed?: Readonly<Record<string, string>>;
 }
 
-/** Oldest first; each entry tells what changed with that version. */
-const CHANGES: readonly (readonly [since: string, traits: Partial<ZmxTraits>])[] = [
-  ['0.6.0', { keepsCallerOutput: false }],
-  ['0.7.0', { lingerSeconds: 0, labels: true, sessionShell: 'bash' }],
-  ['0.8.0', { directoryColumn: 'cwd' }],
+/** Every one of them. */
+export const zmxDifferences: readonly ZmxDifference[] = [
+  {
+    before: '0.6.0',
+    behavior: "the daemon keeps its caller's stdin, stdout and stderr open until the session ends",
+    met: '`run` is called with none of them (start in launch.sh, call_zmx in common.sh)',
+  },
+  {
+    before: '0.6.0',
+    behavior: 'a busy daemon is answered for with empty output and exit 0',
+    met: 'what zmx says decides nothing: the records of the launch do',
+  },
+  {
+    before: '0.7.0',
+    behavior: 'the end of a command that was faster than half a second in a new session is never noticed',
+    met: 'the supervisor stays that long after its record (lingerS)',
+    lingerS: 0.7,
+  },
+  {
+    before: '0.7.0',
+    behavior: 'a session gets the shell of $SHELL',
+    met: 'SHELL is bash for every call (call_zmx in common.sh)',
+  },
+  {
+    since: '0.7.0',
+    behavior: 'a session gets the bash of PATH, and without one there is none',
+    met: 'a host without bash has a stand-in of that name behind PATH (stand_in_for_bash in launch.sh)',
+  },
+  {
+    before: '0.7.0',
+    behavior: 'the directory above ZMX_DIR must be there',
+    met: '`mkdir -p` comes before the first `run` (start in launch.sh)',
+  },
+  {
+    before: '0.7.0',
+    behavior: 'the name of a session that was killed is taken for half a second more',
+    met: 'its socket is waited for (end_session in common.sh)',
+  },
+  {
+    before: '0.7.0',
+    behavior: 'a session that prints hard, or was just killed, is listed with err=',
+    met: '`unreachable` is a state of its own, neither running nor ended (parseSessionRows)',
+  },
+  {
+    since: '0.7.0',
+    behavior: 'a used session may report the end of an earlier command',
+    met: 'every launch has a session of its own',
+  },
+  {
+    since: '0.7.0',
+    behavior: 'labels stand behind the columns of `list`, and may have names of columns',
+    met: 'columns count in their order only, and once (parseSessionRows, clear_session in launch.sh)',
+  },
+  {
+    before: '0.7.0',
+    behavior: 'a hung daemon answers `kill` without being dead; from 0.7 on `kill` waits for ever',
+    met: 'every call is bounded, and the processes of a launch are killed by its marker (kill in the host program)',
+  },
+  {
+    since: '0.8.0',
+    behavior: '`list` has cwd where it had start_dir',
+    met: 'both are read as start_dir (renamed)',
+    renamed: { cwd: 'start_dir' },
+  },
 ];
-
-const OLDEST: ZmxTraits = {
-  lingerSeconds: 0.7,
-  directoryColumn: 'start_dir',
-  labels: false,
-  sessionShell: '$SHELL',
-  keepsCallerOutput: true,
-};
 
 /** The oldest version whose command line is the one Chandler speaks. */
 export const oldestVersion = '0.5.0';
@@ -56,12 +107,18 @@ export function compareVersions(a: string, b: string): number {
   return left.length < right.length ? -1 : 0;
 }
 
-/** How a version behaves. */
-export function zmxTraits(version: string): ZmxTraits {
-  const changes = CHANGES.filter(([since]) => compareVersions(version, since) >= 0).map(
-    ([, traits]) => traits,
+/** Seconds that a command must take in a new session of this version for zmx to notice its end; 0 if it notices every end. */
+export function lingerSeconds(version: string): number {
+  return Math.max(0, ...differencesOf(version).map(({ lingerS = 0 }) => lingerS));
+}
+
+/** In which ways a version differs from others. */
+export function differencesOf(version: string): ZmxDifference[] {
+  return zmxDifferences.filter(
+    ({ since, before }) =>
+      (since === undefined || compareVersions(version, since) >= 0) &&
+      (before === undefined || compareVersions(version, before) < 0),
   );
-  return Object.assign({}, OLDEST, ...changes) as ZmxTraits;
 }
 
 function parts(version: string): number[] {

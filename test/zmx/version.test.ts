@@ -1,11 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareVersions, parseVersion, zmxTraits } from '../../src/zmx/index.ts';
+import {
+  compareVersions,
+  differencesOf,
+  lingerSeconds,
+  parseVersion,
+  zmxDifferences,
+} from '../../src/zmx/index.ts';
 
 describe('parseVersion', () => {
   it.each(['0.5.0', '0.6.0', '0.7.0'])('reads what zmx %s printed', (version) => {
@@ -69,19 +75,24 @@ describe('compareVersions', () => {
   });
 });
 
-describe('zmxTraits', () => {
+describe('the differences between versions', () => {
   it.each([
-    ['0.5.0', 0.7, 'start_dir', false, '$SHELL', true],
-    ['0.6.0', 0.7, 'start_dir', false, '$SHELL', false],
-    ['0.7.0', 0, 'start_dir', true, 'bash', false],
-    ['0.8.1', 0, 'cwd', true, 'bash', false],
-  ])('%s', (version, lingerSeconds, directoryColumn, labels, sessionShell, keepsCallerOutput) => {
-    expect(zmxTraits(version)).toEqual({
-      lingerSeconds,
-      directoryColumn,
-      labels,
-      sessionShell,
-      keepsCallerOutput,
-    });
+    ['0.5.0', 0.7, /\$SHELL/, /cwd/],
+    ['0.6.0', 0.7, /\$SHELL/, /stdin, stdout/],
+    ['0.7.0', 0, /bash of PATH/, /\$SHELL|cwd/],
+    ['0.8.1', 0, /cwd/, /\$SHELL/],
+  ])('of %s', (version, linger, has, hasNot) => {
+    const text = differencesOf(version)
+      .map(({ behavior }) => behavior)
+      .join('\n');
+    expect(text).toMatch(has);
+    expect(text).not.toMatch(hasNot);
+    expect(lingerSeconds(version)).toBe(linger);
+  });
+
+  it('name what meets them', () => {
+    const programs = readdirSync(new URL('../../src/host/programs', import.meta.url));
+    const named = zmxDifferences.flatMap(({ met }) => met.match(/\S+\.sh/g) ?? []);
+    expect(named.filter((program) => !programs.includes(program))).toEqual([]);
   });
 });

@@ -258,7 +258,19 @@ if [ "${ZMX_SHIM_TERM+x}" ]; then export TERM="$ZMX_SHIM_TERM"; fi
 if [ "${ZMX_SHIM_SHELL+x}" ]; then export SHELL="$ZMX_SHIM_SHELL"; fi
 zero=$ZMX_SHIM_ARGV0
 unset ZMX_SHIM_TERM ZMX_SHIM_SHELL ZMX_SHIM_ARGV0 ZMX_SHIM_TMUX ZMX_SHIM_SOCKET ZMX_SHIM_MONITOR ZMX_SHIM_CR
-exec -a "${zero:-$1}" "$@"'
+if [ "${BASH_VERSION+x}" ]; then exec -a "${zero:-$1}" "$@"; fi
+exec "$@"'
+
+# Closes what a program must not inherit. What the shell itself has open there (a busybox one keeps copies) goes by itself.
+# shellcheck disable=SC2016
+closer='
+for fd in /proc/$$/fd/*; do
+  fd=${fd##*/}
+  flags=$(sed -n "s/^flags:[^0-9]*//p" /proc/$$/fdinfo/$fd 2>/dev/null)
+  case $flags in "" | *[2367]??????) continue ;; esac
+  if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi
+done
+exec "$@"'
 
 # What follows the end of the shell: the name is free, clients get the last output, the server goes.
 # shellcheck disable=SC2016
@@ -305,9 +317,8 @@ create() (
   exec </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
   for descriptor in /proc/self/fd/1[1-9] /proc/self/fd/[2-9][0-9] /proc/self/fd/[1-9][0-9][0-9]*; do
     [ -e "$descriptor" ] || continue
-    # shellcheck disable=SC2016
-    exec "$bash" --posix -c 'for fd in /proc/self/fd/*; do
-      fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done 2>/dev/null; exec "$@"' sh "$@"
+    # shellcheck disable=SC2093 # nothing comes after it
+    exec "$bash" --posix -c "$closer" sh "$@"
   done
   exec "$@"
 )
@@ -514,7 +525,10 @@ follow() {
   watch_end 9<&-
   helpers="$helpers $!"
   # The first answer ends when the client is attached: from then on no output is missed.
+  line=
   while IFS= read -r line <&9; do case $line in %end* | %error* | %exit*) break ;; esac done
+  # No answer, and the session is there: a tmux before 3.2. That is not the end of a command.
+  [ -n "$line" ] || [ ! -S "$socket" ] || fail "$("$tmux" -V) cannot be followed: 3.2 is needed"
   "$1" || exit 1
   interactive=
   case $(awk -W version 2>&1 </dev/null) in mawk*) interactive='-W interactive' ;; esac
