@@ -2,9 +2,13 @@
 export interface HostFacts {
   /** `uname -m`, e.g. `x86_64`, `aarch64`. */
   readonly arch: string;
+  /** `PRETTY_NAME` of /etc/os-release, for people. */
   readonly os: string;
+  /** Of the login user; 0 is root. */
   readonly uid: number;
+  /** Changes with each boot. */
   readonly bootId: string;
+  /** Where everything of Chandler lies. */
   readonly stateDir: string;
   /** The fixed ZMX_DIR of everything that Chandler starts. */
   readonly zmxDir: string;

@@ -6,13 +6,13 @@ import { mergeSpecs, usableZmx, type ZmxSpec, type ZmxWish } from './zmx-wish.ts
 
 /** Where a zmx may come from. */
 export interface ZmxSource extends Pick<ZmxHost, 'linkDir' | 'signal'> {
-  /** The plan's word. */
+  /** What the plan says. */
   readonly spec?: ZmxSpec;
   /** The worker's configuration, for what the plan leaves open. */
   readonly defaults?: ZmxSpec;
   /** Reads a file of the worker's, for `source: file`. */
   readonly readFile?: (name: string) => Promise<Uint8Array>;
-  /** Gets an archive for a host that can't reach it. Default: fetch. */
+  /** Gets an archive for a host that can't reach it; given up after 60 s. Default: fetch. */
   readonly fetchArchive?: (url: string, signal: AbortSignal) => Promise<Uint8Array>;
 }
 

@@ -19,7 +19,6 @@ import type { Programs } from './programs.ts';
 
 /** Tools without which nothing works, and the Debian packages that hold them. */
 const NEEDED = {
-  bash: 'bash',
   flock: 'util-linux',
   setsid: 'util-linux',
   sha256sum: 'coreutils',
@@ -28,7 +27,7 @@ const NEEDED = {
   timeout: 'coreutils',
   awk: 'mawk',
 } as const;
-const USEFUL = ['script', 'tmux', 'curl', 'wget', 'tar'];
+const USEFUL = ['bash', 'script', 'tmux', 'curl', 'wget', 'tar'];
 /** Every activity is told the facts, so they must stay short. Characters. */
 const MAX_FACT_LENGTH = 200;
 const MAX_VERSION_LENGTH = 4096;

@@ -16,6 +16,7 @@ export interface ZmxHost {
   readonly upload: (file: { path: string; content: Uint8Array; mode: number }) => Promise<void>;
   /** Where `zmx` is linked for people. Default: /usr/local/bin for root, ~/.local/bin otherwise. */
   readonly linkDir?: string;
+  /** Abort gives up; what was begun on the host may be finished there. */
   readonly signal?: AbortSignal;
 }
 
@@ -111,6 +112,7 @@ function mismatch(answers: Answer[]): string | undefined {
   return answers.find((answer) => answer['mismatch'] !== undefined)?.['mismatch'];
 }
 
-function keyOf(prefix: string, sha256: string): string {
+/** The name of a zmx's directory: its content tells it. */
+export function keyOf(prefix: string, sha256: string): string {
   return `${prefix}-${sha256.slice(0, 12)}`;
 }

@@ -2,12 +2,19 @@ import { compareVersions, oldestVersion, parseVersion } from '../zmx/index.ts';
 import type { HostFacts } from './facts.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 
-type SourceName = 'release' | 'file' | 'tmux';
+/**
+ * `release`: an archive of zmx's author, its checksum pinned. `file`: one that the worker has. `tmux`: a shell program with
+ * zmx's command line over the host's tmux.
+ */
+export type ZmxSourceName = 'release' | 'file' | 'tmux';
 
 /** What a plan, or the worker's configuration, says about zmx. */
 export interface ZmxSpec {
-  readonly source?: SourceName | undefined;
+  /** Default: `file` if one is named, otherwise `release`. */
+  readonly source?: ZmxSourceName | undefined;
+  /** `0.7.0` */
   readonly version?: string | undefined;
+  /** Of the archive, instead of the author's. */
   readonly url?: string | undefined;
   /** Of the archive (release) or of the file, 64 lower-case hex digits. */
   readonly sha256?: string | undefined;
@@ -17,7 +24,7 @@ export interface ZmxSpec {
 
 /** Both of them together. */
 export interface ZmxWish extends ZmxSpec {
-  readonly source: SourceName;
+  readonly source: ZmxSourceName;
   /** Somebody named the source; it is not just the default. */
   readonly explicit: boolean;
 }
@@ -50,6 +57,6 @@ export function usableZmx(facts: HostFacts, wish: ZmxWish): ZmxInstallation | un
   return { path: facts.zmx.path, version: found.version, source: 'existing' };
 }
 
-function namedSource(spec: ZmxSpec): SourceName | undefined {
+function namedSource(spec: ZmxSpec): ZmxSourceName | undefined {
   return spec.source ?? (spec.file === undefined ? undefined : 'file');
 }

@@ -79,6 +79,7 @@ check() {
   exec 8<"$file"
   rm -f "$file"
   umask "$login_umask"
-  CHANDLER_LAUNCH=$1 timeout -k 5 "$2" bash /dev/fd/8 </dev/null >/dev/null 2>&1
+  if [ -n "$login_locale" ]; then LC_ALL=$login_locale; else unset LC_ALL; fi
+  CHANDLER_LAUNCH=$1 timeout -k 5 "$2" "$shell" /dev/fd/8 </dev/null >/dev/null 2>&1
   say "check code=$?"
 }

@@ -107,5 +107,10 @@ case $subcommand in
   sentinel-remove) sentinel_remove "$@" ;;
   prune) prune "$@" ;;
   executable) executable "$@" ;;
+  script) script_read ;;
+  script-plan) script_plan ;;
+  script-end) script_end "$@" ;;
+  script-follow) script_follow "$@" ;;
+  states) states "$@" ;;
   *) refuse invalid-input "no such subcommand: $subcommand" ;;
 esac
