@@ -15,12 +15,13 @@ import type { Link } from './session.ts';
 import type { ResolvedTarget } from './target.ts';
 import { connectSocket } from './transport.ts';
 
-export interface ConnectionOptions {
+/** How long a connection may take, and when it counts as gone. */
+export interface SshConnectionOptions {
   /** For one address to accept. Milliseconds; default 2 500. */
   readonly connectTimeoutMs?: number;
   /** For handshake and login. Milliseconds; default 15 000. */
   readonly readyTimeoutMs?: number;
-  /** Between two looks for a sign of life. Milliseconds; default 4 000 (see domain/timing.ts). */
+  /** Between two looks for a sign of life. Milliseconds; default 4 000. */
   readonly keepaliveMs?: number;
   /** So many looks without a sign of life mean that the connection is gone: after 8 to 12 s. Default 2. */
   readonly keepaliveCount?: number;
@@ -64,7 +65,7 @@ const HMACS: MacAlgorithm[] = [
  */
 export async function openConnection(
   target: ResolvedTarget,
-  options: ConnectionOptions = {},
+  options: SshConnectionOptions = {},
   via?: Duplex,
 ): Promise<Connection> {
   const label = labelOf(target);
@@ -93,7 +94,7 @@ class LoginRefused {
   }
 }
 
-async function dial(target: ResolvedTarget, options: ConnectionOptions): Promise<Duplex> {
+async function dial(target: ResolvedTarget, options: SshConnectionOptions): Promise<Duplex> {
   try {
     return await connectSocket(target.host, target.port, options.connectTimeoutMs ?? timing.connect);
   } catch (error) {
@@ -105,7 +106,7 @@ async function logIn(
   client: Client,
   transport: Duplex,
   target: ResolvedTarget,
-  options: ConnectionOptions,
+  options: SshConnectionOptions,
   login: Login,
   check: HostKeyCheck,
 ): Promise<void> {
@@ -143,7 +144,7 @@ async function logIn(
   });
 }
 
-function watch(client: Client, transport: Duplex, label: string, options: ConnectionOptions): Connection {
+function watch(client: Client, transport: Duplex, label: string, options: SshConnectionOptions): Connection {
   const { keepaliveMs = timing.keepaliveEvery, keepaliveCount = timing.keepaliveLooks } = options;
   const running: Link['running'] = new Set();
   const listeners: ((reason: string) => void)[] = [];

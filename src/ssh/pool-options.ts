@@ -1,6 +1,7 @@
-import type { ConnectionOptions } from './connection.ts';
+import type { SshConnectionOptions } from './connection.ts';
 
-export interface SshPoolOptions extends ConnectionOptions {
+/** How a pool grows and shrinks. */
+export interface SshPoolOptions extends SshConnectionOptions {
   /** Commands at a time over one connection. Default 5: sshd refuses some from 8 on, MaxSessions is 10. */
   readonly sessionsPerConnection?: number;
   /** Default 16; further commands wait for a free session. */
@@ -15,6 +16,10 @@ export interface SshPoolOptions extends ConnectionOptions {
   readonly onEvent?: (event: SshPoolEvent) => void;
 }
 
+/**
+ * What happened to a connection. `gone`: it ended, whoever ended it. `session-refused`: the host opened no further session
+ * on it, so from now on it gets fewer. `host` is `user@host:port`.
+ */
 export type SshPoolEvent =
   | { readonly kind: 'opened'; readonly host: string; readonly tookMs: number }
   | { readonly kind: 'dial-failed'; readonly host: string; readonly error: unknown }

@@ -8,9 +8,11 @@ import type { SshPoolOptions } from './pool-options.ts';
 import { execOver, forwardThrough } from './pooled-exec.ts';
 import type { ResolvedTarget } from './target.ts';
 
+/** What a pool has at the moment, over all hosts. */
 export interface SshPoolStats {
   readonly hosts: number;
   readonly connections: number;
+  /** Connections that are being made. */
   readonly dialing: number;
   /** Commands under way. */
   readonly active: number;
@@ -20,11 +22,13 @@ export interface SshPoolStats {
   readonly dials: number;
 }
 
+/** Connections to hosts, lent to commands. */
 export interface SshPool {
   /** An executor for a target. Costs nothing; connections are made, shared and closed behind it. */
   executor(target: ResolvedTarget): Executor;
   /** Refuses new commands, lets those under way finish for a moment, then ends every connection. */
   close(): Promise<void>;
+  /** What it has at the moment. */
   stats(): SshPoolStats;
 }
 
@@ -32,7 +36,8 @@ export interface SshPool {
  * Makes a pool of SSH connections: per target (identity and host key policy included) as many as its commands need.
  *
  * It never retries a command that may have run. One that certainly has not (the pooled connection turned out dead, or
- * the host refused a further session on it) is sent over another connection instead.
+ * the host refused a further session on it) is sent over another connection instead. A command line of more than 8 192 bytes
+ * is a TypeError: send what is long over standard input.
  */
 export function createSshPool(options: SshPoolOptions = {}): SshPool {
   const hosts = new Map<string, HostConnections>();

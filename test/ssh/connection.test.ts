@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openConnection } from '../../src/ssh/connection.ts';
-import type { ConnectionOptions } from '../../src/ssh/connection.ts';
+import type { SshConnectionOptions } from '../../src/ssh/connection.ts';
 import type { ResolvedTarget } from '../../src/ssh/target.ts';
 import { sh } from '../../src/shell/index.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
@@ -27,7 +27,10 @@ afterAll(async () => {
   await Promise.all([sshd, ...others].map(async (server) => server.stop()));
 });
 
-const attempt = async (changes: Partial<ResolvedTarget>, options?: ConnectionOptions): Promise<unknown> => {
+const attempt = async (
+  changes: Partial<ResolvedTarget>,
+  options?: SshConnectionOptions,
+): Promise<unknown> => {
   try {
     const connection = await openConnection(sshd.target(changes), options);
     connection.close();
