@@ -28,6 +28,11 @@ export const failureCodes = {
     retryable: false,
     advice: "Check target.user and that the identity's public key is in its authorized_keys.",
   },
+  'become-failed': {
+    retryable: false,
+    advice:
+      'Let the login user use sudo without a password (NOPASSWD in sudoers), or log in as root without target.become.',
+  },
   'identity-unavailable': {
     retryable: false,
     advice:
@@ -94,6 +99,11 @@ export const failureCodes = {
     retryable: false,
     advice: 'Read the log of the finalizer, fix the cause, then retry its step.',
   },
+  'script-failed': {
+    retryable: false,
+    advice:
+      "Read the script's log on the host, fix the cause, start the script again there, then watch again.",
+  },
   'sentinel-missing': {
     retryable: false,
     advice:
@@ -123,6 +133,7 @@ export const failureCodes = {
   },
 } as const satisfies Record<string, { retryable: boolean; advice: string }>;
 
+/** The name of a way to fail. */
 export type FailureCode = keyof typeof failureCodes;
 
 /** More about a failure, for people and for programs; never a secret. */
@@ -130,9 +141,9 @@ export interface FailureFacts {
   readonly step?: string;
   readonly host?: string;
   readonly exitCode?: number;
-  readonly signal?: string;
-  /** Redacted end of the step's log. */
+  /** The end of the step's log, at most 4 096 bytes of it, secrets starred. */
   readonly logTail?: string;
+  /** What is wrong with a plan, each at its path. */
   readonly problems?: readonly { readonly path: string; readonly message: string }[];
   /** Replaces the code's own advice where more is known. */
   readonly advice?: string;
@@ -141,22 +152,28 @@ export interface FailureFacts {
 /** A list of every problem of a plan fits; what a host says is cut further at the activity boundary. Characters. */
 export const MAX_MESSAGE_LENGTH = 128 * 1024;
 
-/** The one error class of the project. Much of what it tells comes from hosts, so that is bounded and plain text. */
+/**
+ * The one error class of the project; `code` tells failures apart. Much of what it tells comes from hosts, so that is plain
+ * text without control sequences, and bounded (131 072 characters).
+ */
 export class ChandlerError extends Error {
   override readonly name = 'ChandlerError';
   readonly code: FailureCode;
   readonly facts: FailureFacts;
 
+  /** `cause` is the error that led to this one. */
   constructor(code: FailureCode, message: string, options: { cause?: unknown; facts?: FailureFacts } = {}) {
     super(showable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.facts = options.facts ?? {};
   }
 
+  /** Whether the same attempt may succeed later without anybody's help. */
   get retryable(): boolean {
     return failureCodes[this.code].retryable;
   }
 
+  /** What a person can do: one line, of the facts or else of the code. */
   get advice(): string {
     return showable(this.facts.advice ?? failureCodes[this.code].advice);
   }

@@ -1,8 +1,9 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
-/** One execution of one step, or of its finalizer. */
+/** One execution of one step, or of its finalizer; {@link makeLaunch} makes one. */
 export interface Launch {
+  /** The name of its directory on the host: 20 hex digits. */
   readonly id: string;
   readonly step: string;
   readonly kind: 'step' | 'finalizer';
@@ -12,18 +13,11 @@ export interface Launch {
 
 /**
  * Names a launch. The first execution's run id stays the same over continue-as-new and reset and is new for each
- * new run, so a repeated order to launch means the same launch, and a new run never meets an old one.
+ * new run, so a repeated order to launch means the same launch, and a new run never meets an old one. Without Temporal it is
+ * the `runId` of a {@link Runner}, whose `run` makes launches of kind `step`, generation 1.
  */
-export function makeLaunch(
-  firstRunId: string,
-  step: string,
-  kind: Launch['kind'],
-  generation: number,
-): Launch {
-  const id = bytesToHex(sha256(utf8ToBytes(JSON.stringify([firstRunId, step, kind, generation])))).slice(
-    0,
-    20,
-  );
+export function makeLaunch(owner: string, step: string, kind: Launch['kind'], generation: number): Launch {
+  const id = bytesToHex(sha256(utf8ToBytes(JSON.stringify([owner, step, kind, generation])))).slice(0, 20);
   return { id, step, kind, generation };
 }
 
@@ -36,4 +30,9 @@ export function sessionName(launch: Launch): string | undefined {
 /** The workflow id of a host, so that the engine itself refuses a second run on it. */
 export function defaultWorkflowId(target: { host: string; port?: number | undefined }): string {
   return `provision:${target.host}:${target.port ?? 22}`;
+}
+
+/** The workflow id of a watch: a host may be watched by one at a time. */
+export function defaultWatchId(target: { host: string; port?: number | undefined }): string {
+  return `watch:${target.host}:${target.port ?? 22}`;
 }

@@ -1,4 +1,8 @@
-/** What the host says about a launch. `interrupted`: it began, has no record of an end, and nobody supervises it. */
+/**
+ * What the host says about a launch. `absent`: it knows of none. `created`: it has not begun. `cancelled`: its end was
+ * ordered before it began. `interrupted`: it began, has no record of an end, and nobody supervises it, so it was killed or
+ * the host went down; `rebooted` tells which. `endedAtMs` is milliseconds since the epoch by the host's clock, to the second.
+ */
 export type LaunchState =
   | { readonly kind: 'absent' | 'created' | 'cancelled' }
   | { readonly kind: 'running'; readonly logBytes: number }

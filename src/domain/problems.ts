@@ -1,5 +1,6 @@
-/** One thing that is wrong with a plan, and where: `steps[2].needs[0]`. */
+/** One thing that is wrong with a plan. */
 export interface Problem {
+  /** Where: `steps[2].needs[0]`; empty for the plan as a whole. */
   readonly path: string;
   readonly message: string;
 }

@@ -60,9 +60,13 @@ const host = line
   .refine(
     (value) => /^[A-Za-z0-9_]([A-Za-z0-9_.:%-]*)$/.test(value) || /^::[0-9a-fA-F:.]*$/.test(value),
     'must be a host name or an IP address',
-  );
-const port = z.number().int().min(1).max(65535);
-const user = line.max(64).refine((value) => !value.startsWith('-'), 'must not begin with a dash');
+  )
+  .describe('A name or an address, as the worker reaches it.');
+const port = z.number().int().min(1).max(65535).describe('Default 22.');
+const user = line
+  .max(64)
+  .refine((value) => !value.startsWith('-'), 'must not begin with a dash')
+  .describe('Who logs in. Default root.');
 const identity = line.describe(
   'Names a private key in a directory that the worker allows (CHANDLER_IDENTITIES), or `agent` for its ssh-agent.',
 );
@@ -86,11 +90,15 @@ const hop = {
 export const targetSchema = z.strictObject({
   ...hop,
   jump: z.strictObject(hop).optional().describe('A host to go through.'),
+  become: z
+    .enum(['sudo'])
+    .optional()
+    .describe('Do everything as root, through sudo without a password. Default: as the login user.'),
   connectTimeout: duration.optional().describe('How long to keep trying to reach the host. Default 5m.'),
 });
 
 export const stepSchema = z.strictObject({
-  name: stepName,
+  name: stepName.describe('Also the name of its zmx session.'),
   script: script.describe('Run by bash, or by the interpreter its #! line names, in a terminal of its own.'),
   finalize: script.optional().describe('Run after every step has succeeded.'),
   needs: z.array(z.string()).optional().describe('Steps that must have succeeded before this one starts.'),
@@ -99,7 +107,10 @@ export const stepSchema = z.strictObject({
     .strictObject({ attempts: z.number().int().min(1).max(100).optional(), backoff: duration.optional() })
     .optional()
     .describe('Tries in all (default 1) and the pause between them (default 1s).'),
-  env: z.record(variable, text(64 * 1024)).optional(),
+  env: z
+    .record(variable, text(64 * 1024))
+    .optional()
+    .describe('Environment variables, for script, finalize and check.'),
   secrets: z
     .record(
       variable,
@@ -111,25 +122,33 @@ export const stepSchema = z.strictObject({
 });
 
 export const zmxSchema = z.strictObject({
-  source: z.enum(['release', 'file', 'tmux']).optional(),
+  source: z
+    .enum(['release', 'file', 'tmux'])
+    .optional()
+    .describe(
+      'release (default): an archive, verified; file: a binary of the worker; tmux: a shim over tmux.',
+    ),
   version: z
     .string()
     .regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 0.7.0')
-    .optional(),
+    .optional()
+    .describe('The version to install where there is none that is new enough.'),
   url: z
     .string()
     .regex(/^https?:\/\/\S+$/, 'must be an http or https address')
-    .optional(),
+    .optional()
+    .describe('Of an archive elsewhere, a mirror say.'),
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits')
-    .optional(),
+    .optional()
+    .describe('Of the archive, unless it is one whose checksum is built in.'),
   file: line.optional().describe("The name of a binary in the worker's zmx directory (CHANDLER_ZMX_DIR)."),
 });
 
 export const planSchema = z.strictObject({
   $schema: z.string().optional(),
-  name: line.max(200).optional(),
+  name: line.max(200).optional().describe('What people call the plan.'),
   target: targetSchema,
   steps: z.array(stepSchema).min(1, 'must hold at least one step').max(limits.steps),
   zmx: zmxSchema.optional(),
@@ -139,16 +158,54 @@ export const planSchema = z.strictObject({
     .describe('A file to wait for before anything is done. Default timeout 15m.'),
   sentinel: z
     .strictObject({
-      path: absolutePath.optional(),
-      whenPresent: z.enum(['skip-if-same-plan', 'skip', 'ignore']).optional(),
+      path: absolutePath.optional().describe('Default: provisioned in the state directory.'),
+      whenPresent: z
+        .enum(['skip-if-same-plan', 'skip', 'ignore'])
+        .optional()
+        .describe('When a host counts as provisioned already. Default skip-if-same-plan.'),
     })
-    .optional(),
-  onStepFailure: z.enum(['park', 'fail', 'continue']).optional(),
+    .optional()
+    .describe('The file that is written once everything is done.'),
+  onStepFailure: z
+    .enum(['park', 'fail', 'continue'])
+    .optional()
+    .describe(
+      'park (default): wait for a person; fail: end the others; continue: do what can be done, then fail.',
+    ),
   parkTimeout: duration.optional().describe('How long a parked run waits for a person. Default 24h.'),
-  keepSessions: z.enum(['failed', 'all', 'none']).optional(),
-  pruneAfterDays: z.number().int().min(1).optional(),
+  keepSessions: z
+    .enum(['failed', 'all', 'none'])
+    .optional()
+    .describe('Which sessions stay open to look around in. Default failed.'),
+  pruneAfterDays: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('Launches older than this are forgotten. Default 30.'),
 });
 
+/** What follows a host that provisions itself is told. */
+export const watchSchema = z.strictObject({
+  target: targetSchema,
+  sentinel: z.strictObject({ path: absolutePath }).optional().describe('Default: that of the host.'),
+  timeout: duration.optional().describe('How long the host may take. Default 24h.'),
+  parkTimeout: duration.optional().describe('How long a failed host waits for a person. Default 24h.'),
+});
+
+/** Which host that provisions itself to follow, and for how long. */
+export type WatchInput = z.input<typeof watchSchema>;
+/**
+ * What to do on a host, as YAML, JSON or an object. schema/plan.schema.json (`chandler/plan.schema.json`) is the same as JSON
+ * Schema, the table "Plan" of the README has the defaults. At most 1 MiB as JSON, 64 steps, 256 KiB a script.
+ */
 export type Plan = z.input<typeof planSchema>;
+/**
+ * A step: a script that runs in a session of its name.
+ *
+ * Go: `Step`, with `Name`, `Script` and `Finalize`. The finalizer runs after every step is done, not in a session, as there,
+ * but it is tracked, logged and can be retried.
+ */
 export type Step = z.input<typeof stepSchema>;
+/** The host of a plan, and how to reach it. Identities are names that the worker looks up, never keys. */
 export type Target = z.input<typeof targetSchema>;

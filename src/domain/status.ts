@@ -1,9 +1,11 @@
 import type { FailureCode } from './failure.ts';
 
-/** Where a run is. */
+/** Where a run is. The last four are ends. */
 export type Phase =
   | 'validating'
   | 'connecting'
+  /** Only of a run that watches: nothing on the host has begun yet. */
+  | 'waiting-for-script'
   | 'waiting-for-bootstrap'
   | 'installing-zmx'
   | 'steps'
@@ -14,7 +16,13 @@ export type Phase =
   | 'failed'
   | 'aborted';
 
-/** Where a step or a finalizer is. `blocked`: something it needs has failed for good. */
+/**
+ * Where a step or a finalizer is. `retrying`: it failed and will be tried again by itself. `satisfied`: its check said that it
+ * need not run. `skipped`: a person had it treated as done. `parked`: it failed and waits for a person. `blocked`: something
+ * it needs has failed for good. `killed`: the run ended first.
+ *
+ * Go: the words of `Runner.PollStatus` (pending, running, done, failed), which {@link Runner.pollStatus} keeps.
+ */
 export type PartState =
   | 'pending'
   | 'running'
@@ -27,17 +35,20 @@ export type PartState =
   | 'blocked'
   | 'killed';
 
+/** Why a run, a step or a finalizer failed. */
 export interface PartFailure {
   readonly code: FailureCode;
   readonly message: string;
   readonly advice: string;
   readonly exitCode?: number;
+  /** The end of the step's log, at most 4 096 bytes of it, secrets starred. */
   readonly logTail?: string;
 }
 
 /** A step, or a finalizer, as an operator sees it. Times are milliseconds since the epoch. */
 export interface PartStatus {
   state: PartState;
+  /** Of its latest launch; 0 before the first. */
   generation: number;
   startedAtMs?: number;
   endedAtMs?: number;
@@ -45,6 +56,7 @@ export interface PartStatus {
   failure?: PartFailure;
 }
 
+/** A step and its finalizer. */
 export interface StepStatus extends PartStatus {
   readonly name: string;
   /** The zmx session of the latest launch. */
@@ -57,25 +69,30 @@ export interface Intervention {
   readonly action: 'retryStep' | 'skipStep' | 'abort' | 'pause' | 'resume';
   readonly step?: string;
   readonly reason?: string;
+  /** Milliseconds since the epoch. */
   readonly atMs: number;
 }
 
-/** The answer of the `status` query. */
+/** The answer of the `status` query. Times are milliseconds since the epoch. */
 export interface RunStatus {
   phase: Phase;
-  readonly plan: string;
+  /** Its name. */
+  plan: string;
+  /** `user@host:port` */
   readonly host: string;
   /** True while the run waits for a person. */
   attention: boolean;
+  /** True while the run starts no further step because somebody said so. */
   paused: boolean;
   readonly startedAtMs: number;
   endedAtMs?: number;
-  readonly steps: StepStatus[];
+  steps: StepStatus[];
   /** Its path; empty until the host was reached, if the plan names none. */
   sentinel: string;
   /** How to attach to a session of the run, with `NAME` for the session: the whole command. */
   attach?: string;
   failure?: PartFailure;
+  /** The latest 100. */
   readonly interventions: Intervention[];
 }
 

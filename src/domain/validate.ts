@@ -1,9 +1,14 @@
 import type { z } from 'zod';
 import type { Problem } from './problems.ts';
-import { limits, planSchema, type Plan } from './schema.ts';
+import { limits, planSchema, watchSchema, type Plan } from './schema.ts';
 import { readGraph, stepProblems } from './step-graph.ts';
 
-/** Checks anything that claims to be a plan. Every problem is listed; none means `plan` is there. */
+/**
+ * Checks anything that claims to be a plan. Every problem is listed; none means `plan` is there: what was given, as it is,
+ * without defaults filled in. Never throws.
+ *
+ * Go: there was no such check; names and scripts were taken as they came.
+ */
 export function validatePlan(
   input: unknown,
 ): { plan: Plan; problems?: never } | { plan?: never; problems: Problem[] } {
@@ -24,6 +29,14 @@ export function validatePlan(
     ...new Map(found.toReversed().map((problem) => [problem.path, problem])).values(),
   ].toReversed();
   return problems.length === 0 ? { plan: input as Plan } : { problems };
+}
+
+/** Checks anything that claims to be the input of a watch; as {@link validatePlan}. */
+export function validateWatch(input: unknown): { problems?: Problem[] } {
+  const unfit = unfitness(input);
+  if (unfit !== undefined) return { problems: [{ path: '', message: unfit }] };
+  const result = watchSchema.safeParse(input, { error: plainWords });
+  return result.error ? { problems: result.error.issues.flatMap(toProblems) } : {};
 }
 
 /** Why something can't even be looked at as a plan. */
