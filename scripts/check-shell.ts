@@ -1,17 +1,20 @@
 // Checks every shell program: shellcheck, and for those that are not bash's own also that dash can read them. The host
-// program is checked assembled.
+// program is checked assembled, and the program that provisions its own host as part of a generated script.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hostParts, loadPrograms } from '../src/host/programs.ts';
+import { script } from '../src/provision/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const parts = hostParts.map((part) => join(root, 'src/host/programs', `${part}.sh`));
+const parts = [...hostParts, 'provision'].map((part) => join(root, 'src/host/programs', `${part}.sh`));
 const dir = mkdtempSync(join(tmpdir(), 'chandler-shell-'));
 const assembled = join(dir, 'host.sh');
 writeFileSync(assembled, loadPrograms().host.text);
+const generated = join(dir, 'provision.sh');
+writeFileSync(generated, script([{ name: 'a', script: 'true', check: 'true', finalize: 'true' }]));
 const files = ['src', 'deploy', 'chaos', 'test']
   .flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
@@ -21,7 +24,7 @@ const files = ['src', 'deploy', 'chaos', 'test']
   .filter((file) => file.endsWith('.sh') && !parts.includes(file));
 
 let failed = false;
-for (const file of [...files, assembled]) {
+for (const file of [...files, assembled, generated]) {
   const bash = /^(#!.*\bbash|# shellcheck shell=bash)/.test(readFileSync(file, 'utf8'));
   for (const [command, ...args] of [
     ['shellcheck', '-s', bash ? 'bash' : 'sh', file],

@@ -32,6 +32,9 @@ const PROGRAMS = {
   '/usr/bin/dash': 'dash',
   '/usr/bin/ps': 'procps',
   '/usr/bin/curl': 'curl',
+  '/usr/bin/sudo': 'sudo',
+  '/usr/sbin/nft': 'nftables',
+  '/usr/bin/ip': 'iproute2',
 };
 
 /** Installs what the tests need of the system: as root on Debian; elsewhere the exact command is named. */

@@ -15,13 +15,16 @@ import {
 } from './answers.ts';
 import { parseLaunchState } from './launch-state.ts';
 import type { Programs } from './programs.ts';
+import { parseLaunchStates, parseScriptState, type ScriptState } from './script-state.ts';
 
 /** Puts a file on the host, whole or not at all. */
 export type Upload = (file: { path: string; content: string; mode: number }) => Promise<void>;
 
-/** What is written into a launch's directory. */
+/** What is written into a launch's directory: shell assignments, and the script as it is. */
 export interface LaunchBody {
+  /** For the supervisor. */
   readonly settings: string;
+  /** For the script. */
   readonly env: string;
   readonly script: string;
 }
@@ -33,29 +36,47 @@ export interface SessionPlace {
   readonly zmxDir: string;
 }
 
+/** How far a launch is. */
 export interface Progress {
   readonly logBytes: number;
+  /** As it was printed: clean it before it is shown. */
   readonly lastLine: string;
 }
 
+/** A piece of a launch's log. */
 export interface LogChunk {
+  /** Of the launch, at that moment. */
   readonly state: LaunchState;
+  /** As it was printed, secrets starred. */
   readonly bytes: Uint8Array;
   /** Where `bytes` begins in the log. */
   readonly offset: number;
+  /** Of the whole log, in bytes. */
   readonly size: number;
 }
 
-/** Lines of ours that are kept: a program says three at most, but a login may say more, and a wait takes days. */
-const MAX_ANSWERS = 32;
+/** Lines of ours that are kept: a program says one for each launch it is asked for, and a login may say more. */
+const MAX_ANSWERS = 512;
+/** Characters of them. */
+const MAX_ANSWERS_LENGTH = 4_000_000;
+/** A plan of 1 MiB, in base64, and what a login says. */
+const MAX_PLAN_OUTPUT_BYTES = 2 * 1024 * 1024;
 
-/** The launch protocol, spoken to one host. The host is the truth: every method asks, none remembers. */
+/**
+ * The launch protocol, spoken to one host. The host is the truth: every method asks, none remembers. {@link Runner} has one
+ * as `runner.host`.
+ *
+ * Each method that asks the host may throw {@link ChandlerError} `connection-lost` (what it asked for may have been done: ask
+ * again), `disk-full`, `state-directory-unwritable`, `host-unsupported` and what {@link Executor.exec} throws; with `signal`,
+ * the signal's reason. Paths are absolute; `id` is a launch's.
+ */
 export class Host {
   readonly stateDir: string;
   readonly #executor: Executor;
   readonly #programs: Programs;
   readonly #upload: Upload;
 
+  /** Asks nothing. */
   constructor(executor: Executor, programs: Programs, upload: Upload, stateDir: string) {
     this.#executor = executor;
     this.#programs = programs;
@@ -78,7 +99,7 @@ export class Host {
     return this.#state('create', [id, ...sizes], { stdin: whole, ...(signal && { signal }) });
   }
 
-  /** Starts a launch. Safe to repeat; `created` means that it did not begin within `boundS` seconds. */
+  /** Starts a launch. Safe to repeat; `created` means that it did not begin within `boundS` seconds. @throws ChandlerError launch-conflict if another's session has its name */
   async start(
     id: string,
     options: { place?: SessionPlace; secrets: string; boundS: number; signal?: AbortSignal },
@@ -111,6 +132,7 @@ export class Host {
     });
   }
 
+  /** How a launch is. */
   async state(id: string): Promise<LaunchState> {
     return this.#state('state', [id]);
   }
@@ -186,27 +208,29 @@ export class Host {
     return pick(answers, 'appeared', 'await')['appeared'] === 'yes';
   }
 
-  /** Takes the lease, or tells who holds it. `replaces` names a holder known to be gone. */
+  /** Takes the host for one workflow, or tells who has it. `replaces` names a holder known to be gone. */
   async lease(holder: string, replaces = ''): Promise<{ ours: true } | { ours: false; holder: string }> {
     const { answers } = await this.#ask('lease', [holder, replaces]);
     const answer = pick(answers, 'lease', 'lease');
     return answer['lease'] === 'ours' ? { ours: true } : { ours: false, holder: answer['holder'] ?? '' };
   }
 
+  /** Gives the host back, if it is the holder's. */
   async release(holder: string): Promise<void> {
     const { answers } = await this.#ask('release', [holder]);
     pick(answers, 'released', 'release');
   }
 
-  /** The sentinel's content, or nothing if there is no such file. */
+  /** The sentinel's content, or nothing if there is no such file. @throws ChandlerError sentinel-missing if it must be writable and is not */
   async readSentinel(
     path: string,
-    { mustBeWritable = false }: { mustBeWritable?: boolean } = {},
+    { mustBeWritable = false, signal }: { mustBeWritable?: boolean; signal?: AbortSignal } = {},
   ): Promise<string | undefined> {
     const args = mustBeWritable ? [path, 'writable'] : [path];
-    return sentinelContent((await this.#ask('sentinel-read', args)).answers);
+    return sentinelContent((await this.#ask('sentinel-read', args, signal && { signal })).answers);
   }
 
+  /** Removes the sentinel; one that is not there is no error. */
   async removeSentinel(path: string): Promise<void> {
     await this.#ask('sentinel-remove', [path]);
   }
@@ -220,16 +244,61 @@ export class Host {
     );
   }
 
-  /** Forgets launches that are older than `days` and over. */
+  /** Forgets launches that are older than `days` and over. Answers how many. */
   async prune(days: number): Promise<number> {
     return readCount(pick((await this.#ask('prune', [String(days)])).answers, 'pruned', 'prune'), 'pruned');
   }
 
-  async isExecutable(path: string): Promise<boolean> {
-    return (
-      pick((await this.#ask('executable', [path])).answers, 'executable', 'executable')['executable'] ===
-      'yes'
+  /** Whether there is an executable file. */
+  async isExecutable(path: string, signal?: AbortSignal): Promise<boolean> {
+    const { answers } = await this.#ask('executable', [path], signal && { signal });
+    return pick(answers, 'executable', 'executable')['executable'] === 'yes';
+  }
+
+  /** The script with which the host provisions itself, if it has one. */
+  async readScript(): Promise<ScriptState | undefined> {
+    return parseScriptState((await this.#ask('script', [])).answers);
+  }
+
+  /** The plan that the script carries, as JSON; it may be anything. */
+  async readScriptPlan(): Promise<string> {
+    const options = { maxOutputBytes: MAX_PLAN_OUTPUT_BYTES };
+    return readText(
+      pick((await this.#ask('script-plan', [], options)).answers, 'plan', 'script-plan'),
+      'plan',
     );
+  }
+
+  /** `leave`: what the script has started goes on; `stop`: all of it ends. False if it is still there after `boundS` seconds. */
+  async endScript(how: 'leave' | 'stop', boundS: number, signal?: AbortSignal): Promise<boolean> {
+    const args = [how === 'leave' ? 'USR1' : 'TERM', String(boundS)];
+    const { answers } = await this.#ask('script-end', args, { ...(signal && { signal }) });
+    return pick(answers, 'ended', 'script-end')['ended'] === 'yes';
+  }
+
+  /**
+   * Returns as soon as the script and the launches are no longer as `seen` tells, or after `boundS` seconds; what is
+   * returned is `seen` for the next time. An empty one returns at once.
+   */
+  async followScript(
+    seen: string,
+    ids: readonly string[],
+    boundS: number,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const args = [String(boundS), seen, ...ids];
+    const { answers } = await this.#ask('script-follow', args, { ...(signal && { signal }) });
+    return pick(answers, 'seen', 'script-follow')['seen'] ?? '';
+  }
+
+  /** How several launches are, by their ids. */
+  async states(ids: readonly string[]): Promise<Map<string, LaunchState>> {
+    const states = parseLaunchStates((await this.#ask('states', [...ids])).answers);
+    for (const id of ids) {
+      if (!states.has(id))
+        throw new ChandlerError('connection-lost', `the host said nothing about launch ${id}`);
+    }
+    return states;
   }
 
   async #state(subcommand: string, args: string[], options?: ExecOptions): Promise<LaunchState> {
@@ -243,10 +312,17 @@ export class Host {
     options?: ExecOptions,
   ): Promise<{ answers: Answer[]; stdout: string }> {
     const answers: Answer[] = [];
+    const lengths: number[] = [];
+    let room = MAX_ANSWERS_LENGTH;
     const onLine = (line: string) => {
       const answer = parseAnswer(line);
       if (answer?.['progress'] !== undefined) options?.onLine?.(line);
-      else if (answer && answers.push(answer) > MAX_ANSWERS) answers.shift();
+      else if (answer) {
+        answers.push(answer);
+        lengths.push(line.length);
+        room -= line.length;
+        for (; room < 0 || answers.length > MAX_ANSWERS; answers.shift()) room += lengths.shift() ?? 0;
+      }
     };
     let outcome = await this.#run(subcommand, args, { ...options, onLine });
     if (answers.length === 0 && programIsMissing(outcome)) {

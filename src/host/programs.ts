@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 
 /** A shell program that Chandler puts on the host, named by its content. */
 export interface Program {
+  /** `host-` or `supervise-` and 12 hex digits of its sha256. */
   readonly name: string;
   readonly text: string;
 }
 
+/** The shell programs that Chandler runs on hosts. */
 export interface Programs {
   /** Every question and order, one subcommand each. */
   readonly host: Program;
@@ -17,9 +19,9 @@ export interface Programs {
 }
 
 /** The files that make up the host program, in this order. */
-export const hostParts = ['common', 'launch', 'follow', 'kill', 'host'];
+export const hostParts = ['common', 'launch', 'follow', 'kill', 'script', 'host'];
 
-/** Reads the shell programs that lie beside this file. */
+/** Reads the shell programs that come with the package. */
 export function loadPrograms(): Programs {
   return {
     host: named('host', hostParts.map(readPart).join('\n')),
@@ -28,8 +30,10 @@ export function loadPrograms(): Programs {
   };
 }
 
+/** A shell program, or a part of one, without its comments: some clouds take 16 KB of user-data and no more. */
 export function readPart(part: string): string {
-  return readFileSync(new URL(`./programs/${part}.sh`, import.meta.url), 'utf8');
+  const text = readFileSync(new URL(`./programs/${part}.sh`, import.meta.url), 'utf8');
+  return text.replace(/^[ \t]*#(?!!| shellcheck ).*\n/gm, '');
 }
 
 function named(name: string, text: string): Program {
