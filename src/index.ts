@@ -1,8 +1,12 @@
 export { connect, createClient } from './client.ts';
 export type { ChandlerClient, ClientOptions, RunResult } from './client.ts';
+export type { LogPage } from './activities/types.ts';
 export { ChandlerError, failureCodes } from './domain/failure.ts';
 export type { FailureCode, FailureFacts } from './domain/failure.ts';
-export type { Plan, Step, Target } from './domain/schema.ts';
+export { makeLaunch } from './domain/ids.ts';
+export type { Launch } from './domain/ids.ts';
+export type { LaunchState } from './domain/launch-state.ts';
+export type { Plan, Step, Target, WatchInput } from './domain/schema.ts';
 export type {
   Intervention,
   PartFailure,
@@ -12,12 +16,21 @@ export type {
   RunStatus,
   StepStatus,
 } from './domain/status.ts';
-export { validatePlan } from './domain/validate.ts';
+export { validatePlan, validateWatch } from './domain/validate.ts';
 export type { Problem } from './domain/problems.ts';
+export type { HostFacts } from './host/facts.ts';
+export type { Host, LaunchBody, LogChunk, Progress, SessionPlace, Upload } from './host/host.ts';
+export type { ZmxSource } from './host/install-zmx.ts';
 export { loadPrograms } from './host/programs.ts';
-export type { Programs } from './host/programs.ts';
+export type { Program, Programs } from './host/programs.ts';
+export type { ScriptState } from './host/script-state.ts';
+export type { ZmxInstallation } from './host/zmx-installation.ts';
+export type { ZmxHost } from './host/zmx-transfer.ts';
+export type { ZmxSourceName, ZmxSpec } from './host/zmx-wish.ts';
 export * from './provision/index.ts';
-export { createSshPool } from './ssh/index.ts';
+export { raw, render, renderMasked, secret, sh } from './shell/index.ts';
+export type { Command, Raw, Secret, Word } from './shell/command.ts';
+export { createSshPool, withSudo } from './ssh/index.ts';
 export type {
   ExecOptions,
   Executor,
@@ -25,7 +38,11 @@ export type {
   Outcome,
   ResolvedAuth,
   ResolvedTarget,
+  SshConnectionOptions,
   SshPool,
+  SshPoolEvent,
   SshPoolOptions,
+  SshPoolStats,
 } from './ssh/index.ts';
+export type { RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
 export type { ProvisionResult } from './workflows/index.ts';

@@ -3,3 +3,9 @@ export type { PollStatus, RunnerOptions, RunnerPaths, RunnerStep } from './runne
 export { stepNames } from './steps.ts';
 export { parseSessions } from '../zmx/index.ts';
 export type { Session } from '../zmx/index.ts';
+export { script } from './script.ts';
+export type { ScriptOptions } from './script.ts';
+export { formatScript, scriptFormats, scriptPath } from './script-formats.ts';
+export type { ScriptFormat } from './script-formats.ts';
+export { presets } from './presets.ts';
+export type { PixelsEgress, PixelsOptions, Preset, PresetPaths } from './presets.ts';

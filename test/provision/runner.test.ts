@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { ChandlerError } from '../../src/domain/failure.ts';
+import { makeLaunch } from '../../src/domain/ids.ts';
 import { loadPrograms } from '../../src/host/programs.ts';
 import { parseSessions, Runner, stepNames } from '../../src/provision/index.ts';
 import { render, type Command } from '../../src/shell/index.ts';
@@ -122,13 +123,13 @@ describe('Runner.wait', () => {
 });
 
 describe('Runner.list and Runner.history', () => {
-  it('hand on what zmx prints, trimmed', async () => {
+  it('hand on what zmx prints, a list trimmed', async () => {
     const runner = runnerOf({
       '/bin/zmx list': say(`\n${rows}\n`),
       '/bin/zmx history px-a': say(' text \n'),
     });
     expect(await runner.list()).toBe(rows.trim());
-    expect(await runner.history('px-a')).toBe('text');
+    expect(await runner.history('px-a')).toBe(' text \n');
   });
 
   test.each<[Outcome | Error, string]>([
@@ -154,23 +155,50 @@ describe('Runner.list and Runner.history', () => {
 });
 
 describe('Runner.pollStatus', () => {
+  /** What the host's records say: nothing, unless it is given. */
+  const records = (...known: string[]) =>
+    say(
+      ['a', 'b', 'c', 'd', 'e', 'x']
+        .map((name) => {
+          const state = known.find((word) => word.startsWith(`${name} `))?.slice(2) ?? 'state=absent';
+          return `chandler: launch=${makeLaunch('run', name, 'step', 1).id} ${state}`;
+        })
+        .join('\n'),
+    );
+
   it('tells of each step in the order asked for', async () => {
     const names = ['e', 'd', 'c', 'b', 'a', 'x'];
-    expect(await runnerOf({ list: say(rows) }).pollStatus(names)).toEqual({
+    expect(await runnerOf({ ' states ': records(), list: say(rows) }).pollStatus(names)).toEqual({
       status: 'e failed (exit unknown), d unreachable, c failed (exit 7), b running, a done, x pending',
       done: false,
     });
   });
 
   it('is done when every step has ended, well or badly', async () => {
-    const runner = runnerOf({ list: say(rows) });
+    const runner = runnerOf({ ' states ': records(), list: say(rows) });
     expect(await runner.pollStatus(['a', 'c'])).toEqual({ status: 'a done, c failed (exit 7)', done: true });
+  });
+
+  it('believes the host more than zmx', async () => {
+    const exit = (code: number) =>
+      `state=exited code=${code} at=1 elapsed_ms=1 log=whole by=itself log_bytes=0`;
+    const said = records(
+      `a ${exit(3)}`,
+      `b ${exit(0)}`,
+      'c state=running log_bytes=1',
+      'd state=interrupted boot=same log_bytes=0',
+    );
+    expect(await runnerOf({ ' states ': said, list: say(rows) }).pollStatus(['a', 'b', 'c', 'd'])).toEqual({
+      status: 'a failed (exit 3), b done, c running, d failed (exit unknown)',
+      done: false,
+    });
   });
 
   it.each([
     ['zmx is not installed', {}, { zmx: undefined }],
     ['the list fails', { list: say('', 1) }, {}],
     ['the host is gone', { list: unreachable }, {}],
+    ['the host goes in between', { list: say(rows), ' states ': unreachable }, {}],
   ])('knows nothing when %s', async (_, rules, options) => {
     expect(await runnerOf(rules, options).pollStatus(['a'])).toEqual({ status: '', done: false });
   });
@@ -247,6 +275,23 @@ describe('Runner.waitProvisioned', () => {
     );
     setTimeout(() => stop.abort(new Error('enough')), 20);
     await expect(result).rejects.toThrow('enough');
+  });
+
+  it.each(['sentinel-read', 'executable', 'zmx list'])('stops while %s hangs', async (hangs) => {
+    const answers = fakeExecutor({ 'sentinel-read': absent, executable: script(true), list: say('') });
+    const executor: Executor = {
+      async exec(command, options) {
+        if (!render(command).includes(hangs)) return answers.exec(command, options);
+        await new Promise((_, reject) => {
+          options?.signal?.addEventListener('abort', () => reject(new Error('aborted')));
+        });
+        return lost;
+      },
+    };
+    const stop = new AbortController();
+    const waiting = runnerOf({}, { executor }).waitProvisioned(() => undefined, { signal: stop.signal });
+    setTimeout(() => stop.abort(new Error('enough')), 20);
+    await expect(waiting).rejects.toThrow('enough');
   });
 
   it('says so when the host cannot be asked for its script', async () => {
