@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import proto from '@temporalio/common/lib/proto-utils.js';
 import { format } from 'prettier';
+import type { ChandlerClient } from '../src/client.ts';
 import { ensureBuilt } from '../test/support/built.ts';
 import { fakeActivities, startHarness } from '../test/workflows/harness.ts';
 import { recordings } from '../test/workflows/recordings.ts';
@@ -11,14 +12,17 @@ import { recordings } from '../test/workflows/recordings.ts';
 ensureBuilt();
 const wanted = process.argv.slice(2);
 const harness = await startHarness({ suggestContinueAsNewAt: 100 });
-for (const [name, { changes, steps, options = {}, act }] of Object.entries(recordings)) {
+for (const [name, { changes, steps = [], options = {}, watch, act }] of Object.entries(recordings)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  await harness.run(fakeActivities(changes).activities, steps, options, async (client, id) => {
+  const { activities } = fakeActivities(changes);
+  const play = async (client: ChandlerClient, id: string) => {
     await act?.(client, id);
     await client.result(id);
     const { runId } = await client.temporal.workflow.getHandle(id).describe();
     await keep(name, id, runId);
-  });
+  };
+  if (watch) await harness.watch(activities, watch, play);
+  else await harness.run(activities, steps, options, play);
 }
 await harness.stop();
 

@@ -11,47 +11,93 @@ import {
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
 import type { LogPage } from './activities/types.ts';
-import { ChandlerError, failureCodes, isFailureCode } from './domain/failure.ts';
-import { defaultWorkflowId, makeLaunch } from './domain/ids.ts';
-import type { Plan } from './domain/schema.ts';
+import { ChandlerError, failureCodes, isFailureCode, reasonOf } from './domain/failure.ts';
+import { defaultWatchId, defaultWorkflowId, makeLaunch } from './domain/ids.ts';
+import type { Plan, Target, WatchInput } from './domain/schema.ts';
 import type { PartFailure, RunStatus } from './domain/status.ts';
 import { formatProblems } from './domain/problems.ts';
-import { validatePlan } from './domain/validate.ts';
+import { validatePlan, validateWatch } from './domain/validate.ts';
 import type { provision, ProvisionResult, readStepLog } from './workflows/index.ts';
 import type { LaunchesAnswer, RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
 
+/** Where the Temporal server is, and what of it the runs are in. */
 export interface ClientOptions {
   /** `host:port` of the Temporal frontend. */
   readonly address: string;
+  /** Default: `default`. */
   readonly namespace?: string;
+  /** The one that the workers serve. Default: `chandler`. */
   readonly taskQueue?: string;
-  /** TLS, API key and headers, if the frontend wants them. */
+  /** TLS, API key and headers, if the frontend wants them: as `ConnectionOptions` of `@temporalio/client` has them. */
   readonly credentials?: Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
 }
 
-/** How a run ended. */
+/**
+ * How a run ended. `already-provisioned`: the sentinel was there, so nothing was done. `aborted` is also what a run is that
+ * was cancelled, terminated or timed out by the server.
+ */
 export type RunResult =
   | { readonly outcome: 'provisioned' | 'already-provisioned'; readonly result: ProvisionResult }
   | { readonly outcome: 'failed' | 'aborted'; readonly failure: PartFailure };
 
-/** What can be done to runs, from anywhere that reaches the engine. */
+/**
+ * What can be done to runs, from anywhere that reaches the server. Beside what is named, methods reject with the errors of
+ * `@temporalio/client`: `WorkflowNotFoundError` for an id that no run has, and those of a connection that is gone.
+ */
 export interface ChandlerClient {
   /**
-   * Starts a run.
+   * Starts a run and returns; {@link ChandlerClient.result} waits for its end. The id is `provision:HOST:PORT` unless one
+   * is given, so that the server refuses a second run on a host.
    *
-   * @throws ChandlerError invalid-input with every problem; lease-held if a run of that id is at work
+   * @throws ChandlerError invalid-input with every problem of the plan; lease-held if a run of that id is at work
    */
   start(plan: Plan, options?: { workflowId?: string }): Promise<{ workflowId: string; runId: string }>;
+  /**
+   * Starts following a host that provisions itself with a generated script; everything below works on that, too, but
+   * `pause`. The id is `watch:HOST:PORT` unless one is given.
+   *
+   * Go: `Runner.WaitProvisioned`, which ran in the caller and had no way to act on the host.
+   *
+   * @throws ChandlerError as {@link ChandlerClient.start}
+   */
+  watch(input: WatchInput, options?: { workflowId?: string }): Promise<{ workflowId: string; runId: string }>;
+  /** Where a run is, step by step; also of a run that is over, as long as the server keeps it and a worker runs. */
   status(workflowId: string): Promise<RunStatus>;
-  /** Runs a parked step again. @throws ChandlerError invalid-input with the reason why not */
+  /**
+   * Runs a parked step, or its parked finalizer, again. Answers with the status after that.
+   *
+   * @throws ChandlerError invalid-input with the reason why not: no such step, not parked, decided already, the run is over
+   */
   retry(workflowId: string, input: RetryStep): Promise<RunStatus>;
+  /** Treats a parked step, or its parked finalizer, as done. @throws ChandlerError as {@link ChandlerClient.retry} */
   skip(workflowId: string, input: SkipStep): Promise<RunStatus>;
+  /**
+   * Ends a run and everything of it that still runs on the host. Answers before that has happened.
+   *
+   * @throws ChandlerError invalid-input if it is being aborted already or over
+   */
   abort(workflowId: string, input?: WithReason): Promise<RunStatus>;
+  /**
+   * Starts no further step; those that run go on.
+   *
+   * @throws ChandlerError invalid-input if the run is paused already or over, or if the host's own script is at work
+   */
   pause(workflowId: string, input?: WithReason): Promise<RunStatus>;
+  /** Goes on after a pause. @throws ChandlerError invalid-input if the run is not paused or over */
   resume(workflowId: string, input?: WithReason): Promise<RunStatus>;
-  /** Waits until a run is over. Resolves for failures, too: they are an outcome. */
+  /** Waits until a run is over, for as long as that takes. Resolves for failures, too: they are an outcome. */
   result(workflowId: string): Promise<RunResult>;
-  /** A piece of a step's log. `generation` defaults to the latest; a negative offset counts from the end. */
+  /**
+   * A piece of the log of a step, or of its finalizer, read from the host by a worker; secrets are starred. `generation`
+   * counts its launches from 1, and the latest is the default. `offset` (default 0) and `maxBytes` (default 131 072) are
+   * bytes of the log; a negative offset counts from its end. `followS` (default 0) is how many seconds to wait for something
+   * to come.
+   *
+   * Go: `Runner.History`, which had the terminal's scrollback only.
+   *
+   * @throws ChandlerError log-unavailable if there is no such step, launch or log; otherwise the code of what failed on the
+   *   way to the host
+   */
   readLog(
     workflowId: string,
     step: string,
@@ -65,21 +111,33 @@ export interface ChandlerClient {
   ): Promise<LogPage>;
   /** The client underneath, for what is not here. */
   readonly temporal: Client;
+  /** Closes the connection; runs go on. */
   close(): Promise<void>;
 }
 
 const DEFAULT_TASK_QUEUE = 'chandler';
 const LOG_PAGE_BYTES = 128 * 1024;
 
-/** @throws Error (from the SDK) when the engine does not answer within ten seconds */
+/**
+ * Connects to a Temporal server: a client that starts runs, watches them and acts on them. Workers do the work.
+ *
+ * @throws Error of `@temporalio/client` when the server does not answer within ten seconds
+ */
 export async function connect(options: ClientOptions): Promise<ChandlerClient> {
   const { address, credentials } = options;
-  const connection = await Connection.connect({ ...credentials, address, connectTimeout: '10s' });
+  const connection = await Connection.connect({ ...credentials, address, connectTimeout: '10s' }).catch(
+    (cause: unknown) => {
+      throw new Error(`no Temporal server answers at ${address}: ${reasonOf(cause)}`, { cause });
+    },
+  );
   const client = new Client({ connection, namespace: options.namespace ?? 'default' });
   return createClient(client, options.taskQueue ?? DEFAULT_TASK_QUEUE, () => connection.close());
 }
 
-/** Puts our words on a Temporal client. */
+/**
+ * As {@link connect}, over a client that there is already. `taskQueue` is the one that the workers serve; `close` is what
+ * {@link ChandlerClient.close} calls.
+ */
 export function createClient(
   temporal: Client,
   taskQueue: string,
@@ -107,30 +165,57 @@ export function createClient(
     });
   };
 
+  const begin = async (
+    workflowType: string,
+    workflowId: string,
+    target: Target,
+    options: { args: [unknown]; summary: string; details: string; memo: Record<string, unknown> },
+  ) => {
+    const { host, port = 22, user = 'root' } = target;
+    try {
+      const started = await temporal.workflow.start(workflowType, {
+        workflowId,
+        taskQueue,
+        args: options.args,
+        staticSummary: `${options.summary} ${user}@${host}:${port}`.slice(0, 200),
+        staticDetails: options.details,
+        memo: { host, ...options.memo },
+      });
+      return { workflowId, runId: started.firstExecutionRunId };
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      throw new ChandlerError('lease-held', `a run with the id ${workflowId} is at work already`, {
+        cause: error,
+        facts: { advice: `Follow it with: chandler status ${workflowId} --watch` },
+      });
+    }
+  };
+
   return {
     async start(plan, { workflowId = defaultWorkflowId(plan.target) } = {}) {
       const { problems } = validatePlan(plan);
       if (problems)
         throw new ChandlerError('invalid-input', formatProblems(problems), { facts: { problems } });
-      const { host, port = 22, user = 'root' } = plan.target;
-      try {
-        const started = await temporal.workflow.start<typeof provision>('provision', {
-          workflowId,
-          taskQueue,
-          args: [plan],
-          staticSummary: `provision ${user}@${host}:${port}`.slice(0, 200),
-          staticDetails: describePlan(plan),
-          memo: { host, plan: plan.name ?? '', steps: plan.steps.map((step) => step.name) },
-        });
-        return { workflowId, runId: started.firstExecutionRunId };
-      } catch (error) {
-        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        throw new ChandlerError('lease-held', `a run with the id ${workflowId} is at work already`, {
-          cause: error,
-          facts: { advice: `Follow it with: chandler status ${workflowId} --watch` },
-        });
-      }
+      return begin('provision', workflowId, plan.target, {
+        args: [plan],
+        summary: 'provision',
+        details: describePlan(plan),
+        memo: { plan: plan.name ?? '', steps: plan.steps.map((step) => step.name) },
+      });
     },
+
+    async watch(input, { workflowId = defaultWatchId(input.target) } = {}) {
+      const { problems } = validateWatch(input);
+      if (problems)
+        throw new ChandlerError('invalid-input', formatProblems(problems), { facts: { problems } });
+      return begin('watchProvisioning', workflowId, input.target, {
+        args: [input],
+        summary: 'watch',
+        details: 'Follows a host that provisions itself.',
+        memo: { plan: '' },
+      });
+    },
+
     status,
     retry: (workflowId, input) => update(workflowId, 'retryStep', input),
     skip: (workflowId, input) => update(workflowId, 'skipStep', input),
@@ -165,12 +250,7 @@ export function createClient(
       }
       const latest = finalizer ? known.finalizerGeneration : known.generation;
       if (latest === 0) throw new ChandlerError('log-unavailable', `${step} has not started yet`);
-      const launch = makeLaunch(
-        launches.firstRunId,
-        step,
-        finalizer ? 'finalizer' : 'step',
-        generation ?? latest,
-      );
+      const launch = makeLaunch(launches.owner, step, finalizer ? 'finalizer' : 'step', generation ?? latest);
       const reading = temporal.workflow.execute<typeof readStepLog>('readStepLog', {
         workflowId: `log:${described.runId}:${step}:${randomUUID()}`,
         taskQueue,

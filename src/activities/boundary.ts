@@ -1,17 +1,12 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { boundedText } from '../domain/bounded-text.ts';
 import { ChandlerError } from '../domain/failure.ts';
+import type { PartFailure } from '../domain/status.ts';
 
 /** What a failure carries to the workflow, the UI and other languages. */
-export interface FailureDetails {
-  readonly code: string;
-  /** What happened, without the advice. */
-  readonly message: string;
-  readonly advice: string;
+export interface FailureDetails extends PartFailure {
   readonly host?: string;
   readonly step?: string;
-  readonly exitCode?: number;
-  readonly logTail?: string;
 }
 
 /**
@@ -25,16 +20,7 @@ const MAX_ADVICE_LENGTH = 1500;
 export function toTemporalFailure(error: unknown): unknown {
   if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
   if (!(error instanceof ChandlerError)) return error;
-  const { logTail, step, host, exitCode } = error.facts;
-  const details: FailureDetails = {
-    code: error.code,
-    message: boundedText(error.message, MAX_MESSAGE_LENGTH),
-    advice: boundedText(error.advice, MAX_ADVICE_LENGTH),
-    ...(host !== undefined && { host }),
-    ...(step !== undefined && { step }),
-    ...(exitCode !== undefined && { exitCode }),
-    ...(logTail !== undefined && { logTail }),
-  };
+  const details = detailsOf(error);
   return ApplicationFailure.create({
     // The first line of a failure in the UI tells what to do, too.
     message: `${details.message}. ${details.advice}`,
@@ -42,4 +28,19 @@ export function toTemporalFailure(error: unknown): unknown {
     nonRetryable: !error.retryable,
     details: [details],
   });
+}
+
+/** What a failure tells, bounded. */
+export function detailsOf(error: ChandlerError): FailureDetails {
+  const { logTail, step, host, exitCode } = error.facts;
+  return {
+    code: error.code,
+    // Without the advice.
+    message: boundedText(error.message, MAX_MESSAGE_LENGTH),
+    advice: boundedText(error.advice, MAX_ADVICE_LENGTH),
+    ...(host !== undefined && { host }),
+    ...(step !== undefined && { step }),
+    ...(exitCode !== undefined && { exitCode }),
+    ...(logTail !== undefined && { logTail }),
+  };
 }

@@ -1,15 +1,16 @@
 import { ChandlerError } from '../domain/failure.ts';
 import type { Target } from '../domain/schema.ts';
-import { validatePlan } from '../domain/validate.ts';
+import { validatePlan, validateWatch } from '../domain/validate.ts';
 import type { Programs } from '../host/programs.ts';
 import { Runner } from '../provision/runner.ts';
 import type { ZmxSource } from '../host/install-zmx.ts';
-import type { Executor, ResolvedTarget } from '../ssh/index.ts';
+import { withSudo, type Executor, type ResolvedTarget } from '../ssh/index.ts';
 import { boundedProblems } from './admission.ts';
 import { toTemporalFailure } from './boundary.ts';
 import { withHeartbeats } from './heartbeat.ts';
 import { takeLease, encodeHolder } from './lease.ts';
 import { readPage, waitAndSettle } from './launches.ts';
+import { followScript, readPlan, surveyLaunches, viewScript } from './script.ts';
 import type { Activities, HostRef, LeaseHolder } from './types.ts';
 
 /** What activities need from the worker. */
@@ -28,10 +29,15 @@ export interface ActivityDeps {
   readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
 }
 
+/** Seconds that a script has to end everything it has started. */
+const STOP_S = 50;
+
 /** Makes the activities. Each asks the host anew and remembers nothing. */
 export function createActivities(deps: ActivityDeps): Activities {
-  const connect = async (target: Target): Promise<Executor> =>
-    deps.executorFor(await deps.resolveTarget(target));
+  const connect = async (target: Target): Promise<Executor> => {
+    const executor = deps.executorFor(await deps.resolveTarget(target));
+    return target.become === 'sudo' ? withSudo(executor) : executor;
+  };
   const open = async ({ target, facts, zmx }: HostRef): Promise<Runner> =>
     new Runner({
       executor: await connect(target),
@@ -47,7 +53,12 @@ export function createActivities(deps: ActivityDeps): Activities {
       return { problems: boundedProblems(problems), searchAttributes: await deps.hasSearchAttributes() };
     },
 
-    async prepareHost({ target, sentinelPath, holder, pruneAfterDays }) {
+    async admitWatch(input) {
+      const { problems = [] } = validateWatch(input);
+      return { problems: boundedProblems(problems), searchAttributes: await deps.hasSearchAttributes() };
+    },
+
+    async prepareHost({ target, sentinelPath, holder, digest, pruneAfterDays }) {
       const executor = await connect(target);
       return withHeartbeats({}, async ({ signal }) => {
         const runner = await Runner.open({
@@ -56,14 +67,61 @@ export function createActivities(deps: ActivityDeps): Activities {
           runId: holder.firstRunId,
           signal,
         });
-        await takeLease(runner.host, { ...holder, namespaceId: await deps.namespaceId() }, deps.isOpen);
+        const me = { ...holder, namespaceId: await deps.namespaceId() };
+        await takeLease(runner.host, me, deps.isOpen, digest);
         const { facts } = runner;
         const path = sentinelPath ?? `${facts.stateDir}/provisioned`;
-        const [sentinel, pruned] = await Promise.all([
+        const [sentinel, script, pruned] = await Promise.all([
           runner.host.readSentinel(path, { mustBeWritable: true }),
+          runner.host.readScript(),
           runner.host.prune(pruneAfterDays),
         ]);
-        return { facts, pruned, sentinelPath: path, ...(sentinel !== undefined && { sentinel }) };
+        return {
+          facts,
+          pruned,
+          sentinelPath: path,
+          ...(sentinel !== undefined && { sentinel }),
+          ...(script && { script }),
+        };
+      });
+    },
+
+    async probeHost({ target }) {
+      const executor = await connect(target);
+      return withHeartbeats({}, async ({ signal }) => {
+        const { facts } = await Runner.open({ executor, programs: deps.programs, runId: '', signal });
+        return facts;
+      });
+    },
+
+    async surveyLaunches({ host, owner, parts }) {
+      const runner = await open(host);
+      return withHeartbeats({}, () => surveyLaunches(runner.host, owner, parts));
+    },
+
+    async followScript({ host, parts, sentinelPath, seen }) {
+      const runner = await open(host);
+      const view = async () => {
+        const script = await runner.host.readScript();
+        const zmx =
+          script && script.zmxPath !== ''
+            ? { path: script.zmxPath, version: '', source: 'existing' as const }
+            : undefined;
+        return viewScript(await open({ ...host, ...(zmx && { zmx }) }), host, script, parts, sentinelPath);
+      };
+      return withHeartbeats({}, ({ signal }) => followScript(runner, parts, view, seen, signal));
+    },
+
+    async readScriptPlan({ host }) {
+      const runner = await open(host);
+      return withHeartbeats({}, async () => readPlan(await runner.host.readScriptPlan(), host));
+    },
+
+    async stopScript({ host }) {
+      const runner = await open(host);
+      await withHeartbeats({}, async ({ signal }) => {
+        if (!(await runner.host.endScript('stop', STOP_S, signal)))
+          throw new ChandlerError('connection-lost', 'the provisioning script does not end');
       });
     },
 

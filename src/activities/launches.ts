@@ -1,7 +1,7 @@
 import { boundedText } from '../domain/bounded-text.ts';
 import { ChandlerError } from '../domain/failure.ts';
 import type { Launch } from '../domain/ids.ts';
-import { formatExit, signalOfCode, type LaunchState } from '../domain/launch-state.ts';
+import { formatExit, type LaunchState } from '../domain/launch-state.ts';
 import { maskedTexts, redact, redactPiece } from '../domain/redact.ts';
 import { plainText } from '../domain/terminal.ts';
 import type { SessionPlace } from '../host/host.ts';
@@ -30,7 +30,7 @@ export async function waitAndSettle(
     if (state.kind === 'exited' && state.code === 0) {
       return { exitCode: 0, elapsedMs: state.elapsedMs, logBytes: state.logBytes };
     }
-    throw await toFailure(runner, host, launch, state, secrets);
+    throw await failureOfLaunch(runner, host, launch, state, secrets);
   });
 }
 
@@ -104,7 +104,8 @@ function unfinishedCharacter(bytes: Uint8Array): number {
   return 0;
 }
 
-async function toFailure(
+/** How a launch that did not succeed ended, with the end of its log. */
+export async function failureOfLaunch(
   runner: Runner,
   host: HostRef,
   launch: Launch,
@@ -121,7 +122,6 @@ async function toFailure(
     const why = state.kind === 'interrupted' && state.rebooted ? 'the host rebooted' : 'it was cut short';
     return new ChandlerError('step-interrupted', `${what}: ${why}`, { facts });
   }
-  const signal = signalOfCode(state.code);
   const place = runner.place(launch);
   return new ChandlerError(
     launch.kind === 'finalizer' ? 'finalizer-failed' : 'step-failed',
@@ -130,7 +130,6 @@ async function toFailure(
       facts: {
         ...facts,
         exitCode: state.code,
-        ...(signal !== undefined && { signal }),
         ...(place && {
           advice: `Look around with: ${attachOverSsh(host, place)} — then retry or skip the step.`,
         }),
@@ -146,7 +145,7 @@ function attachOverSsh({ target }: HostRef, place: SessionPlace): string {
     ...(jump ? ['-J', `${jump.user ?? 'root'}@${jump.host}:${jump.port ?? 22}`] : []),
     ...(target.port === undefined ? [] : ['-p', String(target.port)]),
     `${target.user ?? 'root'}@${target.host}`,
-    attachHint(place),
+    `${target.become === undefined ? '' : `${target.become} `}${attachHint(place)}`,
   ];
   return render(sh('ssh', '-t', ...words));
 }

@@ -31,7 +31,7 @@ export function decodeHolder(word: string): LeaseHolder | undefined {
 
 /**
  * Takes the host for one run. A lease outlives a workflow that was terminated, so its holder is looked up: one that
- * is over is replaced.
+ * is over is replaced. A script at work on the same plan leaves it to us.
  *
  * @throws ChandlerError lease-held, naming the holder
  */
@@ -39,16 +39,35 @@ export async function takeLease(
   host: Host,
   holder: LeaseHolder,
   isOpen: (holder: LeaseHolder) => Promise<boolean>,
+  digest?: string,
 ): Promise<void> {
   const mine = encodeHolder(holder);
   const first = await host.lease(mine);
   if (first.ours) return;
+  if (first.holder.startsWith(SCRIPT_HOLDER)) await sendScriptAway(host, digest);
   const other = decodeHolder(first.holder);
   // An engine runs one workflow of an id at a time: an earlier run of ours is over.
   const sameWorkflow = other?.namespaceId === holder.namespaceId && other?.workflowId === holder.workflowId;
   if (other && !sameWorkflow && (await isOpen(other))) throw leaseHeld(host, other);
   const second = await host.lease(mine, first.holder);
   if (!second.ours) throw leaseHeld(host, decodeHolder(second.holder));
+}
+
+/** How the holder of a script begins (see provision.sh). */
+const SCRIPT_HOLDER = 'script:';
+/** Seconds. It may be fetching zmx, and hears nothing meanwhile. */
+const SCRIPT_LEAVES_IN_S = 40;
+
+async function sendScriptAway(host: Host, digest: string | undefined): Promise<void> {
+  const script = await host.readScript();
+  if (!script?.alive) return;
+  if (script.digest === digest && (await host.endScript('leave', SCRIPT_LEAVES_IN_S))) return;
+  throw new ChandlerError('lease-held', `the host's own provisioning script is at work in ${host.stateDir}`, {
+    facts: {
+      advice:
+        'Follow it with `chandler watch-host`, or end it on the host with the argument `stop`; then start again.',
+    },
+  });
 }
 
 function leaseHeld(host: Host, other: LeaseHolder | undefined): ChandlerError {

@@ -1,8 +1,11 @@
 import type { Launch } from '../domain/ids.ts';
+import type { LaunchState } from '../domain/launch-state.ts';
 import type { Problem } from '../domain/problems.ts';
-import type { Target } from '../domain/schema.ts';
+import type { Plan, Target } from '../domain/schema.ts';
+import type { PartFailure } from '../domain/status.ts';
 import type { ResolvedPlan, ResolvedStep } from '../domain/plan.ts';
 import type { HostFacts } from '../host/facts.ts';
+import type { ScriptState } from '../host/script-state.ts';
 import type { ZmxInstallation } from '../host/zmx-installation.ts';
 
 /** Everything an activity needs to find the host again: activities remember nothing. */
@@ -33,6 +36,8 @@ export interface PreparedHost {
   readonly sentinelPath: string;
   /** The content of the sentinel, if there is one. */
   readonly sentinel?: string;
+  /** The script with which the host provisions itself, if it has one. */
+  readonly script?: ScriptState;
   readonly pruned: number;
 }
 
@@ -56,6 +61,7 @@ export interface LogPage {
   readonly text: string;
   /** Where the next piece begins, in bytes. */
   readonly nextOffset: number;
+  /** Of the whole log so far, in bytes. */
   readonly size: number;
   /** True when the launch is over and everything has been read. */
   readonly complete: boolean;
@@ -63,16 +69,64 @@ export interface LogPage {
   readonly cut?: true;
 }
 
+/** A step or its finalizer. */
+export type PartRef = Pick<Launch, 'step' | 'kind'>;
+
+/** A launch of the script with which a host provisions itself. */
+export interface ScriptPart {
+  readonly launch: Launch;
+  readonly state: LaunchState;
+  /** How the part ended for the script; missing while it goes on. */
+  readonly outcome?: string;
+  /** Set when it has failed for good. */
+  readonly failure?: PartFailure;
+}
+
+/** What can be seen of such a script. */
+export interface ScriptView {
+  /** Missing on a host that has none, or none yet. */
+  readonly script?: ScriptState;
+  readonly sentinelPath: string;
+  /** Content of the sentinel; looked for once the script has ended well, or if there is none. */
+  readonly sentinel?: string;
+  /** Parts that have begun. */
+  readonly parts: readonly ScriptPart[];
+  /** Changes with everything else. */
+  readonly seen: string;
+}
+
 /** Every activity of Chandler. Workflow code knows this type only. */
 export interface Activities {
   admitPlan(plan: unknown): Promise<Admission>;
+  admitWatch(input: unknown): Promise<Admission>;
   prepareHost(input: {
     target: Target;
     /** Default: `provisioned` in the state directory. */
     sentinelPath?: string;
     holder: LeaseHolder;
+    /** Of the plan: a script that is at work on the same one leaves it to us. */
+    digest: string;
     pruneAfterDays: number;
   }): Promise<PreparedHost>;
+  /** Only looks: takes no lease. */
+  probeHost(input: { target: Target }): Promise<HostFacts>;
+  /** The latest launch of each part that has one. */
+  surveyLaunches(input: {
+    host: HostRef;
+    owner: string;
+    parts: readonly PartRef[];
+  }): Promise<readonly { readonly launch: Launch; readonly state: LaunchState }[]>;
+  /** Waits until the script is no longer as `seen` tells. */
+  followScript(input: {
+    host: HostRef;
+    parts: readonly PartRef[];
+    sentinelPath?: string;
+    seen: string;
+  }): Promise<ScriptView>;
+  /** The plan of the script, unless somebody has changed it into something else. */
+  readScriptPlan(input: { host: HostRef }): Promise<Omit<Plan, 'target'>>;
+  /** Ends the script and everything that it has started. */
+  stopScript(input: { host: HostRef }): Promise<void>;
   awaitBootstrap(input: { host: HostRef; marker: string; timeoutMs: number }): Promise<void>;
   installZmx(input: { host: HostRef; zmx: ResolvedPlan['zmx'] }): Promise<ZmxInstallation>;
   /** `starts` counts the orders to start this launch: a slow login gets more time with each. */

@@ -63,7 +63,10 @@ export function handleMessages(run: Run, onAbort: () => void, onChange: () => vo
   });
   accept(run, messages.pause, {
     description: 'Starts no further step until resume.',
-    refuse: () => (run.status.paused ? 'the run is paused already' : undefined),
+    refuse: () => {
+      if (run.watching) return "the host's own script is at work; it can't be paused, only aborted";
+      return run.status.paused ? 'the run is paused already' : undefined;
+    },
     act: setPaused(true),
   });
   accept(run, messages.resume, {

@@ -1,3 +1,4 @@
 export { provision } from './provision.ts';
+export { watchProvisioning } from './watch.ts';
 export { readStepLog } from './read-log.ts';
-export type { ProvisionResult } from './provision.ts';
+export type { ProvisionResult } from './drive.ts';

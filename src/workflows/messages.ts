@@ -2,17 +2,25 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { HostRef } from '../activities/types.ts';
 import type { RunStatus } from '../domain/status.ts';
 
-/** Every message takes one object, because the Temporal UI and CLI send one JSON payload. */
+// Every message takes one object, because the Temporal UI and CLI send one JSON payload.
+
+/** Which step, or whose finalizer, to run again. */
 export interface RetryStep {
   readonly step: string;
-  /** Replaces the script of the part that is parked. */
+  /** Replaces the script of the part that is parked. At most 262 144 bytes as JSON. */
   readonly script?: string;
 }
+
+/** Which step, or whose finalizer, to treat as done. */
 export interface SkipStep {
   readonly step: string;
+  /** Kept in the status. At most 1000 characters; the rest is cut. */
   readonly reason?: string;
 }
+
+/** Why somebody acts on a run. */
 export interface WithReason {
+  /** Kept in the status. At most 1000 characters; the rest is cut. */
   readonly reason?: string;
 }
 
@@ -20,7 +28,7 @@ export const statusQuery = defineQuery<RunStatus>('status');
 
 /** What a client needs to name a launch of the run and ask for its log. */
 export interface LaunchesAnswer {
-  readonly firstRunId: string;
+  readonly owner: string;
   /** Missing until the host was reached. */
   readonly host?: HostRef;
   readonly steps: readonly {

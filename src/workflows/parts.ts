@@ -34,11 +34,11 @@ export async function drivePart(
   const beginNext = async () => {
     await condition(() => !run.status.paused);
     run.tries.set(key, (run.tries.get(key) ?? 0) + 1);
-    begin(run, part, makeLaunch(run.firstRunId, step.name, kind, part.generation + 1));
+    begin(run, part, makeLaunch(run.owner, step.name, kind, part.generation + 1));
     refresh();
   };
   for (;;) {
-    const launch = makeLaunch(run.firstRunId, step.name, kind, part.generation);
+    const launch = makeLaunch(run.owner, step.name, kind, part.generation);
     switch (part.state) {
       case 'pending':
         await beginNext();

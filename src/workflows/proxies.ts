@@ -72,8 +72,8 @@ const proxies = {
   cleanup: proxyActivities<Activities>(profiles.cleanup),
 };
 
-/** Judges the plan on the worker. Recorded, so that a later, stricter check can't disturb a run that was let in. */
-export const { admitPlan } = proxyLocalActivities<Pick<Activities, 'admitPlan'>>({
+/** Judge the input on the worker. Recorded, so that a later, stricter check can't disturb a run that was let in. */
+export const { admitPlan, admitWatch } = proxyLocalActivities<Pick<Activities, 'admitPlan' | 'admitWatch'>>({
   startToCloseTimeout: '30s',
   // A plan that breaks the judge must end its run, not keep it waiting.
   retry: { maximumAttempts: 5 },
@@ -91,6 +91,11 @@ export const activity = {
   killStep: call('cleanup', 'killStep'),
   readLog: call('short', 'readLog'),
   releaseHost: call('cleanup', 'releaseHost'),
+  probeHost: call('short', 'probeHost'),
+  surveyLaunches: call('short', 'surveyLaunches'),
+  followScript: call('long', 'followScript'),
+  readScriptPlan: call('short', 'readScriptPlan'),
+  stopScript: call('cleanup', 'stopScript'),
 };
 
 function call<N extends keyof Activities>(profile: keyof typeof profiles, name: N) {

@@ -22,9 +22,12 @@ export interface LiveLaunch {
 
 /** Everything a run knows. The status is what others may see of it. */
 export interface Run {
-  readonly plan: ResolvedPlan;
-  readonly digest: string;
+  /** What is to be done; a run that only watches learns it from the host. */
+  plan: ResolvedPlan;
+  digest: string;
   readonly firstRunId: string;
+  /** Whose launches they are: the run's own, or those of a script that it has taken over. */
+  owner: string;
   readonly holder: LeaseHolder;
   readonly status: RunStatus;
   readonly searchAttributes: boolean;
@@ -39,6 +42,8 @@ export interface Run {
   readonly launched: Launch[];
   host: HostRef | undefined;
   leased: boolean;
+  /** The host's own script is at work, and the run only looks on. */
+  watching: boolean;
   abortReason: string | undefined;
   /** True once nothing that a person says can change how the run ends. */
   ending: boolean;
@@ -49,6 +54,7 @@ export interface CarriedRun {
   readonly status: RunStatus;
   readonly searchAttributes: boolean;
   readonly host: HostRef;
+  readonly owner: string;
   readonly decisions: readonly (readonly [string, Decision])[];
   readonly scripts: readonly (readonly [string, string])[];
   readonly tries: readonly (readonly [string, number])[];
@@ -76,9 +82,18 @@ export function beginRun(input: Plan, searchAttributes: boolean): Run {
     launched: [],
     host: undefined,
     leased: false,
+    watching: false,
     abortReason: undefined,
     ending: false,
   };
+}
+
+/** What a run that watches is told by the host. */
+export function learnPlan(run: Run, input: Plan): void {
+  run.plan = resolvePlan(input);
+  run.digest = planDigest(input);
+  run.status.plan = run.plan.name;
+  run.status.steps = run.plan.steps.map(pendingStep);
 }
 
 interface Beginning {
@@ -100,24 +115,29 @@ export function newStatus(
     attention: false,
     paused: false,
     startedAtMs: Date.now(),
-    steps: steps.map(({ name, finalize }) => ({
-      name,
-      state: 'pending',
-      generation: 0,
-      ...(finalize !== undefined && { finalizer: { state: 'pending', generation: 0 } }),
-    })),
+    steps: steps.map(pendingStep),
     sentinel,
     interventions: [],
   };
 }
 
+function pendingStep({ name, finalize }: Beginning['steps'][number]): StepStatus {
+  return {
+    name,
+    state: 'pending',
+    generation: 0,
+    ...(finalize !== undefined && { finalizer: { state: 'pending', generation: 0 } }),
+  };
+}
+
 /** @throws TypeError before the host was prepared */
 export function carryRun(run: Run): CarriedRun {
-  const { status, searchAttributes, decisions, scripts, tries, live, launched } = run;
+  const { status, searchAttributes, owner, decisions, scripts, tries, live, launched } = run;
   return {
     status,
     searchAttributes,
     host: hostOf(run),
+    owner,
     decisions: [...decisions],
     scripts: [...scripts],
     tries: [...tries],
@@ -128,9 +148,10 @@ export function carryRun(run: Run): CarriedRun {
 
 /** The state of a run that goes on. */
 export function resumeRun(input: Plan, carried: CarriedRun): Run {
-  const { status, searchAttributes, host, decisions, scripts, tries, live, launched } = carried;
+  const { status, searchAttributes, host, owner, decisions, scripts, tries, live, launched } = carried;
   return {
     ...identify(input, resolvePlan(input)),
+    owner,
     status,
     searchAttributes,
     decisions: new Map(decisions),
@@ -140,14 +161,19 @@ export function resumeRun(input: Plan, carried: CarriedRun): Run {
     launched: [...launched],
     host,
     leased: true,
+    watching: false,
     abortReason: undefined,
     ending: false,
   };
 }
 
-function identify(input: Plan, plan: ResolvedPlan): Pick<Run, 'plan' | 'digest' | 'firstRunId' | 'holder'> {
+function identify(
+  input: Plan,
+  plan: ResolvedPlan,
+): Pick<Run, 'plan' | 'digest' | 'firstRunId' | 'owner' | 'holder'> {
   const { workflowId, firstExecutionRunId: firstRunId, namespace } = workflowInfo();
-  return { plan, digest: planDigest(input), firstRunId, holder: { namespace, workflowId, firstRunId } };
+  const holder = { namespace, workflowId, firstRunId };
+  return { plan, digest: planDigest(input), firstRunId, owner: firstRunId, holder };
 }
 
 /** Names a step or its finalizer. */
@@ -176,7 +202,7 @@ export function hostOf(run: Run): HostRef {
 
 export function describeLaunches(run: Run): LaunchesAnswer {
   return {
-    firstRunId: run.firstRunId,
+    owner: run.owner,
     ...(run.host && { host: run.host }),
     steps: run.plan.steps.map(({ name, secrets }) => {
       const { generation, finalizer } = stepStatus(run, name);

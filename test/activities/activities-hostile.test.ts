@@ -68,7 +68,7 @@ const asking: Readonly<
   Record<string, readonly [ask: (activities: Activities) => Promise<unknown>, key: string]>
 > = {
   prepareHost: [
-    (a) => a.prepareHost({ target: host.target, sentinelPath: '/p', holder, pruneAfterDays: 1 }),
+    (a) => a.prepareHost({ target: host.target, sentinelPath: '/p', holder, digest: 'd', pruneAfterDays: 1 }),
     'writable',
   ],
   awaitBootstrap: [(a) => a.awaitBootstrap({ host, marker: '/m', timeoutMs: 1 }), 'appeared'],
@@ -82,6 +82,14 @@ const asking: Readonly<
   verifySentinel: [(a) => a.verifySentinel({ host, path: '/p', content: 'done' }), 'sentinel'],
   killStep: [(a) => a.killStep({ host, launch, graceS: 1 }), 'state'],
   readLog: [(a) => a.readLog({ host, launch, offset: 0, maxBytes: 1000, followS: 0, secrets: {} }), 'log'],
+  probeHost: [(a) => a.probeHost({ target: host.target }), 'writable'],
+  surveyLaunches: [
+    (a) => a.surveyLaunches({ host, owner: 'o', parts: [{ step: 'a', kind: 'step' }] }),
+    'launch',
+  ],
+  followScript: [(a) => a.followScript({ host, parts: [], seen: '' }), 'seen'],
+  readScriptPlan: [(a) => a.readScriptPlan({ host }), 'plan'],
+  stopScript: [(a) => a.stopScript({ host }), 'ended'],
   releaseHost: [(a) => a.releaseHost({ host, holder, close: [] }), 'released'],
 };
 const size = (value: unknown) => Buffer.byteLength(JSON.stringify(value) ?? '');

@@ -5,8 +5,8 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Activities } from '../../src/activities/types.ts';
 import { createClient, type ChandlerClient } from '../../src/client.ts';
 import { defaultCacheDir, findTemporalCli } from '../../src/dev/temporal/index.ts';
-import type { Plan } from '../../src/domain/schema.ts';
-import { validatePlan } from '../../src/domain/validate.ts';
+import type { Plan, WatchInput } from '../../src/domain/schema.ts';
+import { validatePlan, validateWatch } from '../../src/domain/validate.ts';
 import { workflowBundle } from '../support/built.ts';
 import { testServerPath } from '../support/temporal.ts';
 
@@ -38,6 +38,7 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
   const asked: string[] = [];
   const works: Activities = {
     admitPlan: async (plan) => ({ problems: validatePlan(plan).problems ?? [], searchAttributes: false }),
+    admitWatch: async (input) => ({ problems: validateWatch(input).problems ?? [], searchAttributes: false }),
     prepareHost: async ({ sentinelPath = '/s/provisioned' }) => ({ facts, pruned: 0, sentinelPath }),
     awaitBootstrap: async () => undefined,
     installZmx: async () => ({ path: '/zmx', version: '0.7.0', source: 'tmux' }),
@@ -48,6 +49,11 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
     killStep: async () => ({ found: 1, left: 0 }),
     readLog: async () => ({ text: '', nextOffset: 0, size: 0, complete: true }),
     releaseHost: async () => undefined,
+    probeHost: async () => facts,
+    surveyLaunches: async () => [],
+    followScript: async () => ({ sentinelPath: '/s/provisioned', parts: [], seen: '1' }),
+    readScriptPlan: async () => ({ steps: [] }),
+    stopScript: async () => undefined,
   };
   const activities = Object.fromEntries(
     Object.entries({ ...works, ...changes }).map(([name, activity]) => [
@@ -83,6 +89,12 @@ export interface Harness {
     options: Partial<Plan>,
     act: (client: ChandlerClient, id: string) => Promise<void>,
   ): Promise<void>;
+  /** Starts a watch, as {@link Harness.run} starts a run. */
+  watch(
+    activities: Activities,
+    input: Partial<WatchInput>,
+    act: (client: ChandlerClient, id: string) => Promise<void>,
+  ): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -91,26 +103,36 @@ export async function startHarness(options: { suggestContinueAsNewAt?: number } 
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const env = await startEnvironment(options.suggestContinueAsNewAt);
   let count = 0;
+  const work = async (
+    activities: Activities,
+    begin: (client: ChandlerClient, workflowId: string) => Promise<unknown>,
+    act: (client: ChandlerClient, id: string) => Promise<void>,
+  ) => {
+    const taskQueue = `workflow-${(count += 1)}`;
+    const worker = await Worker.create({
+      connection: env.nativeConnection,
+      taskQueue,
+      workflowBundle,
+      activities,
+      maxHeartbeatThrottleInterval: 100,
+    });
+    await worker.runUntil(async () => {
+      const client = createClient(env.client, taskQueue, async () => undefined);
+      await begin(client, taskQueue);
+      await act(client, taskQueue);
+    });
+  };
+  const target = { host: 'h' };
   return {
     env,
-    async run(activities, steps, options, act) {
-      const taskQueue = `workflow-${(count += 1)}`;
-      const worker = await Worker.create({
-        connection: env.nativeConnection,
-        taskQueue,
-        workflowBundle,
+    run: (activities, steps, options, act) =>
+      work(
         activities,
-        maxHeartbeatThrottleInterval: 100,
-      });
-      await worker.runUntil(async () => {
-        const client = createClient(env.client, taskQueue, async () => undefined);
-        const { workflowId } = await client.start(
-          { target: { host: 'h' }, steps, ...options },
-          { workflowId: taskQueue },
-        );
-        await act(client, workflowId);
-      });
-    },
+        (client, workflowId) => client.start({ target, steps, ...options }, { workflowId }),
+        act,
+      ),
+    watch: (activities, input, act) =>
+      work(activities, (client, workflowId) => client.watch({ target, ...input }, { workflowId }), act),
     stop: () => env.teardown(),
   };
 }

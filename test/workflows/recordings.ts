@@ -1,8 +1,9 @@
 import type { Activities } from '../../src/activities/types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
-import type { Plan } from '../../src/domain/schema.ts';
+import type { Plan, WatchInput } from '../../src/domain/schema.ts';
 import { poll } from '../support/poll.ts';
 import { ended, facts, failed, step, untilCancelled } from './harness.ts';
+import { foundOn, gaveUpOnA, launch, script, showing, steps as scriptSteps } from './self-provisioned.ts';
 
 const parked = (client: ChandlerClient, id: string) =>
   poll(async () => (await client.status(id).catch(() => undefined))?.attention === true, `${id} parked`);
@@ -15,8 +16,10 @@ const running = (client: ChandlerClient, id: string, name: string) =>
 /** A run whose history is kept: on a host that does everything at once, except for `changes`. */
 interface Recording {
   readonly changes?: Partial<Activities>;
-  readonly steps: Plan['steps'];
+  readonly steps?: Plan['steps'];
   readonly options?: Partial<Plan>;
+  /** A watch instead: what it is told. */
+  readonly watch?: Partial<WatchInput>;
   readonly act?: (client: ChandlerClient, id: string) => Promise<void>;
 }
 
@@ -162,6 +165,55 @@ export const recordings: Readonly<Record<string, Recording>> = {
     steps: [step('a', { finalize: 'true' }), step('b'), step('c', { needs: ['b'] })],
     async act(client, id) {
       await parked(client, id);
+      const { runId } = await client.temporal.workflow.getHandle(id).describe();
+      while ((await client.temporal.workflow.getHandle(id).describe()).runId === runId) {
+        await client.pause(id);
+        await client.resume(id);
+      }
+      await client.retry(id, { step: 'b' });
+    },
+  },
+  adopted: {
+    changes: {
+      ...foundOn(script),
+      surveyLaunches: async () => [
+        { launch, state: { kind: 'exited', code: 0, endedAtMs: 5, elapsedMs: 2, logBytes: 0 } },
+      ],
+    },
+    steps: scriptSteps,
+  },
+  watched: {
+    changes: showing({ script }, { script: { ...script, alive: false, phase: 'provisioned' }, sentinel: '' }),
+    watch: {},
+  },
+  'watched-in-vain': { changes: showing({}), watch: { timeout: '1s' } },
+  'watched-and-taken-over': {
+    changes: { ...showing({ script }, gaveUpOnA), ...foundOn({ ...script, alive: false }) },
+    watch: {},
+    async act(client, id) {
+      await parked(client, id);
+      await client.retry(id, { step: 'a' });
+    },
+  },
+  'watched-and-aborted': {
+    changes: showing({ script }),
+    watch: {},
+    async act(client, id) {
+      await poll(async () => (await client.status(id)).phase === 'steps', `${id} follows the steps`);
+      await client.abort(id, { reason: 'enough' });
+    },
+  },
+  'watched-and-continued-as-new': {
+    changes: {
+      ...showing({ script }, gaveUpOnA),
+      ...foundOn({ ...script, alive: false }),
+      ...failsFirst(),
+    },
+    watch: {},
+    async act(client, id) {
+      await parked(client, id);
+      await client.retry(id, { step: 'a' });
+      await poll(async () => (await client.status(id)).steps[1]?.state === 'parked', 'b of it is parked');
       const { runId } = await client.temporal.workflow.getHandle(id).describe();
       while ((await client.temporal.workflow.getHandle(id).describe()).runId === runId) {
         await client.pause(id);
