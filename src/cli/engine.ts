@@ -70,9 +70,9 @@ export async function withClient<T>(
 ): Promise<T> {
   const engine = await findEngine(options, context);
   const client = await connect(engine).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const text = `what listens at ${engine.address} does not answer as a Temporal server: ${reason}`;
-    throw new CliError(exitCodes.unreachable, text, { cause });
+    throw new CliError(exitCodes.unreachable, cause instanceof Error ? cause.message : String(cause), {
+      cause,
+    });
   });
   try {
     return await work(client, engine);

@@ -33,7 +33,7 @@ export function explainError(error: unknown): { readonly text: string; readonly 
   }
   // Of the native core, which only workers load.
   if (error instanceof Error && error.name === 'TransportError') {
-    const text = `what listens there does not answer as a Temporal server: ${error.message}`;
+    const text = `no Temporal server answers there: ${error.message}`;
     return { text, exitCode: exitCodes.unreachable };
   }
   if (isNoWorker(error)) {

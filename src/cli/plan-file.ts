@@ -1,8 +1,18 @@
 import { readFile } from 'node:fs/promises';
-import { LineCounter, isMap, isScalar, isSeq, parseDocument, type Document, type Node } from 'yaml';
+import {
+  LineCounter,
+  isMap,
+  isScalar,
+  isSeq,
+  parseDocument,
+  stringify,
+  type Document,
+  type Node,
+} from 'yaml';
 import type { Plan } from '../domain/schema.ts';
 import { type Problem } from '../domain/problems.ts';
 import { validatePlan } from '../domain/validate.ts';
+import { presets } from '../provision/index.ts';
 import type { CliContext } from './context.ts';
 import { CliError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -17,7 +27,7 @@ export interface PlacedProblem extends Problem {
 const MAX_ALIASES = 100;
 
 /**
- * Reads a plan from a file, or from standard input if its name is `-`.
+ * Reads a plan from a file, from standard input if its name is `-`, or a preset if it is `preset:NAME`.
  *
  * @throws CliError usage with one problem a line
  */
@@ -26,7 +36,8 @@ export async function loadPlan(
   targetOptions: readonly string[],
   context: Pick<CliContext, 'stdin'>,
 ): Promise<Plan> {
-  const text = await readText(file, context);
+  const preset = presetName(file);
+  const text = preset === undefined ? await readText(file, context) : stringify(presets.plan(preset));
   const { plan, problems } = parsePlan(text, targetOptions);
   if (plan) return plan;
   throw new CliError(exitCodes.usage, renderProblems(file === '-' ? 'stdin' : file, problems));
@@ -106,4 +117,9 @@ async function readText(file: string, { stdin }: Pick<CliContext, 'stdin'>): Pro
     const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a directory' : message;
     throw new CliError(exitCodes.usage, `${file}: ${reason}`, { cause: error });
   }
+}
+
+/** The preset that is meant by the name of a plan's file. */
+export function presetName(file: string): string | undefined {
+  return /^preset:(.*)$/.exec(file)?.[1];
 }

@@ -6,10 +6,12 @@ import { addLogs } from './commands/logs.ts';
 import { addMessages } from './commands/messages.ts';
 import { addSandbox } from './commands/sandbox.ts';
 import { addSchema } from './commands/schema.ts';
+import { addScript } from './commands/script.ts';
 import { addStart } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { addValidate } from './commands/validate.ts';
+import { addWatchHost } from './commands/watch-host.ts';
 import { addWorker } from './commands/worker.ts';
 import type { CliContext } from './context.ts';
 import { explainError } from './errors.ts';
@@ -24,6 +26,8 @@ const ADD = [
   addStatus,
   addMessages,
   addLogs,
+  addScript,
+  addWatchHost,
   addValidate,
   addSchema,
 ];

@@ -5,7 +5,12 @@ import { exitCodes } from './exit-codes.ts';
 type Values = Record<string, unknown>;
 
 const HOP_KEYS = ['host', 'port', 'user', 'identity', 'hostKey'] as const satisfies (keyof Target)[];
-const KEYS: readonly string[] = [...HOP_KEYS, 'connectTimeout', ...HOP_KEYS.map((key) => `jump.${key}`)];
+const KEYS: readonly string[] = [
+  ...HOP_KEYS,
+  'connectTimeout',
+  'become',
+  ...HOP_KEYS.map((key) => `jump.${key}`),
+];
 
 /**
  * Reads what `--target` says: `KEY=VALUE`, or `[USER@]HOST[:PORT]`. Values are judged with the plan.
@@ -26,10 +31,12 @@ export function parseTargetOption(text: string): Values {
 /** Puts the options' values over a plan's target; later ones win. */
 export function overrideTarget(plan: unknown, options: readonly string[]): unknown {
   if (options.length === 0 || !isObject(plan)) return plan;
-  const target = options
-    .map(parseTargetOption)
-    .reduce<Values>(merge, isObject(plan['target']) ? plan['target'] : {});
-  return { ...plan, target };
+  return { ...plan, target: readTarget(options, isObject(plan['target']) ? plan['target'] : {}) };
+}
+
+/** The target that several options make together, over what is known of it. */
+export function readTarget(options: readonly string[], under: Values = {}): Values {
+  return options.map(parseTargetOption).reduce<Values>(merge, under);
 }
 
 function merge(under: Values, over: Values): Values {

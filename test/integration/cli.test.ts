@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,6 +82,39 @@ describe('without a server', () => {
       ]);
       expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     }
+  });
+
+  test('script makes a program of a plan, for each way to bring it to a host', async () => {
+    const file = join(dir, 'provision.sh');
+    const [shown, written, cloud, pixels] = await Promise.all([
+      chandler(['script', '-'], { input: GOOD }),
+      chandler(['script', '-', '-o', file], { input: GOOD }),
+      chandler(['script', '-', '-f', 'cloud-init', '--path', '/opt/provision'], { input: GOOD }),
+      chandler(['script', 'preset:pixels', '-f', 'rc.local']),
+    ]);
+    expect(shown).toMatchObject({
+      exitCode: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^#!\/bin\/sh\n/) as string,
+    });
+    expect(written).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    expect(await readFile(file, 'utf8')).toBe(shown.stdout);
+    expect((await stat(file)).mode & 0o777).toBe(0o755);
+    expect(cloud.stdout).toMatch(/^#cloud-config\n[^]*path: \/opt\/provision\n/);
+    expect(pixels.stdout).toContain('nohup /usr/local/bin/pixels-provision.sh');
+    expect(pixels.stdout).toContain('wished_log=/var/log/pixels-provision.log');
+  });
+
+  test('script refuses what a host cannot have, and tells where it cannot write', async () => {
+    const secret = GOOD.replace('finalize: y', 'secrets: {T: "env:T"}');
+    const [refused, unwritten] = await Promise.all([
+      chandler(['script', '-'], { input: secret }),
+      chandler(['script', '-', '-o', join(dir, 'no/where')], { input: GOOD }),
+    ]);
+    expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(refused.stderr).toMatch(/^steps\[0\]\.secrets: needs a worker/);
+    expect(unwritten).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(unwritten.stderr).toMatch(/^cannot write .*no\/where: /);
   });
 
   test('a plan that is not there is told in one line', async () => {
@@ -183,8 +216,7 @@ describe('with a server and no worker', () => {
       ]);
       expect(outcomes.map(({ exitCode }) => exitCode)).toEqual([0, 0, 5, 5]);
       expect(outcomes[0]?.stdout).toBe('[]\n');
-      for (const { stderr } of outcomes.slice(2))
-        expect(stderr).toContain('does not answer as a Temporal server');
+      for (const { stderr } of outcomes.slice(2)) expect(stderr).toContain('no Temporal server answers');
     } finally {
       front.close();
     }

@@ -204,16 +204,8 @@ describe('a host that is refused, or refuses', () => {
   describe('by what it lacks', () => {
     const hide = (tool: string) => `mv $(readlink -f $(command -v ${tool})) /usr/bin/.hidden-${tool}`;
     const show = (tool: string) => `mv /usr/bin/.hidden-${tool} /usr/bin/${tool}`;
-    const shell = (path: string) => `sed -i "/^root:/s,[^:]*$,${path}," /etc/passwd`;
 
     it.each<[what: string, code: string, spoil: string, mend: string, says: RegExp, plan?: Change]>([
-      [
-        'no bash',
-        'host-unsupported',
-        `${shell('/bin/sh')}; ${hide('bash')}`,
-        `${show('bash')}; ${shell('/bin/bash')}`,
-        /no bash.*Install bash/,
-      ],
       ['no flock', 'host-unsupported', hide('flock'), show('flock'), /no flock.*Install util-linux/],
       [
         'no tmux for the shim',

@@ -13,7 +13,7 @@ export function addStart(program: Command, act: Act): void {
   const start = program
     .command('start')
     .description('start provisioning a host, without following')
-    .argument('<plan>', 'YAML or JSON; - is standard input');
+    .argument('<plan>', 'YAML or JSON; - is standard input, preset:NAME a ready-made one');
   withEngineOptions(withTargetOption(start))
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .action(act((context, file: string, options: StartOptions) => runStart(context, file, options)));

@@ -70,7 +70,10 @@ async function showRuns(
   { json = false }: StatusOptions,
 ): Promise<number> {
   const runs: RunInfo[] = [];
-  const list = client.temporal.workflow.list({ query: "WorkflowType = 'provision'", pageSize: MOST_RUNS });
+  const list = client.temporal.workflow.list({
+    query: "WorkflowType IN ('provision', 'watchProvisioning')",
+    pageSize: MOST_RUNS,
+  });
   for await (const { workflowId, status, startTime, closeTime, memo, searchAttributes } of list) {
     runs.push({
       id: workflowId,

@@ -14,7 +14,7 @@ export function addUp(program: Command, act: Act): void {
   const up = program
     .command('up')
     .description('provision a host and follow live')
-    .argument('<plan>', 'YAML or JSON; - is standard input');
+    .argument('<plan>', 'YAML or JSON; - is standard input, preset:NAME a ready-made one');
   withFollowOptions(withEngineOptions(withTargetOption(up)))
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .action(act.untilStopped((context, file: string, options: UpOptions) => runUp(context, file, options)));

@@ -8,7 +8,7 @@ import { type Act, withTargetOption } from './act.ts';
 export function addValidate(program: Command, act: Act): void {
   withTargetOption(program.command('validate'))
     .description('check a plan; every problem is listed')
-    .argument('<plan>', 'YAML or JSON; - is standard input')
+    .argument('<plan>', 'YAML or JSON; - is standard input, preset:NAME a ready-made one')
     .action(
       act((context, file: string, { target = [] }: { target?: readonly string[] }) =>
         runValidate(context, file, target),
