@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { script } from '../../src/provision/index.ts';
 import { loadShim } from '../../src/zmx/index.ts';
 import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 const versions = ['0.5.0', '0.6.0', '0.7.0', '0.8.0'];
 const SHIM = '/opt/zmx/shim';
+const CLEAN = `rm -rf /root/mended /var/lib/chandler /run/chandler ${SHIM}.memory`;
 
 /** Fast and slow, with a lot to print, in need of another, with a finalizer, and failing at first: by policy and for good. */
 const steps = [
@@ -36,7 +38,7 @@ describe('one plan ends the same in every version of zmx', () => {
   it.each(versions)('%s', async (version) => {
     const like = await readFile(new URL('../support/zmx-like.sh', import.meta.url), 'utf8');
     await put('/usr/local/bin/zmx', Buffer.from(like.replace('@VERSION@', version).replace('@SHIM@', SHIM)));
-    await stack.onHost(`rm -rf /root/mended /var/lib/chandler /run/chandler ${SHIM}.memory`);
+    await stack.onHost(CLEAN);
     const { client } = stack;
     const id = await stack.start({ steps, zmx: { source: 'release' }, keepSessions: 'all' });
     const waits = async () =>
@@ -73,5 +75,19 @@ describe('one plan ends the same in every version of zmx', () => {
     ])
       expect(list).toMatch(new RegExp(`name=${name}\t.*\texit_code=${code}\\b`));
     expect(list).not.toContain('name=killed\t');
+
+    // And as a host does it that provisions itself.
+    const own = steps.filter(({ name }) => name !== 'killed');
+    await put('/root/provision.sh', Buffer.from(script(own, { keepSessions: 'all' })));
+    await stack.onHost(`${CLEAN}; touch /root/mended; /root/provision.sh`);
+    // An old zmx learns of an end a moment later.
+    const ends = async () =>
+      [
+        ...(await stack.onHost('ZMX_DIR=/run/chandler/zmx zmx list')).matchAll(
+          /name=(\S+)\t.*\texit_code=(\d+)/g,
+        ),
+      ].map(([, name, code]) => `${name} ${code}`);
+    await expect.poll(ends).toEqual(['fast 0', 'flaky 1', 'flaky.2 1', 'flaky.3 0', 'parks 0', 'prints 0']);
+    expect(await stack.onHost('cat /var/lib/chandler/provisioned')).toContain('"name":"flaky"');
   });
 });

@@ -1,0 +1,182 @@
+// What the Go package was known for, by its numbers; each is shown to be gone.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { sandboxExec, sandboxReboot, type SandboxHost } from '../../src/dev/sandbox/index.ts';
+import type { Step } from '../../src/domain/schema.ts';
+import { loadPrograms } from '../../src/host/programs.ts';
+import { parseSessions, presets, Runner, script, type ScriptOptions } from '../../src/provision/index.ts';
+import type { Executor } from '../../src/ssh/index.ts';
+import { startHost, type TestHost } from '../support/hosts.ts';
+import { poll } from '../support/poll.ts';
+
+describe('gone', () => {
+  let host: TestHost;
+  beforeAll(async () => {
+    host = await startHost();
+  });
+  afterAll(() => host?.stop());
+  beforeEach(() =>
+    sh(
+      'rm -rf /root/ran /root/met-* /root/mended /root/ready /var/lib/chandler/launches /var/lib/chandler/provisioned',
+    ),
+  );
+
+  const sh = async (command: string) => {
+    const { stdout, stderr, code } = await sandboxExec(host, ['sh', '-c', command]);
+    if (code !== 0) throw new Error(`exit ${code}: ${stderr}${stdout}`);
+    return stdout;
+  };
+  const provision = (steps: Step[], options: ScriptOptions = {}) =>
+    sandboxExec(host, ['sh', '-s'], { stdin: script(steps, { zmx: { source: 'tmux' }, ...options }) });
+  const failing: Step[] = [
+    { name: 'bad', script: 'echo "what went wrong"; exit 7' },
+    { name: 'slow', script: 'sleep 0.7; echo slow >>/root/ran', finalize: 'echo fin >>/root/ran' },
+  ];
+
+  it('1. steps ran one after another, and the first failure aborted the script', async () => {
+    await provision(failing);
+    expect(await sh('cat /root/ran')).toBe('slow\n');
+    // Each waits for the other: one after another they never end.
+    const meet = (own: string, other: string): Step => ({
+      name: own,
+      script: `touch /root/met-${own}; until [ -e /root/met-${other} ]; do sleep 0.05; done`,
+      timeout: '5s',
+    });
+    expect((await provision([meet('one', 'two'), meet('two', 'one')])).code).toBe(0);
+  });
+
+  it('2. a failure under set -e aborted before the history was printed', async () => {
+    const { code, stdout } = await provision(failing);
+    expect([code, stdout]).toEqual([1, expect.stringContaining('    | what went wrong\n')]);
+  });
+
+  it('3. ending steps killed the daemons, so that nothing was left to attach to', async () => {
+    await provision([...failing, { name: 'also', script: 'sleep 3456' }], { onStepFailure: 'fail' });
+    const zmx = (await sh('ls -d /var/lib/chandler/zmx/*/zmx')).trim();
+    expect(await sh(`ZMX_DIR=/run/chandler/zmx ${zmx} history bad`)).toContain('what went wrong');
+  });
+
+  it('4. names and scripts were interpolated without quotes', async () => {
+    const odd = `it's "$(touch /root/mended)" \`id\` $HOME`;
+    expect(() => script([{ name: '$(id)', script: 'x' }])).toThrow('steps[0].name');
+    expect((await provision([{ name: 'a', script: `cat >/root/ran <<'END'\n${odd}\nEND` }])).code).toBe(0);
+    expect(await sh('cat /root/ran; ls /root')).toBe(`${odd}\nran\n`);
+  });
+
+  it('5. a connection error read as "provisioned", and nothing had a time limit', async () => {
+    const lost: Executor = { exec: async () => ({ kind: 'lost', reason: 'reset', started: 'unknown' }) };
+    const runner = new Runner({
+      executor: lost,
+      programs: loadPrograms(),
+      runId: 'r',
+      facts: { arch: 'x86_64', os: '', uid: 0, bootId: '', stateDir: '/s', zmxDir: '/z', tools: [] },
+    });
+    expect(await runner.isProvisioned()).toBe(false);
+    await expect(runner.waitProvisioned(() => undefined)).rejects.toMatchObject({ code: 'connection-lost' });
+    const { code, stdout } = await provision([{ name: 'a', script: 'sleep 60', timeout: '1s' }]);
+    expect([code, stdout]).toEqual([1, expect.stringContaining('took longer than 1 s')]);
+  });
+
+  it('6. unreachable sessions were shown as running, the own one was skipped, labels could spoof the code', () => {
+    const rows = [
+      '  name=a\terr=Timeout\tstatus=unreachable',
+      '→ name=b\tpid=1\tclients=0\tcreated=1\tstart_dir=/\tended=5\texit_code=3\texit_code=0',
+    ].join('\n');
+    expect(parseSessions(rows)).toMatchObject([
+      { name: 'a', endedAt: '', exitCode: '', err: 'Timeout' },
+      { name: 'b', endedAt: '5', exitCode: '3' },
+    ]);
+  });
+
+  it('7. nothing went on after a reboot, and on TERM the script exited with 0', async () => {
+    const steps = [
+      {
+        name: 'a',
+        script: '[ -e /root/ready ] && echo again >>/root/ran || { touch /root/ready; sleep 60; }',
+      },
+    ];
+    const first = provision(steps);
+    await poll(async () => (await sh('ls /root')).includes('ready'), 'the step runs');
+    await sh("kill -TERM $(sed -n 's/^pid=//p' /var/lib/chandler/script/pid)");
+    expect((await first).code).toBe(143);
+    await sh('rm /root/ready');
+    const second = provision(steps);
+    await poll(async () => (await sh('ls /root')).includes('ready'), 'the step runs again');
+    await sandboxReboot(host);
+    expect((await second).code).not.toBe(0);
+    expect((await provision(steps)).code).toBe(0);
+    expect(await sh('cat /root/ran')).toBe('again\n');
+  });
+
+  it('8. restricted egress failed open', async () => {
+    const inside = await insideOwnNetwork(host);
+    const allow = (names: string) =>
+      presets.pixels({ egress: 'allowlist', devtools: false, allow: names.split(' ') });
+    const reach = (address: string) =>
+      inside(`timeout 2 bash -c 'exec 3<>/dev/tcp/${address}/443' 2>&1 || :`);
+    // A name that has no address: nothing gets out, and the host does not count as provisioned.
+    const closed = await provision(allow('nowhere.invalid'));
+    expect([closed.code, closed.stdout]).toEqual([1, expect.stringContaining('none of the names')]);
+    expect(await sh('ls /var/lib/chandler/provisioned 2>&1 || :')).toContain('No such file');
+    expect(await inside('nft list chain inet egress output')).toContain('policy drop');
+    expect(await reach('203.0.113.9')).toMatch(/prohibited|No route|unreachable/);
+    // One that has: that alone gets past the rules, to where nobody answers.
+    await sh("printf '203.0.113.9 allowed.test\\n' >>/etc/hosts");
+    expect((await provision(allow('allowed.test'))).code).toBe(0);
+    expect(await inside('nft list set inet egress allow4')).toContain('203.0.113.9');
+    expect(await reach('203.0.113.9')).toBe('');
+    expect(await reach('203.0.113.10')).toMatch(/prohibited|No route|unreachable/);
+    await sh('rm /usr/sbin/nft');
+  });
+
+  it('9. the socket directories of root and of a user differed', async () => {
+    const text = script([{ name: 'shown', script: 'exit 1' }], { zmx: { source: 'tmux' } });
+    // A login has one of these, the boot has none.
+    const login = ['env', 'XDG_RUNTIME_DIR=/tmp/login', 'sh', '-s'];
+    const { stdout } = await sandboxExec(host, login, { stdin: text });
+    const attach = /look around with: (.*) attach shown/.exec(stdout)?.[1] ?? '';
+    expect(attach).toMatch(/^ZMX_DIR=\/run\/chandler\/zmx /);
+    expect(await sh(`env -i XDG_RUNTIME_DIR=/tmp/other sh -c '${attach} list --short'`)).toContain('shown\n');
+  });
+
+  it('10. what was downloaded ran without a checksum', async () => {
+    const archive = Buffer.from('an archive of somebody else');
+    const server = createServer((_, response) => response.end(archive)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/zmx.tgz`;
+    const zmx = { source: 'release', url, sha256: '0'.repeat(64) } as const;
+    const { code, stdout } = await provision([{ name: 'a', script: 'echo ran >>/root/ran' }], { zmx });
+    server.close();
+    expect([code, stdout]).toEqual([1, expect.stringContaining('it was not unpacked and not run')]);
+    expect(await sh('ls /root')).not.toContain('ran');
+  });
+
+  it('11. no steps at all broke it, a clone took over the sentinel, finalizers left no trace', async () => {
+    expect(() => script([])).toThrow('must hold at least one step');
+    const steps: Step[] = [
+      { name: 'a', script: 'echo a >>/root/ran', finalize: 'echo "finalizer was here"' },
+    ];
+    expect((await provision(steps)).code).toBe(0);
+    expect(await sh('cat /var/lib/chandler/launches/*/log')).toContain('finalizer was here');
+    // A clone has the sentinel of what it was made from; for another plan that says nothing.
+    const other = await provision([{ name: 'b', script: 'echo b >>/root/ran' }]);
+    expect(other.code).toBe(0);
+    expect(await sh('cat /root/ran')).toBe('a\nb\n');
+  });
+});
+
+/** The network of the machine stays as it is: on the host `nft` acts on one of its own. Gives what runs programs in that. */
+async function insideOwnNetwork(host: SandboxHost): Promise<(command: string) => Promise<string>> {
+  const setUp = `
+    touch /run/own-net && unshare --net=/run/own-net sh -c '
+      ip link set lo up; ip link add out type veth peer name in; ip link set in up
+      ip addr add 203.0.113.1/24 dev out; ip link set out up'
+    mv /usr/sbin/nft /usr/sbin/nft.real
+    printf '#!/bin/sh\\nexec nsenter --net=/run/own-net /usr/sbin/nft.real "$@"\\n' >/usr/sbin/nft && chmod 755 /usr/sbin/nft`;
+  const { code, stderr } = await sandboxExec(host, ['sh', '-c', setUp]);
+  if (code !== 0) throw new Error(`no network of its own: ${stderr}`);
+  return async (command) =>
+    (await sandboxExec(host, ['nsenter', '--net=/run/own-net', 'sh', '-c', command])).stdout;
+}
