@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
 const exec = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -61,4 +61,171 @@ describe('the package, somewhere else', () => {
     );
     expect(stdout.trim().split('\n')).toHaveLength(3);
   });
+
+  describe('in a project that uses it', () => {
+    let project: string;
+    beforeAll(async () => {
+      project = join(dir, 'project');
+      await mkdir(join(project, 'node_modules/@types'), { recursive: true });
+      await symlink(installed, join(project, 'node_modules/chandler'));
+      await symlink(join(root, 'node_modules/@types/node'), join(project, 'node_modules/@types/node'));
+      await write('package.json', JSON.stringify({ name: 'project', private: true, type: 'module' }));
+    });
+
+    const write = async (name: string, text: string) => writeFile(join(project, name), text);
+    const node = async (...args: string[]) => exec(process.execPath, args, { cwd: project });
+
+    it('is what its types say, and they refuse what is wrong', async () => {
+      const compilerOptions = {
+        target: 'es2023',
+        module: 'nodenext',
+        resolveJsonModule: true,
+        strict: true,
+        skipLibCheck: false,
+        types: ['node'],
+        outDir: 'out',
+      };
+      await write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['main.ts', 'readme.ts'] }));
+      await write('main.ts', PROGRAM);
+      const [, example = ''] =
+        /```ts\n([^]*?)```/.exec(await readFile(join(root, 'README.md'), 'utf8')) ?? [];
+      expect(example).toContain("from 'chandler'");
+      await write('readme.ts', example);
+      const tsc = join(root, 'node_modules/typescript/bin/tsc');
+      const { stdout: compiled } = await node(tsc, '-p', '.', '--listFiles').catch(
+        (error: unknown) => error as { stdout: string },
+      );
+      expect(compiled).not.toMatch(/^.*error TS.*$/m);
+      // Types that npm would not install with the package. Those of ms are for @temporalio/common: it depends on an ms that
+      // has its own, but in a place where nodenext does not look.
+      expect(compiled).not.toMatch(/@types\/(?!node\/|ms\/)/);
+
+      const { stdout } = await node('out/main.js', inject('temporalAddress'));
+      expect(JSON.parse(stdout)).toEqual({
+        names: ['px-devtools', 'px-egress'],
+        asked: expect.stringMatching(/^env .* ZMX_DIR=\/z \/usr\/bin\/zmx list$/),
+        sessions: [{ name: 'px-devtools', endedAt: '9', exitCode: '0' }],
+        status: 'px-devtools done, px-egress pending',
+        done: false,
+        script: '#!/bin/sh',
+        cloudInit: '#cloud-config',
+        problems: ['steps[0].name', 'steps[0].script'],
+        failure: ['identity-unavailable', false],
+        unknownRun: 'WorkflowNotFoundError',
+        schema: 'Chandler plan',
+      });
+    });
+
+    it('gives nothing but what it exports', async () => {
+      await write(
+        'deep.js',
+        "await import('chandler/dist/client.js').catch((error) => console.log(error.code));",
+      );
+      expect((await node('deep.js')).stdout).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED\n');
+    });
+
+    it('can be required, too', async () => {
+      await write('required.cjs', "console.log(typeof require('chandler').Runner);");
+      expect((await node('required.cjs')).stdout).toBe('function\n');
+    });
+  });
 });
+
+it('has a reference that says what its docstrings say (else: npm run api)', async () => {
+  const check = exec('npm', ['run', '--silent', 'api', '--', '--check'], { cwd: root });
+  await expect(check).resolves.toHaveProperty('stdout', '');
+}, 240_000);
+
+/** What somebody might write: every use of a type is one that has to compile, or has to fail to. */
+const PROGRAM = String.raw`
+import {
+  ChandlerError,
+  connect,
+  createSshPool,
+  formatScript,
+  loadPrograms,
+  parseSessions,
+  presets,
+  render,
+  Runner,
+  script,
+  sh,
+  stepNames,
+  validatePlan,
+} from 'chandler';
+import type { Command, ExecOptions, Executor, Outcome, Plan, ResolvedTarget, Session, Step } from 'chandler';
+import schema from 'chandler/plan.schema.json' with { type: 'json' };
+// @ts-expect-error only what is exported can be imported
+import type { ClientOptions } from 'chandler/dist/client.js';
+
+/** A host that has said all it will say. */
+class Recording implements Executor {
+  readonly asked: string[] = [];
+  async exec(command: Command, { onLine }: ExecOptions = {}): Promise<Outcome> {
+    this.asked.push(render(command));
+    const launches = this.asked.at(-1)?.split(' states ')[1]?.split(' ') ?? [];
+    if (launches.length > 0) {
+      const stdout = launches.map((id) => 'chandler: launch=' + id + ' state=absent').join('\\n');
+      stdout.split('\\n').forEach((line) => onLine?.(line));
+      return { kind: 'exited', code: 0, stdout, stderr: '' };
+    }
+    const stdout = '  name=px-devtools\tpid=7\tclients=0\tcreated=1\tstart_dir=/root\tended=9\texit_code=0\n';
+    onLine?.(stdout.trimEnd());
+    return { kind: 'exited', code: 0, stdout, stderr: '' };
+  }
+}
+
+const steps: Step[] = presets.pixels({ egress: 'agent' });
+const names: string[] = stepNames(steps);
+const executor = new Recording();
+const runner = new Runner({
+  executor,
+  programs: loadPrograms(),
+  facts: { arch: 'x86_64', os: '', uid: 0, bootId: '', stateDir: '/s', zmxDir: '/z', tools: [] },
+  runId: 'one',
+  zmx: { path: '/usr/bin/zmx', version: '0.7.0', source: 'existing' },
+});
+const sessions: Session[] = parseSessions(await runner.list());
+const { status, done } = await runner.pollStatus(names);
+
+const plan: Plan = { ...presets.plan('pixels'), target: { host: 'web1.example.org', hostKey: 'accept-new' } };
+const { problems = [] } = validatePlan({ ...plan, steps: [{ name: 'a b' }] });
+
+const target: ResolvedTarget = {
+  host: '127.0.0.1',
+  port: 22,
+  user: 'root',
+  auth: { kind: 'key', privateKey: 'none', source: 'test' },
+  hostKey: { kind: 'known-hosts', files: [] },
+};
+const pool = createSshPool({ idleCloseMs: 1000 });
+const failure: unknown = await pool.executor(target).exec(sh('true')).catch((error: unknown) => error);
+await pool.close();
+
+const client = await connect({ address: process.argv[2] ?? '' });
+const unknownRun: unknown = await client.status('none').catch((error: unknown) => error);
+await client.close();
+
+// @ts-expect-error a step has no such key
+const misspelt: Step = { name: 'a', script: 'true', finalise: 'true' };
+// @ts-expect-error nor a plan such a value
+const unheardOf: Plan = { ...plan, onStepFailure: 'explode' };
+// @ts-expect-error a code that there is not
+const never = failure instanceof ChandlerError && failure.code === 'no-such-code';
+
+console.log(
+  JSON.stringify({
+    names,
+    asked: executor.asked[0],
+    sessions,
+    status,
+    done,
+    script: script(steps).split('\n')[0],
+    cloudInit: formatScript(script(steps), 'cloud-init').split('\n')[0],
+    problems: problems.map(({ path }) => path),
+    failure: failure instanceof ChandlerError && [failure.code, failure.retryable],
+    unknownRun: unknownRun instanceof Error && unknownRun.name,
+    schema: schema.title,
+  }),
+);
+`;
