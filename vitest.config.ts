@@ -15,7 +15,17 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**'],
+          exclude: ['test/integration/**', 'test/workflows/**'],
+          globalSetup: 'test/support/built.ts',
+          // Files share what they import: to load it for each of them takes longer than many of their tests.
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'workflows',
+          include: ['test/workflows/**/*.test.ts'],
           globalSetup: 'test/support/built.ts',
         },
       },
@@ -25,6 +35,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           globalSetup: 'test/support/global-setup.ts',
+          isolate: false,
         },
       },
     ],
