@@ -7,8 +7,9 @@ import { exitCodes } from '../exit-codes.ts';
 import { followRun, readTarget, type FollowOptions } from '../follow.ts';
 import { colored, plain } from '../render/paint.ts';
 import { renderEnd, renderParked } from '../render/reports.ts';
-import { renderRuns, type RunInfo } from '../render/runs.ts';
+import { renderRuns } from '../render/runs.ts';
 import { renderTable } from '../render/table.ts';
+import { listRuns } from '../runs.ts';
 import { lookAt } from '../watch.ts';
 import { type Act, withEngineOptions } from './act.ts';
 import { withFollowOptions } from './up.ts';
@@ -69,23 +70,7 @@ async function showRuns(
   client: ChandlerClient,
   { json = false }: StatusOptions,
 ): Promise<number> {
-  const runs: RunInfo[] = [];
-  const list = client.temporal.workflow.list({
-    query: "WorkflowType IN ('provision', 'watchProvisioning')",
-    pageSize: MOST_RUNS,
-  });
-  for await (const { workflowId, status, startTime, closeTime, memo, searchAttributes } of list) {
-    runs.push({
-      id: workflowId,
-      status: status.name,
-      phase: String(searchAttributes['ChandlerPhase']?.[0] ?? ''),
-      attention: searchAttributes['ChandlerAttention']?.[0] === true,
-      plan: typeof memo?.['plan'] === 'string' ? memo['plan'] : '',
-      startedAtMs: startTime.getTime(),
-      ...(closeTime && { endedAtMs: closeTime.getTime() }),
-    });
-    if (runs.length === MOST_RUNS) break;
-  }
+  const runs = await listRuns(client, '', MOST_RUNS);
   if (json) print(context, JSON.stringify(runs, undefined, 2));
   else if (runs.length > 0) print(context, ...renderRuns(runs, context.now()));
   else context.stderr.write(`No runs. Start one with: ${context.program} up PLAN\n`);
