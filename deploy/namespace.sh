@@ -10,7 +10,8 @@ done
 temporal operator namespace describe -n default >/dev/null 2>&1 ||
   temporal operator namespace create -n default --retention 72h
 known=$(temporal operator search-attribute list -n default)
-for attribute in ChandlerHost=Keyword ChandlerPlan=Keyword ChandlerPhase=Keyword ChandlerAttention=Bool; do
+for attribute in ChandlerHost=Keyword ChandlerPlan=Keyword ChandlerPhase=Keyword ChandlerFleet=Keyword \
+  ChandlerAttention=Bool ChandlerLabels=KeywordList; do
   name=${attribute%=*}
   case $known in
     *"$name"*) ;;

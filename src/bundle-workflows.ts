@@ -12,7 +12,7 @@ export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
     workflowsPath: path('index'),
     payloadConverterPath: path('payload-converter'),
-    workflowInterceptorModules: [path('ahead')],
+    workflowInterceptorModules: [path('ahead'), path('sender')],
     // It reports every module that it reads; its errors are thrown.
     logger: new DefaultLogger('ERROR'),
   });

@@ -18,7 +18,7 @@ import type { PartFailure, RunStatus } from './domain/status.ts';
 import { formatProblems } from './domain/problems.ts';
 import { validatePlan, validateWatch } from './domain/validate.ts';
 import type { provision, ProvisionResult, readStepLog } from './workflows/index.ts';
-import type { LaunchesAnswer, RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
+import type { ExtendTimeout, LaunchesAnswer, RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
 
 /** Where the Temporal server is, and what of it the runs are in. */
 export interface ClientOptions {
@@ -28,6 +28,8 @@ export interface ClientOptions {
   readonly namespace?: string;
   /** The one that the workers serve. Default: `chandler`. */
   readonly taskQueue?: string;
+  /** What runs record as the sender of messages. Default: `PID@HOSTNAME`, as for every client of Temporal. */
+  readonly identity?: string;
   /** TLS, API key and headers, if the frontend wants them: as `ConnectionOptions` of `@temporalio/client` has them. */
   readonly credentials?: Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
 }
@@ -64,7 +66,8 @@ export interface ChandlerClient {
   /** Where a run is, step by step; also of a run that is over, as long as the server keeps it and a worker runs. */
   status(workflowId: string): Promise<RunStatus>;
   /**
-   * Runs a parked step, or its parked finalizer, again. Answers with the status after that.
+   * Runs a parked step, or its parked finalizer, again; with `resetDownstream` also a step that was done, and all that needs
+   * it. Answers with the status after that.
    *
    * @throws ChandlerError invalid-input with the reason why not: no such step, not parked, decided already, the run is over
    */
@@ -85,6 +88,12 @@ export interface ChandlerClient {
   pause(workflowId: string, input?: WithReason): Promise<RunStatus>;
   /** Goes on after a pause. @throws ChandlerError invalid-input if the run is not paused or over */
   resume(workflowId: string, input?: WithReason): Promise<RunStatus>;
+  /**
+   * Gives a step more time than its timeout, while it runs or before: `{ step, by: '10m' }`.
+   *
+   * @throws ChandlerError invalid-input if nothing of the step will run any more, or the run is over
+   */
+  extendTimeout(workflowId: string, input: ExtendTimeout): Promise<RunStatus>;
   /** Waits until a run is over, for as long as that takes. Resolves for failures, too: they are an outcome. */
   result(workflowId: string): Promise<RunResult>;
   /**
@@ -130,7 +139,11 @@ export async function connect(options: ClientOptions): Promise<ChandlerClient> {
       throw new Error(`no Temporal server answers at ${address}: ${reasonOf(cause)}`, { cause });
     },
   );
-  const client = new Client({ connection, namespace: options.namespace ?? 'default' });
+  const client = new Client({
+    connection,
+    namespace: options.namespace ?? 'default',
+    ...(options.identity !== undefined && { identity: options.identity }),
+  });
   return createClient(client, options.taskQueue ?? DEFAULT_TASK_QUEUE, () => connection.close());
 }
 
@@ -200,7 +213,7 @@ export function createClient(
         args: [plan],
         summary: 'provision',
         details: describePlan(plan),
-        memo: { plan: plan.name ?? '', steps: plan.steps.map((step) => step.name) },
+        memo: { plan: plan.name ?? '', steps: plan.steps.map((step) => step.name), ...memoOf(plan) },
       });
     },
 
@@ -212,7 +225,7 @@ export function createClient(
         args: [input],
         summary: 'watch',
         details: 'Follows a host that provisions itself.',
-        memo: { plan: '' },
+        memo: { plan: '', ...memoOf(input) },
       });
     },
 
@@ -222,6 +235,7 @@ export function createClient(
     abort: (workflowId, input = {}) => update(workflowId, 'abort', input),
     pause: (workflowId, input = {}) => update(workflowId, 'pause', input),
     resume: (workflowId, input = {}) => update(workflowId, 'resume', input),
+    extendTimeout: (workflowId, input) => update(workflowId, 'extendTimeout', input),
 
     async result(workflowId) {
       try {
@@ -267,6 +281,11 @@ export function createClient(
     temporal,
     close,
   };
+}
+
+/** What the list of runs can tell of a run without asking it. */
+function memoOf({ fleet, labels }: Pick<Plan, 'fleet' | 'labels'>): Record<string, unknown> {
+  return { ...(fleet !== undefined && { fleet }), ...(labels && { labels }) };
 }
 
 /** How a workflow that did not succeed ended, in the words of its own failure. */

@@ -44,5 +44,5 @@ export type {
   SshPoolOptions,
   SshPoolStats,
 } from './ssh/index.ts';
-export type { RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
+export type { ExtendTimeout, RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
 export type { ProvisionResult } from './workflows/index.ts';

@@ -15,7 +15,7 @@ import { createActivities, type LeaseHolder } from './activities/index.ts';
 import { bundleWorkflows } from './bundle-workflows.ts';
 import type { WorkerConfig, WorkerVersioning } from './config/config.ts';
 import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
-import { searchAttributes } from './domain/search-attributes.ts';
+import { indexedValueTypes, searchAttributes, type SearchAttribute } from './domain/search-attributes.ts';
 import { timing } from './domain/timing.ts';
 import { loadPrograms } from './host/programs.ts';
 import { createSshPool } from './ssh/index.ts';
@@ -72,7 +72,7 @@ export async function startWorker(
       resolveTarget: (target) => resolveTarget(target, places),
       resolveSecrets: (references) => resolveSecrets(references, places, process.env),
       zmx: { defaults: config.zmx, readFile: (name) => readZmxFile(name, places) },
-      hasSearchAttributes: () => hasSearchAttributes(connection, config.temporal.namespace, logger),
+      knownSearchAttributes: () => knownSearchAttributes(connection, config.temporal.namespace, logger),
       namespaceId,
       isOpen: async (holder) => isOpen(client, holder, await namespaceId()),
     }),
@@ -135,17 +135,20 @@ async function workflowBundle(): Promise<WorkflowBundleOption> {
  * Asked for each run: an operator may add them while the worker runs. A server that does not tell (Temporal Cloud
  * keeps this to itself) gets none: they are a convenience, the run is not.
  */
-async function hasSearchAttributes(
+async function knownSearchAttributes(
   connection: NativeConnection,
   namespace: string,
   logger: Logger,
-): Promise<boolean> {
+): Promise<SearchAttribute[]> {
   try {
     const known = await connection.operatorService.listSearchAttributes({ namespace });
-    return Object.keys(searchAttributes).every((name) => Object.hasOwn(known.customAttributes ?? {}, name));
+    const names = Object.keys(searchAttributes) as SearchAttribute[];
+    return names.filter(
+      (name) => Number(known.customAttributes?.[name]) === indexedValueTypes[searchAttributes[name]],
+    );
   } catch (error) {
     logger.warn({ err: error }, 'cannot ask for search attributes; this run sets none');
-    return false;
+    return [];
   }
 }
 

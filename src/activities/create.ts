@@ -1,5 +1,6 @@
 import { ChandlerError } from '../domain/failure.ts';
 import type { Target } from '../domain/schema.ts';
+import type { SearchAttribute } from '../domain/search-attributes.ts';
 import { validatePlan, validateWatch } from '../domain/validate.ts';
 import type { Programs } from '../host/programs.ts';
 import { Runner } from '../provision/runner.ts';
@@ -21,8 +22,8 @@ export interface ActivityDeps {
   readonly resolveSecrets: (references: Readonly<Record<string, string>>) => Promise<Record<string, string>>;
   /** Where zmx comes from when the plan does not say, and how files of the worker are read. */
   readonly zmx: ZmxSource;
-  /** Whether the server knows our search attributes. */
-  readonly hasSearchAttributes: () => Promise<boolean>;
+  /** Those of our search attributes that the server knows. */
+  readonly knownSearchAttributes: () => Promise<readonly SearchAttribute[]>;
   /** The engine's own id of the namespace: its name is `default` on many servers. */
   readonly namespaceId: () => Promise<string>;
   /** Whether the workflow that holds a lease may still be at work. */
@@ -50,12 +51,12 @@ export function createActivities(deps: ActivityDeps): Activities {
   const activities: Activities = {
     async admitPlan(input) {
       const { problems = [] } = validatePlan(input);
-      return { problems: boundedProblems(problems), searchAttributes: await deps.hasSearchAttributes() };
+      return { problems: boundedProblems(problems), searchAttributes: await deps.knownSearchAttributes() };
     },
 
     async admitWatch(input) {
       const { problems = [] } = validateWatch(input);
-      return { problems: boundedProblems(problems), searchAttributes: await deps.hasSearchAttributes() };
+      return { problems: boundedProblems(problems), searchAttributes: await deps.knownSearchAttributes() };
     },
 
     async prepareHost({ target, sentinelPath, holder, digest, pruneAfterDays }) {

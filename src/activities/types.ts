@@ -2,6 +2,7 @@ import type { Launch } from '../domain/ids.ts';
 import type { LaunchState } from '../domain/launch-state.ts';
 import type { Problem } from '../domain/problems.ts';
 import type { Plan, Target } from '../domain/schema.ts';
+import type { SearchAttribute } from '../domain/search-attributes.ts';
 import type { PartFailure } from '../domain/status.ts';
 import type { ResolvedPlan, ResolvedStep } from '../domain/plan.ts';
 import type { HostFacts } from '../host/facts.ts';
@@ -26,8 +27,11 @@ export interface LeaseHolder {
 
 export interface Admission {
   readonly problems: readonly Problem[];
-  /** Whether the server knows our search attributes; setting unknown ones would block the workflow for ever. */
-  readonly searchAttributes: boolean;
+  /**
+   * Those of ours that the server knows; setting unknown ones would block the workflow for ever. Histories of older builds
+   * have a boolean: all four that there were, or none.
+   */
+  readonly searchAttributes: readonly SearchAttribute[] | boolean;
 }
 
 export interface PreparedHost {

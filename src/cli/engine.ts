@@ -1,4 +1,5 @@
 import { connect as connectSocket } from 'node:net';
+import { hostname, userInfo } from 'node:os';
 import { connect, type ChandlerClient } from '../client.ts';
 import { loadConfig, type TemporalCredentials } from '../config/config.ts';
 import { readDevServer } from '../dev/temporal/index.ts';
@@ -69,7 +70,7 @@ export async function withClient<T>(
   work: (client: ChandlerClient, engine: Engine) => Promise<T>,
 ): Promise<T> {
   const engine = await findEngine(options, context);
-  const client = await connect(engine).catch((cause: unknown) => {
+  const client = await connect({ ...engine, identity: whoami() }).catch((cause: unknown) => {
     throw new CliError(exitCodes.unreachable, cause instanceof Error ? cause.message : String(cause), {
       cause,
     });
@@ -79,6 +80,11 @@ export async function withClient<T>(
   } finally {
     await client.close();
   }
+}
+
+/** What runs record as the sender of a message. */
+function whoami(): string {
+  return `${userInfo().username}@${hostname()}`;
 }
 
 /** A command for a person to copy that reaches the same engine. */

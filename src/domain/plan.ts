@@ -6,6 +6,8 @@ import { durationMs } from './duration.ts';
 /** A plan with every default filled in: what workflow and activities work with. */
 export interface ResolvedPlan {
   readonly name: string;
+  readonly fleet?: string;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly target: Plan['target'];
   readonly steps: readonly ResolvedStep[];
   readonly zmx: NonNullable<Plan['zmx']>;
@@ -39,6 +41,8 @@ const HOUR_MS = 3_600_000;
 export function resolvePlan(plan: Plan): ResolvedPlan {
   return {
     name: plan.name ?? plan.steps.map((step) => step.name).join(', '),
+    ...(plan.fleet !== undefined && { fleet: plan.fleet }),
+    ...(plan.labels && { labels: plan.labels }),
     target: plan.target,
     steps: plan.steps.map(resolveStep),
     zmx: plan.zmx ?? {},

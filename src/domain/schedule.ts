@@ -11,6 +11,17 @@ export function readiness(step: ResolvedStep, steps: readonly StepStatus[]): Rea
   return needed.every(isDone) ? 'ready' : 'waiting';
 }
 
+/** The steps that need one, or need one that needs it, in the plan's order. */
+export function dependents(name: string, steps: readonly Pick<ResolvedStep, 'name' | 'needs'>[]): string[] {
+  const found = new Set([name]);
+  // A step may stand before what it needs, so one pass over the plan is not enough.
+  for (let before = 0; before < found.size;) {
+    before = found.size;
+    for (const step of steps) if (step.needs.some((need) => found.has(need))) found.add(step.name);
+  }
+  return steps.flatMap((step) => (step.name !== name && found.has(step.name) ? [step.name] : []));
+}
+
 /** What follows from a failed try: the step's own policy first, then the plan's. */
 export function afterFailure(
   step: ResolvedStep,

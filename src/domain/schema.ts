@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isDuration } from './duration.ts';
+import { refuseVariable } from './variables.ts';
 
 /** Sizes in bytes. Together they stay far under the engine's 2 MB for one payload. */
 export const limits = {
@@ -7,6 +8,7 @@ export const limits = {
   planBytes: 1024 * 1024,
   steps: 64,
   stepNameLength: 40,
+  labels: 20,
 } as const;
 
 const bytes = (text: string) => new TextEncoder().encode(text).length;
@@ -31,17 +33,9 @@ const duration = z
   )
   .describe('A duration such as 90s, 5m or 24h; a number counts milliseconds.');
 const absolutePath = line.refine((value) => value.startsWith('/'), 'must be an absolute path');
-const variable = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable')
-  .refine(
-    (name) => !/^(CHANDLER|ZMX)_/.test(name),
-    'must not begin with CHANDLER_ or ZMX_: those are reserved',
-  )
-  .refine(
-    (name) => !/^(BASHOPTS|BASH_VERSINFO|EUID|PPID|SHELLOPTS|UID)$/.test(name),
-    'is a variable that bash lets nobody set',
-  );
+const variable = z.string().refine((name) => refuseVariable(name) === undefined, {
+  error: (issue) => refuseVariable(String(issue.input)),
+});
 
 /** A step's name is also the name of a zmx session, a file and a table row. */
 export const stepName = z
@@ -146,9 +140,25 @@ export const zmxSchema = z.strictObject({
   file: line.optional().describe("The name of a binary in the worker's zmx directory (CHANDLER_ZMX_DIR)."),
 });
 
+const label = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9]([A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$/,
+    'must be 1 to 63 letters, digits, and . _ - / between them',
+  );
+const fleet = line
+  .max(200)
+  .describe('What the host is part of: `chandler watch --fleet`, search attribute ChandlerFleet.');
+const labels = z
+  .record(label, line.max(180))
+  .refine((value) => Object.keys(value).length <= limits.labels, `must hold at most ${limits.labels} entries`)
+  .describe('What else to find the run by: search attribute ChandlerLabels, each as `key=value`.');
+
 export const planSchema = z.strictObject({
   $schema: z.string().optional(),
   name: line.max(200).optional().describe('What people call the plan.'),
+  fleet: fleet.optional(),
+  labels: labels.optional(),
   target: targetSchema,
   steps: z.array(stepSchema).min(1, 'must hold at least one step').max(limits.steps),
   zmx: zmxSchema.optional(),
@@ -191,6 +201,8 @@ export const watchSchema = z.strictObject({
   sentinel: z.strictObject({ path: absolutePath }).optional().describe('Default: that of the host.'),
   timeout: duration.optional().describe('How long the host may take. Default 24h.'),
   parkTimeout: duration.optional().describe('How long a failed host waits for a person. Default 24h.'),
+  fleet: fleet.optional(),
+  labels: labels.optional(),
 });
 
 /** Which host that provisions itself to follow, and for how long. */

@@ -3,5 +3,13 @@ export const searchAttributes = {
   ChandlerHost: 'Keyword',
   ChandlerPlan: 'Keyword',
   ChandlerPhase: 'Keyword',
+  ChandlerFleet: 'Keyword',
   ChandlerAttention: 'Bool',
+  ChandlerLabels: 'KeywordList',
 } as const;
+
+/** The name of one of them. */
+export type SearchAttribute = keyof typeof searchAttributes;
+
+/** What the engine calls their types (temporal.api.enums.v1.IndexedValueType). */
+export const indexedValueTypes = { Keyword: 2, Bool: 5, KeywordList: 7 } as const;

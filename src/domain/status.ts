@@ -61,16 +61,28 @@ export interface StepStatus extends PartStatus {
   readonly name: string;
   /** The zmx session of the latest launch. */
   session?: string;
+  /** What people have added to the timeout of its launches, if they have. */
+  extendedByMs?: number;
   finalizer?: PartStatus;
 }
 
-/** Something a person did to the run. */
+/** Something a person, or a program in their name, did to the run. */
 export interface Intervention {
-  readonly action: 'retryStep' | 'skipStep' | 'abort' | 'pause' | 'resume';
+  readonly action: 'retryStep' | 'skipStep' | 'abort' | 'pause' | 'resume' | 'extendTimeout';
   readonly step?: string;
   readonly reason?: string;
+  /** Who sent the message, as their client calls itself to the engine (Temporal: the identity of the event). */
+  readonly by?: string;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
+  /** Of `retryStep`: a script was given in place of the plan's. */
+  readonly script?: true;
+  /** Of `retryStep`: the names of the variables that were given. */
+  readonly env?: readonly string[];
+  /** Of `retryStep`: the other steps that were set back, because they need this one. */
+  readonly reset?: readonly string[];
+  /** Of `extendTimeout`: by how much. */
+  readonly extendedByMs?: number;
 }
 
 /** The answer of the `status` query. Times are milliseconds since the epoch. */
@@ -80,6 +92,10 @@ export interface RunStatus {
   plan: string;
   /** `user@host:port` */
   readonly host: string;
+  /** What the plan says that the host is part of. */
+  readonly fleet?: string;
+  /** Those of the plan. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** True while the run waits for a person. */
   attention: boolean;
   /** True while the run starts no further step because somebody said so. */
@@ -99,6 +115,11 @@ export interface RunStatus {
 /** What a part that is over means for those after it. */
 export function isDone(part: PartStatus): boolean {
   return part.state === 'succeeded' || part.state === 'satisfied' || part.state === 'skipped';
+}
+
+/** True when nothing of a part will run any more, unless a person wants it to. */
+export function isOver(part: PartStatus): boolean {
+  return isDone(part) || part.state === 'failed' || part.state === 'blocked' || part.state === 'killed';
 }
 
 /** True when only a person can move the run on. */

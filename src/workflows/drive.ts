@@ -8,7 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { boundedText } from '../domain/bounded-text.ts';
-import type { PartFailure, PartState, RunStatus } from '../domain/status.ts';
+import type { Intervention, PartFailure, PartState, RunStatus } from '../domain/status.ts';
 import { failureOf, readFailure, workflowFailure } from './failures.ts';
 import { answerQueries, handleMessages } from './handlers.ts';
 import { killLaunches } from './parts.ts';
@@ -27,6 +27,8 @@ export interface ProvisionResult {
     readonly state: PartState;
     readonly generation: number;
   }[];
+  /** What people have done to the run: the latest 100. Runs of older builds do not tell. */
+  readonly interventions?: readonly Intervention[];
 }
 
 /** What the work of a run may use to say where it is. */
@@ -82,6 +84,7 @@ export async function drive(run: Run, kind: Kind): Promise<ProvisionResult> {
       host: run.status.host,
       digest: run.digest,
       steps: run.status.steps.map(({ name, state, generation }) => ({ name, state, generation })),
+      interventions: run.status.interventions,
     };
   } catch (error) {
     const { consideredCancelled } = CancellationScope.current();
@@ -108,7 +111,7 @@ export async function drive(run: Run, kind: Kind): Promise<ProvisionResult> {
     await release(run, mayBeWritten ? run.status.sentinel : undefined);
     await answered();
     if (!aborted && cancelled) throw isCancellation(error) ? error : new CancelledFailure('cancelled');
-    throw workflowFailure(run.status.failure);
+    throw workflowFailure(run.status.failure, { interventions: run.status.interventions });
   }
 }
 

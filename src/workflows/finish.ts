@@ -1,7 +1,7 @@
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { ResolvedStep } from '../domain/plan.ts';
 import { readiness } from '../domain/schedule.ts';
-import type { PartFailure } from '../domain/status.ts';
+import { isOver, type PartFailure } from '../domain/status.ts';
 import type { Course } from './drive.ts';
 import { workflowFailure } from './failures.ts';
 import { drivePart } from './parts.ts';
@@ -49,11 +49,20 @@ async function runSteps(run: Run, refresh: () => void): Promise<void> {
   throwFirstFailure(run.status.steps);
 }
 
+/** Until every step is over, a person may have one that was over run again. */
 async function driveStep(run: Run, step: ResolvedStep, refresh: () => void): Promise<void> {
-  await condition(() => readiness(step, run.status.steps) !== 'waiting');
-  if (readiness(step, run.status.steps) === 'ready') return drivePart(run, step, 'step', refresh);
-  stepStatus(run, step.name).state = 'blocked';
-  refresh();
+  const status = stepStatus(run, step.name);
+  do {
+    // One that was begun is seen to its end, whatever has become of what it needs.
+    await condition(() => status.state !== 'pending' || readiness(step, run.status.steps) !== 'waiting');
+    if (status.state !== 'pending' || readiness(step, run.status.steps) === 'ready') {
+      await drivePart(run, step, 'step', refresh);
+    } else {
+      status.state = 'blocked';
+      refresh();
+    }
+    await condition(() => status.state === 'pending' || run.status.steps.every(isOver));
+  } while (status.state === 'pending');
 }
 
 /** Finalizers, one after another in step order; none before every step is done. */

@@ -1,18 +1,28 @@
 import { ApplicationFailure, log, setHandler } from '@temporalio/workflow';
 import { boundedText } from '../domain/bounded-text.ts';
+import { durationMs } from '../domain/duration.ts';
 import { plainText } from '../domain/terminal.ts';
-import { activePart, type Intervention, type RunStatus } from '../domain/status.ts';
+import type { Intervention, RunStatus } from '../domain/status.ts';
 import * as messages from './messages.ts';
-import { stepStatus, type Decision, type Run } from './run.ts';
+import { extendStep, refuseExtension } from './extensions.ts';
+import {
+  noSuchStep,
+  refuseDuration,
+  refuseEnv,
+  refuseRequestId,
+  refuseScript,
+  stepRefusal,
+} from './refusals.ts';
+import { refuseReset, resetDownstream } from './resets.ts';
+import type { Run } from './run.ts';
 import { settled } from './settled.ts';
 
-/** Bytes as JSON: together with its step, which a plan bounds, a script must fit into one payload. */
-const MAX_SCRIPT_BYTES = 256 * 1024;
 /** Characters. */
 const MAX_REASON_LENGTH = 1000;
-const MAX_SHOWN_NAME_LENGTH = 100;
+const MAX_IDENTITY_LENGTH = 200;
 /** Older ones are forgotten: the history has them. */
 const MAX_INTERVENTIONS = 100;
+const MAX_REQUESTS = 200;
 
 /** Lets everybody ask where a run is. */
 export function answerQueries(status: () => RunStatus, launches: () => messages.LaunchesAnswer): void {
@@ -22,59 +32,82 @@ export function answerQueries(status: () => RunStatus, launches: () => messages.
 
 /** Lets people act on the run: each message as a signal (ignored and logged if it makes no sense) and as an update. */
 export function handleMessages(run: Run, onAbort: () => void, onChange: () => void): void {
-  const record = (intervention: Omit<Intervention, 'atMs'>) => {
-    const { interventions } = run.status;
-    interventions.push({ ...intervention, atMs: Date.now() });
-    interventions.splice(0, interventions.length - MAX_INTERVENTIONS);
-    onChange();
-  };
-  const decide = (action: 'retryStep' | 'skipStep', step: string, decision: Decision, reason?: string) => {
-    run.decisions.set(step, decision);
-    record({ action, step, ...(reason !== undefined && { reason }) });
-  };
+  const accept = <Input extends messages.WithReason | undefined>(
+    message: messages.Message<Input>,
+    handler: Handler<Input>,
+  ) => acceptMessage(run, message, handler, onChange);
 
-  const setPaused = (paused: boolean) => (input?: messages.WithReason) => {
-    run.status.paused = paused;
-    const reason = readReason(input);
-    record({ action: paused ? 'pause' : 'resume', ...(reason !== undefined && { reason }) });
-  };
-
-  accept(run, messages.retryStep, {
-    description: 'Runs a parked step (or its finalizer) again: {"step": "NAME"}, optionally with "script".',
-    invalid: (input) => noSuchStep(run, input) ?? refuseScript(input.script),
-    refuse: ({ step }) => refusePart(run, step),
-    act: ({ step, script }) =>
-      decide('retryStep', step, { kind: 'retry', ...(script !== undefined && { script }) }),
-  });
-  accept(run, messages.skipStep, {
-    description: 'Treats a parked step (or its finalizer) as done: {"step": "NAME", "reason": "…"}.',
-    invalid: (input) => noSuchStep(run, input),
-    refuse: ({ step }) => refusePart(run, step),
-    act: (input) => decide('skipStep', input.step, { kind: 'skip' }, readReason(input)),
-  });
-  accept(run, messages.abort, {
-    description: 'Ends the run and everything of it that still runs: {"reason": "…"}.',
-    refuse: () => (run.abortReason === undefined ? undefined : 'the run is being aborted already'),
-    act: (input) => {
-      run.abortReason = readReason(input) ?? 'no reason given';
-      record({ action: 'abort', reason: run.abortReason });
-      onAbort();
+  accept(messages.retryStep, {
+    description:
+      'Runs a parked step (or its finalizer) again: {"step": "NAME"}, optionally with "script", "env": {"NAME": "value"}, ' +
+      '"resetDownstream": true (then also one that is done, with all that needs it).',
+    invalid: (input) => noSuchStep(run, input) ?? refuseScript(input.script) ?? refuseEnv(input.env),
+    refuse: (input) =>
+      input.resetDownstream === true ? refuseReset(run, input.step) : stepRefusal(run, input.step),
+    act({ step, script, env, resetDownstream: reset }) {
+      const change = { ...(script !== undefined && { script }), ...(env !== undefined && { env }) };
+      const names = env && Object.keys(env);
+      const others = reset === true ? resetDownstream(run, step, change) : undefined;
+      if (!others) run.decisions.set(step, { kind: 'retry', ...change });
+      return {
+        step,
+        ...(script !== undefined && { script: true as const }),
+        ...(names && { env: names }),
+        ...(others && { reset: others }),
+      };
     },
   });
-  accept(run, messages.pause, {
+  accept(messages.skipStep, {
+    description: 'Treats a parked step (or its finalizer) as done: {"step": "NAME", "reason": "…"}.',
+    invalid: (input) => noSuchStep(run, input),
+    refuse: ({ step }) => stepRefusal(run, step),
+    act({ step }) {
+      run.decisions.set(step, { kind: 'skip' });
+      return { step };
+    },
+  });
+  accept(messages.extendTimeout, {
+    description: 'Gives a step more time than its timeout: {"step": "NAME", "by": "10m"}.',
+    invalid: (input) => noSuchStep(run, input) ?? refuseDuration(input.by),
+    refuse: ({ step, by }) => refuseExtension(run, step, durationMs(by, 0)),
+    act({ step, by }) {
+      const extendedByMs = durationMs(by, 0);
+      extendStep(run, step, extendedByMs);
+      return { step, extendedByMs };
+    },
+  });
+  accept(messages.abort, {
+    description: 'Ends the run and everything of it that still runs: {"reason": "…"}.',
+    refuse: () => (run.abortReason === undefined ? undefined : 'the run is being aborted already'),
+    act(input) {
+      run.abortReason = readText(input?.reason, MAX_REASON_LENGTH) ?? 'no reason given';
+      return { reason: run.abortReason };
+    },
+    after: onAbort,
+  });
+  accept(messages.pause, {
     description: 'Starts no further step until resume.',
     refuse: () => {
       if (run.watching) return "the host's own script is at work; it can't be paused, only aborted";
       return run.status.paused ? 'the run is paused already' : undefined;
     },
-    act: setPaused(true),
+    act() {
+      run.status.paused = true;
+      return {};
+    },
   });
-  accept(run, messages.resume, {
+  accept(messages.resume, {
     description: 'Goes on after pause.',
     refuse: () => (run.status.paused ? undefined : 'the run is not paused'),
-    act: setPaused(false),
+    act() {
+      run.status.paused = false;
+      return {};
+    },
   });
 }
+
+/** What is recorded of a message beside who sent it, when and why. */
+type Recorded = Omit<Intervention, 'action' | 'by' | 'atMs'>;
 
 interface Handler<Input> {
   readonly description: string;
@@ -82,67 +115,67 @@ interface Handler<Input> {
   readonly invalid?: (input: Input) => string | undefined;
   /** Why the message makes no sense now; nothing if it does. */
   readonly refuse: (input: Input) => string | undefined;
-  readonly act: (input: Input) => void;
+  readonly act: (input: Input) => Recorded;
+  /** What follows once it is recorded. */
+  readonly after?: () => void;
 }
 
-function accept<Input>(
+function acceptMessage<Input extends messages.WithReason | undefined>(
   run: Run,
   { name, signal, update }: messages.Message<Input>,
-  { description, invalid = () => undefined, refuse, act }: Handler<Input>,
+  { description, invalid = () => undefined, refuse, act, after }: Handler<Input>,
+  onChange: () => void,
 ): void {
-  const take = async (input: Input): Promise<string | undefined> => {
-    const never = invalid(input);
-    if (never !== undefined) return never;
+  const never = (input: Input) => invalid(input) ?? refuseRequestId(input?.requestId);
+  const take = async (input: Input, sender: unknown): Promise<string | undefined> => {
+    const senseless = never(input);
+    if (senseless !== undefined) return senseless;
     await settled();
+    const id = input?.requestId;
+    const known = id === undefined ? undefined : run.requests.get(id);
+    if (known === name) return undefined;
+    if (known !== undefined) return `the request id was used for ${known} already`;
     const reason = refuse(input) ?? (run.ending ? 'the run is ending' : undefined);
-    if (reason === undefined) act(input);
-    return reason;
+    if (reason !== undefined) return reason;
+    const why = readText(input?.reason, MAX_REASON_LENGTH);
+    const by = readText(sender, MAX_IDENTITY_LENGTH);
+    const recorded = {
+      ...(why !== undefined && { reason: why }),
+      ...act(input),
+      ...(by !== undefined && { by }),
+    };
+    remember(run, { action: name, ...recorded, atMs: Date.now() }, id);
+    onChange();
+    after?.();
+    return undefined;
   };
-  const onSignal = async (input: Input) => {
-    const reason = await take(input);
+  const onSignal = async (input: Input, sender?: unknown) => {
+    const reason = await take(input, sender);
     if (reason !== undefined) log.warn(`ignored signal ${name}: ${reason}`);
   };
-  const onUpdate = async (input: Input): Promise<RunStatus> => {
-    throwIf(await take(input));
+  const onUpdate = async (input: Input, sender?: unknown): Promise<RunStatus> => {
+    throwIf(await take(input, sender));
     return run.status;
   };
   setHandler(signal, onSignal, { description });
-  setHandler(update, onUpdate, { description, validator: (input) => throwIf(invalid(input)) });
+  setHandler(update, onUpdate, { description, validator: (input) => throwIf(never(input)) });
+}
+
+function remember(run: Run, intervention: Intervention, requestId: string | undefined): void {
+  const { interventions } = run.status;
+  interventions.push(intervention);
+  interventions.splice(0, interventions.length - MAX_INTERVENTIONS);
+  if (requestId === undefined) return;
+  run.requests.set(requestId, intervention.action);
+  const [oldest] = run.requests.keys();
+  if (oldest !== undefined && run.requests.size > MAX_REQUESTS) run.requests.delete(oldest);
 }
 
 function throwIf(reason: string | undefined): void {
   if (reason !== undefined) throw ApplicationFailure.nonRetryable(reason, 'refused');
 }
 
-function noSuchStep(run: Run, input: { step?: unknown } | null | undefined): string | undefined {
-  const name = input?.step;
-  if (typeof name !== 'string') return 'the message must be an object such as {"step": "NAME"}';
-  const names = run.status.steps.map((step) => step.name);
-  return names.includes(name)
-    ? undefined
-    : `there is no step "${plainText(boundedText(name, MAX_SHOWN_NAME_LENGTH))}"; the steps are ${names.join(', ')}`;
-}
-
-function refusePart(run: Run, name: string): string | undefined {
-  const step = stepStatus(run, name);
-  const part = activePart(step);
-  if (part.state !== 'parked')
-    return `${part === step ? '' : 'the finalizer of '}${name} is ${part.state}, not parked`;
-  if (run.decisions.has(name)) return `somebody has decided about ${name} already`;
-  return undefined;
-}
-
-/** The reason of a message that may have any shape, as a failure can carry it. */
-function readReason(input: { reason?: unknown } | null | undefined): string | undefined {
-  const reason = input?.reason;
-  return typeof reason === 'string' ? plainText(boundedText(reason, MAX_REASON_LENGTH)) : undefined;
-}
-
-function refuseScript(script: unknown): string | undefined {
-  if (script === undefined) return undefined;
-  if (typeof script !== 'string' || script.trim() === '' || script.includes('\0'))
-    return 'script must be text';
-  return new TextEncoder().encode(JSON.stringify(script)).length > MAX_SCRIPT_BYTES
-    ? `script is longer than ${MAX_SCRIPT_BYTES} bytes (as JSON)`
-    : undefined;
+/** A text of a message that may have any shape, as a failure can carry it. */
+function readText(text: unknown, maxLength: number): string | undefined {
+  return typeof text === 'string' && text !== '' ? plainText(boundedText(text, maxLength)) : undefined;
 }

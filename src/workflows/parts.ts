@@ -5,8 +5,10 @@ import { formatExit } from '../domain/launch-state.ts';
 import type { ResolvedStep } from '../domain/plan.ts';
 import { afterFailure } from '../domain/schedule.ts';
 import type { PartFailure, PartStatus } from '../domain/status.ts';
+import { timeoutMs } from './extensions.ts';
 import { failureOf, ranOutOfTime, readFailure, workflowFailure } from './failures.ts';
 import { activity } from './proxies.ts';
+import { applyChange, makePending } from './resets.ts';
 import { currentStep, hostOf, partKey, stepStatus, type Decision, type LiveLaunch, type Run } from './run.ts';
 
 /** Seconds between TERM and KILL. */
@@ -31,6 +33,8 @@ export async function drivePart(
     Object.assign(part, changes);
     refresh();
   };
+  // Only steps are set back, and only until the finalizers begin.
+  const setBack = () => kind === 'step' && run.resets.has(step.name);
   const beginNext = async () => {
     await condition(() => !run.status.paused);
     run.tries.set(key, (run.tries.get(key) ?? 0) + 1);
@@ -39,13 +43,28 @@ export async function drivePart(
   };
   for (;;) {
     const launch = makeLaunch(run.owner, step.name, kind, part.generation);
+    if (setBack()) {
+      // What it did is about to be done again, so nothing of it may be alive any more.
+      const remains = await endRemains(run, { ...launch, id: '' });
+      run.resets.delete(step.name);
+      if (!remains) {
+        makePending(run, stepStatus(run, step.name));
+        return refresh();
+      }
+      change({ state: 'parked', failure: remains, endedAtMs: Date.now() });
+    }
     switch (part.state) {
       case 'pending':
         await beginNext();
         break;
       case 'running': {
-        const outcome =
-          (await endRemains(run, launch)) ?? (await runLaunch(run, currentStep(run, step, kind), launch));
+        const outcome = await interruptible(
+          run,
+          step.name,
+          async () =>
+            (await endRemains(run, launch)) ?? (await runLaunch(run, currentStep(run, step, kind), launch)),
+        );
+        if (outcome === undefined) break;
         if (typeof outcome === 'string') return change({ state: outcome, endedAtMs: Date.now() });
         const { code, exitCode } = outcome;
         const next = afterFailure(step, run.tries.get(key) ?? 1, code, run.plan.onStepFailure);
@@ -60,16 +79,19 @@ export async function drivePart(
       }
       case 'retrying': {
         const tries = run.tries.get(key) ?? 1;
-        await sleep(rest(step.retry.backoffMs, part.endedAtMs), {
-          summary: `${label(launch)} · before try ${tries + 1}`,
-        });
-        await beginNext();
+        await interruptible(run, step.name, () =>
+          sleep(rest(step.retry.backoffMs, part.endedAtMs), {
+            summary: `${label(launch)} · before try ${tries + 1}`,
+          }),
+        );
+        if (!setBack()) await beginNext();
         break;
       }
       case 'parked': {
         const decision = await waitForPerson(run, launch, part, change);
+        if (decision === 'set back') break;
         if (decision.kind === 'skip') return change({ state: 'skipped' });
-        if (decision.script !== undefined) run.scripts.set(key, decision.script);
+        applyChange(run, key, decision);
         run.tries.delete(key);
         // From here on nobody has anything to decide, also while the run is paused.
         change({ state: 'pending' });
@@ -78,6 +100,21 @@ export async function drivePart(
       default:
         return;
     }
+  }
+}
+
+/** Does something that ends early, with nothing, when the step is to be set back. */
+async function interruptible<T>(run: Run, step: string, work: () => Promise<T>): Promise<T | undefined> {
+  const scope = new CancellationScope();
+  run.interrupts.set(step, () => scope.cancel());
+  try {
+    return await scope.run(work);
+  } catch (error) {
+    const only = isCancellation(error) && !CancellationScope.current().consideredCancelled;
+    if (only && run.resets.has(step)) return undefined;
+    throw error;
+  } finally {
+    run.interrupts.delete(step);
   }
 }
 
@@ -198,25 +235,33 @@ async function inTime(
   live: LiveLaunch,
   wait: (options: { scheduleToCloseTimeout: number }) => Promise<unknown>,
 ): Promise<void> {
-  const { launch } = live;
   live.waitingSinceMs ??= Date.now();
-  try {
-    await wait({ scheduleToCloseTimeout: rest(step.timeoutMs, live.waitingSinceMs) });
-  } catch (error) {
-    if (!ranOutOfTime(error)) throw error;
-    const { exitCode, left } = await kill(run, launch);
-    if (exitCode === 0) return;
-    live.ended = live.cleared = left === 0;
-    const code = launch.kind === 'finalizer' ? 'finalizer-failed' : 'step-failed';
-    const failure =
-      exitCode === undefined
-        ? failureOf(
-            'step-timeout',
-            `${label(launch)} took longer than ${step.timeoutMs / 1000} s and was ended`,
-          )
-        : { ...failureOf(code, `${label(launch)}: ${formatExit(exitCode)}`), exitCode };
-    throw workflowFailure(failure);
+  for (let granted = 0; granted !== timeoutMs(run, step);) {
+    granted = timeoutMs(run, step);
+    try {
+      await wait({ scheduleToCloseTimeout: rest(granted, live.waitingSinceMs) });
+      return;
+    } catch (error) {
+      if (!ranOutOfTime(error)) throw error;
+    }
+    // The engine gives a wait no more time than it began with; to wait once more for the same launch is harmless.
   }
+  await endLate(run, step, live);
+}
+
+/** Ends a launch whose time is over, and fails, unless it had succeeded by itself meanwhile. */
+async function endLate(run: Run, step: ResolvedStep, live: LiveLaunch): Promise<void> {
+  const { launch } = live;
+  const { exitCode, left } = await kill(run, launch);
+  if (exitCode === 0) return;
+  live.ended = live.cleared = left === 0;
+  const code = launch.kind === 'finalizer' ? 'finalizer-failed' : 'step-failed';
+  const seconds = timeoutMs(run, step) / 1000;
+  const failure =
+    exitCode === undefined
+      ? failureOf('step-timeout', `${label(launch)} took longer than ${seconds} s and was ended`)
+      : { ...failureOf(code, `${label(launch)}: ${formatExit(exitCode)}`), exitCode };
+  throw workflowFailure(failure);
 }
 
 async function kill(run: Run, launch: Launch, keepSession = false) {
@@ -229,11 +274,14 @@ async function waitForPerson(
   launch: Launch,
   part: PartStatus,
   change: (changes: Partial<PartStatus>) => void,
-): Promise<Decision> {
+): Promise<Decision | 'set back'> {
   const { step } = launch;
+  const setBack = () => launch.kind === 'step' && run.resets.has(step);
   const summary = `${label(launch)} · parked: retryStep, skipStep or abort`;
   for (;;) {
-    await condition(() => run.decisions.has(step), rest(run.plan.parkTimeoutMs, part.endedAtMs), { summary });
+    const left = rest(run.plan.parkTimeoutMs, part.endedAtMs);
+    await condition(() => run.decisions.has(step) || setBack(), left, { summary });
+    if (setBack()) return 'set back';
     const decision = run.decisions.get(step);
     if (!decision) {
       const waited = formatDuration(run.plan.parkTimeoutMs);

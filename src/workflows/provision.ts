@@ -20,8 +20,8 @@ export async function provision(input: Plan, carried?: CarriedRun): Promise<Prov
   if (carried && workflowInfo().continuedFromExecutionRunId !== undefined) {
     return drive(resumeRun(input, carried), provisioning(input));
   }
-  const { searchAttributes } = await admit(input, () => admitPlan(input));
-  return drive(beginRun(input, searchAttributes), provisioning(input));
+  const admission = await admit(input, () => admitPlan(input));
+  return drive(beginRun(input, admission), provisioning(input));
 }
 
 function provisioning(input: Plan): Kind {

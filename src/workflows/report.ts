@@ -2,13 +2,16 @@ import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { boundedText } from '../domain/bounded-text.ts';
 import { renderMarkdown } from '../domain/markdown.ts';
+import type { RunStatus } from '../domain/status.ts';
 import type { Run } from './run.ts';
 
 const keys = {
   host: defineSearchAttributeKey('ChandlerHost', 'KEYWORD'),
   plan: defineSearchAttributeKey('ChandlerPlan', 'KEYWORD'),
   phase: defineSearchAttributeKey('ChandlerPhase', 'KEYWORD'),
+  fleet: defineSearchAttributeKey('ChandlerFleet', 'KEYWORD'),
   attention: defineSearchAttributeKey('ChandlerAttention', 'BOOL'),
+  labels: defineSearchAttributeKey('ChandlerLabels', 'KEYWORD_LIST'),
 };
 
 /** What the narrowest store of a server takes. */
@@ -22,13 +25,25 @@ export function createReporter(): (run: Run) => void {
     run.status.attention = parts.some((part) => part.state === 'parked');
     setCurrentDetails(renderMarkdown(run.status));
     const { phase, attention } = run.status;
-    if (!run.searchAttributes || shown === `${phase} ${attention}`) return;
+    if (run.searchAttributes.length === 0 || shown === `${phase} ${attention}`) return;
     shown = `${phase} ${attention}`;
-    upsertSearchAttributes([
-      { key: keys.host, value: boundedText(run.status.host, MAX_KEYWORD_LENGTH) },
-      { key: keys.plan, value: boundedText(run.status.plan, MAX_KEYWORD_LENGTH) },
-      { key: keys.phase, value: phase },
-      { key: keys.attention, value: attention },
-    ]);
+    const known = new Set<string>(run.searchAttributes);
+    upsertSearchAttributes(attributesOf(run.status).filter(({ key }) => known.has(key.name)));
   };
+}
+
+function attributesOf({ host, plan, phase, attention, fleet, labels = {} }: RunStatus) {
+  const list = Object.entries(labels).map(([name, value]) => keyword(`${name}=${value}`));
+  return [
+    { key: keys.host, value: keyword(host) },
+    { key: keys.plan, value: keyword(plan) },
+    { key: keys.phase, value: phase },
+    { key: keys.attention, value: attention },
+    ...(fleet === undefined ? [] : [{ key: keys.fleet, value: keyword(fleet) }]),
+    ...(list.length === 0 ? [] : [{ key: keys.labels, value: list }]),
+  ];
+}
+
+function keyword(text: string): string {
+  return boundedText(text, MAX_KEYWORD_LENGTH);
 }

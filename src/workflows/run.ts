@@ -3,11 +3,18 @@ import { resolvePlan, planDigest, type ResolvedPlan, type ResolvedStep } from '.
 import type { Plan } from '../domain/schema.ts';
 import type { Launch } from '../domain/ids.ts';
 import type { RunStatus, StepStatus } from '../domain/status.ts';
-import type { HostRef, LeaseHolder } from '../activities/types.ts';
+import type { SearchAttribute } from '../domain/search-attributes.ts';
+import type { Admission, HostRef, LeaseHolder } from '../activities/types.ts';
 import type { LaunchesAnswer } from './messages.ts';
 
+/** What a person gives for a part in place of the plan's. */
+export interface Change {
+  readonly script?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** What a person decided about a parked part. */
-export type Decision = { readonly kind: 'retry'; readonly script?: string } | { readonly kind: 'skip' };
+export type Decision = ({ readonly kind: 'retry' } & Change) | { readonly kind: 'skip' };
 
 /** A launch that may have left something alive on the host. */
 export interface LiveLaunch {
@@ -30,11 +37,20 @@ export interface Run {
   owner: string;
   readonly holder: LeaseHolder;
   readonly status: RunStatus;
-  readonly searchAttributes: boolean;
+  /** Those that the server knows. */
+  readonly searchAttributes: readonly SearchAttribute[];
   /** Decisions that a parked part has not taken up yet, by step. */
   readonly decisions: Map<string, Decision>;
   /** Scripts that a person gave in place of the plan's, by {@link partKey}. */
   readonly scripts: Map<string, string>;
+  /** Variables that a person gave over the plan's, by {@link partKey}. */
+  readonly envs: Map<string, Readonly<Record<string, string>>>;
+  /** Steps under way that are to be set back, until that is done. */
+  readonly resets: Set<string>;
+  /** Ends what a step's launch is waited for with, so that it can be set back. Not carried: it is there while it waits. */
+  readonly interrupts: Map<string, () => void>;
+  /** The messages that were taken, by their request ids. */
+  readonly requests: Map<string, string>;
   /** Tries since the last time a person was asked, by {@link partKey}. */
   readonly tries: Map<string, number>;
   readonly live: Map<string, LiveLaunch>;
@@ -52,18 +68,22 @@ export interface Run {
 /** What a run takes along into a fresh history; the plan is beside it. */
 export interface CarriedRun {
   readonly status: RunStatus;
-  readonly searchAttributes: boolean;
+  readonly searchAttributes: Admission['searchAttributes'];
   readonly host: HostRef;
   readonly owner: string;
   readonly decisions: readonly (readonly [string, Decision])[];
   readonly scripts: readonly (readonly [string, string])[];
+  // Runs of older builds have nothing of these.
+  readonly envs?: readonly (readonly [string, Readonly<Record<string, string>>])[];
+  readonly resets?: readonly string[];
+  readonly requests?: readonly (readonly [string, string])[];
   readonly tries: readonly (readonly [string, number])[];
   readonly live: readonly LiveLaunch[];
   readonly launched: readonly Launch[];
 }
 
 /** The state of a run that has just begun. */
-export function beginRun(input: Plan, searchAttributes: boolean): Run {
+export function beginRun(input: Plan, { searchAttributes }: Admission): Run {
   const plan = resolvePlan(input);
   const { host, port = 22, user = 'root' } = plan.target;
   return {
@@ -73,10 +93,16 @@ export function beginRun(input: Plan, searchAttributes: boolean): Run {
       host: `${user}@${host}:${port}`,
       steps: plan.steps,
       sentinel: plan.sentinel.path,
+      fleet: plan.fleet,
+      labels: plan.labels,
     }),
-    searchAttributes,
+    searchAttributes: knownAttributes(searchAttributes),
     decisions: new Map(),
     scripts: new Map(),
+    envs: new Map(),
+    resets: new Set(),
+    interrupts: new Map(),
+    requests: new Map(),
     tries: new Map(),
     live: new Map(),
     launched: [],
@@ -86,6 +112,12 @@ export function beginRun(input: Plan, searchAttributes: boolean): Run {
     abortReason: undefined,
     ending: false,
   };
+}
+
+/** Workers of older builds tell only whether the server knew the four that there were. */
+function knownAttributes(known: Admission['searchAttributes']): readonly SearchAttribute[] {
+  if (typeof known !== 'boolean') return known;
+  return known ? ['ChandlerHost', 'ChandlerPlan', 'ChandlerPhase', 'ChandlerAttention'] : [];
 }
 
 /** What a run that watches is told by the host. */
@@ -101,17 +133,21 @@ interface Beginning {
   readonly host: string;
   readonly steps: readonly { readonly name: string; readonly finalize?: string | undefined }[];
   readonly sentinel?: string | undefined;
+  readonly fleet?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Of a run that begins now: nothing has happened yet. */
 export function newStatus(
   phase: RunStatus['phase'],
-  { plan, host, steps, sentinel = '' }: Beginning,
+  { plan, host, steps, sentinel = '', fleet, labels }: Beginning,
 ): RunStatus {
   return {
     phase,
     plan,
     host,
+    ...(fleet !== undefined && { fleet }),
+    ...(labels && { labels }),
     attention: false,
     paused: false,
     startedAtMs: Date.now(),
@@ -132,7 +168,19 @@ function pendingStep({ name, finalize }: Beginning['steps'][number]): StepStatus
 
 /** @throws TypeError before the host was prepared */
 export function carryRun(run: Run): CarriedRun {
-  const { status, searchAttributes, owner, decisions, scripts, tries, live, launched } = run;
+  const {
+    status,
+    searchAttributes,
+    owner,
+    decisions,
+    scripts,
+    envs,
+    resets,
+    requests,
+    tries,
+    live,
+    launched,
+  } = run;
   return {
     status,
     searchAttributes,
@@ -140,6 +188,9 @@ export function carryRun(run: Run): CarriedRun {
     owner,
     decisions: [...decisions],
     scripts: [...scripts],
+    envs: [...envs],
+    resets: [...resets],
+    requests: [...requests],
     tries: [...tries],
     live: [...live.values()],
     launched,
@@ -149,13 +200,18 @@ export function carryRun(run: Run): CarriedRun {
 /** The state of a run that goes on. */
 export function resumeRun(input: Plan, carried: CarriedRun): Run {
   const { status, searchAttributes, host, owner, decisions, scripts, tries, live, launched } = carried;
+  const { envs = [], resets = [], requests = [] } = carried;
   return {
     ...identify(input, resolvePlan(input)),
     owner,
     status,
-    searchAttributes,
+    searchAttributes: knownAttributes(searchAttributes),
     decisions: new Map(decisions),
     scripts: new Map(scripts),
+    envs: new Map(envs),
+    resets: new Set(resets),
+    interrupts: new Map(),
+    requests: new Map(requests),
     tries: new Map(tries),
     live: new Map(live.map((each) => [each.launch.id, each])),
     launched: [...launched],
@@ -187,11 +243,16 @@ export function stepStatus(run: Run, name: string): StepStatus {
   return status;
 }
 
-/** A step with the script that a person gave for this kind of part, if one did. */
+/** A step with what a person gave for this kind of part, if one did. */
 export function currentStep(run: Run, step: ResolvedStep, kind: Launch['kind']): ResolvedStep {
-  const script = run.scripts.get(partKey(kind, step.name));
-  if (script === undefined) return step;
-  return kind === 'step' ? { ...step, script } : { ...step, finalize: script };
+  const key = partKey(kind, step.name);
+  const script = run.scripts.get(key);
+  const env = run.envs.get(key);
+  return {
+    ...step,
+    ...(env && { env: { ...step.env, ...env } }),
+    ...(script !== undefined && (kind === 'step' ? { script } : { finalize: script })),
+  };
 }
 
 /** @throws TypeError before the host was prepared */

@@ -41,17 +41,19 @@ export async function watchProvisioning(input: WatchInput, carried?: CarriedWatc
   if (carried && workflowInfo().continuedFromExecutionRunId !== undefined) {
     return drive(resumeRun(carried.plan, carried.run), watching(input, carried.plan));
   }
-  const { searchAttributes } = await admit(input, () => admitWatch(input));
+  const admission = await admit(input, () => admitWatch(input));
   const nothingYet = planOf(input, { name: 'self-provisioned', steps: [] });
-  return drive(beginRun(nothingYet, searchAttributes), watching(input));
+  return drive(beginRun(nothingYet, admission), watching(input));
 }
 
 type LearntPlan = Omit<Plan, 'target'>;
 
-function planOf({ target, sentinel, parkTimeout }: WatchInput, learnt: LearntPlan): Plan {
+function planOf({ target, sentinel, parkTimeout, fleet, labels }: WatchInput, learnt: LearntPlan): Plan {
   return {
     ...learnt,
     target,
+    ...(fleet !== undefined && { fleet }),
+    ...(labels && { labels }),
     ...(sentinel && { sentinel }),
     ...(parkTimeout !== undefined && { parkTimeout }),
   };

@@ -58,7 +58,7 @@ const activitiesOver = (answer: HostileAnswer) =>
     resolveTarget: async () => ({}) as ResolvedTarget,
     resolveSecrets: async () => ({}),
     zmx: { fetchArchive: () => Promise.reject(new Error('offline')) },
-    hasSearchAttributes: async () => false,
+    knownSearchAttributes: async () => [],
     namespaceId: async () => 'id',
     isOpen: async () => true,
   });

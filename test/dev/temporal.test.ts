@@ -25,7 +25,8 @@ import { identify, waitGone } from '../../src/dev/temporal/process-identity.ts';
 import type { Release } from '../../src/dev/temporal/releases.ts';
 import { devServerArgs } from '../../src/dev/temporal/server-args.ts';
 import { extractZipMember } from '../../src/dev/temporal/zip.ts';
-import { searchAttributes, startTestServer, testCli } from '../support/temporal.ts';
+import { searchAttributes } from '../../src/domain/search-attributes.ts';
+import { startTestServer, testCli } from '../support/temporal.ts';
 
 const run = promisify(execFile);
 const CLOSED = 'http://127.0.0.1:1';

@@ -9,8 +9,8 @@ import {
   type DevServer,
   type FindOptions,
   type FoundProgram,
-  type SearchAttributeType,
 } from '../../src/dev/temporal/index.ts';
+import { searchAttributes } from '../../src/domain/search-attributes.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,14 +18,6 @@ declare module 'vitest' {
     temporalAddress: string;
   }
 }
-
-/** What Chandler's workflows upsert. */
-export const searchAttributes: Readonly<Record<string, SearchAttributeType>> = {
-  ChandlerHost: 'Keyword',
-  ChandlerPlan: 'Keyword',
-  ChandlerPhase: 'Keyword',
-  ChandlerAttention: 'Bool',
-};
 
 /** The Temporal CLI as a developer would get it, from the cache that all runs share. */
 export function testCli(): Promise<FoundProgram> {

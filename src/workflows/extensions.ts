@@ -1,0 +1,31 @@
+import { formatDuration } from '../domain/duration.ts';
+import type { ResolvedStep } from '../domain/plan.ts';
+import { activePart, isDone } from '../domain/status.ts';
+import { stepStatus, type Run } from './run.ts';
+
+/** A year, as for every duration of a plan. */
+const MAX_EXTENSION_MS = 365 * 86_400_000;
+
+/** Why a step cannot be given more time now. */
+export function refuseExtension(run: Run, name: string, byMs: number): string | undefined {
+  if (run.watching) return "the host's own script is at work; it keeps the time of its steps itself";
+  const step = stepStatus(run, name);
+  const part = activePart(step);
+  const what = part === step ? name : `the finalizer of ${name}`;
+  if (isDone(part)) return `${what} is ${part.state}`;
+  if (part.state === 'failed' || part.state === 'blocked' || part.state === 'killed')
+    return `${what} is ${part.state}; nothing of it will run again`;
+  const sumMs = (step.extendedByMs ?? 0) + byMs;
+  return sumMs > MAX_EXTENSION_MS ? `${name} would get ${formatDuration(sumMs)} more in all` : undefined;
+}
+
+/** Gives a step more time: what runs of it, and what will. */
+export function extendStep(run: Run, name: string, byMs: number): void {
+  const step = stepStatus(run, name);
+  step.extendedByMs = (step.extendedByMs ?? 0) + byMs;
+}
+
+/** How long a launch of a step may take, as of now. Milliseconds. */
+export function timeoutMs(run: Run, step: ResolvedStep): number {
+  return step.timeoutMs + (stepStatus(run, step.name).extendedByMs ?? 0);
+}
