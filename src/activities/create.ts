@@ -1,4 +1,6 @@
 import { ChandlerError } from '../domain/failure.ts';
+import type { Notification, NotificationChannel, NotifyWish } from '../domain/notification.ts';
+import type { Problem } from '../domain/problems.ts';
 import type { Target } from '../domain/schema.ts';
 import type { SearchAttribute } from '../domain/search-attributes.ts';
 import { validatePlan, validateWatch } from '../domain/validate.ts';
@@ -12,7 +14,7 @@ import { withHeartbeats } from './heartbeat.ts';
 import { takeLease, encodeHolder } from './lease.ts';
 import { readPage, waitAndSettle } from './launches.ts';
 import { followScript, readPlan, surveyLaunches, viewScript } from './script.ts';
-import type { Activities, HostRef, LeaseHolder } from './types.ts';
+import type { Activities, Admission, HostRef, LeaseHolder } from './types.ts';
 
 /** What activities need from the worker. */
 export interface ActivityDeps {
@@ -24,6 +26,9 @@ export interface ActivityDeps {
   readonly zmx: ZmxSource;
   /** Those of our search attributes that the server knows. */
   readonly knownSearchAttributes: () => Promise<readonly SearchAttribute[]>;
+  /** What people are to be told of runs; missing if nothing. */
+  readonly notifyWish: NotifyWish | undefined;
+  readonly notify: (notification: Notification, channel: NotificationChannel) => Promise<void>;
   /** The engine's own id of the namespace: its name is `default` on many servers. */
   readonly namespaceId: () => Promise<string>;
   /** Whether the workflow that holds a lease may still be at work. */
@@ -48,16 +53,15 @@ export function createActivities(deps: ActivityDeps): Activities {
       ...(zmx && { zmx }),
     });
 
-  const activities: Activities = {
-    async admitPlan(input) {
-      const { problems = [] } = validatePlan(input);
-      return { problems: boundedProblems(problems), searchAttributes: await deps.knownSearchAttributes() };
-    },
+  const admit = async ({ problems = [] }: { problems?: readonly Problem[] }): Promise<Admission> => ({
+    problems: boundedProblems(problems),
+    searchAttributes: await deps.knownSearchAttributes(),
+    ...(deps.notifyWish && { notify: deps.notifyWish }),
+  });
 
-    async admitWatch(input) {
-      const { problems = [] } = validateWatch(input);
-      return { problems: boundedProblems(problems), searchAttributes: await deps.knownSearchAttributes() };
-    },
+  const activities: Activities = {
+    admitPlan: (input) => admit(validatePlan(input)),
+    admitWatch: (input) => admit(validateWatch(input)),
 
     async prepareHost({ target, sentinelPath, holder, digest, pruneAfterDays }) {
       const executor = await connect(target);
@@ -203,6 +207,8 @@ export function createActivities(deps: ActivityDeps): Activities {
         readPage(runner, launch, { offset, maxBytes, followS, values, signal }),
       );
     },
+
+    sendNotification: ({ notification, channel }) => deps.notify(notification, channel),
 
     async releaseHost({ host, holder, close, withdraw }) {
       const runner = await open(host);

@@ -1,6 +1,6 @@
 import type { ChandlerClient } from '../client.ts';
 import type { Target } from '../domain/schema.ts';
-import { isFullyParked, type RunStatus } from '../domain/status.ts';
+import { isFullyParked, listParts, type RunStatus } from '../domain/status.ts';
 import type { LaunchesAnswer } from '../workflows/messages.ts';
 import type { CliContext } from './context.ts';
 import { createJsonDisplay, createLineDisplay, createTableDisplay, type Display } from './displays.ts';
@@ -76,9 +76,8 @@ async function follow(following: Following): Promise<ExitCode> {
 
 /** Tells one state of being parked from the next: a retry that fails again is news. */
 function parkedKey(status: RunStatus): string {
-  return status.steps
-    .flatMap((step) => [step, ...(step.finalizer ? [step.finalizer] : [])])
-    .map(({ state, generation }) => `${state} ${generation}`)
+  return listParts(status)
+    .map(({ part: { state, generation } }) => `${state} ${generation}`)
     .join();
 }
 

@@ -61,6 +61,12 @@ const profiles = {
     heartbeatTimeout: timing.heartbeatTimeout,
     retry: RECONNECT,
   },
+  /** What is out there may be down for hours; a day later nobody wants to be told. */
+  tell: {
+    startToCloseTimeout: '2m',
+    scheduleToCloseTimeout: DAY_MS,
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
+  },
 } as const satisfies Record<string, ActivityOptions>;
 
 const proxies = {
@@ -70,6 +76,7 @@ const proxies = {
   long: proxyActivities<Activities>(profiles.long),
   install: proxyActivities<Activities>(profiles.install),
   cleanup: proxyActivities<Activities>(profiles.cleanup),
+  tell: proxyActivities<Activities>(profiles.tell),
 };
 
 /** Judge the input on the worker. Recorded, so that a later, stricter check can't disturb a run that was let in. */
@@ -96,6 +103,7 @@ export const activity = {
   followScript: call('long', 'followScript'),
   readScriptPlan: call('short', 'readScriptPlan'),
   stopScript: call('cleanup', 'stopScript'),
+  sendNotification: call('tell', 'sendNotification'),
 };
 
 function call<N extends keyof Activities>(profile: keyof typeof profiles, name: N) {

@@ -54,6 +54,7 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
     followScript: async () => ({ sentinelPath: '/s/provisioned', parts: [], seen: '1' }),
     readScriptPlan: async () => ({ steps: [] }),
     stopScript: async () => undefined,
+    sendNotification: async () => undefined,
   };
   const activities = Object.fromEntries(
     Object.entries({ ...works, ...changes }).map(([name, activity]) => [
