@@ -118,6 +118,8 @@ describe('loadConfig', () => {
   test.each([
     ['CHANDLER_ZMX_SOURCE', 'apt-hunter2', 'must be one of release, file, tmux'],
     ['CHANDLER_LOG_LEVEL', 'loud-hunter2', 'must be one of trace, debug, info, warn, error, silent'],
+    ['CHANDLER_NOTIFY_URL', 'ftp://hunter2', 'must be an http or https address'],
+    ['CHANDLER_UI_URL', 'http://hunter2:x', 'must be an http or https address'],
     ['CHANDLER_SHUTDOWN_GRACE_MS', 'hunter2', 'must be a number'],
     ['CHANDLER_SHUTDOWN_GRACE_MS', '1.5', 'must be a whole number'],
     ['CHANDLER_SHUTDOWN_GRACE_MS', '-1', 'must be at least 0'],

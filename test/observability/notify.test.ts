@@ -129,7 +129,7 @@ describe('a command', () => {
       { ...notification, plan: 'x'.repeat(1_000_000) },
       'command',
     );
-    process.kill(Number(await readFile(file, 'utf8')));
+    expect(process.kill(Number(await readFile(file, 'utf8')))).toBe(true);
   });
 });
 

@@ -164,7 +164,7 @@ describe('retryStep with env', () => {
         [{ A: 'x\0' }, 'env.A: must be text without a NUL byte'],
         [{ A: 'x'.repeat(65_536) }, 'env is longer than 65536 bytes (as JSON)'],
       ]) {
-        await expect(client.retry(id, { step: 'a', env } as never)).rejects.toThrow(message as string);
+        await expect(client.retry(id, { step: 'a', env } as never)).rejects.toThrow(message);
       }
       await client.retry(id, { step: 'a', env: { B: 'one', C: 'one' } });
       await expect
@@ -311,7 +311,7 @@ describe('extendTimeout', () => {
         [undefined, 'by must be a duration'],
         ['366d', 'by must be a duration'],
       ]) {
-        await expect(client.extendTimeout(id, { step: 'a', by } as never)).rejects.toThrow(message as string);
+        await expect(client.extendTimeout(id, { step: 'a', by } as never)).rejects.toThrow(message);
       }
       await client.extendTimeout(id, { step: 'a', by: '1s', reason: 'slow mirror' });
       await client.extendTimeout(id, { step: 'a', by: 500 });
