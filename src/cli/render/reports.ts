@@ -1,8 +1,9 @@
 import type { RunResult } from '../../client.ts';
 import type { Target } from '../../domain/schema.ts';
 import { formatDuration } from '../../domain/duration.ts';
-import type { PartFailure, PartStatus, RunStatus, StepStatus } from '../../domain/status.ts';
-import { plainText } from '../../domain/terminal.ts';
+import { describeIntervention } from '../../domain/intervention.ts';
+import type { Intervention, PartFailure, PartStatus, RunStatus, StepStatus } from '../../domain/status.ts';
+import { oneLine, plainText } from '../../domain/terminal.ts';
 import { quote } from '../../shell/index.ts';
 
 /** Makes a command of this program for a person to copy. */
@@ -51,6 +52,15 @@ function renderPart(
     `  Run it again   ${command('retry', workflowId, step.name)}`,
     `  Skip it        ${command('skip', workflowId, step.name)}`,
   ];
+}
+
+/** What people have done to a run, the latest last. */
+export function renderInterventions(interventions: readonly Intervention[]): string[] {
+  if (interventions.length === 0) return [];
+  const lines = interventions.map(
+    (each) => `  ${new Date(each.atMs).toISOString()}  ${oneLine(describeIntervention(each))}`,
+  );
+  return ['', 'What people did:', ...lines];
 }
 
 /** How a run ended. */
