@@ -8,7 +8,7 @@ import {
   type ConnectionOptions,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
 import type { LogPage } from './activities/types.ts';
 import { ChandlerError, failureCodes, isFailureCode, reasonOf } from './domain/failure.ts';
@@ -100,7 +100,9 @@ export interface ChandlerClient {
    * A piece of the log of a step, or of its finalizer, read from the host by a worker; secrets are starred. `generation`
    * counts its launches from 1, and the latest is the default. `offset` (default 0) and `maxBytes` (default 131 072) are
    * bytes of the log; a negative offset counts from its end. `followS` (default 0) is how many seconds to wait for something
-   * to come.
+   * to come. Instead of `offset`, `sinceS` begins early enough for all that was printed since (Unix seconds, or if negative
+   * seconds before now, by the host's clock), `tailLines` at so many lines before the end. `signal` gives up, and leaves
+   * nothing of the reading behind.
    *
    * Go: `Runner.History`, which had the terminal's scrollback only.
    *
@@ -114,8 +116,11 @@ export interface ChandlerClient {
       generation?: number;
       finalizer?: boolean;
       offset?: number;
+      sinceS?: number;
+      tailLines?: number;
       maxBytes?: number;
       followS?: number;
+      signal?: AbortSignal;
     },
   ): Promise<LogPage>;
   /** The client underneath, for what is not here. */
@@ -126,6 +131,8 @@ export interface ChandlerClient {
 
 const DEFAULT_TASK_QUEUE = 'chandler';
 const LOG_PAGE_BYTES = 128 * 1024;
+/** For a worker to come, the host to be reached and a page to be read. */
+const LOG_TIMEOUT_MS = 60_000;
 
 /**
  * Connects to a Temporal server: a client that starts runs, watches them and acts on them. Workers do the work.
@@ -250,6 +257,11 @@ export function createClient(
 
     async readLog(workflowId, step, options = {}) {
       const { generation, finalizer = false, offset = 0, maxBytes = LOG_PAGE_BYTES, followS = 0 } = options;
+      const { sinceS, tailLines, signal } = options;
+      const start = {
+        ...(sinceS !== undefined && { sinceS }),
+        ...(tailLines !== undefined && { tailLines }),
+      };
       const described = await handle(workflowId).describe();
       const launches = await handle(workflowId).query<LaunchesAnswer>('launches');
       const known = launches.steps.find(({ name }) => name === step);
@@ -265,18 +277,25 @@ export function createClient(
       const latest = finalizer ? known.finalizerGeneration : known.generation;
       if (latest === 0) throw new ChandlerError('log-unavailable', `${step} has not started yet`);
       const launch = makeLaunch(launches.owner, step, finalizer ? 'finalizer' : 'step', generation ?? latest);
-      const reading = temporal.workflow.execute<typeof readStepLog>('readStepLog', {
+      signal?.throwIfAborted();
+      const reading = await temporal.workflow.start<typeof readStepLog>('readStepLog', {
         workflowId: `log:${described.runId}:${step}:${randomUUID()}`,
         taskQueue,
         // Whoever asked has given up by then.
-        workflowExecutionTimeout: '2m',
-        args: [{ host: launches.host, launch, offset, maxBytes, followS, secrets: known.secrets }],
+        workflowExecutionTimeout: LOG_TIMEOUT_MS + followS * 1000,
+        args: [
+          {
+            host: launches.host,
+            launch,
+            offset,
+            ...(Object.keys(start).length > 0 && { start }),
+            maxBytes,
+            followS,
+            secrets: known.secrets,
+          },
+        ],
       });
-      return reading.catch((error: unknown) => {
-        if (!(error instanceof WorkflowFailedError)) throw error;
-        const { code, message, advice } = readFailedEnd(error);
-        throw new ChandlerError(code, message, { cause: error, facts: { advice } });
-      });
+      return finishReading(reading, signal);
     },
     temporal,
     close,
@@ -286,6 +305,36 @@ export function createClient(
 /** What the list of runs can tell of a run without asking it. */
 function memoOf({ fleet, labels }: Pick<Plan, 'fleet' | 'labels'>): Record<string, unknown> {
   return { ...(fleet !== undefined && { fleet }), ...(labels && { labels }) };
+}
+
+/** The page that a workflow reads. It is terminated with `signal`: there is nothing in it that must come to its end. */
+async function finishReading(
+  reading: WorkflowHandle<typeof readStepLog>,
+  signal: AbortSignal | undefined,
+): Promise<LogPage> {
+  const done = new AbortController();
+  const given = new Promise<void>((resolve) => {
+    signal?.addEventListener('abort', () => resolve(), { signal: done.signal });
+    if (signal?.aborted) resolve();
+  });
+  try {
+    const page = await Promise.race([reading.result(), given]);
+    if (page) return page;
+    await reading.terminate('nobody waits for it any more');
+    throw signal?.reason;
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    if (error.cause instanceof TimeoutFailure) {
+      throw new ChandlerError('log-unavailable', 'no worker has read the log in time', {
+        cause: error,
+        facts: { advice: 'Start a worker: chandler worker' },
+      });
+    }
+    const { code, message, advice } = readFailedEnd(error);
+    throw new ChandlerError(code, message, { cause: error, facts: { advice } });
+  } finally {
+    done.abort();
+  }
 }
 
 /** How a workflow that did not succeed ended, in the words of its own failure. */

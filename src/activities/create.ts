@@ -12,7 +12,8 @@ import { boundedProblems } from './admission.ts';
 import { toTemporalFailure } from './boundary.ts';
 import { withHeartbeats } from './heartbeat.ts';
 import { takeLease, encodeHolder } from './lease.ts';
-import { readPage, waitAndSettle } from './launches.ts';
+import { waitAndSettle } from './launches.ts';
+import { readPage } from './log-page.ts';
 import { followScript, readPlan, surveyLaunches, viewScript } from './script.ts';
 import type { Activities, Admission, HostRef, LeaseHolder } from './types.ts';
 
@@ -200,11 +201,11 @@ export function createActivities(deps: ActivityDeps): Activities {
       });
     },
 
-    async readLog({ host, launch, offset, maxBytes, followS, secrets }) {
+    async readLog({ host, launch, offset, start = offset, maxBytes, followS, secrets }) {
       const runner = await open(host);
       const values = Object.values(await deps.resolveSecrets(secrets));
       return withHeartbeats({}, ({ signal }) =>
-        readPage(runner, launch, { offset, maxBytes, followS, values, signal }),
+        readPage(runner, launch, { start, maxBytes, followS, values, signal }),
       );
     },
 

@@ -7,6 +7,7 @@ import type { SearchAttribute } from '../domain/search-attributes.ts';
 import type { PartFailure } from '../domain/status.ts';
 import type { ResolvedPlan, ResolvedStep } from '../domain/plan.ts';
 import type { HostFacts } from '../host/facts.ts';
+import type { LogStart } from '../host/host.ts';
 import type { ScriptState } from '../host/script-state.ts';
 import type { ZmxInstallation } from '../host/zmx-installation.ts';
 
@@ -157,6 +158,8 @@ export interface Activities {
     host: HostRef;
     launch: Launch;
     offset: number;
+    /** Instead of `offset`. */
+    start?: LogStart;
     maxBytes: number;
     followS: number;
     secrets: ResolvedStep['secrets'];

@@ -35,6 +35,7 @@ const context: CliContext = {
   stderr,
   env,
   isTty: stdout.isTTY && env['TERM'] !== 'dumb',
+  hasTerminal: process.stdin.isTTY && stdout.isTTY,
   color: stdout.isTTY && env['TERM'] !== 'dumb' && !env['NO_COLOR'],
   terminalSize: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
   now: Date.now,

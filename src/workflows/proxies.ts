@@ -8,7 +8,7 @@ import type { Activities } from '../activities/types.ts';
 import { timing } from '../domain/timing.ts';
 
 /** A lost connection is tried again at once, then more slowly. */
-const RECONNECT = {
+export const RECONNECT = {
   initialInterval: timing.firstRetry,
   backoffCoefficient: timing.retryBackoff,
   maximumInterval: timing.longestRetry,

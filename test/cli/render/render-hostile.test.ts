@@ -81,7 +81,7 @@ describe('hostile text', () => {
         const runs = renderRuns([{ ...run, id: status.host, plan: status.plan }], 1000);
         expect(runs.join('')).not.toContain('\n');
         const reports = [
-          ...renderParked('id', status, undefined, command),
+          ...renderParked('id', status, command),
           ...renderEnd({ outcome: 'failed', failure: status.failure }, status),
         ];
         for (const line of [...lines, ...runs, ...reports]) expect(line).not.toMatch(UNFIT);
