@@ -42,6 +42,33 @@ export type RunResult =
   | { readonly outcome: 'provisioned' | 'already-provisioned'; readonly result: ProvisionResult }
   | { readonly outcome: 'failed' | 'aborted'; readonly failure: PartFailure };
 
+/** Which log of a step. */
+export interface LogRef {
+  /** Counts the launches from 1; default: the latest. */
+  readonly generation?: number;
+  /** The one of its finalizer. */
+  readonly finalizer?: boolean;
+}
+
+/** Which piece of a log. */
+export interface LogRange {
+  /** Where it begins, in bytes of the log; if negative, counted from its end. Default 0. */
+  readonly offset?: number;
+  /**
+   * Instead of `offset`, early enough for all that was printed since: Unix seconds, or if negative seconds before now, by the
+   * host's clock. Logs bear no times, so it may begin earlier.
+   */
+  readonly sinceS?: number;
+  /** Instead of `offset`, so many lines before the end; with `sinceS`, the later of the two. */
+  readonly tailLines?: number;
+  /** Of the log; the text may be longer. Default 131 072, at most 262 144. */
+  readonly maxBytes?: number;
+  /** How many seconds to wait for something to come. Default 0. */
+  readonly followS?: number;
+  /** Gives up, and leaves nothing of the reading behind. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * What can be done to runs, from anywhere that reaches the server. Beside what is named, methods reject with the errors of
  * `@temporalio/client`: `WorkflowNotFoundError` for an id that no run has, and those of a connection that is gone.
@@ -98,31 +125,25 @@ export interface ChandlerClient {
   result(workflowId: string): Promise<RunResult>;
   /**
    * A piece of the log of a step, or of its finalizer, read from the host by a worker; secrets are starred. `generation`
-   * counts its launches from 1, and the latest is the default. `offset` (default 0) and `maxBytes` (default 131 072) are
-   * bytes of the log; a negative offset counts from its end. `followS` (default 0) is how many seconds to wait for something
-   * to come. Instead of `offset`, `sinceS` begins early enough for all that was printed since (Unix seconds, or if negative
-   * seconds before now, by the host's clock), `tailLines` at so many lines before the end. `signal` gives up, and leaves
-   * nothing of the reading behind.
+   * counts its launches from 1, and the latest is the default.
    *
    * Go: `Runner.History`, which had the terminal's scrollback only.
    *
    * @throws ChandlerError log-unavailable if there is no such step, launch or log; otherwise the code of what failed on the
    *   way to the host
    */
-  readLog(
+  readLog(workflowId: string, step: string, options?: LogRef & LogRange): Promise<LogPage>;
+  /**
+   * For reading on: answers a function that reads pieces of one log, as {@link ChandlerClient.readLog} does, without asking
+   * the run again each time.
+   *
+   * @throws ChandlerError log-unavailable as {@link ChandlerClient.readLog}
+   */
+  openLog(
     workflowId: string,
     step: string,
-    options?: {
-      generation?: number;
-      finalizer?: boolean;
-      offset?: number;
-      sinceS?: number;
-      tailLines?: number;
-      maxBytes?: number;
-      followS?: number;
-      signal?: AbortSignal;
-    },
-  ): Promise<LogPage>;
+    options?: LogRef,
+  ): Promise<(range?: LogRange) => Promise<LogPage>>;
   /** The client underneath, for what is not here. */
   readonly temporal: Client;
   /** Closes the connection; runs go on. */
@@ -131,6 +152,8 @@ export interface ChandlerClient {
 
 const DEFAULT_TASK_QUEUE = 'chandler';
 const LOG_PAGE_BYTES = 128 * 1024;
+/** Six times as much at worst, as JSON, is under the engine's 2 MB for a payload. */
+const MOST_LOG_PAGE_BYTES = 256 * 1024;
 /** For a worker to come, the host to be reached and a page to be read. */
 const LOG_TIMEOUT_MS = 60_000;
 
@@ -211,6 +234,50 @@ export function createClient(
     }
   };
 
+  const openLog: ChandlerClient['openLog'] = async (workflowId, step, options = {}) => {
+    const { generation, finalizer = false } = options;
+    const { runId } = await handle(workflowId).describe();
+    const launches = await handle(workflowId).query<LaunchesAnswer>('launches');
+    const { host } = launches;
+    const known = launches.steps.find(({ name }) => name === step);
+    if (!known || !host) {
+      const names = launches.steps.map(({ name }) => name).join(', ');
+      throw new ChandlerError(
+        'log-unavailable',
+        known ? 'the run has not reached its host yet' : `there is no step "${step}"; the steps are ${names}`,
+      );
+    }
+    const latest = finalizer ? known.finalizerGeneration : known.generation;
+    if (latest === 0) throw new ChandlerError('log-unavailable', `${step} has not started yet`);
+    const launch = makeLaunch(launches.owner, step, finalizer ? 'finalizer' : 'step', generation ?? latest);
+    return async (range = {}) => {
+      const { offset = 0, sinceS, tailLines, maxBytes = LOG_PAGE_BYTES, followS = 0, signal } = range;
+      const start = {
+        ...(sinceS !== undefined && { sinceS }),
+        ...(tailLines !== undefined && { tailLines }),
+      };
+      signal?.throwIfAborted();
+      const reading = await temporal.workflow.start<typeof readStepLog>('readStepLog', {
+        workflowId: `log:${runId}:${step}:${randomUUID()}`,
+        taskQueue,
+        // Whoever asked has given up by then.
+        workflowExecutionTimeout: LOG_TIMEOUT_MS + followS * 1000,
+        args: [
+          {
+            host,
+            launch,
+            offset,
+            ...(Object.keys(start).length > 0 && { start }),
+            maxBytes: Math.min(maxBytes, MOST_LOG_PAGE_BYTES),
+            followS,
+            secrets: known.secrets,
+          },
+        ],
+      });
+      return finishReading(reading, signal);
+    };
+  };
+
   return {
     async start(plan, { workflowId = defaultWorkflowId(plan.target) } = {}) {
       const { problems } = validatePlan(plan);
@@ -255,48 +322,8 @@ export function createClient(
       }
     },
 
-    async readLog(workflowId, step, options = {}) {
-      const { generation, finalizer = false, offset = 0, maxBytes = LOG_PAGE_BYTES, followS = 0 } = options;
-      const { sinceS, tailLines, signal } = options;
-      const start = {
-        ...(sinceS !== undefined && { sinceS }),
-        ...(tailLines !== undefined && { tailLines }),
-      };
-      const described = await handle(workflowId).describe();
-      const launches = await handle(workflowId).query<LaunchesAnswer>('launches');
-      const known = launches.steps.find(({ name }) => name === step);
-      if (!known || !launches.host) {
-        const names = launches.steps.map(({ name }) => name).join(', ');
-        throw new ChandlerError(
-          'log-unavailable',
-          known
-            ? 'the run has not reached its host yet'
-            : `there is no step "${step}"; the steps are ${names}`,
-        );
-      }
-      const latest = finalizer ? known.finalizerGeneration : known.generation;
-      if (latest === 0) throw new ChandlerError('log-unavailable', `${step} has not started yet`);
-      const launch = makeLaunch(launches.owner, step, finalizer ? 'finalizer' : 'step', generation ?? latest);
-      signal?.throwIfAborted();
-      const reading = await temporal.workflow.start<typeof readStepLog>('readStepLog', {
-        workflowId: `log:${described.runId}:${step}:${randomUUID()}`,
-        taskQueue,
-        // Whoever asked has given up by then.
-        workflowExecutionTimeout: LOG_TIMEOUT_MS + followS * 1000,
-        args: [
-          {
-            host: launches.host,
-            launch,
-            offset,
-            ...(Object.keys(start).length > 0 && { start }),
-            maxBytes,
-            followS,
-            secrets: known.secrets,
-          },
-        ],
-      });
-      return finishReading(reading, signal);
-    },
+    readLog: async (workflowId, step, options = {}) => (await openLog(workflowId, step, options))(options),
+    openLog,
     temporal,
     close,
   };

@@ -1,5 +1,5 @@
 export { connect, createClient } from './client.ts';
-export type { ChandlerClient, ClientOptions, RunResult } from './client.ts';
+export type { ChandlerClient, ClientOptions, LogRange, LogRef, RunResult } from './client.ts';
 export type { LogPage } from './activities/types.ts';
 export { ChandlerError, failureCodes } from './domain/failure.ts';
 export type { FailureCode, FailureFacts } from './domain/failure.ts';

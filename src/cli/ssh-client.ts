@@ -24,7 +24,7 @@ export function printSsh(context: CliContext, target: ClientTarget, work: Remote
 /**
  * Hands the terminal to ssh and answers what the remote command has exited with.
  *
- * @throws CliError failed if ssh is not there, could not connect, or lost the connection; interrupted after Ctrl-C
+ * @throws CliError failed if ssh is not there, could not connect, or lost the connection
  */
 export async function runSsh(context: CliContext, target: ClientTarget, work: RemoteWork): Promise<number> {
   const [program = '', ...args] = sshArguments(target, work);
@@ -37,7 +37,6 @@ export async function runSsh(context: CliContext, target: ClientTarget, work: Re
       child.once('error', reject);
       child.once('close', resolve);
     });
-    if (context.signal.aborted) throw new CliError(exitCodes.interrupted, 'interrupted');
     if (code !== null && code !== SSH_FAILED) return code;
     throw new CliError(
       exitCodes.failed,

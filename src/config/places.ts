@@ -1,5 +1,5 @@
 import { readFile, realpath } from 'node:fs/promises';
-import { isAbsolute, join, sep } from 'node:path';
+import { isAbsolute, join, resolve, sep } from 'node:path';
 import { ChandlerError, type FailureCode } from '../domain/failure.ts';
 import type { Target } from '../domain/schema.ts';
 import type { ClientIdentities, ClientTarget } from '../ssh/client-command.ts';
@@ -30,12 +30,14 @@ export async function resolveTarget(target: Target, places: Places): Promise<Res
  * @throws ChandlerError identity-unavailable
  */
 export async function locateTarget(target: Target, places: Places): Promise<ClientTarget> {
+  // A command that is copied means the same in another directory.
+  const here = { ...places, knownHostsFiles: places.knownHostsFiles.map((file) => resolve(file)) };
   return {
     host: target.host,
     port: target.port ?? 22,
     user: target.user ?? 'root',
     identities: await locateIdentities(target.identity, places),
-    hostKey: resolveHostKey(target.hostKey, places),
+    hostKey: resolveHostKey(target.hostKey, here),
     ...(target.jump && { jump: await locateTarget(target.jump, places) }),
   };
 }

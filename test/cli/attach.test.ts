@@ -57,7 +57,7 @@ describe('what opens a session', () => {
     const steps = [{ name: 'a', state: 'succeeded', generation: 1, finalizer }] as const;
     expect(sessionGone({ steps: [...steps] }, 'a')).toEqual([
       'There is no session of a to attach to.',
-      'It was closed when the step had succeeded; `keepSessions: all` in the plan keeps it.',
+      'Those of steps that have succeeded are closed when the run ends, unless the plan says `keepSessions: all`.',
       'Its finalizer has none; the log of that comes with --finalizer.',
     ]);
     expect(sessionGone({ steps: [] }, 'a')).toHaveLength(1);

@@ -31,7 +31,7 @@ export function addAttach(program: Command, act: Act): void {
     .option('--print', 'print the ssh command, and do nothing')
     .addHelpText('after', HELP)
     .action(
-      act.untilStopped((context, id: string, step: string, options: AttachOptions) =>
+      act((context, id: string, step: string, options: AttachOptions) =>
         withClient(options, context, (client) => attach(context, client, id, step, options)),
       ),
     );
@@ -39,8 +39,9 @@ export function addAttach(program: Command, act: Act): void {
 
 const HELP = `
 While the step runs you see what it prints, and what you type goes to it: Ctrl-C would end it. After it has failed
-you are in its shell. Ctrl-\\ leaves; the session and the step stay. The session of a step that has succeeded is
-closed unless the plan says \`keepSessions: all\`. A finalizer has no session: see \`chandler logs … --finalizer\`.
+you are in its shell. Ctrl-\\ leaves; the session and the step stay. When the run ends, the sessions of steps that
+have succeeded are closed, unless the plan says \`keepSessions: all\`. A finalizer has no session: its log is what
+there is (\`chandler logs ID STEP --finalizer\`), and \`chandler ssh ID\` to look around.
 
 Reaches the host as a worker does: user, port, jump host, identity, host key and \`become\` are the plan's. Keys are
 looked up here, in CHANDLER_IDENTITIES and CHANDLER_KNOWN_HOSTS; ~/.ssh/config is not read, the agent is used.
@@ -117,7 +118,9 @@ export function sessionGone(status: Pick<RunStatus, 'steps'>, step: string): str
   return [
     `There is no session of ${step} to attach to.`,
     ...(known?.state === 'succeeded'
-      ? ['It was closed when the step had succeeded; `keepSessions: all` in the plan keeps it.']
+      ? [
+          'Those of steps that have succeeded are closed when the run ends, unless the plan says `keepSessions: all`.',
+        ]
       : []),
     ...(finalizer && finalizer.generation > 0
       ? [`Its finalizer has none; the log of that comes with --finalizer.`]

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { LogPage } from '../../activities/types.ts';
-import type { ChandlerClient } from '../../client.ts';
+import type { ChandlerClient, LogRange } from '../../client.ts';
 import { ChandlerError } from '../../domain/failure.ts';
 import { createPlainText } from '../../domain/terminal.ts';
 import { aborted, type CliContext } from '../context.ts';
@@ -22,6 +22,8 @@ interface LogsOptions extends EngineOptions {
   readonly raw?: boolean;
 }
 
+/** A page costs several round trips, whatever its size. */
+const PAGE_BYTES = 256 * 1024;
 /** How long one request waits on the host for more. */
 const FOLLOW_S = 10;
 /** Between requests that brought nothing. */
@@ -85,7 +87,10 @@ async function printLog(printing: Printing): Promise<number> {
   const say = (line: string) => void context.stderr.write(`${step}: ${line}\n`);
   // Fixed before the first page: a retry must not put the rest of another log under this one.
   let generation = await firstTry(part, options.generation, follow ? say : undefined);
-  await printTry(printing, generation, say, { sinceS: options.since, tailLines: options.tail });
+  await printTry(printing, generation, say, {
+    ...(options.since !== undefined && { sinceS: options.since }),
+    ...(options.tail !== undefined && { tailLines: options.tail }),
+  });
   if (!follow || options.generation !== undefined) return 0;
   for (;;) {
     const next = await awaitTry(part, generation);
@@ -104,54 +109,49 @@ async function printTry(
   printing: Printing,
   generation: number,
   say: (line: string) => void,
-  start: { sinceS?: number | undefined; tailLines?: number | undefined },
+  start: LogRange,
 ): Promise<void> {
   const { context, options } = printing;
+  const read = openPages(printing, generation, say);
   const show = options.raw ? (text: string) => text : createPlainText();
-  let from: { offset: number } | typeof start = start;
   let goal = options.follow ? Infinity : undefined;
-  for (;;) {
-    const page = await readPage(printing, generation, from, say);
+  for (let range = start; ;) {
+    const page = await read(range);
     await write(context, show(page.text));
     if (page.cut) say('the log is not whole: the host could not keep all of it (is its disk full?)');
     // Without --follow a log that grows as fast as it is read must have an end, too.
     goal ??= page.size;
     if (page.complete || page.nextOffset >= goal) return;
-    if ('offset' in from && page.nextOffset === from.offset) {
+    if (page.nextOffset === range.offset) {
       if (!options.follow) return;
       await delay(PAUSE_MS, undefined, { signal: context.signal });
     }
-    from = { offset: page.nextOffset };
+    range = { offset: page.nextOffset };
   }
 }
 
-/** Asks for one page; whoever follows is patient with workers that are being replaced. */
-async function readPage(
+/** Asks for one page after another; whoever follows is patient with workers that are being replaced. */
+function openPages(
   { context, client, id, step, options }: Printing,
   generation: number,
-  from: { offset?: number; sinceS?: number | undefined; tailLines?: number | undefined },
   say: (line: string) => void,
-): Promise<LogPage> {
+): (range: LogRange) => Promise<LogPage> {
   const { follow = false, finalizer = false } = options;
-  const { offset, sinceS, tailLines } = from;
-  for (let told = false; ; told = true) {
-    try {
-      return await client.readLog(id, step, {
-        generation,
-        finalizer,
-        ...(offset !== undefined && { offset }),
-        ...(sinceS !== undefined && { sinceS }),
-        ...(tailLines !== undefined && { tailLines }),
-        followS: follow ? FOLLOW_S : 0,
-        signal: context.signal,
-      });
-    } catch (error) {
-      if (!follow || !isNoWorker(error))
-        throw explainUnreachable(error, copyable(context, options, 'status', id));
-      if (!told) say('no worker answers; waiting for one');
-      await delay(PAUSE_MS, undefined, { signal: context.signal });
+  const settings = { maxBytes: PAGE_BYTES, followS: follow ? FOLLOW_S : 0, signal: context.signal };
+  let read: ((range: LogRange) => Promise<LogPage>) | undefined;
+  return async (range) => {
+    for (let told = false; ; told = true) {
+      try {
+        read ??= await client.openLog(id, step, { generation, finalizer });
+        return await read({ ...range, ...settings });
+      } catch (error) {
+        if (!follow || !isNoWorker(error))
+          throw explainUnreachable(error, copyable(context, options, 'status', id));
+        if (!told) say('no worker answers; waiting for one');
+        await delay(PAUSE_MS, undefined, { signal: context.signal });
+      }
     }
-  }
+  };
 }
 
 /** The log is on the host: what is known without it has to do. */

@@ -26,7 +26,7 @@ export function addSsh(program: Command, act: Act): void {
     .option('--print', 'print the ssh command, and do nothing')
     .addHelpText('after', HELP)
     .action(
-      act.untilStopped((context, id: string, words: string[], options: SshOptions) =>
+      act((context, id: string, words: string[], options: SshOptions) =>
         withClient(options, context, (client) => openShell(context, client, id, words, options)),
       ),
     );
