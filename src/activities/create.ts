@@ -1,4 +1,5 @@
 import { ChandlerError } from '../domain/failure.ts';
+import { addressOf } from '../domain/ids.ts';
 import type { Notification, NotificationChannel, NotifyWish } from '../domain/notification.ts';
 import type { Problem } from '../domain/problems.ts';
 import type { Target } from '../domain/schema.ts';
@@ -66,7 +67,7 @@ export function createActivities(deps: ActivityDeps): Activities {
 
     async prepareHost({ target, sentinelPath, holder, digest, pruneAfterDays }) {
       const executor = await connect(target);
-      return withHeartbeats({}, async ({ signal }) => {
+      return withHeartbeats({ host: addressOf(target) }, async ({ signal }) => {
         const runner = await Runner.open({
           executor,
           programs: deps.programs,
@@ -94,7 +95,7 @@ export function createActivities(deps: ActivityDeps): Activities {
 
     async probeHost({ target }) {
       const executor = await connect(target);
-      return withHeartbeats({}, async ({ signal }) => {
+      return withHeartbeats({ host: addressOf(target) }, async ({ signal }) => {
         const { facts } = await Runner.open({ executor, programs: deps.programs, runId: '', signal });
         return facts;
       });
@@ -237,9 +238,15 @@ function atBoundary(activities: Activities): Activities {
         try {
           return await activity(input);
         } catch (error) {
-          throw toTemporalFailure(error);
+          throw toTemporalFailure(error, targetOf(input));
         }
       },
     ]),
   ) as unknown as Activities;
+}
+
+/** The host that an activity is about; those that judge an input have none yet. */
+function targetOf(input: unknown): Target | undefined {
+  const { host, target } = Object(input) as { readonly host?: HostRef; readonly target?: Target };
+  return host?.target ?? target;
 }

@@ -1,6 +1,6 @@
 import { boundedText } from '../domain/bounded-text.ts';
 import { ChandlerError } from '../domain/failure.ts';
-import type { Launch } from '../domain/ids.ts';
+import { addressOf, type Launch } from '../domain/ids.ts';
 import { formatExit, type LaunchState } from '../domain/launch-state.ts';
 import { redactPiece } from '../domain/redact.ts';
 import { plainText } from '../domain/terminal.ts';
@@ -49,8 +49,7 @@ export async function failureOfLaunch(
   state: LaunchState,
   secrets: readonly string[],
 ): Promise<ChandlerError> {
-  const where = `${host.target.user ?? 'root'}@${host.target.host}:${host.target.port ?? 22}`;
-  const what = `${launch.step}${launch.kind === 'finalizer' ? ' (finalizer)' : ''} on ${where}`;
+  const what = `${launch.step}${launch.kind === 'finalizer' ? ' (finalizer)' : ''} on ${addressOf(host.target)}`;
   if (state.kind === 'created' || state.kind === 'absent') {
     return new ChandlerError('launch-not-started', `${what} has not begun`);
   }
@@ -68,7 +67,7 @@ export async function failureOfLaunch(
         ...facts,
         exitCode: state.code,
         ...(place && {
-          advice: `Look around with: ${attachOverSsh(host, place)} — then retry or skip the step.`,
+          advice: `Look around with: \`${attachOverSsh(host, place)}\` — then retry or skip the step.`,
         }),
       },
     },

@@ -81,6 +81,7 @@ const proxies = {
 
 /** Judge the input on the worker. Recorded, so that a later, stricter check can't disturb a run that was let in. */
 export const { admitPlan, admitWatch } = proxyLocalActivities<Pick<Activities, 'admitPlan' | 'admitWatch'>>({
+  summary: 'check the input',
   startToCloseTimeout: '30s',
   // A plan that breaks the judge must end its run, not keep it waiting.
   retry: { maximumAttempts: 5 },

@@ -195,7 +195,7 @@ describe('waiting for a launch', () => {
         step: 'a',
         host: 'web1',
         exitCode: 3,
-        advice: `Look around with: ssh -t -p 2222 root@web1 'ZMX_DIR='\\''/z z'\\'' /zmx attach a' — then retry or skip the step.`,
+        advice: `Look around with: \`ssh -t -p 2222 root@web1 'ZMX_DIR='\\''/z z'\\'' /zmx attach a'\` — then retry or skip the step.`,
         logTail: expect.stringMatching(/^x{4000,4100}\nthe key is \*\*\*\n$/) as string,
       },
     });
