@@ -11,12 +11,14 @@ import {
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
 import type { LogPage } from './activities/types.ts';
+import { describeLog, describePlan, describeWatch, type Description } from './domain/description.ts';
 import { ChandlerError, failureCodes, isFailureCode, reasonOf } from './domain/failure.ts';
 import { defaultWatchId, defaultWorkflowId, makeLaunch } from './domain/ids.ts';
 import type { Plan, Target, WatchInput } from './domain/schema.ts';
 import type { PartFailure, RunStatus } from './domain/status.ts';
 import { formatProblems } from './domain/problems.ts';
 import { validatePlan, validateWatch } from './domain/validate.ts';
+import { quote } from './shell/index.ts';
 import type { provision, ProvisionResult, readStepLog } from './workflows/index.ts';
 import type { ExtendTimeout, LaunchesAnswer, RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
 
@@ -212,17 +214,16 @@ export function createClient(
     workflowType: string,
     workflowId: string,
     target: Target,
-    options: { args: [unknown]; summary: string; details: string; memo: Record<string, unknown> },
+    options: { args: [unknown]; shown: Description; memo: Record<string, unknown> },
   ) => {
-    const { host, port = 22, user = 'root' } = target;
     try {
       const started = await temporal.workflow.start(workflowType, {
         workflowId,
         taskQueue,
         args: options.args,
-        staticSummary: `${options.summary} ${user}@${host}:${port}`.slice(0, 200),
-        staticDetails: options.details,
-        memo: { host, ...options.memo },
+        staticSummary: options.shown.summary,
+        staticDetails: options.shown.details,
+        memo: { host: target.host, ...options.memo },
       });
       return { workflowId, runId: started.firstExecutionRunId };
     } catch (error) {
@@ -256,10 +257,13 @@ export function createClient(
         ...(sinceS !== undefined && { sinceS }),
         ...(tailLines !== undefined && { tailLines }),
       };
+      const described = describeLog(step, workflowId);
       signal?.throwIfAborted();
       const reading = await temporal.workflow.start<typeof readStepLog>('readStepLog', {
         workflowId: `log:${runId}:${step}:${randomUUID()}`,
         taskQueue,
+        staticSummary: described.summary,
+        staticDetails: described.details,
         // Whoever asked has given up by then.
         workflowExecutionTimeout: LOG_TIMEOUT_MS + followS * 1000,
         args: [
@@ -285,8 +289,7 @@ export function createClient(
         throw new ChandlerError('invalid-input', formatProblems(problems), { facts: { problems } });
       return begin('provision', workflowId, plan.target, {
         args: [plan],
-        summary: 'provision',
-        details: describePlan(plan),
+        shown: describePlan(plan, quote(workflowId)),
         memo: { plan: plan.name ?? '', steps: plan.steps.map((step) => step.name), ...memoOf(plan) },
       });
     },
@@ -297,8 +300,7 @@ export function createClient(
         throw new ChandlerError('invalid-input', formatProblems(problems), { facts: { problems } });
       return begin('watchProvisioning', workflowId, input.target, {
         args: [input],
-        summary: 'watch',
-        details: 'Follows a host that provisions itself.',
+        shown: describeWatch(input.target, quote(workflowId)),
         memo: { plan: '', ...memoOf(input) },
       });
     },
@@ -374,11 +376,4 @@ function readFailedEnd(error: WorkflowFailedError): PartFailure {
   // Cancelled, terminated or timed out by the engine.
   const message = `${error.message}${cause ? `: ${cause.message}` : ''}`;
   return { code: 'aborted', message, advice: failureCodes.aborted.advice };
-}
-
-function describePlan(plan: Plan): string {
-  const steps = plan.steps.map(
-    (step) => `- ${step.name}${step.needs?.length ? ` (needs ${step.needs.join(', ')})` : ''}`,
-  );
-  return [`Plan: ${plan.name ?? 'without a name'}`, '', ...steps].join('\n').slice(0, 16_000);
 }

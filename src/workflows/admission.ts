@@ -1,4 +1,6 @@
+import { setCurrentDetails } from '@temporalio/workflow';
 import type { Admission } from '../activities/types.ts';
+import { renderMarkdown } from '../domain/markdown.ts';
 import type { Plan } from '../domain/schema.ts';
 import { formatProblems } from '../domain/problems.ts';
 import { describeEvent } from '../domain/notification.ts';
@@ -21,10 +23,12 @@ export async function admit(input: unknown, judge: () => Promise<Admission>): Pr
       throw new TypeError('nothing was launched yet: the input is being validated');
     },
   );
+  setCurrentDetails(renderMarkdown(status));
   const refuse = (message: string, details?: Record<string, unknown>) => {
     status.phase = 'failed';
     status.endedAtMs = Date.now();
     status.failure = failureOf('invalid-input', message);
+    setCurrentDetails(renderMarkdown(status));
     return workflowFailure(status.failure, details);
   };
   const unreadable = whyUnreadable(input);

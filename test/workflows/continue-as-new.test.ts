@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  currentDetails,
   ended,
   failed,
   fakeActivities,
@@ -99,6 +100,7 @@ describe('a run whose history grows long', () => {
         await parks(2);
         const { length } = await chain(id);
         expect(length).toBeGreaterThan(1);
+        expect(await currentDetails(client, id)).toContain('### ⚠ parks waits for a person');
         const { interventions, steps } = await client.status(id);
         expect(interventions).toHaveLength(18);
         expect(steps[0]).toMatchObject({ state: 'running', generation: 1, extendedByMs: 3_600_000 });

@@ -68,6 +68,14 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
   return { asked, activities };
 }
 
+/** What the UI shows as the current details of a run. */
+export async function currentDetails({ temporal }: ChandlerClient, id: string): Promise<string> {
+  const ask = temporal.workflow
+    .getHandle(id)
+    .query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+  return (await ask).currentDetails ?? '';
+}
+
 /** Waits for what is under way, beating as our activities do. */
 export async function beating<T>(work: Promise<T>): Promise<T> {
   const context = Context.current();
