@@ -35,13 +35,14 @@ const PROGRAMS = {
   '/usr/bin/sudo': 'sudo',
   '/usr/sbin/nft': 'nftables',
   '/usr/bin/ip': 'iproute2',
+  '/usr/bin/chromium': 'chromium',
 };
 
 /** Installs what the tests need of the system: as root on Debian; elsewhere the exact command is named. */
 export function installSystem() {
   const missing = Object.entries(PROGRAMS).flatMap(([path, name]) => (existsSync(path) ? [] : [name]));
   if (missing.length === 0) return;
-  const command = `apt-get install -y ${missing.join(' ')}`;
+  const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
     console.error(`the tests need ${missing.join(', ')}; install them, for example with: sudo ${command}`);
     process.exit(1);
@@ -49,7 +50,7 @@ export function installSystem() {
   console.log(`installing ${missing.join(', ')} (apt-get)`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   run('apt-get', ['update', '-qq'], { env });
-  run('apt-get', ['install', '-y', '-qq', '-o', 'Dpkg::Use-Pty=0', ...missing], {
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...missing], {
     env,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
