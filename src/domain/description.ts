@@ -79,11 +79,19 @@ function count(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
-/** As much of a text as fits, in whole characters. */
+function jsonBytes(text: string): number {
+  return new TextEncoder().encode(JSON.stringify(text)).length - 2;
+}
+
+/** As much of a text as fits, as JSON and in whole characters. */
 function cutBytes(text: string, maxBytes: number): string {
-  const encoder = new TextEncoder();
-  if (encoder.encode(text).length <= maxBytes) return text;
-  const cut = new Uint8Array(maxBytes - 3);
-  const { read } = encoder.encodeInto(text, cut);
-  return `${text.slice(0, read)}…`;
+  if (jsonBytes(text) <= maxBytes) return text;
+  let left = maxBytes - jsonBytes('…');
+  let kept = '';
+  for (const char of text) {
+    left -= jsonBytes(char);
+    if (left < 0) break;
+    kept += char;
+  }
+  return `${kept}…`;
 }

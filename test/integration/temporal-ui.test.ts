@@ -151,6 +151,8 @@ describe('in the Temporal UI', () => {
     await picture('signal', (await ui.page.locator('dialog[open]').boundingBox())!);
     await submit.click();
     await stack.until(ID, ({ phase }) => phase === 'provisioned', 'the run is done');
+    // By itself the page looks again only after ten seconds.
+    await ui.page.reload();
     await ui.page.getByText('COMPLETED').first().waitFor();
     await ui.page.getByText('"outcome": "provisioned"').first().waitFor();
     await ui.tab('user-metadata');

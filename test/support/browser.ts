@@ -40,26 +40,31 @@ export class TemporalUi {
       await page.goto(this.#url);
       await page.getByTestId('toggle-manual-query').click();
     }
-    const found = page.getByTestId('workflow-count').getByText(String(count), { exact: true });
+    let ids: string[] = [];
     // What is typed before the page is at work is lost, and what was found is not looked for again by itself.
     await poll(
       async () => {
         await field.fill(query);
         await page.getByTestId('workflow-manual-search-button').click();
         if (new URL(page.url()).searchParams.get('query') !== query) return false;
-        return found.waitFor({ timeout: 2000 }).then(
-          () => true,
-          () => false,
-        );
+        await page.waitForTimeout(300);
+        const counted = await page.getByTestId('workflow-count').innerText();
+        ids = await this.#listedIds();
+        return counted === String(count) && ids.length === count;
       },
       `${count} runs for ${query}`,
-      () => page.url(),
+      () => `${page.url()} shows ${ids.join(', ')}`,
     );
-    const links = page.locator('tbody').getByRole('link');
-    const texts = await links.evaluateAll((all) =>
-      all.map((link) => [link.textContent.trim(), link.getAttribute('href') ?? '']),
-    );
-    return texts.flatMap(([text = '', href = '']) =>
+    return ids;
+  }
+
+  /** The ids in the list: those of links that lead to runs; others lead to filters. */
+  async #listedIds(): Promise<string[]> {
+    const links = await this.page
+      .locator('tbody')
+      .getByRole('link')
+      .evaluateAll((all) => all.map((link) => [link.textContent.trim(), link.getAttribute('href') ?? '']));
+    return links.flatMap(([text = '', href = '']) =>
       href.includes(`/workflows/${encodeURIComponent(text)}/`) ? [text] : [],
     );
   }
