@@ -251,19 +251,19 @@ export function createClient(
     const latest = finalizer ? known.finalizerGeneration : known.generation;
     if (latest === 0) throw new ChandlerError('log-unavailable', `${step} has not started yet`);
     const launch = makeLaunch(launches.owner, step, finalizer ? 'finalizer' : 'step', generation ?? latest);
+    const { summary, details } = describeLog(step, workflowId);
     return async (range = {}) => {
       const { offset = 0, sinceS, tailLines, maxBytes = LOG_PAGE_BYTES, followS = 0, signal } = range;
       const start = {
         ...(sinceS !== undefined && { sinceS }),
         ...(tailLines !== undefined && { tailLines }),
       };
-      const described = describeLog(step, workflowId);
       signal?.throwIfAborted();
       const reading = await temporal.workflow.start<typeof readStepLog>('readStepLog', {
         workflowId: `log:${runId}:${step}:${randomUUID()}`,
         taskQueue,
-        staticSummary: described.summary,
-        staticDetails: described.details,
+        staticSummary: summary,
+        staticDetails: details,
         // Whoever asked has given up by then.
         workflowExecutionTimeout: LOG_TIMEOUT_MS + followS * 1000,
         args: [

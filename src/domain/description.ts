@@ -18,6 +18,7 @@ const MAX_DETAILS_BYTES = 16_000;
 const MESSAGES: readonly (readonly [name: string, input: string, what: string])[] = [
   ['retryStep', '{"step":"NAME"}', 'runs a parked step, or its finalizer, again'],
   ['skipStep', '{"step":"NAME","reason":"…"}', 'treats it as done'],
+  ['extendTimeout', '{"step":"NAME","by":"10m"}', 'gives a step more time'],
   ['pause', '{"reason":"…"}', 'starts no further step'],
   ['resume', '{}', 'goes on'],
   ['abort', '{"reason":"…"}', 'ends the run and what of it still runs'],
@@ -66,8 +67,9 @@ function describe(what: string, steps: readonly string[], id: string): string {
     MESSAGES.map(([name, input, what]) => `- ${code(name)} ${code(input)} ${what}`).join('\n'),
     '**In a terminal:**',
     [
-      `- ${code(`chandler status ${id} --watch`)}`,
+      `- ${code(`chandler watch ${id}`)}`,
       `- ${code(`chandler logs ${id} NAME`)}`,
+      `- ${code(`chandler attach ${id} NAME`)}`,
       `- ${code(`chandler retry ${id} NAME`)}`,
     ].join('\n'),
     ...(steps.length === 0 ? [] : ['**Steps:**', steps.join('\n')]),

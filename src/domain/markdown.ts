@@ -1,7 +1,15 @@
 import { boundedText } from './bounded-text.ts';
 import { formatDuration } from './duration.ts';
+import { describeOrder } from './intervention.ts';
 import { advice, block, code, prose, table, unbroken, type Column } from './markdown-text.ts';
-import type { PartFailure, PartState, PartStatus, Phase, RunStatus } from './status.ts';
+import {
+  listParts,
+  type PartFailure,
+  type PartState,
+  type PartStatus,
+  type Phase,
+  type RunStatus,
+} from './status.ts';
 
 /** Signs that the fonts of a bare machine have, too. */
 const MARKS: Readonly<Record<PartState, string>> = {
@@ -56,10 +64,9 @@ interface NamedPart {
 
 /** A run as Markdown, for the UI: where it is, what a person must do, its steps, what failed, and who did what. */
 export function renderMarkdown(status: RunStatus): string {
-  const parts = status.steps.flatMap((step): NamedPart[] => [
-    { step: step.name, name: step.name, part: step },
-    ...(step.finalizer ? [{ step: step.name, name: `${step.name} (finalizer)`, part: step.finalizer }] : []),
-  ]);
+  const parts = listParts(status).map(({ step: { name }, kind, part }): NamedPart => {
+    return { step: name, name: kind === 'step' ? name : `${name} (finalizer)`, part };
+  });
   const parked = parts.filter(({ part }) => part.state === 'parked');
   const failed = parts.filter(
     // What the run itself failed of is told at its head.
@@ -169,11 +176,11 @@ function interventions({ interventions, startedAtMs }: RunStatus): string[] {
   if (interventions.length === 0) return [];
   const rows = interventions
     .slice(-MAX_INTERVENTIONS)
-    .map(({ atMs, action, step, by = '', reason = '' }) => [
-      unbroken(clock(atMs, startedAtMs)),
-      prose(step === undefined ? action : `${action} ${step}`),
-      prose(boundedText(by, MAX_SHORT_LENGTH)),
-      prose(boundedText(reason, MAX_SHORT_LENGTH)),
+    .map((each) => [
+      unbroken(clock(each.atMs, startedAtMs)),
+      prose(boundedText(describeOrder(each), MAX_SHORT_LENGTH)),
+      prose(boundedText(each.by ?? '', MAX_SHORT_LENGTH)),
+      prose(boundedText(each.reason ?? '', MAX_SHORT_LENGTH)),
     ]);
   return ['### What people did', table(INTERVENTION_COLUMNS, rows)];
 }

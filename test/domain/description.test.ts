@@ -17,14 +17,16 @@ describe('what a run shows from its beginning', () => {
 
 - \`retryStep\` \`{"step":"NAME"}\` runs a parked step, or its finalizer, again
 - \`skipStep\` \`{"step":"NAME","reason":"…"}\` treats it as done
+- \`extendTimeout\` \`{"step":"NAME","by":"10m"}\` gives a step more time
 - \`pause\` \`{"reason":"…"}\` starts no further step
 - \`resume\` \`{}\` goes on
 - \`abort\` \`{"reason":"…"}\` ends the run and what of it still runs
 
 **In a terminal:**
 
-- \`chandler status 'a b' --watch\`
+- \`chandler watch 'a b'\`
 - \`chandler logs 'a b' NAME\`
+- \`chandler attach 'a b' NAME\`
 - \`chandler retry 'a b' NAME\`
 
 **Steps:**
