@@ -17,6 +17,9 @@ const LONG = [
   'integration/zmx-versions',
   'zmx/shim',
   'integration/cli',
+  'integration/temporal-ui',
+  'workflows/steering',
+  'integration/connect',
   'workflows/continue-as-new',
 ].map((name) => join(root, 'test', `${name}.test.ts`));
 
