@@ -1,5 +1,5 @@
-// Checks every shell program: shellcheck, and for those that are not bash's own also that dash can read them. The host
-// program is checked assembled, and the program that provisions its own host as part of a generated script.
+// Checks every shell program: shellcheck, and for those that are not bash's own also that dash can read them. What is put
+// together of parts is checked assembled, and the program that provisions its own host as part of a generated script.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,10 +9,16 @@ import { hostParts, loadPrograms } from '../src/host/programs.ts';
 import { script } from '../src/provision/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const parts = [...hostParts, 'provision'].map((part) => join(root, 'src/host/programs', `${part}.sh`));
+const parts = [...hostParts, 'facts', 'probe', 'inspect', 'provision'].map((part) =>
+  join(root, 'src/host/programs', `${part}.sh`),
+);
 const dir = mkdtempSync(join(tmpdir(), 'chandler-shell-'));
-const assembled = join(dir, 'host.sh');
-writeFileSync(assembled, loadPrograms().host.text);
+const { host, probe, inspect } = loadPrograms();
+const assembled = Object.entries({ host: host.text, probe, inspect }).map(([name, text]) => {
+  const file = join(dir, `${name}.sh`);
+  writeFileSync(file, text);
+  return file;
+});
 const generated = join(dir, 'provision.sh');
 writeFileSync(generated, script([{ name: 'a', script: 'true', check: 'true', finalize: 'true' }]));
 const files = ['src', 'deploy', 'chaos', 'test']
@@ -24,7 +30,7 @@ const files = ['src', 'deploy', 'chaos', 'test']
   .filter((file) => file.endsWith('.sh') && !parts.includes(file));
 
 let failed = false;
-for (const file of [...files, assembled, generated]) {
+for (const file of [...files, ...assembled, generated]) {
   const bash = /^(#!.*\bbash|# shellcheck shell=bash)/.test(readFileSync(file, 'utf8'));
   for (const [command, ...args] of [
     ['shellcheck', '-s', bash ? 'bash' : 'sh', file],

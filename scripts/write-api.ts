@@ -28,6 +28,8 @@ const GROUPS: Readonly<Record<string, string>> = {
   'Steps and sessions': 'stepNames parseSessions Session',
   'Hosts that provision themselves':
     'script ScriptOptions formatScript scriptFormats ScriptFormat scriptPath',
+  'Looks at a worker and a host':
+    'InspectInput Inspection WorkerSight HostSight HostLook ZmxForecast CheckAnswer Finding',
   'Ready-made plans': 'presets Preset PresetPaths PixelsOptions PixelsEgress',
   Launches:
     'makeLaunch Launch LaunchState LogChunk LogStart Progress SessionPlace Host LaunchBody Upload ScriptState',

@@ -10,16 +10,24 @@ import {
 } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { LogPage } from './activities/types.ts';
 import { describeLog, describePlan, describeWatch, type Description } from './domain/description.ts';
 import { ChandlerError, failureCodes, isFailureCode, reasonOf } from './domain/failure.ts';
-import { defaultWatchId, defaultWorkflowId, makeLaunch } from './domain/ids.ts';
+import { addressOf, defaultWatchId, defaultWorkflowId, makeLaunch } from './domain/ids.ts';
 import type { Plan, Target, WatchInput } from './domain/schema.ts';
 import type { PartFailure, RunStatus } from './domain/status.ts';
 import { formatProblems } from './domain/problems.ts';
 import { validatePlan, validateWatch } from './domain/validate.ts';
 import { quote } from './shell/index.ts';
-import type { provision, ProvisionResult, readStepLog } from './workflows/index.ts';
+import type {
+  inspectHost,
+  InspectInput,
+  Inspection,
+  provision,
+  ProvisionResult,
+  readStepLog,
+} from './workflows/index.ts';
 import type { ExtendTimeout, LaunchesAnswer, RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
 
 /** Where the Temporal server is, and what of it the runs are in. */
@@ -146,6 +154,14 @@ export interface ChandlerClient {
     step: string,
     options?: LogRef,
   ): Promise<(range?: LogRange) => Promise<LogPage>>;
+  /**
+   * Looks at a worker, through it at a host, and at what a plan would find there; nothing is changed on the host. What fails
+   * on the way to the host is part of the answer. A check of a step runs as in a run, so it has a minute.
+   *
+   * @throws ChandlerError no-worker if none has taken the question up within ten seconds; invalid-input with every problem of
+   *   the plan or the target
+   */
+  inspect(input?: InspectInput): Promise<Inspection>;
   /** The client underneath, for what is not here. */
   readonly temporal: Client;
   /** Closes the connection; runs go on. */
@@ -153,6 +169,8 @@ export interface ChandlerClient {
 }
 
 const DEFAULT_TASK_QUEUE = 'chandler';
+/** A worker that is there takes a question up within milliseconds. */
+const TAKEN_UP_WITHIN_MS = 10_000;
 const LOG_PAGE_BYTES = 128 * 1024;
 /** Six times as much at worst, as JSON, is under the engine's 2 MB for a payload. */
 const MOST_LOG_PAGE_BYTES = 256 * 1024;
@@ -326,6 +344,23 @@ export function createClient(
 
     readLog: async (workflowId, step, options = {}) => (await openLog(workflowId, step, options))(options),
     openLog,
+
+    async inspect(input = {}) {
+      const { plan, target = plan?.target } = input;
+      const { problems } = plan ? validatePlan(plan) : target ? validateWatch({ target }) : {};
+      if (problems)
+        throw new ChandlerError('invalid-input', formatProblems(problems), { facts: { problems } });
+      const where = target === undefined ? 'a worker' : addressOf(target);
+      const started = await temporal.workflow.start<typeof inspectHost>('inspectHost', {
+        workflowId: `inspect:${randomUUID()}`,
+        taskQueue,
+        workflowExecutionTimeout: '5m',
+        staticSummary: `look at ${where}`.slice(0, 200),
+        args: [input],
+      });
+      return answerOf(started, started.result());
+    },
+
     temporal,
     close,
   };
@@ -359,11 +394,43 @@ async function finishReading(
         facts: { advice: 'Start a worker: chandler worker' },
       });
     }
-    const { code, message, advice } = readFailedEnd(error);
-    throw new ChandlerError(code, message, { cause: error, facts: { advice } });
+    throw failureOfAnswer(error);
   } finally {
     done.abort();
   }
+}
+
+/** What a question comes to. One that nobody takes up is withdrawn: whoever starts a worker later has no use for it. */
+async function answerOf<T>(asked: WorkflowHandle, answer: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  let withdrawn: ChandlerError | undefined;
+  const nobody = async () => {
+    await delay(TAKEN_UP_WITHIN_MS, undefined, { ref: false, signal: over.signal });
+    const { raw } = await asked.describe();
+    // Only the very first of its tasks can still be waiting after that time.
+    const { pendingWorkflowTask: waiting } = raw;
+    if (!waiting) return answer;
+    const why =
+      (waiting.attempt ?? 0) > 1 ? 'workers fail at it: are they older than this?' : 'none is there';
+    withdrawn = new ChandlerError('no-worker', `no worker has taken the question up: ${why}`);
+    await asked.terminate('no worker has taken it up');
+    throw withdrawn;
+  };
+  try {
+    return await Promise.race([answer, nobody()]);
+  } catch (error) {
+    // Its end by us may be heard of before we are done with it.
+    throw withdrawn ?? failureOfAnswer(error);
+  } finally {
+    over.abort();
+  }
+}
+
+/** What a question failed with, in our words. */
+function failureOfAnswer(error: unknown): unknown {
+  if (!(error instanceof WorkflowFailedError)) return error;
+  const { code, message, advice } = readFailedEnd(error);
+  return new ChandlerError(code, message, { cause: error, facts: { advice } });
 }
 
 /** How a workflow that did not succeed ended, in the words of its own failure. */

@@ -1,8 +1,9 @@
 export { connect, createClient } from './client.ts';
 export type { ChandlerClient, ClientOptions, LogRange, LogRef, RunResult } from './client.ts';
-export type { LogPage } from './activities/types.ts';
+export type { HostSight, LogPage, WorkerSight } from './activities/types.ts';
 export { ChandlerError, failureCodes } from './domain/failure.ts';
 export type { FailureCode, FailureFacts } from './domain/failure.ts';
+export type { Finding } from './domain/finding.ts';
 export { makeLaunch } from './domain/ids.ts';
 export type { Launch } from './domain/ids.ts';
 export type { LaunchState } from './domain/launch-state.ts';
@@ -20,10 +21,12 @@ export { validatePlan, validateWatch } from './domain/validate.ts';
 export type { Problem } from './domain/problems.ts';
 export type { HostFacts } from './host/facts.ts';
 export type { Host, LaunchBody, LogChunk, LogStart, Progress, SessionPlace, Upload } from './host/host.ts';
+export type { HostLook } from './host/inspect.ts';
 export type { ZmxSource } from './host/install-zmx.ts';
 export { loadPrograms } from './host/programs.ts';
 export type { Program, Programs } from './host/programs.ts';
 export type { ScriptState } from './host/script-state.ts';
+export type { ZmxForecast } from './host/zmx-forecast.ts';
 export type { ZmxInstallation } from './host/zmx-installation.ts';
 export type { ZmxHost } from './host/zmx-transfer.ts';
 export type { ZmxSourceName, ZmxSpec } from './host/zmx-wish.ts';
@@ -45,4 +48,4 @@ export type {
   SshPoolStats,
 } from './ssh/index.ts';
 export type { ExtendTimeout, RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
-export type { ProvisionResult } from './workflows/index.ts';
+export type { CheckAnswer, InspectInput, Inspection, ProvisionResult } from './workflows/index.ts';

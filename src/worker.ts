@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import {
@@ -14,7 +15,9 @@ import type { Logger } from 'pino';
 import { createActivities, type LeaseHolder } from './activities/index.ts';
 import { bundleWorkflows } from './bundle-workflows.ts';
 import type { NotifyConfig, WorkerConfig, WorkerVersioning } from './config/config.ts';
+import { inspectPlaces } from './config/inspect-places.ts';
 import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
+import { readManifest, workerIdentity } from './config/version.ts';
 import type { NotifyWish } from './domain/notification.ts';
 import { indexedValueTypes, searchAttributes, type SearchAttribute } from './domain/search-attributes.ts';
 import { timing } from './domain/timing.ts';
@@ -63,8 +66,11 @@ export async function startWorker(
   const pool = createSshPool();
   const { places } = config;
   const namespaceId = askNamespaceId(connection, config.temporal.namespace);
+  const { version } = readManifest();
+  const identity = workerIdentity(version, process.pid, hostname());
   const worker = await Worker.create({
     connection,
+    identity,
     namespace: config.temporal.namespace,
     taskQueue: config.temporal.taskQueue,
     workflowBundle: await workflowBundle(),
@@ -79,6 +85,7 @@ export async function startWorker(
       notify: createNotify(config.notify, config.uiUrl, process.env),
       namespaceId,
       isOpen: async (holder) => isOpen(client, holder, await namespaceId()),
+      inspectSelf: async () => ({ identity, version, findings: await inspectPlaces(places, process.env) }),
     }),
     shutdownGraceTime: config.shutdownGraceMs,
     ...(config.versioning && { workerDeploymentOptions: toDeploymentOptions(config.versioning) }),

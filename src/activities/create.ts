@@ -5,13 +5,16 @@ import type { Problem } from '../domain/problems.ts';
 import type { Target } from '../domain/schema.ts';
 import type { SearchAttribute } from '../domain/search-attributes.ts';
 import { validatePlan, validateWatch } from '../domain/validate.ts';
+import { checkNow } from '../host/inspect.ts';
+import { renderCheck } from '../host/launch-body.ts';
 import type { Programs } from '../host/programs.ts';
 import { Runner } from '../provision/runner.ts';
 import type { ZmxSource } from '../host/install-zmx.ts';
-import { withSudo, type Executor, type ResolvedTarget } from '../ssh/index.ts';
+import { trySessions, withSudo, type Executor, type ResolvedTarget } from '../ssh/index.ts';
 import { boundedProblems } from './admission.ts';
 import { toTemporalFailure } from './boundary.ts';
 import { withHeartbeats } from './heartbeat.ts';
+import { seeHost, seeWorker, type SelfSight } from './inspect.ts';
 import { takeLease, encodeHolder } from './lease.ts';
 import { waitAndSettle } from './launches.ts';
 import { readPage } from './log-page.ts';
@@ -35,6 +38,8 @@ export interface ActivityDeps {
   readonly namespaceId: () => Promise<string>;
   /** Whether the workflow that holds a lease may still be at work. */
   readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
+  /** What the worker knows of itself. */
+  readonly inspectSelf: () => Promise<SelfSight>;
 }
 
 /** Seconds that a script has to end everything it has started. */
@@ -224,6 +229,31 @@ export function createActivities(deps: ActivityDeps): Activities {
         if (withdraw !== undefined) await runner.host.removeSentinel(withdraw);
         await runner.host.release(encodeHolder({ ...holder, namespaceId: await deps.namespaceId() }));
       });
+    },
+
+    inspectWorker: (input) => seeWorker(deps, input),
+
+    async lookAtHost(input) {
+      const resolved = await deps.resolveTarget(input.target);
+      const executor = await connect(input.target);
+      const { programs, zmx, isOpen } = deps;
+      return withHeartbeats({}, ({ signal }) =>
+        seeHost(
+          { executor, programs, signal, zmx, isOpen, trySessions: (count) => trySessions(resolved, count) },
+          input,
+        ),
+      );
+    },
+
+    async checkStep({ target, stateDir, step, id }) {
+      const executor = await connect(target);
+      const script = renderCheck(step.check ?? '', {
+        ...step.env,
+        ...(await deps.resolveSecrets(step.secrets)),
+      });
+      return withHeartbeats({ step: step.name }, ({ signal }) =>
+        checkNow({ executor, programs: deps.programs, signal }, stateDir, id, script),
+      );
     },
   };
   return atBoundary(activities);

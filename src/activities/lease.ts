@@ -54,7 +54,7 @@ export async function takeLease(
 }
 
 /** How the holder of a script begins (see provision.sh). */
-const SCRIPT_HOLDER = 'script:';
+export const SCRIPT_HOLDER = 'script:';
 /** Seconds. It may be fetching zmx, and hears nothing meanwhile. */
 const SCRIPT_LEAVES_IN_S = 40;
 

@@ -18,7 +18,7 @@ const FOLLOW_S = 600;
 
 /** The latest launch of each part, and what became of it; parts that never began are left out. */
 export async function surveyLaunches(
-  host: Host,
+  host: Pick<Host, 'states'>,
   owner: string,
   parts: readonly PartRef[],
 ): Promise<{ launch: Launch; state: LaunchState }[]> {

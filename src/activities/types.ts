@@ -6,9 +6,12 @@ import type { Plan, Target } from '../domain/schema.ts';
 import type { SearchAttribute } from '../domain/search-attributes.ts';
 import type { PartFailure } from '../domain/status.ts';
 import type { ResolvedPlan, ResolvedStep } from '../domain/plan.ts';
+import type { Finding } from '../domain/finding.ts';
 import type { HostFacts } from '../host/facts.ts';
 import type { LogStart } from '../host/host.ts';
+import type { HostLook } from '../host/inspect.ts';
 import type { ScriptState } from '../host/script-state.ts';
+import type { ZmxForecast } from '../host/zmx-forecast.ts';
 import type { ZmxInstallation } from '../host/zmx-installation.ts';
 
 /** Everything an activity needs to find the host again: activities remember nothing. */
@@ -103,6 +106,39 @@ export interface ScriptView {
   readonly seen: string;
 }
 
+/** A worker, as it sees itself and the places where it looks things up. */
+export interface WorkerSight {
+  /** `chandler/VERSION PID@HOST` */
+  readonly identity: string;
+  readonly version: string;
+  /** How far its clock is before the engine's. Milliseconds. */
+  readonly aheadMs: number;
+  readonly findings: readonly Finding[];
+  /** Steps of the plan whose secrets it does not have, and why. */
+  readonly lacks: readonly { readonly step: string; readonly failure: PartFailure }[];
+}
+
+/** A host, as a look that changes nothing finds it. */
+export interface HostSight extends Omit<HostLook, 'lease'> {
+  /** How far its clock is before the worker's. Milliseconds, to half a second. */
+  readonly aheadMs: number;
+  /** Who holds it; `atWork` is false for one that a run would replace. */
+  readonly holder?:
+    | {
+        readonly kind: 'run';
+        readonly workflowId: string;
+        readonly runId: string;
+        readonly namespace: string;
+        readonly atWork: boolean;
+      }
+    | { readonly kind: 'script' | 'foreign'; readonly atWork: boolean };
+  /** Of its own script, if that has the plan's work: what a run would go on from. */
+  readonly launches: readonly { readonly launch: Launch; readonly state: LaunchState }[];
+  readonly zmx: ZmxForecast;
+  /** Sessions that sshd has opened at once over one connection, if that was tried. */
+  readonly sessions?: { readonly tried: number; readonly opened: number };
+}
+
 /** Every activity of Chandler. Workflow code knows this type only. */
 export interface Activities {
   admitPlan(plan: unknown): Promise<Admission>;
@@ -173,4 +209,21 @@ export interface Activities {
     close: readonly Launch[];
     withdraw?: string;
   }): Promise<void>;
+  /** `secrets` are the references of a plan's steps, by their names. */
+  inspectWorker(input: { secrets: Readonly<Record<string, ResolvedStep['secrets']>> }): Promise<WorkerSight>;
+  /** Changes nothing on the host. */
+  lookAtHost(input: {
+    target: Target;
+    /** Default: `provisioned` in the state directory. */
+    sentinelPath?: string;
+    /** A bootstrap marker to look for. */
+    marker?: string;
+    zmx?: ResolvedPlan['zmx'];
+    /** Of a plan; with its parts, for what a run would go on from. */
+    digest?: string;
+    parts?: readonly PartRef[];
+    trySessions?: boolean;
+  }): Promise<HostSight>;
+  /** The exit code of a step's check, as a run asks it: 124 after a minute. `id` is a launch's that never comes to be. */
+  checkStep(input: { target: Target; stateDir: string; step: ResolvedStep; id: string }): Promise<number>;
 }

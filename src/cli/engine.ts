@@ -32,11 +32,14 @@ const DEV = '`chandler dev`';
 const PROBE_MS = 5000;
 
 /**
- * Finds the engine: the option, TEMPORAL_ADDRESS, the `chandler dev` that runs, the default; and sees that it answers.
+ * Where the engine should be: the option, TEMPORAL_ADDRESS, the `chandler dev` that runs, the default. `origin` says which.
  *
- * @throws CliError unreachable, with what was tried
+ * @throws ChandlerError invalid-input for settings that are wrong
  */
-export async function findEngine(options: EngineOptions, context: CliContext): Promise<Engine> {
+export async function locateEngine(
+  options: EngineOptions,
+  context: CliContext,
+): Promise<Engine & { readonly origin: string }> {
   const { temporal, uiUrl } = loadConfig(context.env);
   const dev = await readDevServer(devDir(context));
   const [address, origin] =
@@ -47,21 +50,30 @@ export async function findEngine(options: EngineOptions, context: CliContext): P
         : dev
           ? [dev.address, DEV]
           : [DEFAULT_ADDRESS, 'the default; no --address, no TEMPORAL_ADDRESS, no running `chandler dev`'];
-  const failure = await probe(address);
-  if (failure !== undefined) {
-    throw new CliError(
-      exitCodes.unreachable,
-      `no Temporal server answers at ${address} (${origin}): ${failure}; start one with: ${context.program} dev`,
-    );
-  }
   return {
     address,
+    origin,
     namespace: options.namespace ?? temporal.namespace,
     taskQueue: options.taskQueue ?? temporal.taskQueue,
     // The server of `chandler dev` wants none, and gets none.
     credentials: origin === DEV ? {} : temporal.credentials,
     uiUrl: uiUrl ?? (dev?.address === address ? dev.uiUrl : undefined),
   };
+}
+
+/**
+ * Finds the engine and sees that it answers.
+ *
+ * @throws CliError unreachable, with what was tried
+ */
+export async function findEngine(options: EngineOptions, context: CliContext): Promise<Engine> {
+  const { origin, ...engine } = await locateEngine(options, context);
+  const failure = await whyUnreachable(engine.address);
+  if (failure === undefined) return engine;
+  throw new CliError(
+    exitCodes.unreachable,
+    `no Temporal server answers at ${engine.address} (${origin}): ${failure}; start one with: ${context.program} dev`,
+  );
 }
 
 /** Does something with a client, and closes it. */
@@ -103,8 +115,11 @@ export function runUrl(engine: Engine, workflowId: string): string | undefined {
   return engine.uiUrl === undefined ? undefined : runPage(engine.uiUrl, engine.namespace, workflowId);
 }
 
-/** A gRPC channel hides why it can't connect and takes its time; a socket tells at once. */
-function probe(address: string): Promise<string | undefined> {
+/**
+ * Why nobody answers at an address; nothing if somebody does. A gRPC channel hides why it can't connect and takes its time; a
+ * socket tells at once.
+ */
+export function whyUnreachable(address: string): Promise<string | undefined> {
   const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? [];
   if (port === '') return Promise.resolve('it is not HOST:PORT');
   return new Promise((resolve) => {

@@ -14,7 +14,13 @@ export class CliError extends Error {
 }
 
 /** gRPC status codes (https://grpc.io/docs/guides/status-codes/). */
-const GRPC = { cancelled: 1, deadlineExceeded: 4, failedPrecondition: 9, unavailable: 14 } as const;
+export const GRPC = {
+  cancelled: 1,
+  deadlineExceeded: 4,
+  notFound: 5,
+  failedPrecondition: 9,
+  unavailable: 14,
+} as const;
 
 /** What to tell a person about an error, and how to exit. */
 export function explainError(error: unknown): { readonly text: string; readonly exitCode: ExitCode } {
@@ -55,8 +61,8 @@ export function isNoWorker(error: unknown): boolean {
   return code === GRPC.deadlineExceeded || code === GRPC.cancelled || code === GRPC.failedPrecondition;
 }
 
-/** The SDK wraps gRPC errors in its own; the status is in the cause. */
-function grpcCode(error: unknown): number | undefined {
+/** The gRPC status of an error; the SDK wraps those in its own, so it may be in the cause. */
+export function grpcCode(error: unknown): number | undefined {
   if (isGrpcServiceError(error)) return error.code;
   return error instanceof Error && error.cause !== undefined ? grpcCode(error.cause) : undefined;
 }

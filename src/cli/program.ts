@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { readManifest } from '../config/version.ts';
 import { actIn } from './commands/act.ts';
 import { addAttach } from './commands/attach.ts';
 import { addDev } from './commands/dev.ts';
+import { addDiff } from './commands/diff.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addInit } from './commands/init.ts';
 import { addLogs } from './commands/logs.ts';
 import { addMessages } from './commands/messages.ts';
 import { addSandbox } from './commands/sandbox.ts';
@@ -34,6 +37,9 @@ const ADD = [
   addWatchHost,
   addValidate,
   addSchema,
+  addDoctor,
+  addDiff,
+  addInit,
 ];
 
 /** Runs one command line and returns its exit code. Errors are told on standard error. */
@@ -41,7 +47,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
   let exitCode = 0;
   const program = new Command('chandler')
     .description('Provisions Linux containers and VMs over plain SSH as a durable Temporal workflow.')
-    .version(readVersion())
+    .version(readManifest().version)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
@@ -71,9 +77,4 @@ function showError(error: unknown, context: CliContext): number {
   const stack = context.env['CHANDLER_DEBUG'] && error instanceof Error ? `\n${error.stack}` : '';
   context.stderr.write(`${text}${stack}\n`);
   return exitCode;
-}
-
-function readVersion(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -126,6 +126,10 @@ export const failureCodes = {
     retryable: false,
     advice: 'Nobody acted on the parked step in time. Start the run again.',
   },
+  'no-worker': {
+    retryable: true,
+    advice: 'Start a worker on that task queue: chandler worker',
+  },
   'internal-error': {
     retryable: true,
     advice: "A fault of Chandler or of the worker's machine: the worker's log tells more.",

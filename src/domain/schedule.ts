@@ -45,7 +45,8 @@ export function sentinelSaysDone(
   return recorded === undefined || recorded === digest;
 }
 
-function sentinelDigest(content: string): string | undefined {
+/** The digest of the plan that a sentinel tells of; nothing for one that is empty or not ours. */
+export function sentinelDigest(content: string): string | undefined {
   try {
     const value: unknown = JSON.parse(content);
     if (typeof value !== 'object' || value === null || !('digest' in value)) return undefined;

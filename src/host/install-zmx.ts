@@ -1,5 +1,6 @@
 import { ChandlerError, reasonOf } from '../domain/failure.ts';
-import { loadShim, releaseFor } from '../zmx/index.ts';
+import { loadShim, releaseFor, type ZmxRelease } from '../zmx/index.ts';
+import type { HostFacts } from './facts.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 import { findZmx, pullZmx, pushZmx, sha256Of, type ZmxContent, type ZmxHost } from './zmx-transfer.ts';
 import { mergeSpecs, usableZmx, type ZmxSpec, type ZmxWish } from './zmx-wish.ts';
@@ -28,18 +29,13 @@ const FETCH_MS = 60_000;
  */
 export async function installZmx(deps: Deps): Promise<ZmxInstallation> {
   const wish = mergeSpecs(deps.spec, deps.defaults);
-  if (wish.source === 'file') return installFile(deps, wish);
-  if (wish.source === 'tmux') return installShim(deps);
+  if (wish.source === 'file') return pushUnlessThere(deps, await fileContent(deps, wish));
+  if (wish.source === 'tmux') return pushUnlessThere(deps, shimContent(deps.facts));
   return usableZmx(deps.facts, wish) ?? installRelease(deps, wish);
 }
 
 async function installRelease(deps: Deps, wish: ZmxWish): Promise<ZmxInstallation> {
-  const { version, url, sha256 } = releaseFor({
-    arch: deps.facts.arch,
-    ...(wish.version !== undefined && { version: wish.version }),
-    ...(wish.url !== undefined && { url: wish.url }),
-    ...(wish.sha256 !== undefined && { sha256: wish.sha256 }),
-  });
+  const { version, url, sha256 } = wantedRelease(deps.facts, wish);
   const pulled = await pullZmx(deps, version, url, sha256);
   if (pulled.kind === 'installed') return pulled.zmx;
   if (pulled.kind === 'mismatch') throw checksumError(url, sha256, pulled.actual);
@@ -47,6 +43,16 @@ async function installRelease(deps: Deps, wish: ZmxWish): Promise<ZmxInstallatio
   const actual = sha256Of(bytes);
   if (actual !== sha256) throw checksumError(url, sha256, actual);
   return pushZmx(deps, { source: 'release', prefix: version, kind: 'archive', bytes, sha256 });
+}
+
+/** The archive that a host is to get. @throws ChandlerError as {@link releaseFor} */
+export function wantedRelease({ arch }: HostFacts, wish: ZmxWish): ZmxRelease {
+  return releaseFor({
+    arch,
+    ...(wish.version !== undefined && { version: wish.version }),
+    ...(wish.url !== undefined && { url: wish.url }),
+    ...(wish.sha256 !== undefined && { sha256: wish.sha256 }),
+  });
 }
 
 async function fetchOnWorker(deps: Deps, url: string, hostReason: string): Promise<Uint8Array> {
@@ -66,20 +72,21 @@ async function fetchOnWorker(deps: Deps, url: string, hostReason: string): Promi
   }
 }
 
-async function installFile(deps: Deps, wish: ZmxWish): Promise<ZmxInstallation> {
+/** A zmx of the worker's. @throws ChandlerError invalid-input, zmx-unavailable, zmx-checksum */
+export async function fileContent(source: ZmxSource, wish: ZmxWish): Promise<ZmxContent> {
   const name = wish.file;
   if (name === undefined) {
     throw new ChandlerError('invalid-input', 'zmx.source: file needs zmx.file (or CHANDLER_ZMX_FILE)');
   }
-  const bytes = await readWorkerFile(deps, name);
+  const bytes = await readWorkerFile(source, name);
   const sha256 = sha256Of(bytes);
   if (wish.sha256 !== undefined && wish.sha256 !== sha256) throw checksumError(name, wish.sha256, sha256);
   // People keep the archive just as they got it (gzip).
   const kind = bytes[0] === 0x1f && bytes[1] === 0x8b ? 'archive' : 'binary';
-  return pushUnlessThere(deps, { source: 'file', prefix: 'file', kind, bytes, sha256 });
+  return { source: 'file', prefix: 'file', kind, bytes, sha256 };
 }
 
-async function readWorkerFile(deps: Deps, name: string): Promise<Uint8Array> {
+async function readWorkerFile(deps: ZmxSource, name: string): Promise<Uint8Array> {
   if (!deps.readFile) throw new ChandlerError('zmx-unavailable', `nothing here reads the zmx file ${name}`);
   try {
     return await deps.readFile(name);
@@ -91,8 +98,9 @@ async function readWorkerFile(deps: Deps, name: string): Promise<Uint8Array> {
   }
 }
 
-async function installShim(deps: Deps): Promise<ZmxInstallation> {
-  if (!deps.facts.tools.includes('tmux')) {
+/** The shim, for a host that has a tmux. @throws ChandlerError zmx-unavailable */
+export function shimContent(facts: HostFacts): ZmxContent {
+  if (!facts.tools.includes('tmux')) {
     throw new ChandlerError('zmx-unavailable', 'zmx.source is tmux, and the host has no tmux', {
       facts: {
         advice: 'Run `apt-get install tmux` (Alpine: `apk add tmux`) on the host, then start the run again.',
@@ -100,7 +108,7 @@ async function installShim(deps: Deps): Promise<ZmxInstallation> {
     });
   }
   const { content, sha256 } = loadShim();
-  return pushUnlessThere(deps, { source: 'tmux', prefix: 'tmux', kind: 'binary', bytes: content, sha256 });
+  return { source: 'tmux', prefix: 'tmux', kind: 'binary', bytes: content, sha256 };
 }
 
 async function pushUnlessThere(deps: Deps, content: ZmxContent): Promise<ZmxInstallation> {

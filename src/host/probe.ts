@@ -12,13 +12,14 @@ import {
   readAnswers,
   readCount,
   readPath,
+  type Answer,
 } from './answers.ts';
 import type { HostFacts } from './facts.ts';
 import { requireTools } from './host.ts';
 import type { Programs } from './programs.ts';
 
 /** Tools without which nothing works, and the Debian packages that hold them. */
-const NEEDED = {
+export const neededTools = {
   flock: 'util-linux',
   setsid: 'util-linux',
   sha256sum: 'coreutils',
@@ -52,12 +53,9 @@ export async function probeHost(
     'probe',
     outcome.kind === 'exited' ? parseAnswers(outcome.stdout) : [],
   );
-  const find = (key: string) => pick(answers, key, 'probe');
-  const tools = [...Object.keys(NEEDED), ...USEFUL].filter((tool) =>
-    answers.some((answer) => answer[`has_${tool}`] === 'yes'),
-  );
-  requireTools(tools, NEEDED);
-  const writable = find('writable');
+  const facts = readFacts(answers, 'probe');
+  requireTools(facts.tools, neededTools);
+  const writable = pick(answers, 'writable', 'probe');
   if (writable['writable'] !== 'yes') {
     const said = decodeText(writable['text']);
     const code = classify(said);
@@ -66,16 +64,24 @@ export async function probeHost(
       `probe: ${said}`,
     );
   }
-  const zmx = answers.findLast((answer) => answer['zmx'] !== undefined);
+  return { facts, missingPrograms: answers.some((answer) => answer['present'] === 'no') };
+}
+
+/** Reads what facts.sh says. @throws ChandlerError connection-lost or host-unsupported for what cannot be */
+export function readFacts(answers: readonly Answer[], what: string): HostFacts {
+  const find = (key: string) => pick(answers, key, what);
+  const zmx = answers.findLast((answer) => answer['zmx_version'] !== undefined);
   const zmxPath = decodeText(zmx?.['zmx']);
-  const facts: HostFacts = {
+  return {
     arch: fact(find('arch')['arch']),
     os: fact(decodeText(find('os')['os'])),
     uid: readCount(find('uid'), 'uid'),
     bootId: fact(find('boot')['boot']),
     stateDir: readPath(find('state_dir'), 'state_dir'),
     zmxDir: readPath(find('zmx_dir'), 'zmx_dir'),
-    tools,
+    tools: [...Object.keys(neededTools), ...USEFUL].filter((tool) =>
+      answers.some((answer) => answer[`has_${tool}`] === 'yes'),
+    ),
     ...(zmx &&
       isUsablePath(zmxPath) && {
         zmx: {
@@ -84,7 +90,6 @@ export async function probeHost(
         },
       }),
   };
-  return { facts, missingPrograms: answers.some((answer) => answer['present'] === 'no') };
 }
 
 function fact(text: string | undefined): string {

@@ -16,17 +16,23 @@ export interface Programs {
   readonly supervise: Program;
   /** The first question, sent over standard input. */
   readonly probe: string;
+  /** A look that changes nothing, sent over standard input. */
+  readonly inspect: string;
 }
 
 /** The files that make up the host program, in this order. */
 export const hostParts = ['common', 'launch', 'follow', 'kill', 'script', 'host'];
+
+/** The files that make up a look, in this order. */
+const inspectParts = ['common', 'script', 'facts', 'inspect'];
 
 /** Reads the shell programs that come with the package. */
 export function loadPrograms(): Programs {
   return {
     host: named('host', hostParts.map(readPart).join('\n')),
     supervise: named('supervise', readPart('supervise')),
-    probe: readPart('probe'),
+    probe: ['facts', 'probe'].map(readPart).join('\n'),
+    inspect: inspectParts.map(readPart).join('\n'),
   };
 }
 

@@ -7,3 +7,4 @@ export type { SshPoolEvent, SshPoolOptions } from './pool-options.ts';
 export type { HostKeyPolicy, ResolvedAuth, ResolvedTarget } from './target.ts';
 export { withSudo } from './sudo.ts';
 export { upload } from './upload.ts';
+export { trySessions } from './try-sessions.ts';

@@ -40,6 +40,15 @@ export function parseKnownHosts(text: string): KnownHostLine[] {
   });
 }
 
+/** The numbers of the lines that say something and make no sense, from 1: they are passed over. */
+export function malformedLines(text: string): number[] {
+  const sound = new Set(parseKnownHosts(text).map(({ line }) => line));
+  return text.split(/\r?\n/).flatMap((content, index) => {
+    const said = content.replace(/^[ \t]+/, '');
+    return said === '' || said.startsWith('#') || sound.has(index + 1) ? [] : [index + 1];
+  });
+}
+
 /**
  * Looks up an offered host key as OpenSSH does: a key revoked for this host is refused before all else, a
  * certificate authority's line never counts as a plain key, and for a port other than 22 a key recorded for the bare

@@ -51,8 +51,8 @@ export async function adoptLaunches(run: Run, script: ScriptState | undefined): 
 }
 
 /** Every step and finalizer of a run. */
-export function partsOf(run: Run): PartRef[] {
-  return run.plan.steps.flatMap(({ name, finalize }) => [
+export function partsOf({ plan }: Pick<Run, 'plan'>): PartRef[] {
+  return plan.steps.flatMap(({ name, finalize }) => [
     { step: name, kind: 'step' as const },
     ...(finalize === undefined ? [] : [{ step: name, kind: 'finalizer' as const }]),
   ]);

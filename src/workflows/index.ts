@@ -2,4 +2,6 @@ export { provision } from './provision.ts';
 export { watchProvisioning } from './watch.ts';
 export { readStepLog } from './read-log.ts';
 export { sendNotification } from './notify.ts';
+export { inspectHost } from './inspect-host.ts';
+export type { CheckAnswer, InspectInput, Inspection } from './inspect-host.ts';
 export type { ProvisionResult } from './drive.ts';

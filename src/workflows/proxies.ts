@@ -54,6 +54,13 @@ const profiles = {
     heartbeatTimeout: timing.heartbeatTimeout,
     retry: { ...RECONNECT, maximumAttempts: 20 },
   },
+  /** Looks for somebody who waits for the answer: tried again at once, but not for long. */
+  look: {
+    startToCloseTimeout: '80s',
+    scheduleToCloseTimeout: '90s',
+    heartbeatTimeout: timing.heartbeatTimeout,
+    retry: { ...RECONNECT, maximumAttempts: 3 },
+  },
   /** Cleaning up must not keep a workflow open for ever when the host is gone. */
   cleanup: {
     startToCloseTimeout: '2m',
@@ -75,6 +82,7 @@ const proxies = {
   start: proxyActivities<Activities>(profiles.start),
   long: proxyActivities<Activities>(profiles.long),
   install: proxyActivities<Activities>(profiles.install),
+  look: proxyActivities<Activities>(profiles.look),
   cleanup: proxyActivities<Activities>(profiles.cleanup),
   tell: proxyActivities<Activities>(profiles.tell),
 };
@@ -105,6 +113,9 @@ export const activity = {
   readScriptPlan: call('short', 'readScriptPlan'),
   stopScript: call('cleanup', 'stopScript'),
   sendNotification: call('tell', 'sendNotification'),
+  inspectWorker: call('look', 'inspectWorker'),
+  lookAtHost: call('look', 'lookAtHost'),
+  checkStep: call('look', 'checkStep'),
 };
 
 function call<N extends keyof Activities>(profile: keyof typeof profiles, name: N) {

@@ -62,6 +62,7 @@ const activitiesOver = (answer: HostileAnswer) =>
     notifyWish: undefined,
     notify: async () => undefined,
     namespaceId: async () => 'id',
+    inspectSelf: async () => ({ identity: 'w', version: '1', findings: [] }),
     isOpen: async () => true,
   });
 
@@ -69,6 +70,8 @@ const activitiesOver = (answer: HostileAnswer) =>
 const asking: Readonly<
   Record<string, readonly [ask: (activities: Activities) => Promise<unknown>, key: string]>
 > = {
+  lookAtHost: [(a) => a.lookAtHost({ target: host.target, marker: '/m' }), 'looked'],
+  checkStep: [(a) => a.checkStep({ target: host.target, stateDir: '/s', step, id: launch.id }), 'check'],
   prepareHost: [
     (a) => a.prepareHost({ target: host.target, sentinelPath: '/p', holder, digest: 'd', pruneAfterDays: 1 }),
     'writable',

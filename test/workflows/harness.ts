@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import type { Activities } from '../../src/activities/types.ts';
+import type { Activities, HostSight } from '../../src/activities/types.ts';
 import { createClient, type ChandlerClient } from '../../src/client.ts';
 import { defaultCacheDir, findTemporalCli } from '../../src/dev/temporal/index.ts';
 import type { Plan, WatchInput } from '../../src/domain/schema.ts';
@@ -19,6 +19,19 @@ export const facts = {
   stateDir: '/s',
   zmxDir: '/z',
   tools: [],
+};
+/** A host on which Chandler has never been. */
+export const sight: HostSight = {
+  facts,
+  user: 'root',
+  nowMs: 0,
+  aheadMs: 0,
+  missing: { tools: [], packages: [] },
+  state: { exists: false, noexec: false },
+  sentinel: { path: '/s/provisioned', found: 'absent' },
+  launches: [],
+  zmx: { kind: 'there', path: '/zmx', version: '0.7.0' },
+  zmxReady: [],
 };
 export const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
 export const step = (name: string, more: object = {}) => ({ name, script: 'true', ...more });
@@ -55,6 +68,9 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
     readScriptPlan: async () => ({ steps: [] }),
     stopScript: async () => undefined,
     sendNotification: async () => undefined,
+    inspectWorker: async () => ({ identity: 'w', version: '1', aheadMs: 0, findings: [], lacks: [] }),
+    lookAtHost: async () => sight,
+    checkStep: async () => 0,
   };
   const activities = Object.fromEntries(
     Object.entries({ ...works, ...changes }).map(([name, activity]) => [

@@ -1,0 +1,15 @@
+/** One thing that was looked at, and what to do about it. */
+export interface Finding {
+  /** Stable, for programs: `search-attributes`, `host-key`, … Several rows may have the same. */
+  readonly id: string;
+  /** What was looked at. */
+  readonly looked: string;
+  /** `skipped`: it could not be looked at, for the reason given. */
+  readonly verdict: 'ok' | 'warning' | 'problem' | 'skipped';
+  /** What was found, and what it means. */
+  readonly says: string;
+  /** The command that mends it. */
+  readonly mend?: string;
+  /** What has been done about it. */
+  readonly fixed?: string;
+}

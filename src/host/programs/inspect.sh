@@ -1,0 +1,108 @@
+# Looks at a host and changes nothing: joined to common.sh, script.sh and facts.sh, and sent over standard input to
+# `sh -s -- STATE_DIR SUBCOMMAND ARGUMENT...`. An empty STATE_DIR stands for the default. Nothing here may write: no
+# directory, no file, no lock that is not there already.
+: "${subcommand:?}"
+find_places "$state_dir"
+
+# nearest PATH: PATH, or the nearest directory above it that exists.
+nearest() {
+  near=$1
+  while [ ! -e "$near" ]; do near=$(dirname -- "$near"); done
+  printf '%s\n' "$near"
+}
+
+# why_unwritable PATH: why nothing could be made there, as far as can be told without trying; empty if it could.
+why_unwritable() {
+  near=$(nearest "$1")
+  if [ ! -d "$near" ] && [ "$near" != "$1" ]; then
+    echo "$near is not a directory"
+  elif is_mounted "$near" ro; then
+    # Asked of the mounts, because some shells tell root that everything can be written.
+    echo "$near is on a file system that is read-only"
+  elif [ ! -w "$near" ]; then
+    echo "$near cannot be written by $(id -un)"
+  fi
+}
+# is_mounted PATH OPTION
+is_mounted() {
+  mount=$(df -Pk "$1" 2>/dev/null | awk 'NR == 2 { $1 = $2 = $3 = $4 = $5 = ""; sub(/^ +/, ""); print }')
+  awk -v at="$mount" -v option="$2" '$2 == at { options = $4 } END { exit !index("," options ",", "," option ",") }' /proc/mounts 2>/dev/null
+}
+
+# free_of FLAGS PATH: what df has for free blocks or inodes.
+free_of() { df "$1" "$2" 2>/dev/null | awk 'NR == 2 { print $4 }'; }
+
+say_state() {
+  near=$(nearest "$state_dir")
+  there=no
+  [ ! -d "$state_dir" ] || there=yes
+  why=$(why_unwritable "$state_dir")
+  noexec=no
+  if is_mounted "$near" noexec; then noexec=yes; fi
+  say "state=$there noexec=$noexec unwritable=$(printf '%s' "$why" | encode) free_kib=$(free_of -Pk "$near") free_inodes=$(free_of -Pi "$near")"
+}
+
+# say_sentinel PATH: as sentinel_read in host.sh tells it.
+say_sentinel() {
+  why=$(why_unwritable "$1" | encode)
+  if [ ! -e "$1" ]; then
+    say "sentinel=absent sentinel_unwritable=$why"
+  elif [ -f "$1" ] && [ -r "$1" ]; then
+    say "sentinel=present sentinel_unwritable=$why content=$(head -c 32768 "$1" | encode)"
+  else
+    say "sentinel=unreadable sentinel_unwritable=$why"
+  fi
+}
+
+# say_zmx_store: the zmx that is there, and those that lie ready. A zmx may make the directory that it is given, so it
+# is given one in memory that is gone at once.
+say_zmx_store() {
+  if [ -w /dev/shm ]; then shm=/dev/shm; else shm=${TMPDIR:-/tmp}; fi
+  if scratch=$(mktemp -d "$shm/chandler-look.XXXXXX" 2>/dev/null); then
+    trap 'rm -rf "$scratch"' EXIT
+    trap 'exit 129' HUP INT TERM PIPE
+    zmx=
+    say_zmx "$scratch"
+    if [ -n "$zmx" ]; then say "zmx_sha256=$(sha256sum <"$zmx" 2>/dev/null | cut -d ' ' -f 1)"; fi
+    rm -rf "$scratch"
+  fi
+  for ready in "$state_dir"/zmx/*/zmx; do
+    ready=${ready%/zmx}
+    [ ! -x "$ready/zmx" ] || say "zmx_ready=${ready##*/}"
+  done
+}
+
+# look SENTINEL MARKER: empty ones stand for the default and for none.
+look() {
+  # First, because its line has words that others have, too. Asking for a lock makes its file where there is none.
+  if [ -e "$state_dir/script/lock" ]; then script_read; else say script=absent; fi
+  say "now=$(date +%s) user=$(id -un)"
+  say_facts
+  say_state
+  say_sentinel "${1:-$state_dir/provisioned}"
+  if [ -n "$2" ]; then
+    if [ -e "$2" ]; then say marker=present; else say marker=absent; fi
+  fi
+  say "lease=$(cat "$state_dir/lease" 2>/dev/null)"
+  say_zmx_store
+  say looked=yes
+}
+
+# inspect_check ID BOUND_S: runs $check_body as `check` in follow.sh runs it, but it never touches the disk.
+inspect_check() {
+  umask "$login_umask"
+  if [ -n "$login_locale" ]; then LC_ALL=$login_locale; else unset LC_ALL; fi
+  # shellcheck disable=SC2154 # set by whoever sends this
+  printf '%s\n' "$check_body" | {
+    exec 8<&0
+    CHANDLER_LAUNCH=$1 timeout -k 5 "$2" "$shell" /dev/fd/8 </dev/null >/dev/null 2>&1
+    say "check code=$?"
+  }
+}
+
+case $subcommand in
+  look) look "$@" ;;
+  states) states "$@" ;;
+  check) inspect_check "$@" ;;
+  *) refuse invalid-input "no such subcommand: $subcommand" ;;
+esac

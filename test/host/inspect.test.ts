@@ -1,0 +1,135 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkNow, lookAtHost, type HostLook } from '../../src/host/inspect.ts';
+import { renderCheck } from '../../src/host/launch-body.ts';
+import { loadPrograms } from '../../src/host/programs.ts';
+import { keyOf, sha256Of } from '../../src/host/zmx-transfer.ts';
+import { forecastZmx, type ZmxForecast } from '../../src/host/zmx-forecast.ts';
+import type { ZmxSource } from '../../src/host/install-zmx.ts';
+import type { Executor } from '../../src/ssh/executor.ts';
+import { loadShim } from '../../src/zmx/index.ts';
+import { LocalExecutor } from '../support/local-executor.ts';
+
+const programs = loadPrograms();
+
+/** Runs every `sh` of a command in another shell. */
+function inShell(shell: readonly string[], env?: NodeJS.ProcessEnv): Executor {
+  const local = new LocalExecutor({ env: { ...process.env, ...env } });
+  return { exec: ({ words }, options) => local.exec({ words: [...shell, ...words.slice(1)] }, options) };
+}
+
+describe.each([[['dash']], [['bash']], [['busybox', 'sh']]])('a look in %s', (shell) => {
+  let dir: string;
+  beforeAll(() => (dir = mkdtempSync(join(tmpdir(), 'chandler-look-'))));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+  const deps = () => ({ executor: inShell(shell, { HOME: dir, TMPDIR: dir }), programs });
+
+  it('reads a sentinel and a marker with hostile names, and says what is not there', async () => {
+    const path = join(dir, "a b'$(touch x)");
+    const marker = join(dir, '-n');
+    const before = await lookAtHost(deps(), { sentinelPath: path, marker });
+    expect(before).toMatchObject({ marker: 'absent', sentinel: { path, found: 'absent' } });
+    execFileSync('sh', ['-c', 'printf "{}\\n" >"$1"; : >"$2"', 'sh', path, marker]);
+    const after = await lookAtHost(deps(), { sentinelPath: path, marker });
+    expect(after).toMatchObject({ marker: 'present', sentinel: { path, found: 'present', content: '{}\n' } });
+    const directory = await lookAtHost(deps(), { sentinelPath: dir });
+    expect(directory.sentinel).toMatchObject({ found: 'unreadable' });
+    const under = await lookAtHost(deps(), { sentinelPath: `${path}/below` });
+    expect(under.sentinel).toMatchObject({
+      found: 'absent',
+      unwritable: expect.stringContaining('is not a directory') as string,
+    });
+    const proc = await lookAtHost(deps(), { sentinelPath: '/proc/1/none/such' });
+    expect(proc.sentinel.found).toBe('absent');
+    expect(execFileSync('ls', ['-A', dir]).toString().trim().split('\n')).toHaveLength(2);
+  });
+
+  it.each<[what: string, script: string, code: number]>([
+    ['is satisfied', 'exit 0', 0],
+    ['is not', 'false', 1],
+    [
+      'has its environment, with any text in it',
+      `test "$TEXT" = "it's
+two lines \\ \\$HOME" && test "$CHANDLER_LAUNCH" = id && exit 7`,
+      7,
+    ],
+    ['reads nothing and prints to nobody', 'test -z "$(cat)" && echo x && exit 8', 8],
+    ['is longer than a pipe', `exit 9\n${'# x\n'.repeat(60_000)}`, 9],
+    ['ends without a line end', 'exit 10', 10],
+    ['is killed', 'kill -9 $$', 137],
+  ])('tells how a check ends that %s', async (_, script, code) => {
+    const body = renderCheck(script, { TEXT: "it's\ntwo lines \\ $HOME" });
+    expect(await checkNow(deps(), '', 'id', body)).toBe(code);
+  });
+});
+
+describe('the zmx of a run', () => {
+  const { content, sha256 } = loadShim();
+  const bytes = Buffer.from('#!/bin/sh\n');
+  const archive = Buffer.from([0x1f, 0x8b, 0]);
+  const look = (changes: Partial<HostLook> = {}, facts: Partial<HostLook['facts']> = {}): HostLook => ({
+    facts: {
+      arch: 'x86_64',
+      os: '',
+      uid: 0,
+      bootId: '',
+      stateDir: '/s',
+      zmxDir: '/z',
+      tools: ['tmux', 'tar', 'curl'],
+      ...facts,
+    },
+    user: 'root',
+    nowMs: 0,
+    missing: { tools: [], packages: [] },
+    state: { exists: true, noexec: false },
+    sentinel: { path: '/s/provisioned', found: 'absent' },
+    lease: '',
+    zmxReady: [],
+    ...changes,
+  });
+  const zmx = (version: string) => ({ path: '/bin/zmx', versionText: `zmx\t\t${version}\n` });
+  const file = (given: Uint8Array): ZmxSource => ({
+    spec: { file: 'mine' },
+    readFile: async () => given,
+  });
+  const key = keyOf('0.7.0', '8b8783d7b120c9ffd0acf4aee37969054dc0dfef3c4f3a4728d2efd35f2e97a0');
+
+  it.each<[what: string, look: HostLook, source: ZmxSource, kind: ZmxForecast['kind'], says: string]>([
+    ['is there and new enough', look({}, { zmx: zmx('0.7.0') }), {}, 'there', '/bin/zmx'],
+    ['is too old', look({}, { zmx: zmx('0.4.0') }), {}, 'install', 'https://zmx.sh'],
+    ['lies ready', look({ zmxReady: [key] }), {}, 'there', `/s/zmx/${key}/zmx`],
+    ['is pulled by the host', look(), {}, 'install', 'zmx-0.7.0-linux-x86_64.tar.gz (sha256 8b8783d7b120…)'],
+    ['is pushed by the worker', look({}, { tools: ['tar'] }), {}, 'install', 'pushed by the worker'],
+    ['is not built for the CPU', look({}, { arch: 'riscv64' }), {}, 'fails', 'riscv64'],
+    ['cannot be unpacked', look({}, { tools: ['curl'] }), {}, 'fails', 'no tar'],
+    ['cannot be run', look({ state: { exists: true, noexec: true } }), {}, 'fails', 'noexec'],
+    ['is a file of the worker', look(), file(bytes), 'install', "the worker's zmx directory"],
+    ['is an archive of the worker', look({}, { tools: [] }), file(archive), 'fails', 'no tar'],
+    [
+      'is a file that lies ready',
+      look({ zmxReady: [keyOf('file', sha256Of(bytes))] }),
+      file(bytes),
+      'there',
+      '/s/zmx/file-',
+    ],
+    ['is no file of the worker', look(), { spec: { file: 'x' } }, 'fails', 'nothing here reads'],
+    ['is the shim', look(), { spec: { source: 'tmux' } }, 'install', 'shim over tmux'],
+    ['is the shim without a tmux', look({}, { tools: [] }), { spec: { source: 'tmux' } }, 'fails', 'no tmux'],
+    [
+      'is the very shim',
+      look({ zmxSha256: sha256 }, { zmx: zmx('0.7.0') }),
+      { spec: { source: 'tmux' } },
+      'there',
+      '/bin/zmx',
+    ],
+    ['is what the worker prefers', look(), { defaults: { source: 'tmux' } }, 'install', 'shim over tmux'],
+  ])('%s', async (_, seen, source, kind, says) => {
+    expect(content.length).toBeGreaterThan(0);
+    const forecast = await forecastZmx(seen, source);
+    expect(forecast.kind).toBe(kind);
+    expect(JSON.stringify(forecast)).toContain(says);
+  });
+});
