@@ -36,8 +36,17 @@ export async function loadPlan(
   targetOptions: readonly string[],
   context: Pick<CliContext, 'stdin'>,
 ): Promise<Plan> {
+  return judgePlan(file, await readPlanText(file, context), targetOptions);
+}
+
+/** The text of a plan, as YAML. @throws CliError usage if there is no such file; ChandlerError if there is no such preset */
+export async function readPlanText(file: string, context: Pick<CliContext, 'stdin'>): Promise<string> {
   const preset = presetName(file);
-  const text = preset === undefined ? await readText(file, context) : stringify(presets.plan(preset));
+  return preset === undefined ? readText(file, context) : stringify(presets.plan(preset));
+}
+
+/** The plan that a text of {@link readPlanText} is. @throws CliError usage with one problem a line */
+export function judgePlan(file: string, text: string, targetOptions: readonly string[]): Plan {
   const { plan, problems } = parsePlan(text, targetOptions);
   if (plan) return plan;
   throw new CliError(exitCodes.usage, renderProblems(file === '-' ? 'stdin' : file, problems));
