@@ -1,0 +1,86 @@
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { announceOn, print, type CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { parsePlan, renderProblems } from '../plan-file.ts';
+import { fillTarget, planTemplate } from '../plan-template.ts';
+import { quote } from '../../shell/index.ts';
+import { readTarget } from '../target-option.ts';
+import { type Act, withTargetOption } from './act.ts';
+
+interface InitOptions {
+  readonly target?: readonly string[];
+  readonly force?: boolean;
+}
+
+const DEFAULT_FILE = 'plan.yaml';
+
+const HELP = `
+The plan is valid as it is: one step that says hello. Every other key is there as a comment, with its default.
+
+Exit code 0: written; 1: the file cannot be written; 2: wrong usage, or the file is there already.
+
+Examples:
+  chandler init
+  chandler init web.yaml --target deploy@web1.example.org --target become=sudo
+  chandler init - | chandler validate -`;
+
+export function addInit(program: Command, act: Act): void {
+  withTargetOption(program.command('init'))
+    .description('write a plan to begin with: every key, with its default and what it is for')
+    .argument('[file]', 'where to; - is standard output', DEFAULT_FILE)
+    .option('--force', 'overwrite the file if there is one')
+    .addHelpText('after', HELP)
+    .action(act((context, file: string, options: InitOptions) => runInit(context, file, options)));
+}
+
+async function runInit(context: CliContext, file: string, options: InitOptions): Promise<number> {
+  const text = fillTarget(planTemplate(), readTarget(options.target ?? []));
+  const { problems } = parsePlan(text);
+  if (problems) throw new CliError(exitCodes.usage, renderProblems('--target', withoutLines(problems)));
+  if (file === '-') {
+    context.stdout.write(text);
+    announceOn(context)(renderNext(context, 'plan.yaml').join('\n'));
+    return 0;
+  }
+  await writePlan(context, file, text, options.force === true);
+  print(context, `Wrote ${file}.`, ...renderNext(context, file));
+  return 0;
+}
+
+/** The lines would be those of a file that is not there. */
+function withoutLines(problems: readonly { readonly path: string; readonly message: string }[]) {
+  return problems.map(({ path, message }) => ({ path, message }));
+}
+
+async function writePlan(context: CliContext, file: string, text: string, force: boolean): Promise<void> {
+  try {
+    await writeFile(file, text, { flag: force ? 'w' : 'wx' });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST')
+      throw new CliError(
+        exitCodes.usage,
+        `${file} is there already; --force overwrites it, or see: ${context.program} validate ${quote(file)}`,
+        { cause: error },
+      );
+    throw new CliError(exitCodes.failed, `${file} cannot be written: ${message}`, { cause: error });
+  }
+}
+
+/** What to do with the plan. */
+export function renderNext({ program }: Pick<CliContext, 'program'>, file: string): string[] {
+  const words = quote(file);
+  const commands = [
+    [`${program} validate ${words}`, 'is it well-formed?'],
+    [`${program} doctor HOST`, 'can a worker reach the host?'],
+    [`${program} diff ${words}`, 'what would a run do?'],
+    [`${program} up ${words}`, 'do it, and watch'],
+  ] as const;
+  const width = Math.max(...commands.map(([command]) => command.length));
+  return [
+    'Edit its target and steps, then:',
+    ...commands.map(([command, why]) => `  ${command.padEnd(width)}  ${why}`),
+  ];
+}
