@@ -1,0 +1,29 @@
+import { chmod, stat } from 'node:fs/promises';
+import { isLooseKey } from '../../config/inspect-keys.ts';
+import { reasonOf } from '../../domain/failure.ts';
+import type { Finding } from '../../domain/finding.ts';
+
+/** For group and others. */
+const NOT_THEIRS = 0o077;
+
+/**
+ * Takes private keys of this machine away from everybody but their owner. A finding of a worker elsewhere stays as it is: its
+ * key is not here.
+ */
+export async function fixKeys(findings: readonly Finding[]): Promise<Finding[]> {
+  return Promise.all(findings.map(fixKey));
+}
+
+async function fixKey(finding: Finding): Promise<Finding> {
+  const { id, looked, verdict, mend, ...rest } = finding;
+  const isLoose =
+    id === 'key' && verdict !== 'ok' && mend?.startsWith('chmod ') && (await isLooseKey(looked));
+  if (!isLoose) return finding;
+  try {
+    const { mode } = await stat(looked);
+    await chmod(looked, mode & 0o7777 & ~NOT_THEIRS);
+    return { ...rest, id, looked, verdict: 'ok', fixed: 'took it away from group and others' };
+  } catch (error) {
+    return { ...finding, says: `${finding.says}; this program may not change that: ${reasonOf(error)}` };
+  }
+}

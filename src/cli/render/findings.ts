@@ -1,0 +1,54 @@
+import type { Finding } from '../../domain/finding.ts';
+import { oneLine } from '../../domain/terminal.ts';
+import { countFindings, type Section, type Subject } from '../doctor/report.ts';
+import type { Paint, Style } from './table.ts';
+
+const LOOKS: Readonly<Record<Finding['verdict'], { readonly mark: string; readonly style: Style }>> = {
+  ok: { mark: '✔', style: 'green' },
+  warning: { mark: '!', style: 'yellow' },
+  problem: { mark: '✘', style: 'red' },
+  skipped: { mark: '–', style: 'dim' },
+};
+
+const HEADINGS: Readonly<Record<Subject, string>> = {
+  here: 'Here',
+  server: 'Server',
+  worker: 'Worker',
+  host: 'Host',
+};
+
+const WORD_WIDTH = 'problem'.length;
+
+/** What was found, subject by subject. Commands are never cut: they are there to be copied. */
+export function renderFindings(sections: readonly Section[], paint: Paint): string[] {
+  const all = sections.flatMap(({ findings }) => findings);
+  const idWidth = Math.max(0, ...all.map(({ id }) => id.length));
+  const lines = sections.flatMap(({ about, name, findings }) => [
+    paint('bold', `${HEADINGS[about]}${name === '' ? '' : `  ${oneLine(name)}`}`),
+    ...findings.flatMap((finding) => renderFinding(finding, idWidth, paint)),
+    '',
+  ]);
+  return [...lines, renderCount(sections, paint)];
+}
+
+function renderFinding(finding: Finding, idWidth: number, paint: Paint): string[] {
+  const { id, looked, verdict, says, mend, fixed } = finding;
+  const { mark, style } = LOOKS[verdict];
+  const word = paint(style, `${mark} ${verdict.padEnd(WORD_WIDTH)}`);
+  const indent = ' '.repeat(2 + 2 + WORD_WIDTH + 2);
+  return [
+    `  ${word}  ${id.padEnd(idWidth)}  ${looked}: ${says}`,
+    ...(fixed === undefined ? [] : [`${indent}${paint('green', 'fixed:')} ${fixed}`]),
+    ...(mend === undefined ? [] : [`${indent}${paint('cyan', 'mend:')}  ${mend}`]),
+  ];
+}
+
+function renderCount(sections: readonly Section[], paint: Paint): string {
+  const { problems, warnings } = countFindings(sections);
+  if (problems === 0 && warnings === 0) return paint('green', 'All is well.');
+  return [plural(problems, 'problem'), plural(warnings, 'warning')].join(', ');
+}
+
+function plural(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
