@@ -20,8 +20,8 @@ import { planSchema, stepSchema, targetSchema, watchSchema } from '../src/domain
 /** What is in the reference, in this order. */
 const GROUPS: Readonly<Record<string, string>> = {
   Client:
-    'connect createClient ChandlerClient ClientOptions RunResult ProvisionResult RetryStep SkipStep WithReason LogPage LogRange LogRef',
-  Plans: 'validatePlan validateWatch Problem Plan Step Target WatchInput',
+    'connect createClient ChandlerClient ClientOptions RunResult ProvisionResult RetryStep SkipStep ExtendTimeout WithReason LogPage LogRange LogRef',
+  Plans: 'validatePlan validateWatch Problem Plan Step Target WatchInput Duration',
   'Status of a run': 'RunStatus Phase StepStatus PartStatus PartState PartFailure Intervention',
   'Provisioning without Temporal':
     'Runner RunnerOptions RunnerPaths RunnerStep PollStatus ZmxSource ZmxSpec ZmxSourceName ZmxHost ZmxInstallation HostFacts loadPrograms Programs Program',

@@ -15,7 +15,7 @@ import {
 } from './refusals.ts';
 import { refuseReset, resetDownstream } from './resets.ts';
 import type { Run } from './run.ts';
-import { settled } from './settled.ts';
+import { createSettling } from './settled.ts';
 
 /** Characters. */
 const MAX_REASON_LENGTH = 1000;
@@ -32,10 +32,11 @@ export function answerQueries(status: () => RunStatus, launches: () => messages.
 
 /** Lets people act on the run: each message as a signal (ignored and logged if it makes no sense) and as an update. */
 export function handleMessages(run: Run, onAbort: () => void, onChange: () => void): void {
+  const settled = createSettling();
   const accept = <Input extends messages.WithReason | undefined>(
     message: messages.Message<Input>,
     handler: Handler<Input>,
-  ) => acceptMessage(run, message, handler, onChange);
+  ) => acceptMessage(run, message, handler, { settled, onChange });
 
   accept(messages.retryStep, {
     description:
@@ -124,7 +125,7 @@ function acceptMessage<Input extends messages.WithReason | undefined>(
   run: Run,
   { name, signal, update }: messages.Message<Input>,
   { description, invalid = () => undefined, refuse, act, after }: Handler<Input>,
-  onChange: () => void,
+  { settled, onChange }: { settled: () => Promise<void>; onChange: () => void },
 ): void {
   const never = (input: Input) => invalid(input) ?? refuseRequestId(input?.requestId);
   const take = async (input: Input, sender: unknown): Promise<string | undefined> => {

@@ -69,7 +69,10 @@ describe('the plan to begin with', () => {
   });
 
   it('says something about each key, or about the group that it is in', () => {
-    const text = planTemplate().replaceAll(/^( *)#(jump|retry|env|secrets):\n(\1 +#\S.*\n)+/gm, '$1#$2:\n');
+    const text = planTemplate().replaceAll(
+      /^( *)#(jump|retry|env|secrets|labels):\n(\1 +#\S.*\n)+/gm,
+      '$1#$2:\n',
+    );
     const lines = text.split('\n');
     const keys = lines.filter((line) => /^ *(#(?=\S)|- )?[A-Za-z$]+:/.test(line));
     expect(keys.length).toBeGreaterThan(30);

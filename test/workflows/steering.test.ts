@@ -195,6 +195,7 @@ describe('retryStep with resetDownstream', () => {
       await reach(client, id, { a: 'succeeded', b: 'parked', c: 'pending', d: 'running' });
       await client.retry(id, { step: 'a', script: 'better', resetDownstream: true });
       await reach(client, id, { a: 'succeeded', b: 'succeeded', c: 'running', d: 'running' });
+      await expect.poll(() => asked).toContain('waitStep c 1');
       // Once more, with c under way: it is ended before a begins.
       const order = { step: 'a', resetDownstream: true } as const;
       await client.temporal.workflow.getHandle(id).signal('retryStep', order);
@@ -260,13 +261,13 @@ describe('retryStep with resetDownstream', () => {
   });
 
   it('parks what would not end', async () => {
-    const { activities } = fakeActivities({
+    const { asked, activities } = fakeActivities({
       ...launches({ 'b 1': 'goes on' }),
       killStep: async () => ({ found: 1, left: 1 }),
     });
     const steps = [step('a'), step('b', { needs: ['a'] })];
     await harness.run(activities, steps, {}, async (client, id) => {
-      await reach(client, id, { a: 'succeeded', b: 'running' });
+      await expect.poll(() => asked).toContain('waitStep b 1');
       await client.retry(id, { step: 'a', resetDownstream: true });
       await reach(client, id, { a: 'succeeded', b: 'parked' });
       expect((await client.status(id)).steps[1]?.failure?.message).toBe('1 processes of b would not die');
