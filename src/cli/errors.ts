@@ -14,7 +14,13 @@ export class CliError extends Error {
 }
 
 /** gRPC status codes (https://grpc.io/docs/guides/status-codes/). */
-const GRPC = { cancelled: 1, deadlineExceeded: 4, failedPrecondition: 9, unavailable: 14 } as const;
+const GRPC = {
+  cancelled: 1,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  failedPrecondition: 9,
+  unavailable: 14,
+} as const;
 
 /** What to tell a person about an error, and how to exit. */
 export function explainError(error: unknown): { readonly text: string; readonly exitCode: ExitCode } {
@@ -53,6 +59,11 @@ export function explainError(error: unknown): { readonly text: string; readonly 
 export function isNoWorker(error: unknown): boolean {
   const code = grpcCode(error);
   return code === GRPC.deadlineExceeded || code === GRPC.cancelled || code === GRPC.failedPrecondition;
+}
+
+/** True when the engine does not take what was asked, a query that it does not understand, say. */
+export function isInvalidArgument(error: unknown): boolean {
+  return grpcCode(error) === GRPC.invalidArgument;
 }
 
 /** The SDK wraps gRPC errors in its own; the status is in the cause. */

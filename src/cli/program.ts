@@ -11,6 +11,7 @@ import { addStart } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { addValidate } from './commands/validate.ts';
+import { addWatch } from './commands/watch.ts';
 import { addWatchHost } from './commands/watch-host.ts';
 import { addWorker } from './commands/worker.ts';
 import type { CliContext } from './context.ts';
@@ -24,6 +25,7 @@ const ADD = [
   addUp,
   addStart,
   addStatus,
+  addWatch,
   addMessages,
   addLogs,
   addScript,

@@ -29,6 +29,8 @@ export interface PartRow {
   readonly name: string;
   readonly part: PartStatus;
   readonly lastLine: string;
+  /** Of its log, as far as it is known. */
+  readonly logBytes?: number;
 }
 
 /** The steps of a run, each followed by its finalizer, in the plan's order. */
@@ -76,8 +78,15 @@ function renderRow(row: PartRow, cursor: string, nameWidth: number, options: Par
 
 function toRow(step: string, part: PartStatus, finalizer: boolean, progress: readonly Progress[]): PartRow {
   const said = progress.find((item) => item.step === step && item.finalizer === finalizer);
-  const current = said?.generation === part.generation ? said.lastLine : '';
-  const name = finalizer ? `${step} (finalizer)` : step;
-  const text = part.failure ? shortMessage(name, part.failure) : current;
-  return { step, finalizer, name, part, lastLine: oneLine(text).trim() };
+  const current = said?.generation === part.generation ? said : undefined;
+  const name = oneLine(finalizer ? `${step} (finalizer)` : step);
+  const text = part.failure ? shortMessage(name, part.failure) : (current?.lastLine ?? '');
+  return {
+    step,
+    finalizer,
+    name,
+    part,
+    lastLine: oneLine(text).trim(),
+    ...(current?.logBytes !== undefined && { logBytes: current.logBytes }),
+  };
 }

@@ -53,6 +53,13 @@ export function wrap(text: string, columns: number): string[] {
   return [...rows, row];
 }
 
+/** `0 B`, `12.3 kB`, `4.0 GB` */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}
+
 /** The beginning that fits. What comes after it is never looked at, however long it is. */
 function take(text: string, columns: number): { readonly kept: string; readonly whole: boolean } {
   if (text.length <= columns && ASCII.test(text)) return { kept: text, whole: true };
