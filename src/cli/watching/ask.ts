@@ -115,11 +115,10 @@ export async function carryOut(connection: Connection, order: Order): Promise<Ev
   try {
     return { kind: 'ordered', order, status: await connection.ask((client) => send(client, order)) };
   } catch (error) {
-    if (error instanceof LostError)
-      return {
-        kind: 'told',
-        text: 'The server did not answer: see what has come of it before you try again',
-      };
+    if (error instanceof LostError) {
+      const what = error.sent ? 'see what has come of it before you try again' : 'nothing was sent';
+      return { kind: 'told', text: `The server does not answer: ${what}` };
+    }
     return { kind: 'told', text: `Refused: ${firstLine(error)}` };
   }
 }

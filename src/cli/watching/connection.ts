@@ -7,8 +7,12 @@ import { ChandlerError, reasonOf } from '../../domain/failure.ts';
 export class LostError extends Error {
   override readonly name = 'LostError';
 
-  constructor() {
+  /** False if nothing can have come of the question. */
+  readonly sent: boolean;
+
+  constructor({ sent }: { readonly sent: boolean }) {
     super('the server does not answer');
+    this.sent = sent;
   }
 }
 
@@ -20,7 +24,8 @@ export interface Connection {
    * @throws LostError while the server does not answer; otherwise what `work` throws
    */
   ask<T>(work: (client: ChandlerClient) => Promise<T>, withinMs?: number): Promise<T>;
-  close(): Promise<void>;
+  /** Asks no more; the process need not wait for anything. */
+  close(): void;
 }
 
 export interface ConnectionDeps {
@@ -36,11 +41,19 @@ const LATE_MS = 1500;
 /** How long the server has for a sign of life, which needs no worker. */
 const LIFE_MS = 2000;
 const RECONNECT_EVERY_MS = 1000;
+/** Longer than any question has time. */
+const RETIRED_MS = 60_000;
 
 export function keepConnected({ client: first, connect, onLost, onFound }: ConnectionDeps): Connection {
   let client = first;
   let lost = false;
   const closing = new AbortController();
+
+  // What was asked over it is asked again until its time is up, which a closed channel answers by throwing at nobody.
+  const retire = (old: ChandlerClient) => {
+    // The first one is closed by whom it belongs to.
+    if (old !== first) setTimeout(() => void old.close(), RETIRED_MS).unref();
+  };
 
   const reconnect = async (): Promise<void> => {
     while (!closing.signal.aborted) {
@@ -48,8 +61,7 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
       try {
         const next = await connect();
         if (closing.signal.aborted) return await next.close();
-        // The first one is whose it was before.
-        if (client !== first) await client.close();
+        retire(client);
         client = next;
         lost = false;
         onFound();
@@ -69,7 +81,7 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
 
   return {
     async ask(work, withinMs = ANSWER_MS) {
-      if (lost) throw new LostError();
+      if (lost) throw new LostError({ sent: false });
       const asked = client;
       const answer = inTime(asked, withinMs, () => work(asked));
       const settled = answer.then(
@@ -79,7 +91,7 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
       // What takes long has its time, if only the server lives.
       const late = Promise.race([settled, delay(LATE_MS, false)]).then(async (isSettled) => {
         if (isSettled || (await isAlive(asked))) return answer;
-        throw new LostError();
+        throw new LostError({ sent: true });
       });
       try {
         return await Promise.race([answer, late]);
@@ -88,12 +100,12 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
         // Without a worker a question ends as without a server: only the server itself can tell which it is.
         if (!(error instanceof LostError) && asked === client && !lost && (await isAlive(asked))) throw error;
         lose(asked, reasonOf(error));
-        throw new LostError();
+        throw new LostError({ sent: true });
       }
     },
-    async close() {
+    close() {
       closing.abort();
-      if (client !== first) await client.close();
+      retire(client);
     },
   };
 }

@@ -104,7 +104,7 @@ export async function watchOnScreen(
     process.off('SIGCONT', back);
     context.stdout.off('resize', resized);
     terminal.leave();
-    await session.close();
+    session.close();
   }
 }
 

@@ -64,7 +64,7 @@ export async function watchInLines(context: CliContext, deps: LinesDeps): Promis
     await Promise.race([aborted(finished.signal), aborted(context.signal)]);
     return finished.signal.aborted ? worstOf(session.state().runs) : exitCodes.interrupted;
   } finally {
-    await session.close();
+    session.close();
   }
 }
 

@@ -8,7 +8,7 @@ import { update } from './update.ts';
 export interface Session {
   readonly state: () => State;
   readonly dispatch: (event: Event) => void;
-  close(): Promise<void>;
+  close(): void;
 }
 
 export interface SessionDeps extends Pick<ConnectionDeps, 'client' | 'connect'> {
@@ -62,10 +62,10 @@ export function startSession(deps: SessionDeps): Session {
   return {
     state: () => state,
     dispatch,
-    async close() {
+    close() {
       closed = true;
       clearInterval(timer);
-      await connection.close();
+      connection.close();
     },
   };
 }

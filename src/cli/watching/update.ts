@@ -53,7 +53,8 @@ function learn(state: State, event: Exclude<Event, { kind: 'key' }>): State {
       return { ...state, lost: { sinceMs: state.lost?.sinceMs ?? state.nowMs, why: event.why } };
     case 'found': {
       const { lost: _, ...rest } = state;
-      return say(rest, 'The server answers again');
+      // What came of an order matters more.
+      return state.message ? rest : say(rest, 'The server answers again');
     }
   }
 }
