@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { quantile } from '../chaos/quantile.ts';
 import { connect, type ChandlerClient } from '../src/client.ts';
@@ -17,6 +18,8 @@ import { installRuntime, startWorker } from '../src/worker.ts';
 
 const STEPS = 50;
 const ROUNDS = 7;
+const LINES = 50;
+const LONG_LOG_LINES = 4_000_000;
 const announce = (line: string) => void process.stderr.write(`${line}\n`);
 const logger = createLogger('error');
 installRuntime(logger);
@@ -38,6 +41,7 @@ try {
   await threeSteps(client, host);
   await noSleep(client, host);
   await notice(client, host);
+  await follow(client, host);
 } finally {
   worker.stop();
   await worker.done;
@@ -114,18 +118,46 @@ async function notice(client: ChandlerClient, host: SandboxHost): Promise<void> 
   );
 }
 
-async function provision(
+/** How soon a line is seen by whoever follows a log, and how fast a long one comes. */
+async function follow(client: ChandlerClient, host: SandboxHost): Promise<void> {
+  const script = `for i in $(seq ${LINES}); do date +%s%N; sleep 0.2; done; yes | head -n ${LONG_LOG_LINES}`;
+  const workflowId = await start(client, host, { name: 'logs', steps: [{ name: 'talk', script }] });
+  while ((await client.status(workflowId)).steps[0]?.generation !== 1) await delay(50);
+  const read = await client.openLog(workflowId, 'talk');
+  const delays: number[] = [];
+  let [offset, longFrom, longBegin] = [0, 0, 0];
+  for (let complete = false; !complete;) {
+    const page = await read({ offset, followS: 10 });
+    const now = Date.now();
+    const stamps = page.text.match(/^\d{19}$/gm) ?? [];
+    delays.push(...stamps.map((ns) => now - Number(BigInt(ns) / 1000n) / 1000));
+    if (delays.length === LINES && longFrom === 0) [longFrom, longBegin] = [page.nextOffset, now];
+    ({ nextOffset: offset, complete } = page);
+  }
+  const megabytesPerS = (offset - longFrom) / 1000 / (Date.now() - longBegin);
+  const p99 = quantile(delays, 0.99).toFixed(0);
+  console.log(
+    `a line of a followed log: median ${median(delays)} ms, p99 ${p99} ms; a long log: ${megabytesPerS.toFixed(1)} MB/s`,
+  );
+}
+
+async function start(
   client: ChandlerClient,
   { host, port, hostKey, identity }: SandboxHost,
   plan: Omit<Plan, 'target'>,
+): Promise<string> {
+  const target = { host, port, hostKey, identity };
+  const whole: Plan = { ...plan, target, sentinel: { whenPresent: 'ignore' } };
+  return (await client.start(whole, { workflowId: `bench:${randomUUID()}` })).workflowId;
+}
+
+async function provision(
+  client: ChandlerClient,
+  host: SandboxHost,
+  plan: Omit<Plan, 'target'>,
 ): Promise<{ workflowId: string; wallMs: number; events: number }> {
   const begin = performance.now();
-  const whole: Plan = {
-    ...plan,
-    target: { host, port, hostKey, identity },
-    sentinel: { whenPresent: 'ignore' },
-  };
-  const { workflowId } = await client.start(whole, { workflowId: `bench:${randomUUID()}` });
+  const workflowId = await start(client, host, plan);
   const { outcome } = await client.result(workflowId);
   const wallMs = Math.round(performance.now() - begin);
   if (outcome !== 'provisioned') throw new Error(`${plan.name}: ${outcome}`);
@@ -163,4 +195,7 @@ function millis(time: { seconds?: unknown; nanos?: number | null } | null | unde
   return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
 }
 
-const median = (values: readonly number[]) => Math.round(quantile(values, 0.5));
+// A declaration: what is above runs before the end of this file is reached.
+function median(values: readonly number[]): number {
+  return Math.round(quantile(values, 0.5));
+}

@@ -6,11 +6,11 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installPackages, root } from './install.mjs';
+import { allOf, installPackages, root } from './install.mjs';
 
 const CLI = 'npx tsx src/cli/main.ts';
 const keep = process.argv.includes('--keep');
-installPackages();
+await allOf(installPackages());
 const state = mkdtempSync(join(tmpdir(), 'chandler-demo-'));
 const env = { ...ownEnvironment(), XDG_STATE_HOME: state };
 const began = Date.now();

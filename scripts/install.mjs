@@ -1,25 +1,32 @@
 // Brings a fresh clone to the point where its own programs run: npm packages, and on Debian as root the system's.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Runs a command to its end with the terminal as it is; ends this process with its code if it failed. */
-export function run(command, args, options = {}) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
-  if (error) console.error(`${command}: ${error.message}`);
-  if (status !== 0) process.exit(status ?? 1);
+/** Runs a command to its end with the terminal as it is; rejects if it failed. */
+export async function run(command, args, options = {}) {
+  const child = spawn(command, args, { cwd: root, stdio: 'inherit', ...options });
+  const code = await new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve));
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} failed`);
+}
+
+/** Runs all of the work side by side to its end; ends this process if something failed, and tells what. */
+export async function allOf(...work) {
+  const failures = (await Promise.allSettled(work)).filter(({ status }) => status === 'rejected');
+  for (const { reason } of failures) console.error(reason.message);
+  if (failures.length > 0) process.exit(1);
 }
 
 /** Installs the npm packages unless those that are there match the lock file. */
-export function installPackages() {
+export async function installPackages() {
   const installed = new URL('../node_modules/.package-lock.json', import.meta.url);
   const lock = new URL('../package-lock.json', import.meta.url);
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
   console.log('installing npm packages');
   // Not `npm ci`: it insists on the optional packages of every other platform, which not every registry carries.
-  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel', 'error']);
+  await run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel', 'error']);
 }
 
 /** Programs that the tests need, and the Debian packages that hold them. */
@@ -35,22 +42,26 @@ const PROGRAMS = {
   '/usr/bin/sudo': 'sudo',
   '/usr/sbin/nft': 'nftables',
   '/usr/bin/ip': 'iproute2',
+  '/usr/bin/chromium': 'chromium',
 };
 
 /** Installs what the tests need of the system: as root on Debian; elsewhere the exact command is named. */
-export function installSystem() {
+export async function installSystem() {
   const missing = Object.entries(PROGRAMS).flatMap(([path, name]) => (existsSync(path) ? [] : [name]));
   if (missing.length === 0) return;
-  const command = `apt-get install -y ${missing.join(' ')}`;
+  const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    console.error(`the tests need ${missing.join(', ')}; install them, for example with: sudo ${command}`);
-    process.exit(1);
+    throw new Error(`the tests need ${missing.join(', ')}; install them, for example with: sudo ${command}`);
   }
   console.log(`installing ${missing.join(', ')} (apt-get)`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  run('apt-get', ['update', '-qq'], { env });
-  run('apt-get', ['install', '-y', '-qq', '-o', 'Dpkg::Use-Pty=0', ...missing], {
-    env,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  await run('apt-get', ['update', '-qq'], { env });
+  await run(
+    'apt-get',
+    ['install', '-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...missing],
+    {
+      env,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
 }

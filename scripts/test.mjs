@@ -3,12 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installPackages, installSystem, root, run } from './install.mjs';
+import { allOf, installPackages, installSystem, root, run } from './install.mjs';
 
-installPackages();
-installSystem();
-run('npm', ['run', '--silent', 'check']);
-run('npm', ['run', '--silent', 'build']);
+await allOf(installPackages(), installSystem());
+await allOf(run('npm', ['run', '--silent', 'check']), run('npm', ['run', '--silent', 'build']));
 
 const dir = mkdtempSync(join(tmpdir(), 'chandler-test-'));
 const report = join(dir, 'report.json');

@@ -20,7 +20,7 @@ import { planSchema, stepSchema, targetSchema, watchSchema } from '../src/domain
 /** What is in the reference, in this order. */
 const GROUPS: Readonly<Record<string, string>> = {
   Client:
-    'connect createClient ChandlerClient ClientOptions RunResult ProvisionResult RetryStep SkipStep WithReason LogPage',
+    'connect createClient ChandlerClient ClientOptions RunResult ProvisionResult RetryStep SkipStep WithReason LogPage LogRange LogRef',
   Plans: 'validatePlan validateWatch Problem Plan Step Target WatchInput',
   'Status of a run': 'RunStatus Phase StepStatus PartStatus PartState PartFailure Intervention',
   'Provisioning without Temporal':
@@ -29,7 +29,8 @@ const GROUPS: Readonly<Record<string, string>> = {
   'Hosts that provision themselves':
     'script ScriptOptions formatScript scriptFormats ScriptFormat scriptPath',
   'Ready-made plans': 'presets Preset PresetPaths PixelsOptions PixelsEgress',
-  Launches: 'makeLaunch Launch LaunchState LogChunk Progress SessionPlace Host LaunchBody Upload ScriptState',
+  Launches:
+    'makeLaunch Launch LaunchState LogChunk LogStart Progress SessionPlace Host LaunchBody Upload ScriptState',
   SSH: 'createSshPool withSudo SshPool SshPoolOptions SshConnectionOptions SshPoolEvent SshPoolStats ResolvedTarget ResolvedAuth HostKeyPolicy Executor ExecOptions Outcome',
   'Shell commands': 'sh secret raw render renderMasked Command Word Secret Raw',
   Failures: 'ChandlerError failureCodes FailureCode FailureFacts',

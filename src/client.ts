@@ -8,15 +8,17 @@ import {
   type ConnectionOptions,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
 import type { LogPage } from './activities/types.ts';
+import { describeLog, describePlan, describeWatch, type Description } from './domain/description.ts';
 import { ChandlerError, failureCodes, isFailureCode, reasonOf } from './domain/failure.ts';
 import { defaultWatchId, defaultWorkflowId, makeLaunch } from './domain/ids.ts';
 import type { Plan, Target, WatchInput } from './domain/schema.ts';
 import type { PartFailure, RunStatus } from './domain/status.ts';
 import { formatProblems } from './domain/problems.ts';
 import { validatePlan, validateWatch } from './domain/validate.ts';
+import { quote } from './shell/index.ts';
 import type { provision, ProvisionResult, readStepLog } from './workflows/index.ts';
 import type { ExtendTimeout, LaunchesAnswer, RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
 
@@ -41,6 +43,33 @@ export interface ClientOptions {
 export type RunResult =
   | { readonly outcome: 'provisioned' | 'already-provisioned'; readonly result: ProvisionResult }
   | { readonly outcome: 'failed' | 'aborted'; readonly failure: PartFailure };
+
+/** Which log of a step. */
+export interface LogRef {
+  /** Counts the launches from 1; default: the latest. */
+  readonly generation?: number;
+  /** The one of its finalizer. */
+  readonly finalizer?: boolean;
+}
+
+/** Which piece of a log. */
+export interface LogRange {
+  /** Where it begins, in bytes of the log; if negative, counted from its end. Default 0. */
+  readonly offset?: number;
+  /**
+   * Instead of `offset`, early enough for all that was printed since: Unix seconds, or if negative seconds before now, by the
+   * host's clock. Logs bear no times, so it may begin earlier.
+   */
+  readonly sinceS?: number;
+  /** Instead of `offset`, so many lines before the end; with `sinceS`, the later of the two. */
+  readonly tailLines?: number;
+  /** Of the log; the text may be longer. Default 131 072, at most 262 144. */
+  readonly maxBytes?: number;
+  /** How many seconds to wait for something to come. Default 0. */
+  readonly followS?: number;
+  /** Gives up, and leaves nothing of the reading behind. */
+  readonly signal?: AbortSignal;
+}
 
 /**
  * What can be done to runs, from anywhere that reaches the server. Beside what is named, methods reject with the errors of
@@ -98,26 +127,25 @@ export interface ChandlerClient {
   result(workflowId: string): Promise<RunResult>;
   /**
    * A piece of the log of a step, or of its finalizer, read from the host by a worker; secrets are starred. `generation`
-   * counts its launches from 1, and the latest is the default. `offset` (default 0) and `maxBytes` (default 131 072) are
-   * bytes of the log; a negative offset counts from its end. `followS` (default 0) is how many seconds to wait for something
-   * to come.
+   * counts its launches from 1, and the latest is the default.
    *
    * Go: `Runner.History`, which had the terminal's scrollback only.
    *
    * @throws ChandlerError log-unavailable if there is no such step, launch or log; otherwise the code of what failed on the
    *   way to the host
    */
-  readLog(
+  readLog(workflowId: string, step: string, options?: LogRef & LogRange): Promise<LogPage>;
+  /**
+   * For reading on: answers a function that reads pieces of one log, as {@link ChandlerClient.readLog} does, without asking
+   * the run again each time.
+   *
+   * @throws ChandlerError log-unavailable as {@link ChandlerClient.readLog}
+   */
+  openLog(
     workflowId: string,
     step: string,
-    options?: {
-      generation?: number;
-      finalizer?: boolean;
-      offset?: number;
-      maxBytes?: number;
-      followS?: number;
-    },
-  ): Promise<LogPage>;
+    options?: LogRef,
+  ): Promise<(range?: LogRange) => Promise<LogPage>>;
   /** The client underneath, for what is not here. */
   readonly temporal: Client;
   /** Closes the connection; runs go on. */
@@ -126,6 +154,10 @@ export interface ChandlerClient {
 
 const DEFAULT_TASK_QUEUE = 'chandler';
 const LOG_PAGE_BYTES = 128 * 1024;
+/** Six times as much at worst, as JSON, is under the engine's 2 MB for a payload. */
+const MOST_LOG_PAGE_BYTES = 256 * 1024;
+/** For a worker to come, the host to be reached and a page to be read. */
+const LOG_TIMEOUT_MS = 60_000;
 
 /**
  * Connects to a Temporal server: a client that starts runs, watches them and acts on them. Workers do the work.
@@ -182,17 +214,16 @@ export function createClient(
     workflowType: string,
     workflowId: string,
     target: Target,
-    options: { args: [unknown]; summary: string; details: string; memo: Record<string, unknown> },
+    options: { args: [unknown]; shown: Description; memo: Record<string, unknown> },
   ) => {
-    const { host, port = 22, user = 'root' } = target;
     try {
       const started = await temporal.workflow.start(workflowType, {
         workflowId,
         taskQueue,
         args: options.args,
-        staticSummary: `${options.summary} ${user}@${host}:${port}`.slice(0, 200),
-        staticDetails: options.details,
-        memo: { host, ...options.memo },
+        staticSummary: options.shown.summary,
+        staticDetails: options.shown.details,
+        memo: { host: target.host, ...options.memo },
       });
       return { workflowId, runId: started.firstExecutionRunId };
     } catch (error) {
@@ -204,6 +235,53 @@ export function createClient(
     }
   };
 
+  const openLog: ChandlerClient['openLog'] = async (workflowId, step, options = {}) => {
+    const { generation, finalizer = false } = options;
+    const { runId } = await handle(workflowId).describe();
+    const launches = await handle(workflowId).query<LaunchesAnswer>('launches');
+    const { host } = launches;
+    const known = launches.steps.find(({ name }) => name === step);
+    if (!known || !host) {
+      const names = launches.steps.map(({ name }) => name).join(', ');
+      throw new ChandlerError(
+        'log-unavailable',
+        known ? 'the run has not reached its host yet' : `there is no step "${step}"; the steps are ${names}`,
+      );
+    }
+    const latest = finalizer ? known.finalizerGeneration : known.generation;
+    if (latest === 0) throw new ChandlerError('log-unavailable', `${step} has not started yet`);
+    const launch = makeLaunch(launches.owner, step, finalizer ? 'finalizer' : 'step', generation ?? latest);
+    const { summary, details } = describeLog(step, workflowId);
+    return async (range = {}) => {
+      const { offset = 0, sinceS, tailLines, maxBytes = LOG_PAGE_BYTES, followS = 0, signal } = range;
+      const start = {
+        ...(sinceS !== undefined && { sinceS }),
+        ...(tailLines !== undefined && { tailLines }),
+      };
+      signal?.throwIfAborted();
+      const reading = await temporal.workflow.start<typeof readStepLog>('readStepLog', {
+        workflowId: `log:${runId}:${step}:${randomUUID()}`,
+        taskQueue,
+        staticSummary: summary,
+        staticDetails: details,
+        // Whoever asked has given up by then.
+        workflowExecutionTimeout: LOG_TIMEOUT_MS + followS * 1000,
+        args: [
+          {
+            host,
+            launch,
+            offset,
+            ...(Object.keys(start).length > 0 && { start }),
+            maxBytes: Math.min(maxBytes, MOST_LOG_PAGE_BYTES),
+            followS,
+            secrets: known.secrets,
+          },
+        ],
+      });
+      return finishReading(reading, signal);
+    };
+  };
+
   return {
     async start(plan, { workflowId = defaultWorkflowId(plan.target) } = {}) {
       const { problems } = validatePlan(plan);
@@ -211,8 +289,7 @@ export function createClient(
         throw new ChandlerError('invalid-input', formatProblems(problems), { facts: { problems } });
       return begin('provision', workflowId, plan.target, {
         args: [plan],
-        summary: 'provision',
-        details: describePlan(plan),
+        shown: describePlan(plan, quote(workflowId)),
         memo: { plan: plan.name ?? '', steps: plan.steps.map((step) => step.name), ...memoOf(plan) },
       });
     },
@@ -223,8 +300,7 @@ export function createClient(
         throw new ChandlerError('invalid-input', formatProblems(problems), { facts: { problems } });
       return begin('watchProvisioning', workflowId, input.target, {
         args: [input],
-        summary: 'watch',
-        details: 'Follows a host that provisions itself.',
+        shown: describeWatch(input.target, quote(workflowId)),
         memo: { plan: '', ...memoOf(input) },
       });
     },
@@ -248,36 +324,8 @@ export function createClient(
       }
     },
 
-    async readLog(workflowId, step, options = {}) {
-      const { generation, finalizer = false, offset = 0, maxBytes = LOG_PAGE_BYTES, followS = 0 } = options;
-      const described = await handle(workflowId).describe();
-      const launches = await handle(workflowId).query<LaunchesAnswer>('launches');
-      const known = launches.steps.find(({ name }) => name === step);
-      if (!known || !launches.host) {
-        const names = launches.steps.map(({ name }) => name).join(', ');
-        throw new ChandlerError(
-          'log-unavailable',
-          known
-            ? 'the run has not reached its host yet'
-            : `there is no step "${step}"; the steps are ${names}`,
-        );
-      }
-      const latest = finalizer ? known.finalizerGeneration : known.generation;
-      if (latest === 0) throw new ChandlerError('log-unavailable', `${step} has not started yet`);
-      const launch = makeLaunch(launches.owner, step, finalizer ? 'finalizer' : 'step', generation ?? latest);
-      const reading = temporal.workflow.execute<typeof readStepLog>('readStepLog', {
-        workflowId: `log:${described.runId}:${step}:${randomUUID()}`,
-        taskQueue,
-        // Whoever asked has given up by then.
-        workflowExecutionTimeout: '2m',
-        args: [{ host: launches.host, launch, offset, maxBytes, followS, secrets: known.secrets }],
-      });
-      return reading.catch((error: unknown) => {
-        if (!(error instanceof WorkflowFailedError)) throw error;
-        const { code, message, advice } = readFailedEnd(error);
-        throw new ChandlerError(code, message, { cause: error, facts: { advice } });
-      });
-    },
+    readLog: async (workflowId, step, options = {}) => (await openLog(workflowId, step, options))(options),
+    openLog,
     temporal,
     close,
   };
@@ -286,6 +334,36 @@ export function createClient(
 /** What the list of runs can tell of a run without asking it. */
 function memoOf({ fleet, labels }: Pick<Plan, 'fleet' | 'labels'>): Record<string, unknown> {
   return { ...(fleet !== undefined && { fleet }), ...(labels && { labels }) };
+}
+
+/** The page that a workflow reads. It is terminated with `signal`: there is nothing in it that must come to its end. */
+async function finishReading(
+  reading: WorkflowHandle<typeof readStepLog>,
+  signal: AbortSignal | undefined,
+): Promise<LogPage> {
+  const done = new AbortController();
+  const given = new Promise<void>((resolve) => {
+    signal?.addEventListener('abort', () => resolve(), { signal: done.signal });
+    if (signal?.aborted) resolve();
+  });
+  try {
+    const page = await Promise.race([reading.result(), given]);
+    if (page) return page;
+    await reading.terminate('nobody waits for it any more');
+    throw signal?.reason;
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    if (error.cause instanceof TimeoutFailure) {
+      throw new ChandlerError('log-unavailable', 'no worker has read the log in time', {
+        cause: error,
+        facts: { advice: 'Start a worker: chandler worker' },
+      });
+    }
+    const { code, message, advice } = readFailedEnd(error);
+    throw new ChandlerError(code, message, { cause: error, facts: { advice } });
+  } finally {
+    done.abort();
+  }
 }
 
 /** How a workflow that did not succeed ended, in the words of its own failure. */
@@ -298,11 +376,4 @@ function readFailedEnd(error: WorkflowFailedError): PartFailure {
   // Cancelled, terminated or timed out by the engine.
   const message = `${error.message}${cause ? `: ${cause.message}` : ''}`;
   return { code: 'aborted', message, advice: failureCodes.aborted.advice };
-}
-
-function describePlan(plan: Plan): string {
-  const steps = plan.steps.map(
-    (step) => `- ${step.name}${step.needs?.length ? ` (needs ${step.needs.join(', ')})` : ''}`,
-  );
-  return [`Plan: ${plan.name ?? 'without a name'}`, '', ...steps].join('\n').slice(0, 16_000);
 }

@@ -1,5 +1,5 @@
 export { connect, createClient } from './client.ts';
-export type { ChandlerClient, ClientOptions, RunResult } from './client.ts';
+export type { ChandlerClient, ClientOptions, LogRange, LogRef, RunResult } from './client.ts';
 export type { LogPage } from './activities/types.ts';
 export { ChandlerError, failureCodes } from './domain/failure.ts';
 export type { FailureCode, FailureFacts } from './domain/failure.ts';
@@ -19,7 +19,7 @@ export type {
 export { validatePlan, validateWatch } from './domain/validate.ts';
 export type { Problem } from './domain/problems.ts';
 export type { HostFacts } from './host/facts.ts';
-export type { Host, LaunchBody, LogChunk, Progress, SessionPlace, Upload } from './host/host.ts';
+export type { Host, LaunchBody, LogChunk, LogStart, Progress, SessionPlace, Upload } from './host/host.ts';
 export type { ZmxSource } from './host/install-zmx.ts';
 export { loadPrograms } from './host/programs.ts';
 export type { Program, Programs } from './host/programs.ts';

@@ -13,11 +13,13 @@ import {
 import type { Logger } from 'pino';
 import { createActivities, type LeaseHolder } from './activities/index.ts';
 import { bundleWorkflows } from './bundle-workflows.ts';
-import type { WorkerConfig, WorkerVersioning } from './config/config.ts';
+import type { NotifyConfig, WorkerConfig, WorkerVersioning } from './config/config.ts';
 import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
+import type { NotifyWish } from './domain/notification.ts';
 import { indexedValueTypes, searchAttributes, type SearchAttribute } from './domain/search-attributes.ts';
 import { timing } from './domain/timing.ts';
 import { loadPrograms } from './host/programs.ts';
+import { createNotify } from './observability/notify.ts';
 import { createSshPool } from './ssh/index.ts';
 
 export interface RunningWorker {
@@ -73,6 +75,8 @@ export async function startWorker(
       resolveSecrets: (references) => resolveSecrets(references, places, process.env),
       zmx: { defaults: config.zmx, readFile: (name) => readZmxFile(name, places) },
       knownSearchAttributes: () => knownSearchAttributes(connection, config.temporal.namespace, logger),
+      notifyWish: notifyWish(config.notify),
+      notify: createNotify(config.notify, config.uiUrl, process.env),
       namespaceId,
       isOpen: async (holder) => isOpen(client, holder, await namespaceId()),
     }),
@@ -150,6 +154,14 @@ async function knownSearchAttributes(
     logger.warn({ err: error }, 'cannot ask for search attributes; this run sets none');
     return [];
   }
+}
+
+function notifyWish({ command, url, events }: NotifyConfig): NotifyWish | undefined {
+  const channels = [
+    ...(command === undefined ? [] : ['command' as const]),
+    ...(url === undefined ? [] : ['url' as const]),
+  ];
+  return channels.length === 0 || events.length === 0 ? undefined : { events, channels };
 }
 
 /** Asked once, if it is answered. */

@@ -1,4 +1,7 @@
 import { ChandlerError } from '../domain/failure.ts';
+import { addressOf } from '../domain/ids.ts';
+import type { Notification, NotificationChannel, NotifyWish } from '../domain/notification.ts';
+import type { Problem } from '../domain/problems.ts';
 import type { Target } from '../domain/schema.ts';
 import type { SearchAttribute } from '../domain/search-attributes.ts';
 import { validatePlan, validateWatch } from '../domain/validate.ts';
@@ -10,9 +13,10 @@ import { boundedProblems } from './admission.ts';
 import { toTemporalFailure } from './boundary.ts';
 import { withHeartbeats } from './heartbeat.ts';
 import { takeLease, encodeHolder } from './lease.ts';
-import { readPage, waitAndSettle } from './launches.ts';
+import { waitAndSettle } from './launches.ts';
+import { readPage } from './log-page.ts';
 import { followScript, readPlan, surveyLaunches, viewScript } from './script.ts';
-import type { Activities, HostRef, LeaseHolder } from './types.ts';
+import type { Activities, Admission, HostRef, LeaseHolder } from './types.ts';
 
 /** What activities need from the worker. */
 export interface ActivityDeps {
@@ -24,6 +28,9 @@ export interface ActivityDeps {
   readonly zmx: ZmxSource;
   /** Those of our search attributes that the server knows. */
   readonly knownSearchAttributes: () => Promise<readonly SearchAttribute[]>;
+  /** What people are to be told of runs; missing if nothing. */
+  readonly notifyWish: NotifyWish | undefined;
+  readonly notify: (notification: Notification, channel: NotificationChannel) => Promise<void>;
   /** The engine's own id of the namespace: its name is `default` on many servers. */
   readonly namespaceId: () => Promise<string>;
   /** Whether the workflow that holds a lease may still be at work. */
@@ -48,20 +55,19 @@ export function createActivities(deps: ActivityDeps): Activities {
       ...(zmx && { zmx }),
     });
 
-  const activities: Activities = {
-    async admitPlan(input) {
-      const { problems = [] } = validatePlan(input);
-      return { problems: boundedProblems(problems), searchAttributes: await deps.knownSearchAttributes() };
-    },
+  const admit = async ({ problems = [] }: { problems?: readonly Problem[] }): Promise<Admission> => ({
+    problems: boundedProblems(problems),
+    searchAttributes: await deps.knownSearchAttributes(),
+    ...(deps.notifyWish && { notify: deps.notifyWish }),
+  });
 
-    async admitWatch(input) {
-      const { problems = [] } = validateWatch(input);
-      return { problems: boundedProblems(problems), searchAttributes: await deps.knownSearchAttributes() };
-    },
+  const activities: Activities = {
+    admitPlan: (input) => admit(validatePlan(input)),
+    admitWatch: (input) => admit(validateWatch(input)),
 
     async prepareHost({ target, sentinelPath, holder, digest, pruneAfterDays }) {
       const executor = await connect(target);
-      return withHeartbeats({}, async ({ signal }) => {
+      return withHeartbeats({ host: addressOf(target) }, async ({ signal }) => {
         const runner = await Runner.open({
           executor,
           programs: deps.programs,
@@ -89,7 +95,7 @@ export function createActivities(deps: ActivityDeps): Activities {
 
     async probeHost({ target }) {
       const executor = await connect(target);
-      return withHeartbeats({}, async ({ signal }) => {
+      return withHeartbeats({ host: addressOf(target) }, async ({ signal }) => {
         const { facts } = await Runner.open({ executor, programs: deps.programs, runId: '', signal });
         return facts;
       });
@@ -196,13 +202,15 @@ export function createActivities(deps: ActivityDeps): Activities {
       });
     },
 
-    async readLog({ host, launch, offset, maxBytes, followS, secrets }) {
+    async readLog({ host, launch, offset, start = offset, maxBytes, followS, secrets }) {
       const runner = await open(host);
       const values = Object.values(await deps.resolveSecrets(secrets));
       return withHeartbeats({}, ({ signal }) =>
-        readPage(runner, launch, { offset, maxBytes, followS, values, signal }),
+        readPage(runner, launch, { start, maxBytes, followS, values, signal }),
       );
     },
+
+    sendNotification: ({ notification, channel }) => deps.notify(notification, channel),
 
     async releaseHost({ host, holder, close, withdraw }) {
       const runner = await open(host);
@@ -230,9 +238,15 @@ function atBoundary(activities: Activities): Activities {
         try {
           return await activity(input);
         } catch (error) {
-          throw toTemporalFailure(error);
+          throw toTemporalFailure(error, targetOf(input));
         }
       },
     ]),
   ) as unknown as Activities;
+}
+
+/** The host that an activity is about; those that judge an input have none yet. */
+function targetOf(input: unknown): Target | undefined {
+  const { host, target } = Object(input) as { readonly host?: HostRef; readonly target?: Target };
+  return host?.target ?? target;
 }

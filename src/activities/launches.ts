@@ -1,15 +1,16 @@
 import { boundedText } from '../domain/bounded-text.ts';
 import { ChandlerError } from '../domain/failure.ts';
-import type { Launch } from '../domain/ids.ts';
+import { addressOf, type Launch } from '../domain/ids.ts';
 import { formatExit, type LaunchState } from '../domain/launch-state.ts';
-import { maskedTexts, redact, redactPiece } from '../domain/redact.ts';
+import { redactPiece } from '../domain/redact.ts';
 import { plainText } from '../domain/terminal.ts';
 import type { SessionPlace } from '../host/host.ts';
 import type { Runner } from '../provision/runner.ts';
-import { render, sh } from '../shell/index.ts';
+import { render } from '../shell/index.ts';
+import { shortSshCommand } from '../ssh/index.ts';
 import { attachHint } from '../zmx/index.ts';
 import { withHeartbeats } from './heartbeat.ts';
-import type { Ended, HostRef, LogPage } from './types.ts';
+import type { Ended, HostRef } from './types.ts';
 
 /** Bytes of the log that a failure carries: enough to see why, far under the engine's limits. */
 const TAIL_BYTES = 4096;
@@ -40,70 +41,6 @@ function lastLineOf(text: string, secrets: readonly string[]): string {
   return boundedText(line, LAST_LINE_LENGTH);
 }
 
-/** A page of the log: redacted, cut so that no secret and no character is split between two pages. */
-export async function readPage(
-  runner: Runner,
-  launch: Launch,
-  options: {
-    offset: number;
-    maxBytes: number;
-    followS: number;
-    values: readonly string[];
-    signal: AbortSignal;
-  },
-): Promise<LogPage> {
-  const chunk = await runner.readLog(
-    launch,
-    options.offset,
-    options.maxBytes,
-    options.followS,
-    options.signal,
-  );
-  if (chunk.state.kind === 'absent')
-    throw new ChandlerError('log-unavailable', `there is no log of ${launch.step}`);
-  const over = chunk.state.kind !== 'running' && chunk.state.kind !== 'created';
-  const atEnd = chunk.offset + chunk.bytes.length >= chunk.size;
-  const kept = over && atEnd ? chunk.bytes.length : keepWhole(chunk.bytes, options);
-  const text = Buffer.from(chunk.bytes.subarray(0, kept)).toString('utf8');
-  const complete = over && chunk.offset + kept >= chunk.size;
-  return {
-    // Whoever asks may begin anywhere, also in the middle of a secret.
-    text: chunk.offset === 0 ? redact(text, options.values) : redactPiece(text, options.values),
-    nextOffset: chunk.offset + kept,
-    size: chunk.size,
-    complete,
-    ...(complete && chunk.state.kind === 'exited' && chunk.state.logCut && { cut: true }),
-  };
-}
-
-/** How many bytes can be shown without the rest: all but what may be the first part of a secret or of a character. */
-function keepWhole(bytes: Uint8Array, options: { maxBytes: number; values: readonly string[] }): number {
-  const held = Math.max(
-    unfinishedCharacter(bytes),
-    ...maskedTexts(options.values).map((text) => unfinished(Buffer.from(bytes), Buffer.from(text))),
-  );
-  // What is longer than a page can't be kept in one piece.
-  return held === bytes.length && bytes.length >= options.maxBytes ? held : bytes.length - held;
-}
-
-/** How many bytes at the end are the beginning, but not the whole, of a secret. */
-function unfinished(bytes: Buffer, secret: Buffer): number {
-  for (let length = Math.min(bytes.length, secret.length - 1); length > 0; length -= 1) {
-    if (bytes.subarray(bytes.length - length).equals(secret.subarray(0, length))) return length;
-  }
-  return 0;
-}
-
-/** How many bytes at the end are the beginning of a character that goes on (UTF-8: at most three). */
-function unfinishedCharacter(bytes: Uint8Array): number {
-  for (const length of [1, 2, 3]) {
-    const byte = bytes.at(-length);
-    if (byte === undefined || byte < 0x80) return 0;
-    if (byte >= 0xc0) return length < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? length : 0;
-  }
-  return 0;
-}
-
 /** How a launch that did not succeed ended, with the end of its log. */
 export async function failureOfLaunch(
   runner: Runner,
@@ -112,8 +49,7 @@ export async function failureOfLaunch(
   state: LaunchState,
   secrets: readonly string[],
 ): Promise<ChandlerError> {
-  const where = `${host.target.user ?? 'root'}@${host.target.host}:${host.target.port ?? 22}`;
-  const what = `${launch.step}${launch.kind === 'finalizer' ? ' (finalizer)' : ''} on ${where}`;
+  const what = `${launch.step}${launch.kind === 'finalizer' ? ' (finalizer)' : ''} on ${addressOf(host.target)}`;
   if (state.kind === 'created' || state.kind === 'absent') {
     return new ChandlerError('launch-not-started', `${what} has not begun`);
   }
@@ -131,23 +67,17 @@ export async function failureOfLaunch(
         ...facts,
         exitCode: state.code,
         ...(place && {
-          advice: `Look around with: ${attachOverSsh(host, place)} — then retry or skip the step.`,
+          advice: `Look around with: \`${attachOverSsh(host, place)}\` — then retry or skip the step.`,
         }),
       },
     },
   );
 }
 
-/** The whole command that attaches to a session from anywhere that may log in to the host. */
+/** The command that attaches to a session, for whoever may log in to the host. */
 function attachOverSsh({ target }: HostRef, place: SessionPlace): string {
-  const { jump } = target;
-  const words = [
-    ...(jump ? ['-J', `${jump.user ?? 'root'}@${jump.host}:${jump.port ?? 22}`] : []),
-    ...(target.port === undefined ? [] : ['-p', String(target.port)]),
-    `${target.user ?? 'root'}@${target.host}`,
-    `${target.become === undefined ? '' : `${target.become} `}${attachHint(place)}`,
-  ];
-  return render(sh('ssh', '-t', ...words));
+  const become = target.become === undefined ? '' : `${target.become} `;
+  return render(shortSshCommand(target, { tty: true, command: `${become}${attachHint(place)}` }));
 }
 
 /** The end of the log, for the failure. A log that cannot be read must not hide how the step ended. */

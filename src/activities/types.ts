@@ -1,11 +1,13 @@
 import type { Launch } from '../domain/ids.ts';
 import type { LaunchState } from '../domain/launch-state.ts';
 import type { Problem } from '../domain/problems.ts';
+import type { Notification, NotificationChannel, NotifyWish } from '../domain/notification.ts';
 import type { Plan, Target } from '../domain/schema.ts';
 import type { SearchAttribute } from '../domain/search-attributes.ts';
 import type { PartFailure } from '../domain/status.ts';
 import type { ResolvedPlan, ResolvedStep } from '../domain/plan.ts';
 import type { HostFacts } from '../host/facts.ts';
+import type { LogStart } from '../host/host.ts';
 import type { ScriptState } from '../host/script-state.ts';
 import type { ZmxInstallation } from '../host/zmx-installation.ts';
 
@@ -32,6 +34,8 @@ export interface Admission {
    * have a boolean: all four that there were, or none.
    */
   readonly searchAttributes: readonly SearchAttribute[] | boolean;
+  /** What people are to be told of the run, and how; missing if nothing. */
+  readonly notify?: NotifyWish;
 }
 
 export interface PreparedHost {
@@ -154,10 +158,14 @@ export interface Activities {
     host: HostRef;
     launch: Launch;
     offset: number;
+    /** Instead of `offset`. */
+    start?: LogStart;
     maxBytes: number;
     followS: number;
     secrets: ResolvedStep['secrets'];
   }): Promise<LogPage>;
+  /** Fails as long as nobody could be told. */
+  sendNotification(input: { notification: Notification; channel: NotificationChannel }): Promise<void>;
   /** `withdraw` is a sentinel that must not stay. */
   releaseHost(input: {
     host: HostRef;

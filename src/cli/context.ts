@@ -15,6 +15,8 @@ export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True when standard output is a terminal that can be redrawn. */
   readonly isTty: boolean;
+  /** True when a person sits at both ends: what is typed comes from a terminal, and what is printed goes to one. */
+  readonly hasTerminal: boolean;
   readonly color: boolean;
   /** The size of the terminal as it is now, in characters. */
   readonly terminalSize: () => { readonly columns: number; readonly rows: number };

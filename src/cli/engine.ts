@@ -3,6 +3,7 @@ import { hostname, userInfo } from 'node:os';
 import { connect, type ChandlerClient } from '../client.ts';
 import { loadConfig, type TemporalCredentials } from '../config/config.ts';
 import { readDevServer } from '../dev/temporal/index.ts';
+import { runPage } from '../domain/run-url.ts';
 import { quote } from '../shell/index.ts';
 import type { CliContext } from './context.ts';
 import { CliError } from './errors.ts';
@@ -36,7 +37,7 @@ const PROBE_MS = 5000;
  * @throws CliError unreachable, with what was tried
  */
 export async function findEngine(options: EngineOptions, context: CliContext): Promise<Engine> {
-  const { temporal } = loadConfig(context.env);
+  const { temporal, uiUrl } = loadConfig(context.env);
   const dev = await readDevServer(devDir(context));
   const [address, origin] =
     options.address !== undefined
@@ -59,7 +60,7 @@ export async function findEngine(options: EngineOptions, context: CliContext): P
     taskQueue: options.taskQueue ?? temporal.taskQueue,
     // The server of `chandler dev` wants none, and gets none.
     credentials: origin === DEV ? {} : temporal.credentials,
-    uiUrl: dev?.address === address ? dev.uiUrl : undefined,
+    uiUrl: uiUrl ?? (dev?.address === address ? dev.uiUrl : undefined),
   };
 }
 
@@ -108,9 +109,7 @@ export function engineFlags(options: EngineOptions): string[] {
 
 /** The page of a run in the UI. */
 export function runUrl(engine: Engine, workflowId: string): string | undefined {
-  if (engine.uiUrl === undefined) return undefined;
-  const namespace = encodeURIComponent(engine.namespace);
-  return `${engine.uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}`;
+  return engine.uiUrl === undefined ? undefined : runPage(engine.uiUrl, engine.namespace, workflowId);
 }
 
 /** A gRPC channel hides why it can't connect and takes its time; a socket tells at once. */

@@ -1,12 +1,10 @@
 import type { ChandlerClient } from '../client.ts';
-import type { Target } from '../domain/schema.ts';
-import { isFullyParked, type RunStatus } from '../domain/status.ts';
-import type { LaunchesAnswer } from '../workflows/messages.ts';
+import { isFullyParked, listParts, type RunStatus } from '../domain/status.ts';
 import type { CliContext } from './context.ts';
 import { createJsonDisplay, createLineDisplay, createTableDisplay, type Display } from './displays.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts';
 import { renderDetached, renderEnd, renderParked, type ToCommand } from './render/reports.ts';
-import { inTime, watchRun } from './watch.ts';
+import { watchRun } from './watch.ts';
 
 export interface FollowOptions {
   /** Whether to go on when only a person can move the run; by default on a terminal. */
@@ -62,7 +60,7 @@ async function follow(following: Following): Promise<ExitCode> {
         const parked = isFullyParked(status) ? parkedKey(status) : '';
         if (parked !== '' && parked !== told) {
           if (!wait) display.close();
-          display.say(...renderParked(workflowId, status, await readTarget(client, workflowId), command));
+          display.say(...renderParked(workflowId, status, command));
           if (!wait) return exitCodes.parked;
         }
         told = parked;
@@ -76,15 +74,7 @@ async function follow(following: Following): Promise<ExitCode> {
 
 /** Tells one state of being parked from the next: a retry that fails again is news. */
 function parkedKey(status: RunStatus): string {
-  return status.steps
-    .flatMap((step) => [step, ...(step.finalizer ? [step.finalizer] : [])])
-    .map(({ state, generation }) => `${state} ${generation}`)
+  return listParts(status)
+    .map(({ part: { state, generation } }) => `${state} ${generation}`)
     .join();
-}
-
-/** What the run's host is, as its plan says; only the run knows when its id is all that there is. */
-export async function readTarget(client: ChandlerClient, workflowId: string): Promise<Target | undefined> {
-  const run = client.temporal.workflow.getHandle(workflowId);
-  const launches = await inTime(client, () => run.query<LaunchesAnswer>('launches'));
-  return launches.host?.target;
 }

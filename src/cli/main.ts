@@ -39,6 +39,7 @@ const context: CliContext = {
   stderr,
   env,
   isTty,
+  hasTerminal: process.stdin.isTTY && stdout.isTTY,
   color: isTty && !env['NO_COLOR'],
   terminalSize: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
   now: Date.now,

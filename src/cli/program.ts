@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { actIn } from './commands/act.ts';
+import { addAttach } from './commands/attach.ts';
 import { addDev } from './commands/dev.ts';
 import { addLogs } from './commands/logs.ts';
 import { addMessages } from './commands/messages.ts';
 import { addSandbox } from './commands/sandbox.ts';
 import { addSchema } from './commands/schema.ts';
 import { addScript } from './commands/script.ts';
+import { addSsh } from './commands/ssh.ts';
 import { addStart } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
@@ -28,6 +30,8 @@ const ADD = [
   addWatch,
   addMessages,
   addLogs,
+  addAttach,
+  addSsh,
   addScript,
   addWatchHost,
   addValidate,

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
 import { ChandlerError } from '../domain/failure.ts';
+import { notifiedEvents, type NotifiedEvent } from '../domain/notification.ts';
 import { timing } from '../domain/timing.ts';
 import { plainWords } from '../domain/validate.ts';
 
@@ -43,7 +44,21 @@ export interface WorkerVersioning {
   readonly behavior: 'PINNED' | 'AUTO_UPGRADE';
 }
 
+export interface NotifyConfig {
+  /** A shell command that gets the notification as JSON on its standard input. */
+  readonly command?: string;
+  /** Where the notification is posted to as JSON. */
+  readonly url?: string;
+  /** The `Authorization` header of that request. */
+  readonly authorization?: string;
+  readonly events: readonly NotifiedEvent[];
+  /** Variables that begin so are kept from the command. */
+  readonly secretsPrefix: string;
+}
+
 export interface WorkerConfig {
+  /** The address of the UI, for links to runs. */
+  readonly uiUrl: string | undefined;
   readonly temporal: TemporalConfig;
   readonly places: Places;
   /** What a plan gets that does not say. */
@@ -56,10 +71,16 @@ export interface WorkerConfig {
   };
   /** Set when this worker serves one build of a deployment only (Temporal's Worker Versioning). */
   readonly versioning: WorkerVersioning | undefined;
+  /** How people are told of what happens to runs. */
+  readonly notify: NotifyConfig;
   readonly logLevel: string;
   /** Milliseconds that activities get to end by themselves when the worker stops. */
   readonly shutdownGraceMs: number;
 }
+
+const httpUrl = z
+  .string()
+  .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), 'must be an http or https address');
 
 const envSchema = z.object({
   CHANDLER_TASK_QUEUE: z.string().default('chandler'),
@@ -76,6 +97,15 @@ const envSchema = z.object({
   CHANDLER_DEPLOYMENT_NAME: z.string().optional(),
   CHANDLER_BUILD_ID: z.string().optional(),
   CHANDLER_VERSIONING_BEHAVIOR: z.enum(['PINNED', 'AUTO_UPGRADE']).default('PINNED'),
+  CHANDLER_NOTIFY_COMMAND: z.string().optional(),
+  CHANDLER_NOTIFY_URL: httpUrl.optional(),
+  CHANDLER_NOTIFY_AUTHORIZATION: z.string().optional(),
+  CHANDLER_NOTIFY_EVENTS: z
+    .string()
+    .transform((text) => text.split(',').map((word) => word.trim()))
+    .pipe(z.array(z.enum(notifiedEvents)))
+    .default([...notifiedEvents]),
+  CHANDLER_UI_URL: httpUrl.optional(),
   CHANDLER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   CHANDLER_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(timing.shutdownGrace),
   SSH_AUTH_SOCK: z.string().optional(),
@@ -125,6 +155,16 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): W
       ...(value.CHANDLER_ZMX_FILE && { file: value.CHANDLER_ZMX_FILE }),
     },
     versioning: readVersioning(value),
+    notify: {
+      ...(value.CHANDLER_NOTIFY_COMMAND !== undefined && { command: value.CHANDLER_NOTIFY_COMMAND }),
+      ...(value.CHANDLER_NOTIFY_URL !== undefined && { url: value.CHANDLER_NOTIFY_URL }),
+      ...(value.CHANDLER_NOTIFY_AUTHORIZATION !== undefined && {
+        authorization: value.CHANDLER_NOTIFY_AUTHORIZATION,
+      }),
+      events: value.CHANDLER_NOTIFY_EVENTS,
+      secretsPrefix: value.CHANDLER_SECRETS_PREFIX,
+    },
+    uiUrl: value.CHANDLER_UI_URL?.replace(/\/+$/, ''),
     logLevel: value.CHANDLER_LOG_LEVEL,
     shutdownGraceMs: value.CHANDLER_SHUTDOWN_GRACE_MS,
   };

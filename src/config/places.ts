@@ -1,7 +1,8 @@
 import { readFile, realpath } from 'node:fs/promises';
-import { isAbsolute, join, sep } from 'node:path';
+import { isAbsolute, join, resolve, sep } from 'node:path';
 import { ChandlerError, type FailureCode } from '../domain/failure.ts';
 import type { Target } from '../domain/schema.ts';
+import type { ClientIdentities, ClientTarget } from '../ssh/client-command.ts';
 import type { HostKeyPolicy, ResolvedAuth, ResolvedTarget } from '../ssh/target.ts';
 import type { Places } from './config.ts';
 
@@ -20,6 +21,24 @@ export async function resolveTarget(target: Target, places: Places): Promise<Res
     auth: await resolveIdentity(target.identity, places),
     hostKey: resolveHostKey(target.hostKey, places),
     ...(target.jump && { jump: await resolveTarget(target.jump, places) }),
+  };
+}
+
+/**
+ * As {@link resolveTarget}, for ssh on this machine: it reads the keys itself, and tries every one where a plan names none.
+ *
+ * @throws ChandlerError identity-unavailable
+ */
+export async function locateTarget(target: Target, places: Places): Promise<ClientTarget> {
+  // A command that is copied means the same in another directory.
+  const here = { ...places, knownHostsFiles: places.knownHostsFiles.map((file) => resolve(file)) };
+  return {
+    host: target.host,
+    port: target.port ?? 22,
+    user: target.user ?? 'root',
+    identities: await locateIdentities(target.identity, places),
+    hostKey: resolveHostKey(target.hostKey, here),
+    ...(target.jump && { jump: await locateTarget(target.jump, places) }),
   };
 }
 
@@ -93,10 +112,40 @@ async function resolveIdentity(identity: string | undefined, places: Places): Pr
     const key = await readKey(name, places).catch((error: unknown) => ignoreUnavailable(error));
     if (key) return key;
   }
-  throw new ChandlerError(
+  throw noIdentity(places);
+}
+
+function noIdentity(places: Places): ChandlerError {
+  return new ChandlerError(
     'identity-unavailable',
     `the plan names no identity, there is no agent, and none of ${DEFAULT_IDENTITIES.join(', ')} is in ${places.identityDirs.join(', ')}`,
   );
+}
+
+async function locateIdentities(identity: string | undefined, places: Places): Promise<ClientIdentities> {
+  if (identity === 'agent') {
+    agent(places);
+    return { files: [], agent: 'all' };
+  }
+  if (identity !== undefined) {
+    const file = await findInside(
+      identity,
+      places.identityDirs,
+      'identity-unavailable',
+      'CHANDLER_IDENTITIES',
+    );
+    return { files: [file], agent: 'same' };
+  }
+  const found = await Promise.all(
+    DEFAULT_IDENTITIES.map((name) =>
+      findInside(name, places.identityDirs, 'identity-unavailable', 'CHANDLER_IDENTITIES').catch(
+        (error: unknown) => ignoreUnavailable(error),
+      ),
+    ),
+  );
+  const files = found.filter((file) => file !== undefined);
+  if (files.length === 0 && places.agentSocket === undefined) throw noIdentity(places);
+  return { files, agent: 'all' };
 }
 
 function agent(places: Places): ResolvedAuth {
@@ -116,24 +165,32 @@ function ignoreUnavailable(error: unknown): undefined {
   throw error;
 }
 
-/** Reads a file of one of the directories. Neither `..` nor a symbolic link leads out of them. */
+/** Reads a file of one of the directories. */
 async function readInside(
   name: string,
   dirs: readonly string[],
   code: FailureCode,
   setting: string,
 ): Promise<Buffer> {
+  return readFile(await findInside(name, dirs, code, setting)).catch((error: unknown) => {
+    throw new ChandlerError(
+      code,
+      `cannot read ${name}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  });
+}
+
+/** The path of a file of one of the directories. Neither `..` nor a symbolic link leads out of them. */
+async function findInside(
+  name: string,
+  dirs: readonly string[],
+  code: FailureCode,
+  setting: string,
+): Promise<string> {
   for (const dir of dirs) {
     const root = await realpath(dir).catch(() => undefined);
     const path = root && (await realpath(isAbsolute(name) ? name : join(root, name)).catch(() => undefined));
-    if (path?.startsWith(root + sep)) {
-      return readFile(path).catch((error: unknown) => {
-        throw new ChandlerError(
-          code,
-          `cannot read ${name}: ${error instanceof Error ? error.message : String(error)}`,
-        );
-      });
-    }
+    if (path?.startsWith(root + sep)) return path;
   }
   const where = dirs.length === 0 ? `${setting} is not set` : `not a file in ${dirs.join(', ')} (${setting})`;
   throw new ChandlerError(code, `${name}: ${where}`);

@@ -118,6 +118,10 @@ export const failureCodes = {
     retryable: false,
     advice: 'There is no such log on the host (not started yet, or pruned).',
   },
+  'notification-failed': {
+    retryable: true,
+    advice: "Check the worker's CHANDLER_NOTIFY_COMMAND or CHANDLER_NOTIFY_URL; it is tried again for a day.",
+  },
   'parked-too-long': {
     retryable: false,
     advice: 'Nobody acted on the parked step in time. Start the run again.',

@@ -36,3 +36,16 @@ export function defaultWorkflowId(target: { host: string; port?: number | undefi
 export function defaultWatchId(target: { host: string; port?: number | undefined }): string {
   return `watch:${target.host}:${target.port ?? 22}`;
 }
+
+/** `user@host:port`: how people are told of a host. */
+export function addressOf({
+  host,
+  port = 22,
+  user = 'root',
+}: {
+  host: string;
+  port?: number | undefined;
+  user?: string | undefined;
+}): string {
+  return `${user}@${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

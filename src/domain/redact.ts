@@ -25,15 +25,24 @@ export function redactPiece(piece: string, values: readonly string[]): string {
   // Half a character is left where a text was cut between bytes.
   const text = piece.replace(/^\ufffd{1,3}/, '');
   if (text.length >= MIN_MASKED_LENGTH && secrets.some((secret) => secret.includes(text))) return MASK;
+  return maskSpans(text, secretSpans(text, secrets, { begin: true, end: true }));
+}
+
+/** Where secrets are in a text. `open` tells at which of its ends one may have been cut. */
+export function secretSpans(
+  text: string,
+  secrets: readonly string[],
+  open: { readonly begin: boolean; readonly end: boolean },
+): Span[] {
   const halves = secrets.flatMap((secret): Span[] => [
-    [0, overlap(secret, text, secret.length - 1)],
-    [text.length - overlap(text, secret, secret.length - 1), text.length],
+    ...(open.begin ? [[0, overlap(secret, text, secret.length - 1)] as const] : []),
+    ...(open.end ? [[text.length - overlap(text, secret, secret.length - 1), text.length] as const] : []),
   ]);
-  return maskSpans(text, [...wholeSecrets(text, secrets), ...halves]);
+  return [...wholeSecrets(text, secrets), ...halves];
 }
 
 /** From the first character to before the last. */
-type Span = readonly [begin: number, end: number];
+export type Span = readonly [begin: number, end: number];
 
 /** Wherever a secret is, also where it overlaps with another one or with itself. */
 function wholeSecrets(text: string, secrets: readonly string[]): Span[] {
@@ -46,7 +55,8 @@ function wholeSecrets(text: string, secrets: readonly string[]): Span[] {
   return spans;
 }
 
-function maskSpans(text: string, spans: readonly Span[]): string {
+/** Replaces what is in the spans; what they share is replaced once. */
+export function maskSpans(text: string, spans: readonly Span[]): string {
   let masked = '';
   let shown = 0;
   for (const [begin, end] of spans.toSorted((a, b) => a[0] - b[0])) {

@@ -124,12 +124,28 @@ export function isOver(part: PartStatus): boolean {
 
 /** True when only a person can move the run on. */
 export function isFullyParked(status: RunStatus): boolean {
-  const parts = status.steps.flatMap((step) => (step.finalizer ? [step, step.finalizer] : [step]));
+  const states = listParts(status).map(({ part }) => part.state);
   return (
     status.endedAtMs === undefined &&
-    parts.some((part) => part.state === 'parked') &&
-    !parts.some((part) => part.state === 'running' || part.state === 'retrying')
+    states.includes('parked') &&
+    !states.includes('running') &&
+    !states.includes('retrying')
   );
+}
+
+/** A step or a finalizer, and whose it is. */
+export interface PlacedPart {
+  readonly step: StepStatus;
+  readonly kind: 'step' | 'finalizer';
+  readonly part: PartStatus;
+}
+
+/** Every step, each followed by its finalizer. */
+export function listParts({ steps }: Pick<RunStatus, 'steps'>): PlacedPart[] {
+  return steps.flatMap((step): PlacedPart[] => [
+    { step, kind: 'step', part: step },
+    ...(step.finalizer ? [{ step, kind: 'finalizer' as const, part: step.finalizer }] : []),
+  ]);
 }
 
 /** The part of a step that a message is about: its finalizer once the step itself is done. */

@@ -5,22 +5,45 @@ export function oneLine(text: string): string {
   return plainText(text).replaceAll(/\s+/g, ' ');
 }
 
+// OSC, DCS, APC, PM and SOS strings, without their terminator. A line end ends one, too: a sequence that nobody terminates
+// would hide the rest of a log.
+const STRING = /(?:\u001b[\]PX^_]|[\u009d\u0090\u009f\u009e\u0098])[^\u0007\u001b\u009c\n]*/.source;
+// CSI sequences, and the two-byte ones, without their last byte.
+const CSI = /(?:\u001b\[|\u009b)[0-?]*[ -/]*/.source;
+const ESCAPE = /\u001b[ -/]*/.source;
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/
+  .source;
+const DRIVING = new RegExp(
+  `${STRING}(?:\u0007|\u001b\\\\|\u009c)?|${CSI}[@-~]?|${ESCAPE}[0-~]?|\r\n|${CONTROL}`,
+  'g',
+);
+const UNFINISHED = new RegExp(`^(?:(${STRING})|${CSI}|${ESCAPE}|\r)$`);
+
 /**
  * Makes text of a host safe to show: escape sequences and control characters are dropped, line ends are kept.
  * What a host prints must not drive an operator's terminal.
  */
 export function plainText(text: string): string {
-  return (
-    text
-      // OSC, DCS, APC, PM and SOS strings, up to their terminator.
-      .replace(
-        /(?:\u001b[\]PX^_]|[\u009d\u0090\u009f\u009e\u0098])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?/g,
-        '',
-      )
-      // CSI sequences, then the two-byte ones.
-      .replace(/(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?/g, '')
-      .replace(/\u001b[ -/]*[0-~]?/g, '')
-      .replace(/\r\n/g, '\n')
-      .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
-  );
+  return text.replace(DRIVING, (found) => (found === '\r\n' ? '\n' : ''));
+}
+
+/** As {@link plainText}, for a text that comes in pieces: a sequence may be cut between two of them. */
+export function createPlainText(): (piece: string) => string {
+  let held = '';
+  return (piece) => {
+    const text = held + piece;
+    held = '';
+    return text.replace(DRIVING, (found, at: number) => {
+      if (at + found.length === text.length) held = unfinished(found);
+      return found === '\r\n' ? '\n' : '';
+    });
+  };
+}
+
+/** What the rest of a sequence is to be read after, if it goes on: never long, however long the sequence is. */
+function unfinished(sequence: string): string {
+  const match = UNFINISHED.exec(sequence);
+  if (!match) return '';
+  const introducer = /^(?:\u001b[[\]PX^_]?|[^])/.exec(sequence)?.[0] ?? '';
+  return match[1] === undefined && /[ -/]$/.test(sequence) ? `${introducer} ` : introducer;
 }

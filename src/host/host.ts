@@ -43,12 +43,25 @@ export interface Progress {
   readonly lastLine: string;
 }
 
+/** Where to begin in a launch's log; with both it is the later of the two. */
+export interface LogStart {
+  /**
+   * Early enough for all that was printed since: Unix seconds, or if negative seconds before now, by the host's clock. The
+   * log bears no times: sizes are noted while somebody waits for the launch, so it may be (much) earlier.
+   */
+  readonly sinceS?: number;
+  /** So many lines before the end. */
+  readonly tailLines?: number;
+}
+
 /** A piece of a launch's log. */
 export interface LogChunk {
   /** Of the launch, at that moment. */
   readonly state: LaunchState;
   /** As it was printed, secrets starred. */
   readonly bytes: Uint8Array;
+  /** What comes before `bytes`, as much as was asked for. */
+  readonly before: Uint8Array;
   /** Where `bytes` begins in the log. */
   readonly offset: number;
   /** Of the whole log, in bytes. */
@@ -161,19 +174,25 @@ export class Host {
     await this.#ask('close', [place.session, id, place.zmxPath, place.zmxDir]);
   }
 
-  /** Bytes of the log. A negative offset counts from the end; waits up to `followS` seconds for a byte to come. */
+  /**
+   * Bytes of the log. A negative offset counts from the end; waits up to `followS` seconds for a byte to come. `before` is
+   * how many of the bytes before them are wanted, too.
+   */
   async log(
     id: string,
-    offset: number,
+    start: number | LogStart,
     maxBytes: number,
     followS = 0,
     signal?: AbortSignal,
+    before = 0,
   ): Promise<LogChunk> {
+    const { sinceS = '', tailLines = '' } = typeof start === 'number' ? {} : start;
+    const offset = typeof start === 'number' ? start : 0;
     const { answers, stdout } = await this.#ask(
       'log',
-      [id, String(offset), String(maxBytes), String(followS)],
+      [id, ...[offset, maxBytes, followS, before, sinceS, tailLines].map(String)],
       {
-        maxOutputBytes: maxBytes * 2 + 4096,
+        maxOutputBytes: (before + maxBytes) * 2 + 4096,
         ...(signal && { signal }),
       },
     );
@@ -182,11 +201,16 @@ export class Host {
     const lines = stdout.split('\n');
     const body = lines.slice(lines.findLastIndex((line) => parseAnswer(line) !== undefined) + 1).join('');
     const begin = readCount(place, 'offset');
-    if (offset >= 0 && begin !== offset)
-      throw new ChandlerError('connection-lost', `log: the host answered offset=${begin}, not ${offset}`);
+    if (typeof start === 'number' && start >= 0 && begin !== start)
+      throw new ChandlerError('connection-lost', `log: the host answered offset=${begin}, not ${start}`);
+    const sent = before === 0 ? 0 : readCount(place, 'before');
+    if (sent > Math.min(before, begin))
+      throw new ChandlerError('connection-lost', `log: the host answered before=${sent}`);
+    const bytes = Buffer.from(body, 'base64');
     return {
       state: parseLaunchState(pick(answers, 'state', 'log')),
-      bytes: Buffer.from(body, 'base64').subarray(0, maxBytes),
+      bytes: bytes.subarray(sent, sent + maxBytes),
+      before: bytes.subarray(0, sent),
       offset: begin,
       size: readCount(place, 'size'),
     };

@@ -4,7 +4,7 @@ import { ChandlerError } from '../domain/failure.ts';
 import { makeLaunch, sessionName, type Launch } from '../domain/ids.ts';
 import { formatExit, type LaunchState } from '../domain/launch-state.ts';
 import { plainText } from '../domain/terminal.ts';
-import { Host, type LogChunk, type Progress, type SessionPlace } from '../host/host.ts';
+import { Host, type LogChunk, type LogStart, type Progress, type SessionPlace } from '../host/host.ts';
 import { installZmx, type ZmxSource } from '../host/install-zmx.ts';
 import { renderCheck, renderLaunchBody, renderSecrets } from '../host/launch-body.ts';
 import { probeHost } from '../host/probe.ts';
@@ -369,18 +369,20 @@ export class Runner {
 
   /**
    * Bytes of the log of a launch: all that it printed, as it was printed. `offset` is where to begin, in bytes, or if negative
-   * how far from the end. Where there is nothing to read yet, it waits `followS` seconds for a byte to come.
+   * how far from the end; or a time or a number of lines. Where there is nothing to read yet, it waits `followS` seconds
+   * for a byte to come. `before` is how many of the bytes before are wanted, too.
    *
    * @throws ChandlerError connection-lost, or what the executor throws; the signal's reason once it is aborted
    */
   async readLog(
     launch: Launch,
-    offset: number,
+    offset: number | LogStart,
     maxBytes: number,
     followS = 0,
     signal?: AbortSignal,
+    before = 0,
   ): Promise<LogChunk> {
-    return this.host.log(launch.id, offset, maxBytes, followS, signal);
+    return this.host.log(launch.id, offset, maxBytes, followS, signal, before);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { ChandlerError } from '../domain/failure.ts';
 import type { FailureCode } from '../domain/failure.ts';
+import { addressOf } from '../domain/ids.ts';
 import type { ResolvedTarget } from './target.ts';
 
 /**
@@ -179,8 +180,7 @@ export function failure(
 
 /** How messages name a target: `user@host:port`. */
 export function labelOf(target: Pick<ResolvedTarget, 'host' | 'port' | 'user'>): string {
-  const host = target.host.includes(':') ? `[${target.host}]` : target.host;
-  return `${target.user}@${host}:${target.port}`;
+  return addressOf(target);
 }
 
 /** The text of an error; node's AggregateError (one try per address) has none of its own. */

@@ -35,8 +35,8 @@ export interface KnownHostsFiles {
   readonly append: (path: string, text: string) => void;
 }
 
-/** ssh-rsa (SHA-1 signatures) and ssh-dss are not offered. */
-const OFFERED: readonly ServerHostKeyAlgorithm[] = [
+/** Host key algorithms, best first. ssh-rsa (SHA-1 signatures) and ssh-dss are not offered. */
+export const OFFERED: readonly ServerHostKeyAlgorithm[] = [
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
   'ecdsa-sha2-nistp384',

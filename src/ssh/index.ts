@@ -1,3 +1,4 @@
+export { shortSshCommand } from './client-command.ts';
 export type { SshConnectionOptions } from './connection.ts';
 export type { ExecOptions, Executor, Outcome } from './executor.ts';
 export { createSshPool } from './pool.ts';

@@ -1,9 +1,13 @@
+import { setCurrentDetails } from '@temporalio/workflow';
 import type { Admission } from '../activities/types.ts';
+import { renderMarkdown } from '../domain/markdown.ts';
 import type { Plan } from '../domain/schema.ts';
 import { formatProblems } from '../domain/problems.ts';
+import { describeEvent } from '../domain/notification.ts';
 import type { RunStatus } from '../domain/status.ts';
 import { failureOf, workflowFailure } from './failures.ts';
 import { answerQueries } from './handlers.ts';
+import { addressOfRun, handOver } from './notify.ts';
 import { whyUnreadable } from './payload-converter.ts';
 import { newStatus } from './run.ts';
 
@@ -19,18 +23,23 @@ export async function admit(input: unknown, judge: () => Promise<Admission>): Pr
       throw new TypeError('nothing was launched yet: the input is being validated');
     },
   );
+  setCurrentDetails(renderMarkdown(status));
   const refuse = (message: string, details?: Record<string, unknown>) => {
     status.phase = 'failed';
     status.endedAtMs = Date.now();
     status.failure = failureOf('invalid-input', message);
+    setCurrentDetails(renderMarkdown(status));
     return workflowFailure(status.failure, details);
   };
   const unreadable = whyUnreadable(input);
   if (unreadable !== undefined) throw refuse(`the input cannot be read: ${unreadable}`);
   const admission = await judge();
-  const { problems } = admission;
-  if (problems.length > 0) throw refuse(formatProblems(problems), { problems });
-  return admission;
+  const { problems, notify } = admission;
+  if (problems.length === 0) return admission;
+  const refusal = refuse(formatProblems(problems), { problems });
+  if (notify?.events.includes('failed'))
+    await handOver(describeEvent('failed', status, addressOfRun()), notify);
+  throw refusal;
 }
 
 /** What can be shown of an input that may be anything. */

@@ -12,6 +12,7 @@ import type { Intervention, PartFailure, PartState, RunStatus } from '../domain/
 import { failureOf, readFailure, workflowFailure } from './failures.ts';
 import { answerQueries, handleMessages } from './handlers.ts';
 import { killLaunches } from './parts.ts';
+import { createNotifier } from './notify.ts';
 import { activity } from './proxies.ts';
 import { createReporter } from './report.ts';
 import { carryRun, describeLaunches, hostOf, type CarriedRun, type Run } from './run.ts';
@@ -56,10 +57,12 @@ export interface Kind {
  */
 export async function drive(run: Run, kind: Kind): Promise<ProvisionResult> {
   const report = createReporter();
+  const notifier = createNotifier(run);
   const work = new CancellationScope();
   const parts = new CancellationScope({ cancellable: true, parent: work });
   const refresh = () => {
     report(run);
+    notifier.look();
     if (workflowInfo().continueAsNewSuggested && canMove(run, kind)) parts.cancel();
   };
   const enter = (phase: RunStatus['phase']) => {
@@ -79,6 +82,7 @@ export async function drive(run: Run, kind: Kind): Promise<ProvisionResult> {
     enter(outcome);
     await release(run);
     await answered();
+    await notifier.handedOver();
     return {
       outcome,
       host: run.status.host,
@@ -96,6 +100,7 @@ export async function drive(run: Run, kind: Kind): Promise<ProvisionResult> {
     ) {
       log.info('going on in a fresh history');
       await answered();
+      await notifier.handedOver();
       await kind.again(carryRun(run));
     }
     run.ending = true;
@@ -110,6 +115,7 @@ export async function drive(run: Run, kind: Kind): Promise<ProvisionResult> {
     enter(aborted || cancelled ? 'aborted' : 'failed');
     await release(run, mayBeWritten ? run.status.sentinel : undefined);
     await answered();
+    await notifier.handedOver();
     if (!aborted && cancelled) throw isCancellation(error) ? error : new CancelledFailure('cancelled');
     throw workflowFailure(run.status.failure, { interventions: run.status.interventions });
   }

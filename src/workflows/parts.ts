@@ -3,8 +3,8 @@ import { formatDuration } from '../domain/duration.ts';
 import { makeLaunch, sessionName, type Launch } from '../domain/ids.ts';
 import { formatExit } from '../domain/launch-state.ts';
 import type { ResolvedStep } from '../domain/plan.ts';
-import { afterFailure } from '../domain/schedule.ts';
-import type { PartFailure, PartStatus } from '../domain/status.ts';
+import { afterFailure, dependents, readiness } from '../domain/schedule.ts';
+import { listParts, type PartFailure, type PartStatus } from '../domain/status.ts';
 import { timeoutMs } from './extensions.ts';
 import { failureOf, ranOutOfTime, readFailure, workflowFailure } from './failures.ts';
 import { activity } from './proxies.ts';
@@ -35,11 +35,16 @@ export async function drivePart(
   };
   // Only steps are set back, and only until the finalizers begin.
   const setBack = () => kind === 'step' && run.resets.has(step.name);
+  // What needs it and is to be set back must have ended before it begins again.
+  const needy = dependents(step.name, run.plan.steps);
   const beginNext = async () => {
-    await condition(() => !run.status.paused);
+    await condition(() => !run.status.paused && !needy.some((name) => run.resets.has(name)));
+    // Meanwhile what it needs may have been set back.
+    if (kind === 'step' && readiness(step, run.status.steps) !== 'ready') return false;
     run.tries.set(key, (run.tries.get(key) ?? 0) + 1);
     begin(run, part, makeLaunch(run.owner, step.name, kind, part.generation + 1));
     refresh();
+    return true;
   };
   for (;;) {
     const launch = makeLaunch(run.owner, step.name, kind, part.generation);
@@ -55,7 +60,7 @@ export async function drivePart(
     }
     switch (part.state) {
       case 'pending':
-        await beginNext();
+        if (!(await beginNext())) return;
         break;
       case 'running': {
         const outcome = await interruptible(
@@ -139,9 +144,7 @@ export async function killLaunches(run: Run, which: 'running' | 'all'): Promise<
         }
       }),
     );
-    for (const step of run.status.steps) {
-      for (const part of step.finalizer ? [step, step.finalizer] : [step]) closePart(part);
-    }
+    for (const { part } of listParts(run.status)) closePart(part);
     return outcomes.flat();
   });
 }

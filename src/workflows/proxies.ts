@@ -8,7 +8,7 @@ import type { Activities } from '../activities/types.ts';
 import { timing } from '../domain/timing.ts';
 
 /** A lost connection is tried again at once, then more slowly. */
-const RECONNECT = {
+export const RECONNECT = {
   initialInterval: timing.firstRetry,
   backoffCoefficient: timing.retryBackoff,
   maximumInterval: timing.longestRetry,
@@ -61,6 +61,12 @@ const profiles = {
     heartbeatTimeout: timing.heartbeatTimeout,
     retry: RECONNECT,
   },
+  /** What is out there may be down for hours; a day later nobody wants to be told. */
+  tell: {
+    startToCloseTimeout: '2m',
+    scheduleToCloseTimeout: DAY_MS,
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
+  },
 } as const satisfies Record<string, ActivityOptions>;
 
 const proxies = {
@@ -70,10 +76,12 @@ const proxies = {
   long: proxyActivities<Activities>(profiles.long),
   install: proxyActivities<Activities>(profiles.install),
   cleanup: proxyActivities<Activities>(profiles.cleanup),
+  tell: proxyActivities<Activities>(profiles.tell),
 };
 
 /** Judge the input on the worker. Recorded, so that a later, stricter check can't disturb a run that was let in. */
 export const { admitPlan, admitWatch } = proxyLocalActivities<Pick<Activities, 'admitPlan' | 'admitWatch'>>({
+  summary: 'check the input',
   startToCloseTimeout: '30s',
   // A plan that breaks the judge must end its run, not keep it waiting.
   retry: { maximumAttempts: 5 },
@@ -96,6 +104,7 @@ export const activity = {
   followScript: call('long', 'followScript'),
   readScriptPlan: call('short', 'readScriptPlan'),
   stopScript: call('cleanup', 'stopScript'),
+  sendNotification: call('tell', 'sendNotification'),
 };
 
 function call<N extends keyof Activities>(profile: keyof typeof profiles, name: N) {

@@ -2,7 +2,7 @@ import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { boundedText } from '../domain/bounded-text.ts';
 import { renderMarkdown } from '../domain/markdown.ts';
-import type { RunStatus } from '../domain/status.ts';
+import { listParts, type RunStatus } from '../domain/status.ts';
 import type { Run } from './run.ts';
 
 const keys = {
@@ -21,8 +21,7 @@ const MAX_KEYWORD_LENGTH = 255;
 export function createReporter(): (run: Run) => void {
   let shown = '';
   return (run) => {
-    const parts = run.status.steps.flatMap((step) => (step.finalizer ? [step, step.finalizer] : [step]));
-    run.status.attention = parts.some((part) => part.state === 'parked');
+    run.status.attention = listParts(run.status).some(({ part }) => part.state === 'parked');
     setCurrentDetails(renderMarkdown(run.status));
     const { phase, attention } = run.status;
     if (run.searchAttributes.length === 0 || shown === `${phase} ${attention}`) return;

@@ -3,6 +3,7 @@ import { resolvePlan, planDigest, type ResolvedPlan, type ResolvedStep } from '.
 import type { Plan } from '../domain/schema.ts';
 import type { Launch } from '../domain/ids.ts';
 import type { RunStatus, StepStatus } from '../domain/status.ts';
+import type { NotifyWish } from '../domain/notification.ts';
 import type { SearchAttribute } from '../domain/search-attributes.ts';
 import type { Admission, HostRef, LeaseHolder } from '../activities/types.ts';
 import type { LaunchesAnswer } from './messages.ts';
@@ -49,6 +50,10 @@ export interface Run {
   readonly resets: Set<string>;
   /** Ends what a step's launch is waited for with, so that it can be set back. Not carried: it is there while it waits. */
   readonly interrupts: Map<string, () => void>;
+  /** What people are to be told, and how; missing if nothing. */
+  readonly notify: NotifyWish | undefined;
+  /** What they were told already, by `eventKey`. */
+  readonly notified: Set<string>;
   /** The messages that were taken, by their request ids. */
   readonly requests: Map<string, string>;
   /** Tries since the last time a person was asked, by {@link partKey}. */
@@ -77,13 +82,15 @@ export interface CarriedRun {
   readonly envs?: readonly (readonly [string, Readonly<Record<string, string>>])[];
   readonly resets?: readonly string[];
   readonly requests?: readonly (readonly [string, string])[];
+  readonly notify?: NotifyWish;
+  readonly notified?: readonly string[];
   readonly tries: readonly (readonly [string, number])[];
   readonly live: readonly LiveLaunch[];
   readonly launched: readonly Launch[];
 }
 
 /** The state of a run that has just begun. */
-export function beginRun(input: Plan, { searchAttributes }: Admission): Run {
+export function beginRun(input: Plan, { searchAttributes, notify }: Admission): Run {
   const plan = resolvePlan(input);
   const { host, port = 22, user = 'root' } = plan.target;
   return {
@@ -102,6 +109,8 @@ export function beginRun(input: Plan, { searchAttributes }: Admission): Run {
     envs: new Map(),
     resets: new Set(),
     interrupts: new Map(),
+    notify,
+    notified: new Set(),
     requests: new Map(),
     tries: new Map(),
     live: new Map(),
@@ -168,31 +177,20 @@ function pendingStep({ name, finalize }: Beginning['steps'][number]): StepStatus
 
 /** @throws TypeError before the host was prepared */
 export function carryRun(run: Run): CarriedRun {
-  const {
-    status,
-    searchAttributes,
-    owner,
-    decisions,
-    scripts,
-    envs,
-    resets,
-    requests,
-    tries,
-    live,
-    launched,
-  } = run;
+  const { status, searchAttributes, owner, launched, notify, notified } = run;
   return {
     status,
     searchAttributes,
     host: hostOf(run),
     owner,
-    decisions: [...decisions],
-    scripts: [...scripts],
-    envs: [...envs],
-    resets: [...resets],
-    requests: [...requests],
-    tries: [...tries],
-    live: [...live.values()],
+    decisions: [...run.decisions],
+    scripts: [...run.scripts],
+    envs: [...run.envs],
+    resets: [...run.resets],
+    requests: [...run.requests],
+    ...(notify && { notify, notified: [...notified] }),
+    tries: [...run.tries],
+    live: [...run.live.values()],
     launched,
   };
 }
@@ -200,7 +198,7 @@ export function carryRun(run: Run): CarriedRun {
 /** The state of a run that goes on. */
 export function resumeRun(input: Plan, carried: CarriedRun): Run {
   const { status, searchAttributes, host, owner, decisions, scripts, tries, live, launched } = carried;
-  const { envs = [], resets = [], requests = [] } = carried;
+  const { envs = [], resets = [], requests = [], notify, notified = [] } = carried;
   return {
     ...identify(input, resolvePlan(input)),
     owner,
@@ -211,6 +209,8 @@ export function resumeRun(input: Plan, carried: CarriedRun): Run {
     envs: new Map(envs),
     resets: new Set(resets),
     interrupts: new Map(),
+    notify,
+    notified: new Set(notified),
     requests: new Map(requests),
     tries: new Map(tries),
     live: new Map(live.map((each) => [each.launch.id, each])),

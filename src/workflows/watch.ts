@@ -201,7 +201,9 @@ async function nextView(
       (error: unknown) => (settled = { error }),
     );
   try {
-    const changed = await condition(() => settled !== undefined || run.decisions.size > 0, leftMs);
+    const changed = await condition(() => settled !== undefined || run.decisions.size > 0, leftMs, {
+      summary: isParked(run) ? 'parked: retryStep, skipStep or abort' : 'until the host has had its time',
+    });
     if (run.decisions.size > 0) return 'decided';
     if (!changed) return 'late';
     if (settled && 'view' in settled) return settled.view;

@@ -59,6 +59,8 @@ const activitiesOver = (answer: HostileAnswer) =>
     resolveSecrets: async () => ({}),
     zmx: { fetchArchive: () => Promise.reject(new Error('offline')) },
     knownSearchAttributes: async () => [],
+    notifyWish: undefined,
+    notify: async () => undefined,
     namespaceId: async () => 'id',
     isOpen: async () => true,
   });

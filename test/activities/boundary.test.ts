@@ -27,6 +27,14 @@ describe('a failure at the boundary', () => {
     });
   });
 
+  it('names the host in its first line, once', () => {
+    const target = { host: 'web1', port: 2222 };
+    const messageOf = (message: string) =>
+      (toTemporalFailure(new ChandlerError('auth-failed', message), target) as ApplicationFailure).message;
+    expect(messageOf('no such key')).toMatch(/^root@web1:2222: no such key\. /);
+    expect(messageOf('me@web1:2222: refused')).toMatch(/^me@web1:2222: refused\. /);
+  });
+
   it.each(Object.entries(failureCodes))('%s is retried only if that may help', (code, { retryable }) => {
     expect(toTemporalFailure(new ChandlerError(code as FailureCode, 'x'))).toMatchObject({
       nonRetryable: !retryable,

@@ -7,8 +7,11 @@ import { withHeartbeats } from '../../src/activities/heartbeat.ts';
 describe('a wait with heartbeats', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
-  const start = () => {
-    const env = new MockActivityEnvironment(undefined, { logger: new DefaultLogger('ERROR') });
+  const start = (waitedMs = 0) => {
+    const env = new MockActivityEnvironment(
+      { scheduledTimestampMs: Date.now() - waitedMs },
+      { logger: new DefaultLogger('ERROR') },
+    );
     const beats: unknown[] = [];
     env.on('heartbeat', (details: unknown) => beats.push(details));
     return { env, beats };
@@ -30,6 +33,17 @@ describe('a wait with heartbeats', () => {
       { step: 'a', elapsedS: 2 },
       { step: 'a', logBytes: 5, elapsedS: 3 },
       { step: 'a', logBytes: 5, elapsedS: 4 },
+    ]);
+  });
+
+  it('tells how long it was waited in all, whichever worker waits now', async () => {
+    const { env, beats } = start(65_000);
+    await env.run(() => withHeartbeats({ step: 'a' }, () => Promise.resolve()));
+    const ahead = start(-5000);
+    await ahead.env.run(() => withHeartbeats({ step: 'a' }, () => Promise.resolve()));
+    expect([...beats, ...ahead.beats]).toEqual([
+      { step: 'a', elapsedS: 65 },
+      { step: 'a', elapsedS: 0 },
     ]);
   });
 

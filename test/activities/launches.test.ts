@@ -2,7 +2,8 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { readPage, waitAndSettle } from '../../src/activities/launches.ts';
+import { waitAndSettle } from '../../src/activities/launches.ts';
+import { readPage } from '../../src/activities/log-page.ts';
 import { makeLaunch } from '../../src/domain/ids.ts';
 import type { LaunchState } from '../../src/domain/launch-state.ts';
 import type { Runner } from '../../src/provision/runner.ts';
@@ -27,17 +28,24 @@ function fakeRunner(state: LaunchState, log: string | Uint8Array, progress: stri
       for (const lastLine of progress) options.onProgress?.({ logBytes: bytes.length, lastLine });
       return state;
     },
-    async readLog(_, offset, maxBytes) {
+    async readLog(_, start, maxBytes, _followS, _signal, before = 0) {
+      const offset = typeof start === 'number' ? start : 0;
       const from = offset < 0 ? Math.max(0, bytes.length + offset) : offset;
-      return { state, bytes: bytes.subarray(from, from + maxBytes), offset: from, size: bytes.length };
+      return {
+        state,
+        bytes: bytes.subarray(from, from + maxBytes),
+        before: bytes.subarray(Math.max(0, from - before), from),
+        offset: from,
+        size: bytes.length,
+      };
     },
     place: () => ({ session: 'a', zmxPath: '/zmx', zmxDir: '/z z' }),
   };
   return fake as Runner;
 }
-const page = (runner: Runner, options: { offset?: number; maxBytes?: number; values?: string[] } = {}) =>
+const page = (runner: Runner, options: { start?: number; maxBytes?: number; values?: string[] } = {}) =>
   readPage(runner, launch, {
-    offset: 0,
+    start: 0,
     maxBytes: 1000,
     followS: 0,
     values: [],
@@ -90,7 +98,19 @@ describe('a page of a log', () => {
 
   it('that begins in the middle of a secret shows nothing of it', async () => {
     const runner = fakeRunner(running, 'the key is hunter2-long. ok');
-    expect((await page(runner, { offset: 13, values: ['hunter2-long'] })).text).toBe('***. ok');
+    expect((await page(runner, { start: 13, values: ['hunter2-long'] })).text).toBe('***. ok');
+  });
+
+  it('shows nothing of a secret, wherever it begins and however short it is', async () => {
+    const values = ['hunter2-🐎-long', 'twotwotwo', 'twoscore'];
+    const log = Buffer.from(`a hunter2-🐎-long twotwotwo twoscore ${values.join('')}.`);
+    for (let start = -log.length; start < log.length; start += 1) {
+      for (const maxBytes of [1, 2, 3, 5, 8, 13, 1000]) {
+        const { text, nextOffset } = await page(fakeRunner(running, log), { start, maxBytes, values });
+        expect(text.replaceAll('***', '').replaceAll(/^a| a|[ .]/g, ''), `${start} ${maxBytes}`).toBe('');
+        expect(nextOffset).toBeGreaterThanOrEqual(start < 0 ? log.length + start : start);
+      }
+    }
   });
 
   it('is refused where there is no log', async () => {
@@ -112,7 +132,7 @@ describe('a page of a log', () => {
           const size = Math.min(Buffer.byteLength(log), offset + maxBytes);
           const over = size === Buffer.byteLength(log);
           const runner = fakeRunner(over ? exited(0) : running, Buffer.from(log).subarray(0, size));
-          const next = await page(runner, { offset, maxBytes, values: secrets });
+          const next = await page(runner, { start: offset, maxBytes, values: secrets });
           text += next.text;
           if (next.complete) break;
           expect(next.nextOffset).toBeGreaterThan(offset);
@@ -175,7 +195,7 @@ describe('waiting for a launch', () => {
         step: 'a',
         host: 'web1',
         exitCode: 3,
-        advice: `Look around with: ssh -t -p 2222 root@web1 'ZMX_DIR='\\''/z z'\\'' /zmx attach a' — then retry or skip the step.`,
+        advice: `Look around with: \`ssh -t -p 2222 root@web1 'ZMX_DIR='\\''/z z'\\'' /zmx attach a'\` — then retry or skip the step.`,
         logTail: expect.stringMatching(/^x{4000,4100}\nthe key is \*\*\*\n$/) as string,
       },
     });

@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { loadConfig, type Places } from '../../src/config/config.ts';
-import { readZmxFile, resolveSecrets, resolveTarget } from '../../src/config/places.ts';
+import { locateTarget, readZmxFile, resolveSecrets, resolveTarget } from '../../src/config/places.ts';
 
 const VALUE = 'hunter2-the-value';
 let root: string;
@@ -183,5 +183,47 @@ describe('a zmx binary', () => {
     await expect(readZmxFile('zmx', { ...places, zmxDir: undefined })).rejects.toThrow(
       'CHANDLER_ZMX_DIR is not set',
     );
+  });
+});
+
+describe('a target for ssh on this machine', () => {
+  const locate = (target: Partial<Parameters<typeof locateTarget>[0]>, changes: Partial<Places> = {}) =>
+    locateTarget({ host: 'web1', ...target }, { ...places, agentSocket: undefined, ...changes });
+
+  test.each([
+    ['names its key', 'deploy', undefined, { files: ['keys/deploy'], agent: 'same' }],
+    ['names one in the second directory', 'other', '/agent', { files: ['more-keys/other'], agent: 'same' }],
+    ['wants the agent', 'agent', '/agent', { files: [], agent: 'all' }],
+    ['leaves it open', undefined, undefined, { files: ['keys/id_rsa'], agent: 'all' }],
+    ['leaves it open, with an agent', undefined, '/agent', { files: ['keys/id_rsa'], agent: 'all' }],
+  ])('%s', async (_, identity, agentSocket, { files, agent }) => {
+    const { identities } = await locate({ ...(identity !== undefined && { identity }) }, { agentSocket });
+    expect(identities).toEqual({ files: files.map((file) => join(root, file)), agent });
+  });
+
+  it('is refused a key outside the places, an agent that is not there, and nothing at all', async () => {
+    const refused = { code: 'identity-unavailable' };
+    await expect(locate({ identity: '../outside' })).rejects.toMatchObject(refused);
+    await expect(locate({ identity: 'agent' })).rejects.toMatchObject(refused);
+    await expect(locate({}, { identityDirs: [join(root, 'vault')] })).rejects.toMatchObject(refused);
+  });
+
+  it('keeps what its jump host says apart, and means its files wherever the command is run', async () => {
+    const jump = { host: 'gate', port: 2222, user: 'me', identity: 'deploy', hostKey: 'SHA256:abc' };
+    const located = await locate({ jump, identity: 'other' }, { knownHostsFiles: ['known'] });
+    expect(located).toEqual({
+      host: 'web1',
+      port: 22,
+      user: 'root',
+      identities: { files: [join(root, 'more-keys/other')], agent: 'same' },
+      hostKey: { kind: 'known-hosts', files: [resolve('known')] },
+      jump: {
+        host: 'gate',
+        port: 2222,
+        user: 'me',
+        identities: { files: [join(root, 'keys/deploy')], agent: 'same' },
+        hostKey: { kind: 'pinned', fingerprint: 'SHA256:abc' },
+      },
+    });
   });
 });

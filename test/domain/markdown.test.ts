@@ -1,66 +1,65 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { renderMarkdown } from '../../src/domain/markdown.ts';
-import type { RunStatus } from '../../src/domain/status.ts';
+import type { PartFailure } from '../../src/domain/status.ts';
+import { phases } from './markdown-phases.ts';
 
-const status: RunStatus = {
-  phase: 'steps',
-  plan: 'demo',
-  host: 'root@web1:22',
-  attention: true,
-  paused: true,
-  startedAtMs: 0,
-  steps: [
-    {
-      name: 'px-egress',
-      state: 'succeeded',
-      generation: 1,
-      startedAtMs: 0,
-      endedAtMs: 2500,
-      exitCode: 0,
-      finalizer: { state: 'pending', generation: 0 },
-    },
-    {
-      name: 'site',
-      state: 'parked',
-      generation: 2,
-      startedAtMs: 0,
-      endedAtMs: 65_000,
-      exitCode: 3,
-      failure: { code: 'step-failed', message: 'site: exit 3', advice: '' },
-    },
-  ],
-  sentinel: '/s',
-  attach: 'ZMX_DIR=/z zmx attach NAME',
-  interventions: [],
-};
+const folder = fileURLToPath(new URL('../fixtures/markdown', import.meta.url));
 
 describe('a run as Markdown', () => {
-  it('tells where it is and what a person can do', () => {
-    expect(renderMarkdown(status)).toBe(
-      `**steps** (paused) · root@web1:22
+  it.each(Object.entries(phases))('tells where it is and what a person can do: %s', (name, status) => {
+    expect(`${renderMarkdown(status)}\n`).toBe(readFileSync(`${folder}/${name}.md`, 'utf8'));
+  });
 
-| step | state | try | time | exit |
-|---|---|---|---|---|
-| px-egress | ✔ succeeded | 1 | 2.5 s | 0 |
-| px-egress (finalizer) | · pending |  |  |  |
-| site | ⏸ parked | 2 | 1 min 5 s | 3 |
-
-**site** waits for a person (step-failed: site: exit 3). Send the signal \`retryStep\` or \`skipStep\` with \`{"step":"site"}\`.
-
-Attach on the host: \`ZMX_DIR=/z zmx attach NAME\``,
+  it('is expected in nothing that no test renders', () => {
+    expect(readdirSync(folder).toSorted()).toEqual(
+      Object.keys(phases)
+        .map((name) => `${name}.md`)
+        .toSorted(),
     );
   });
 
-  it('lets text of a host or a plan break out of nothing', () => {
+  it('shows text of a host, a plan or a person as it is', () => {
     const evil = 'x | y\n\n# <img src=x onerror=y> `z` [a](javascript:b) \\| *__b__*';
-    const shown = renderMarkdown({
-      ...status,
-      host: evil,
-      failure: { code: 'step-failed', message: evil, advice: '' },
-    });
     const safe =
       'x \\| y # \\<img src=x onerror=y\\> \\`z\\` \\[a\\](javascript:b) \\\\\\| \\*\\_\\_b\\_\\_\\*';
-    expect(shown.split('\n')[0]).toBe(`**steps** (paused) · ${safe}`);
-    expect(shown.split('\n').at(-1)).toBe(`**step-failed**: ${safe}`);
+    const failure: PartFailure = { code: 'step-failed', message: evil, advice: evil, logTail: evil };
+    const shown = renderMarkdown({
+      ...phases['failed']!,
+      host: evil,
+      plan: evil,
+      failure,
+      interventions: [{ action: 'abort', reason: evil, by: evil, atMs: 0 }],
+    });
+    expect(shown.split('\n')[0]).toContain(`**✘ failed** · ${safe} · ${safe} · `);
+    expect(shown).toContain('**step-failed:**\n\n```\nx | y\n');
+    expect(shown.split('\n').at(-1)).toMatch(/\| {1}\u00a0\u00a0abort \| /);
+    expect(
+      shown
+        .split('\n')
+        .at(-1)!
+        .split(/(?<!\\)\|/),
+    ).toHaveLength(6);
+  });
+
+  it('stays small when everything that can be long is, because the UI puts it into an address', () => {
+    const failure: PartFailure = {
+      code: 'step-failed',
+      message: '|'.repeat(1000),
+      advice: '|'.repeat(1500),
+      logTail: '|'.repeat(4096),
+    };
+    const part = { state: 'parked' as const, generation: 99, startedAtMs: 0, endedAtMs: 1e9, failure };
+    const steps = Array.from({ length: 64 }, (_, i) => ({
+      ...part,
+      name: `${i}`.padStart(40, 'x'),
+      finalizer: { ...part, state: 'failed' as const },
+    }));
+    const said = { action: 'abort' as const, by: '|'.repeat(1000), reason: '|'.repeat(1000), atMs: 1 };
+    const interventions = Array.from({ length: 100 }, () => said);
+    const status = { ...phases['aborted']!, steps, interventions, failure: { ...failure, message: 'other' } };
+    // Go's servers, of which that of the UI is one, take 1 MB of headers.
+    expect(encodeURIComponent(renderMarkdown(status)).length).toBeLessThan(300_000);
   });
 });

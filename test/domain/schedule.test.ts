@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { resolvePlan, type ResolvedStep } from '../../src/domain/plan.ts';
-import { afterFailure, readiness, sentinelSaysDone } from '../../src/domain/schedule.ts';
+import { afterFailure, dependents, readiness, sentinelSaysDone } from '../../src/domain/schedule.ts';
 import { activePart, type PartState, type StepStatus } from '../../src/domain/status.ts';
 
 const stepOf = (changes: object = {}): ResolvedStep => {
@@ -12,6 +12,24 @@ const stepOf = (changes: object = {}): ResolvedStep => {
   return step;
 };
 const status = (name: string, state: PartState): StepStatus => ({ name, state, generation: 1 });
+
+describe('dependents', () => {
+  const plan = [
+    { name: 'z', needs: ['y'] },
+    { name: 'a', needs: [] },
+    { name: 'y', needs: ['a', 'b'] },
+    { name: 'b', needs: [] },
+    { name: 'alone', needs: [] },
+  ];
+  test.each([
+    ['a', ['z', 'y']],
+    ['y', ['z']],
+    ['z', []],
+    ['alone', []],
+  ])('of %s are all that need it, near or far, in the order of the plan', (name, expected) => {
+    expect(dependents(name, plan)).toEqual(expected);
+  });
+});
 
 describe('readiness', () => {
   test.each<[PartState[], 'ready' | 'waiting' | 'blocked']>([

@@ -1,6 +1,29 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { plainText } from '../../src/domain/terminal.ts';
+import { createPlainText, plainText } from '../../src/domain/terminal.ts';
+
+/** What sequences are made of, whole and broken. */
+const piece = fc.oneof(
+  fc.constantFrom(
+    '\u001b',
+    '[',
+    ']',
+    '\\',
+    '\u0007',
+    '\u009b',
+    '\u009c',
+    '\u0090',
+    '0',
+    ';',
+    'm',
+    'P',
+    '\r',
+    '\n',
+    '\t',
+    '\u202e',
+  ),
+  fc.string({ unit: 'binary', maxLength: 3 }),
+);
 
 describe('plainText', () => {
   test.each([
@@ -18,7 +41,8 @@ describe('plainText', () => {
     ['an unfinished sequence', 'hi\u001b[12;', 'hi'],
     ['an unfinished title', 'hi\u001b]0;tit', 'hi'],
     ['a lone escape', 'hi\u001b', 'hi'],
-    ['a sequence inside a sequence', '\u001b\u001b[31m[31mx', '31mx'],
+    ['a sequence inside a sequence, as a terminal reads it', '\u001b\u001b[31m[31mx', '[31mx'],
+    ['a title that never ends, up to the end of the line', '\u001b]0;tit\nhi', '\nhi'],
     ['bells, backspaces and NULs', 'a\u0007\b\0b\u007f', 'ab'],
   ])('drops %s', (_, text, expected) => {
     expect(plainText(text)).toBe(expected);
@@ -29,27 +53,6 @@ describe('plainText', () => {
   });
 
   it('lets no control character through but line end and tab, and changes nothing the second time', () => {
-    const piece = fc.oneof(
-      fc.constantFrom(
-        '\u001b',
-        '[',
-        ']',
-        '\\',
-        '\u0007',
-        '\u009b',
-        '\u009c',
-        '\u0090',
-        '0',
-        ';',
-        'm',
-        'P',
-        '\r',
-        '\n',
-        '\t',
-        '\u202e',
-      ),
-      fc.string({ unit: 'binary', maxLength: 3 }),
-    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
         const shown = plainText(pieces.join(''));
@@ -59,5 +62,28 @@ describe('plainText', () => {
       }),
       { numRuns: 150 },
     );
+  });
+});
+
+describe('a text in pieces', () => {
+  it('is shown as if it had come at once, wherever it is cut', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(piece, { maxLength: 6 }), { maxLength: 6 }), (pieces) => {
+        const show = createPlainText();
+        const texts = pieces.map((parts) => parts.join(''));
+        expect(texts.map(show).join('')).toBe(plainText(texts.join('')));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('needs no memory for a sequence that never ends', () => {
+    const show = createPlainText();
+    const begin = performance.now();
+    expect(show('a\u001b]52;c;')).toBe('a');
+    for (let i = 0; i < 2000; i += 1) expect(show('A'.repeat(1000))).toBe('');
+    expect(show('\u0007b')).toBe('b');
+    // Kept whole, it would be read again with every piece: two thousand million characters.
+    expect(performance.now() - begin).toBeLessThan(5000);
   });
 });

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeLaunch, type Launch } from '../../src/domain/ids.ts';
-import { Host } from '../../src/host/host.ts';
+import { Host, type LogStart } from '../../src/host/host.ts';
 import { renderLaunchBody, renderSecrets } from '../../src/host/launch-body.ts';
 import { loadPrograms } from '../../src/host/programs.ts';
 import { probeHost } from '../../src/host/probe.ts';
@@ -314,6 +314,84 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(Buffer.from(first.bytes).toString()).toBe('line-1\r\n');
     expect(first.size).toBe(24);
     expect(Buffer.from((await host.log(launch.id, -8, 100)).bytes).toString()).toBe('line-3\r\n');
+  });
+
+  it('gives what comes before a page, as far as there is something', async () => {
+    const launch = await create('for i in 1 2 3; do echo line-$i; done');
+    await start(launch);
+    await host.wait(launch.id, { boundS: 60 });
+    const look = async (offset: number, before: number) => {
+      const chunk = await host.log(launch.id, offset, 4, 0, undefined, before);
+      return [chunk.before, chunk.bytes].map((bytes) => Buffer.from(bytes).toString());
+    };
+    expect(await look(8, 3)).toEqual(['1\r\n', 'line']);
+    expect(await look(2, 1000)).toEqual(['li', 'ne-1']);
+    expect(await look(0, 5)).toEqual(['', 'line']);
+    expect(await look(-8, 2)).toEqual(['\r\n', 'line']);
+  });
+
+  it('begins a log early enough for a time, and at the beginning of a line', async () => {
+    const launch = await create('for i in 1 2 3 4 5; do echo line-$i; done');
+    await start(launch);
+    await host.wait(launch.id, { boundS: 60 });
+    const begin = async (since: number, notes: string) => {
+      writeFileSync(join(stateDir, 'launches', launch.id, 'times'), notes);
+      return (await host.log(launch.id, { sinceS: since }, 100)).offset;
+    };
+    const notes = '1000 8\n1010 19\n1020 24\n';
+    expect(await begin(999, notes)).toBe(0);
+    // A note is good for times after its second.
+    expect(await begin(1000, notes)).toBe(0);
+    expect(await begin(1001, notes)).toBe(8);
+    expect(await begin(1015, notes)).toBe(16);
+    expect(await begin(1021, notes)).toBe(24);
+    // The clock was set back, a note was cut short, others make no sense.
+    expect(await begin(1015, '1000 8\n2000 16\n1000 24\n')).toBe(8);
+    expect(await begin(1015, '1000 8\n1010 11012 24\nx\n-1 32\n')).toBe(8);
+    // Nothing was printed after the end, which has a time of its own.
+    const now = Math.ceil(Date.now() / 1000);
+    expect(await begin(now + 2, notes)).toBe(40);
+    expect(await begin(-3600, '')).toBe(0);
+    expect(await begin(-5, `${now - 100} 32\n`)).toBe(32);
+    rmSync(join(stateDir, 'launches', launch.id, 'times'));
+    expect((await host.log(launch.id, { sinceS: 1001 }, 100)).offset).toBe(0);
+  });
+
+  it('begins a log a number of lines before its end, or at a time if that is later', async () => {
+    const launch = await create('for i in 1 2 3 4 5; do echo line-$i; done; printf %0100000d 1');
+    await start(launch);
+    await host.wait(launch.id, { boundS: 60 });
+    const begin = async (start: LogStart) => (await host.log(launch.id, start, 10)).offset;
+    expect(await begin({ tailLines: 2 })).toBe(32);
+    expect(await begin({ tailLines: 100 })).toBe(0);
+    writeFileSync(join(stateDir, 'launches', launch.id, 'times'), '1000 16\n1010 32\n1020 100000\n');
+    expect(await begin({ tailLines: 4, sinceS: 1015 })).toBe(32);
+    expect(await begin({ tailLines: 4, sinceS: 1005 })).toBe(16);
+    // The beginning of a very long line is not looked for.
+    expect(await begin({ sinceS: 1025 })).toBe(100_000 - 65_536);
+    expect(await begin({ tailLines: 0 })).toBe(100_040 - 65_536);
+  });
+
+  it('notes how long the log was while somebody waits, in a file that stays small', async () => {
+    const launch = await create('echo one; sleep 1; while [ ! -e go ]; do sleep 0.1; done; echo two');
+    const notes = join(stateDir, 'launches', launch.id, 'times');
+    const old = Array.from({ length: 8000 }, (_, i) => `1${String(i).padStart(6, '0')} 0`);
+    writeFileSync(notes, `${old.join('\n')}\n`);
+    await start(launch);
+    const waited = host.wait(launch.id, { boundS: 60 });
+    await vi.waitFor(
+      () => {
+        expect(readFileSync(notes, 'utf8')).toMatch(/ 5\n$/);
+        expect(readFileSync(notes).length).toBeLessThan(50_000);
+      },
+      { timeout: 20_000 },
+    );
+    const [time = ''] = readFileSync(notes, 'utf8').trimEnd().split('\n').at(-1)!.split(' ');
+    expect(Math.abs(Number(time) - Date.now() / 1000)).toBeLessThan(30);
+    const { offset, bytes } = await host.log(launch.id, { sinceS: Number(time) + 1 }, 100);
+    expect([offset, Buffer.from(bytes).toString()]).toEqual([5, '']);
+    await host.kill(launch.id, { graceS: 0 });
+    await waited;
   });
 
   it('lends the host to one holder at a time', async () => {

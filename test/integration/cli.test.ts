@@ -165,6 +165,8 @@ describe('with a server and no worker', () => {
       ['retry', 'x', 'a'],
       ['abort', 'x'],
       ['logs', 'x', 'a'],
+      ['attach', 'x', 'a', '--print'],
+      ['ssh', 'x', '--print'],
     ];
     const outcomes = await Promise.all(commands.map((command) => chandler([...command, ...address])));
     for (const outcome of outcomes) {

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startStack, type Stack } from '../support/stack.ts';
 
@@ -8,6 +11,27 @@ describe('a user who is not root', () => {
   });
   afterAll(() => stack?.stop());
 
+  const env = { PATH: process.env['PATH'] };
+  /** Without a terminal, and with nothing to read. */
+  const run = (
+    program: string,
+    args: readonly string[],
+    options: { env: Record<string, string | undefined> },
+  ) => {
+    const running = promisify(execFile)(program, args, options);
+    running.child.stdin?.end();
+    return running;
+  };
+  const chandler = (...args: string[]) =>
+    run(process.execPath, [fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url)), ...args], {
+      env: {
+        ...env,
+        HOME: stack.secretsDir,
+        TEMPORAL_ADDRESS: stack.address,
+        CHANDLER_TASK_QUEUE: stack.taskQueue,
+        CHANDLER_IDENTITIES: stack.secretsDir,
+      },
+    });
   const sudoers = (line: string) =>
     stack.onHost(
       `mkdir -p /etc/sudoers.d && printf '%b\\n' '${line}' >/etc/sudoers.d/app && chmod 440 /etc/sudoers.d/app`,
@@ -78,6 +102,13 @@ describe('a user who is not root', () => {
     // The very command works for that user, as far as it can be tried without a terminal.
     const list = parked.attach!.replace('attach NAME', 'list --short');
     expect(await stack.onHost(`su app -c '${list}'`)).toBe('a\n');
+    // So does what `chandler attach` and `chandler ssh` do: without a terminal zmx attaches and leaves at once.
+    const printed = await chandler('attach', id, 'a', '--print');
+    expect(printed.stdout).toMatch(/ -l app -t -- 127\.0\.0\.1 'sudo -n -H -- sh -c /);
+    await run('sh', ['-c', printed.stdout], { env });
+    expect(await chandler('ssh', id, '--', 'id -un; echo "$HOME"')).toMatchObject({
+      stdout: 'root\n/root\n',
+    });
     await stack.onHost('touch /root/mended');
     await stack.client.retry(id, { step: 'a' });
     expect(await stack.client.result(id)).toMatchObject({ outcome: 'provisioned' });

@@ -1,5 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { assert, asyncProperty, constantFrom, oneof, string } from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { raw, sh } from '../../src/shell/index.ts';
 import type { Command } from '../../src/shell/index.ts';
 import { openConnection } from '../../src/ssh/connection.ts';
@@ -79,16 +81,17 @@ describe('an outcome', () => {
 
   it('is lost soon if the host falls silent', async () => {
     const connection = await breakable();
-    const running = connection.exec(sh('sleep', '30'));
-    await pause(50);
-    proxy.setMode('blackhole');
-    const startedAt = performance.now();
-    expect(await running).toMatchObject({
+    let silentAt = 0;
+    const onLine = () => {
+      proxy.setMode('blackhole');
+      silentAt = performance.now();
+    };
+    expect(await connection.exec(script('echo begun; exec sleep 30'), { onLine })).toMatchObject({
       kind: 'lost',
       started: 'unknown',
       reason: expect.stringContaining('no sign of life') as string,
     });
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(performance.now() - silentAt).toBeLessThan(10_000);
     // A session on a connection known to be dead has not run.
     expect(await connection.exec(sh('true'))).toMatchObject({ kind: 'lost', started: 'no' });
   });
@@ -125,9 +128,16 @@ describe('an outcome', () => {
   it('is a refusal if the host opens no further session, and the connection lives on', async () => {
     const narrow = await startSshd({ config: ['MaxSessions 2'] });
     const connection = await openConnection(narrow.target());
-    const running = [1, 2].map(async () => connection.exec(sh('sleep', '0.3')));
-    await pause(100);
+    const release = join(narrow.dir, 'release');
+    let begun = 0;
+    const running = [1, 2].map(async () =>
+      connection.exec(script(`echo; until [ -e ${release} ]; do sleep 0.02; done`), {
+        onLine: () => begun++,
+      }),
+    );
+    await vi.waitUntil(() => begun === 2, { interval: 5, timeout: 60_000 });
     await expect(connection.exec(sh('true'))).rejects.toMatchObject({ code: 'channel-refused' });
+    writeFileSync(release, '');
     expect(await Promise.all(running)).toMatchObject([{ code: 0 }, { code: 0 }]);
     connection.close();
     await narrow.stop();

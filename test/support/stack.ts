@@ -34,7 +34,7 @@ export interface Stack {
   readonly target: (changes?: Partial<Target>) => Target;
   readonly startWorker: (env?: Record<string, string>) => Promise<WorkerProcess>;
   /** Starts a plan on the host under a new id; the tmux shim stands in for zmx unless the plan says otherwise. */
-  readonly start: (plan: Omit<Plan, 'target'> & { target?: Target }) => Promise<string>;
+  readonly start: (plan: Omit<Plan, 'target'> & { target?: Target }, workflowId?: string) => Promise<string>;
   /** Waits until the status satisfies `condition`. */
   readonly until: (id: string, condition: (status: RunStatus) => boolean, what: string) => Promise<RunStatus>;
   /** Runs a shell command on the host, past SSH; returns what it printed. */
@@ -42,9 +42,11 @@ export interface Stack {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a host, a worker and a client. */
-export async function startStack(options: HostOptions & { workers?: number } = {}): Promise<Stack> {
-  const address = inject('temporalAddress');
+/** Starts a host, a worker and a client; `address` is that of another server than all share. */
+export async function startStack(
+  options: HostOptions & { workers?: number; address?: string } = {},
+): Promise<Stack> {
+  const { address = inject('temporalAddress') } = options;
   const taskQueue = `test-${randomUUID()}`;
   const host = await startHost(options);
   const client = await connect({ address, taskQueue });
@@ -106,9 +108,9 @@ export async function startStack(options: HostOptions & { workers?: number } = {
     secretsDir: dir,
     target,
     startWorker,
-    async start(plan) {
-      const whole: Plan = { target: target(), ...plan };
-      return (await client.start(whole, { workflowId: `test:${randomUUID()}` })).workflowId;
+    async start(plan, workflowId = `test:${randomUUID()}`) {
+      await client.start({ target: target(), ...plan }, { workflowId });
+      return workflowId;
     },
     async until(id, condition, what) {
       let status: RunStatus | undefined;

@@ -3,14 +3,16 @@
 # It exits 99 where Chandler calls it in a way that this version would not survive.
 version=@VERSION@ shim=@SHIM@
 memory=$shim.memory/${ZMX_DIR:?}
-is_older_than() { [ "$(printf '%s\n%s\n' "$version" "$1" | sort -V | head -n 1)" = "$version" ] && [ "$version" != "$1" ]; }
+# before_0_6, before_0_7: not empty in versions older than that. Told without a process: rows of a list ask for it, too.
+before_0_6='' before_0_7=''
+case $version in 0.[0-5].*) before_0_6=yes before_0_7=yes ;; 0.6.*) before_0_7=yes ;; esac
 now_ms() { date +%s%3N; }
 # since FILE: milliseconds since it was written; a lot if it never was.
 since() { echo $(($(now_ms) - $(cat "$memory/$1" 2>/dev/null || echo 0))); }
 mkdir -p "$memory"
 command=${1-} name=${2-}
 
-if is_older_than 0.7.0 && [ ! -d "${ZMX_DIR%/*}" ]; then
+if [ -n "$before_0_7" ] && [ ! -d "${ZMX_DIR%/*}" ]; then
   echo 'error: FileNotFound' >&2
   exit 1
 fi
@@ -20,15 +22,15 @@ case $command in
     ;;
   run)
     shift 2
-    if is_older_than 0.7.0; then
+    if [ -n "$before_0_7" ]; then
       # The session's shell is $SHELL; a supervisor typed into another one than bash is not what Chandler means.
       [ "${SHELL##*/}" = bash ] || exit 99
       # A name that was killed half a second ago is not free yet.
       if [ "$(since "killed-$name")" -lt 500 ]; then exit 1; fi
     fi
-    if is_older_than 0.6.0; then
+    if [ -n "$before_0_6" ]; then
       # The daemon keeps what it was called with: who reads from there waits until the session ends.
-      (until [ -S "$ZMX_DIR/$name" ]; do sleep 0.05; done; while [ -S "$ZMX_DIR/$name" ]; do sleep 0.05; done) &
+      (until [ -S "$ZMX_DIR/$name" ]; do sleep 0.05; done; while [ -S "$ZMX_DIR/$name" ]; do sleep 0.5; done) &
     fi
     [ "${1-}" = -d ] || exit 99
     shift
@@ -42,7 +44,7 @@ case $command in
     "$shim" "$@" | while IFS= read -r row; do
       session=${row#*name=}
       session=${session%%	*}
-      if is_older_than 0.7.0 && [ "$(cat "$memory/took-$session" 2>/dev/null || echo 0)" -lt 500 ]; then
+      if [ -n "$before_0_7" ] && [ "$(cat "$memory/took-$session" 2>/dev/null || echo 0)" -lt 500 ]; then
         case $row in
           # The end of what took less in a new session is missed for good.
           *'	ended='*) row=${row%%	ended=*} ;;
@@ -55,7 +57,7 @@ case $command in
     done
     ;;
   kill)
-    if is_older_than 0.7.0 && [ -S "$ZMX_DIR/$name" ]; then
+    if [ -n "$before_0_7" ] && [ -S "$ZMX_DIR/$name" ]; then
       # Answers at once; the session is there for half a second more.
       now_ms >"$memory/killed-$name"
       (sleep 0.5; exec "$shim" "$@") </dev/null >/dev/null 2>&1 &

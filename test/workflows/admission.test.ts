@@ -3,7 +3,7 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client.ts';
 import { workflowBundle } from '../support/built.ts';
-import { fakeActivities, startHarness, step, type Harness } from './harness.ts';
+import { currentDetails, fakeActivities, startHarness, step, type Harness } from './harness.ts';
 
 describe('a run whose plan is being judged', () => {
   let harness: Harness;
@@ -43,6 +43,7 @@ describe('a run whose plan is being judged', () => {
         steps: [{ name: 'a', state: 'pending' }],
       });
       expect(await earlyLog).toContain('being validated');
+      expect(await currentDetails(client, workflowId)).toMatch(/^\*\*▶ validating\*\* · p · h · /);
       judge();
       expect((await client.result(workflowId)).outcome).toBe('provisioned');
     });
@@ -55,6 +56,7 @@ describe('a run whose plan is being judged', () => {
       await client.result(id);
       const { phase, failure } = await client.status(id);
       expect([phase, failure?.code]).toEqual(['failed', 'invalid-input']);
+      expect(await currentDetails(client, id)).toContain('**invalid-input:** steps: are wrong');
     });
   });
 });

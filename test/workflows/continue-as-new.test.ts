@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  currentDetails,
   ended,
   failed,
   fakeActivities,
@@ -66,9 +67,11 @@ describe('a run whose history grows long', () => {
     let finish = () => {};
     const finished = new Promise<void>((resolve) => (finish = resolve));
     const scripts = new Set<string>();
+    const envs: unknown[] = [];
     const { asked, activities } = fakeActivities({
       runStep: async ({ step }) => {
         scripts.add(step.script);
+        if (step.name === 'parks') envs.push(step.env);
         return 'started';
       },
       waitStep: async ({ launch }) => {
@@ -77,29 +80,40 @@ describe('a run whose history grows long', () => {
         return ended;
       },
     });
-    await harness.run(activities, [step('long'), step('parks')], {}, async (client, id) => {
-      const parks = (generation: number) =>
-        expect
-          .poll(async () => (await client.status(id)).steps[1])
-          .toMatchObject({ state: 'parked', generation, failure: { code: 'step-failed' } });
-      await parks(1);
-      // Every word makes the history longer.
-      for (let i = 0; i < 8; i += 1) {
-        await client.pause(id, { reason: `word ${i}` });
-        await client.resume(id);
-      }
-      await client.retry(id, { step: 'parks', script: 'another' });
-      await parks(2);
-      const { length } = await chain(id);
-      expect(length).toBeGreaterThan(1);
-      const { interventions, steps } = await client.status(id);
-      expect(interventions).toHaveLength(17);
-      expect(steps[0]).toMatchObject({ state: 'running', generation: 1 });
-      await client.retry(id, { step: 'parks' });
-      finish();
-      expect((await client.result(id)).outcome).toBe('provisioned');
-    });
+    await harness.run(
+      activities,
+      [step('long', { timeout: '1h' }), step('parks')],
+      {},
+      async (client, id) => {
+        const parks = (generation: number) =>
+          expect
+            .poll(async () => (await client.status(id)).steps[1])
+            .toMatchObject({ state: 'parked', generation, failure: { code: 'step-failed' } });
+        await parks(1);
+        await client.extendTimeout(id, { step: 'long', by: '1h', requestId: 'once' });
+        // Every word makes the history longer.
+        for (let i = 0; i < 8; i += 1) {
+          await client.pause(id, { reason: `word ${i}` });
+          await client.resume(id);
+        }
+        await client.retry(id, { step: 'parks', script: 'another', env: { A: 'b' } });
+        await parks(2);
+        const { length } = await chain(id);
+        expect(length).toBeGreaterThan(1);
+        expect(await currentDetails(client, id)).toContain('### ⚠ parks waits for a person');
+        const { interventions, steps } = await client.status(id);
+        expect(interventions).toHaveLength(18);
+        expect(steps[0]).toMatchObject({ state: 'running', generation: 1, extendedByMs: 3_600_000 });
+        // What was ordered in an earlier history is known in this one.
+        await client.extendTimeout(id, { step: 'long', by: '1h', requestId: 'once' });
+        expect((await client.status(id)).interventions).toHaveLength(18);
+        await client.retry(id, { step: 'parks' });
+        finish();
+        expect((await client.result(id)).outcome).toBe('provisioned');
+      },
+    );
     expect([...scripts]).toEqual(['true', 'another']);
+    expect(envs).toEqual([{}, { A: 'b' }, { A: 'b' }]);
     expect(asked.filter((each) => each.startsWith('killStep long'))).toEqual([]);
   });
 

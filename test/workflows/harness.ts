@@ -54,6 +54,7 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
     followScript: async () => ({ sentinelPath: '/s/provisioned', parts: [], seen: '1' }),
     readScriptPlan: async () => ({ steps: [] }),
     stopScript: async () => undefined,
+    sendNotification: async () => undefined,
   };
   const activities = Object.fromEntries(
     Object.entries({ ...works, ...changes }).map(([name, activity]) => [
@@ -65,6 +66,14 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
     ]),
   ) as unknown as Activities;
   return { asked, activities };
+}
+
+/** What the UI shows as the current details of a run. */
+export async function currentDetails({ temporal }: ChandlerClient, id: string): Promise<string> {
+  const ask = temporal.workflow
+    .getHandle(id)
+    .query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+  return (await ask).currentDetails ?? '';
 }
 
 /** Waits for what is under way, beating as our activities do. */

@@ -173,6 +173,42 @@ export const recordings: Readonly<Record<string, Recording>> = {
       await client.retry(id, { step: 'b' });
     },
   },
+  'set-back': {
+    changes: failsFirst(),
+    steps: [step('a'), step('b', { needs: ['a'] }), step('c', { needs: ['b'] })],
+    async act(client, id) {
+      await parked(client, id);
+      await client.retry(id, { step: 'a', env: { A: 'new' }, resetDownstream: true, requestId: 'once' });
+    },
+  },
+  extended: {
+    changes: {
+      waitStep: ({ launch }) => (launch.generation === 1 ? untilCancelled() : Promise.resolve(ended)),
+    },
+    steps: [step('a', { timeout: '2s' })],
+    async act(client, id) {
+      await running(client, id, 'a');
+      await client.extendTimeout(id, { step: 'a', by: '1s', reason: 'slow' });
+      await parked(client, id);
+      await client.retry(id, { step: 'a' });
+    },
+  },
+  told: {
+    changes: {
+      ...failsFirst(),
+      admitPlan: async () => ({
+        problems: [],
+        searchAttributes: [],
+        notify: { events: ['parked', 'provisioned'], channels: ['command', 'url'] },
+      }),
+    },
+    steps: [step('a'), step('b')],
+    options: { name: 'web', fleet: 'eu', labels: { tier: 'front' } },
+    async act(client, id) {
+      await parked(client, id);
+      await client.retry(id, { step: 'b' });
+    },
+  },
   adopted: {
     changes: {
       ...foundOn(script),

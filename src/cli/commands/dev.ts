@@ -77,7 +77,8 @@ async function work(context: CliContext, server: DevServer, dir: string): Promis
   installRuntime(logger);
   const places = addSandboxPlaces(config.places, sandboxDir(context));
   const temporal = { ...config.temporal, credentials: {} };
-  const worker = await startWorker({ ...config, places, temporal }, server.address, logger);
+  const uiUrl = config.uiUrl ?? server.uiUrl;
+  const worker = await startWorker({ ...config, places, temporal, uiUrl }, server.address, logger);
   print(context, ...renderReady(context, server, { taskQueue: config.temporal.taskQueue, dir }));
   await Promise.race([worker.done, aborted(context.signal)]);
   print(context, '', 'Stopping the worker (steps on hosts run on), then the server. Ctrl-C again: at once.');

@@ -4,9 +4,9 @@ import { print, type CliContext } from '../context.ts';
 import { copyable, withClient, type EngineOptions } from '../engine.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { followRun, readTarget, type FollowOptions } from '../follow.ts';
+import { followRun, type FollowOptions } from '../follow.ts';
 import { colored, plain } from '../render/paint.ts';
-import { renderEnd, renderParked } from '../render/reports.ts';
+import { renderEnd, renderInterventions, renderParked } from '../render/reports.ts';
 import { renderRuns } from '../render/runs.ts';
 import { renderTable } from '../render/table.ts';
 import { listRuns } from '../runs.ts';
@@ -55,8 +55,9 @@ async function showRun(
     const paint = context.color ? colored : plain;
     const columns = context.isTty ? context.terminalSize().columns : Infinity;
     print(context, ...renderTable(status, [], { columns, maxRows: Infinity, nowMs: context.now(), paint }));
+    print(context, ...renderInterventions(status.interventions));
     if (status.attention && !isOver) {
-      print(context, '', ...renderParked(id, status, await readTarget(client, id), command));
+      print(context, '', ...renderParked(id, status, command));
     }
   }
   if (result) print(context, '', ...renderEnd(result, status));

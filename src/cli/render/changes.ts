@@ -1,4 +1,5 @@
 import { formatDuration } from '../../domain/duration.ts';
+import { describeIntervention } from '../../domain/intervention.ts';
 import type {
   Intervention,
   PartFailure,
@@ -62,9 +63,7 @@ function describe(change: Change): string {
   const time = new Date(change.at).toTimeString().slice(0, 8);
   if (change.change === 'phase') return `${time} ${change.phase}`;
   if (change.change === 'intervention') {
-    const { action, step, reason } = change;
-    const words = [action, ...(step === undefined ? [] : [step])].join(' ');
-    return `${time} somebody ordered: ${words}${reason === undefined ? '' : ` (${reason})`}`;
+    return `${time} ${describeIntervention(change)}`;
   }
   const { step, state, generation, elapsedMs, failure } = change;
   const name = change.change === 'finalizer' ? `${step} (finalizer)` : step;

@@ -1,9 +1,8 @@
 import type { RunResult } from '../../client.ts';
-import type { Target } from '../../domain/schema.ts';
 import { formatDuration } from '../../domain/duration.ts';
-import type { PartFailure, PartStatus, RunStatus, StepStatus } from '../../domain/status.ts';
-import { plainText } from '../../domain/terminal.ts';
-import { quote } from '../../shell/index.ts';
+import { describeIntervention } from '../../domain/intervention.ts';
+import type { Intervention, PartFailure, PartStatus, RunStatus, StepStatus } from '../../domain/status.ts';
+import { oneLine, plainText } from '../../domain/terminal.ts';
 
 /** Makes a command of this program for a person to copy. */
 export type ToCommand = (...words: readonly string[]) => string;
@@ -11,17 +10,10 @@ export type ToCommand = (...words: readonly string[]) => string;
 const TAIL_LINES = 12;
 
 /** What needs a person, why, and what that person can do. */
-export function renderParked(
-  workflowId: string,
-  status: RunStatus,
-  target: Target | undefined,
-  command: ToCommand,
-): string[] {
+export function renderParked(workflowId: string, status: RunStatus, command: ToCommand): string[] {
   const parked = status.steps.flatMap((step) => [
-    ...(step.state === 'parked' ? [renderPart(workflowId, step, undefined, status, target, command)] : []),
-    ...(step.finalizer?.state === 'parked'
-      ? [renderPart(workflowId, step, step.finalizer, status, target, command)]
-      : []),
+    ...(step.state === 'parked' ? [renderPart(workflowId, step, undefined, command)] : []),
+    ...(step.finalizer?.state === 'parked' ? [renderPart(workflowId, step, step.finalizer, command)] : []),
   ]);
   return [
     `${status.host} needs a person:`,
@@ -36,21 +28,29 @@ function renderPart(
   workflowId: string,
   step: StepStatus,
   finalizer: PartStatus | undefined,
-  status: RunStatus,
-  target: Target | undefined,
   command: ToCommand,
 ): string[] {
   const part = finalizer ?? step;
   const name = finalizer ? `${step.name} (finalizer)` : step.name;
-  const attach = attachCommand(status, target, finalizer ? undefined : step.session);
+  // A finalizer has no session: one looks around on the host.
+  const hasSession = !finalizer && step.session !== undefined;
   return [
     `${name} (try ${part.generation})${part.failure ? ` ${part.failure.code}: ${part.failure.message}` : ''}`,
     ...renderTail(part.failure),
-    ...(attach === undefined ? [] : [`  Look around    ${attach}`]),
+    `  Look around    ${hasSession ? command('attach', workflowId, step.name) : command('ssh', workflowId)}`,
     `  Whole log      ${command('logs', workflowId, step.name, ...(finalizer ? ['--finalizer'] : []))}`,
     `  Run it again   ${command('retry', workflowId, step.name)}`,
     `  Skip it        ${command('skip', workflowId, step.name)}`,
   ];
+}
+
+/** What people have done to a run, the latest last. */
+export function renderInterventions(interventions: readonly Intervention[]): string[] {
+  if (interventions.length === 0) return [];
+  const lines = interventions.map(
+    (each) => `  ${new Date(each.atMs).toISOString()}  ${oneLine(describeIntervention(each))}`,
+  );
+  return ['', 'What people did:', ...lines];
 }
 
 /** How a run ended. */
@@ -90,26 +90,4 @@ function renderTail(failure: PartFailure | undefined): string[] {
     .split('\n')
     .slice(-TAIL_LINES);
   return lines.join('') === '' ? [] : lines.map((line) => `  | ${line}`.trimEnd());
-}
-
-/** How to get to a session from here; without a session, to the host. The identity is named if the plan gives a path. */
-function attachCommand(
-  status: RunStatus,
-  target: Target | undefined,
-  session: string | undefined,
-): string | undefined {
-  if (!target) return undefined;
-  const { user = 'root', host, port = 22, identity, jump } = target;
-  const words = [
-    'ssh',
-    ...(session === undefined ? [] : ['-t']),
-    ...(identity?.startsWith('/') ? ['-i', identity] : []),
-    ...(jump ? ['-J', `${jump.user ?? 'root'}@${jump.host}:${jump.port ?? 22}`] : []),
-    ...(port === 22 ? [] : ['-p', String(port)]),
-    `${user}@${host}`,
-    ...(session === undefined || status.attach === undefined
-      ? []
-      : [status.attach.replace(/NAME$/, () => session)]),
-  ];
-  return words.map(quote).join(' ');
 }

@@ -55,7 +55,13 @@ script_follow() {
     if [ "$now" != "$seen" ] || [ $i -le 0 ]; then break; fi
     sleep 0.2
     i=$((i - 1))
-    [ $((i % 10)) -ne 0 ] || say "progress script=$i"
+    if [ $((i % 10)) -eq 0 ]; then
+      say "progress script=$i"
+      for id; do
+        launch_dir "$id"
+        [ ! -d "$launch" ] || note_time "$(size_of "$launch/log")"
+      done
+    fi
   done
   printf '%s\n' "$found"
   say "seen=$now"

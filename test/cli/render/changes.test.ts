@@ -29,7 +29,7 @@ describe('listChanges', () => {
       ),
     });
     expect(lines(before, after, 6000)).toEqual([
-      '05 somebody ordered: retryStep network',
+      '05 somebody: retryStep network',
       '05 network running (try 3)',
     ]);
   });
@@ -45,7 +45,7 @@ describe('listChanges', () => {
       ),
     });
     expect(lines(before, after, 8000)).toEqual([
-      '06 somebody ordered: abort (enough)',
+      '06 somebody: abort (enough)',
       '06 packages killed (try 1) after 5.5 s',
       '07 aborted',
     ]);

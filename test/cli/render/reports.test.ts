@@ -6,15 +6,14 @@ const command = (...words: readonly string[]) => `chandler ${words.join(' ')}`;
 
 describe('renderParked', () => {
   test('tells what failed and gives every command for it', () => {
-    const target = { host: 'web1', identity: '/keys/id', jump: { host: 'gate', port: 2222 } };
-    expect(renderParked('provision:web1:22', makeStatus(), target, command).join('\n')).toBe(
+    expect(renderParked('provision:web1:22', makeStatus(), command).join('\n')).toBe(
       [
         'root@web1:22 needs a person:',
         '',
         'network (try 2) step-failed: network on root@web1:22: exit 3',
         '  | asking for a lease',
         '  | no answer',
-        "  Look around    ssh -t -i /keys/id -J root@gate:2222 root@web1 'ZMX_DIR=/run/chandler/zmx /opt/zmx attach network.2'",
+        '  Look around    chandler attach provision:web1:22 network',
         '  Whole log      chandler logs provision:web1:22 network',
         '  Run it again   chandler retry provision:web1:22 network',
         '  Skip it        chandler skip provision:web1:22 network',
@@ -31,11 +30,11 @@ describe('renderParked', () => {
     const status = makeStatus({
       steps: [{ name: site?.name ?? '', state: 'succeeded', generation: 1, finalizer }],
     });
-    expect(renderParked('id', status, { host: 'web1', port: 2201, user: 'deploy' }, command)).toEqual([
+    expect(renderParked('id', status, command)).toEqual([
       'root@web1:22 needs a person:',
       '',
       'site (finalizer) (try 1)',
-      '  Look around    ssh -p 2201 deploy@web1',
+      '  Look around    chandler ssh id',
       '  Whole log      chandler logs id site --finalizer',
       '  Run it again   chandler retry id site',
       '  Skip it        chandler skip id site',

@@ -1,0 +1,7 @@
+// `npm run check`: every `check:…` of package.json, side by side.
+import { readFileSync } from 'node:fs';
+import { allOf, run } from './install.mjs';
+
+const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+const checks = Object.keys(scripts).filter((name) => name.startsWith('check:'));
+await allOf(...checks.map((name) => run('npm', ['run', '--silent', name])));

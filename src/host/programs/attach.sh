@@ -1,0 +1,25 @@
+# attach STATE_DIR LAUNCH SESSION ZMX ZMX_DIR: opens the session of a launch, if it is there: `zmx attach` would make a new
+# one. It is given to `sh -c` on one line, through whichever shell a login has, and people copy it: every statement ends
+# in a semicolon, and there is no backslash, exclamation mark or comment inside. 44 says that the session is gone.
+# shellcheck shell=sh
+state=$1; launch=$2; session=$3; zmx=$4; dir=$5;
+gone() { echo "chandler: $1" >&2; exit 44; };
+call() { unset ZMX_SESSION ZMX_SESSION_PREFIX; ZMX_DIR=$dir; export ZMX_DIR; "$@"; };
+if [ "$(cat "$state/sessions/$session" 2>/dev/null)" = "$launch" ]; then :; else gone "the session $session is of another run by now, or was never made"; fi;
+left=10;
+while :; do
+  if [ -S "$dir/$session" ]; then :; else gone "the session $session is not there any more"; fi;
+  seen=$({ call timeout 20 "$zmx" list </dev/null 2>/dev/null || echo failed; } | awk -v want="$session" '
+    BEGIN { FS = sprintf("%c", 9) }
+    $0 == "failed" { print $0 }
+    index($1, "name=") && substr($1, index($1, "name=") + 5) == want { print substr($2, 1, 4) == "err=" ? $2 : "there" }');
+  case $seen in
+    there) break ;;
+    "" | *ConnectionRefused*) gone "the session $session has ended" ;;
+    failed*) echo "chandler: $zmx does not answer" >&2; exit 1 ;;
+  esac;
+  left=$((left - 1));
+  if [ "$left" -le 0 ]; then break; fi;
+  sleep 0.2;
+done;
+call exec "$zmx" attach "$session"

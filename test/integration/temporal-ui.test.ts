@@ -1,0 +1,212 @@
+/**
+ * What an operator sees of runs in the Temporal UI, and does there, in a real browser. With CHANDLER_SCREENSHOTS=DIR it
+ * also takes the README's pictures (`npm run screenshots`).
+ */
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DevServer } from '../../src/dev/temporal/index.ts';
+import { block, code, prose, table } from '../../src/domain/markdown-text.ts';
+import { startBrowser, TemporalUi } from '../support/browser.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+import { startTestServer } from '../support/temporal.ts';
+
+const ID = 'provision:web1';
+/** One step is done soon, one fails at first, and one goes on until that is mended. */
+const plan = {
+  name: 'web',
+  zmx: { source: 'tmux' as const },
+  steps: [
+    { name: 'packages', script: 'for name in curl nginx; do echo "unpacking $name"; done' },
+    {
+      name: 'network',
+      script: `echo 'asking for a lease'
+if [ "$CHANDLER_GENERATION" -eq 1 ]; then echo 'no answer from 10.0.0.1: is the cable in?' >&2; exit 3; fi
+touch /run/lease`,
+    },
+    {
+      name: 'site',
+      script: `echo 'fetching index.html'; until test -e /run/lease; do sleep 0.1; done`,
+      finalize: 'echo checked',
+    },
+  ],
+};
+
+describe('in the Temporal UI', () => {
+  let server: DevServer;
+  let stack: Stack;
+  let ui: TemporalUi;
+  let stopBrowser: () => Promise<void>;
+  let address: string;
+
+  beforeAll(async () => {
+    server = await startTestServer();
+    const { page, stop } = await startBrowser();
+    ui = new TemporalUi(page, server.uiUrl);
+    stopBrowser = stop;
+    stack = await startStack({ address: server.address });
+    address = `root@${stack.host.host}:${stack.host.port}`;
+    await stack.start(
+      { name: 'base', zmx: plan.zmx, steps: [{ name: 'user', script: 'true' }] },
+      'provision:base1',
+    );
+    await stack.until('provision:base1', ({ phase }) => phase === 'provisioned', 'the first run is done');
+    const target = stack.target({ identity: 'id_of_nobody' });
+    await stack.start({ ...plan, target }, 'provision:web2');
+    await stack.start(plan, ID);
+    await stack.until(
+      ID,
+      ({ attention, steps }) => attention && steps[2]?.state === 'running',
+      'a step is parked',
+    );
+    await stack.client.readLog(ID, 'network');
+  });
+  afterAll(async () => {
+    await stopBrowser?.();
+    await stack?.stop();
+    await server?.stop();
+  });
+
+  /** Takes a picture of what matters on the page, without the menu at its left. */
+  const picture = async (name: string, clip: { x?: number; y?: number; width?: number; height: number }) => {
+    const dir = process.env['CHANDLER_SCREENSHOTS'];
+    if (dir === undefined) return;
+    // The UI moves things into their places.
+    await ui.page.waitForTimeout(1000);
+    const place = { x: 256, y: 56, width: 1024, ...clip };
+    await ui.page.screenshot({ path: join(dir, `ui-${name}.png`), clip: place });
+  };
+  const shown = async (which: 'summary' | 'details' | 'current', text: string) => {
+    const main = ui.metadata(which).locator('main');
+    await main.getByText(text).first().waitFor();
+    // What keeps a cell in one line is a space like others.
+    return (await main.innerText()).replaceAll('\u00a0', ' ');
+  };
+
+  it('the list is filtered by what a run is about, and has columns for it', async () => {
+    await ui.search("WorkflowType = 'readStepLog'", 1);
+    expect((await ui.search("WorkflowType = 'provision'", 3)).toSorted()).toEqual([
+      'provision:base1',
+      ID,
+      'provision:web2',
+    ]);
+    await ui.changeColumns({
+      remove: ['Run ID', 'Type', 'Start', 'End'],
+      add: ['ChandlerPlan', 'ChandlerPhase', 'ChandlerAttention', 'ChandlerHost'],
+    });
+    const row = ui.page.getByRole('row').filter({ hasText: ID });
+    await row.getByText(address).waitFor();
+    expect((await row.innerText()).split(/\s+/)).toEqual(
+      expect.arrayContaining(['RUNNING', ID, 'web', 'steps', 'TRUE', address]),
+    );
+    await picture('list', { height: 380 });
+    expect(await ui.search('ChandlerAttention = true', 1)).toEqual([ID]);
+  });
+
+  it('a run tells what it does: a summary beside each activity and timer, heartbeats that can be read', async () => {
+    await ui.open(ID);
+    await ui.page.getByText('network · parked: retryStep, skipStep or abort').first().waitFor();
+    await ui.page.getByText('waitStep • site · wait').first().waitFor();
+    await ui.tab('pending-activities');
+    await ui.page.getByText('fetching index.html').first().waitFor();
+    const beat =
+      /\{\s*"step": "site",\s*"elapsedS": \d+,\s*"logBytes": \d+,\s*"lastLine": "fetching index.html"\s*\}/;
+    expect(await ui.page.locator('main').innerText()).toMatch(beat);
+    const { events } = await stack.client.temporal.workflow.getHandle(ID).fetchHistory();
+    const silent = (events ?? []).filter(
+      ({
+        activityTaskScheduledEventAttributes: activity,
+        timerStartedEventAttributes: timer,
+        markerRecordedEventAttributes: local,
+        userMetadata,
+      }) => (activity ?? timer ?? local) && !userMetadata?.summary,
+    );
+    expect(silent).toEqual([]);
+  });
+
+  it('a parked run tells what happened, where to look, and how to act, ready to be copied', async () => {
+    await ui.tab('user-metadata');
+    expect(await shown('summary', 'provision')).toContain(`provision ${address}: web, 3 steps`);
+    const details = await shown('details', 'Provisions');
+    for (const text of [`chandler retry ${ID} NAME`, 'site has a finalizer', 'retryStep {"step":"NAME"}'])
+      expect(details).toContain(text);
+    const current = await shown('current', 'waits for a person');
+    expect(current).toMatch(/^\s*⚠ steps · web · root@127\.0\.0\.1:\d+ · began \d\d:\d\d:\d\d UTC/);
+    expect(current).toContain(`network on ${address}: exit 3`);
+    expect(current).toContain('asking for a lease\nno answer from 10.0.0.1: is the cable in?');
+    expect(current).toMatch(
+      /Look around with: ssh -t -p \d+ root@127\.0\.0\.1 'ZMX_DIR=\S+ \S+ attach network'/,
+    );
+    expect(current).toContain('retryStep {"step":"network"} runs it again');
+    expect(current).toMatch(
+      /packages\s+✔ succeeded\s+1\s+[\d.]+ s\s+0?\s*network\s+⚠ parked\s+1\s+[\d.]+ s\s+3\s*site\s+▶ running\s+1\s+since \d\d:\d\d:\d\d\s*site \(finalizer\)\s+· pending/,
+    );
+    await picture('parked', { y: 270, height: 900 });
+    await ui.tab('history');
+    await ui.page.getByText(`network on ${address}: exit 3. Look around with: \`ssh -t `).first().waitFor();
+  });
+
+  it('a signal that a person sends there runs the step again, and the run goes on to its end', async () => {
+    await ui.tab('timeline');
+    const submit = await ui.fillSignal('retryStep', '{"step":"network"}');
+    await picture('signal', (await ui.page.locator('dialog[open]').boundingBox())!);
+    await submit.click();
+    await stack.until(ID, ({ phase }) => phase === 'provisioned', 'the run is done');
+    // By itself the page looks again only after ten seconds.
+    await ui.page.reload();
+    await ui.page.getByText('COMPLETED').first().waitFor();
+    await ui.page.getByText('"outcome": "provisioned"').first().waitFor();
+    await ui.tab('user-metadata');
+    const current = await shown('current', 'provisioned');
+    expect(current).toMatch(
+      /^\s*✔ provisioned · web · root@127\.0\.0\.1:\d+ · began \d\d:\d\d:\d\d UTC, took/,
+    );
+    expect(current).toContain('Sentinel: /var/lib/chandler/provisioned');
+    expect(current).toMatch(/network\s+✔ succeeded\s+2\s/);
+    expect(current).toMatch(/site \(finalizer\)\s+✔ succeeded\s+1\s/);
+    expect(current).toMatch(/What people did[\s\S]*\d\d:\d\d:\d\d\s+retryStep network/);
+    expect(current).not.toContain('waits for a person');
+    await picture('done', { y: 270, height: 620 });
+    expect(await ui.search("ChandlerPhase = 'provisioned'", 2)).toContain(ID);
+  });
+
+  it('a run that failed says of which host, why, and what to do', async () => {
+    expect(await ui.search("ChandlerPhase = 'failed'", 1)).toEqual(['provision:web2']);
+    await ui.open('provision:web2');
+    await ui.tab('user-metadata');
+    const current = await shown('current', 'failed');
+    expect(current).toMatch(/^\s*✘ failed · web · /);
+    expect(current).toContain(`identity-unavailable: ${address}: id_of_nobody: `);
+    expect(current).toContain('Put the identity where the worker may read it');
+  });
+
+  it.each([
+    'plain · text, 10.0.0.1:22 — µ ✔',
+    '<script>document.title=1</script><img src=x onerror=alert(1)>',
+    '[a](javascript:alert(1)) ![b](http://evil.example/x.png) <http://evil.example> mailto:a@evil.example',
+    'http://evil.example/x?a=1&b=2 &lt;b&gt; &amp; --flag a--b **b** __u__ ~~s~~ `c` ``d`` $x$ $$y$$ ^[z] \\ \\| |',
+    '# heading ``',
+    '- item > quote ``` ~~~ | cell | {#id}',
+    '1. item ``',
+    '--- ``',
+    '{.class} ``',
+  ])('text of others is shown as it is, whatever it looks like: %s', async (evil) => {
+    const columns = [
+      { title: 'a', align: 'left' as const },
+      { title: 'b', align: 'right' as const },
+    ];
+    const markdown = [
+      `**x** ${prose(evil)}`,
+      code(evil),
+      block([evil, evil]),
+      table(columns, [[prose(evil), prose(evil)]]),
+    ];
+    await ui.page.goto(`${server.uiUrl}/render?content=${encodeURIComponent(markdown.join('\n\n'))}`);
+    const main = ui.page.locator('main');
+    expect(await main.locator('p').allInnerTexts()).toEqual([`x ${evil}`, evil]);
+    expect(await main.locator('p > code').count()).toBe(evil.includes('``') ? 0 : 1);
+    expect(await main.locator('pre').innerText()).toBe(`${evil}\n${evil}\n`);
+    expect(await main.locator('td').allInnerTexts()).toEqual([evil, `\u00a0\u00a0${evil}`]);
+    expect(await main.locator('a, img, script, em, del, span').count()).toBe(0);
+    expect(await ui.page.title()).not.toBe('1');
+  });
+});

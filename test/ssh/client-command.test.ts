@@ -1,0 +1,164 @@
+import { execFile } from 'node:child_process';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { render } from '../../src/shell/index.ts';
+import { shortSshCommand, sshArguments, type ClientTarget } from '../../src/ssh/client-command.ts';
+import { fingerprint } from '../../src/ssh/known-hosts.ts';
+import { startSshd, type Sshd } from '../support/sshd.ts';
+
+const web: ClientTarget = {
+  host: 'web1',
+  port: 2222,
+  user: 'deploy',
+  identities: { files: ['/keys/id'], agent: 'same' },
+  hostKey: { kind: 'known-hosts', files: ['/home/me/.ssh/known_hosts'] },
+};
+const options = (target: ClientTarget) =>
+  sshArguments(target, { tty: false }).filter((_, i, all) => all[i - 1] === '-o');
+
+describe('the command of ssh', () => {
+  it('has all that the target says, and nothing of anybody else', () => {
+    expect(sshArguments(web, { tty: true, command: "echo 'a'" }).join(' ')).toBe(
+      'ssh -F none -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/home/me/.ssh/known_hosts' +
+        ' -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no -o IdentitiesOnly=yes -o IdentityFile=/keys/id' +
+        ' -o PreferredAuthentications=publickey -o ConnectTimeout=10 -o ServerAliveInterval=15' +
+        " -p 2222 -l deploy -t -- web1 echo 'a'",
+    );
+  });
+
+  it('gives the jump host its own settings, quoted for a shell that ssh calls', () => {
+    const gate: ClientTarget = {
+      host: 'gate',
+      port: 22,
+      user: "o'neill",
+      identities: { files: [], agent: 'all' },
+      hostKey: { kind: 'pinned', fingerprint: 'SHA256:abc=' },
+    };
+    const proxy = options({ ...web, host: '::1', jump: gate }).at(-1);
+    expect(proxy).toBe(
+      'ProxyCommand=ssh -F none -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null' +
+        ' -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no' +
+        ' -o HostKeyAlgorithms=ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256' +
+        ` -o 'KnownHostsCommand=/bin/sh -c '\\''if [ "$1" = SHA256:abc ]; then echo "$2 $3 $4"; fi'\\'' pinned %%f %%H %%t %%K'` +
+        ' -o IdentitiesOnly=no -o IdentityFile=none -o PreferredAuthentications=publickey' +
+        " -o ConnectTimeout=10 -o ServerAliveInterval=15 -p 22 -l 'o'\\''neill' -W '[::1]:2222' -- gate",
+    );
+  });
+
+  test.each([
+    ['a blank', '/a b/id', 'IdentityFile="/a b/id"'],
+    ['a quote and a backslash', '/a"b\\c', 'IdentityFile="/a\\"b\\\\c"'],
+    ['what ssh would replace', '/a%h', 'IdentityFile=/a%%h'],
+    ['what ssh would replace by the home directory', '/~', 'IdentityFile="/~"'],
+  ])('means a path with %s literally', (_, file, option) => {
+    expect(options({ ...web, identities: { files: [file], agent: 'same' } })).toContain(option);
+  });
+
+  it('is refused for a path that ssh would always change', () => {
+    const hostKey = { kind: 'known-hosts', files: ['/a/${HOME}'] } as const;
+    expect(() => sshArguments({ ...web, hostKey }, { tty: false })).toThrow(/would take \$\{ for a variable/);
+  });
+
+  it('of somebody with settings of their own is short', () => {
+    const target = { host: 'web1', port: 2222, jump: { host: 'gate', user: 'me' } };
+    expect(render(shortSshCommand(target, { tty: true, command: 'zmx attach a' }))).toBe(
+      "ssh -t -J me@gate:22 -p 2222 root@web1 'zmx attach a'",
+    );
+    expect(render(shortSshCommand({ host: 'web1' }, { tty: false }))).toBe('ssh root@web1');
+  });
+});
+
+describe('the real ssh', () => {
+  let server: Sshd;
+  let gate: Sshd;
+  let dir: string;
+
+  beforeAll(async () => {
+    [server, gate] = await Promise.all([startSshd({ hostKeys: ['ed25519', 'ecdsa'] }), startSshd()]);
+    // A name that everything between here and the file has to get right.
+    dir = mkdtempSync(join(tmpdir(), `chandler's 100%h "ssh" `));
+    writeFileSync(join(dir, 'id'), server.clientKey, { mode: 0o600 });
+    writeFileSync(join(dir, 'gate'), gate.clientKey, { mode: 0o600 });
+    writeFileSync(join(dir, 'known'), readFileSync(server.knownHosts));
+  });
+  afterAll(async () => {
+    await Promise.all([server.stop(), gate.stop()]);
+    rmSync(dir, { recursive: true });
+  });
+
+  const pin = (of: Sshd, type?: 'ed25519' | 'ecdsa') => ({
+    kind: 'pinned' as const,
+    fingerprint: fingerprint(Buffer.from(of.hostKey(type).split(' ')[1] ?? '', 'base64')),
+  });
+  const target = (changes: Partial<ClientTarget> = {}): ClientTarget => ({
+    host: '127.0.0.1',
+    port: server.port,
+    user: 'root',
+    identities: { files: [join(dir, 'id')], agent: 'same' },
+    hostKey: { kind: 'known-hosts', files: [join(dir, 'none'), join(dir, 'known')] },
+    ...changes,
+  });
+  const through = (changes: Partial<ClientTarget> = {}) => ({
+    jump: target({
+      port: gate.port,
+      identities: { files: [join(dir, 'gate')], agent: 'same' },
+      hostKey: pin(gate),
+      ...changes,
+    }),
+  });
+  /** What a command that always works says, or how ssh refuses to run it. */
+  const say = (to: ClientTarget): Promise<string> =>
+    new Promise((resolve) => {
+      const [program = '', ...args] = sshArguments(to, { tty: false, command: 'echo in' });
+      const env = { PATH: process.env['PATH'], SHELL: '/bin/sh' };
+      execFile(program, args, { env }, (error, stdout, stderr) =>
+        resolve(error ? `${error.code}: ${stderr}` : stdout.trim()),
+      );
+    });
+  const REFUSED = /^255: [^]*Host key verification failed|^255: [^]*Connection closed by UNKNOWN port 65535/;
+
+  it('logs in with a known key, with a pinned one, and through a host with settings of its own', async () => {
+    expect(await say(target())).toBe('in');
+    expect(await say(target({ hostKey: pin(server) }))).toBe('in');
+    expect(await say(target(through()))).toBe('in');
+    expect(await say(target({ hostKey: pin(server), ...through() }))).toBe('in');
+  });
+
+  it('refuses every other key, of the host and of the one before it', async () => {
+    const wrong = pin(gate);
+    expect(await say(target({ hostKey: wrong }))).toMatch(REFUSED);
+    // As a worker does: the key that the host offers first counts.
+    expect(await say(target({ hostKey: pin(server, 'ecdsa') }))).toMatch(REFUSED);
+    expect(await say(target({ hostKey: { kind: 'known-hosts', files: [join(dir, 'none')] } }))).toMatch(
+      REFUSED,
+    );
+    expect(await say(target(through({ hostKey: pin(server) })))).toMatch(REFUSED);
+    expect(
+      await say(target(through({ hostKey: { kind: 'known-hosts', files: [server.knownHosts] } }))),
+    ).toMatch(REFUSED);
+    expect(await say(target({ hostKey: wrong, ...through() }))).toMatch(REFUSED);
+  });
+
+  it('takes a new key once and refuses another one afterwards', async () => {
+    const file = join(dir, 'new');
+    const hostKey = { kind: 'accept-new', files: [file, join(dir, 'none')] } as const;
+    expect(await say(target({ hostKey }))).toBe('in');
+    expect(readFileSync(file, 'utf8')).toContain(server.hostKey());
+    expect(await say(target({ hostKey }))).toBe('in');
+    const other = join(dir, 'changed');
+    appendFileSync(other, `[127.0.0.1]:${server.port} ${gate.hostKey()}\n`);
+    expect(await say(target({ hostKey: { ...hostKey, files: [other] } }))).toMatch(REFUSED);
+  });
+
+  it('offers no key but those it is told of', async () => {
+    const identities = { files: [join(dir, 'gate')], agent: 'same' } as const;
+    expect(await say(target({ identities }))).toMatch(/^255: [^]*Permission denied \(publickey\)/);
+    expect(await say(target({ identities: { files: [], agent: 'all' } }))).toMatch(
+      /^255: [^]*Permission denied/,
+    );
+    const both = [join(dir, 'gate'), join(dir, 'id')];
+    expect(await say(target({ identities: { files: both, agent: 'all' } }))).toBe('in');
+  });
+});

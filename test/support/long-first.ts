@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Files that take long, the longest first. What is not named here takes a few seconds. */
+const LONG = [
+  'integration/chaos',
+  'integration/faults',
+  'host/launch-model',
+  'host/launch',
+  'workflows/messages',
+  'integration/self-provisioning',
+  'integration/refusals',
+  'integration/zmx-versions',
+  'zmx/shim',
+  'integration/cli',
+  'integration/temporal-ui',
+  'workflows/steering',
+  'integration/connect',
+  'workflows/continue-as-new',
+].map((name) => join(root, 'test', `${name}.test.ts`));
+
+/** Starts the long files first: one that starts last is waited for by idle cores. */
+export class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const gone = LONG.filter((path) => !existsSync(path));
+    if (gone.length > 0) throw new Error(`long-first.ts names what is not there: ${gone.join(', ')}`);
+    const others = await super.sort(files.filter(({ moduleId }) => !LONG.includes(moduleId)));
+    return [...LONG.flatMap((path) => files.filter(({ moduleId }) => moduleId === path)), ...others];
+  }
+}
