@@ -1,10 +1,15 @@
 import type { Writable } from 'node:stream';
+import type { ReadStream } from 'node:tty';
 
 /** Everything a command needs of the process it runs in. */
 export interface CliContext {
   /** How a person calls this program, for commands to copy: `chandler`. */
   readonly program: string;
+  /** The command that runs this program once more; arguments come after it. */
+  readonly self: readonly [string, ...string[]];
   readonly stdin: AsyncIterable<Uint8Array>;
+  /** Where keys come from; missing unless input and output are terminals that can do more than lines. */
+  readonly keyboard?: ReadStream;
   readonly stdout: Writable;
   readonly stderr: Writable;
   readonly env: Readonly<Record<string, string | undefined>>;

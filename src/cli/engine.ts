@@ -83,16 +83,21 @@ export async function withClient<T>(
   work: (client: ChandlerClient, engine: Engine) => Promise<T>,
 ): Promise<T> {
   const engine = await findEngine(options, context);
-  const client = await connect({ ...engine, identity: whoami() }).catch((cause: unknown) => {
-    throw new CliError(exitCodes.unreachable, cause instanceof Error ? cause.message : String(cause), {
-      cause,
-    });
-  });
+  const client = await connectTo(engine);
   try {
     return await work(client, engine);
   } finally {
     await client.close();
   }
+}
+
+/** Connects as the person who runs this program. @throws CliError unreachable */
+export function connectTo(engine: Engine): Promise<ChandlerClient> {
+  return connect({ ...engine, identity: whoami() }).catch((cause: unknown) => {
+    throw new CliError(exitCodes.unreachable, cause instanceof Error ? cause.message : String(cause), {
+      cause,
+    });
+  });
 }
 
 /** What runs record as the sender of a message. */
@@ -102,12 +107,16 @@ function whoami(): string {
 
 /** A command for a person to copy that reaches the same engine. */
 export function copyable(context: CliContext, options: EngineOptions, ...words: readonly string[]): string {
-  const flags = [
+  return `${context.program} ${[...words, ...engineFlags(options)].map((word) => quote(word)).join(' ')}`;
+}
+
+/** The options that make another command reach the same engine. */
+export function engineFlags(options: EngineOptions): string[] {
+  return [
     ...(options.address === undefined ? [] : ['--address', options.address]),
     ...(options.namespace === undefined ? [] : ['--namespace', options.namespace]),
     ...(options.taskQueue === undefined ? [] : ['--task-queue', options.taskQueue]),
   ];
-  return `${context.program} ${[...words, ...flags].map((word) => quote(word)).join(' ')}`;
 }
 
 /** The page of a run in the UI. */

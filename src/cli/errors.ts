@@ -16,6 +16,7 @@ export class CliError extends Error {
 /** gRPC status codes (https://grpc.io/docs/guides/status-codes/). */
 export const GRPC = {
   cancelled: 1,
+  invalidArgument: 3,
   deadlineExceeded: 4,
   notFound: 5,
   failedPrecondition: 9,
@@ -59,6 +60,11 @@ export function explainError(error: unknown): { readonly text: string; readonly 
 export function isNoWorker(error: unknown): boolean {
   const code = grpcCode(error);
   return code === GRPC.deadlineExceeded || code === GRPC.cancelled || code === GRPC.failedPrecondition;
+}
+
+/** True when the engine does not take what was asked, a query that it does not understand, say. */
+export function isInvalidArgument(error: unknown): boolean {
+  return grpcCode(error) === GRPC.invalidArgument;
 }
 
 /** The gRPC status of an error; the SDK wraps those in its own, so it may be in the cause. */

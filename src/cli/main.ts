@@ -28,15 +28,19 @@ for (const stream of [stdout, stderr]) {
   });
 }
 
+const own = fileURLToPath(import.meta.url);
+const isTty = stdout.isTTY && env['TERM'] !== 'dumb';
 const context: CliContext = {
   program: howCalled(),
+  self: [process.execPath, ...process.execArgv, own],
   stdin: process.stdin,
+  ...(isTty && process.stdin.isTTY && { keyboard: process.stdin }),
   stdout,
   stderr,
   env,
-  isTty: stdout.isTTY && env['TERM'] !== 'dumb',
+  isTty,
   hasTerminal: process.stdin.isTTY && stdout.isTTY,
-  color: stdout.isTTY && env['TERM'] !== 'dumb' && !env['NO_COLOR'],
+  color: isTty && !env['NO_COLOR'],
   terminalSize: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
   now: Date.now,
   signal: interrupt.signal,
@@ -48,6 +52,5 @@ stdout.write('', (error) => process.exit(error || readerGone ? READER_GONE : exi
 
 /** Commands to copy must work: from a clone there is no `chandler` in PATH. */
 function howCalled(): string {
-  const own = fileURLToPath(import.meta.url);
   return own.endsWith('.ts') ? `npx tsx ${relative(process.cwd(), own)}` : 'chandler';
 }

@@ -16,6 +16,7 @@ import { addStart } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { addValidate } from './commands/validate.ts';
+import { addWatch } from './commands/watch.ts';
 import { addWatchHost } from './commands/watch-host.ts';
 import { addWorker } from './commands/worker.ts';
 import type { CliContext } from './context.ts';
@@ -29,6 +30,7 @@ const ADD = [
   addUp,
   addStart,
   addStatus,
+  addWatch,
   addMessages,
   addLogs,
   addAttach,

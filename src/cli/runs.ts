@@ -1,8 +1,10 @@
+import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { ChandlerClient } from '../client.ts';
 import type { RunInfo } from './render/runs.ts';
 
 /** Runs of every kind, as a visibility query. */
 const EVERY_RUN = "WorkflowType IN ('provision', 'watchProvisioning')";
+const DESCRIBED_AT_ONCE = 8;
 
 /** The runs that a visibility query finds, the latest first, at most `most`. An empty query finds all. */
 export async function listRuns(client: ChandlerClient, query: string, most: number): Promise<RunInfo[]> {
@@ -11,17 +13,41 @@ export async function listRuns(client: ChandlerClient, query: string, most: numb
     query: query === '' ? EVERY_RUN : `${EVERY_RUN} AND (${query})`,
     pageSize: most,
   });
-  for await (const { workflowId, status, startTime, closeTime, memo, searchAttributes } of list) {
-    runs.push({
-      id: workflowId,
-      status: status.name,
-      phase: String(searchAttributes['ChandlerPhase']?.[0] ?? ''),
-      attention: searchAttributes['ChandlerAttention']?.[0] === true,
-      plan: typeof memo?.['plan'] === 'string' ? memo['plan'] : '',
-      startedAtMs: startTime.getTime(),
-      ...(closeTime && { endedAtMs: closeTime.getTime() }),
-    });
+  for await (const run of list) {
+    runs.push(toRunInfo(run));
     if (runs.length === most) break;
   }
   return runs;
+}
+
+/** Runs by their ids, a few at a time. @throws WorkflowNotFoundError for an id that no run has */
+export async function describeRuns(client: ChandlerClient, ids: readonly string[]): Promise<RunInfo[]> {
+  const runs: RunInfo[] = [];
+  for (let at = 0; at < ids.length; at += DESCRIBED_AT_ONCE) {
+    const some = ids.slice(at, at + DESCRIBED_AT_ONCE);
+    runs.push(
+      ...(await Promise.all(
+        some.map(async (id) => toRunInfo(await client.temporal.workflow.getHandle(id).describe())),
+      )),
+    );
+  }
+  return runs;
+}
+
+/** A text as a value in a visibility query. */
+export function quoteInQuery(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+function toRunInfo(run: Omit<WorkflowExecutionInfo, 'raw'>): RunInfo {
+  const { workflowId, status, startTime, closeTime, memo, searchAttributes } = run;
+  return {
+    id: workflowId,
+    status: status.name,
+    phase: String(searchAttributes['ChandlerPhase']?.[0] ?? ''),
+    attention: searchAttributes['ChandlerAttention']?.[0] === true,
+    plan: typeof memo?.['plan'] === 'string' ? memo['plan'] : '',
+    startedAtMs: startTime.getTime(),
+    ...(closeTime && { endedAtMs: closeTime.getTime() }),
+  };
 }

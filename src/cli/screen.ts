@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from 'node:util';
 import type { CliContext } from './context.ts';
+import { widthOf } from './render/text.ts';
 
 /** A block of lines at the bottom of the terminal that is drawn over itself. */
 export interface Screen {
@@ -45,8 +45,5 @@ export function createScreen({ stdout, terminalSize }: Pick<CliContext, 'stdout'
 
 /** The rows that lines take in a terminal that may have become narrower since, which makes most terminals wrap them. */
 export function rowsOf(lines: readonly string[], columns: number): number {
-  return lines.reduce(
-    (rows, line) => rows + Math.max(1, Math.ceil([...stripVTControlCharacters(line)].length / columns)),
-    0,
-  );
+  return lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
 }

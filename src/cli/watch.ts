@@ -10,6 +10,8 @@ export interface Progress {
   readonly finalizer: boolean;
   readonly generation: number;
   readonly lastLine: string;
+  /** Of its log so far. */
+  readonly logBytes?: number;
 }
 
 /** What can be seen of a run at one moment. */
@@ -35,7 +37,7 @@ export async function* watchRun(
     (error: unknown) => ({ kind: 'broken' as const, error }),
   );
   const stopped = aborted(signal).then(() => ({ kind: 'stopped' as const }));
-  const said = new Map<string, Progress>();
+  let said: readonly Progress[] = [];
   let nextProgressMs = 0;
   for (;;) {
     const look = lookAt(client, workflowId).catch((error: unknown) => ({ kind: 'broken' as const, error }));
@@ -44,15 +46,15 @@ export async function* watchRun(
     if (sight.kind === 'broken') throw sight.error;
     if (sight.kind === 'status' && performance.now() >= nextProgressMs) {
       nextProgressMs = performance.now() + PROGRESS_EVERY_MS;
-      await noteProgress(client, workflowId, sight.status, said);
+      said = await readProgress(client, workflowId, sight.status, said);
     }
-    yield sight.kind === 'status' ? { ...sight, progress: [...said.values()] } : sight;
+    yield sight.kind === 'status' ? { ...sight, progress: said } : sight;
     const next = await Promise.race([over, stopped, delay(LOOK_EVERY_MS, { kind: 'look' as const })]);
     if (next.kind === 'stopped') return;
     if (next.kind === 'broken') throw next.error;
     if (next.kind === 'look') continue;
     const last = await lookAt(client, workflowId);
-    if (last.kind === 'status') yield { ...last, progress: [...said.values()] };
+    if (last.kind === 'status') yield { ...last, progress: said };
     yield next;
     return;
   }
@@ -76,23 +78,31 @@ export function inTime<T>(client: ChandlerClient, ask: () => Promise<T>): Promis
   return client.temporal.withDeadline(Date.now() + ANSWER_MS, ask);
 }
 
-/** Reads the latest heartbeats of a run's waits; what a part said stays when it is over. */
-async function noteProgress(
+/** The latest heartbeats of a run's waits, over what they were before: what a part said stays when it is over. */
+export async function readProgress(
   client: ChandlerClient,
   workflowId: string,
   status: RunStatus,
-  said: Map<string, Progress>,
-): Promise<void> {
+  before: readonly Progress[],
+): Promise<Progress[]> {
   const { raw } = await client.temporal.workflow.getHandle(workflowId).describe();
   const { payloadConverter } = client.temporal.options.loadedDataConverter;
+  const said = new Map(before.map((item) => [`${item.step} ${item.finalizer}`, item]));
   for (const { activityType, heartbeatDetails } of raw.pendingActivities ?? []) {
     const [payload] = heartbeatDetails?.payloads ?? [];
     if (!payload) continue;
-    const { step, lastLine } = payloadConverter.fromPayload<{ step?: string; lastLine?: string }>(payload);
+    const { step, lastLine, logBytes } = payloadConverter.fromPayload<Partial<Progress>>(payload);
     const known = status.steps.find(({ name }) => name === step);
     if (!known || lastLine === undefined) continue;
     const finalizer = activityType?.name === 'finalizeStep';
     const { generation } = (finalizer ? known.finalizer : known) ?? known;
-    said.set(`${known.name} ${finalizer}`, { step: known.name, finalizer, generation, lastLine });
+    said.set(`${known.name} ${finalizer}`, {
+      step: known.name,
+      finalizer,
+      generation,
+      lastLine,
+      ...(logBytes !== undefined && { logBytes }),
+    });
   }
+  return [...said.values()];
 }

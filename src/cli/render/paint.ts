@@ -1,4 +1,6 @@
-import type { Paint, Style } from './table.ts';
+export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';
+/** Colours a text, or leaves it alone. */
+export type Paint = (style: Style, text: string) => string;
 
 /** SGR codes (ECMA-48). */
 const CODES: Readonly<Record<Style, readonly [number, number]>> = {

@@ -21,7 +21,7 @@ export function renderRuns(runs: readonly RunInfo[], nowMs: number): string[] {
     ['ID', 'STATUS', 'STARTED', 'TIME', 'PLAN'],
     runs.map((run) => [
       oneLine(run.id),
-      describe(run),
+      describeRunInfo(run),
       `${formatDuration(nowMs - run.startedAtMs)} ago`,
       formatDuration((run.endedAtMs ?? nowMs) - run.startedAtMs),
       oneLine(run.plan),
@@ -29,7 +29,12 @@ export function renderRuns(runs: readonly RunInfo[], nowMs: number): string[] {
   );
 }
 
-function describe({ status, phase, attention }: RunInfo): string {
+/** What a run does, or how it ended. */
+export function describeRunInfo({
+  status,
+  phase,
+  attention,
+}: Pick<RunInfo, 'status' | 'phase' | 'attention'>): string {
   // The engine knows an abort as a failure, and a host with nothing to do as one that was done.
   const says = phase === 'aborted' || phase === 'already-provisioned' ? phase : status.toLowerCase();
   if (status !== 'RUNNING') return says;

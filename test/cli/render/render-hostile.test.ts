@@ -5,6 +5,7 @@ import { plain } from '../../../src/cli/render/paint.ts';
 import { renderEnd, renderParked } from '../../../src/cli/render/reports.ts';
 import { renderRuns } from '../../../src/cli/render/runs.ts';
 import { renderTable } from '../../../src/cli/render/table.ts';
+import { widthOf } from '../../../src/cli/render/text.ts';
 import { renderMarkdown } from '../../../src/domain/markdown.ts';
 import type { PartFailure, RunStatus } from '../../../src/domain/status.ts';
 import { nastyText, UNFIT } from '../../support/hostile.ts';
@@ -72,7 +73,7 @@ describe('hostile text', () => {
         ]) {
           expect(line).not.toMatch(UNFIT);
           expect(line).not.toContain('\n');
-          expect([...line].length).toBeLessThanOrEqual(columns);
+          expect(widthOf(line)).toBeLessThanOrEqual(columns);
         }
         const lines = listChanges(undefined, status, 10_000).map(renderChange);
         for (const line of lines) expect(line).not.toMatch(/\n/);

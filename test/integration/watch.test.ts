@@ -1,0 +1,285 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Plan } from '../../src/domain/schema.ts';
+import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
+import { poll } from '../support/poll.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+import { startTmux, type TmuxTerminal } from '../support/tmux.ts';
+
+const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const exec = promisify(execFile);
+const COLUMNS = 100;
+const ROWS = 30;
+/** Fails on its first try, as if somebody had mended its cause since. */
+const FLAKY = 'echo looking-for-it; [ "$CHANDLER_GENERATION" -gt 1 ] || exit 3; echo found-it';
+/** Long ids are cut in a list. */
+const SHOWN = 30;
+const ABSENT = 'nobody-works-on-this';
+
+let stack: Stack;
+let proxy: FaultProxy;
+let terminal: TmuxTerminal;
+
+beforeAll(async () => {
+  stack = await startStack();
+  proxy = await startFaultProxy(Number(stack.address.split(':')[1]));
+});
+afterAll(async () => {
+  await proxy.close();
+  await stack.stop();
+});
+beforeEach(async () => {
+  terminal = await startTmux({ columns: COLUMNS, rows: ROWS, env: env() });
+});
+afterEach(() => terminal.stop());
+
+/** Several runs have the same steps, which must not count as done. */
+function start(plan: Omit<Plan, 'target'>): Promise<string> {
+  return stack.start({ sentinel: { whenPresent: 'ignore' }, ...plan });
+}
+
+function env() {
+  return { TEMPORAL_ADDRESS: `127.0.0.1:${proxy.port}`, CHANDLER_TASK_QUEUE: stack.taskQueue };
+}
+
+/** Starts `chandler watch` as a person would, between two looks at the settings of the terminal. */
+async function watch(...args: readonly string[]): Promise<void> {
+  const words = args.map((arg) => `'${arg}'`).join(' ');
+  await terminal.type(
+    `clear; B=$(stty -g); node ${cli} watch ${words}; echo "code=$? same=$([ "$B" = "$(stty -g)" ] && echo yes)"`,
+  );
+  await terminal.press('Enter');
+}
+
+/** The program has ended, and the terminal is as it was. */
+async function expectLeft(code: number): Promise<string> {
+  const text = await terminal.until(/code=\d+ same=/);
+  expect(text).toMatch(new RegExp(`code=${code} same=yes`));
+  expect(await terminal.modes()).toEqual({ alternate: false, cursor: true });
+  return text;
+}
+
+/** What this file's `chandler watch WORD` runs as. */
+async function processes(word: string): Promise<number[]> {
+  const { stdout } = await exec('ps', ['-e', '-o', 'pid,args']);
+  const lines = stdout.split('\n').filter((line) => line.includes(`${cli} watch ${word}`));
+  return lines.map((line) => Number.parseInt(line, 10));
+}
+
+const parked = (name: string) => new RegExp(`⏸ NEEDS A PERSON +${name} \\(try 1\\): exit 3`);
+
+describe('chandler watch', () => {
+  it('takes a person from a parked step over its log to its retried success', async () => {
+    const id = await start({
+      steps: [
+        { name: 'flaky', script: FLAKY },
+        { name: 'slow', script: 'sleep 600' },
+      ],
+    });
+    await watch(id);
+    await terminal.until(parked('flaky'));
+    expect(await terminal.modes()).toEqual({ alternate: true, cursor: false });
+    await terminal.press('l');
+    await terminal.until(/log of flaky \(try 1\)[^]*looking-for-it/);
+    await terminal.press('r');
+    await terminal.until(new RegExp(`\\[y/n\\] retry flaky of ${id}\\?`));
+    await terminal.press('y');
+    // The log that is open goes on with the next try.
+    await terminal.until(/log of flaky \(try 2\) · ✔ succeeded[^]*found-it/);
+    await terminal.press('Escape');
+    await terminal.until(/flaky +✔ succeeded +2/);
+
+    // Nothing is aborted without a yes.
+    await terminal.press('x');
+    await terminal.until(/Why abort/);
+    await terminal.type('not now');
+    await terminal.press('Enter');
+    await terminal.until(/\[y\/n\] abort .*, because: not now\?/);
+    await terminal.press('n');
+    await terminal.until(/Nothing was done/);
+    expect((await stack.client.status(id)).interventions).toMatchObject([{ action: 'retryStep' }]);
+    await terminal.press('x', 'Enter', 'y');
+    await terminal.until(/The run was aborted/);
+    await terminal.press('q');
+    expect(await expectLeft(4)).toContain('The run was aborted');
+  });
+
+  it('skips a step with a reason, pauses, gives more time, and tells why something is refused', async () => {
+    const id = await start({
+      steps: [
+        { name: 'bad', script: 'exit 3' },
+        { name: 'slow', script: 'until test -e /root/go-on; do sleep 0.1; done' },
+      ],
+    });
+    await watch(id);
+    await terminal.until(parked('bad'));
+    await terminal.press('p');
+    await terminal.until(/The run is paused[^]*\n/);
+    await terminal.press('p');
+    await terminal.until(/The run goes on/);
+    await terminal.press('s');
+    await terminal.type('by hand, 日本');
+    await terminal.press('Enter', 'y');
+    await terminal.until(/bad +↷ skipped/);
+    await terminal.press('r');
+    await terminal.until(/slow is running, not parked|bad is skipped, not parked/);
+    await terminal.press('End', 'e');
+    await terminal.type('30m');
+    await terminal.press('Enter');
+    await terminal.until(/slow has 30m more/);
+    expect((await stack.client.status(id)).interventions).toMatchObject([
+      { action: 'pause' },
+      { action: 'resume' },
+      { action: 'skipStep', step: 'bad', reason: 'by hand, 日本' },
+      { action: 'extendTimeout', step: 'slow', extendedByMs: 1_800_000 },
+    ]);
+    await stack.onHost('touch /root/go-on');
+    await terminal.until(/is provisioned/);
+    await terminal.press('q');
+    await expectLeft(0);
+  });
+
+  it('lists runs, those that need a person first, and takes in new ones; one without a worker holds up none', async () => {
+    const fleet = `fleet 'of' ${Date.now()}`;
+    const nobody = await stack.client.temporal.workflow.start('provision', {
+      workflowId: `nobody:${Date.now()}`,
+      taskQueue: ABSENT,
+      args: [{ target: stack.target(), steps: [{ name: 'a', script: 'true' }] }],
+      typedSearchAttributes: [{ key: { name: 'ChandlerFleet', type: 'KEYWORD' }, value: fleet }],
+    });
+    const id = (await start({ fleet, steps: [{ name: 'flaky', script: FLAKY }] })).slice(0, SHOWN);
+    await terminal.type(`FLEET="${fleet}"`);
+    await terminal.press('Enter');
+    await terminal.type(`clear; node ${cli} watch --fleet "$FLEET"; echo "code=$? same=yes"`);
+    await terminal.press('Enter');
+    await terminal.until(new RegExp(`> ${id}.* ⏸ needs a person +1⏸ [^]*nobody:[^]*no worker answers`));
+    await terminal.until(/flaky +⏸ parked/);
+    // The host is taken, so this one fails at once.
+    const other = (await start({ fleet, steps: [{ name: 'other', script: 'true' }] })).slice(0, SHOWN);
+    await terminal.until(new RegExp(`${other}.* ✘ failed`));
+    await terminal.press('/');
+    await terminal.type('needs');
+    await terminal.until(
+      (text) => !text.includes(other) && text.includes(id),
+      'only what needs somebody is shown',
+    );
+    await terminal.press('Enter');
+    for (const [columns, rows] of [
+      [1, 1],
+      [2, 3],
+      [500, 200],
+      [30, 8],
+    ] as const) {
+      await terminal.resize(columns, rows);
+      await poll(async () => (await terminal.text()) !== '', `something is shown at ${columns}x${rows}`);
+    }
+    await terminal.resize(COLUMNS, ROWS);
+    await terminal.until(/\? help {2}q leave$/);
+    await terminal.press('r', 'y');
+    await terminal.press('Escape');
+    await terminal.until(new RegExp(`${id}.* ✔ completed`));
+    await terminal.press('C-c');
+    await expectLeft(130);
+    await nobody.terminate();
+  });
+
+  it('outlives a server that refuses, and one that is silent; is stopped and goes on; ends with its terminal', async () => {
+    const id = await start({ steps: [{ name: 'flaky', script: FLAKY }] });
+    await watch(id);
+    await terminal.until(parked('flaky'));
+    await proxy.refuse();
+    proxy.reset();
+    const text = await terminal.until(/! no answer since \d\d:\d\d:\d\d/);
+    expect(text).toMatch(parked('flaky'));
+    const back = (text: string) => !text.includes('no answer since') && text.includes('NEEDS A PERSON');
+    // What is ordered meanwhile is not kept for later.
+    await terminal.press('r', 'y');
+    await terminal.until(/The server does not answer: nothing was sent/);
+    await proxy.accept();
+    await terminal.until(back, 'the server is found again');
+    proxy.setMode('blackhole');
+    await terminal.until(/! no answer since/);
+    proxy.setMode('pass');
+    await terminal.until(back, 'the server is heard again');
+
+    await terminal.press('C-z');
+    await terminal.until(/Stopped/);
+    expect(await terminal.modes()).toEqual({ alternate: false, cursor: true });
+    await terminal.press('f', 'g', 'Enter');
+    await terminal.until(parked('flaky'));
+    await terminal.press('r', 'y');
+    await terminal.until(/flaky +✔ succeeded +2/);
+
+    const pids = () => processes(id);
+    expect(await pids()).toHaveLength(1);
+    await terminal.hangUp();
+    await poll(async () => (await pids()).length === 0, 'the program ends with its terminal');
+  });
+
+  it('restores the terminal when it breaks', async () => {
+    // Without quotes, which NODE_OPTIONS has its own ideas about.
+    const broken = 'data:text/javascript,process.on(/SIGUSR2/.source,()=>notThere())';
+    await terminal.type(
+      `clear; B=$(stty -g); NODE_OPTIONS='--import ${broken}' node ${cli} watch --query ''; echo "code=$? same=$([ "$B" = "$(stty -g)" ] && echo yes)"`,
+    );
+    await terminal.press('Enter');
+    await poll(async () => (await terminal.modes()).alternate, 'the screen is drawn');
+    const pids = await processes('--query');
+    expect(pids).toHaveLength(1);
+    process.kill(pids[0] ?? 0, 'SIGUSR2');
+    await expectLeft(1);
+  });
+
+  it('prints a line for each change where nothing can be drawn', async () => {
+    const second = await start({ steps: [{ name: 'only', script: 'echo fine' }] });
+    await stack.client.result(second);
+    const first = await start({ steps: [{ name: 'only', script: FLAKY }] });
+    await stack.until(first, (status) => status.attention, 'the first is parked');
+    const run = exec(process.execPath, [cli, 'watch', first, second], {
+      env: { PATH: process.env['PATH'], ...env() },
+    });
+    const lines = new Promise<void>((resolve) => {
+      run.child.stdout?.on('data', (chunk: Buffer) => chunk.toString().includes('only parked') && resolve());
+    });
+    await lines;
+    await stack.client.retry(first, { step: 'only' });
+    const { stdout } = await run;
+    expect(stdout).toMatch(new RegExp(`^${first} {2}\\d\\d:\\d\\d:\\d\\d only parked \\(try 1\\)`, 'm'));
+    expect(stdout).toMatch(new RegExp(`^${first} {2}.* only succeeded \\(try 2\\)`, 'm'));
+    expect(stdout).toMatch(new RegExp(`^${second} {2}.* is provisioned`, 'm'));
+    const json = await exec(process.execPath, [cli, 'watch', '--json', first, second], {
+      env: { PATH: process.env['PATH'], ...env() },
+    });
+    const changes = json.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { run: string; change: string });
+    expect(changes).toContainEqual(
+      expect.objectContaining({ run: second, change: 'step', state: 'succeeded' }),
+    );
+
+    await terminal.type(`TERM=dumb node ${cli} watch ${second}; echo "code=$?"`);
+    await terminal.press('Enter');
+    expect(await terminal.until(/code=0/)).toMatch(/only succeeded \(try 1\)[^]*is provisioned/);
+  });
+
+  it('refuses what cannot be watched, before anything is drawn', async () => {
+    const outcomes = await Promise.all(
+      [['no-such-run'], ['--query', 'Nonsense = 1'], ['some-run', '--fleet', 'x']].map((args) =>
+        exec(process.execPath, [cli, 'watch', ...args], {
+          env: { PATH: process.env['PATH'], ...env() },
+        }).catch((error: { code: number; stderr: string }) => ({ code: error.code, stderr: error.stderr })),
+      ),
+    );
+    expect(outcomes).toEqual([
+      { code: 2, stderr: 'no run with the id no-such-run\n' },
+      {
+        code: 2,
+        stderr: expect.stringMatching(/^the server does not take that query: .*Nonsense/) as string,
+      },
+      { code: 2, stderr: 'give ids of runs, or --fleet and --query; not both\n' },
+    ]);
+  });
+});

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { poll } from './poll.ts';
+
+const exec = promisify(execFile);
+
+/** A shell in a real terminal, for programs that draw on it. */
+export interface TmuxTerminal {
+  /** What is on the screen, without blanks at the ends of lines. */
+  readonly text: () => Promise<string>;
+  /** Presses keys by their names in tmux (`Enter`, `C-c`, `PPage`), or single letters. */
+  readonly press: (...keys: readonly string[]) => Promise<void>;
+  /** Types a text as it is. */
+  readonly type: (text: string) => Promise<void>;
+  /** Waits until the screen shows what is looked for. */
+  readonly until: (wanted: RegExp | ((text: string) => boolean), what?: string) => Promise<string>;
+  readonly resize: (columns: number, rows: number) => Promise<void>;
+  /** How the terminal has been left: no alternate screen and a cursor, if all is well. */
+  readonly modes: () => Promise<{ readonly alternate: boolean; readonly cursor: boolean }>;
+  /** Copies all that the terminal gets to a shell command's standard input from now on. */
+  readonly pipeTo: (command: string) => Promise<void>;
+  /** Takes the terminal away from what runs in it. */
+  readonly hangUp: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface TmuxOptions {
+  readonly columns: number;
+  readonly rows: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Starts a tmux server of its own with a shell in it. */
+export async function startTmux({ columns, rows, env }: TmuxOptions): Promise<TmuxTerminal> {
+  const dir = await mkdtemp(join(tmpdir(), 'chandler-tmux-'));
+  const tmux = async (...args: readonly string[]): Promise<string> => {
+    const command = ['-S', join(dir, 'socket'), '-f', '/dev/null', ...args];
+    const { stdout } = await exec('tmux', command, {
+      env: { PATH: process.env['PATH'], HOME: dir, LC_ALL: 'C.UTF-8', ...env },
+    });
+    return stdout;
+  };
+  const size = ['-x', String(columns), '-y', String(rows)];
+  await tmux('new-session', '-d', ...size, 'bash --norc --noprofile');
+  const text = async () => (await tmux('capture-pane', '-p')).replaceAll(/[ \n]+$/g, '');
+  await poll(async () => /[$#]/.test(await text()), 'the shell is there');
+  return {
+    text,
+    press: async (...keys) => void (await tmux('send-keys', ...keys)),
+    type: async (typed) => void (await tmux('send-keys', '-l', typed)),
+    async until(wanted, what = String(wanted)) {
+      let seen = '';
+      const isThere = (now: string) => (typeof wanted === 'function' ? wanted(now) : wanted.test(now));
+      await poll(
+        async () => isThere((seen = await text())),
+        what,
+        () => seen,
+      );
+      return seen;
+    },
+    resize: async (x, y) => void (await tmux('resize-window', '-x', String(x), '-y', String(y))),
+    async modes() {
+      const flags = await tmux('display-message', '-p', '#{alternate_on} #{cursor_flag}');
+      return { alternate: flags.startsWith('1'), cursor: flags.trim().endsWith('1') };
+    },
+    pipeTo: async (command) => void (await tmux('pipe-pane', '-O', command)),
+    hangUp: async () => void (await tmux('kill-pane')),
+    async stop() {
+      // A server whose last session has ended is gone already.
+      await tmux('kill-server').catch((error: unknown) => {
+        if (!String(error).includes('no server running')) throw error;
+      });
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
