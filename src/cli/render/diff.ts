@@ -1,6 +1,6 @@
 import { oneLine } from '../../domain/terminal.ts';
 import type { Diff, DiffOutcome, DiffRow } from '../diff/forecast.ts';
-import type { Paint, Style } from './table.ts';
+import type { Paint, Style } from './paint.ts';
 
 const LOOKS: Readonly<
   Record<DiffRow['would'], { readonly mark: string; readonly word: string; readonly style: Style }>

@@ -1,7 +1,7 @@
 import type { Finding } from '../../domain/finding.ts';
 import { oneLine } from '../../domain/terminal.ts';
 import { countFindings, type Section, type Subject } from '../doctor/report.ts';
-import type { Paint, Style } from './table.ts';
+import type { Paint, Style } from './paint.ts';
 
 const LOOKS: Readonly<Record<Finding['verdict'], { readonly mark: string; readonly style: Style }>> = {
   ok: { mark: '✔', style: 'green' },
