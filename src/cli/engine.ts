@@ -1,14 +1,15 @@
 import { connect as connectSocket } from 'node:net';
 import { hostname, userInfo } from 'node:os';
-import { connect, type ChandlerClient } from '../client.ts';
-import { loadConfig, type TemporalCredentials } from '../config/config.ts';
-import { readDevServer } from '../dev/temporal/index.ts';
+import type { ChandlerClient } from '../client.ts';
+import type { TemporalCredentials } from '../config/config.ts';
 import { runPage } from '../domain/run-url.ts';
 import { quote } from '../shell/index.ts';
-import type { CliContext } from './context.ts';
-import { CliError } from './errors.ts';
+import { aborted, detailOn, type CliContext } from './context.ts';
+import { CliError, isNotFound } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
+import { suggestRuns } from './near-ids.ts';
 import { devDir } from './state-dirs.ts';
+import { tellCalls } from './tell-calls.ts';
 
 /** The options of every command that talks to the engine. */
 export interface EngineOptions {
@@ -37,6 +38,11 @@ const PROBE_MS = 5000;
  * @throws CliError unreachable, with what was tried
  */
 export async function findEngine(options: EngineOptions, context: CliContext): Promise<Engine> {
+  const [{ loadConfig }, { readDevServer }] = await Promise.all([
+    import('../config/config.ts'),
+    import('../dev/temporal/index.ts'),
+  ]);
+  const detail = detailOn(context);
   const { temporal, uiUrl } = loadConfig(context.env);
   const dev = await readDevServer(devDir(context));
   const [address, origin] =
@@ -47,6 +53,7 @@ export async function findEngine(options: EngineOptions, context: CliContext): P
         : dev
           ? [dev.address, DEV]
           : [DEFAULT_ADDRESS, 'the default; no --address, no TEMPORAL_ADDRESS, no running `chandler dev`'];
+  detail(`the Temporal server is ${address} (${origin})`);
   const failure = await probe(address);
   if (failure !== undefined) {
     throw new CliError(
@@ -54,14 +61,14 @@ export async function findEngine(options: EngineOptions, context: CliContext): P
       `no Temporal server answers at ${address} (${origin}): ${failure}; start one with: ${context.program} dev`,
     );
   }
-  return {
-    address,
-    namespace: options.namespace ?? temporal.namespace,
-    taskQueue: options.taskQueue ?? temporal.taskQueue,
-    // The server of `chandler dev` wants none, and gets none.
-    credentials: origin === DEV ? {} : temporal.credentials,
-    uiUrl: uiUrl ?? (dev?.address === address ? dev.uiUrl : undefined),
-  };
+  const namespace = options.namespace ?? temporal.namespace;
+  const taskQueue = options.taskQueue ?? temporal.taskQueue;
+  // The server of `chandler dev` wants none, and gets none.
+  const credentials = origin === DEV ? {} : temporal.credentials;
+  const kinds = Object.keys(credentials).join(', ') || 'no credentials';
+  detail(`namespace ${namespace}, task queue ${taskQueue}, ${kinds}`);
+  const ownUi = dev?.address === address ? dev.uiUrl : undefined;
+  return { address, namespace, taskQueue, credentials, uiUrl: uiUrl ?? ownUi };
 }
 
 /** Does something with a client, and closes it. */
@@ -71,13 +78,20 @@ export async function withClient<T>(
   work: (client: ChandlerClient, engine: Engine) => Promise<T>,
 ): Promise<T> {
   const engine = await findEngine(options, context);
-  const client = await connect({ ...engine, identity: whoami() }).catch((cause: unknown) => {
+  const { connect } = await import('../client.ts');
+  const told = context.verbosity === 'verbose' && { interceptors: await tellCalls(detailOn(context)) };
+  const connecting = connect({ ...engine, ...told, identity: whoami() }).catch((cause: unknown) => {
     throw new CliError(exitCodes.unreachable, cause instanceof Error ? cause.message : String(cause), {
       cause,
     });
   });
+  // A server that says nothing is waited for, but not by somebody who has pressed Ctrl-C.
+  const client = await Promise.race([connecting, aborted(context.signal)]);
+  if (!client) throw new CliError(exitCodes.interrupted, 'interrupted');
   try {
     return await work(client, engine);
+  } catch (error) {
+    throw isNotFound(error) ? await suggestRuns(client, error) : error;
   } finally {
     await client.close();
   }
@@ -85,7 +99,16 @@ export async function withClient<T>(
 
 /** What runs record as the sender of a message. */
 function whoami(): string {
-  return `${userInfo().username}@${hostname()}`;
+  return `${userName()}@${hostname()}`;
+}
+
+/** In a container the user may have a number and no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 /** A command for a person to copy that reaches the same engine. */

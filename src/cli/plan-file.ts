@@ -36,11 +36,24 @@ export async function loadPlan(
   targetOptions: readonly string[],
   context: Pick<CliContext, 'stdin'>,
 ): Promise<Plan> {
+  const { name, plan, problems } = await readPlan(file, targetOptions, context);
+  if (plan) return plan;
+  throw new CliError(exitCodes.usage, renderProblems(name, problems));
+}
+
+/**
+ * As {@link loadPlan}, with what is wrong with the plan as an answer. `name` is what people call the file.
+ *
+ * @throws CliError usage if there is no such file
+ */
+export async function readPlan(
+  file: string,
+  targetOptions: readonly string[],
+  context: Pick<CliContext, 'stdin'>,
+): Promise<{ readonly name: string } & ReturnType<typeof parsePlan>> {
   const preset = presetName(file);
   const text = preset === undefined ? await readText(file, context) : stringify(presets.plan(preset));
-  const { plan, problems } = parsePlan(text, targetOptions);
-  if (plan) return plan;
-  throw new CliError(exitCodes.usage, renderProblems(file === '-' ? 'stdin' : file, problems));
+  return { name: file === '-' ? 'stdin' : file, ...parsePlan(text, targetOptions) };
 }
 
 /** Reads a plan out of YAML or JSON (which is YAML) and judges it. */
