@@ -21,6 +21,8 @@ export type OrderOutcome = OutputOf<'order'>;
 
 /** So many runs are spoken to at once. */
 const AT_ONCE = 8;
+/** A worker that has just answered is waited for longer: an order that went out cannot be called back. */
+const TAKE_MS = 30_000;
 
 export const isParked = (step: StepStatus): boolean => activePart(step).state === 'parked';
 export const mayRun = (step: StepStatus): boolean => !isOver(activePart(step));
@@ -82,14 +84,16 @@ async function orderOne(
     if (chosen.reason !== undefined)
       return { ...about, steps, outcome: 'nothing-to-do', reason: chosen.reason };
     if (dryRun) return { ...about, steps, outcome: 'would-be-sent' };
-    for (const step of order.fits ? steps : ['']) await inTime(client, () => order.send(client, id, step));
+    for (const step of order.fits ? steps : [''])
+      await inTime(client, () => order.send(client, id, step), TAKE_MS);
     return { ...about, steps, outcome: 'taken' };
   } catch (error) {
     const { text, exitCode } = explainError(error);
     // Nobody else would be answered either.
     if (exitCode === exitCodes.unreachable) throw error;
-    const reason = isNoWorker(error) ? 'no worker answers' : oneLine(text);
-    return { ...about, steps, outcome: 'refused', reason };
+    const unknown = { outcome: 'unknown', reason: 'no answer in time; it may yet be taken' } as const;
+    if (isNoWorker(error)) return { ...about, steps, ...unknown };
+    return { ...about, steps, outcome: 'refused', reason: oneLine(text) };
   }
 }
 
@@ -99,6 +103,7 @@ export function renderOutcome({ id, action, steps, outcome, reason }: OrderOutco
   const says = {
     taken: 'taken',
     refused: 'not taken',
+    unknown: 'unknown',
     'nothing-to-do': 'nothing to do',
     'would-be-sent': 'would be sent',
   };
@@ -114,6 +119,7 @@ export function renderSum(outcomes: readonly OrderOutcome[]): string {
   const parts = [
     ...count('taken', 'taken'),
     ...count('refused', 'not taken'),
+    ...count('unknown', 'unknown'),
     ...count('nothing-to-do', 'with nothing to do'),
     ...count('would-be-sent', 'would be sent to'),
   ];

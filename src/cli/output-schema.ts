@@ -194,7 +194,7 @@ export const outputSchemas = {
       id,
       action: z.string().meta({ description: 'retry, skip, abort, …' }),
       steps: z.array(z.string()).meta({ description: 'Which it is about; empty: the run as a whole.' }),
-      outcome: z.enum(['taken', 'refused', 'nothing-to-do', 'would-be-sent']),
+      outcome: z.enum(['taken', 'refused', 'unknown', 'nothing-to-do', 'would-be-sent']),
       reason: z.string().meta({ description: 'Why it was refused, or nothing was to do.' }).exactOptional(),
     })
     .meta({ description: '`retry`, `skip`, `abort`, … with --query or --fleet: one a line for each run.' }),

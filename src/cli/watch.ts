@@ -87,8 +87,8 @@ async function serverAnswers({ temporal }: ChandlerClient): Promise<boolean> {
 }
 
 /** Bounds what only a worker can answer. */
-export function inTime<T>(client: ChandlerClient, ask: () => Promise<T>): Promise<T> {
-  return client.temporal.withDeadline(Date.now() + ANSWER_MS, ask);
+export function inTime<T>(client: ChandlerClient, ask: () => Promise<T>, withinMs = ANSWER_MS): Promise<T> {
+  return client.temporal.withDeadline(Date.now() + withinMs, ask);
 }
 
 /** Reads the latest heartbeats of a run's waits; what a part said stays when it is over. */

@@ -38,6 +38,10 @@ test.each<[OrderOutcome, string]>([
     { id: 'a\n\u001b[2J', action: 'pause', steps: [], outcome: 'refused', reason: 'it is\npaused' },
     'a : pause: not taken: it is paused',
   ],
+  [
+    { id: 'a:1', action: 'pause', steps: [], outcome: 'unknown', reason: 'no answer in time' },
+    'a:1: pause: unknown: no answer in time',
+  ],
 ])('%j is told in a line', (outcome, line) => {
   expect(renderOutcome(outcome)).toBe(line);
 });

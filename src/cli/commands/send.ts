@@ -126,8 +126,8 @@ async function sendToAll(
     else print(context, renderOutcome(outcome));
   }
   announceOn(context)(renderSum(outcomes));
-  const refused = outcomes.some(({ outcome }) => outcome === 'refused');
-  return refused ? exitCodes.failed : exitCodes.provisioned;
+  const isWanting = outcomes.some(({ outcome }) => outcome === 'refused' || outcome === 'unknown');
+  return isWanting ? exitCodes.failed : exitCodes.provisioned;
 }
 
 const MOST_SHOWN = 10;
