@@ -13,9 +13,9 @@ execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '
   cwd: root,
   stdio: 'inherit',
 });
-// What the code reads at run time lies beside it: shell programs, Dockerfiles.
+// What the code reads at run time lies beside it: shell programs, completion scripts, Dockerfiles.
 for (const entry of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
-  if (!/\.sh$|Dockerfile$/.test(entry)) continue;
+  if (!/\.(sh|bash|zsh|fish)$|Dockerfile$/.test(entry)) continue;
   mkdirSync(dirname(join(dist, entry)), { recursive: true });
   copyFileSync(join(root, 'src', entry), join(dist, entry));
 }

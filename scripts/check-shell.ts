@@ -27,19 +27,29 @@ const files = ['src', 'deploy', 'chaos', 'test']
       join(root, folder, file),
     ),
   )
-  .filter((file) => file.endsWith('.sh') && !parts.includes(file));
+  .filter((file) => /\.(ba)?sh$/.test(file) && !parts.includes(file));
 
 let failed = false;
+for (const [command, ...args] of [
+  ['zsh', '-n', join(root, 'src/cli/completion/chandler.zsh')],
+  ['fish', '--no-execute', join(root, 'src/cli/completion/chandler.fish')],
+] as const) {
+  run(command, args);
+}
 for (const file of [...files, ...assembled, generated]) {
   const bash = /^(#!.*\bbash|# shellcheck shell=bash)/.test(readFileSync(file, 'utf8'));
   for (const [command, ...args] of [
     ['shellcheck', '-s', bash ? 'bash' : 'sh', file],
     [bash ? 'bash' : 'dash', '-n', file],
   ] as const) {
-    const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
-    if (error) console.error(`${command}: ${error.message}`);
-    failed ||= status !== 0;
+    run(command, args);
   }
 }
 rmSync(dir, { recursive: true });
+
+function run(command: string, args: readonly string[]): void {
+  const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
+  if (error) console.error(`${command}: ${error.message}`);
+  failed ||= status !== 0;
+}
 process.exitCode = failed ? 1 : 0;

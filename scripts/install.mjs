@@ -37,6 +37,8 @@ const PROGRAMS = {
   '/usr/bin/shellcheck': 'shellcheck',
   '/bin/busybox': 'busybox-static',
   '/usr/bin/dash': 'dash',
+  '/usr/bin/zsh': 'zsh',
+  '/usr/bin/fish': 'fish',
   '/usr/bin/ps': 'procps',
   '/usr/bin/curl': 'curl',
   '/usr/bin/sudo': 'sudo',

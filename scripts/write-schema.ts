@@ -1,8 +1,14 @@
-// `npm run schema`: writes the published JSON Schema of plans.
+// `npm run schema`: writes the published JSON Schemas, of plans and of what commands print with --json.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
+import { renderOutputSchema } from '../src/cli/output-schema.ts';
 import { renderPlanSchema } from '../src/cli/plan-schema.ts';
 
-const file = fileURLToPath(new URL('../schema/plan.schema.json', import.meta.url));
-writeFileSync(file, await format(renderPlanSchema(), { ...(await resolveConfig(file)), filepath: file }));
+for (const [name, text] of [
+  ['plan', renderPlanSchema()],
+  ['output', renderOutputSchema()],
+] as const) {
+  const file = fileURLToPath(new URL(`../schema/${name}.schema.json`, import.meta.url));
+  writeFileSync(file, await format(text, { ...(await resolveConfig(file)), filepath: file }));
+}

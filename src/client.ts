@@ -42,6 +42,8 @@ export interface ClientOptions {
   readonly identity?: string;
   /** TLS, API key and headers, if the frontend wants them: as `ConnectionOptions` of `@temporalio/client` has them. */
   readonly credentials?: Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
+  /** What sees every request, in place of the SDK's retries, as `ConnectionOptions` has it. Default: those retries. */
+  readonly interceptors?: NonNullable<ConnectionOptions['interceptors']>;
 }
 
 /**
@@ -183,12 +185,15 @@ const LOG_TIMEOUT_MS = 60_000;
  * @throws Error of `@temporalio/client` when the server does not answer within ten seconds
  */
 export async function connect(options: ClientOptions): Promise<ChandlerClient> {
-  const { address, credentials } = options;
-  const connection = await Connection.connect({ ...credentials, address, connectTimeout: '10s' }).catch(
-    (cause: unknown) => {
-      throw new Error(`no Temporal server answers at ${address}: ${reasonOf(cause)}`, { cause });
-    },
-  );
+  const { address, credentials, interceptors } = options;
+  const connection = await Connection.connect({
+    ...credentials,
+    address,
+    connectTimeout: '10s',
+    ...(interceptors && { interceptors }),
+  }).catch((cause: unknown) => {
+    throw new Error(`no Temporal server answers at ${address}: ${reasonOf(cause)}`, { cause });
+  });
   const client = new Client({
     connection,
     namespace: options.namespace ?? 'default',

@@ -25,16 +25,41 @@ export interface CliContext {
   readonly signal: AbortSignal;
   /** Aborted by the second one: end now, whatever it costs. */
   readonly force: AbortSignal;
+  /** What is told beside the answer: nothing but errors, what a person needs, or also what is tried. */
+  readonly verbosity: Verbosity;
 }
+
+export type Verbosity = 'quiet' | 'normal' | 'verbose';
+
+/** What the process knows before its arguments are read. */
+export type ProcessContext = Omit<CliContext, 'verbosity'>;
 
 /** Prints lines on standard output. */
 export function print(context: CliContext, ...lines: readonly string[]): void {
   context.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
 
-/** Tells what goes on, on standard error: the answer of a command stays alone on standard output. */
+/** Tells what goes on, on standard error: the answer of a command stays alone on standard output. Not with --quiet. */
 export function announceOn(context: CliContext): (line: string) => void {
-  return (line) => void context.stderr.write(`${line}\n`);
+  return (line) => {
+    if (context.verbosity !== 'quiet') tell(context, line);
+  };
+}
+
+/** Tells what is tried and how it went, with --verbose only. */
+export function detailOn(context: CliContext): (line: string) => void {
+  return (line) => {
+    if (context.verbosity === 'verbose') tell(context, `· ${line}`);
+  };
+}
+
+/** Tells what nobody may miss, on standard error. */
+export function warn(context: CliContext, line: string): void {
+  tell(context, line);
+}
+
+function tell({ stderr }: CliContext, line: string): void {
+  stderr.write(`${line}\n`);
 }
 
 /** Resolves when the signal is aborted, at once if it is already. */

@@ -1,8 +1,9 @@
 import { listChanges, renderChange } from './render/changes.ts';
 import { colored, plain } from './render/paint.ts';
 import { renderTable } from './render/table.ts';
-import { print, type CliContext } from './context.ts';
+import { announceOn, print, type CliContext } from './context.ts';
 import type { RunStatus } from '../domain/status.ts';
+import { jsonLine } from './print-json.ts';
 import { createScreen } from './screen.ts';
 import type { Progress } from './watch.ts';
 
@@ -38,8 +39,8 @@ export function createLineDisplay(context: CliContext): Display {
 /** A line of JSON for each change; what else there is to say goes to standard error. */
 export function createJsonDisplay(context: CliContext): Display {
   return {
-    ...createChangeDisplay(context, (change) => JSON.stringify(change)),
-    say: (...lines) => void context.stderr.write(lines.map((line) => `${line}\n`).join('')),
+    ...createChangeDisplay(context, (change) => jsonLine(change).trimEnd()),
+    say: (...lines) => lines.forEach(announceOn(context)),
   };
 }
 

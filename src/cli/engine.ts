@@ -1,14 +1,15 @@
 import { connect as connectSocket } from 'node:net';
 import { hostname, userInfo } from 'node:os';
-import { connect, type ChandlerClient } from '../client.ts';
-import { loadConfig, type TemporalCredentials } from '../config/config.ts';
-import { readDevServer } from '../dev/temporal/index.ts';
+import type { ChandlerClient } from '../client.ts';
+import type { TemporalCredentials } from '../config/config.ts';
 import { runPage } from '../domain/run-url.ts';
 import { quote } from '../shell/index.ts';
-import type { CliContext } from './context.ts';
-import { CliError } from './errors.ts';
+import { aborted, detailOn, type CliContext } from './context.ts';
+import { CliError, isNotFound } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
+import { suggestRuns } from './near-ids.ts';
 import { devDir } from './state-dirs.ts';
+import { tellCalls } from './tell-calls.ts';
 
 /** The options of every command that talks to the engine. */
 export interface EngineOptions {
@@ -40,6 +41,11 @@ export async function locateEngine(
   options: EngineOptions,
   context: CliContext,
 ): Promise<Engine & { readonly origin: string }> {
+  const [{ loadConfig }, { readDevServer }] = await Promise.all([
+    import('../config/config.ts'),
+    import('../dev/temporal/index.ts'),
+  ]);
+  const detail = detailOn(context);
   const { temporal, uiUrl } = loadConfig(context.env);
   const dev = await readDevServer(devDir(context));
   const [address, origin] =
@@ -50,15 +56,15 @@ export async function locateEngine(
         : dev
           ? [dev.address, DEV]
           : [DEFAULT_ADDRESS, 'the default; no --address, no TEMPORAL_ADDRESS, no running `chandler dev`'];
-  return {
-    address,
-    origin,
-    namespace: options.namespace ?? temporal.namespace,
-    taskQueue: options.taskQueue ?? temporal.taskQueue,
-    // The server of `chandler dev` wants none, and gets none.
-    credentials: origin === DEV ? {} : temporal.credentials,
-    uiUrl: uiUrl ?? (dev?.address === address ? dev.uiUrl : undefined),
-  };
+  detail(`the Temporal server is ${address} (${origin})`);
+  const namespace = options.namespace ?? temporal.namespace;
+  const taskQueue = options.taskQueue ?? temporal.taskQueue;
+  // The server of `chandler dev` wants none, and gets none.
+  const credentials = origin === DEV ? {} : temporal.credentials;
+  const kinds = Object.keys(credentials).join(', ') || 'no credentials';
+  detail(`namespace ${namespace}, task queue ${taskQueue}, ${kinds}`);
+  const ownUi = dev?.address === address ? dev.uiUrl : undefined;
+  return { address, origin, namespace, taskQueue, credentials, uiUrl: uiUrl ?? ownUi };
 }
 
 /**
@@ -83,17 +89,23 @@ export async function withClient<T>(
   work: (client: ChandlerClient, engine: Engine) => Promise<T>,
 ): Promise<T> {
   const engine = await findEngine(options, context);
-  const client = await connectTo(engine);
+  // A server that says nothing is waited for, but not by somebody who has pressed Ctrl-C.
+  const client = await Promise.race([connectTo(engine, context), aborted(context.signal)]);
+  if (!client) throw new CliError(exitCodes.interrupted, 'interrupted');
   try {
     return await work(client, engine);
+  } catch (error) {
+    throw isNotFound(error) ? await suggestRuns(client, error) : error;
   } finally {
     await client.close();
   }
 }
 
 /** Connects as the person who runs this program. @throws CliError unreachable */
-export function connectTo(engine: Engine): Promise<ChandlerClient> {
-  return connect({ ...engine, identity: whoami() }).catch((cause: unknown) => {
+export async function connectTo(engine: Engine, context: CliContext): Promise<ChandlerClient> {
+  const { connect } = await import('../client.ts');
+  const told = context.verbosity === 'verbose' && { interceptors: await tellCalls(detailOn(context)) };
+  return connect({ ...engine, ...told, identity: whoami() }).catch((cause: unknown) => {
     throw new CliError(exitCodes.unreachable, cause instanceof Error ? cause.message : String(cause), {
       cause,
     });
@@ -102,7 +114,16 @@ export function connectTo(engine: Engine): Promise<ChandlerClient> {
 
 /** What runs record as the sender of a message. */
 function whoami(): string {
-  return `${userInfo().username}@${hostname()}`;
+  return `${userName()}@${hostname()}`;
+}
+
+/** In a container the user may have a number and no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 /** A command for a person to copy that reaches the same engine. */

@@ -1,16 +1,29 @@
-import { WorkflowNotFoundError, isGrpcServiceError } from '@temporalio/client';
+import type { WorkflowNotFoundError } from '@temporalio/client';
 import { ChandlerError, reasonOf } from '../domain/failure.ts';
-import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { oneLine } from '../domain/terminal.ts';
+import { exitCodes, nameOfExitCode, type ExitCode } from './exit-codes.ts';
 
 /** A command cannot go on for a reason that is told in full by its message. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: ExitCode;
+  /** Tells programs more than the exit code does. */
+  readonly code: string;
 
-  constructor(exitCode: ExitCode, message: string, options?: ErrorOptions) {
+  constructor(exitCode: ExitCode, message: string, options: ErrorOptions & { code?: string } = {}) {
     super(message, options);
     this.exitCode = exitCode;
+    this.code = options.code ?? nameOfExitCode(exitCode);
   }
+}
+
+/** An error as a person and a program are told of it. */
+export interface Explanation {
+  /** One or two lines: what is wrong, and what to do next. */
+  readonly text: string;
+  readonly exitCode: ExitCode;
+  /** A failure code, or the name of the exit code, or `not-found`, `no-worker`. */
+  readonly code: string;
 }
 
 /** gRPC status codes (https://grpc.io/docs/guides/status-codes/). */
@@ -19,37 +32,50 @@ export const GRPC = {
   invalidArgument: 3,
   deadlineExceeded: 4,
   notFound: 5,
+  permissionDenied: 7,
   failedPrecondition: 9,
   unavailable: 14,
+  unauthenticated: 16,
 } as const;
 
-/** What to tell a person about an error, and how to exit. */
-export function explainError(error: unknown): { readonly text: string; readonly exitCode: ExitCode } {
-  if (error instanceof CliError) return { text: error.message, exitCode: error.exitCode };
+/** What to tell about an error, and how to exit. */
+export function explainError(error: unknown): Explanation {
+  if (error instanceof CliError) return explain(error.exitCode, error.message, error.code);
   if (error instanceof ChandlerError) {
     // The general advice on plans is beside the point when a message to a run was refused.
-    if (error.code === 'invalid-input') return { text: error.message, exitCode: exitCodes.usage };
-    return { text: `${error.message} (${error.code})\n${error.advice}`, exitCode: exitCodes.failed };
+    if (error.code === 'invalid-input') return explain(exitCodes.usage, error.message, error.code);
+    const text = `${error.message} (${error.code})\n${error.advice}`;
+    return explain(exitCodes.failed, text, error.code);
   }
-  if (error instanceof WorkflowNotFoundError) {
-    return { text: `no run with the id ${error.workflowId}`, exitCode: exitCodes.usage };
+  if (isNotFound(error)) {
+    const text = `no run with the id ${error.workflowId}; the runs are listed by: chandler status`;
+    return explain(exitCodes.usage, text, 'not-found');
   }
-  const code = grpcCode(error);
-  if (code === GRPC.unavailable) {
-    return { text: 'the Temporal server does not answer any more', exitCode: exitCodes.unreachable };
+  const grpc = grpcError(error);
+  if (grpc?.code === GRPC.unavailable) {
+    const text = 'the Temporal server does not answer any more; what runs on hosts goes on without it';
+    return explain(exitCodes.unreachable, text);
+  }
+  if (grpc?.code === GRPC.invalidArgument) {
+    return explain(exitCodes.usage, `the Temporal server refuses the request: ${oneLine(grpc.details)}`);
+  }
+  if (grpc?.code === GRPC.permissionDenied || grpc?.code === GRPC.unauthenticated) {
+    const text = `the Temporal server does not let you: ${oneLine(grpc.details)}; see TEMPORAL_API_KEY and TEMPORAL_TLS_…`;
+    return explain(exitCodes.failed, text, 'no-permission');
   }
   // Of the native core, which only workers load.
   if (error instanceof Error && error.name === 'TransportError') {
-    const text = `no Temporal server answers there: ${error.message}`;
-    return { text, exitCode: exitCodes.unreachable };
+    return explain(exitCodes.unreachable, `no Temporal server answers there: ${error.message}`);
   }
   if (isNoWorker(error)) {
-    return {
-      text: 'no worker answers for this run; start one with: chandler worker',
-      exitCode: exitCodes.failed,
-    };
+    const text = 'no worker answers for this run; start one with: chandler worker';
+    return explain(exitCodes.failed, text, 'no-worker');
   }
-  return { text: reasonOf(error), exitCode: exitCodes.failed };
+  return explain(exitCodes.failed, reasonOf(error));
+}
+
+function explain(exitCode: ExitCode, text: string, code: string = nameOfExitCode(exitCode)): Explanation {
+  return { text, exitCode, code };
 }
 
 /**
@@ -58,7 +84,7 @@ export function explainError(error: unknown): { readonly text: string; readonly 
  * (https://grpc.io/docs/guides/deadlines/#deadlines-on-the-server).
  */
 export function isNoWorker(error: unknown): boolean {
-  const code = grpcCode(error);
+  const code = grpcError(error)?.code;
   return code === GRPC.deadlineExceeded || code === GRPC.cancelled || code === GRPC.failedPrecondition;
 }
 
@@ -67,8 +93,19 @@ export function isInvalidArgument(error: unknown): boolean {
   return grpcCode(error) === GRPC.invalidArgument;
 }
 
+/** True when the engine knows no run of that id. By the name of the class: the SDK takes long to load. */
+export function isNotFound(error: unknown): error is WorkflowNotFoundError {
+  return error instanceof Error && error.name === 'WorkflowNotFoundError';
+}
+
 /** The gRPC status of an error; the SDK wraps those in its own, so it may be in the cause. */
 export function grpcCode(error: unknown): number | undefined {
-  if (isGrpcServiceError(error)) return error.code;
-  return error instanceof Error && error.cause !== undefined ? grpcCode(error.cause) : undefined;
+  return grpcError(error)?.code;
+}
+
+function grpcError(error: unknown): { readonly code: number; readonly details: string } | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, details } = error as { code?: unknown; details?: unknown };
+  if (typeof code === 'number' && typeof details === 'string') return { code, details };
+  return grpcError(error.cause);
 }

@@ -1,6 +1,6 @@
 import type { RunResult } from '../client.ts';
 
-/** What the exit code of a command says. */
+/** What the exit code of a command says. They do not change from one version to the next. */
 export const exitCodes = {
   provisioned: 0,
   failed: 1,
@@ -12,7 +12,22 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+export type ExitName = keyof typeof exitCodes;
+export type ExitCode = (typeof exitCodes)[ExitName];
+
+/** What each code says, unless a command says more exactly. */
+export const exitTexts: Readonly<Record<ExitName, string>> = {
+  provisioned: 'done',
+  failed: 'it failed',
+  usage: 'wrong usage, a bad plan, no such run, or an order that the run refused',
+  parked: 'parked: a step waits for a person',
+  aborted: 'the run was aborted',
+  unreachable: 'no Temporal server answers, or it went away',
+  interrupted: 'interrupted by Ctrl-C; a run goes on',
+};
+
+/** The codes that every command has. */
+export const EVERY_COMMAND = ['provisioned', 'failed', 'usage', 'interrupted'] as const;
 
 export function exitCodeOf(result: RunResult): ExitCode {
   switch (result.outcome) {
@@ -26,11 +41,6 @@ export function exitCodeOf(result: RunResult): ExitCode {
   }
 }
 
-export const EXIT_CODE_HELP = `
-Exit codes:
-  0  provisioned, or done        3  parked: a step waits for a person
-  1  failed                      4  aborted
-  2  wrong usage or bad plan     5  no Temporal server answers
-  130  interrupted by Ctrl-C; a run goes on
-
-CHANDLER_DEBUG=1 shows stack traces.`;
+export function nameOfExitCode(code: ExitCode): ExitName {
+  return (Object.keys(exitCodes) as ExitName[]).find((name) => exitCodes[name] === code) ?? 'failed';
+}

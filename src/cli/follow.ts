@@ -45,9 +45,13 @@ async function follow(following: Following): Promise<ExitCode> {
   for await (const sight of watchRun(client, workflowId, context.signal)) {
     switch (sight.kind) {
       case 'silent':
-        if (told !== 'no-worker') {
-          told = 'no-worker';
-          display.say(`No worker answers for this run; it goes on as soon as one does: ${command('worker')}`);
+        if (told !== sight.who) {
+          told = sight.who;
+          display.say(
+            sight.who === 'worker'
+              ? `No worker answers for this run; it goes on as soon as one does: ${command('worker')}`
+              : 'The Temporal server does not answer; waiting for it',
+          );
         }
         break;
       case 'end':

@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CliContext } from './context.ts';
+import type { ProcessContext } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { runCli } from './program.ts';
 
 /** As a shell reports a command that SIGPIPE ended. */
 const READER_GONE = 141;
 
-const { stdout, stderr, env } = process;
+const { stdin, stdout, stderr, env } = process;
 const interrupt = new AbortController();
 const force = new AbortController();
 
@@ -30,16 +30,16 @@ for (const stream of [stdout, stderr]) {
 
 const own = fileURLToPath(import.meta.url);
 const isTty = stdout.isTTY && env['TERM'] !== 'dumb';
-const context: CliContext = {
+const context: ProcessContext = {
   program: howCalled(),
   self: [process.execPath, ...process.execArgv, own],
-  stdin: process.stdin,
-  ...(isTty && process.stdin.isTTY && { keyboard: process.stdin }),
+  stdin,
+  ...(isTty && stdin.isTTY && { keyboard: stdin }),
   stdout,
   stderr,
   env,
   isTty,
-  hasTerminal: process.stdin.isTTY && stdout.isTTY,
+  hasTerminal: stdin.isTTY && stdout.isTTY,
   color: isTty && !env['NO_COLOR'],
   terminalSize: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
   now: Date.now,

@@ -49,7 +49,12 @@ export async function readPlanText(file: string, context: Pick<CliContext, 'stdi
 export function judgePlan(file: string, text: string, targetOptions: readonly string[]): Plan {
   const { plan, problems } = parsePlan(text, targetOptions);
   if (plan) return plan;
-  throw new CliError(exitCodes.usage, renderProblems(file === '-' ? 'stdin' : file, problems));
+  throw new CliError(exitCodes.usage, renderProblems(shownName(file), problems));
+}
+
+/** What people call a plan's file. */
+export function shownName(file: string): string {
+  return file === '-' ? 'stdin' : file;
 }
 
 /** Reads a plan out of YAML or JSON (which is YAML) and judges it. */

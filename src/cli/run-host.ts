@@ -1,7 +1,5 @@
 import type { HostRef } from '../activities/types.ts';
 import type { ChandlerClient } from '../client.ts';
-import { loadConfig } from '../config/config.ts';
-import { locateTarget } from '../config/places.ts';
 import { ChandlerError } from '../domain/failure.ts';
 import type { ClientTarget } from '../ssh/client-command.ts';
 import type { LaunchesAnswer } from '../workflows/messages.ts';
@@ -31,6 +29,10 @@ export async function askLaunches(
  * @throws ChandlerError identity-unavailable if there is no key at all here
  */
 export async function locateHost(context: CliContext, { target }: HostRef): Promise<ClientTarget> {
+  const [{ loadConfig }, { locateTarget }] = await Promise.all([
+    import('../config/config.ts'),
+    import('../config/places.ts'),
+  ]);
   const places = addSandboxPlaces(loadConfig(context.env).places, sandboxDir(context));
   try {
     return await locateTarget(target, places);

@@ -6,12 +6,15 @@ import type { RunInfo } from './render/runs.ts';
 const EVERY_RUN = "WorkflowType IN ('provision', 'watchProvisioning')";
 const DESCRIBED_AT_ONCE = 8;
 
+/** As many as the engine gives at once without being asked twice. */
+const PAGE = 1000;
+
 /** The runs that a visibility query finds, the latest first, at most `most`. An empty query finds all. */
 export async function listRuns(client: ChandlerClient, query: string, most: number): Promise<RunInfo[]> {
   const runs: RunInfo[] = [];
   const list = client.temporal.workflow.list({
     query: query === '' ? EVERY_RUN : `${EVERY_RUN} AND (${query})`,
-    pageSize: most,
+    pageSize: Math.min(most, PAGE),
   });
   for await (const run of list) {
     runs.push(toRunInfo(run));

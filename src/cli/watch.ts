@@ -17,14 +17,15 @@ export interface Progress {
 /** What can be seen of a run at one moment. */
 export type Sight =
   | { readonly kind: 'status'; readonly status: RunStatus; readonly progress: readonly Progress[] }
-  /** No worker answers. */
-  | { readonly kind: 'silent' }
+  /** Nobody answers: no worker for this run, or not even the server. */
+  | Silence
   | { readonly kind: 'end'; readonly result: RunResult };
 
 const LOOK_EVERY_MS = 300;
 /** Progress comes with heartbeats, which are slower. */
 const PROGRESS_EVERY_MS = 1000;
 const ANSWER_MS = 5000;
+const SERVER_ANSWER_MS = 1000;
 
 /** Looks at a run until it is over or `signal` is aborted; the last status, if there is one, comes before the end. */
 export async function* watchRun(
@@ -60,22 +61,36 @@ export async function* watchRun(
   }
 }
 
+export interface Silence {
+  readonly kind: 'silent';
+  readonly who: 'worker' | 'server';
+}
+
 /** Asks a run once where it is, with a bound: without a worker nobody would ever answer. */
 export async function lookAt(
   client: ChandlerClient,
   workflowId: string,
-): Promise<{ kind: 'status'; status: RunStatus } | { kind: 'silent' }> {
+): Promise<{ kind: 'status'; status: RunStatus } | Silence> {
   try {
     return { kind: 'status', status: await inTime(client, () => client.status(workflowId)) };
   } catch (error) {
-    if (isNoWorker(error)) return { kind: 'silent' };
-    throw error;
+    if (!isNoWorker(error)) throw error;
+    return { kind: 'silent', who: (await serverAnswers(client)) ? 'worker' : 'server' };
   }
 }
 
+/** The SDK tries a server that is away again and again, so that both kinds of silence look the same. */
+async function serverAnswers({ temporal }: ChandlerClient): Promise<boolean> {
+  const ask = () => temporal.workflowService.getSystemInfo({});
+  return temporal.withDeadline(Date.now() + SERVER_ANSWER_MS, ask).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Bounds what only a worker can answer. */
-export function inTime<T>(client: ChandlerClient, ask: () => Promise<T>): Promise<T> {
-  return client.temporal.withDeadline(Date.now() + ANSWER_MS, ask);
+export function inTime<T>(client: ChandlerClient, ask: () => Promise<T>, withinMs = ANSWER_MS): Promise<T> {
+  return client.temporal.withDeadline(Date.now() + withinMs, ask);
 }
 
 /** The latest heartbeats of a run's waits, over what they were before: what a part said stays when it is over. */

@@ -56,7 +56,7 @@ describe('without a server', () => {
   test('--help tells the exit codes', async () => {
     const { exitCode, stdout } = await chandler(['up', '--help']);
     expect(exitCode).toBe(0);
-    expect(stdout).toContain('3  parked: a step waits for a person');
+    expect(stdout).toContain('3    a step waits for a person');
   });
 
   test('an unknown command or option is wrong usage', async () => {
@@ -66,7 +66,7 @@ describe('without a server', () => {
 
   test('validate says what a good plan holds', async () => {
     const { exitCode, stdout } = await chandler(['validate', '-'], { input: GOOD });
-    expect(stdout).toMatch(/^-: ok \(1 step, 1 finalizer, digest [0-9a-f]{12}\)\n$/);
+    expect(stdout).toMatch(/^stdin: ok \(1 step, 1 finalizer, digest [0-9a-f]{12}\)\n$/);
     expect(exitCode).toBe(0);
   });
 
@@ -161,16 +161,17 @@ describe('with a server and no worker', () => {
   test('an unknown run is told by its id', async () => {
     const commands = [
       ['status', 'x'],
-      ['status', 'x', '--watch'],
-      ['retry', 'x', 'a'],
-      ['abort', 'x'],
       ['logs', 'x', 'a'],
       ['attach', 'x', 'a', '--print'],
       ['ssh', 'x', '--print'],
     ];
     const outcomes = await Promise.all(commands.map((command) => chandler([...command, ...address])));
     for (const outcome of outcomes) {
-      expect(outcome).toEqual({ exitCode: 2, stdout: '', stderr: 'no run with the id x\n' });
+      expect(outcome).toEqual({
+        exitCode: 2,
+        stdout: '',
+        stderr: 'no run with the id x; chandler status lists them\n',
+      });
     }
   });
 

@@ -13,14 +13,15 @@ export interface Act {
   untilStopped<Args extends unknown[]>(handler: Handler<Args>): (...args: Args) => Promise<void>;
 }
 
-/** Binds actions to a context; `done` gets the exit code. */
-export function actIn(context: CliContext, done: (exitCode: number) => void): Act {
+/** Binds actions to the context that there is once the arguments are read; `done` gets the exit code. */
+export function actIn(contextNow: () => CliContext, done: (exitCode: number) => void): Act {
   const untilStopped: Act['untilStopped'] =
     (handler) =>
     async (...args) =>
-      done(await handler(context, ...args));
+      done(await handler(contextNow(), ...args));
   const act = ((handler) =>
     async (...args) => {
+      const context = contextNow();
       const stopped = aborted(context.signal).then(() => exitCodes.interrupted);
       done(await Promise.race([handler(context, ...args), stopped]));
     }) as Act;
@@ -35,11 +36,14 @@ export function withEngineOptions(command: Command): Command {
     .option('--task-queue <name>', 'the task queue (default: CHANDLER_TASK_QUEUE, or "chandler")');
 }
 
+/** What a command takes for a plan. */
+export const PLAN_ARGUMENT = 'YAML or JSON; - is standard input, preset:NAME a ready-made one';
+
 /** Gives a command the options that change a plan's target. */
 export function withTargetOption(command: Command): Command {
   return command.option(
     '--target <value>',
-    'KEY=VALUE or [USER@]HOST[:PORT] over the plan’s target; may be repeated',
+    "KEY=VALUE or [USER@]HOST[:PORT] over the plan's target; may be repeated",
     (value: string, earlier?: readonly string[]) => [...(earlier ?? []), value],
   );
 }

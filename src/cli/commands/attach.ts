@@ -10,12 +10,14 @@ import type { RemoteWork } from '../../ssh/client-command.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import { copyable, withClient, type EngineOptions } from '../engine.ts';
 import { CliError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { exitCodes, exitTexts } from '../exit-codes.ts';
+import { describe } from '../manual.ts';
 import { askLaunches, locateHost } from '../run-host.ts';
 import { printSsh, runSsh } from '../ssh-client.ts';
 import { firstTry } from '../tries.ts';
 import { inTime } from '../watch.ts';
 import { type Act, wholeNumber, withEngineOptions } from './act.ts';
+import { SSH_ABOUT, SSH_ENVIRONMENT } from './ssh.ts';
 
 interface AttachOptions extends EngineOptions {
   readonly generation?: number;
@@ -23,35 +25,37 @@ interface AttachOptions extends EngineOptions {
 }
 
 export function addAttach(program: Command, act: Act): void {
-  withEngineOptions(program.command('attach'))
-    .description("open the terminal of a step, over SSH with the target's own settings")
-    .argument('<id>')
-    .argument('<step>')
+  const command = program
+    .command('attach')
+    .argument('<id>', 'of the run')
+    .argument('<step>', 'its name')
     .option('--generation <n>', 'the try to attach to (default: the latest)', wholeNumber(1))
     .option('--print', 'print the ssh command, and do nothing')
-    .addHelpText('after', HELP)
     .action(
       act((context, id: string, step: string, options: AttachOptions) =>
         withClient(options, context, (client) => attach(context, client, id, step, options)),
       ),
     );
+  describe(withEngineOptions(command), {
+    group: 'Watch and look:',
+    summary: 'open the terminal of a step',
+    about: `Opens the session of a step on its host, over the ssh of this machine. While the step runs you see what it prints, and what you type goes to it: Ctrl-C would end it. After it has failed you are in its shell. Ctrl-\\ leaves; the session and the step stay. When the run ends, the sessions of steps that have succeeded are closed, unless the plan says \`keepSessions: all\`. A finalizer has no session: its log is what there is, and \`ssh\` to look around.
+
+${SSH_ABOUT}`,
+    examples: [
+      ['chandler attach provision:web1:22 packages', 'The terminal of its latest try.'],
+      ['chandler attach provision:web1:22 packages --generation 1', 'That of the first one.'],
+      ['chandler attach provision:web1:22 packages --print', 'The ssh command, to be run elsewhere.'],
+    ],
+    exits: {
+      provisioned: 'you have left, or the session has ended',
+      failed: 'the session is gone, or ssh could not connect',
+      unreachable: exitTexts.unreachable,
+    },
+    environment: SSH_ENVIRONMENT,
+    seeAlso: ['ssh', 'logs', 'retry'],
+  });
 }
-
-const HELP = `
-While the step runs you see what it prints, and what you type goes to it: Ctrl-C would end it. After it has failed
-you are in its shell. Ctrl-\\ leaves; the session and the step stay. When the run ends, the sessions of steps that
-have succeeded are closed, unless the plan says \`keepSessions: all\`. A finalizer has no session: its log is what
-there is (\`chandler logs ID STEP --finalizer\`), and \`chandler ssh ID\` to look around.
-
-Reaches the host as a worker does: user, port, jump host, identity, host key and \`become\` are the plan's. Keys are
-looked up here, in CHANDLER_IDENTITIES and CHANDLER_KNOWN_HOSTS; ~/.ssh/config is not read, the agent is used.
-
-Exit code: 0 once you have left or the session has ended; 1 if it is gone or ssh could not connect.
-
-Examples:
-  chandler attach provision:web1:22 packages
-  chandler attach provision:web1:22 packages --generation 1
-  chandler attach provision:web1:22 packages --print`;
 
 async function attach(
   context: CliContext,

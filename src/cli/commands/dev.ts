@@ -1,17 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { pino } from 'pino';
-import { loadConfig } from '../../config/config.ts';
-import {
-  defaultCacheDir,
-  findTemporalCli,
-  startDevServer,
-  type DevServer,
-} from '../../dev/temporal/index.ts';
+import type { WorkerConfig } from '../../config/config.ts';
+import type { DevServer } from '../../dev/temporal/index.ts';
 import { searchAttributes } from '../../domain/search-attributes.ts';
 import { aborted, announceOn, print, type CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { describe } from '../manual.ts';
 import { addSandboxPlaces } from '../sandbox-places.ts';
 import { devDir, sandboxDir } from '../state-dirs.ts';
 import { type Act, wholeNumber } from './act.ts';
@@ -24,17 +19,42 @@ interface DevOptions {
 }
 
 export function addDev(program: Command, act: Act): void {
-  program
+  const dev = program
     .command('dev')
-    .description('start a Temporal dev server and a worker, until Ctrl-C')
     .option('--data <dir>', 'where the server keeps runs (default: $XDG_STATE_HOME/chandler/dev)')
     .option('--temporal-cli <path>', 'the Temporal CLI (default: found in PATH, or fetched)')
     .option('--port <port>', 'port of the server (default: a free one)', wholeNumber(1))
     .option('--ui-port <port>', 'port of its UI (default: a free one)', wholeNumber(1))
     .action(act.untilStopped((context, options: DevOptions) => runDev(context, options)));
+  describe(dev, {
+    group: 'Run the parts:',
+    summary: 'start a Temporal dev server and a worker, until Ctrl-C',
+    about:
+      'Everything that runs need, on this machine, for one person: a Temporal server with its UI, and a worker that may also log in to the hosts of `sandbox`. The other commands find it by themselves. Runs are kept in a file and go on at the next start. The first Ctrl-C stops both in order, the second at once.',
+    examples: [
+      ['chandler dev', 'Everything in its usual place.'],
+      ['chandler dev --data /srv/chandler --port 7233 --ui-port 8233', 'Runs kept elsewhere, fixed ports.'],
+    ],
+    exits: {
+      provisioned: 'it was stopped by Ctrl-C',
+      interrupted: 'it was stopped by a second Ctrl-C, at once',
+    },
+    environment: [
+      'TEMPORAL_NAMESPACE',
+      'CHANDLER_TASK_QUEUE',
+      'CHANDLER_IDENTITIES, CHANDLER_KNOWN_HOSTS, CHANDLER_SECRETS_…, CHANDLER_ZMX_…',
+      'CHANDLER_LOG_LEVEL',
+      'XDG_STATE_HOME',
+    ],
+    seeAlso: ['sandbox up', 'up', 'worker'],
+  });
 }
 
 async function runDev(context: CliContext, options: DevOptions): Promise<number> {
+  const [{ loadConfig }, { defaultCacheDir, findTemporalCli, startDevServer }] = await Promise.all([
+    import('../../config/config.ts'),
+    import('../../dev/temporal/index.ts'),
+  ]);
   const { env, signal } = context;
   const config = loadConfig(env);
   const announce = announceOn(context);
@@ -59,7 +79,7 @@ async function runDev(context: CliContext, options: DevOptions): Promise<number>
   const stopNow = () => void server.stop({ graceMs: 0 });
   context.force.addEventListener('abort', stopNow);
   try {
-    return await work(context, server, dir);
+    return await work(context, config, server, dir);
   } finally {
     await server.stop();
     context.force.removeEventListener('abort', stopNow);
@@ -67,9 +87,14 @@ async function runDev(context: CliContext, options: DevOptions): Promise<number>
 }
 
 /** Runs a worker beside the server until somebody stops it. */
-async function work(context: CliContext, server: DevServer, dir: string): Promise<number> {
+async function work(
+  context: CliContext,
+  config: WorkerConfig,
+  server: DevServer,
+  dir: string,
+): Promise<number> {
   context.signal.throwIfAborted();
-  const config = loadConfig(context.env);
+  const { pino } = await import('pino');
   const log = join(dir, 'worker.log');
   const logger = pino({ level: config.logLevel, base: null }, pino.destination({ dest: log, sync: true }));
   // The engine's native core takes most of a second to load; only commands that work need it.

@@ -3,8 +3,7 @@ import type { Command } from 'commander';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { parsePlan, renderProblems } from '../plan-file.ts';
-import { fillTarget, planTemplate } from '../plan-template.ts';
+import { describe } from '../manual.ts';
 import { quote } from '../../shell/index.ts';
 import { readTarget } from '../target-option.ts';
 import { type Act, withTargetOption } from './act.ts';
@@ -16,26 +15,37 @@ interface InitOptions {
 
 const DEFAULT_FILE = 'plan.yaml';
 
-const HELP = `
-The plan is valid as it is: one step that says hello. Every other key is there as a comment, with its default.
-
-Exit code 0: written; 1: the file cannot be written; 2: wrong usage, or the file is there already.
-
-Examples:
-  chandler init
-  chandler init web.yaml --target deploy@web1.example.org --target become=sudo
-  chandler init - | chandler validate -`;
-
 export function addInit(program: Command, act: Act): void {
-  withTargetOption(program.command('init'))
-    .description('write a plan to begin with: every key, with its default and what it is for')
+  const init = program
+    .command('init')
     .argument('[file]', 'where to; - is standard output', DEFAULT_FILE)
     .option('--force', 'overwrite the file if there is one')
-    .addHelpText('after', HELP)
     .action(act((context, file: string, options: InitOptions) => runInit(context, file, options)));
+  withTargetOption(init);
+  describe(init, {
+    group: 'Plans:',
+    summary: 'write a commented plan to begin with',
+    about:
+      'The plan is valid as it is: one step that says hello. Every other key is there as a comment, with its default.',
+    examples: [
+      ['chandler init', 'Writes plan.yaml.'],
+      ['chandler init web.yaml --target deploy@web1.example.org --target become=sudo', 'With a target.'],
+      ['chandler init - | chandler validate -', 'Only to look at it.'],
+    ],
+    exits: {
+      provisioned: 'written',
+      failed: 'the file cannot be written',
+      usage: 'wrong usage, or the file is there already',
+    },
+    seeAlso: ['validate', 'diff', 'up', 'schema'],
+  });
 }
 
 async function runInit(context: CliContext, file: string, options: InitOptions): Promise<number> {
+  const [{ parsePlan, renderProblems }, { fillTarget, planTemplate }] = await Promise.all([
+    import('../plan-file.ts'),
+    import('../plan-template.ts'),
+  ]);
   const text = fillTarget(planTemplate(), readTarget(options.target ?? []));
   const { problems } = parsePlan(text);
   if (problems) throw new CliError(exitCodes.usage, renderProblems('--target', withoutLines(problems)));

@@ -5,10 +5,13 @@ import type { LogPage } from '../../activities/types.ts';
 import type { ChandlerClient, LogRange } from '../../client.ts';
 import { ChandlerError } from '../../domain/failure.ts';
 import { createPlainText } from '../../domain/terminal.ts';
-import { aborted, type CliContext } from '../context.ts';
+import { aborted, announceOn, warn, type CliContext } from '../context.ts';
 import { copyable, withClient, type EngineOptions } from '../engine.ts';
 import { isNoWorker } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { ENGINE_ENVIRONMENT } from '../environment.ts';
+import { exitCodes, exitTexts } from '../exit-codes.ts';
+import { describe } from '../manual.ts';
+import { jsonLine } from '../print-json.ts';
 import { readSince } from '../since-option.ts';
 import { awaitTry, firstTry, type TryRef } from '../tries.ts';
 import { type Act, wholeNumber, withEngineOptions } from './act.ts';
@@ -20,6 +23,7 @@ interface LogsOptions extends EngineOptions {
   readonly since?: number;
   readonly tail?: number;
   readonly raw?: boolean;
+  readonly json?: boolean;
 }
 
 /** A page costs several round trips, whatever its size. */
@@ -32,17 +36,17 @@ const PAUSE_MS = 500;
 const FAREWELL_MS = 2000;
 
 export function addLogs(program: Command, act: Act): void {
-  withEngineOptions(program.command('logs'))
-    .description("print a step's log; it comes through a worker, so no SSH access is needed here")
-    .argument('<id>')
-    .argument('<step>')
+  const logs = program
+    .command('logs')
+    .argument('<id>', 'of the run')
+    .argument('<step>', 'its name')
     .option('-f, --follow', 'go on until the step is over, over all its tries')
     .option('--generation <n>', 'the try to show (default: the latest)', wholeNumber(1))
     .option('--finalizer', "the log of the step's finalizer")
     .option('--since <time>', 'what was printed since: 10m, 2h, or an ISO 8601 time', readSince)
     .option('-n, --tail <lines>', 'the last lines only', wholeNumber(0))
     .option('--raw', 'with the escape sequences that the host printed')
-    .addHelpText('after', HELP)
+    .option('--json', 'a JSON object a line: try, text, and the offset where the log goes on')
     .action(
       act.untilStopped((context, id: string, step: string, options: LogsOptions) =>
         withClient(options, context, (client) =>
@@ -55,22 +59,29 @@ export function addLogs(program: Command, act: Act): void {
         ),
       ),
     );
+  withEngineOptions(logs);
+  describe(logs, {
+    group: 'Watch and look:',
+    summary: "print a step's log",
+    about: `Prints the whole output of a step, or of its finalizer. It comes from the host through a worker, so no SSH access is needed here. Secrets are starred, and what would drive a terminal is left out unless --raw is given.
+
+--since shows at least what was printed since, by the host's clock: logs bear no times, so it may begin somewhat earlier, or at the very beginning if no worker was waiting for the step then. With --tail, too, the later of the two counts.
+
+--follow waits for a step that has not started. When a step is tried again while it is followed, a line on standard error says so and the next try follows; with --generation it ends with that try. It ends when the step is over or waits for a person, and on Ctrl-C, which leaves nothing behind.`,
+    examples: [
+      ['chandler logs provision:web1:22 packages', 'What its latest try has printed so far.'],
+      ['chandler logs provision:web1:22 packages -f --tail 20', 'From the end, and on.'],
+      ['chandler logs provision:web1:22 packages --since 10m | grep -i error', 'Of the last ten minutes.'],
+      ['chandler logs provision:web1:22 site --finalizer --generation 1', 'The first try of its finalizer.'],
+    ],
+    exits: {
+      failed: 'the step has not started, there is no such log, or no worker answers',
+      unreachable: exitTexts.unreachable,
+    },
+    environment: ENGINE_ENVIRONMENT,
+    seeAlso: ['status', 'attach', 'retry'],
+  });
 }
-
-const HELP = `
-Secrets are starred, and what would drive a terminal is left out unless --raw is given. --since shows at least
-what was printed since, by the host's clock: logs bear no times, so it may begin somewhat earlier, or at the very
-beginning if no worker was waiting for the step then. With --tail, too, the later of the two counts.
-
---follow waits for a step that has not started. When a step is tried again while it is followed, a line on standard
-error says so and the next try follows; with --generation it ends with that try. It ends when the step is over or
-waits for a person, and on Ctrl-C, which leaves nothing behind.
-
-Examples:
-  chandler logs provision:web1:22 packages
-  chandler logs provision:web1:22 packages -f --tail 20
-  chandler logs provision:web1:22 packages --since 10m | grep -i error
-  chandler logs provision:web1:22 site --finalizer --generation 1`;
 
 interface Printing {
   readonly context: CliContext;
@@ -84,7 +95,8 @@ async function printLog(printing: Printing): Promise<number> {
   const { context, client, id, step, options } = printing;
   const { follow = false, finalizer = false } = options;
   const part: TryRef = { client, id, step, finalizer, signal: context.signal };
-  const say = (line: string) => void context.stderr.write(`${step}: ${line}\n`);
+  const announce = announceOn(context);
+  const say = (line: string) => announce(`${step}: ${line}`);
   // Fixed before the first page: a retry must not put the rest of another log under this one.
   let generation = await firstTry(part, options.generation, follow ? say : undefined);
   await printTry(printing, generation, say, {
@@ -111,14 +123,18 @@ async function printTry(
   say: (line: string) => void,
   start: LogRange,
 ): Promise<void> {
-  const { context, options } = printing;
+  const { context, step, options } = printing;
   const read = openPages(printing, generation, say);
   const show = options.raw ? (text: string) => text : createPlainText();
   let goal = options.follow ? Infinity : undefined;
   for (let range = start; ;) {
     const page = await read(range);
-    await write(context, show(page.text));
-    if (page.cut) say('the log is not whole: the host could not keep all of it (is its disk full?)');
+    const text = show(page.text);
+    const { nextOffset } = page;
+    if (!options.json) await write(context, text);
+    else if (text !== '') await write(context, jsonLine({ generation, text, nextOffset }));
+    if (page.cut)
+      warn(context, `${step}: the log is not whole: the host could not keep all of it (is its disk full?)`);
     // Without --follow a log that grows as fast as it is read must have an end, too.
     goal ??= page.size;
     if (page.complete || page.nextOffset >= goal) return;

@@ -1,91 +1,177 @@
 import { readFile } from 'node:fs/promises';
-import type { Command } from 'commander';
-import type { ChandlerClient } from '../../client.ts';
-import { print, type CliContext } from '../context.ts';
-import { copyable, withClient, type EngineOptions } from '../engine.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import { isDuration } from '../../domain/duration.ts';
+import { refuseVariable } from '../../domain/variables.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { inTime } from '../watch.ts';
-import { type Act, withEngineOptions } from './act.ts';
+import { describe } from '../manual.ts';
+import { isParked, mayRun } from '../orders.ts';
+import type { Act } from './act.ts';
+import { BATCH, COMMON, common, RUN, STEP } from './message-parts.ts';
+import { send, withSendOptions, type SendOptions } from './send.ts';
+import { addWholeRun } from './whole-run.ts';
 
-interface ReasonOptions extends EngineOptions {
-  readonly reason?: string;
-}
-interface RetryOptions extends EngineOptions {
+interface RetryOptions extends SendOptions {
   readonly script?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly resetDownstream?: boolean;
 }
 
 /** Adds what a person can do to a run: one command each. */
 export function addMessages(program: Command, act: Act): void {
-  withEngineOptions(program.command('retry'))
-    .description('run a parked step, or its finalizer, again')
-    .argument('<id>')
-    .argument('<step>')
-    .option('--script <file>', 'run this script in place of the plan’s')
+  addRetry(program, act);
+  addSkip(program, act);
+  addExtend(program, act);
+  addWholeRun(program, act);
+}
+
+function addRetry(program: Command, act: Act): void {
+  const retry = program
+    .command('retry')
+    .argument('[id]', RUN)
+    .argument('[step]', STEP)
+    .option('--script <file>', "run this script in place of the plan's; - is standard input")
+    .option(
+      '--env <key=value>',
+      'set this variable for the step; may be repeated; kept in the history: no secrets',
+      addVariable,
+    )
+    .option('--reset-downstream', 'run again also what needs the step, and the step itself if it was done')
     .action(
-      act((context, id: string, step: string, options: RetryOptions) => retry(context, id, step, options)),
+      act(async (context, id: string | undefined, step: string | undefined, options: RetryOptions) => {
+        const { env, resetDownstream, script: file } = options;
+        const script = file === undefined ? undefined : await readScript(file, context.stdin);
+        const extra = {
+          ...(script !== undefined && { script }),
+          ...(env && { env }),
+          ...(resetDownstream && { resetDownstream }),
+        };
+        // Of a step that was done only a person who names it knows that it shall run again.
+        const fits = resetDownstream && options.step !== undefined ? () => true : isParked;
+        return send(context, id, step, options, {
+          order: {
+            action: 'retry',
+            fits,
+            unfit: 'nothing is parked',
+            send: (client, id, step) => client.retry(id, { step, ...extra, ...common(options, step) }),
+          },
+          done: `${step} runs again`,
+        });
+      }),
     );
-  withReason(program.command('skip'))
-    .description('treat a parked step, or its finalizer, as done')
-    .argument('<id>')
-    .argument('<step>')
+  describe(withSendOptions(retry, { steps: true }), {
+    ...COMMON,
+    summary: 'run a parked step, or its finalizer, again',
+    about: `Runs a step that is parked again, as its next try; or its finalizer, if that is what is parked. It may get another script or more environment for that. With --reset-downstream a step that was done can be run again as well, with all that needs it, until the finalizers begin.
+
+${BATCH} Every parked step of a run is retried.`,
+    examples: [
+      ['chandler retry provision:10.0.0.7:22 packages', 'Once the cause is mended.'],
+      [
+        'chandler retry provision:10.0.0.7:22 packages --script fixed.sh --env MIRROR=eu',
+        'Otherwise than planned.',
+      ],
+      ["chandler retry --query 'ChandlerAttention = true' --dry-run", 'What would be retried, everywhere.'],
+      ['chandler retry --fleet web --step packages --reason "mirror is back"', 'One step of a whole fleet.'],
+    ],
+    seeAlso: ['skip', 'abort', 'status', 'logs'],
+  });
+}
+
+function addSkip(program: Command, act: Act): void {
+  const skip = program
+    .command('skip')
+    .argument('[id]', RUN)
+    .argument('[step]', STEP)
     .action(
-      act((context, id: string, step: string, options: ReasonOptions) =>
-        send(context, id, options, `${step} is skipped`, (client) =>
-          client.skip(id, { step, ...reasonOf(options) }),
-        ),
+      act((context, id: string | undefined, step: string | undefined, options: SendOptions) =>
+        send(context, id, step, options, {
+          order: {
+            action: 'skip',
+            fits: isParked,
+            unfit: 'nothing is parked',
+            send: (client, id, step) => client.skip(id, { step, ...common(options, step) }),
+          },
+          done: `${step} is skipped`,
+          ask: 'Treat what is parked as done in',
+        }),
       ),
     );
-  const whole = [
-    ['abort', 'end a run and everything of it that still runs', 'the run is being ended'],
-    ['pause', 'start no further step', 'the run is paused; what runs goes on'],
-    ['resume', 'go on after a pause', 'the run goes on'],
-  ] as const;
-  for (const [name, description, done] of whole) {
-    withReason(program.command(name))
-      .description(description)
-      .argument('<id>')
-      .action(
-        act((context, id: string, options: ReasonOptions) =>
-          send(context, id, options, done, (client) => client[name](id, reasonOf(options))),
-        ),
-      );
-  }
-}
+  describe(withSendOptions(skip, { steps: true }), {
+    ...COMMON,
+    summary: 'treat a parked step, or its finalizer, as done',
+    about: `Goes on as if a parked step, or its parked finalizer, had succeeded: what needs it begins, and the host may count as provisioned in the end. The run keeps who has skipped it, and why.
 
-async function retry(context: CliContext, id: string, step: string, options: RetryOptions): Promise<number> {
-  const script = options.script === undefined ? undefined : await readScript(options.script);
-  return send(context, id, options, `${step} runs again`, (client) =>
-    client.retry(id, { step, ...(script !== undefined && { script }) }),
-  );
-}
-
-async function send(
-  context: CliContext,
-  id: string,
-  options: EngineOptions,
-  done: string,
-  order: (client: ChandlerClient) => Promise<unknown>,
-): Promise<number> {
-  return withClient(options, context, async (client) => {
-    await inTime(client, () => order(client));
-    print(context, done);
-    context.stderr.write(`Follow  ${copyable(context, options, 'status', id, '--watch')}\n`);
-    return 0;
+${BATCH} Since a host may then lack something it wants --yes, or a yes at the terminal.`,
+    examples: [
+      [
+        'chandler skip provision:10.0.0.7:22 packages --reason "installed by hand"',
+        'After doing it by hand.',
+      ],
+      ['chandler skip --fleet web --step motd --yes', 'A step that nobody misses, everywhere.'],
+    ],
+    seeAlso: ['retry', 'abort', 'status'],
   });
 }
 
-function withReason(command: Command): Command {
-  return withEngineOptions(command).option('--reason <text>', 'why; shown with the run');
+function addExtend(program: Command, act: Act): void {
+  const extend = program
+    .command('extend')
+    .argument('[id]', RUN)
+    .argument('[step]', STEP)
+    .argument('[duration]', 'how much more: 90s, 10m, 2h')
+    .action(
+      act((context, ...[first, second, third, options]: [string?, string?, string?, SendOptions?]) => {
+        const { query, fleet } = options ?? {};
+        const many = query !== undefined || fleet !== undefined;
+        // With a query the duration is all that is left to say.
+        const [id, step, by] =
+          many && second === undefined ? [undefined, undefined, first] : [first, second, third];
+        if (by === undefined || !isDuration(by)) {
+          const usage = many ? 'extend 10m --fleet web' : 'extend ID STEP 10m';
+          throw new CliError(exitCodes.usage, `how much more time? For example: ${context.program} ${usage}`);
+        }
+        return send(context, id, step, options ?? {}, {
+          order: {
+            action: 'extend',
+            fits: mayRun,
+            unfit: 'nothing of it will run any more',
+            send: (client, id, step) =>
+              client.extendTimeout(id, { step, by, ...common(options ?? {}, step) }),
+          },
+          done: `${step} has ${by} more`,
+        });
+      }),
+    );
+  describe(withSendOptions(extend, { steps: true }), {
+    ...COMMON,
+    summary: 'give a step more time than its timeout',
+    about: `Adds to the timeout of a step, while it runs or before; also for its later tries and its finalizer.
+
+${BATCH} The duration is its only argument then.`,
+    examples: [
+      ['chandler extend provision:10.0.0.7:22 packages 30m', 'A slow mirror, this time.'],
+      ['chandler extend 30m --fleet web --step packages', 'A slow mirror, everywhere.'],
+    ],
+    seeAlso: ['status', 'retry'],
+  });
 }
 
-function reasonOf({ reason }: ReasonOptions): { reason?: string } {
-  return reason === undefined ? {} : { reason };
+function addVariable(text: string, earlier: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  const problem = text.includes('=') ? refuseVariable(name) : 'must be KEY=VALUE';
+  if (problem !== undefined) throw new InvalidArgumentError(`It ${problem}.`);
+  return { ...earlier, [name]: value };
 }
 
-async function readScript(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((cause: unknown) => {
+async function readScript(file: string, stdin: AsyncIterable<Uint8Array>): Promise<string> {
+  try {
+    if (file !== '-') return await readFile(file, 'utf8');
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of stdin) chunks.push(chunk);
+    return Buffer.concat(chunks).toString('utf8');
+  } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new CliError(exitCodes.usage, `--script ${file}: ${reason}`, { cause });
-  });
+  }
 }

@@ -1,13 +1,9 @@
 import type { Command } from 'commander';
-import {
-  sandboxDown,
-  sandboxList,
-  sandboxUp,
-  type ListedHost,
-  type SandboxHost,
-} from '../../dev/sandbox/index.ts';
+import type { ListedHost, SandboxHost } from '../../dev/sandbox/index.ts';
 import { quote } from '../../shell/index.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
+import { describe } from '../manual.ts';
+import { printJson } from '../print-json.ts';
 import { renderColumns } from '../render/columns.ts';
 import { sandboxDir } from '../state-dirs.ts';
 import { type Act, wholeNumber } from './act.ts';
@@ -18,44 +14,85 @@ interface UpOptions {
 }
 
 export function addSandbox(program: Command, act: Act): void {
-  const sandbox = program
-    .command('sandbox')
-    .description('throw-away hosts on this machine, to try things on');
-  sandbox
+  const sandbox = program.command('sandbox');
+  const up = sandbox
     .command('up')
-    .description('make hosts, each with an SSH server, a host key and a client key of its own')
     .option('-n, --count <n>', 'how many', wholeNumber(1), 1)
     .option('--json', 'tell of them as JSON, as `list` does')
     // Interrupted half-way a host would stay: it is finished, and `down` ends it.
-    .action(act.untilStopped((context, options: UpOptions) => up(context, options)));
-  sandbox
+    .action(act.untilStopped((context, options: UpOptions) => makeHosts(context, options)));
+  const list = sandbox
     .command('list')
-    .description('show the hosts')
     .option('--json', 'as JSON: name, host, port, user, identity, knownHosts, …')
-    .action(act((context, { json = false }: { json?: boolean }) => list(context, json)));
-  sandbox
+    .action(act((context, { json = false }: { json?: boolean }) => listHosts(context, json)));
+  const down = sandbox
     .command('down')
-    .description('end hosts (all, if none is named) with everything that runs on them')
-    .argument('[name...]')
-    .action(act.untilStopped((context, names: string[]) => down(context, names)));
+    .argument('[name...]', 'of hosts; without any: all')
+    .action(act.untilStopped((context, names: string[]) => endHosts(context, names)));
+  describe(sandbox, {
+    group: 'Run the parts:',
+    summary: 'throw-away hosts on this machine, to try things on',
+    about:
+      'Hosts with a real SSH server on a port of 127.0.0.1: containers where a Docker engine runs, Linux namespaces of this machine for root elsewhere.',
+    examples: [
+      ['chandler sandbox up', 'Make one; how to use it is printed.'],
+      ['chandler sandbox down', 'End them all.'],
+    ],
+    environment: ['XDG_STATE_HOME'],
+    seeAlso: ['dev', 'up'],
+  });
+  describe(up, {
+    summary: 'make hosts',
+    about:
+      'Makes hosts, each with an SSH server, a host key and a client key of its own, and prints how to log in and how to provision it. Once begun they are finished, whatever Ctrl-C says; `sandbox down` ends them.',
+    examples: [
+      ['chandler sandbox up -n 3', 'Three hosts.'],
+      ["chandler sandbox up --json | jq -r '.[].port'", 'For a script.'],
+    ],
+    environment: ['XDG_STATE_HOME'],
+    seeAlso: ['sandbox list', 'sandbox down', 'up'],
+  });
+  describe(list, {
+    summary: 'show the hosts',
+    about: 'Shows every host of the sandbox, how to reach it, and whether it runs.',
+    examples: [
+      ['chandler sandbox list', 'For a person.'],
+      ['chandler sandbox list --json', 'For a script.'],
+    ],
+    environment: ['XDG_STATE_HOME'],
+    seeAlso: ['sandbox up', 'sandbox down'],
+  });
+  describe(down, {
+    summary: 'end hosts with everything that runs on them',
+    about: 'Ends the named hosts, or all, with everything that runs on them, and removes what they left.',
+    examples: [
+      ['chandler sandbox down', 'All of them.'],
+      ['chandler sandbox down host1 host2', 'Two of them.'],
+    ],
+    environment: ['XDG_STATE_HOME'],
+    seeAlso: ['sandbox up', 'sandbox list'],
+  });
 }
 
-async function up(context: CliContext, { count, json = false }: UpOptions): Promise<number> {
+async function makeHosts(context: CliContext, { count, json = false }: UpOptions): Promise<number> {
+  const { sandboxUp } = await import('../../dev/sandbox/index.ts');
   const hosts = await sandboxUp({ dir: sandboxDir(context), count, announce: announceOn(context) });
-  if (json) print(context, JSON.stringify(hosts, undefined, 2));
+  if (json) printJson(context.stdout, hosts);
   else print(context, ...hosts.flatMap((host) => renderHost(context, host)));
   return 0;
 }
 
-async function list(context: CliContext, json: boolean): Promise<number> {
+async function listHosts(context: CliContext, json: boolean): Promise<number> {
+  const { sandboxList } = await import('../../dev/sandbox/index.ts');
   const hosts = await sandboxList({ dir: sandboxDir(context) });
-  if (json) print(context, JSON.stringify(hosts, undefined, 2));
+  if (json) printJson(context.stdout, hosts);
   else if (hosts.length > 0) print(context, ...renderHosts(hosts));
-  else context.stderr.write(`No hosts. Make one with: ${context.program} sandbox up\n`);
+  else announceOn(context)(`No hosts. Make one with: ${context.program} sandbox up`);
   return 0;
 }
 
-async function down(context: CliContext, names: readonly string[]): Promise<number> {
+async function endHosts(context: CliContext, names: readonly string[]): Promise<number> {
+  const { sandboxDown, sandboxList } = await import('../../dev/sandbox/index.ts');
   const dir = sandboxDir(context);
   const before = await sandboxList({ dir });
   await sandboxDown({ dir, ...(names.length > 0 && { names }) });

@@ -5,6 +5,9 @@ import type { RemoteWork } from '../../ssh/client-command.ts';
 import type { ChandlerClient } from '../../client.ts';
 import type { CliContext } from '../context.ts';
 import { withClient, type EngineOptions } from '../engine.ts';
+import { ENGINE_ENVIRONMENT } from '../environment.ts';
+import { exitTexts } from '../exit-codes.ts';
+import { describe } from '../manual.ts';
 import { askLaunches, locateHost } from '../run-host.ts';
 import { printSsh, runSsh } from '../ssh-client.ts';
 import { type Act, withEngineOptions } from './act.ts';
@@ -14,35 +17,51 @@ interface SshOptions extends EngineOptions {
   readonly print?: boolean;
 }
 
+/** How ssh is told to reach the host of a run. */
+export const SSH_ABOUT =
+  "The host is reached as a worker does: user, port, jump host, identity, host key and `become` are the plan's. Keys are looked up here, in CHANDLER_IDENTITIES and CHANDLER_KNOWN_HOSTS; ~/.ssh/config is not read, the agent is used.";
+
+export const SSH_ENVIRONMENT = [
+  ...ENGINE_ENVIRONMENT,
+  'CHANDLER_IDENTITIES, CHANDLER_KNOWN_HOSTS, CHANDLER_SECRETS_…, CHANDLER_ZMX_…',
+] as const;
+
 export function addSsh(program: Command, act: Act): void {
-  withEngineOptions(program.command('ssh'))
-    .description("open a shell on a run's host, or run a command there, with the target's own SSH settings")
-    .argument('<id>')
+  const ssh = program
+    .command('ssh')
+    .argument('<id>', 'of the run')
     .argument(
       '[command...]',
       'after --: what to run instead of a shell; joined by spaces and read by a shell there',
     )
     .option('-t, --tty', 'give the command a terminal')
     .option('--print', 'print the ssh command, and do nothing')
-    .addHelpText('after', HELP)
     .action(
       act((context, id: string, words: string[], options: SshOptions) =>
         withClient(options, context, (client) => openShell(context, client, id, words, options)),
       ),
     );
+  describe(withEngineOptions(ssh), {
+    group: 'Watch and look:',
+    summary: "open a shell on a run's host, or run a command",
+    about: `Opens a shell on the host of a run, or runs a command there, over the ssh of this machine.
+
+${SSH_ABOUT}`,
+    examples: [
+      ['chandler ssh provision:web1:22', 'A shell.'],
+      ["chandler ssh provision:web1:22 -- 'df -h / && free -m'", 'A command.'],
+      ['chandler ssh provision:web1:22 -t -- htop', 'One that wants a terminal.'],
+      ['chandler ssh provision:web1:22 --print', 'The ssh command, to be run elsewhere.'],
+    ],
+    exits: {
+      provisioned: 'after a shell, however it ended; after a command, its own code',
+      failed: 'ssh could not connect',
+      unreachable: exitTexts.unreachable,
+    },
+    environment: SSH_ENVIRONMENT,
+    seeAlso: ['attach', 'logs'],
+  });
 }
-
-const HELP = `
-Reaches the host as a worker does: user, port, jump host, identity, host key and \`become\` are the plan's. Keys are
-looked up here, in CHANDLER_IDENTITIES and CHANDLER_KNOWN_HOSTS; ~/.ssh/config is not read, the agent is used.
-
-Exit code: 0 after a shell, however it ended; after a COMMAND that of the command; 1 if ssh could not connect.
-
-Examples:
-  chandler ssh provision:web1:22
-  chandler ssh provision:web1:22 -- 'df -h / && free -m'
-  chandler ssh provision:web1:22 -t -- htop
-  chandler ssh provision:web1:22 --print`;
 
 async function openShell(
   context: CliContext,

@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
-import type { ChandlerClient } from '../../client.ts';
-import { print, type CliContext } from '../context.ts';
+import type { ChandlerClient, RunResult } from '../../client.ts';
+import { isFullyParked, type RunStatus } from '../../domain/status.ts';
+import { announceOn, print, type CliContext } from '../context.ts';
 import { copyable, withClient, type EngineOptions } from '../engine.ts';
 import { CliError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { exitCodeOf, exitCodes, type ExitCode } from '../exit-codes.ts';
+import { ENGINE_ENVIRONMENT } from '../environment.ts';
 import { followRun, type FollowOptions } from '../follow.ts';
+import { describe } from '../manual.ts';
+import { printJson } from '../print-json.ts';
 import { colored, plain } from '../render/paint.ts';
 import { renderEnd, renderInterventions, renderParked } from '../render/reports.ts';
 import { renderRuns } from '../render/runs.ts';
@@ -12,19 +16,21 @@ import { renderTable } from '../render/table.ts';
 import { listRuns } from '../runs.ts';
 import { lookAt } from '../watch.ts';
 import { type Act, withEngineOptions } from './act.ts';
-import { withFollowOptions } from './up.ts';
+import { FOLLOW_EXITS, withFollowOptions } from './up.ts';
 
 interface StatusOptions extends EngineOptions, FollowOptions {
   readonly watch?: boolean;
+  readonly exitCode?: boolean;
 }
 
 const MOST_RUNS = 100;
 
 export function addStatus(program: Command, act: Act): void {
-  withFollowOptions(withEngineOptions(program.command('status')))
-    .description('show a run, or list the runs')
-    .argument('[id]')
+  const status = program
+    .command('status')
+    .argument('[id]', 'of the run; without it all runs are listed')
     .option('-w, --watch', 'follow it live')
+    .option('--exit-code', "exit as `up` would: with the run's own code")
     .action(
       act.untilStopped((context, id: string | undefined, options: StatusOptions) =>
         withClient(options, context, (client) =>
@@ -32,6 +38,33 @@ export function addStatus(program: Command, act: Act): void {
         ),
       ),
     );
+  withEngineOptions(withFollowOptions(status));
+  describe(status, {
+    group: 'Watch and look:',
+    summary: 'show a run, or list the runs',
+    about: `With an id: where the run is, step by step; what failed and what a person can do about it; how it ended. Without one: the latest 100 runs, those that need a person marked.
+
+Looking succeeds whatever it sees, so the exit code is 0 for a run that failed or is parked, too. With --exit-code it is the one that \`up\` would end with at this moment; 0 also stands for a run that is at work.`,
+    examples: [
+      ['chandler status', 'All runs.'],
+      ['chandler status provision:10.0.0.7:22', 'One run.'],
+      ['chandler status provision:10.0.0.7:22 --watch', 'Follow it live; Ctrl-C leaves it.'],
+      [
+        'chandler status provision:10.0.0.7:22 --exit-code --quiet > /dev/null',
+        '3 if it waits for a person.',
+      ],
+      ["chandler status --json | jq '.[] | select(.attention) | .id'", 'The ids of those that do.'],
+    ],
+    exits: {
+      ...FOLLOW_EXITS,
+      provisioned: 'it was shown; with --watch or --exit-code: the host is provisioned (or the run at work)',
+      failed: 'no worker answers; with --watch or --exit-code: the run failed',
+      parked: 'with --watch or --exit-code: a step waits for a person',
+      aborted: 'with --watch or --exit-code: the run was aborted',
+    },
+    environment: ENGINE_ENVIRONMENT,
+    seeAlso: ['up', 'logs', 'retry', 'skip', 'abort'],
+  });
 }
 
 async function showRun(
@@ -47,9 +80,15 @@ async function showRun(
   const sight = await lookAt(client, id);
   const status = sight.kind === 'status' ? sight.status : undefined;
   const result = isOver ? await client.result(id) : undefined;
+  if (!status && !result) {
+    const text = `no worker answers for this run; start one: ${command('worker')}`;
+    throw new CliError(exitCodes.failed, text, { code: 'no-worker' });
+  }
+  const exitCode = options.exitCode ? codeOf(status, result) : exitCodes.provisioned;
   if (options.json) {
-    print(context, JSON.stringify({ id, ...status, ...(result && { result }) }, undefined, 2));
-    return 0;
+    if (status) printJson(context.stdout, { id, ...status, ...(result && { result }) });
+    else if (result) printJson(context.stdout, { id, result });
+    return exitCode;
   }
   if (status) {
     const paint = context.color ? colored : plain;
@@ -61,9 +100,13 @@ async function showRun(
     }
   }
   if (result) print(context, '', ...renderEnd(result, status));
-  else if (!status)
-    throw new CliError(exitCodes.failed, `no worker answers for this run; start one: ${command('worker')}`);
-  return 0;
+  return exitCode;
+}
+
+/** The code with which following the run would end now; a run that is at work counts as well. */
+function codeOf(status: RunStatus | undefined, result: RunResult | undefined): ExitCode {
+  if (result) return exitCodeOf(result);
+  return status && isFullyParked(status) ? exitCodes.parked : exitCodes.provisioned;
 }
 
 async function showRuns(
@@ -72,8 +115,8 @@ async function showRuns(
   { json = false }: StatusOptions,
 ): Promise<number> {
   const runs = await listRuns(client, '', MOST_RUNS);
-  if (json) print(context, JSON.stringify(runs, undefined, 2));
+  if (json) printJson(context.stdout, runs);
   else if (runs.length > 0) print(context, ...renderRuns(runs, context.now()));
-  else context.stderr.write(`No runs. Start one with: ${context.program} up PLAN\n`);
+  else announceOn(context)(`No runs. Start one with: ${context.program} up PLAN`);
   return 0;
 }

@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
 import { announceOn, type CliContext } from '../context.ts';
 import { copyable, runUrl, withClient, type EngineOptions } from '../engine.ts';
+import { ENGINE_ENVIRONMENT } from '../environment.ts';
 import { followRun, type FollowOptions } from '../follow.ts';
-import { loadPlan } from '../plan-file.ts';
-import { type Act, withEngineOptions, withTargetOption } from './act.ts';
+import { describe } from '../manual.ts';
+import { type Act, PLAN_ARGUMENT, withEngineOptions, withTargetOption } from './act.ts';
 
 interface UpOptions extends EngineOptions, FollowOptions {
   readonly target?: readonly string[];
@@ -13,12 +14,42 @@ interface UpOptions extends EngineOptions, FollowOptions {
 export function addUp(program: Command, act: Act): void {
   const up = program
     .command('up')
-    .description('provision a host and follow live')
-    .argument('<plan>', 'YAML or JSON; - is standard input, preset:NAME a ready-made one');
-  withFollowOptions(withEngineOptions(withTargetOption(up)))
+    .argument('<plan>', PLAN_ARGUMENT)
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .action(act.untilStopped((context, file: string, options: UpOptions) => runUp(context, file, options)));
+  withEngineOptions(withFollowOptions(withTargetOption(up)));
+  describe(up, {
+    group: 'Provision:',
+    summary: 'provision a host and follow live',
+    about: `Checks the plan, starts its run, and shows every step until the run is over. The run is the server's and the workers': this command can be ended at any time (Ctrl-C), or die, and the run goes on.
+
+A step that fails is parked: its terminal stays open on the host, the command to attach to it is printed, and the run waits for retry, skip or abort. On a terminal this command goes on following then; elsewhere it ends with 3.
+
+A second run on the same host is refused while one is at work.`,
+    examples: [
+      ['chandler up web.yaml', "The plan's own target."],
+      ['chandler up web.yaml --target root@10.0.0.7:2222 --target identity=id_web', 'Another target.'],
+      ['chandler up preset:docker --target root@10.0.0.7', 'A ready-made plan.'],
+      [
+        'chandler up web.yaml --no-wait --json',
+        'From a script: one JSON object a line, 3 when a step is parked.',
+      ],
+    ],
+    exits: FOLLOW_EXITS,
+    environment: ENGINE_ENVIRONMENT,
+    seeAlso: ['start', 'status', 'logs', 'retry', 'validate'],
+  });
 }
+
+/** How a command that follows a run ends. */
+export const FOLLOW_EXITS = {
+  provisioned: 'the host is provisioned, or was already',
+  failed: 'the run failed',
+  parked: 'a step waits for a person, and nobody follows any more',
+  aborted: 'the run was aborted, cancelled or terminated',
+  unreachable: 'no Temporal server answers, or it went away for good; the run goes on once it is back',
+  interrupted: 'interrupted by Ctrl-C; the run goes on',
+} as const;
 
 /** Gives a command the options of following. */
 export function withFollowOptions(command: Command): Command {
@@ -29,6 +60,7 @@ export function withFollowOptions(command: Command): Command {
 }
 
 async function runUp(context: CliContext, file: string, options: UpOptions): Promise<number> {
+  const { loadPlan } = await import('../plan-file.ts');
   const plan = await loadPlan(file, options.target ?? [], context);
   return withClient(options, context, async (client, engine) => {
     const { workflowId } = await client.start(

@@ -3,9 +3,11 @@ import type { WatchInput } from '../../domain/schema.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import { copyable, runUrl, withClient, type EngineOptions } from '../engine.ts';
 import { followRun, type FollowOptions } from '../follow.ts';
+import { ENGINE_ENVIRONMENT } from '../environment.ts';
+import { describe } from '../manual.ts';
 import { readTarget } from '../target-option.ts';
 import { type Act, withEngineOptions, withTargetOption } from './act.ts';
-import { withFollowOptions } from './up.ts';
+import { FOLLOW_EXITS, withFollowOptions } from './up.ts';
 
 interface WatchHostOptions extends EngineOptions, FollowOptions {
   readonly target?: readonly string[];
@@ -18,18 +20,34 @@ interface WatchHostOptions extends EngineOptions, FollowOptions {
 export function addWatchHost(program: Command, act: Act): void {
   const watch = program
     .command('watch-host')
-    .description('follow a host that provisions itself (see `script`) and act on what fails')
-    .argument('<target>', '[USER@]HOST[:PORT]');
-  withFollowOptions(withEngineOptions(withTargetOption(watch)))
+    .argument('<target>', '[USER@]HOST[:PORT]')
     .option('--id <id>', 'the id of the run (default: watch:HOST:PORT)')
     .option('--timeout <duration>', 'how long until the host must be provisioned (default 24h)')
     .option('--park-timeout <duration>', 'how long a failed step waits for a person (default 24h)')
-    .option('--sentinel <path>', 'on the host, if its script is not one of ours')
+    .option('--sentinel <host-path>', 'on the host, if its script is not one of ours')
     .action(
       act.untilStopped((context, target: string, options: WatchHostOptions) =>
         watchHost(context, target, options),
       ),
     );
+  withEngineOptions(withFollowOptions(withTargetOption(watch)));
+  describe(watch, {
+    group: 'Provision:',
+    summary: 'follow a host that provisions itself',
+    about: `For hosts that run a program made by \`script\`: starts a run that follows the host until it is provisioned, and shows the same table as \`up\`. When a step fails the run waits for a person; \`retry\` and \`skip\` make it take the host over and bring the rest to its end, \`abort\` ends the host's program with all it has started.
+
+Ctrl-C leaves the run; it goes on.`,
+    examples: [
+      ['chandler watch-host root@10.0.0.7', 'Follow a host.'],
+      [
+        'chandler watch-host 10.0.0.7 --target identity=id_web --timeout 30m',
+        'With another key, half an hour.',
+      ],
+    ],
+    exits: FOLLOW_EXITS,
+    environment: ENGINE_ENVIRONMENT,
+    seeAlso: ['script', 'status', 'retry', 'skip', 'abort'],
+  });
 }
 
 async function watchHost(context: CliContext, target: string, options: WatchHostOptions): Promise<number> {

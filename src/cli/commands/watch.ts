@@ -1,122 +1,42 @@
 import type { Command } from 'commander';
-import type { CliContext } from '../context.ts';
-import { print } from '../context.ts';
-import {
-  connectTo,
-  copyable,
-  engineFlags,
-  findEngine,
-  runUrl,
-  withClient,
-  type EngineOptions,
-} from '../engine.ts';
-import { CliError, isInvalidArgument } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { followRun } from '../follow.ts';
-import { renderEnd } from '../render/reports.ts';
-import { quoteInQuery } from '../runs.ts';
-import { findRuns, type Scope } from '../watching/ask.ts';
-import { watchOnScreen } from '../watching/full-screen.ts';
-import { watchInLines } from '../watching/lines.ts';
-import { startState } from '../watching/model.ts';
-import { reasonOf } from '../../domain/failure.ts';
+import { ENGINE_ENVIRONMENT } from '../environment.ts';
+import { describe } from '../manual.ts';
+import type { WatchOptions } from '../watching/run.ts';
 import { type Act, withEngineOptions } from './act.ts';
 
-interface WatchOptions extends EngineOptions {
-  readonly fleet?: string;
-  readonly query?: string;
-  readonly json?: boolean;
-}
-
-const EXAMPLES = `
-Examples:
-  $ chandler watch                                        every run
-  $ chandler watch provision:web1.example.org:22          one run, its steps
-  $ chandler watch --fleet web                            the runs of a fleet, new ones, too
-  $ chandler watch --query 'ChandlerAttention = true'     what waits for a person
-
-Without a terminal, or with TERM=dumb, it prints a line for each change.`;
-
 export function addWatch(program: Command, act: Act): void {
-  withEngineOptions(program.command('watch'))
-    .description('watch runs on the whole screen, open their logs and act on them')
+  const watch = program
+    .command('watch')
     .argument('[id...]', 'runs; without any, all that the options let through')
     .option('--fleet <name>', 'the runs of a fleet')
     .option('--query <query>', 'the runs that a visibility query of Temporal finds')
     .option('--json', 'print one JSON object a line for each change')
-    .addHelpText('after', EXAMPLES)
     .action(
-      act.untilStopped((context, ids: string[], options: WatchOptions) => watch(context, ids, options)),
+      act.untilStopped(async (context, ids: string[], options: WatchOptions) => {
+        const { runWatch } = await import('../watching/run.ts');
+        return runWatch(context, ids, options);
+      }),
     );
-}
+  withEngineOptions(watch);
+  describe(watch, {
+    group: 'Watch and look:',
+    summary: 'watch runs on the whole screen, and act on them',
+    about: `Shows runs and their steps live, those that need a person first. Keys: l opens the log of a step, r runs it again, s skips it, x aborts the run (each asks first), p pauses it, e gives a step more time, a attaches to its terminal, ? tells the rest, q leaves. Runs go on when you leave. It goes on when the server is gone, until it is back.
 
-async function watch(context: CliContext, ids: readonly string[], options: WatchOptions): Promise<number> {
-  const scope = toScope(ids, options);
-  const command = (...words: readonly string[]) => copyable(context, options, ...words);
-  return withClient(options, context, async (client, engine) => {
-    // What is wrong with the ids or the query is told before anything is shown.
-    await findRuns(client, scope).catch((error: unknown) => {
-      if (!isInvalidArgument(error)) throw error;
-      throw new CliError(exitCodes.usage, `the server does not take that query: ${reasonOf(error)}`, {
-        cause: error,
-      });
-    });
-    const json = options.json ?? false;
-    const { keyboard } = context;
-    const [id] = ids;
-    const single = scope.kind === 'ids' && scope.ids.length === 1;
-    if ((json || !keyboard) && single && id !== undefined)
-      return followRun(context, client, id, { json, wait: true }, command);
-    const start = startState({
-      single,
-      scope: describeScope(scope, options),
-      size: context.terminalSize(),
-      nowMs: context.now(),
-    });
-    // The address is looked for again: a server that is started anew may have another.
-    const connect = async () => connectTo(await findEngine(options, context));
-    const deps = { client, connect, scope, start };
-    if (json || !keyboard) return watchInLines(context, { ...deps, json });
-    const { exitCode, state } = await watchOnScreen(context, {
-      ...deps,
-      keyboard,
-      urlOf: (run) => runUrl(engine, run),
-      flags: engineFlags(options),
-    });
-    const [only] = single ? state.runs : [];
-    if (only?.result) print(context, ...renderEnd(only.result, only.status));
-    else
-      print(
-        context,
-        `Not watching any more; what runs goes on. Watch again: ${command('watch', ...wordsOf(ids, options))}`,
-      );
-    return exitCode;
+Without a terminal, or with TERM=dumb, it prints a line for each change.`,
+    examples: [
+      ['chandler watch', 'Every run.'],
+      ['chandler watch provision:web1.example.org:22', 'One run, its steps.'],
+      ['chandler watch --fleet web', 'The runs of a fleet, new ones, too.'],
+      ["chandler watch --query 'ChandlerAttention = true'", 'What waits for a person.'],
+    ],
+    exits: {
+      provisioned: 'left with q; of one run that is over: the host is provisioned',
+      failed: 'of one run that is over: it failed',
+      aborted: 'of one run that is over: it was aborted',
+      unreachable: 'no Temporal server answers at the beginning',
+    },
+    environment: [...ENGINE_ENVIRONMENT, 'NO_COLOR'],
+    seeAlso: ['status', 'logs', 'attach', 'retry'],
   });
-}
-
-function toScope(ids: readonly string[], { fleet, query }: WatchOptions): Scope {
-  if (ids.length === 0) {
-    const parts = [
-      ...(fleet === undefined ? [] : [`ChandlerFleet = ${quoteInQuery(fleet)}`]),
-      ...(query === undefined || query.trim() === '' ? [] : [`(${query})`]),
-    ];
-    return { kind: 'query', query: parts.join(' AND ') };
-  }
-  if (fleet !== undefined || query !== undefined)
-    throw new CliError(exitCodes.usage, 'give ids of runs, or --fleet and --query; not both');
-  return { kind: 'ids', ids: [...new Set(ids)] };
-}
-
-function describeScope(scope: Scope, { fleet, query }: WatchOptions): string {
-  if (scope.kind === 'ids') return scope.ids.length === 1 ? (scope.ids[0] ?? '') : 'chosen runs';
-  const words = [...(fleet === undefined ? [] : [`fleet ${fleet}`]), ...(query === undefined ? [] : [query])];
-  return words.length === 0 ? 'all runs' : words.join(' · ');
-}
-
-function wordsOf(ids: readonly string[], { fleet, query }: WatchOptions): string[] {
-  return [
-    ...ids,
-    ...(fleet === undefined ? [] : ['--fleet', fleet]),
-    ...(query === undefined ? [] : ['--query', query]),
-  ];
 }

@@ -1,18 +1,48 @@
 import type { Command } from 'commander';
-import { loadConfig } from '../../config/config.ts';
-import { createLogger } from '../../observability/logger.ts';
 import { aborted, type CliContext } from '../context.ts';
 import { findEngine, type EngineOptions } from '../engine.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { ENGINE_ENVIRONMENT } from '../environment.ts';
+import { exitCodes, exitTexts } from '../exit-codes.ts';
+import { describe } from '../manual.ts';
 import { type Act, withEngineOptions } from './act.ts';
 
 export function addWorker(program: Command, act: Act): void {
-  withEngineOptions(program.command('worker'))
-    .description('run a worker, until SIGTERM or Ctrl-C; it is configured by the environment')
-    .action(act.untilStopped((context, options: EngineOptions) => runWorker(context, options)));
+  const worker = withEngineOptions(program.command('worker')).action(
+    act.untilStopped((context, options: EngineOptions) => runWorker(context, options)),
+  );
+  describe(worker, {
+    group: 'Run the parts:',
+    summary: 'run a worker, until SIGTERM or Ctrl-C',
+    about: `Does the work of the runs on its task queue: logs in to hosts, starts steps, waits for them. It holds nothing that can't be lost: started again, or elsewhere, it goes on where it was. Run two for safety.
+
+It is configured by its environment; a plan can name no key, secret or file but those in the places that the environment allows. It logs on standard error. The first signal stops it in order, and the steps on hosts run on; the second ends it at once.`,
+    examples: [
+      ['chandler worker', 'Serve the server that `chandler status` would ask.'],
+      [
+        'CHANDLER_IDENTITIES=/etc/chandler/keys TEMPORAL_ADDRESS=temporal:7233 chandler worker',
+        'As a service.',
+      ],
+    ],
+    exits: {
+      provisioned: 'it was stopped by a signal',
+      unreachable: exitTexts.unreachable,
+      interrupted: 'it was stopped by a second signal, at once',
+    },
+    environment: [
+      ...ENGINE_ENVIRONMENT,
+      'CHANDLER_IDENTITIES, CHANDLER_KNOWN_HOSTS, CHANDLER_SECRETS_…, CHANDLER_ZMX_…',
+      'CHANDLER_LOG_LEVEL',
+      'CHANDLER_SHUTDOWN_GRACE_MS',
+    ],
+    seeAlso: ['dev', 'status'],
+  });
 }
 
 async function runWorker(context: CliContext, options: EngineOptions): Promise<number> {
+  const [{ loadConfig }, { createLogger }] = await Promise.all([
+    import('../../config/config.ts'),
+    import('../../observability/logger.ts'),
+  ]);
   const config = loadConfig(context.env);
   const engine = await findEngine(options, context);
   const logger = createLogger(config.logLevel);

@@ -1,4 +1,5 @@
 import type { Finding } from '../../domain/finding.ts';
+import type { OutputOf } from '../output-schema.ts';
 
 /** What was looked at together. */
 export type Subject = 'here' | 'server' | 'worker' | 'host';
@@ -19,7 +20,7 @@ export function countFindings(sections: readonly Section[]): { problems: number;
 }
 
 /** The answer of `doctor --json`. */
-export function toJson(sections: readonly Section[]): object {
+export function toJson(sections: readonly Section[]): OutputOf<'findings'> {
   return {
     ...countFindings(sections),
     findings: sections.flatMap(({ about, name, findings }) =>

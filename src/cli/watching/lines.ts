@@ -1,7 +1,8 @@
-import { print, aborted, type CliContext } from '../context.ts';
+import { aborted, type CliContext } from '../context.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from '../exit-codes.ts';
 import type { RunStatus } from '../../domain/status.ts';
 import { oneLine } from '../../domain/terminal.ts';
+import { jsonLine } from '../print-json.ts';
 import { listChanges, renderChange } from '../render/changes.ts';
 import { renderEnd } from '../render/reports.ts';
 import type { RunView, State } from './model.ts';
@@ -27,12 +28,11 @@ export async function watchInLines(context: CliContext, deps: LinesDeps): Promis
     if (run.status && run.status !== earlier?.status) {
       const known: RunStatus | undefined = sameRun(earlier, run) ? earlier?.status : undefined;
       const changes = listChanges(known, run.status, context.now());
-      print(
-        context,
-        ...changes.map((change) =>
-          json ? JSON.stringify({ run: run.info.id, ...change }) : `${id}  ${renderChange(change)}`,
-        ),
-      );
+      for (const change of changes) {
+        context.stdout.write(
+          json ? jsonLine({ run: run.info.id, ...change }) : `${id}  ${renderChange(change)}\n`,
+        );
+      }
     }
     if (run.silentSinceMs !== undefined && earlier?.silentSinceMs === undefined)
       announce(`${id}  no worker answers; it goes on as soon as one does`);

@@ -1,4 +1,3 @@
-import { Connection } from '@temporalio/client';
 import { accepts } from './server-record.ts';
 
 const CALL_MS = 2000;
@@ -14,6 +13,8 @@ export async function isServing(
 ): Promise<boolean> {
   // A gRPC channel that finds nobody waits a second before it tries again; a socket tells at once.
   if (!(await accepts(address))) return false;
+  // Takes long to load, and most programs that import this folder start no server.
+  const { Connection } = await import('@temporalio/client');
   const connection = Connection.lazy({ address });
   try {
     const list = () => connection.operatorService.listSearchAttributes({ namespace });

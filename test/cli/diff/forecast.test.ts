@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HostSight } from '../../../src/activities/types.ts';
-import { exitCodeOfDiffs } from '../../../src/cli/commands/diff.ts';
+import { exitCodeOfDiffs } from '../../../src/cli/diff/run.ts';
 import { forecastRun, type DiffOutcome } from '../../../src/cli/diff/forecast.ts';
 import { stepsToCheck } from '../../../src/domain/forecast.ts';
 import { makeLaunch } from '../../../src/domain/ids.ts';

@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import { describe, type Manual } from '../manual.ts';
+import type { Act } from './act.ts';
+import { BATCH, COMMON, common, RUN } from './message-parts.ts';
+import { send, withSendOptions, type SendOptions } from './send.ts';
+
+const WHOLE = {
+  abort: {
+    done: 'the run is being ended',
+    ask: 'End, with everything of them that still runs,',
+    summary: 'end a run and everything of it that still runs',
+    about: `Ends what the run has started on the host and still runs there; no finalizer runs and no sentinel is written. Answers before that has happened. What finished steps have left running, such as services, is not ended.
+
+${BATCH} It wants --yes then, or a yes at the terminal.`,
+    examples: [
+      ['chandler abort provision:10.0.0.7:22 --reason "wrong host"', 'One run.'],
+      ['chandler abort --fleet web --dry-run', 'Which runs of a fleet would be ended.'],
+      ['chandler abort --fleet web --yes', 'End them.'],
+    ],
+    seeAlso: ['pause', 'status'],
+  },
+  pause: {
+    done: 'the run is paused; what runs goes on',
+    summary: 'start no further step',
+    about: `Steps that run go on to their end; none begins until resume. A host that runs its own script can't be paused.
+
+${BATCH}`,
+    examples: [
+      ['chandler pause provision:10.0.0.7:22', 'One run.'],
+      ['chandler pause --fleet web --reason "mirror is down"', 'A whole fleet.'],
+    ],
+    seeAlso: ['resume', 'abort'],
+  },
+  resume: {
+    done: 'the run goes on',
+    summary: 'go on after a pause',
+    about: `Ends a pause: steps that are ready begin.
+
+${BATCH}`,
+    examples: [
+      ['chandler resume provision:10.0.0.7:22', 'One run.'],
+      ['chandler resume --fleet web', 'A whole fleet.'],
+    ],
+    seeAlso: ['pause', 'status'],
+  },
+} as const satisfies Record<string, Omit<Manual, 'group'> & { done: string; ask?: string }>;
+
+/** Adds the messages that are about a run as a whole. */
+export function addWholeRun(program: Command, act: Act): void {
+  for (const [action, { done, ask, ...manual }] of Object.entries(
+    WHOLE as Record<keyof typeof WHOLE, Whole>,
+  )) {
+    const name = action as keyof typeof WHOLE;
+    const command = program
+      .command(name)
+      .argument('[id]', RUN)
+      .action(
+        act((context, id: string | undefined, options: SendOptions) =>
+          send(context, id, undefined, options, {
+            order: { action, send: (client, id) => client[name](id, common(options)) },
+            done,
+            ...(ask !== undefined && { ask }),
+          }),
+        ),
+      );
+    describe(withSendOptions(command, { steps: false }), { ...COMMON, ...manual });
+  }
+}
+type Whole = Omit<Manual, 'group'> & { readonly done: string; readonly ask?: string };

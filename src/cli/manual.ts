@@ -1,0 +1,74 @@
+import { Help, type Command } from 'commander';
+import { environmentTexts, type EnvironmentName } from './environment.ts';
+import { EVERY_COMMAND, exitCodes, exitTexts, type ExitName } from './exit-codes.ts';
+
+/** Under which heading the program's help lists a command; the headings come in the order of the commands. */
+export type Group =
+  'Provision:' | 'Watch and look:' | 'Act on runs:' | 'Plans:' | 'Run the parts:' | typeof LAST_GROUP;
+export const LAST_GROUP = 'This program:';
+
+/** What the help of a command says beside its arguments and options. */
+export interface Manual {
+  /** Where the program's help lists it; a subcommand needs none. */
+  readonly group?: Group;
+  /** One line, for the list. */
+  readonly summary: string;
+  /** What it does: paragraphs, apart by an empty line. */
+  readonly about: string;
+  /** What to type, and what for. The line is one that this program takes. */
+  readonly examples: readonly (readonly [line: string, what: string])[];
+  /** Codes that it has beside those of every command; and what one means here, if that can be told more exactly. */
+  readonly exits?: Readonly<Partial<Record<ExitName, string>>>;
+  readonly environment?: readonly EnvironmentName[];
+  /** Other commands, without the name of the program. */
+  readonly seeAlso?: readonly string[];
+}
+
+const manuals = new WeakMap<Command, Manual>();
+
+/** Gives a command its manual: what `--help`, `help COMMAND` and the list of commands say. */
+export function describe(command: Command, manual: Manual): Command {
+  manuals.set(command, manual);
+  if (manual.group !== undefined) command.helpGroup(manual.group);
+  return command
+    .summary(manual.summary)
+    .description(manual.about)
+    .addHelpText('after', ({ command }) => {
+      const width = command.configureOutput().getOutHelpWidth?.() ?? 80;
+      return `\n${renderManual(manual, width).join('\n')}`;
+    });
+}
+
+export function manualOf(command: Command): Manual | undefined {
+  return manuals.get(command);
+}
+
+/** The sections that stand after the options. */
+export function renderManual(manual: Manual, width: number): string[] {
+  const { examples, exits = {}, environment = [], seeAlso = [] } = manual;
+  const codes = (Object.keys(exitCodes) as ExitName[])
+    .filter((name) => name in exits || EVERY_COMMAND.some((every) => every === name))
+    .map((name): [string, string] => [String(exitCodes[name]), exits[name] ?? exitTexts[name]]);
+  const variables = environment.map((name): [string, string] => [name, environmentTexts[name]]);
+  return [
+    'Examples:',
+    ...examples.flatMap(([line, what]) => [`  ${line}`, ...hang(what, 6, width)]),
+    '',
+    'Exit codes:',
+    ...codes.flatMap(([code, text]) => hang(text, 7, width, `  ${code}`)),
+    ...(variables.length === 0 ? [] : ['', 'Environment:']),
+    ...variables.flatMap(([name, text]) => [`  ${name}`, ...hang(text, 6, width)]),
+    ...(seeAlso.length === 0 ? [] : ['', 'See also:']),
+    ...(seeAlso.length === 0 ? [] : hang(seeAlso.map((name) => `chandler ${name}`).join(', '), 2, width)),
+  ];
+}
+
+/** Below so many columns text is not broken at all. */
+export const MIN_WRAP = 20;
+const wrapper = Object.assign(new Help(), { minWidthToWrap: MIN_WRAP });
+
+/** A text as an indented block; the first line may begin with something in the margin. */
+function hang(text: string, indent: number, width: number, first = ''): string[] {
+  const lines = wrapper.boxWrap(text, width - indent).split('\n');
+  return lines.map((line, i) => `${(i === 0 ? first : '').padEnd(indent)}${line}`);
+}
