@@ -20,7 +20,7 @@ import { planSchema, stepSchema, targetSchema, watchSchema } from '../src/domain
 /** What is in the reference, in this order. */
 const GROUPS: Readonly<Record<string, string>> = {
   Client:
-    'connect createClient ChandlerClient ClientOptions RunResult ProvisionResult RetryStep SkipStep ExtendTimeout WithReason LogPage LogRange LogRef',
+    'connect createClient ChandlerClient ClientOptions RunResult RunFailure ProvisionResult RetryStep SkipStep ExtendTimeout WithReason LogPage LogRange LogRef',
   Plans: 'validatePlan validateWatch Problem Plan Step Target WatchInput Duration',
   'Status of a run': 'RunStatus Phase StepStatus PartStatus PartState PartFailure Intervention',
   'Provisioning without Temporal':

@@ -1,5 +1,5 @@
 export { connect, createClient } from './client.ts';
-export type { ChandlerClient, ClientOptions, LogRange, LogRef, RunResult } from './client.ts';
+export type { ChandlerClient, ClientOptions, LogRange, LogRef, RunFailure, RunResult } from './client.ts';
 export type { HostSight, LogPage, WorkerSight } from './activities/types.ts';
 export type { Duration } from './domain/duration.ts';
 export { ChandlerError, failureCodes } from './domain/failure.ts';

@@ -60,6 +60,11 @@ export function describeLog(step: string, workflowId: string): Description {
   };
 }
 
+/** A look at a worker, or through it at a host: one line. */
+export function describeLook(target: Target | undefined): string {
+  return cutBytes(`look at ${target ? prose(addressOf(target)) : 'a worker'}`, MAX_SUMMARY_BYTES);
+}
+
 function describe(what: string, steps: readonly string[], id: string): string {
   const parts = [
     what,

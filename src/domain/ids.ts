@@ -27,6 +27,13 @@ export function sessionName(launch: Launch): string | undefined {
   return launch.generation === 1 ? launch.step : `${launch.step}.${launch.generation}`;
 }
 
+/** A launch as people know it: `px-egress`, `px-egress.2`, `px-egress (finalizer)`, `px-egress (finalizer) 2`. */
+export function label(launch: Launch): string {
+  return (
+    sessionName(launch) ?? `${launch.step} (finalizer)${launch.generation > 1 ? ` ${launch.generation}` : ''}`
+  );
+}
+
 /** The workflow id of a host, so that the engine itself refuses a second run on it. */
 export function defaultWorkflowId(target: { host: string; port?: number | undefined }): string {
   return `provision:${target.host}:${target.port ?? 22}`;

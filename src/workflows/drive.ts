@@ -11,11 +11,12 @@ import { boundedText } from '../domain/bounded-text.ts';
 import type { Intervention, PartFailure, PartState, RunStatus } from '../domain/status.ts';
 import { failureOf, readFailure, workflowFailure } from './failures.ts';
 import { answerQueries, handleMessages } from './handlers.ts';
-import { killLaunches } from './parts.ts';
+import { killLaunches } from './ending.ts';
 import { createNotifier } from './notify.ts';
 import { activity } from './proxies.ts';
 import { createReporter } from './report.ts';
-import { carryRun, describeLaunches, hostOf, type CarriedRun, type Run } from './run.ts';
+import { describeLaunches, hostOf, type Run } from './run.ts';
+import { carryRun, type CarriedRun } from './carry.ts';
 
 /** What a successful run answers. */
 export interface ProvisionResult {

@@ -4,7 +4,7 @@ import { durationMs } from '../domain/duration.ts';
 import { plainText } from '../domain/terminal.ts';
 import type { Intervention, RunStatus } from '../domain/status.ts';
 import * as messages from './messages.ts';
-import { extendStep, refuseExtension } from './extensions.ts';
+import { extendStep, refuseExtension } from './timeouts.ts';
 import {
   noSuchStep,
   refuseDuration,

@@ -1,20 +1,15 @@
 import { CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow';
 import { formatDuration } from '../domain/duration.ts';
-import { makeLaunch, sessionName, type Launch } from '../domain/ids.ts';
-import { formatExit } from '../domain/launch-state.ts';
+import { label, makeLaunch, sessionName, type Launch } from '../domain/ids.ts';
 import type { ResolvedStep } from '../domain/plan.ts';
 import { afterFailure, dependents, readiness } from '../domain/schedule.ts';
-import { listParts, type PartFailure, type PartStatus } from '../domain/status.ts';
-import { timeoutMs } from './extensions.ts';
-import { failureOf, ranOutOfTime, readFailure, workflowFailure } from './failures.ts';
-import { activity } from './proxies.ts';
+import type { PartStatus } from '../domain/status.ts';
+import { endRemains } from './ending.ts';
+import { failureOf, workflowFailure } from './failures.ts';
+import { runLaunch } from './launching.ts';
 import { applyChange, makePending } from './resets.ts';
-import { currentStep, hostOf, partKey, stepStatus, type Decision, type LiveLaunch, type Run } from './run.ts';
-
-/** Seconds between TERM and KILL. */
-const KILL_GRACE_S = 5;
-/** How often a launch that never begins is started again before a person is asked. */
-const MAX_STARTS = 5;
+import { currentStep, partKey, stepStatus, type Decision, type Run } from './run.ts';
+import { rest } from './timeouts.ts';
 
 /**
  * Runs a step or its finalizer until it is done, or has failed for good (then its state says so, or this throws).
@@ -125,153 +120,6 @@ async function interruptible<T>(run: Run, step: string, work: () => Promise<T>):
 
 const STATE_AFTER = { retry: 'retrying', park: 'parked', fail: 'failed', continue: 'failed' } as const;
 
-/** What is left of a time that began at a moment; the engine takes no less than a millisecond. */
-function rest(ms: number, sinceMs = Date.now()): number {
-  return Math.max(1, ms - (Date.now() - sinceMs));
-}
-
-/** Ends launches that may be alive, whatever happens to the workflow meanwhile; tells what would not end. */
-export async function killLaunches(run: Run, which: 'running' | 'all'): Promise<string[]> {
-  const launches = [...run.live.values()].filter((live) => which === 'all' || !live.ended);
-  return CancellationScope.nonCancellable(async () => {
-    const outcomes = await Promise.all(
-      launches.map(async ({ launch }) => {
-        try {
-          const { left } = await kill(run, launch);
-          return left === 0 ? [] : [`${left} processes of ${label(launch)} would not die`];
-        } catch (error) {
-          return [`${label(launch)} could not be killed: ${readFailure(error).message}`];
-        }
-      }),
-    );
-    for (const { part } of listParts(run.status)) closePart(part);
-    return outcomes.flat();
-  });
-}
-
-/** Ends what earlier launches of a part may have left alive, or may still begin; tells why that failed. */
-async function endRemains(run: Run, { id, step, kind }: Launch): Promise<PartFailure | undefined> {
-  try {
-    for (const live of run.live.values()) {
-      const { launch } = live;
-      if (live.cleared || launch.id === id || launch.step !== step || launch.kind !== kind) continue;
-      // The session of one that has ended stays for a person; what it left in the background goes.
-      const { left } = await kill(run, launch, live.ended);
-      if (left > 0)
-        return failureOf('step-interrupted', `${left} processes of ${label(launch)} would not die`);
-      live.ended = true;
-      live.cleared = true;
-    }
-    return undefined;
-  } catch (error) {
-    return readFailure(error);
-  }
-}
-
-/** What a part becomes when the run ends around it: nobody waits for a person any more. */
-function closePart(part: PartStatus): void {
-  if (part.state === 'parked') part.state = 'failed';
-  if (part.state !== 'running' && part.state !== 'retrying') return;
-  part.state = 'killed';
-  part.endedAtMs = Date.now();
-}
-
-/** Starts a launch and waits for its end. */
-async function runLaunch(
-  run: Run,
-  step: ResolvedStep,
-  launch: Launch,
-): Promise<'succeeded' | 'satisfied' | PartFailure> {
-  const live = run.live.get(launch.id) ?? { launch, ended: false };
-  run.live.set(launch.id, live);
-  try {
-    const outcome = await startAndWait(run, step, live);
-    run.live.delete(launch.id);
-    return outcome;
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-    const failure = readFailure(error);
-    live.ended ||= failure.exitCode !== undefined;
-    return failure;
-  }
-}
-
-/** A launch that never began is started again, which its record makes harmless. */
-async function startAndWait(
-  run: Run,
-  step: ResolvedStep,
-  live: LiveLaunch,
-): Promise<'succeeded' | 'satisfied'> {
-  for (let starts = 1; ; starts += 1) {
-    try {
-      return await startOnce(run, step, live, starts);
-    } catch (error) {
-      if (readFailure(error).code !== 'launch-not-started' || starts === MAX_STARTS) throw error;
-    }
-  }
-}
-
-async function startOnce(
-  run: Run,
-  step: ResolvedStep,
-  live: LiveLaunch,
-  starts: number,
-): Promise<'succeeded' | 'satisfied'> {
-  const host = hostOf(run);
-  const { launch } = live;
-  if (launch.kind === 'finalizer') {
-    const order = { host, step, launch, starts };
-    await inTime(run, step, live, (options) => activity.finalizeStep(label(launch), order, options));
-    return 'succeeded';
-  }
-  const started = await activity.runStep(`${label(launch)} · start`, { host, step, launch, starts });
-  if (started === 'satisfied') return 'satisfied';
-  const waiting = { host, launch, secrets: step.secrets };
-  await inTime(run, step, live, (options) => activity.waitStep(`${label(launch)} · wait`, waiting, options));
-  return 'succeeded';
-}
-
-/** A wait that has used up the step's time ends the step, unless the step had ended by itself meanwhile. */
-async function inTime(
-  run: Run,
-  step: ResolvedStep,
-  live: LiveLaunch,
-  wait: (options: { scheduleToCloseTimeout: number }) => Promise<unknown>,
-): Promise<void> {
-  live.waitingSinceMs ??= Date.now();
-  for (let granted = 0; granted !== timeoutMs(run, step);) {
-    granted = timeoutMs(run, step);
-    try {
-      await wait({ scheduleToCloseTimeout: rest(granted, live.waitingSinceMs) });
-      return;
-    } catch (error) {
-      if (!ranOutOfTime(error)) throw error;
-    }
-    // The engine gives a wait no more time than it began with; to wait once more for the same launch is harmless.
-  }
-  await endLate(run, step, live);
-}
-
-/** Ends a launch whose time is over, and fails, unless it had succeeded by itself meanwhile. */
-async function endLate(run: Run, step: ResolvedStep, live: LiveLaunch): Promise<void> {
-  const { launch } = live;
-  const { exitCode, left } = await kill(run, launch);
-  if (exitCode === 0) return;
-  live.ended = live.cleared = left === 0;
-  const code = launch.kind === 'finalizer' ? 'finalizer-failed' : 'step-failed';
-  const seconds = timeoutMs(run, step) / 1000;
-  const failure =
-    exitCode === undefined
-      ? failureOf('step-timeout', `${label(launch)} took longer than ${seconds} s and was ended`)
-      : { ...failureOf(code, `${label(launch)}: ${formatExit(exitCode)}`), exitCode };
-  throw workflowFailure(failure);
-}
-
-async function kill(run: Run, launch: Launch, keepSession = false) {
-  const input = { host: hostOf(run), launch, graceS: KILL_GRACE_S, keepSession };
-  return activity.killStep(`${label(launch)} · kill`, input);
-}
-
 async function waitForPerson(
   run: Run,
   launch: Launch,
@@ -319,11 +167,4 @@ function partOf(run: Run, step: ResolvedStep, kind: Launch['kind']): PartStatus 
   if (kind === 'step') return status;
   if (!status.finalizer) throw new TypeError(`${step.name} has no finalizer`);
   return status.finalizer;
-}
-
-/** `px-egress`, `px-egress (finalizer)`, `px-egress.2` */
-function label(launch: Launch): string {
-  return (
-    sessionName(launch) ?? `${launch.step} (finalizer)${launch.generation > 1 ? ` ${launch.generation}` : ''}`
-  );
 }

@@ -8,7 +8,8 @@ import { drive, type Course, type Kind, type ProvisionResult } from './drive.ts'
 import { failureOf, ranOutOfTime, readFailure, workflowFailure } from './failures.ts';
 import { finishHost } from './finish.ts';
 import { activity, admitPlan } from './proxies.ts';
-import { beginRun, resumeRun, type CarriedRun, type Run } from './run.ts';
+import { beginRun, type Run } from './run.ts';
+import { resumeRun, type CarriedRun } from './carry.ts';
 
 /**
  * Provisions one host: probe, sentinel, bootstrap marker, zmx, steps, finalizers, sentinel.

@@ -70,25 +70,6 @@ export interface Run {
   ending: boolean;
 }
 
-/** What a run takes along into a fresh history; the plan is beside it. */
-export interface CarriedRun {
-  readonly status: RunStatus;
-  readonly searchAttributes: Admission['searchAttributes'];
-  readonly host: HostRef;
-  readonly owner: string;
-  readonly decisions: readonly (readonly [string, Decision])[];
-  readonly scripts: readonly (readonly [string, string])[];
-  // Runs of older builds have nothing of these.
-  readonly envs?: readonly (readonly [string, Readonly<Record<string, string>>])[];
-  readonly resets?: readonly string[];
-  readonly requests?: readonly (readonly [string, string])[];
-  readonly notify?: NotifyWish;
-  readonly notified?: readonly string[];
-  readonly tries: readonly (readonly [string, number])[];
-  readonly live: readonly LiveLaunch[];
-  readonly launched: readonly Launch[];
-}
-
 /** The state of a run that has just begun. */
 export function beginRun(input: Plan, { searchAttributes, notify }: Admission): Run {
   const plan = resolvePlan(input);
@@ -124,7 +105,7 @@ export function beginRun(input: Plan, { searchAttributes, notify }: Admission): 
 }
 
 /** Workers of older builds tell only whether the server knew the four that there were. */
-function knownAttributes(known: Admission['searchAttributes']): readonly SearchAttribute[] {
+export function knownAttributes(known: Admission['searchAttributes']): readonly SearchAttribute[] {
   if (typeof known !== 'boolean') return known;
   return known ? ['ChandlerHost', 'ChandlerPlan', 'ChandlerPhase', 'ChandlerAttention'] : [];
 }
@@ -175,55 +156,7 @@ function pendingStep({ name, finalize }: Beginning['steps'][number]): StepStatus
   };
 }
 
-/** @throws TypeError before the host was prepared */
-export function carryRun(run: Run): CarriedRun {
-  const { status, searchAttributes, owner, launched, notify, notified } = run;
-  return {
-    status,
-    searchAttributes,
-    host: hostOf(run),
-    owner,
-    decisions: [...run.decisions],
-    scripts: [...run.scripts],
-    envs: [...run.envs],
-    resets: [...run.resets],
-    requests: [...run.requests],
-    ...(notify && { notify, notified: [...notified] }),
-    tries: [...run.tries],
-    live: [...run.live.values()],
-    launched,
-  };
-}
-
-/** The state of a run that goes on. */
-export function resumeRun(input: Plan, carried: CarriedRun): Run {
-  const { status, searchAttributes, host, owner, decisions, scripts, tries, live, launched } = carried;
-  const { envs = [], resets = [], requests = [], notify, notified = [] } = carried;
-  return {
-    ...identify(input, resolvePlan(input)),
-    owner,
-    status,
-    searchAttributes: knownAttributes(searchAttributes),
-    decisions: new Map(decisions),
-    scripts: new Map(scripts),
-    envs: new Map(envs),
-    resets: new Set(resets),
-    interrupts: new Map(),
-    notify,
-    notified: new Set(notified),
-    requests: new Map(requests),
-    tries: new Map(tries),
-    live: new Map(live.map((each) => [each.launch.id, each])),
-    launched: [...launched],
-    host,
-    leased: true,
-    watching: false,
-    abortReason: undefined,
-    ending: false,
-  };
-}
-
-function identify(
+export function identify(
   input: Plan,
   plan: ResolvedPlan,
 ): Pick<Run, 'plan' | 'digest' | 'firstRunId' | 'owner' | 'holder'> {

@@ -274,7 +274,7 @@ describe('chandler watch', () => {
       ),
     );
     expect(outcomes).toEqual([
-      { code: 2, stderr: 'no run with the id no-such-run\n' },
+      { code: 2, stderr: expect.stringMatching(/^no run with the id no-such-run; .*\n$/) as string },
       {
         code: 2,
         stderr: expect.stringMatching(/^the server does not take that query: .*Nonsense/) as string,

@@ -39,7 +39,7 @@ export async function startTmux({ columns, rows, env }: TmuxOptions): Promise<Tm
   const tmux = async (...args: readonly string[]): Promise<string> => {
     const command = ['-S', join(dir, 'socket'), '-f', '/dev/null', ...args];
     const { stdout } = await exec('tmux', command, {
-      env: { PATH: process.env['PATH'], HOME: dir, LC_ALL: 'C.UTF-8', ...env },
+      env: { PATH: process.env['PATH'], HOME: dir, HISTFILE: '', LC_ALL: 'C.UTF-8', ...env },
     });
     return stdout;
   };
@@ -73,7 +73,8 @@ export async function startTmux({ columns, rows, env }: TmuxOptions): Promise<Tm
       await tmux('kill-server').catch((error: unknown) => {
         if (!String(error).includes('no server running')) throw error;
       });
-      await rm(dir, { recursive: true, force: true });
+      // What ran in it may still be writing its last words.
+      await rm(dir, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

@@ -29,3 +29,8 @@ export function extendStep(run: Run, name: string, byMs: number): void {
 export function timeoutMs(run: Run, step: ResolvedStep): number {
   return step.timeoutMs + (stepStatus(run, step.name).extendedByMs ?? 0);
 }
+
+/** What is left of a time that began at a moment; the engine takes no less than a millisecond. */
+export function rest(ms: number, sinceMs = Date.now()): number {
+  return Math.max(1, ms - (Date.now() - sinceMs));
+}

@@ -1,0 +1,70 @@
+import type { Client } from '@temporalio/client';
+import { randomUUID } from 'node:crypto';
+import type { LogPage } from '../activities/types.ts';
+import { describeLog } from '../domain/description.ts';
+import { ChandlerError } from '../domain/failure.ts';
+import { makeLaunch } from '../domain/ids.ts';
+import type { readStepLog } from '../workflows/index.ts';
+import type { LaunchesAnswer } from '../workflows/messages.ts';
+import { answerOf } from './answers.ts';
+import type { LogRange, LogRef } from './types.ts';
+
+const LOG_PAGE_BYTES = 128 * 1024;
+/** Six times as much at worst, as JSON, is under the engine's 2 MB for a payload. */
+const MOST_LOG_PAGE_BYTES = 256 * 1024;
+/** For the host to be reached and a page to be read. */
+const LOG_TIMEOUT_MS = 60_000;
+
+/** Finds a log, and answers a function that reads pieces of it; each piece is read by a workflow of its own. */
+export async function openLog(
+  temporal: Client,
+  taskQueue: string,
+  workflowId: string,
+  step: string,
+  { generation, finalizer = false }: LogRef,
+): Promise<(range?: LogRange) => Promise<LogPage>> {
+  const run = temporal.workflow.getHandle(workflowId);
+  const { runId } = await run.describe();
+  const launches = await run.query<LaunchesAnswer>('launches');
+  const { host } = launches;
+  const known = launches.steps.find(({ name }) => name === step);
+  if (!known || !host) {
+    const names = launches.steps.map(({ name }) => name).join(', ');
+    throw new ChandlerError(
+      'log-unavailable',
+      known ? 'the run has not reached its host yet' : `there is no step "${step}"; the steps are ${names}`,
+    );
+  }
+  const latest = finalizer ? known.finalizerGeneration : known.generation;
+  if (latest === 0) throw new ChandlerError('log-unavailable', `${step} has not started yet`);
+  const launch = makeLaunch(launches.owner, step, finalizer ? 'finalizer' : 'step', generation ?? latest);
+  const { summary, details } = describeLog(step, workflowId);
+  return async (range = {}) => {
+    const { offset = 0, sinceS, tailLines, maxBytes = LOG_PAGE_BYTES, followS = 0, signal } = range;
+    const start = {
+      ...(sinceS !== undefined && { sinceS }),
+      ...(tailLines !== undefined && { tailLines }),
+    };
+    signal?.throwIfAborted();
+    const reading = await temporal.workflow.start<typeof readStepLog>('readStepLog', {
+      workflowId: `log:${runId}:${step}:${randomUUID()}`,
+      taskQueue,
+      staticSummary: summary,
+      staticDetails: details,
+      // Whoever asked has given up by then.
+      workflowExecutionTimeout: LOG_TIMEOUT_MS + followS * 1000,
+      args: [
+        {
+          host,
+          launch,
+          offset,
+          ...(Object.keys(start).length > 0 && { start }),
+          maxBytes: Math.min(maxBytes, MOST_LOG_PAGE_BYTES),
+          followS,
+          secrets: known.secrets,
+        },
+      ],
+    });
+    return answerOf(reading, reading.result(), signal);
+  };
+}
