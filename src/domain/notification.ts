@@ -43,7 +43,10 @@ export interface Notification {
 }
 
 /** Where a run is in the engine. */
-export type RunAddress = Pick<Notification, 'namespace' | 'workflowId' | 'runId'>;
+export interface RunAddress extends Pick<Notification, 'namespace' | 'workflowId' | 'runId'> {
+  /** Of a run that was reset: that of the run whose history it goes on from. */
+  readonly originalRunId: string;
+}
 
 /** What to tell of a run as it is now; `waiting` is what waits for a person, when that is what is told. */
 export function describeEvent(
@@ -53,12 +56,13 @@ export function describeEvent(
   waiting?: PlacedPart,
 ): Notification {
   const { host, plan, fleet, labels, endedAtMs, startedAtMs } = status;
+  const { originalRunId, ...address } = run;
   const failure = waiting ? waiting.part.failure : status.failure;
   return {
-    id: `${run.runId}:${eventKey(event, waiting)}`,
+    id: `${originalRunId}:${eventKey(event, waiting)}`,
     event,
     text: textOf(event, status, run, waiting),
-    ...run,
+    ...address,
     host,
     plan,
     ...(fleet !== undefined && { fleet }),

@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
 import type { NotifyConfig } from '../config/config.ts';
 import { ChandlerError, reasonOf } from '../domain/failure.ts';
 import type { Notification, NotificationChannel } from '../domain/notification.ts';
@@ -81,12 +82,10 @@ function runCommand(command: string, notification: Notification, env: NodeJS.Pro
       },
     });
     let said = '';
-    let late = false;
     const fail = (why: string, cause?: Error) =>
       reject(new ChandlerError('notification-failed', `the notification command ${why}`, { cause }));
     const timer = setTimeout(() => {
-      late = true;
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      fail(`took longer than ${COMMAND_MS / 1000} s${endGroup(child)}`);
     }, COMMAND_MS);
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       if (said.length < MAX_SAID_LENGTH) said += text.slice(0, MAX_SAID_LENGTH);
@@ -103,8 +102,19 @@ function runCommand(command: string, notification: Notification, env: NodeJS.Pro
       clearTimeout(timer);
       child.stderr.destroy();
       if (code === 0) resolve();
-      else if (late) fail(`took longer than ${COMMAND_MS / 1000} s`);
       else fail(`ended with ${signal ?? `exit ${code}`}: ${said.trim()}`);
     });
   });
+}
+
+/** Tells why it could not be ended: one that has become another user's (sudo) is not ours to end. */
+function endGroup({ pid, stderr }: ChildProcessByStdio<Writable, null, Readable>): string {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+    return '';
+  } catch (error) {
+    return `, and could not be ended: ${reasonOf(error)}`;
+  } finally {
+    stderr.destroy();
+  }
 }

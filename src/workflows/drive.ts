@@ -70,6 +70,11 @@ export async function drive(run: Run, kind: Kind): Promise<ProvisionResult> {
     run.status.phase = phase;
     refresh();
   };
+  // Messages last: one may come while the engine takes what is to be told.
+  const settleUp = async () => {
+    await notifier.handedOver();
+    await answered();
+  };
   answerQueries(
     () => run.status,
     () => describeLaunches(run),
@@ -82,8 +87,7 @@ export async function drive(run: Run, kind: Kind): Promise<ProvisionResult> {
     run.status.endedAtMs = Date.now();
     enter(outcome);
     await release(run);
-    await answered();
-    await notifier.handedOver();
+    await settleUp();
     return {
       outcome,
       host: run.status.host,
@@ -92,19 +96,18 @@ export async function drive(run: Run, kind: Kind): Promise<ProvisionResult> {
       interventions: run.status.interventions,
     };
   } catch (error) {
-    const { consideredCancelled } = CancellationScope.current();
-    if (
-      isCancellation(error) &&
-      parts.consideredCancelled &&
-      run.abortReason === undefined &&
-      !consideredCancelled
-    ) {
-      log.info('going on in a fresh history');
-      await answered();
-      await notifier.handedOver();
-      await kind.again(carryRun(run));
+    const root = CancellationScope.current();
+    const mayGoOn = () => run.abortReason === undefined && !root.consideredCancelled;
+    if (isCancellation(error) && parts.consideredCancelled && mayGoOn()) {
+      await settleUp();
+      // Meanwhile somebody may have ended the run.
+      if (mayGoOn()) {
+        log.info('going on in a fresh history');
+        await kind.again(carryRun(run));
+      }
     }
     run.ending = true;
+    const { consideredCancelled } = root;
     const aborted = run.abortReason !== undefined;
     // An order that had failed before it could be cancelled tells of its own failure.
     const cancelled = isCancellation(error) || consideredCancelled;
@@ -115,8 +118,7 @@ export async function drive(run: Run, kind: Kind): Promise<ProvisionResult> {
     run.status.failure = describeEnd(run, cancelled, error, leftovers);
     enter(aborted || cancelled ? 'aborted' : 'failed');
     await release(run, mayBeWritten ? run.status.sentinel : undefined);
-    await answered();
-    await notifier.handedOver();
+    await settleUp();
     if (!aborted && cancelled) throw isCancellation(error) ? error : new CancelledFailure('cancelled');
     throw workflowFailure(run.status.failure, { interventions: run.status.interventions });
   }

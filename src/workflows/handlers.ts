@@ -9,6 +9,7 @@ import {
   noSuchStep,
   refuseDuration,
   refuseEnv,
+  refuseMoreEnv,
   refuseRequestId,
   refuseScript,
   stepRefusal,
@@ -20,6 +21,7 @@ import { createSettling } from './settled.ts';
 /** Characters. */
 const MAX_REASON_LENGTH = 1000;
 const MAX_IDENTITY_LENGTH = 200;
+const MAX_NAMES_LENGTH = 1000;
 /** Older ones are forgotten: the history has them. */
 const MAX_INTERVENTIONS = 100;
 const MAX_REQUESTS = 200;
@@ -44,10 +46,11 @@ export function handleMessages(run: Run, onAbort: () => void, onChange: () => vo
       '"resetDownstream": true (then also one that is done, with all that needs it).',
     invalid: (input) => noSuchStep(run, input) ?? refuseScript(input.script) ?? refuseEnv(input.env),
     refuse: (input) =>
-      input.resetDownstream === true ? refuseReset(run, input.step) : stepRefusal(run, input.step),
+      (input.resetDownstream === true ? refuseReset(run, input.step) : stepRefusal(run, input.step)) ??
+      refuseMoreEnv(run, input),
     act({ step, script, env, resetDownstream: reset }) {
       const change = { ...(script !== undefined && { script }), ...(env !== undefined && { env }) };
-      const names = env && Object.keys(env);
+      const names = env && recordedNames(Object.keys(env));
       const others = reset === true ? resetDownstream(run, step, change) : undefined;
       if (!others) run.decisions.set(step, { kind: 'retry', ...change });
       return {
@@ -170,6 +173,14 @@ function remember(run: Run, intervention: Intervention, requestId: string | unde
   run.requests.set(requestId, intervention.action);
   const [oldest] = run.requests.keys();
   if (oldest !== undefined && run.requests.size > MAX_REQUESTS) run.requests.delete(oldest);
+}
+
+/** As many names as a status has room for, a hundred times over. */
+function recordedNames(names: readonly string[]): string[] {
+  let length = 0;
+  const kept = names.filter((name) => (length += name.length) <= MAX_NAMES_LENGTH);
+  const left = names.length - kept.length;
+  return left === 0 ? kept : [...kept, `${left} more`];
 }
 
 function throwIf(reason: string | undefined): void {

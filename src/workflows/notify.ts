@@ -66,8 +66,8 @@ export function createNotifier(run: Run): Notifier {
 }
 
 export function addressOfRun(): RunAddress {
-  const { namespace, workflowId, runId } = workflowInfo();
-  return { namespace, workflowId, runId };
+  const { namespace, workflowId, runId, originalExecutionRunId: originalRunId } = workflowInfo();
+  return { namespace, workflowId, runId, originalRunId };
 }
 
 /** Starts the workflow that tells people. That it can't be started must not disturb the run. */

@@ -142,6 +142,7 @@ async function waitForPerson(
     }
     // What follows a skipped step must not meet anything of it.
     const remains = decision.kind === 'skip' ? await endRemains(run, { ...launch, id: '' }) : undefined;
+    if (setBack()) return 'set back';
     run.decisions.delete(step);
     if (!remains) return decision;
     change({ failure: remains });

@@ -3,7 +3,8 @@ import { isDuration } from '../domain/duration.ts';
 import { activePart } from '../domain/status.ts';
 import { plainText } from '../domain/terminal.ts';
 import { refuseVariable } from '../domain/variables.ts';
-import { stepStatus, type Run } from './run.ts';
+import type { RetryStep } from './messages.ts';
+import { partKey, stepStatus, type Run } from './run.ts';
 
 // Why a message is refused. Messages come from anywhere, in any shape, so nothing of their types is taken for granted.
 
@@ -29,6 +30,7 @@ export function stepRefusal(run: Run, name: string): string | undefined {
   const part = activePart(step);
   if (part.state !== 'parked')
     return `${part === step ? '' : 'the finalizer of '}${name} is ${part.state}, not parked`;
+  if (run.resets.has(name)) return `${name} is being set back`;
   return refuseSecondDecision(run, name);
 }
 
@@ -67,6 +69,20 @@ export function refuseRequestId(id: unknown): string | undefined {
   if (id === undefined || (typeof id === 'string' && id !== '' && id.length <= MAX_REQUEST_ID_LENGTH))
     return undefined;
   return `requestId must be text of at most ${MAX_REQUEST_ID_LENGTH} characters`;
+}
+
+/** What several messages have given for a part comes together in one order. */
+export function refuseMoreEnv(
+  run: Run,
+  { step: name, env, resetDownstream }: Pick<RetryStep, 'step' | 'env' | 'resetDownstream'>,
+): string | undefined {
+  if (env === undefined) return undefined;
+  const step = stepStatus(run, name);
+  const kind = resetDownstream === true || activePart(step) === step ? 'step' : 'finalizer';
+  const whole = { ...run.envs.get(partKey(kind, name)), ...env };
+  return bytesAsJson(whole) > MAX_ENV_BYTES
+    ? `env would be longer than ${MAX_ENV_BYTES} bytes (as JSON), together with what ${name} was given before`
+    : undefined;
 }
 
 function shown(name: string): string {

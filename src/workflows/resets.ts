@@ -49,8 +49,12 @@ function setBack(run: Run, step: StepStatus): void {
 
 /** The generation stays: the next launch is another one. */
 export function makePending(run: Run, step: StepStatus): void {
+  const key = partKey('step', step.name);
+  const decision = run.decisions.get(step.name);
+  // It runs again in any case; what was given for that still counts.
+  if (decision?.kind === 'retry') applyChange(run, key, decision);
   run.decisions.delete(step.name);
-  run.tries.delete(partKey('step', step.name));
+  run.tries.delete(key);
   step.state = 'pending';
   delete step.startedAtMs;
   delete step.endedAtMs;

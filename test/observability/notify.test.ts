@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { NotifyConfig } from '../../src/config/config.ts';
 import type { Notification } from '../../src/domain/notification.ts';
 import { createNotify } from '../../src/observability/notify.ts';
@@ -137,4 +137,32 @@ it('a worker that is not set up for a way to tell says so', async () => {
   await expect(notify({ url: 'http://x/' })(notification, 'command')).rejects.toEqual(
     refused('this worker is not set up to tell people by command'),
   );
+});
+
+describe('a command that takes too long', () => {
+  it.each([
+    ['is ended', false, 'the notification command took longer than 60 s'],
+    [
+      'and is not ours to end does no harm',
+      true,
+      'the notification command took longer than 60 s, and could not be ended: kill EPERM',
+    ],
+  ])('%s', async (_, foreign, message) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const kill = vi.spyOn(process, 'kill');
+    if (foreign)
+      kill.mockImplementationOnce(() => {
+        throw new Error('kill EPERM');
+      });
+    try {
+      const telling = notify({ command: 'exec sleep 5' })(notification, 'command');
+      const outcome = expect(telling).rejects.toEqual(refused(message));
+      vi.advanceTimersByTime(60_000);
+      await outcome;
+      expect(kill).toHaveBeenCalledExactlyOnceWith(expect.any(Number), 'SIGKILL');
+    } finally {
+      vi.restoreAllMocks();
+      vi.useRealTimers();
+    }
+  });
 });

@@ -1,5 +1,10 @@
+import { Worker } from '@temporalio/worker';
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createClient } from '../../src/client.ts';
+import { workflowBundle } from '../support/built.ts';
 import {
+  beating,
   currentDetails,
   ended,
   failed,
@@ -133,5 +138,79 @@ describe('a run whose history grows long', () => {
     });
     expect(asked).toContain('killStep long 1');
     expect(asked.at(-1)).toBe('releaseHost');
+  });
+
+  it('is aborted by who says so in the moment it moves', async () => {
+    let finish = () => {};
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    const { activities } = fakeActivities({
+      waitStep: async () => {
+        await beating(finished);
+        return ended;
+      },
+    });
+    const { env } = harness;
+    const taskQueue = 'moving';
+    const common = { connection: env.nativeConnection, taskQueue, activities };
+    const work = () => Worker.create({ ...common, workflowBundle, enableNonLocalActivities: false });
+    const client = createClient(env.client, taskQueue, async () => undefined);
+    const run = env.client.workflow.getHandle(taskQueue);
+    const doing = await Worker.create(common);
+    await doing.runUntil(async () => {
+      const before = await work();
+      await before.runUntil(async () => {
+        const steps = [step('a'), step('b', { needs: ['a'] })];
+        await client.start({ target: { host: 'h' }, steps }, { workflowId: taskQueue });
+        await expect
+          .poll(async () => (await client.status(taskQueue)).steps[0]?.state, { timeout: 10_000 })
+          .toBe('running');
+      });
+      // One task brings it all: what makes the history long, the end of a step, and the order to end.
+      for (let i = 0; i < 45; i += 1) await run.signal('resume');
+      finish();
+      await expect
+        .poll(async () => (await run.describe()).raw.pendingActivities, { timeout: 10_000 })
+        .toEqual([]);
+      await run.signal('abort', { reason: 'enough' });
+      const after = await work();
+      await after.runUntil(async () => {
+        expect(await client.result(taskQueue)).toMatchObject({ outcome: 'aborted' });
+      });
+    });
+  });
+
+  it('can be reset by the engine after people were told of it', async () => {
+    const told: string[] = [];
+    const { activities } = fakeActivities({
+      admitPlan: async () => ({
+        problems: [],
+        searchAttributes: [],
+        notify: { events: ['parked', 'provisioned'], channels: ['url'] },
+      }),
+      waitStep: async ({ launch }) => {
+        if (launch.generation === 1) throw failed(3);
+        return ended;
+      },
+      sendNotification: async ({ notification }) => void told.push(notification.event),
+    });
+    await harness.run(activities, [step('a')], {}, async (client, id) => {
+      await expect.poll(() => told, { timeout: 10_000 }).toEqual(['parked']);
+      await client.retry(id, { step: 'a' });
+      expect((await client.result(id)).outcome).toBe('provisioned');
+      const handle = harness.env.client.workflow.getHandle(id);
+      const { runId } = await handle.describe();
+      const { events = [] } = await handle.fetchHistory();
+      const last = events?.findLast((event) => event.workflowTaskCompletedEventAttributes);
+      await harness.env.client.workflowService.resetWorkflowExecution({
+        namespace: 'default',
+        workflowExecution: { workflowId: id, runId },
+        requestId: randomUUID(),
+        reason: 'test',
+        workflowTaskFinishEventId: last?.eventId ?? null,
+      });
+      expect((await client.result(id)).outcome).toBe('provisioned');
+      expect((await handle.describe()).runId).not.toBe(runId);
+      await expect.poll(() => told).toEqual(['parked', 'provisioned']);
+    });
   });
 });

@@ -1,0 +1,121 @@
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Activities } from '../../src/activities/types.ts';
+import type { ChandlerClient } from '../../src/client.ts';
+import { workflowBundle } from '../support/built.ts';
+import { beating, failed, fakeActivities, startHarness, step, type Harness } from './harness.ts';
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await startHarness();
+});
+afterAll(() => harness?.stop());
+
+const states = async (client: ChandlerClient, id: string) =>
+  (await client.status(id)).steps.map(({ name, state, generation }) => `${name} ${state} ${generation}`);
+
+const reach = (client: ChandlerClient, id: string, wanted: string[]) =>
+  expect.poll(() => states(client, id), { interval: 30, timeout: 10_000 }).toEqual(wanted);
+
+async function replay(client: ChandlerClient, id: string): Promise<void> {
+  const history = await client.temporal.workflow.getHandle(id).fetchHistory();
+  await Worker.runReplayHistory({ workflowBundle }, history, id);
+}
+
+/** What an activity waits at until the test lets it go on. */
+function gate(): { open: () => void; passed: Promise<void> } {
+  let open = () => {};
+  const passed = new Promise<void>((resolve) => (open = resolve));
+  return { open, passed };
+}
+
+const steps = [step('a'), step('b', { needs: ['a'] })];
+const failsOnce: Activities['waitStep'] = ({ launch }) =>
+  launch.step === 'b' && launch.generation === 1
+    ? Promise.reject(failed(3))
+    : Promise.resolve({ exitCode: 0, elapsedMs: 1, logBytes: 0 });
+
+describe('a step that is set back', () => {
+  it('runs again, also when it was being skipped', async () => {
+    const killing = gate();
+    const { asked, activities } = fakeActivities({
+      waitStep: failsOnce,
+      killStep: async () => {
+        await beating(killing.passed);
+        return { found: 0, left: 0 };
+      },
+    });
+    await harness.run(activities, steps, {}, async (client, id) => {
+      await reach(client, id, ['a succeeded 1', 'b parked 1']);
+      await client.skip(id, { step: 'b' });
+      await expect.poll(() => asked).toContain('killStep b 1');
+      await client.retry(id, { step: 'a', resetDownstream: true });
+      killing.open();
+      await reach(client, id, ['a succeeded 2', 'b succeeded 2']);
+      expect((await client.result(id)).outcome).toBe('provisioned');
+      await replay(client, id);
+    });
+  });
+
+  it('runs again, also when the order to start it fails after all', async () => {
+    const starting = gate();
+    const { asked, activities } = fakeActivities({
+      runStep: async ({ launch }) => {
+        if (launch.step === 'a' || launch.generation > 1) return 'started';
+        await beating(starting.passed);
+        throw failed(3);
+      },
+    });
+    await harness.run(activities, steps, { onStepFailure: 'fail' }, async (client, id) => {
+      await expect.poll(() => asked).toContain('runStep b 1');
+      await client.retry(id, { step: 'a', resetDownstream: true });
+      starting.open();
+      expect((await client.result(id)).outcome).toBe('provisioned');
+      expect(await states(client, id)).toEqual(['a succeeded 2', 'b succeeded 2']);
+      await replay(client, id);
+    });
+  });
+
+  it('is not to be decided about meanwhile', async () => {
+    const killing = gate();
+    const { asked, activities } = fakeActivities({
+      waitStep: failsOnce,
+      killStep: async () => {
+        await beating(killing.passed);
+        return { found: 0, left: 0 };
+      },
+    });
+    await harness.run(activities, steps, {}, async (client, id) => {
+      await reach(client, id, ['a succeeded 1', 'b parked 1']);
+      await client.retry(id, { step: 'a', resetDownstream: true });
+      await expect.poll(() => asked).toContain('killStep b 1');
+      await expect(client.skip(id, { step: 'b' })).rejects.toThrow('b is being set back');
+      await expect(client.retry(id, { step: 'b' })).rejects.toThrow('b is being set back');
+      killing.open();
+      expect((await client.result(id)).outcome).toBe('provisioned');
+    });
+  });
+});
+
+describe('what many messages bring together', () => {
+  it('fits into one order, and into the status', async () => {
+    const { activities } = fakeActivities({ waitStep: () => Promise.reject(failed(3)) });
+    await harness.run(activities, [step('a')], {}, async (client, id) => {
+      await reach(client, id, ['a parked 1']);
+      await client.retry(id, { step: 'a', env: { A: 'x'.repeat(40_000) } });
+      await reach(client, id, ['a parked 2']);
+      await expect(client.retry(id, { step: 'a', env: { B: 'x'.repeat(40_000) } })).rejects.toThrow(
+        'env would be longer than 65536 bytes (as JSON), together with what a was given before',
+      );
+      const names = Array.from({ length: 1000 }, (_, i) => `NAME_${i}`);
+      const env = Object.fromEntries(names.map((name) => [name, '']));
+      await client.retry(id, { step: 'a', env });
+      const { interventions } = await client.status(id);
+      expect(interventions[1]?.env?.at(-1)).toMatch(/^\d+ more$/);
+      expect(interventions[1]?.env?.join('').length).toBeLessThan(1100);
+      await reach(client, id, ['a parked 3']);
+      await client.abort(id);
+      await client.result(id);
+    });
+  });
+});
