@@ -11,6 +11,8 @@ export default defineConfig({
     hookTimeout: 150_000,
     teardownTimeout: 20_000,
     expect: { poll: { timeout: 100_000 } },
+    // Files share what they import: to load it for each of them takes longer than many of their tests.
+    isolate: false,
     projects: [
       {
         extends: true,
@@ -19,8 +21,6 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/workflows/**'],
           globalSetup: 'test/support/built.ts',
-          // Files share what they import: to load it for each of them takes longer than many of their tests.
-          isolate: false,
         },
       },
       {
@@ -40,7 +40,6 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           globalSetup: 'test/support/global-setup.ts',
-          isolate: false,
         },
       },
     ],

@@ -4,6 +4,7 @@ import { activePart, isOver, type RunStatus, type StepStatus } from '../domain/s
 import { CliError, explainError, isNoWorker } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { OutputOf } from './output-schema.ts';
+import { toQuery } from './runs.ts';
 import { inTime, lookAt } from './watch.ts';
 
 /** Something that a person wants of a run, or of steps of it. */
@@ -127,16 +128,8 @@ export function renderSum(outcomes: readonly OrderOutcome[]): string {
 }
 
 /** The visibility query that options mean; undefined if neither is given. */
-export function toQuery({ query, fleet }: { query?: string; fleet?: string }): string | undefined {
-  if (query?.trim() === '') throw new CliError(exitCodes.usage, '--query is empty: it would mean every run');
-  const parts = [
-    ...(fleet === undefined ? [] : [`ChandlerFleet = ${literal(fleet)}`]),
-    ...(query === undefined ? [] : [`(${query})`]),
-  ];
-  return parts.length === 0 ? undefined : parts.join(' AND ');
-}
-
-/** A text in a visibility query. */
-function literal(text: string): string {
-  return `'${text.replaceAll(/[\\']/g, '\\$&')}'`;
+export function orderQuery(options: { query?: string; fleet?: string }): string | undefined {
+  if (options.query?.trim() === '')
+    throw new CliError(exitCodes.usage, '--query is empty: it would mean every run');
+  return toQuery(options) || undefined;
 }

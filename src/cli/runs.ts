@@ -37,9 +37,17 @@ export async function describeRuns(client: ChandlerClient, ids: readonly string[
   return runs;
 }
 
-/** A text as a value in a visibility query. */
-export function quoteInQuery(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+/** The visibility query that `--fleet` and `--query` mean together; empty if neither is given. */
+export function toQuery({ fleet, query }: { readonly fleet?: string; readonly query?: string }): string {
+  return [
+    ...(fleet === undefined ? [] : [`ChandlerFleet = ${literal(fleet)}`]),
+    ...(query === undefined || query.trim() === '' ? [] : [`(${query})`]),
+  ].join(' AND ');
+}
+
+/** A text in a visibility query. */
+function literal(text: string): string {
+  return `'${text.replaceAll(/[\\']/g, '\\$&')}'`;
 }
 
 function toRunInfo(run: Omit<WorkflowExecutionInfo, 'raw'>): RunInfo {

@@ -5,7 +5,7 @@ import {
   mayRun,
   renderOutcome,
   renderSum,
-  toQuery,
+  orderQuery,
   type OrderOutcome,
 } from '../../src/cli/orders.ts';
 import { makeStatus } from './make-status.ts';
@@ -57,11 +57,11 @@ test('the sum counts each kind', () => {
 });
 
 test('a fleet is a query, quoted, and joins another one', () => {
-  expect(toQuery({})).toBeUndefined();
-  expect(toQuery({ fleet: 'web' })).toBe("ChandlerFleet = 'web'");
-  expect(toQuery({ fleet: "a' OR 'b\\" })).toBe("ChandlerFleet = 'a\\' OR \\'b\\\\'");
-  expect(toQuery({ fleet: 'web', query: 'A = 1 OR B = 2' })).toBe(
+  expect(orderQuery({})).toBeUndefined();
+  expect(orderQuery({ fleet: 'web' })).toBe("ChandlerFleet = 'web'");
+  expect(orderQuery({ fleet: "a' OR 'b\\" })).toBe("ChandlerFleet = 'a\\' OR \\'b\\\\'");
+  expect(orderQuery({ fleet: 'web', query: 'A = 1 OR B = 2' })).toBe(
     "ChandlerFleet = 'web' AND (A = 1 OR B = 2)",
   );
-  expect(() => toQuery({ query: ' ' })).toThrow('--query is empty');
+  expect(() => orderQuery({ query: ' ' })).toThrow('--query is empty');
 });

@@ -74,6 +74,12 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
 };
 const uses = Object.values(USES).flat();
 const ofEngine = uses.filter(({ engine }) => engine);
+/** Until there is a server, all uses of a command are one, but for how they tell an error. */
+const seekers = Object.values(USES).flatMap((all) =>
+  all.filter(({ engine, line }, i) => engine && (i === 0 || line.includes('--json'))),
+);
+/** A process that has only just begun does not know yet which use of a command it is. */
+const commands = Object.values(USES).map(([first]) => first!);
 
 let home: string;
 let stack: Stack;
@@ -158,14 +164,14 @@ test('a wrong id is told in a line, with what may have been meant', async () => 
 });
 
 test('without a server every command says in a line what was tried and what to do', async () => {
-  const ended = await eachOf(ofEngine, 4, (each) => use(each, { address: '127.0.0.1:1' }));
+  const ended = await eachOf(seekers, 4, (each) => use(each, { address: '127.0.0.1:1' }));
   const right =
     'no Temporal server answers at 127.0.0.1:1 (TEMPORAL_ADDRESS): ECONNREFUSED; start one with: chandler dev\n';
-  expect(others(ofEngine, ended, (end) => end.exitCode === 5 && errorOf(end) === right)).toEqual([]);
+  expect(others(seekers, ended, (end) => end.exitCode === 5 && errorOf(end) === right)).toEqual([]);
 });
 
 test('a server that takes the connection and says nothing is no server', async () => {
-  const some = ofEngine.filter(({ line }) => /^(status|up|retry RUN|worker)/.test(line));
+  const some = seekers.filter(({ line }) => /^(status|up|retry RUN|worker)/.test(line));
   const ended = await eachOf(some, some.length, (each) => use(each, { address: silentAddress }));
   expect(others(some, ended, ({ exitCode, stderr }) => exitCode === 5 && lines(stderr) <= 2)).toEqual([]);
 });
@@ -210,16 +216,16 @@ test('a reader that is gone ends every command quietly', async () => {
 });
 
 test('Ctrl-C at the very beginning ends every command, or comes too late', async () => {
-  const starts = uses.map((each, i) => ({ each, afterMs: 40 * (1 + (i % 8)) }));
+  const starts = commands.map((each, i) => ({ each, afterMs: 40 * (1 + (i % 8)) }));
   const ended = await eachOf(starts, 4, ({ each, afterMs }) => use(each, { interrupt: afterMs }));
   const isRight = ({ exitCode }: Ended) => exitCode === 130 || exitCode === 'SIGINT' || exitCode === 0;
-  expect(others(uses, ended, isRight)).toEqual([]);
+  expect(others(commands, ended, isRight)).toEqual([]);
 });
 
 test('Ctrl-C while a server is being waited for ends every command', async () => {
-  const ended = await eachOf(ofEngine, 8, (each) => use(each, { address: silentAddress, interrupt: 2500 }));
+  const ended = await eachOf(seekers, 8, (each) => use(each, { address: silentAddress, interrupt: 2500 }));
   const isRight = ({ exitCode }: Ended) => exitCode === 130 || exitCode === 'SIGINT';
-  expect(others(ofEngine, ended, isRight)).toEqual([]);
+  expect(others(seekers, ended, isRight)).toEqual([]);
 });
 
 test('Ctrl-C in the middle ends what goes on, and the run goes on', async () => {

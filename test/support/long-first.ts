@@ -7,20 +7,25 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Files that take long, the longest first. What is not named here takes a few seconds. */
 const LONG = [
-  'integration/chaos',
+  'integration/cli-hardness',
   'integration/faults',
-  'host/launch-model',
+  'integration/chaos',
   'host/launch',
-  'workflows/messages',
-  'integration/self-provisioning',
-  'integration/refusals',
-  'integration/zmx-versions',
+  'host/launch-model',
   'zmx/shim',
-  'integration/cli',
-  'integration/temporal-ui',
-  'workflows/steering',
+  'integration/self-provisioning',
+  'integration/doctor',
+  'integration/zmx-versions',
   'integration/connect',
+  'integration/watch',
+  'integration/refusals',
+  'workflows/messages',
+  'workflows/steering',
+  'integration/batch',
   'workflows/continue-as-new',
+  'integration/cli',
+  'integration/provision',
+  'integration/temporal-ui',
 ].map((name) => join(root, 'test', `${name}.test.ts`));
 
 /** Starts the long files first: one that starts last is waited for by idle cores. */

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/client';
+import { ApplicationFailure, type Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Activities, HostSight } from '../../src/activities/types.ts';
@@ -43,6 +43,8 @@ export const failed = (exitCode: number) =>
     details: [{ exitCode }],
   });
 
+type Ask = (input: unknown) => Promise<unknown>;
+
 /** Activities of a host on which everything works, and a record of what was asked. */
 export function fakeActivities(changes: Partial<Activities> = {}): {
   asked: string[];
@@ -77,7 +79,7 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
       name,
       async (input: { launch?: { step: string; generation: number } }) => {
         asked.push(input.launch ? `${name} ${input.launch.step} ${input.launch.generation}` : name);
-        return (activity as (input: unknown) => Promise<unknown>)(input);
+        return (activity as Ask)(input);
       },
     ]),
   ) as unknown as Activities;
@@ -107,7 +109,9 @@ export async function untilCancelled(): Promise<never> {
 /** A server on which time passes as fast as nobody works, and the workflows on it. */
 export interface Harness {
   readonly env: TestWorkflowEnvironment;
-  /** Starts a run of the steps and a worker for it; the worker lives as long as `act` takes. */
+  /** Of the runs that it starts. */
+  readonly taskQueue: string;
+  /** Starts a run of the steps; it is ended after `act` at the latest. */
   run(
     activities: Activities,
     steps: Plan['steps'],
@@ -123,33 +127,54 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
+let isQuiet = false;
+
+/** Test files share a process, which takes this once. */
+function quiet(): void {
+  if (!isQuiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  isQuiet = true;
+}
+
 /** With `suggestContinueAsNewAt` on a real dev server, which suggests a fresh history after so many events. */
 export async function startHarness(options: { suggestContinueAsNewAt?: number } = {}): Promise<Harness> {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  quiet();
   const env = await startEnvironment(options.suggestContinueAsNewAt);
+  const taskQueue = 'harness';
+  const client = createClient(env.client, taskQueue, async () => undefined);
+  const hosts = new Hosts();
+  // One serves all runs: to start one takes longer than most of them.
+  let worker: Worker | undefined;
+  let working: Promise<void> | undefined;
+  const ensureWorker = async () => {
+    worker ??= await Worker.create({
+      connection: env.nativeConnection,
+      taskQueue,
+      workflowBundle,
+      activities: hosts.activities(),
+      maxHeartbeatThrottleInterval: 100,
+    });
+    working ??= worker.run();
+  };
   let count = 0;
   const work = async (
     activities: Activities,
     begin: (client: ChandlerClient, workflowId: string) => Promise<unknown>,
     act: (client: ChandlerClient, id: string) => Promise<void>,
   ) => {
-    const taskQueue = `workflow-${(count += 1)}`;
-    const worker = await Worker.create({
-      connection: env.nativeConnection,
-      taskQueue,
-      workflowBundle,
-      activities,
-      maxHeartbeatThrottleInterval: 100,
-    });
-    await worker.runUntil(async () => {
-      const client = createClient(env.client, taskQueue, async () => undefined);
-      await begin(client, taskQueue);
-      await act(client, taskQueue);
-    });
+    const workflowId = `workflow-${(count += 1)}`;
+    hosts.add(workflowId, activities);
+    await ensureWorker();
+    await begin(client, workflowId);
+    try {
+      await act(client, workflowId);
+    } finally {
+      await endRun(env.client, workflowId);
+    }
   };
   const target = { host: 'h' };
   return {
     env,
+    taskQueue,
     run: (activities, steps, options, act) =>
       work(
         activities,
@@ -158,8 +183,46 @@ export async function startHarness(options: { suggestContinueAsNewAt?: number } 
       ),
     watch: (activities, input, act) =>
       work(activities, (client, workflowId) => client.watch({ target, ...input }, { workflowId }), act),
-    stop: () => env.teardown(),
+    async stop() {
+      worker?.shutdown();
+      await working;
+      await env.teardown();
+    },
   };
+}
+
+/** What runs ask of their hosts goes to the activities that each was started with. */
+class Hosts {
+  readonly #activities = new Map<string, Activities>();
+  #latest?: Activities;
+
+  add(workflowId: string, activities: Activities): void {
+    this.#activities.set(workflowId, activities);
+    this.#latest = activities;
+  }
+  /** For the worker. */
+  activities(): Activities {
+    const names = Object.keys(fakeActivities().activities) as (keyof Activities)[];
+    const asked = names.map((name) => [
+      name,
+      (input: unknown) =>
+        (this.#of(Context.current().info.workflowExecution?.workflowId)[name] as Ask)(input),
+    ]);
+    return Object.fromEntries(asked) as Activities;
+  }
+  /** What is not a run itself (a log that is read) is about the one that is under way. */
+  #of(workflowId = ''): Activities {
+    const activities = this.#activities.get(workflowId) ?? this.#latest;
+    if (!activities) throw new Error(`${workflowId} is of no harness`);
+    return activities;
+  }
+}
+
+/** What goes on would meet the next run, and hold up its time. */
+async function endRun(client: Client, workflowId: string): Promise<void> {
+  const handle = client.workflow.getHandle(workflowId);
+  const { status } = await handle.describe();
+  if (status.name === 'RUNNING') await handle.terminate();
 }
 
 async function startEnvironment(suggestContinueAsNewAt?: number): Promise<TestWorkflowEnvironment> {

@@ -126,7 +126,7 @@ describe('what people say to a run', () => {
       await client.retry(id, { step: 'a' });
       expect((await client.result(id)).outcome).toBe('provisioned');
 
-      const taskQueue = id;
+      const { taskQueue } = harness;
       await foreign.workflow.start('provision', { workflowId: `${id}-foreign`, taskQueue, args: [{}] });
       const ended = await client.result(`${id}-foreign`);
       expect(ended).toMatchObject({ outcome: 'failed', failure: { code: 'invalid-input' } });
@@ -235,7 +235,7 @@ describe('what people say to a run', () => {
       await client.result(id);
       const handle = await client.temporal.workflow.signalWithStart('provision', {
         workflowId: `${id}-early`,
-        taskQueue: id,
+        taskQueue: harness.taskQueue,
         args: [{ target: { host: 'h' }, steps: [step('a')] }],
         signal: 'abort',
         signalArgs: [{ reason: { not: 'text' } }],

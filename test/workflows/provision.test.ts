@@ -114,7 +114,7 @@ describe('the workflow, with time at will', () => {
       await client.result(id);
       const bad = client.temporal.workflow.execute('provision', {
         workflowId: `${id}-bad`,
-        taskQueue: id,
+        taskQueue: harness.taskQueue,
         args: [{ target: {}, steps: [] }],
       });
       const error = await bad.catch((reason: unknown) => reason);

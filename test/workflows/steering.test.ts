@@ -434,7 +434,7 @@ describe('a worker that is set up to tell people', () => {
       await client.result(id);
       await client.temporal.workflow.start('provision', {
         workflowId: `${id}-bad`,
-        taskQueue: id,
+        taskQueue: harness.taskQueue,
         args: [{ steps: [] }],
       });
       expect((await client.result(`${id}-bad`)).outcome).toBe('failed');

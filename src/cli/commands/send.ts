@@ -5,7 +5,7 @@ import { announceOn, print, type CliContext } from '../context.ts';
 import { copyable, withClient, type EngineOptions } from '../engine.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { orderAll, renderOutcome, renderSum, toQuery, type Order, type OrderOutcome } from '../orders.ts';
+import { orderAll, orderQuery, renderOutcome, renderSum, type Order, type OrderOutcome } from '../orders.ts';
 import { jsonLine } from '../print-json.ts';
 import { listRuns } from '../runs.ts';
 import { inTime } from '../watch.ts';
@@ -59,7 +59,7 @@ export async function send(
   options: SendOptions,
   sending: Sending,
 ): Promise<number> {
-  const query = toQuery(options);
+  const query = orderQuery(options);
   if (query === undefined) return sendToOne(context, id, step, options, sending);
   if (id !== undefined)
     throw new CliError(exitCodes.usage, 'either the id of a run, or --query or --fleet, not both');

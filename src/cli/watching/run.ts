@@ -13,7 +13,7 @@ import { CliError, isInvalidArgument } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { followRun } from '../follow.ts';
 import { renderEnd } from '../render/reports.ts';
-import { quoteInQuery } from '../runs.ts';
+import { toQuery } from '../runs.ts';
 import { findRuns, type Scope } from './ask.ts';
 import { watchOnScreen } from './full-screen.ts';
 import { watchInLines } from './lines.ts';
@@ -74,15 +74,9 @@ export async function runWatch(
   });
 }
 
-function toScope(ids: readonly string[], { fleet, query }: WatchOptions): Scope {
-  if (ids.length === 0) {
-    const parts = [
-      ...(fleet === undefined ? [] : [`ChandlerFleet = ${quoteInQuery(fleet)}`]),
-      ...(query === undefined || query.trim() === '' ? [] : [`(${query})`]),
-    ];
-    return { kind: 'query', query: parts.join(' AND ') };
-  }
-  if (fleet !== undefined || query !== undefined)
+function toScope(ids: readonly string[], options: WatchOptions): Scope {
+  if (ids.length === 0) return { kind: 'query', query: toQuery(options) };
+  if (options.fleet !== undefined || options.query !== undefined)
     throw new CliError(exitCodes.usage, 'give ids of runs, or --fleet and --query; not both');
   return { kind: 'ids', ids: [...new Set(ids)] };
 }
