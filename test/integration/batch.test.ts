@@ -7,6 +7,7 @@ import { connect, type ChandlerClient } from '../../src/client.ts';
 import { chandler, type Ended } from '../support/chandler.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 import { problemsOf } from '../support/output-schema.ts';
+import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 /** One that would end the query, were it not quoted. */
@@ -36,7 +37,7 @@ beforeAll(async () => {
   const steps = [
     { name: 'mirror', script: 'test "$MIRROR" = here' },
     { name: 'disk', script: 'test -e /tmp/disk-is-mended' },
-    { name: 'slow', script: 'sleep 900' },
+    { name: 'slow', script: 'echo still at it; sleep 900' },
   ];
   const plan = { fleet, zmx: { source: 'tmux' as const }, steps };
   const other = stack.target({ port: second.port, hostKey: second.hostKey, identity: 'id_second' });
@@ -143,7 +144,15 @@ test('one run takes each order by its id', async () => {
     stderr: 'slow is running, not parked\n',
   });
   expect(await use('retry', ids.first, 'slow', '--env', 'ZMX_DIR=x')).toMatchObject({ exitCode: 2 });
-  expect(await use('retry', ids.first)).toMatchObject({ exitCode: 2, stdout: '' });
+  for (const [words, asked] of [
+    [[], /^which run\? /],
+    [[ids.first], /^which step\? /],
+  ] as const)
+    expect(await use('retry', ...words)).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr: expect.stringMatching(asked),
+    });
 });
 
 test('a query that is none is told in a line, with what the server says of it', async () => {
@@ -186,6 +195,15 @@ test('what --json prints fits the published schema', async () => {
     expect(JSON.parse(stderr)).toMatchObject({ error: { exitCode } });
     expect(stdout).toBe('');
   }
+});
+
+test('status tells what a step that runs has printed last', async () => {
+  const seen = async () => /slow +▶ running .*still at it/.test((await use('status', ids.first)).stdout);
+  await poll(seen, 'its last line');
+  expect(await use('status', '--watch')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('ID'),
+  });
 });
 
 test('status can exit with the code of the run, and verbose tells each request', async () => {

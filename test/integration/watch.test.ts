@@ -74,7 +74,7 @@ describe('chandler watch', () => {
   it('takes a person from a parked step over its log to its retried success', async () => {
     const id = await start({
       steps: [
-        { name: 'flaky', script: FLAKY },
+        { name: 'flaky', script: `printf '%0${COLUMNS - 1}dZ\\n' 0; ${FLAKY}` },
         { name: 'slow', script: 'sleep 600' },
       ],
     });
@@ -82,7 +82,8 @@ describe('chandler watch', () => {
     await terminal.until(parked('flaky'));
     expect(await terminal.modes()).toEqual({ alternate: true, cursor: false });
     await terminal.press('l');
-    await terminal.until(/log of flaky \(try 1\)[^]*looking-for-it/);
+    // A line as wide as the screen is seen to its last column.
+    await terminal.until(/log of flaky \(try 1\)[^]*0Z\n[^]*looking-for-it/);
     await terminal.press('r');
     await terminal.until(new RegExp(`\\[y/n\\] retry flaky of ${id}\\?`));
     await terminal.press('y');

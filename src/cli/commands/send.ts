@@ -84,10 +84,11 @@ async function sendToOne(
   { order, done }: Sending,
 ): Promise<number> {
   if (id === undefined || (order.fits && step === undefined)) {
+    const which = id === undefined ? 'run' : 'step';
     const words = order.fits ? 'ID STEP' : 'ID';
     throw new CliError(
       exitCodes.usage,
-      `which run? ${context.program} ${order.action} ${words}, or --query or --fleet for many; ${context.program} status lists them`,
+      `which ${which}? ${context.program} ${order.action} ${words}, or --query or --fleet for many; ${context.program} status ${id === undefined ? 'lists the runs' : 'ID lists the steps'}`,
     );
   }
   if (options.step !== undefined)

@@ -14,7 +14,7 @@ import { renderEnd, renderInterventions, renderParked } from '../render/reports.
 import { renderRuns } from '../render/runs.ts';
 import { renderTable } from '../render/table.ts';
 import { listRuns } from '../runs.ts';
-import { lookAt } from '../watch.ts';
+import { lookAt, readProgress } from '../watch.ts';
 import { type Act, withEngineOptions } from './act.ts';
 import { FOLLOW_EXITS, withFollowOptions } from './up.ts';
 
@@ -29,8 +29,8 @@ export function addStatus(program: Command, act: Act): void {
   const status = program
     .command('status')
     .argument('[id]', 'of the run; without it all runs are listed')
-    .option('-w, --watch', 'follow it live')
-    .option('--exit-code', "exit as `up` would: with the run's own code")
+    .option('-w, --watch', 'with an id: follow it live')
+    .option('--exit-code', "with an id: exit as `up` would: with the run's own code")
     .action(
       act.untilStopped((context, id: string | undefined, options: StatusOptions) =>
         withClient(options, context, (client) =>
@@ -38,7 +38,9 @@ export function addStatus(program: Command, act: Act): void {
         ),
       ),
     );
-  withEngineOptions(withFollowOptions(status));
+  withEngineOptions(
+    withFollowOptions(status, { json: 'as JSON; with --watch an object a line for each change' }),
+  );
   describe(status, {
     group: 'Watch and look:',
     summary: 'show a run, or list the runs',
@@ -93,7 +95,9 @@ async function showRun(
   if (status) {
     const paint = context.color ? colored : plain;
     const columns = context.isTty ? context.terminalSize().columns : Infinity;
-    print(context, ...renderTable(status, [], { columns, maxRows: Infinity, nowMs: context.now(), paint }));
+    const progress = isOver ? [] : await readProgress(client, id, status, []);
+    const size = { columns, maxRows: Infinity };
+    print(context, ...renderTable(status, progress, { ...size, nowMs: context.now(), paint }));
     print(context, ...renderInterventions(status.interventions));
     if (status.attention && !isOver) {
       print(context, '', ...renderParked(id, status, command));
@@ -112,8 +116,12 @@ function codeOf(status: RunStatus | undefined, result: RunResult | undefined): E
 async function showRuns(
   context: CliContext,
   client: ChandlerClient,
-  { json = false }: StatusOptions,
+  { json = false, watch, exitCode }: StatusOptions,
 ): Promise<number> {
+  if (watch || exitCode) {
+    const text = `--watch and --exit-code are for one run: ${context.program} status ID; many are shown live by ${context.program} watch`;
+    throw new CliError(exitCodes.usage, text);
+  }
   const runs = await listRuns(client, '', MOST_RUNS);
   if (json) printJson(context.stdout, runs);
   else if (runs.length > 0) print(context, ...renderRuns(runs, context.now()));

@@ -52,9 +52,12 @@ export const FOLLOW_EXITS = {
 } as const;
 
 /** Gives a command the options of following. */
-export function withFollowOptions(command: Command): Command {
+export function withFollowOptions(
+  command: Command,
+  { json = 'print one JSON object a line for each change' } = {},
+): Command {
   return command
-    .option('--json', 'print one JSON object a line for each change')
+    .option('--json', json)
     .addOption(new Option('--wait', 'keep following when a step is parked (default on a terminal)'))
     .addOption(new Option('--no-wait', 'exit with 3 then (default without a terminal)').default(undefined));
 }

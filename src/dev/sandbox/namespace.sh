@@ -45,6 +45,8 @@ rm -rf etc/ssh/ssh_host_* etc/ssl/private etc/environment etc/profile.d etc/npmr
   etc/wgetrc etc/sudoers.d etc/apt/auth.conf etc/apt/auth.conf.d etc/cron.d etc/shadow* etc/gshadow* etc/passwd- etc/group- \
   etc/hostname etc/hosts etc/resolv.conf var/mail var/spool var/backups
 mkdir -p boot dev home media mnt opt proc run srv sys etc/profile.d etc/sandbox var/log var/spool
+# Without it sshd complains at each login, on the terminal of whoever logs in.
+: >var/log/lastlog
 mkdir -m 700 root
 mkdir -m 1777 tmp var/tmp
 
