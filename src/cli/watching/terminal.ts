@@ -19,8 +19,10 @@ const CLEAR = `${ESC}2J`;
 /** The alternate screen; bracketed paste; no wrapping: a line wider than thought is cut; no cursor. */
 const ENTER = `${ESC}?1049h${ESC}?2004h${ESC}?7l${ESC}?25l${CLEAR}`;
 const LEAVE = `${ESC}?25h${ESC}?7h${ESC}?2004l${ESC}?1049l`;
-/** Ends what a line may have begun, and clears what was right of it before. */
-const END_OF_LINE = `${ESC}0m${ESC}K`;
+/** Before a line, not after it: behind a full line the cursor stays on the last column, which would be cleared. */
+const CLEAR_LINE = `${ESC}K`;
+/** Ends what a line may have begun. */
+const END_OF_LINE = `${ESC}0m`;
 /** After that a lone Esc is no beginning of a longer sequence. */
 const ESCAPE_MS = 60;
 
@@ -51,7 +53,7 @@ export function openTerminal(
     draw(lines) {
       if (!mine) return;
       const changed = lines.flatMap((line, i) =>
-        line === shown[i] ? [] : [`${ESC}${i + 1};1H${line}${END_OF_LINE}`],
+        line === shown[i] ? [] : [`${ESC}${i + 1};1H${CLEAR_LINE}${line}${END_OF_LINE}`],
       );
       if (changed.length > 0) stdout.write(changed.join(''));
       shown = lines;
