@@ -1,5 +1,6 @@
 import { setCurrentDetails } from '@temporalio/workflow';
 import type { Admission } from '../activities/types.ts';
+import { boundedText } from '../domain/bounded-text.ts';
 import { renderMarkdown } from '../domain/markdown.ts';
 import type { Plan } from '../domain/schema.ts';
 import { formatProblems } from '../domain/problems.ts';
@@ -42,11 +43,15 @@ export async function admit(input: unknown, judge: () => Promise<Admission>): Pr
   throw refusal;
 }
 
+/** Characters, and steps: more of it than a good plan has need not be shown, and would not fit into what people are told. */
+const MAX_SHOWN_LENGTH = 300;
+const MAX_SHOWN_STEPS = 64;
+
 /** What can be shown of an input that may be anything. */
 function statusOfInput(input: unknown): RunStatus {
   const { name, target, steps } = Object(input) as Partial<Plan>;
   const { host } = Object(target) as Partial<Plan['target']>;
-  const shown = (Array.isArray(steps) ? steps : []).map((step: unknown, i) => {
+  const shown = (Array.isArray(steps) ? steps : []).slice(0, MAX_SHOWN_STEPS).map((step: unknown, i) => {
     const { name, finalize } = Object(step) as Partial<Plan['steps'][number]>;
     return { name: textOr(name, `steps[${i}]`), finalize };
   });
@@ -54,5 +59,5 @@ function statusOfInput(input: unknown): RunStatus {
 }
 
 function textOr(value: unknown, otherwise: string): string {
-  return typeof value === 'string' ? value : otherwise;
+  return typeof value === 'string' ? boundedText(value, MAX_SHOWN_LENGTH) : otherwise;
 }
