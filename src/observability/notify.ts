@@ -5,6 +5,8 @@ import { ChandlerError, reasonOf } from '../domain/failure.ts';
 import type { Notification, NotificationChannel } from '../domain/notification.ts';
 import { runPage } from '../domain/run-url.ts';
 
+/** What the worker itself shows to others, and a command has no use for. */
+const KEPT_BACK = ['CHANDLER_NOTIFY_AUTHORIZATION', 'TEMPORAL_API_KEY'];
 /** How long one try may take. The engine allows two minutes. */
 const COMMAND_MS = 60_000;
 const REQUEST_MS = 30_000;
@@ -27,7 +29,9 @@ export function createNotify(
       ...(uiUrl !== undefined && { url: runPage(uiUrl, namespace, workflowId) }),
     };
     if (channel === 'command' && command !== undefined) {
-      const kept = Object.entries(env).filter(([name]) => !name.startsWith(secretsPrefix));
+      const kept = Object.entries(env).filter(
+        ([name]) => !name.startsWith(secretsPrefix) && !KEPT_BACK.includes(name),
+      );
       return runCommand(command, whole, Object.fromEntries(kept));
     }
     if (channel === 'url' && url !== undefined) return post(url, authorization, whole);
@@ -57,8 +61,11 @@ async function post(
   }).catch((cause: unknown) => {
     throw new ChandlerError('notification-failed', `the webhook at ${where}: ${reasonOf(cause)}`, { cause });
   });
-  const said = answer.ok ? '' : await answer.text().catch(reasonOf);
-  await answer.body?.cancel().catch(() => undefined);
+  // Of an answer without end the beginning says enough.
+  const reader = answer.body?.getReader();
+  const { value } = answer.ok ? {} : ((await reader?.read().catch(() => undefined)) ?? {});
+  await reader?.cancel().catch(() => undefined);
+  const said = Buffer.from(value ?? []).toString('utf8');
   if (!answer.ok)
     throw new ChandlerError(
       'notification-failed',

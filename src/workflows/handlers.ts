@@ -9,6 +9,7 @@ import {
   noSuchStep,
   refuseDuration,
   refuseEnv,
+  refuseFlag,
   refuseMoreEnv,
   refuseRequestId,
   refuseScript,
@@ -44,7 +45,11 @@ export function handleMessages(run: Run, onAbort: () => void, onChange: () => vo
     description:
       'Runs a parked step (or its finalizer) again: {"step": "NAME"}, optionally with "script", "env": {"NAME": "value"}, ' +
       '"resetDownstream": true (then also one that is done, with all that needs it).',
-    invalid: (input) => noSuchStep(run, input) ?? refuseScript(input.script) ?? refuseEnv(input.env),
+    invalid: (input) =>
+      noSuchStep(run, input) ??
+      refuseScript(input.script) ??
+      refuseEnv(input.env) ??
+      refuseFlag('resetDownstream', input.resetDownstream),
     refuse: (input) =>
       (input.resetDownstream === true ? refuseReset(run, input.step) : stepRefusal(run, input.step)) ??
       refuseMoreEnv(run, input),

@@ -21,7 +21,10 @@ export interface RetryStep extends WithReason {
   readonly step: string;
   /** Replaces the script of the part that is run. At most 262 144 bytes as JSON. */
   readonly script?: string;
-  /** Added to the environment of that part, over the plan's. At most 65 536 bytes as JSON. It is kept in the history: no secrets. */
+  /**
+   * Added to the environment of that part, over the plan's. At most 65 536 bytes as JSON, together with what earlier retries
+   * gave it. It is kept in the history: no secrets.
+   */
   readonly env?: Readonly<Record<string, string>>;
   /**
    * Sets back all that needs this step, too: what of it has run is run again after it, what runs is ended first. Then the

@@ -60,6 +60,10 @@ export function refuseEnv(env: unknown): string | undefined {
   return bytesAsJson(env) > MAX_ENV_BYTES ? `env is longer than ${MAX_ENV_BYTES} bytes (as JSON)` : undefined;
 }
 
+export function refuseFlag(name: string, value: unknown): string | undefined {
+  return value === undefined || typeof value === 'boolean' ? undefined : `${name} must be true or false`;
+}
+
 export function refuseDuration(by: unknown): string | undefined {
   const fits = (typeof by === 'string' || typeof by === 'number') && isDuration(by);
   return fits ? undefined : 'by must be a duration such as 10m, or milliseconds; at most 365d';

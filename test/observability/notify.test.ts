@@ -104,7 +104,10 @@ describe('a webhook', () => {
 describe('a command', () => {
   it('gets the notification on standard input and in variables, but no secret of the worker', async () => {
     const command = `{ cat; env; } >${join(dir, 'told')}`;
-    await notify({ command }, { ...process.env, CHANDLER_SECRET_TOKEN: 'hush' })(notification, 'command');
+    await notify(
+      { command },
+      { ...process.env, CHANDLER_SECRET_TOKEN: 'hush', CHANDLER_NOTIFY_AUTHORIZATION: 'Bearer hush' },
+    )(notification, 'command');
     const told = await readFile(join(dir, 'told'), 'utf8');
     expect(JSON.parse(told.slice(0, told.indexOf('}') + 1))).toMatchObject(notification);
     expect(told).toContain('CHANDLER_EVENT=parked\n');

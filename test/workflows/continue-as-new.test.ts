@@ -72,11 +72,12 @@ describe('a run whose history grows long', () => {
     let finish = () => {};
     const finished = new Promise<void>((resolve) => (finish = resolve));
     const scripts = new Set<string>();
-    const envs: unknown[] = [];
+    const envs = new Map<number, unknown>();
     const { asked, activities } = fakeActivities({
-      runStep: async ({ step }) => {
+      runStep: async ({ step, launch }) => {
         scripts.add(step.script);
-        if (step.name === 'parks') envs.push(step.env);
+        // A launch may be asked for again in a fresh history.
+        if (step.name === 'parks') envs.set(launch.generation, step.env);
         return 'started';
       },
       waitStep: async ({ launch }) => {
@@ -118,7 +119,11 @@ describe('a run whose history grows long', () => {
       },
     );
     expect([...scripts]).toEqual(['true', 'another']);
-    expect(envs).toEqual([{}, { A: 'b' }, { A: 'b' }]);
+    expect([...envs]).toEqual([
+      [1, {}],
+      [2, { A: 'b' }],
+      [3, { A: 'b' }],
+    ]);
     expect(asked.filter((each) => each.startsWith('killStep long'))).toEqual([]);
   });
 

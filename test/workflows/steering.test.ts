@@ -244,6 +244,9 @@ describe('retryStep with resetDownstream', () => {
     const steps = [step('a'), step('b', { needs: ['a'], retry: { attempts: 2, backoff: '1h' } }), step('d')];
     await harness.run(activities, steps, {}, async (client, id) => {
       await reach(client, id, { b: 'retrying', d: 'running' });
+      await expect(client.retry(id, { step: 'a', resetDownstream: 'true' } as never)).rejects.toThrow(
+        'resetDownstream must be true or false',
+      );
       await client.pause(id);
       await client.retry(id, { step: 'a', resetDownstream: true });
       await reach(client, id, { a: 'pending', b: 'pending' });
