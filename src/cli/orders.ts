@@ -1,4 +1,5 @@
 import type { ChandlerClient } from '../client.ts';
+import { count } from '../domain/count.ts';
 import { oneLine } from '../domain/terminal.ts';
 import { activePart, isOver, type RunStatus, type StepStatus } from '../domain/status.ts';
 import { CliError, explainError, isNoWorker } from './errors.ts';
@@ -113,18 +114,18 @@ export function renderOutcome({ id, action, steps, outcome, reason }: OrderOutco
 
 /** `12 runs: 10 taken, 2 not taken` */
 export function renderSum(outcomes: readonly OrderOutcome[]): string {
-  const count = (of: OrderOutcome['outcome'], words: string) => {
+  const told = (of: OrderOutcome['outcome'], words: string) => {
     const n = outcomes.filter(({ outcome }) => outcome === of).length;
     return n === 0 ? [] : [`${n} ${words}`];
   };
   const parts = [
-    ...count('taken', 'taken'),
-    ...count('refused', 'not taken'),
-    ...count('unknown', 'unknown'),
-    ...count('nothing-to-do', 'with nothing to do'),
-    ...count('would-be-sent', 'would be sent to'),
+    ...told('taken', 'taken'),
+    ...told('refused', 'not taken'),
+    ...told('unknown', 'unknown'),
+    ...told('nothing-to-do', 'with nothing to do'),
+    ...told('would-be-sent', 'would be sent to'),
   ];
-  return `${outcomes.length} ${outcomes.length === 1 ? 'run' : 'runs'}: ${parts.join(', ')}`;
+  return `${count(outcomes.length, 'run')}: ${parts.join(', ')}`;
 }
 
 /** The visibility query that options mean; undefined if neither is given. */

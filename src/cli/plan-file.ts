@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import {
   LineCounter,
   isMap,
@@ -16,6 +15,7 @@ import { presets } from '../provision/index.ts';
 import type { CliContext } from './context.ts';
 import { CliError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
+import { readAll } from './read-all.ts';
 import { overrideTarget } from './target-option.ts';
 
 /** A problem, and where the file has it (missing for what only the command line says). */
@@ -120,12 +120,9 @@ function startOf(node: unknown): number | undefined {
   return (node as Node | null | undefined)?.range?.[0];
 }
 
-async function readText(file: string, { stdin }: Pick<CliContext, 'stdin'>): Promise<string> {
+async function readText(file: string, context: Pick<CliContext, 'stdin'>): Promise<string> {
   try {
-    if (file !== '-') return await readFile(file, 'utf8');
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of stdin) chunks.push(chunk);
-    return Buffer.concat(chunks).toString('utf8');
+    return await readAll(file, context);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a directory' : message;

@@ -80,9 +80,9 @@ export async function lookAt(
 }
 
 /** The SDK tries a server that is away again and again, so that both kinds of silence look the same. */
-async function serverAnswers({ temporal }: ChandlerClient): Promise<boolean> {
-  const ask = () => temporal.workflowService.getSystemInfo({});
-  return temporal.withDeadline(Date.now() + SERVER_ANSWER_MS, ask).then(
+export async function serverAnswers(client: ChandlerClient, withinMs = SERVER_ANSWER_MS): Promise<boolean> {
+  const ask = () => client.temporal.workflowService.getSystemInfo({});
+  return inTime(client, ask, withinMs).then(
     () => true,
     () => false,
   );

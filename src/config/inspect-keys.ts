@@ -2,6 +2,7 @@ import { open, readdir, realpath } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { join, sep } from 'node:path';
 import ssh2 from 'ssh2';
+import { count } from '../domain/count.ts';
 import type { Finding } from '../domain/finding.ts';
 import { oneLine } from '../domain/terminal.ts';
 import { quote } from '../shell/index.ts';
@@ -56,7 +57,7 @@ async function inspectDirOfKeys(
   }
   const keys = (await Promise.all(files.map(readKeyFile))).filter((key) => key !== undefined);
   const usable = keys.filter(({ state }) => state === 'usable').length;
-  const says = `${usable} private ${usable === 1 ? 'key' : 'keys'} that can be used`;
+  const says = `${count(usable, 'private key')} that can be used`;
   return { findings: [{ ...about, verdict: 'ok', says }, ...keys.flatMap(judgeKey)], usable };
 }
 

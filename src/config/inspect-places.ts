@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { userInfo } from 'node:os';
+import { count } from '../domain/count.ts';
 import type { Finding } from '../domain/finding.ts';
 import { oneLine } from '../domain/terminal.ts';
 import { quote } from '../shell/index.ts';
@@ -154,8 +155,4 @@ async function inspectDir(
 function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return code ?? oneLine(message);
-}
-
-function count(n: number, noun: string, plural = `${noun}s`): string {
-  return `${n} ${n === 1 ? noun : plural}`;
 }

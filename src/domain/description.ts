@@ -1,3 +1,4 @@
+import { count } from './count.ts';
 import { addressOf } from './ids.ts';
 import { code, prose } from './markdown-text.ts';
 import type { Plan, Target } from './schema.ts';
@@ -80,10 +81,6 @@ function describe(what: string, steps: readonly string[], id: string): string {
     ...(steps.length === 0 ? [] : ['**Steps:**', steps.join('\n')]),
   ];
   return cutBytes(parts.join('\n\n'), MAX_DETAILS_BYTES);
-}
-
-function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
 function jsonBytes(text: string): number {

@@ -27,12 +27,16 @@ export async function killLaunches(run: Run, which: 'running' | 'all'): Promise<
   });
 }
 
-/** Ends what earlier launches of a part may have left alive, or may still begin; tells why that failed. */
-export async function endRemains(run: Run, { id, step, kind }: Launch): Promise<PartFailure | undefined> {
+/** Ends what launches of a part, but for the one spared, may have left alive or may still begin; tells why that failed. */
+export async function endRemains(
+  run: Run,
+  { step, kind }: Pick<Launch, 'step' | 'kind'>,
+  spared?: Launch,
+): Promise<PartFailure | undefined> {
   try {
     for (const live of run.live.values()) {
       const { launch } = live;
-      if (live.cleared || launch.id === id || launch.step !== step || launch.kind !== kind) continue;
+      if (live.cleared || launch.id === spared?.id || launch.step !== step || launch.kind !== kind) continue;
       // The session of one that has ended stays for a person; what it left in the background goes.
       const { left } = await kill(run, launch, live.ended);
       if (left > 0)

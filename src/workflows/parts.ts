@@ -45,7 +45,7 @@ export async function drivePart(
     const launch = makeLaunch(run.owner, step.name, kind, part.generation);
     if (setBack()) {
       // What it did is about to be done again, so nothing of it may be alive any more.
-      const remains = await endRemains(run, { ...launch, id: '' });
+      const remains = await endRemains(run, launch);
       run.resets.delete(step.name);
       if (!remains) {
         makePending(run, stepStatus(run, step.name));
@@ -62,7 +62,8 @@ export async function drivePart(
           run,
           step.name,
           async () =>
-            (await endRemains(run, launch)) ?? (await runLaunch(run, currentStep(run, step, kind), launch)),
+            (await endRemains(run, launch, launch)) ??
+            (await runLaunch(run, currentStep(run, step, kind), launch)),
         );
         if (outcome === undefined) break;
         if (typeof outcome === 'string') return change({ state: outcome, endedAtMs: Date.now() });
@@ -141,7 +142,7 @@ async function waitForPerson(
       );
     }
     // What follows a skipped step must not meet anything of it.
-    const remains = decision.kind === 'skip' ? await endRemains(run, { ...launch, id: '' }) : undefined;
+    const remains = decision.kind === 'skip' ? await endRemains(run, launch) : undefined;
     if (setBack()) return 'set back';
     run.decisions.delete(step);
     if (!remains) return decision;

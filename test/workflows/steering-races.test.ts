@@ -35,16 +35,19 @@ const failsOnce: Activities['waitStep'] = ({ launch }) =>
     ? Promise.reject(failed(3))
     : Promise.resolve({ exitCode: 0, elapsedMs: 1, logBytes: 0 });
 
+/** A host on which b fails at first, and what is left of it ends when the test lets it. */
+function slowToEnd() {
+  const killing = gate();
+  const killStep = async () => {
+    await beating(killing.passed);
+    return { found: 0, left: 0 };
+  };
+  return { killing, ...fakeActivities({ waitStep: failsOnce, killStep }) };
+}
+
 describe('a step that is set back', () => {
   it('runs again, also when it was being skipped', async () => {
-    const killing = gate();
-    const { asked, activities } = fakeActivities({
-      waitStep: failsOnce,
-      killStep: async () => {
-        await beating(killing.passed);
-        return { found: 0, left: 0 };
-      },
-    });
+    const { killing, asked, activities } = slowToEnd();
     await harness.run(activities, steps, {}, async (client, id) => {
       await reach(client, id, ['a succeeded 1', 'b parked 1']);
       await client.skip(id, { step: 'b' });
@@ -77,14 +80,7 @@ describe('a step that is set back', () => {
   });
 
   it('is not to be decided about meanwhile', async () => {
-    const killing = gate();
-    const { asked, activities } = fakeActivities({
-      waitStep: failsOnce,
-      killStep: async () => {
-        await beating(killing.passed);
-        return { found: 0, left: 0 };
-      },
-    });
+    const { killing, asked, activities } = slowToEnd();
     await harness.run(activities, steps, {}, async (client, id) => {
       await reach(client, id, ['a succeeded 1', 'b parked 1']);
       await client.retry(id, { step: 'a', resetDownstream: true });

@@ -1,11 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { isDuration } from '../../domain/duration.ts';
 import { refuseVariable } from '../../domain/variables.ts';
+import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { describe } from '../manual.ts';
 import { isParked, mayRun } from '../orders.ts';
+import { readAll } from '../read-all.ts';
 import type { Act } from './act.ts';
 import { BATCH, COMMON, common, RUN, STEP } from './message-parts.ts';
 import { send, withSendOptions, type SendOptions } from './send.ts';
@@ -40,7 +41,7 @@ function addRetry(program: Command, act: Act): void {
     .action(
       act(async (context, id: string | undefined, step: string | undefined, options: RetryOptions) => {
         const { env, resetDownstream, script: file } = options;
-        const script = file === undefined ? undefined : await readScript(file, context.stdin);
+        const script = file === undefined ? undefined : await readScript(file, context);
         const extra = {
           ...(script !== undefined && { script }),
           ...(env && { env }),
@@ -164,12 +165,9 @@ function addVariable(text: string, earlier: Readonly<Record<string, string>> = {
   return { ...earlier, [name]: value };
 }
 
-async function readScript(file: string, stdin: AsyncIterable<Uint8Array>): Promise<string> {
+async function readScript(file: string, context: Pick<CliContext, 'stdin'>): Promise<string> {
   try {
-    if (file !== '-') return await readFile(file, 'utf8');
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of stdin) chunks.push(chunk);
-    return Buffer.concat(chunks).toString('utf8');
+    return await readAll(file, context);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new CliError(exitCodes.usage, `--script ${file}: ${reason}`, { cause });

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ChandlerClient } from '../../client.ts';
+import { count } from '../../domain/count.ts';
 import { confirm } from '../ask.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { copyable, withClient, type EngineOptions } from '../engine.ts';
@@ -135,7 +136,7 @@ const MOST_SHOWN = 10;
 
 /** Many runs are ended, or told to do without a step, only if somebody who can see them says so. */
 async function makeSure(context: CliContext, question: string, ids: readonly string[]): Promise<void> {
-  const runs = `${ids.length} ${ids.length === 1 ? 'run' : 'runs'}`;
+  const runs = count(ids.length, 'run');
   if (!context.hasTerminal) {
     const text = `${question} ${runs}? Say --yes, or see them with --dry-run`;
     throw new CliError(exitCodes.usage, text);

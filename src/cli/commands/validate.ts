@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { count } from '../../domain/count.ts';
 import type { Plan } from '../../domain/schema.ts';
 import { print, warn, type CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -67,7 +68,3 @@ export function renderValid({ file, steps, finalizers, digest }: Valid): string 
   return `${file}: ok (${counts}, digest ${digest.slice(0, 12)})`;
 }
 type Valid = Extract<OutputOf<'validation'>, { ok: true }>;
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
-}

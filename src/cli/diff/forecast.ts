@@ -1,4 +1,5 @@
 import type { HostSight } from '../../activities/types.ts';
+import { count } from '../../domain/count.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { adoption, isDoneAlready } from '../../domain/forecast.ts';
 import { planDigest, resolvePlan, type ResolvedPlan, type ResolvedStep } from '../../domain/plan.ts';
@@ -54,8 +55,8 @@ export function forecastRun(plan: Plan, { host, worker, checks }: Inspection, he
     const what = failing.name === undefined ? failing.kind : `${failing.kind} ${failing.name}`;
     return { ...about, outcome: 'would-fail', says: `a run would fail: ${what}: ${failing.says}`, rows };
   }
-  const count = (kind: string) => parts.filter((row) => row.kind === kind && row.would === 'do').length;
-  const says = `a run would run ${count('step')} of ${plural(resolved.steps.length, 'step')} and ${plural(count('finalizer'), 'finalizer')}`;
+  const toDo = (kind: string) => parts.filter((row) => row.kind === kind && row.would === 'do').length;
+  const says = `a run would run ${toDo('step')} of ${count(resolved.steps.length, 'step')} and ${count(toDo('finalizer'), 'finalizer')}`;
   return { ...about, outcome: 'would-run', says, rows };
 }
 
@@ -223,8 +224,4 @@ function forecastStep(
 
 function writes({ sentinel }: HostSight): DiffRow {
   return { kind: 'sentinel', would: 'do', says: `${sentinel.path} is written once all that is done` };
-}
-
-function plural(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

@@ -1,3 +1,4 @@
+import { count } from '../../domain/count.ts';
 import type { Finding } from '../../domain/finding.ts';
 import { oneLine } from '../../domain/terminal.ts';
 import { countFindings, type Section, type Subject } from '../doctor/report.ts';
@@ -46,9 +47,5 @@ function renderFinding(finding: Finding, idWidth: number, paint: Paint): string[
 function renderCount(sections: readonly Section[], paint: Paint): string {
   const { problems, warnings } = countFindings(sections);
   if (problems === 0 && warnings === 0) return paint('green', 'All is well.');
-  return [plural(problems, 'problem'), plural(warnings, 'warning')].join(', ');
-}
-
-function plural(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+  return [count(problems, 'problem'), count(warnings, 'warning')].join(', ');
 }

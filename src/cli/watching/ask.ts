@@ -129,9 +129,9 @@ function send(client: ChandlerClient, order: Order): Promise<RunStatus> {
     case 'retry':
       return client.retry(order.run, { step: order.step, requestId });
     case 'skip':
-      return client.skip(order.run, { step: order.step, requestId, ...reasonOf(order) });
+      return client.skip(order.run, { step: order.step, requestId, ...withReason(order) });
     case 'abort':
-      return client.abort(order.run, { requestId, ...reasonOf(order) });
+      return client.abort(order.run, { requestId, ...withReason(order) });
     case 'extend':
       return client.extendTimeout(order.run, { step: order.step, by: order.by, requestId });
     case 'pause':
@@ -140,7 +140,7 @@ function send(client: ChandlerClient, order: Order): Promise<RunStatus> {
   }
 }
 
-function reasonOf({ reason }: { readonly reason: string }): { reason?: string } {
+function withReason({ reason }: { readonly reason: string }): { reason?: string } {
   return reason === '' ? {} : { reason };
 }
 

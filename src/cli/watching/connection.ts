@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { ChandlerClient } from '../../client.ts';
 import { ChandlerError, reasonOf } from '../../domain/failure.ts';
+import { inTime, serverAnswers } from '../watch.ts';
 
 /** The server does not answer; a new connection is being made. */
 export class LostError extends Error {
@@ -83,14 +84,14 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
     async ask(work, withinMs = ANSWER_MS) {
       if (lost) throw new LostError({ sent: false });
       const asked = client;
-      const answer = inTime(asked, withinMs, () => work(asked));
+      const answer = inTime(asked, () => work(asked), withinMs);
       const settled = answer.then(
         () => true,
         () => true,
       );
       // What takes long has its time, if only the server lives.
       const late = Promise.race([settled, delay(LATE_MS, false)]).then(async (isSettled) => {
-        if (isSettled || (await isAlive(asked))) return answer;
+        if (isSettled || (await serverAnswers(asked, LIFE_MS))) return answer;
         throw new LostError({ sent: true });
       });
       try {
@@ -98,7 +99,13 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
       } catch (error) {
         if (error instanceof ChandlerError || error instanceof WorkflowNotFoundError) throw error;
         // Without a worker a question ends as without a server: only the server itself can tell which it is.
-        if (!(error instanceof LostError) && asked === client && !lost && (await isAlive(asked))) throw error;
+        if (
+          !(error instanceof LostError) &&
+          asked === client &&
+          !lost &&
+          (await serverAnswers(asked, LIFE_MS))
+        )
+          throw error;
         lose(asked, reasonOf(error));
         throw new LostError({ sent: true });
       }
@@ -108,17 +115,4 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
       retire(client);
     },
   };
-}
-
-async function isAlive(client: ChandlerClient): Promise<boolean> {
-  try {
-    await inTime(client, LIFE_MS, () => client.temporal.workflowService.getSystemInfo({}));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function inTime<T>(client: ChandlerClient, withinMs: number, work: () => Promise<T>): Promise<T> {
-  return client.temporal.withDeadline(Date.now() + withinMs, work);
 }

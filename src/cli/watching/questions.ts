@@ -1,5 +1,6 @@
 import { nextRequest, type LogRequest } from './log.ts';
 import { logSize } from './select.ts';
+import { listParts } from '../../domain/status.ts';
 import { isOver, type LogView, type RunView, type State } from './model.ts';
 
 /** Something to find out. */
@@ -54,9 +55,7 @@ export function dueQuestions(
   if (focus) {
     if (!focus.final)
       ask(statusOf(focus), focus.silentSinceMs === undefined ? FOCUS_EVERY_MS : FAILED_EVERY_MS);
-    const works = focus.status?.steps.some((step) =>
-      [step, step.finalizer].some((part) => part?.state === 'running'),
-    );
+    const works = focus.status && listParts(focus.status).some(({ part }) => part.state === 'running');
     if (works && !isOver(focus)) ask({ kind: 'progress', run: focus.info.id }, PROGRESS_EVERY_MS);
     if (isOver(focus) && !focus.result) ask({ kind: 'result', run: focus.info.id }, FOCUS_EVERY_MS);
   }
