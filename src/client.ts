@@ -8,7 +8,8 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
-import { answerOf, readFailedEnd } from './client/answers.ts';
+import { answerOf, readFailedEnd, TASK_TIMEOUT_MS } from './client/answers.ts';
+import { askRun } from './client/ask-run.ts';
 import { openLog } from './client/logs.ts';
 import type { ChandlerClient, ClientOptions } from './client/types.ts';
 import { describeLook, describePlan, describeWatch, type Description } from './domain/description.ts';
@@ -66,7 +67,7 @@ export function createClient(
 ): ChandlerClient {
   const handle = (workflowId: string): WorkflowHandle<typeof provision> =>
     temporal.workflow.getHandle(workflowId);
-  const status = async (workflowId: string) => handle(workflowId).query<RunStatus>('status');
+  const status = async (workflowId: string) => askRun<RunStatus>(handle(workflowId), 'status');
   const update = async (workflowId: string, name: string, input: unknown): Promise<RunStatus> => {
     try {
       return await handle(workflowId).executeUpdate<RunStatus, [unknown]>(name, { args: [input] });
@@ -166,6 +167,7 @@ export function createClient(
         workflowId: `inspect:${randomUUID()}`,
         taskQueue,
         workflowExecutionTimeout: '5m',
+        workflowTaskTimeout: TASK_TIMEOUT_MS,
         staticSummary: describeLook(target),
         args: [input],
       });

@@ -93,6 +93,9 @@ export async function startWorker(
     // Cancellation reaches an activity with the answer to a heartbeat, so none is held back.
     maxHeartbeatThrottleInterval: timing.heartbeatEvery,
     ...unhurried,
+    // Five of each kind: a queue has four partitions by default, and what waits in one that nobody polls may wait for long.
+    maxConcurrentWorkflowTaskPolls: 10,
+    nonStickyToStickyPollRatio: 0.5,
     // Above the number of steps that a plan may hold, so that waiting never keeps a short order from its turn.
     maxConcurrentActivityTaskExecutions: 500,
   });

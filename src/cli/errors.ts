@@ -38,6 +38,15 @@ export const GRPC = {
   unauthenticated: 16,
 } as const;
 
+const NO_WORKER = 'no worker answers for this run; start one with: chandler worker';
+
+/** Nobody answers for a run, and what that means for what was wanted. */
+export function silentError({ who }: { readonly who: 'worker' | 'server' }, meaning: string): CliError {
+  if (who === 'worker')
+    return new CliError(exitCodes.failed, `${meaning}: ${NO_WORKER}`, { code: 'no-worker' });
+  return new CliError(exitCodes.unreachable, `${meaning}: the Temporal server does not answer`);
+}
+
 /** What to tell about an error, and how to exit. */
 export function explainError(error: unknown): Explanation {
   if (error instanceof CliError) return explain(error.exitCode, error.message, error.code);
@@ -67,10 +76,7 @@ export function explainError(error: unknown): Explanation {
   if (error instanceof Error && error.name === 'TransportError') {
     return explain(exitCodes.unreachable, `no Temporal server answers there: ${error.message}`);
   }
-  if (isNoWorker(error)) {
-    const text = 'no worker answers for this run; start one with: chandler worker';
-    return explain(exitCodes.failed, text, 'no-worker');
-  }
+  if (isNoWorker(error)) return explain(exitCodes.failed, NO_WORKER, 'no-worker');
   return explain(exitCodes.failed, reasonOf(error));
 }
 

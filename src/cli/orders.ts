@@ -24,7 +24,7 @@ export type OrderOutcome = OutputOf<'order'>;
 /** So many runs are spoken to at once. */
 const AT_ONCE = 8;
 /** A worker that has just answered is waited for longer: an order that went out cannot be called back. */
-const TAKE_MS = 30_000;
+export const TAKE_MS = 30_000;
 
 export const isParked = (step: StepStatus): boolean => activePart(step).state === 'parked';
 export const mayRun = (step: StepStatus): boolean => !isOver(activePart(step));

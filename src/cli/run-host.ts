@@ -1,5 +1,6 @@
 import type { HostRef } from '../activities/types.ts';
 import type { ChandlerClient } from '../client.ts';
+import { askRun } from '../client/ask-run.ts';
 import { ChandlerError } from '../domain/failure.ts';
 import type { ClientTarget } from '../ssh/client-command.ts';
 import type { LaunchesAnswer } from '../workflows/messages.ts';
@@ -16,7 +17,7 @@ export async function askLaunches(
   id: string,
 ): Promise<LaunchesAnswer & { readonly host: HostRef }> {
   const run = client.temporal.workflow.getHandle(id);
-  const answer = await inTime(client, () => run.query<LaunchesAnswer>('launches'));
+  const answer = await inTime(client, () => askRun<LaunchesAnswer>(run, 'launches'));
   const { host } = answer;
   if (!host) throw new CliError(exitCodes.failed, 'the run has not reached its host yet');
   return { ...answer, host };

@@ -2,10 +2,13 @@ import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ChandlerError, failureCodes, isFailureCode } from '../domain/failure.ts';
+import { oneLine } from '../domain/terminal.ts';
 import type { RunFailure } from './types.ts';
 
-/** A worker that is there takes a question up within milliseconds. */
+/** A worker that is there takes a question up within milliseconds. More than the engine waits for one that took it. */
 const TAKEN_UP_WITHIN_MS = 10_000;
+/** Of a question: what was given to a worker that is gone is given to another one that soon. */
+export const TASK_TIMEOUT_MS = 5_000;
 
 /**
  * What a short workflow that was asked something answers. One that nobody takes up is withdrawn: whoever starts a worker
@@ -26,15 +29,23 @@ export async function answerOf<T>(
     throw reason;
   };
   const nobody = async (): Promise<T> => {
-    await delay(TAKEN_UP_WITHIN_MS, undefined, { ref: false, signal: over.signal });
-    const { raw } = await asked.describe();
-    // Only the very first of its tasks can still be waiting after that time.
-    const { pendingWorkflowTask: waiting } = raw;
-    if (!waiting) return answer;
-    const why =
-      (waiting.attempt ?? 0) > 1 ? 'workers fail at it: are they older than this?' : 'none is there';
-    const error = new ChandlerError('no-worker', `no worker has taken the question up: ${why}`);
-    return withdraw('no worker has taken it up', error);
+    let seen = 1;
+    for (;;) {
+      await delay(TAKEN_UP_WITHIN_MS, undefined, { ref: false, signal: over.signal });
+      const { raw } = await asked.describe();
+      // Only the very first of its tasks can still be waiting after that time.
+      const { pendingWorkflowTask: waiting } = raw;
+      if (!waiting) return answer;
+      const attempt = waiting.attempt ?? 1;
+      const refusal = attempt > 1 ? await findRefusal(asked) : undefined;
+      // One that was given to a worker that is gone has another attempt now, or soon.
+      if (refusal !== undefined || (!waiting.startedTime && attempt <= seen)) {
+        const why = refusal ?? 'none is there';
+        const error = new ChandlerError('no-worker', `no worker has taken the question up: ${why}`);
+        return withdraw('no worker has taken it up', error);
+      }
+      seen = attempt;
+    }
   };
   const givenUp = async (): Promise<T> => {
     await new Promise<void>((resolve) => {
@@ -51,6 +62,15 @@ export async function answerOf<T>(
   } finally {
     over.abort();
   }
+}
+
+/** Why a worker could not do the first task of a workflow; nothing if no worker has said so. */
+async function findRefusal(asked: WorkflowHandle): Promise<string | undefined> {
+  const { events = [] } = await asked.fetchHistory();
+  const refused = events?.find((event) => event.workflowTaskFailedEventAttributes);
+  if (!refused) return undefined;
+  const { failure } = refused.workflowTaskFailedEventAttributes ?? {};
+  return `workers fail at it (${oneLine(failure?.message ?? 'no reason is told')}): are they older than this?`;
 }
 
 /** What a question failed with, in our words. */

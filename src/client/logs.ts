@@ -6,7 +6,8 @@ import { ChandlerError } from '../domain/failure.ts';
 import { makeLaunch } from '../domain/ids.ts';
 import type { readStepLog } from '../workflows/index.ts';
 import type { LaunchesAnswer } from '../workflows/messages.ts';
-import { answerOf } from './answers.ts';
+import { answerOf, TASK_TIMEOUT_MS } from './answers.ts';
+import { askRun } from './ask-run.ts';
 import type { LogRange, LogRef } from './types.ts';
 
 const LOG_PAGE_BYTES = 128 * 1024;
@@ -25,7 +26,7 @@ export async function openLog(
 ): Promise<(range?: LogRange) => Promise<LogPage>> {
   const run = temporal.workflow.getHandle(workflowId);
   const { runId } = await run.describe();
-  const launches = await run.query<LaunchesAnswer>('launches');
+  const launches = await askRun<LaunchesAnswer>(run, 'launches');
   const { host } = launches;
   const known = launches.steps.find(({ name }) => name === step);
   if (!known || !host) {
@@ -53,6 +54,7 @@ export async function openLog(
       staticDetails: details,
       // Whoever asked has given up by then.
       workflowExecutionTimeout: LOG_TIMEOUT_MS + followS * 1000,
+      workflowTaskTimeout: TASK_TIMEOUT_MS,
       args: [
         {
           host,

@@ -127,8 +127,32 @@ describe('doctor', () => {
       const client = await connect({ address: server.address, taskQueue: 'empty' });
       try {
         await expect(client.inspect()).rejects.toMatchObject({ code: 'no-worker' });
-        const open = client.temporal.workflow.list({ query: "ExecutionStatus = 'Running'" });
+        const open = client.temporal.workflow.list({
+          query: "ExecutionStatus = 'Running' AND TaskQueue = 'empty'",
+        });
         for await (const { workflowId } of open) expect.unreachable(workflowId);
+      } finally {
+        await client.close();
+      }
+    });
+
+    it.concurrent('a question that workers fail at ends with what they say', async () => {
+      const { connect } = await import('../../src/client.ts');
+      const taskQueue = { name: 'failing' };
+      const client = await connect({ address: server.address, taskQueue: taskQueue.name });
+      const { workflowService: engine } = client.temporal;
+      try {
+        const asked = client.inspect();
+        const [namespace, identity] = ['default', 'a worker'];
+        const { taskToken } = await client.temporal.withDeadline(Date.now() + 10_000, () =>
+          engine.pollWorkflowTaskQueue({ namespace, taskQueue, identity }),
+        );
+        const failure = { message: 'no such workflow\n: inspectHost' };
+        await engine.respondWorkflowTaskFailed({ namespace, taskToken, identity, failure });
+        await expect(asked).rejects.toMatchObject({
+          code: 'no-worker',
+          message: expect.stringContaining('workers fail at it (no such workflow : inspectHost)') as string,
+        });
       } finally {
         await client.close();
       }

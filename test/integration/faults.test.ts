@@ -69,6 +69,24 @@ describe('a run survives', () => {
     }
   });
 
+  it('a worker whose machine is gone: the engine goes on giving it tasks, and those are taken up by others', async () => {
+    const engine = await startFaultProxy(Number(stack.address.split(':').at(-1)));
+    try {
+      const id = await startCounting('lost', 1);
+      await expectRanOnce(id, 'lost', 1);
+      const read = await stack.client.openLog(id, 'lost');
+      const worker = await stack.startWorker({ TEMPORAL_ADDRESS: `127.0.0.1:${engine.port}` });
+      engine.setMode('blackhole');
+      await worker.kill('SIGKILL');
+      const eight = Array.from({ length: 8 });
+      const pages = eight.map(() => read());
+      await Promise.all(eight.map(() => stack.client.status(id)));
+      expect((await Promise.all(pages)).map(({ text }) => text)).toEqual(eight.map(() => 'line 1\r\n'));
+    } finally {
+      await engine.close();
+    }
+  });
+
   it('a connection that is reset', async () => {
     const id = await startCounting('reset', 30, proxy.port);
     for (let i = 0; i < 3; i += 1) {

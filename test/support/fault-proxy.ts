@@ -81,9 +81,10 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       from.on('error', () => undefined);
       from.on('end', () => mode !== 'blackhole' && !pair.stranded && to.end());
       from.on('close', () => {
-        if (pair.stranded && from === host) return;
+        // Of a black hole, the other side hears nothing; and of a half-open connection, the client does not.
+        if (mode === 'blackhole' || (pair.stranded && from === host)) return;
         pairs.delete(pair);
-        if (mode !== 'blackhole') to.destroy();
+        to.destroy();
       });
     }
   };

@@ -4,12 +4,20 @@ import { count } from '../../domain/count.ts';
 import { confirm } from '../ask.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { copyable, withClient, type EngineOptions } from '../engine.ts';
-import { CliError } from '../errors.ts';
+import { CliError, isNoWorker, silentError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { orderAll, orderQuery, renderOutcome, renderSum, type Order, type OrderOutcome } from '../orders.ts';
+import {
+  orderAll,
+  orderQuery,
+  renderOutcome,
+  renderSum,
+  TAKE_MS,
+  type Order,
+  type OrderOutcome,
+} from '../orders.ts';
 import { jsonLine } from '../print-json.ts';
 import { listRuns } from '../runs.ts';
-import { inTime } from '../watch.ts';
+import { inTime, lookAt } from '../watch.ts';
 import { withEngineOptions } from './act.ts';
 
 /** The options of every message. */
@@ -103,7 +111,7 @@ async function sendToOne(
       await client.temporal.workflow.getHandle(id).describe();
       return sendToAll(context, client, [id], step, options, order);
     }
-    await inTime(client, () => order.send(client, id, step ?? ''));
+    await sendOnce(client, id, step ?? '', order);
     if (options.json) {
       const steps = step === undefined ? [] : [step];
       context.stdout.write(jsonLine({ id, action: order.action, steps, outcome: 'taken' }));
@@ -111,6 +119,22 @@ async function sendToOne(
     announceOn(context)(`Follow  ${copyable(context, options, 'status', id, '--watch')}`);
     return exitCodes.provisioned;
   });
+}
+
+/**
+ * Sends an order to a run that answers. An order cannot be called back, so one that nobody can take now is not sent, and a
+ * worker that has just answered is waited for.
+ */
+async function sendOnce(client: ChandlerClient, id: string, step: string, order: Order): Promise<void> {
+  const sight = await lookAt(client, id);
+  if (sight.kind === 'silent') throw silentError(sight, 'nothing was sent');
+  try {
+    await inTime(client, () => order.send(client, id, step), TAKE_MS);
+  } catch (error) {
+    if (!isNoWorker(error)) throw error;
+    const text = 'no answer in time: it may yet be taken';
+    throw new CliError(exitCodes.failed, text, { cause: error, code: 'no-worker' });
+  }
 }
 
 async function sendToAll(
