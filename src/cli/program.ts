@@ -73,7 +73,7 @@ export async function runCli(args: readonly string[], context: ProcessContext): 
     return exitCodes.provisioned;
   }
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(words(program, args), { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -95,6 +95,14 @@ export async function runCli(args: readonly string[], context: ProcessContext): 
     if (context.env['CHANDLER_DEBUG'] && error instanceof Error) context.stderr.write(`${error.stack}\n`);
     return explanation.exitCode;
   }
+}
+
+/** Help on a command that is not there is answered as that command would be. */
+function words(program: Command, args: readonly string[]): readonly string[] {
+  const [help, name] = args;
+  const isKnown =
+    name === undefined || name.startsWith('-') || program.commands.some((c) => c.name() === name);
+  return help === 'help' && !isKnown ? [name] : args;
 }
 
 /** The whole command tree. With `json` wrong usage is not written as text. */

@@ -73,6 +73,15 @@ test('a dry run says what would be sent to whom, and sends nothing', async () =>
   expect((await stack.client.status(ids.first)).interventions).toEqual([]);
 });
 
+test('the runs of a fleet are listed, and that there are none is said', async () => {
+  const listed = await use('status', '--fleet', fleet, '--json');
+  const found = (JSON.parse(listed.stdout) as { id: string }[]).map(({ id }) => id);
+  expect(found.toSorted()).toEqual([ids.first, ids.second].toSorted());
+  const none = await use('status', '--fleet', `${fleet}\\`, '--query', 'ChandlerAttention = true');
+  expect(none).toMatchObject({ exitCode: 0, stdout: '' });
+  expect(none.stderr).toMatch(/^No run is found by: ChandlerFleet = /);
+});
+
 test('an order goes to every run that a query finds; one without a worker is told, and holds up nobody', async () => {
   const query = `WorkflowId IN (${Object.values(ids)
     .map((id) => `"${id}"`)

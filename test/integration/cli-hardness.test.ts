@@ -68,7 +68,7 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
   worker: [{ line: 'worker', engine: true, lasting: /worker started/, interrupted: 0, waits: true }],
   'sandbox up': [{ line: 'sandbox up' }],
   'sandbox list': [{ line: 'sandbox list' }],
-  'sandbox down': [{ line: 'sandbox down nothing' }],
+  'sandbox down': [{ line: 'sandbox down' }],
   completion: [{ line: 'completion bash' }],
   version: [{ line: 'version' }],
 };

@@ -59,9 +59,25 @@ describe('without a server', () => {
     expect(stdout).toContain('3    a step waits for a person');
   });
 
-  test('an unknown command or option is wrong usage', async () => {
-    const outcomes = await Promise.all([chandler(['upp']), chandler(['up', '--wat'])]);
-    expect(outcomes.map(({ exitCode }) => exitCode)).toEqual([2, 2]);
+  test.each([
+    [['upp'], "error: unknown command 'upp'\n(Did you mean up?)"],
+    [['help', 'upp'], "error: unknown command 'upp'\n(Did you mean up?)"],
+    [['up', '--wat'], "error: unknown option '--wat'"],
+    [['sandbox', 'down', 'nowhere'], 'no host nowhere; there are none; nothing was ended\n'],
+    [['status', 'x', '--fleet', 'y'], 'either the id of a run, or --fleet or --query, not both\n'],
+  ])('%j is wrong usage', async (args, says) => {
+    const { exitCode, stdout, stderr } = await chandler(args, { env: { XDG_STATE_HOME: dir } });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr.slice(0, says.length)).toBe(says);
+  });
+
+  test('a plan is not written over a directory, whatever is said', async () => {
+    const outcomes = await Promise.all([chandler(['init', dir]), chandler(['init', dir, '--force'])]);
+    for (const { exitCode, stderr } of outcomes) {
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/ cannot be written: .*directory/);
+      expect(stderr).not.toContain('--force');
+    }
   });
 
   test('validate says what a good plan holds', async () => {

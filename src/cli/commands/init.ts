@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -69,13 +69,14 @@ async function writePlan(context: CliContext, file: string, text: string, force:
     await writeFile(file, text, { flag: force ? 'w' : 'wx' });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST')
+    if (code === 'EEXIST' && !(await stat(file)).isDirectory())
       throw new CliError(
         exitCodes.usage,
         `${file} is there already; --force overwrites it, or see: ${context.program} validate ${quote(file)}`,
         { cause: error },
       );
-    throw new CliError(exitCodes.failed, `${file} cannot be written: ${message}`, { cause: error });
+    const why = code === 'EEXIST' ? 'it is a directory' : message;
+    throw new CliError(exitCodes.failed, `${file} cannot be written: ${why}`, { cause: error });
   }
 }
 

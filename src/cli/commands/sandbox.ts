@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import type { ListedHost, SandboxHost } from '../../dev/sandbox/index.ts';
 import { quote } from '../../shell/index.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { describe } from '../manual.ts';
 import { printJson } from '../print-json.ts';
 import { renderColumns } from '../render/columns.ts';
@@ -95,10 +97,16 @@ async function endHosts(context: CliContext, names: readonly string[]): Promise<
   const { sandboxDown, sandboxList } = await import('../../dev/sandbox/index.ts');
   const dir = sandboxDir(context);
   const before = await sandboxList({ dir });
+  const known = before.map(({ name }) => name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    const there = known.length === 0 ? 'there are none' : `there are ${known.join(', ')}`;
+    throw new CliError(exitCodes.usage, `no host ${unknown.join(', ')}; ${there}; nothing was ended`);
+  }
   await sandboxDown({ dir, ...(names.length > 0 && { names }) });
   const left = new Set((await sandboxList({ dir })).map(({ name }) => name));
-  const gone = before.filter(({ name }) => !left.has(name)).map(({ name }) => name);
-  print(context, gone.length === 0 ? 'No such host: nothing to do' : `Ended ${gone.join(', ')}`);
+  const gone = known.filter((name) => !left.has(name));
+  print(context, gone.length === 0 ? 'No hosts: nothing to do' : `Ended ${gone.join(', ')}`);
   return 0;
 }
 

@@ -13,7 +13,7 @@ import { colored, plain } from '../render/paint.ts';
 import { renderEnd, renderInterventions, renderParked } from '../render/reports.ts';
 import { renderRuns } from '../render/runs.ts';
 import { renderTable } from '../render/table.ts';
-import { listRuns } from '../runs.ts';
+import { listRuns, toQuery } from '../runs.ts';
 import { lookAt, readProgress } from '../watch.ts';
 import { type Act, withEngineOptions } from './act.ts';
 import { FOLLOW_EXITS, withFollowOptions } from './up.ts';
@@ -21,6 +21,8 @@ import { FOLLOW_EXITS, withFollowOptions } from './up.ts';
 interface StatusOptions extends EngineOptions, FollowOptions {
   readonly watch?: boolean;
   readonly exitCode?: boolean;
+  readonly fleet?: string;
+  readonly query?: string;
 }
 
 const MOST_RUNS = 100;
@@ -31,11 +33,11 @@ export function addStatus(program: Command, act: Act): void {
     .argument('[id]', 'of the run; without it all runs are listed')
     .option('-w, --watch', 'with an id: follow it live')
     .option('--exit-code', "with an id: exit as `up` would: with the run's own code")
+    .option('--fleet <name>', 'list the runs of a fleet')
+    .option('--query <query>', 'list the runs that a visibility query of Temporal finds')
     .action(
       act.untilStopped((context, id: string | undefined, options: StatusOptions) =>
-        withClient(options, context, (client) =>
-          id === undefined ? showRuns(context, client, options) : showRun(context, client, id, options),
-        ),
+        id === undefined ? showRuns(context, options) : showRun(context, id, options),
       ),
     );
   withEngineOptions(
@@ -44,11 +46,12 @@ export function addStatus(program: Command, act: Act): void {
   describe(status, {
     group: 'Watch and look:',
     summary: 'show a run, or list the runs',
-    about: `With an id: where the run is, step by step; what failed and what a person can do about it; how it ended. Without one: the latest 100 runs, those that need a person marked.
+    about: `With an id: where the run is, step by step; what failed and what a person can do about it; how it ended. Without one: the latest 100 runs, or the latest 100 of those that --fleet or --query finds, those that need a person marked.
 
 Looking succeeds whatever it sees, so the exit code is 0 for a run that failed or is parked, too. With --exit-code it is the one that \`up\` would end with at this moment; 0 also stands for a run that is at work.`,
     examples: [
       ['chandler status', 'All runs.'],
+      ['chandler status --fleet web', 'Those of a fleet.'],
       ['chandler status provision:10.0.0.7:22', 'One run.'],
       ['chandler status provision:10.0.0.7:22 --watch', 'Follow it live; Ctrl-C leaves it.'],
       [
@@ -69,7 +72,13 @@ Looking succeeds whatever it sees, so the exit code is 0 for a run that failed o
   });
 }
 
-async function showRun(
+function showRun(context: CliContext, id: string, options: StatusOptions): Promise<number> {
+  if (options.fleet !== undefined || options.query !== undefined)
+    throw new CliError(exitCodes.usage, 'either the id of a run, or --fleet or --query, not both');
+  return withClient(options, context, (client) => tellRun(context, client, id, options));
+}
+
+async function tellRun(
   context: CliContext,
   client: ChandlerClient,
   id: string,
@@ -113,18 +122,28 @@ function codeOf(status: RunStatus | undefined, result: RunResult | undefined): E
   return status && isFullyParked(status) ? exitCodes.parked : exitCodes.provisioned;
 }
 
-async function showRuns(
-  context: CliContext,
-  client: ChandlerClient,
-  { json = false, watch, exitCode }: StatusOptions,
-): Promise<number> {
-  if (watch || exitCode) {
+function showRuns(context: CliContext, options: StatusOptions): Promise<number> {
+  if (options.watch || options.exitCode) {
     const text = `--watch and --exit-code are for one run: ${context.program} status ID; many are shown live by ${context.program} watch`;
     throw new CliError(exitCodes.usage, text);
   }
-  const runs = await listRuns(client, '', MOST_RUNS);
+  return withClient(options, context, (client) => tellRuns(context, client, options));
+}
+
+async function tellRuns(
+  context: CliContext,
+  client: ChandlerClient,
+  { json = false, ...options }: StatusOptions,
+): Promise<number> {
+  const query = toQuery(options);
+  const found = await listRuns(client, query, MOST_RUNS + 1);
+  const runs = found.slice(0, MOST_RUNS);
+  const announce = announceOn(context);
   if (json) printJson(context.stdout, runs);
   else if (runs.length > 0) print(context, ...renderRuns(runs, context.now()));
-  else announceOn(context)(`No runs. Start one with: ${context.program} up PLAN`);
+  else if (query !== '') announce(`No run is found by: ${query}`);
+  else announce(`No runs. Start one with: ${context.program} up PLAN`);
+  if (found.length > MOST_RUNS)
+    announce(`These are the latest ${MOST_RUNS}; --fleet or --query finds others.`);
   return 0;
 }
