@@ -1,6 +1,8 @@
 import {
   Client,
   Connection,
+  defaultGrpcRetryOptions,
+  makeGrpcRetryInterceptor,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
@@ -10,6 +12,7 @@ import {
 import { randomUUID } from 'node:crypto';
 import { answerOf, readFailedEnd, TASK_TIMEOUT_MS } from './client/answers.ts';
 import { askRun } from './client/ask-run.ts';
+import { makeGate } from './client/calls.ts';
 import { openLog } from './client/logs.ts';
 import type { ChandlerClient, ClientOptions } from './client/types.ts';
 import { describeLook, describePlan, describeWatch, type Description } from './domain/description.ts';
@@ -39,12 +42,14 @@ const DEFAULT_TASK_QUEUE = 'chandler';
  * @throws Error of `@temporalio/client` when the server does not answer within ten seconds
  */
 export async function connect(options: ClientOptions): Promise<ChandlerClient> {
-  const { address, credentials, interceptors } = options;
+  const { address, credentials } = options;
+  const { interceptors = [makeGrpcRetryInterceptor(defaultGrpcRetryOptions())] } = options;
+  const gate = makeGate();
   const connection = await Connection.connect({
     ...credentials,
     address,
     connectTimeout: '10s',
-    ...(interceptors && { interceptors }),
+    interceptors: [...interceptors, gate.interceptor],
   }).catch((cause: unknown) => {
     throw new Error(`no Temporal server answers at ${address}: ${reasonOf(cause)}`, { cause });
   });
@@ -53,7 +58,10 @@ export async function connect(options: ClientOptions): Promise<ChandlerClient> {
     namespace: options.namespace ?? 'default',
     ...(options.identity !== undefined && { identity: options.identity }),
   });
-  return createClient(client, options.taskQueue ?? DEFAULT_TASK_QUEUE, () => connection.close());
+  return createClient(client, options.taskQueue ?? DEFAULT_TASK_QUEUE, () => {
+    gate.shut();
+    return connection.close();
+  });
 }
 
 /**
@@ -67,7 +75,7 @@ export function createClient(
 ): ChandlerClient {
   const handle = (workflowId: string): WorkflowHandle<typeof provision> =>
     temporal.workflow.getHandle(workflowId);
-  const status = async (workflowId: string) => askRun<RunStatus>(handle(workflowId), 'status');
+  const status = async (workflowId: string) => askRun<RunStatus>(temporal, workflowId, 'status');
   const update = async (workflowId: string, name: string, input: unknown): Promise<RunStatus> => {
     try {
       return await handle(workflowId).executeUpdate<RunStatus, [unknown]>(name, { args: [input] });

@@ -16,8 +16,7 @@ export async function askLaunches(
   client: ChandlerClient,
   id: string,
 ): Promise<LaunchesAnswer & { readonly host: HostRef }> {
-  const run = client.temporal.workflow.getHandle(id);
-  const answer = await inTime(client, () => askRun<LaunchesAnswer>(run, 'launches'));
+  const answer = await inTime(client, () => askRun<LaunchesAnswer>(client.temporal, id, 'launches'));
   const { host } = answer;
   if (!host) throw new CliError(exitCodes.failed, 'the run has not reached its host yet');
   return { ...answer, host };

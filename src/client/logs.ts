@@ -24,9 +24,8 @@ export async function openLog(
   step: string,
   { generation, finalizer = false }: LogRef,
 ): Promise<(range?: LogRange) => Promise<LogPage>> {
-  const run = temporal.workflow.getHandle(workflowId);
-  const { runId } = await run.describe();
-  const launches = await askRun<LaunchesAnswer>(run, 'launches');
+  const { runId } = await temporal.workflow.getHandle(workflowId).describe();
+  const launches = await askRun<LaunchesAnswer>(temporal, workflowId, 'launches');
   const { host } = launches;
   const known = launches.steps.find(({ name }) => name === step);
   if (!known || !host) {

@@ -146,6 +146,6 @@ export interface ChandlerClient {
   inspect(input?: InspectInput): Promise<Inspection>;
   /** The client underneath, for what is not here. */
   readonly temporal: Client;
-  /** Closes the connection; runs go on. */
+  /** Closes the connection; runs go on. What is being waited for rejects as cancelled (gRPC 1). */
   close(): Promise<void>;
 }

@@ -3,6 +3,8 @@ import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 const deploymentName = 'chandler-test';
+/** `ROUTING_CONFIG_UPDATE_STATE_COMPLETED` (temporal/api/enums/v1/task_queue.proto) */
+const ROUTED = 2;
 
 describe('two builds side by side', () => {
   let stack: Stack;
@@ -15,18 +17,23 @@ describe('two builds side by side', () => {
       CHANDLER_BUILD_ID: buildId,
       CHANDLER_VERSIONING_BEHAVIOR: behavior,
     });
-  /** Sends new runs to a build. A worker is known a moment after it has started. */
-  const makeCurrent = (buildId: string) =>
-    poll(
+  /** Sends new runs to a build. A worker is known a moment after it has started, and so is the change to each queue. */
+  const makeCurrent = async (buildId: string) => {
+    const engine = stack.client.temporal.workflowService;
+    const deployment = { namespace: 'default', deploymentName };
+    await poll(
       () =>
-        stack.client.temporal.workflowService
-          .setWorkerDeploymentCurrentVersion({ namespace: 'default', deploymentName, buildId })
-          .then(
-            () => true,
-            () => false,
-          ),
+        engine.setWorkerDeploymentCurrentVersion({ ...deployment, buildId }).then(
+          () => true,
+          () => false,
+        ),
       `build ${buildId} is current`,
     );
+    await poll(async () => {
+      const { workerDeploymentInfo } = await engine.describeWorkerDeployment(deployment);
+      return Number(workerDeploymentInfo?.routingConfigUpdateState) === ROUTED;
+    }, `every queue knows that build ${buildId} is current`);
+  };
   const startWaiting = async (name: string) => {
     const script = `until test -e /root/${name}; do sleep 0.1; done`;
     const id = await stack.start({ steps: [{ name, script }], sentinel: { whenPresent: 'ignore' } });

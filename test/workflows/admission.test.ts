@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createClient } from '../../src/client.ts';
+import { connect } from '../../src/client.ts';
 import { workflowBundle } from '../support/built.ts';
 import { currentDetails, fakeActivities, startHarness, step, type Harness } from './harness.ts';
 
@@ -16,7 +16,7 @@ describe('a run whose plan is being judged', () => {
   it('tells where it is, also whoever asked before its first task', async () => {
     const { env } = harness;
     const taskQueue = 'early';
-    const client = createClient(env.client, taskQueue, async () => undefined);
+    const client = await connect({ address: env.address, taskQueue });
     const plan = { name: 'p', target: { host: 'h' }, steps: [step('a')] };
     // The engine answers when it hears of a task, or at four fifths of its time.
     const task = { workflowId: taskQueue, taskQueue, args: [plan], workflowTaskTimeout: '2s' } as const;
@@ -47,6 +47,7 @@ describe('a run whose plan is being judged', () => {
       judge();
       expect((await client.result(workflowId)).outcome).toBe('provisioned');
     });
+    await client.close();
   });
 
   it('tells why it was refused', async () => {

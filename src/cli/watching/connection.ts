@@ -42,18 +42,15 @@ const LATE_MS = 1500;
 /** How long the server has for a sign of life, which needs no worker. */
 const LIFE_MS = 2000;
 const RECONNECT_EVERY_MS = 1000;
-/** Longer than any question has time. */
-const RETIRED_MS = 60_000;
 
 export function keepConnected({ client: first, connect, onLost, onFound }: ConnectionDeps): Connection {
   let client = first;
   let lost = false;
   const closing = new AbortController();
 
-  // What was asked over it is asked again until its time is up, which a closed channel answers by throwing at nobody.
   const retire = (old: ChandlerClient) => {
     // The first one is closed by whom it belongs to.
-    if (old !== first) setTimeout(() => void old.close(), RETIRED_MS).unref();
+    if (old !== first) void old.close();
   };
 
   const reconnect = async (): Promise<void> => {
