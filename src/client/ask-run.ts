@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { WENT_AHEAD } from '../workflows/ahead.ts';
 
 /** A worker that is there answers in milliseconds. */
 const ASK_AGAIN_MS = 1500;
@@ -17,7 +18,14 @@ export async function askRun<T>(temporal: Client, workflowId: string, query: str
     return await new Promise((resolve, reject) => {
       const ask = (times: number): void => {
         if (times < ASK_AT_MOST) again = setTimeout(ask, ASK_AGAIN_MS, times + 1);
-        temporal.withAbortSignal(over.signal, () => run.query<T>(query)).then(resolve, reject);
+        temporal
+          .withAbortSignal(over.signal, () => run.query<T>(query))
+          .then(resolve, (error: unknown) => {
+            const isBehind = error instanceof Error && error.message.includes(WENT_AHEAD);
+            if (!isBehind || times >= ASK_AT_MOST) return reject(error);
+            clearTimeout(again);
+            ask(times + 1);
+          });
       };
       ask(1);
     });

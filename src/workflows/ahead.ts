@@ -1,5 +1,8 @@
 import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
 
+/** What a query is told that met such a run: asked once more it is answered. */
+export const WENT_AHEAD = 'a query went ahead of this task: it is to be given out again';
+
 /**
  * Keeps runs replayable. A query that reaches a worker while a workflow task is still waiting for one (its worker has
  * died) shows the SDK events of that task, and it takes them in at once. When the task comes, with a message perhaps,
@@ -19,10 +22,11 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
         activate(input, next) {
           const { activation } = input;
           if (activation.jobs?.every(({ queryWorkflow }) => queryWorkflow != null)) return next(input);
-          if (isAhead) throw new Error('a query went ahead of this task: it is to be given out again');
           const now = JSON.stringify(activation.timestamp);
           const length = activation.historyLength ?? 0;
-          isAhead = activation.isReplaying !== true && at === now && length > historyLength;
+          // Another query may go further ahead.
+          if (isAhead && at !== now) throw new Error(WENT_AHEAD);
+          isAhead ||= activation.isReplaying !== true && at === now && length > historyLength;
           at = now;
           historyLength = length;
           return next(input);

@@ -1,0 +1,70 @@
+import type { Client } from '@temporalio/client';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { askRun } from '../../src/client/ask-run.ts';
+import { WENT_AHEAD } from '../../src/workflows/ahead.ts';
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+/** A client of which each question gets the next of the answers; when they run out, none. */
+function fakeClient(...answers: readonly (() => Promise<string>)[]) {
+  const asked: string[] = [];
+  let given: AbortSignal | undefined;
+  const query = (name: string) =>
+    answers[asked.push(`${Date.now() - began} ${name}`) - 1]?.() ?? new Promise<string>(() => undefined);
+  const began = Date.now();
+  const client = {
+    workflow: { getHandle: () => ({ query }) },
+    withAbortSignal: (signal: AbortSignal, ask: () => Promise<string>) => {
+      given = signal;
+      return ask();
+    },
+  } as unknown as Client;
+  return { client, asked, isWithdrawn: () => given?.aborted };
+}
+
+const answer = (text: string) => () => Promise.resolve(text);
+const refusal = (text: string) => () => Promise.reject(new Error(text));
+const silence = () => new Promise<string>(() => undefined);
+
+test('a run that answers is asked once', async () => {
+  const { client, asked, isWithdrawn } = fakeClient(answer('here'));
+  expect(await askRun(client, 'x', 'status')).toBe('here');
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(asked).toEqual(['0 status']);
+  expect(isWithdrawn()).toBe(true);
+});
+
+test('one that says nothing is asked again, and the others are withdrawn when one has answered', async () => {
+  const { client, asked, isWithdrawn } = fakeClient(silence, silence, answer('here'));
+  const answered = askRun(client, 'x', 'status');
+  await vi.advanceTimersByTimeAsync(2999);
+  expect(isWithdrawn()).toBe(false);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await answered).toBe('here');
+  expect(asked).toEqual(['0 status', '1500 status', '3000 status']);
+  expect(isWithdrawn()).toBe(true);
+});
+
+test('nobody is asked without end', async () => {
+  const { client, asked } = fakeClient();
+  void askRun(client, 'x', 'status');
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(asked).toHaveLength(4);
+});
+
+test('the first refusal counts', async () => {
+  const { client, asked } = fakeClient(refusal('no such query'), answer('here'));
+  await expect(askRun(client, 'x', 'status')).rejects.toThrow('no such query');
+  expect(asked).toHaveLength(1);
+});
+
+test('a worker that has gone ahead is asked again at once, but not for ever', async () => {
+  const behind = refusal(`it says: ${WENT_AHEAD}`);
+  const { client, asked } = fakeClient(behind, behind, answer('here'));
+  expect(await askRun(client, 'x', 'status')).toBe('here');
+  expect(asked).toEqual(['0 status', '0 status', '0 status']);
+  const stuck = fakeClient(behind, behind, behind, behind, behind);
+  await expect(askRun(stuck.client, 'x', 'status')).rejects.toThrow(WENT_AHEAD);
+  expect(stuck.asked).toHaveLength(4);
+});
