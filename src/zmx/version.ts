@@ -59,6 +59,11 @@ export const zmxDifferences: readonly ZmxDifference[] = [
     met: 'its socket is waited for (end_session in common.sh)',
   },
   {
+    before: '0.6.0',
+    behavior: '`kill` does nothing to a session that prints hard, and exits 0',
+    met: 'it is asked again until the socket is gone (end_session in common.sh)',
+  },
+  {
     before: '0.7.0',
     behavior: 'a session that prints hard, or was just killed, is listed with err=',
     met: '`unreachable` is a state of its own, neither running nor ended (parseSessionRows)',

@@ -18,6 +18,9 @@ if [ -n "$before_0_7" ] && [ ! -d "${ZMX_DIR%/*}" ]; then
 fi
 case $command in
   version | --version | -v)
+    case $version in
+      *-dev) printf 'warning: a development build\n' ;;
+    esac
     printf 'zmx\t\t%s\nghostty_vt\tghostty-1.3.2-dev\nsocket_dir\t%s\nlog_dir\t\t%s/logs\n' "$version" "$ZMX_DIR" "$ZMX_DIR"
     ;;
   run)
@@ -52,12 +55,18 @@ case $command in
           '  name='*) if [ $(($(date +%-N) / 1000 % 2)) -eq 0 ]; then row="  name=$session	err=Unexpected	status=unreachable"; fi ;;
         esac
       fi
-      case $version in 0.8.*) row=$(printf '%s\n' "$row" | sed 's/	start_dir=/	cwd=/') ;; esac
+      case $version in 0.[89].*) row=$(printf '%s\n' "$row" | sed 's/	start_dir=/	cwd=/') ;; esac
       printf '%s\n' "$row"
     done
     ;;
   kill)
-    if [ -n "$before_0_7" ] && [ -S "$ZMX_DIR/$name" ]; then
+    if [ -e "$memory/deaf" ]; then
+      echo "session $name is unresponsive (Timeout)"
+    elif [ -n "$before_0_6" ] && [ -S "$ZMX_DIR/$name" ] && [ ! -e "$memory/refused-$name" ]; then
+      # As if it printed hard just now.
+      : >"$memory/refused-$name"
+      printf 'session %s is unresponsive (Unexpected)\n' "$name"
+    elif [ -n "$before_0_7" ] && [ -S "$ZMX_DIR/$name" ]; then
       # Answers at once; the session is there for half a second more.
       now_ms >"$memory/killed-$name"
       (sleep 0.5; exec "$shim" "$@") </dev/null >/dev/null 2>&1 &

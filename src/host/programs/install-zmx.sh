@@ -5,7 +5,8 @@ store=$state_dir/zmx
 zmx_dir=$1
 link_dir=$2
 key=$3
-shift 3
+oldest=$4
+shift 4
 
 # blame CODE TEXT [PREFIX]: refuses with CODE, unless the system's own text tells of the disk.
 blame() {
@@ -22,10 +23,13 @@ hash_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 # bounded SECONDS COMMAND...: older busybox have no such `timeout`.
 bounded() { if timeout 1 true 2>/dev/null; then timeout "$@"; else shift; "$@"; fi; }
 
-# ask ZMX: $said is what `zmx version` says; fails if that is no answer of a zmx.
+# ask ZMX: $said is what `zmx version` says; fails if that is no answer of a zmx, and ends here if it is too old for us.
 ask() {
-  said=$(bounded 10 env -u ZMX_SESSION ZMX_DIR="$zmx_dir" "$1" version 2>&1 </dev/null) &&
-    printf '%s\n' "$said" | grep -Eq '^zmx[[:blank:]]+v?[0-9]+\.[0-9]+\.[0-9]+'
+  said=$(bounded 10 env -u ZMX_SESSION ZMX_DIR="$zmx_dir" "$1" version 2>&1 </dev/null) || return 1
+  version=$(printf '%s\n' "$said" | sed -n 's/^zmx[[:blank:]]\{1,\}v\{0,1\}\([0-9]\{1,6\}\.[0-9]\{1,6\}\.[0-9]\{1,6\}\).*/\1/p' | head -n 1)
+  [ -n "$version" ] || return 1
+  printf '%s.%s\n' "$version" "$oldest" | awk -F . '{ for (i = 1; i < 4; i++) if ($i != $(i + 3)) exit ($i < $(i + 3)) }' ||
+    refuse zmx-unavailable "that zmx is version $version, and nothing before $oldest will do"
 }
 answer() {
   say "zmx=$(printf '%s' "$1" | encode) was_there=$2 version=$(printf '%s' "$said" | encode)"

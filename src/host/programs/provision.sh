@@ -1,6 +1,6 @@
 # What the generated script does: its settings and texts come before this, and `main "$@"` after it.
 # Settings: owner digest wished_state_dir wished_sentinel when_present marker marker_bound_s on_failure keep_sessions wished_log
-# zmx_source zmx_explicit zmx_oldest linger_before linger_s host_program supervisor zmx_key zmx_sha256 steps finalizers.
+# zmx_source zmx_explicit zmx_minimum zmx_wanted linger_before linger_s host_program supervisor zmx_key zmx_sha256 steps finalizers.
 # Functions: `text NAME` prints a text, `part NAME` sets needs, attempts, backoff_s and bound_s of a step, `release_for CPU`
 # sets zmx_url, zmx_sha256 and zmx_key. The launches are those of the host program, so that a workflow can go on from here.
 # login_umask and login_locale are those it was started with.
@@ -160,7 +160,7 @@ install() {
   text install-zmx >"$work/install"
   (
     exec 7>&-
-    exec setsid sh "$work/install" "$state_dir" "$subcommand" "$zmx_dir" '' "$zmx_key" "$@" >"$work/installed"
+    exec setsid sh "$work/install" "$state_dir" "$subcommand" "$zmx_dir" '' "$zmx_key" "$zmx_minimum" "$@" >"$work/installed"
   ) &
   installer=$!
   wait $installer
@@ -178,7 +178,7 @@ find_zmx() {
   zmx=$(PATH=$PATH:/usr/local/bin:${HOME:-/root}/.local/bin command -v zmx) || return 1
   answer=$(ZMX_DIR=$zmx_dir timeout 10 "$zmx" version </dev/null 2>/dev/null)
   zmx_version=$(version_of "$answer")
-  [ -n "$zmx_version" ] && ! is_older "$zmx_version" "$zmx_oldest" || return 1
+  [ -n "$zmx_version" ] && ! is_older "$zmx_version" "$zmx_wanted" || return 1
   case $answer in *'chandler shim'*) [ "$zmx_explicit" = no ] ;; esac
 }
 
