@@ -349,7 +349,7 @@ describe('from a file', () => {
     const error = await failure(install({ spec: file, readFile }));
     expect(error).toMatchObject({
       code: 'zmx-unavailable',
-      message: expect.stringContaining('that zmx is version 0.4.2, and nothing before 0.5.0 will do'),
+      message: expect.stringContaining('that zmx is 0.4.2, and has to be 0.5.0 or newer'),
     });
     expect(leftovers()).toEqual([]);
   });

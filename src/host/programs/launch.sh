@@ -147,5 +147,5 @@ clear_session() {
   free_session "$2" "$3" "$4"
 }
 free_session() {
-  end_session "$@" || refuse launch-conflict "session $1 has ended, but cannot be closed: its zmx does not answer"
+  end_session "$@" || refuse launch-conflict "session $1 has ended, but cannot be closed"
 }

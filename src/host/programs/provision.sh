@@ -8,8 +8,9 @@
 
 note() {
   line="$(date -u +%Y-%m-%dT%H:%M:%SZ) $*"
-  printf '%s\n' "$line" 2>/dev/null
   if [ -n "${log:-}" ]; then printf '%s\n' "$line" >>"$log"; fi
+  # In a shell of its own: nobody may read there any more, and that is no reason to end.
+  (printf '%s\n' "$line") 2>/dev/null || :
 }
 encode() { base64 | tr -d '\n'; }
 # put FILE: standard input, seen whole or not at all.
@@ -102,6 +103,8 @@ introduce() {
   printf 'pid=%s\nstart=%s\n' "$$" "${20}" | put "$work/pid"
   # Once the host was provisioned, whoever takes the sentinel away wants everything to run again.
   round=$(cat "$work/round" 2>/dev/null)
+  if [ -n "$round" ] && is_done; then round=$((round - 1)); fi
+  [ "$round" != 1 ] || round=
   owner=$owner${round:+.$round}
   text plan | put "$work/plan"
   printf 'owner=%s\ndigest=%s\nsentinel=%s\nlog=%s\n' "$owner" "$digest" "$(printf '%s' "$sentinel" | encode)" \
@@ -518,6 +521,9 @@ write_sentinel() {
 
 run() {
   leased=no drivers='' installer=''
+  # The next file that is opened would be taken for one that is closed.
+  { true >&1; } 2>/dev/null || exec >/dev/null
+  true >&2 || exec 2>/dev/null
   # Whoever pipes this to a shell has nothing else to say.
   exec </dev/null
   open_work
