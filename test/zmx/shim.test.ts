@@ -568,6 +568,8 @@ describe('beyond the recordings', () => {
     terminal.child.stdin.write('\u001c');
     expect(await until(() => terminal.exit !== undefined)).toBe(true);
     expect(terminal.exit).toBe(0);
+    // A full reset, which takes the words of tmux with it.
+    expect(terminal.stdout.endsWith('\u001bc')).toBe(true);
     expect(row('seen')).toMatchObject({ clients: '0' });
   });
 

@@ -899,6 +899,7 @@ attach_command() {
     case $error in *terminal*) ;; *) break ;; esac
   done
   kill $watcher 2>/dev/null || :
+  printf '\033c'
   return 0
 }
 # switch_clients: from inside a session, attach moves the clients of that session; without any it does nothing.
