@@ -3,7 +3,7 @@ import { loadShim, releaseFor, type ZmxRelease } from '../zmx/index.ts';
 import type { HostFacts } from './facts.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 import { findZmx, pullZmx, pushZmx, sha256Of, type ZmxContent, type ZmxHost } from './zmx-transfer.ts';
-import { mergeSpecs, usableZmx, type ZmxSpec, type ZmxWish } from './zmx-wish.ts';
+import { mergeSpecs, tooOld, usableZmx, type ZmxSpec, type ZmxWish } from './zmx-wish.ts';
 
 /** Where a zmx may come from. */
 export interface ZmxSource extends Pick<ZmxHost, 'linkDir' | 'signal'> {
@@ -39,7 +39,12 @@ async function installRelease(deps: Deps, wish: ZmxWish): Promise<ZmxInstallatio
   const pulled = await pullZmx(deps, version, url, sha256);
   if (pulled.kind === 'installed') return pulled.zmx;
   if (pulled.kind === 'mismatch') throw checksumError(url, sha256, pulled.actual);
-  const bytes = await fetchOnWorker(deps, url, pulled.reason);
+  const old = tooOld(deps.facts, wish);
+  const bytes = await fetchOnWorker(
+    deps,
+    url,
+    `the host: ${pulled.reason}${old === undefined ? '' : ` (${old})`}`,
+  );
   const actual = sha256Of(bytes);
   if (actual !== sha256) throw checksumError(url, sha256, actual);
   return pushZmx(deps, { source: 'release', prefix: version, kind: 'archive', bytes, sha256 });
@@ -62,7 +67,7 @@ async function fetchOnWorker(deps: Deps, url: string, hostReason: string): Promi
     return await (deps.fetchArchive ?? fetchArchive)(url, signal);
   } catch (error) {
     deps.signal?.throwIfAborted();
-    const message = `nobody could get zmx from ${url}: the host: ${hostReason}; the worker: ${reasonOf(error)}`;
+    const message = `nobody could get zmx from ${url}: ${hostReason}; the worker: ${reasonOf(error)}`;
     throw new ChandlerError('zmx-unavailable', message, {
       cause: error,
       facts: {

@@ -39,7 +39,9 @@ export function loadPrograms(): Programs {
 /** A shell program, or a part of one, without its comments: some clouds take 16 KB of user-data and no more. */
 export function readPart(part: string): string {
   const text = readFileSync(new URL(`./programs/${part}.sh`, import.meta.url), 'utf8');
-  return text.replace(/^[ \t]*#(?!!| shellcheck ).*\n/gm, '');
+  return text
+    .replace(/^[ \t]*#(?!!| shellcheck ).*\n/gm, '')
+    .replace(/^([ \t]*# shellcheck [^#\n]*[^# \n]) *#.*$/gm, '$1');
 }
 
 function named(name: string, text: string): Program {

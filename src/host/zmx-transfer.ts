@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ChandlerError } from '../domain/failure.ts';
 import { sh } from '../shell/index.ts';
 import type { Executor } from '../ssh/executor.ts';
-import { parseVersion } from '../zmx/index.ts';
+import { oldestVersion, parseVersion } from '../zmx/index.ts';
 import { decodeText, parseAnswers, pick, readAnswers, readPath, type Answer } from './answers.ts';
 import type { HostFacts } from './facts.ts';
 import { readPart } from './programs.ts';
@@ -87,7 +87,18 @@ async function ask(
   timeoutMs: number,
 ): Promise<Answer[]> {
   const { stateDir, zmxDir } = host.facts;
-  const command = sh('sh', '-s', '--', stateDir, subcommand, zmxDir, host.linkDir ?? '', key, ...args);
+  const command = sh(
+    'sh',
+    '-s',
+    '--',
+    stateDir,
+    subcommand,
+    zmxDir,
+    host.linkDir ?? '',
+    key,
+    oldestVersion,
+    ...args,
+  );
   const outcome = await host.executor.exec(command, {
     stdin: `${readPart('common')}\n${readPart('install-zmx')}`,
     timeoutMs,

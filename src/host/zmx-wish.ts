@@ -52,9 +52,20 @@ export function mergeSpecs(spec: ZmxSpec = {}, defaults: ZmxSpec = {}): ZmxWish 
 export function usableZmx(facts: HostFacts, wish: ZmxWish): ZmxInstallation | undefined {
   const found = facts.zmx && parseVersion(facts.zmx.versionText);
   if (!facts.zmx?.path.startsWith('/') || !found) return undefined;
-  if (compareVersions(found.version, wish.version ?? oldestVersion) < 0) return undefined;
+  if (compareVersions(found.version, wantedVersion(wish)) < 0) return undefined;
   if (found.shim && wish.explicit) return undefined;
   return { path: facts.zmx.path, version: found.version, source: 'existing' };
+}
+
+/** Why a zmx that the host has already is not used, if it is too old. */
+export function tooOld(facts: HostFacts, wish: ZmxWish): string | undefined {
+  const found = facts.zmx && parseVersion(facts.zmx.versionText);
+  if (!facts.zmx || !found || compareVersions(found.version, wantedVersion(wish)) >= 0) return undefined;
+  return `the host's own, ${facts.zmx.path}, is ${found.version} and would have to be ${wantedVersion(wish)} or newer`;
+}
+
+function wantedVersion(wish: ZmxWish): string {
+  return wish.version ?? oldestVersion;
 }
 
 function namedSource(spec: ZmxSpec): ZmxSourceName | undefined {

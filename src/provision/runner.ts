@@ -32,8 +32,8 @@ export interface RunnerStep {
   /**
    * For whoever orders the steps, to run once all have succeeded: {@link Runner.run} leaves it alone. Go: `Step.Finalize`.
    */
-  readonly finalize?: string;
-  readonly env?: Readonly<Record<string, string>>;
+  readonly finalize?: string | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Where files of a host lie. Absolute paths. In Go they were constants. */

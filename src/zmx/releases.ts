@@ -1,4 +1,5 @@
 import { ChandlerError } from '../domain/failure.ts';
+import { compareVersions, oldestVersion } from './version.ts';
 
 type Cpu = 'x86_64' | 'aarch64';
 
@@ -77,11 +78,16 @@ export const zmxArchitectures: Readonly<Record<string, Cpu>> = {
 /**
  * Which archive a host needs. An own `url` with an own `sha256` is taken for any CPU and any version.
  *
- * @throws ChandlerError host-unsupported for a CPU that zmx is not built for; zmx-unavailable for a version whose
- *   hash is not known here
+ * @throws ChandlerError host-unsupported for a CPU that zmx is not built for; zmx-unavailable for a version that is too
+ *   old, or whose hash is not known here
  */
 export function releaseFor(request: ReleaseRequest): ZmxRelease {
   const { version = defaultVersion, arch, url, sha256 } = request;
+  if (compareVersions(version, oldestVersion) < 0) {
+    throw new ChandlerError('zmx-unavailable', `zmx ${version} is too old`, {
+      facts: { advice: `Set zmx.version to ${oldestVersion} or newer, or leave it out.` },
+    });
+  }
   if (url !== undefined && sha256 !== undefined) return { version, url, sha256 };
   const cpu = Object.hasOwn(zmxArchitectures, arch) ? zmxArchitectures[arch] : undefined;
   if (cpu === undefined) {

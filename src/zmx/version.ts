@@ -59,6 +59,11 @@ export const zmxDifferences: readonly ZmxDifference[] = [
     met: 'its socket is waited for (end_session in common.sh)',
   },
   {
+    before: '0.6.0',
+    behavior: '`kill` does nothing to a session that prints hard, and exits 0',
+    met: 'it is asked again until the socket is gone (end_session in common.sh)',
+  },
+  {
     before: '0.7.0',
     behavior: 'a session that prints hard, or was just killed, is listed with err=',
     met: '`unreachable` is a state of its own, neither running nor ended (parseSessionRows)',
@@ -83,6 +88,31 @@ export const zmxDifferences: readonly ZmxDifference[] = [
     behavior: '`list` has cwd where it had start_dir',
     met: 'both are read as start_dir (renamed)',
     renamed: { cwd: 'start_dir' },
+  },
+  {
+    since: '0.8.0',
+    behavior: 'commands that fail exit with a code where they exited with 0',
+    met: 'what zmx says decides nothing (end_session in common.sh looks for the socket)',
+  },
+  {
+    since: '0.8.0',
+    behavior: 'the text that marks the end of a command has an id in it',
+    met: 'nothing reads it: the records of the launch tell',
+  },
+  {
+    since: '0.8.0',
+    behavior: '2 000 rows of scrollback are kept, where 0.5 and 0.7 keep 9 000 and 0.6 keeps 4 800',
+    met: '`history` is for people; the whole log of a launch is what supervise.sh keeps',
+  },
+  {
+    before: '0.8.0',
+    behavior: 'what is typed into a session stands in its log',
+    met: 'nothing is typed but the paths of supervisor and launch (start in launch.sh)',
+  },
+  {
+    before: '0.6.0',
+    behavior: 'a word that begins with --fish is taken out of what is typed',
+    met: 'those paths begin with a slash (start in launch.sh)',
   },
 ];
 

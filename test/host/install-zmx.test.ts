@@ -217,6 +217,14 @@ describe('from a release', () => {
     expect(leftovers()).toEqual([]);
   });
 
+  it('says why the one that is there will not do, when no other can be had', async () => {
+    const old = withZmx('zmx\t\t0.4.2\n');
+    const error = await failure(
+      install({ spec: { url: `${base}/missing.tar.gz`, sha256: 'c'.repeat(64) } }, { facts: old }),
+    );
+    expect(error.message).toMatch(/\/usr\/bin\/zmx, is 0\.4\.2 and would have to be 0\.5\.0 or newer\)/);
+  });
+
   it('what the worker gets must have the hash, too', async () => {
     const error = await failure(
       install({
@@ -232,6 +240,7 @@ describe('from a release', () => {
     ['does not answer', '#!/bin/sh\nexit 3\n', 'zmx'],
     ['is not a zmx', '#!/bin/sh\necho hello\n', 'zmx'],
     ['is for another machine', '\u007fELF garbage', 'zmx'],
+    ['is too old', fakeZmx('0.4.2'), 'zmx'],
     ['has another name', fakeZmx('0.7.0'), 'other'],
   ])('one that %s is not installed', async (_, program, member) => {
     const spec = serve(program, '/zmx.tar.gz', member);
@@ -333,6 +342,16 @@ describe('from a file', () => {
     const first = await install({ spec: file, readFile: async () => content });
     expect(readFileSync(first.zmx.path, 'utf8')).toBe(fakeZmx('0.7.0'));
     expect((await install({ spec: file, readFile: async () => content })).uploads).toEqual([]);
+  });
+
+  it('one that is too old is not installed', async () => {
+    const readFile = async () => Buffer.from(fakeZmx('0.4.2'));
+    const error = await failure(install({ spec: file, readFile }));
+    expect(error).toMatchObject({
+      code: 'zmx-unavailable',
+      message: expect.stringContaining('that zmx is 0.4.2, and has to be 0.5.0 or newer'),
+    });
+    expect(leftovers()).toEqual([]);
   });
 
   it('one on PATH with the same content is used', async () => {

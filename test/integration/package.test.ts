@@ -99,6 +99,14 @@ describe('the package, somewhere else', () => {
       // Types that npm would not install with the package. Those of ms are for @temporalio/common: it depends on an ms that
       // has its own, but in a place where nodenext does not look.
       expect(compiled).not.toMatch(/@types\/(?!node\/|ms\/)/);
+      // Other ways to find a package, and the strictest compiler (the types of the Temporal client are not as strict).
+      for (const found of ['node20 --moduleResolution node16', 'preserve --moduleResolution bundler']) {
+        const strictest = `-p . --noEmit --skipLibCheck --exactOptionalPropertyTypes --noUncheckedIndexedAccess --module ${found}`;
+        const { stdout: errors } = await node(tsc, ...strictest.split(' ')).catch(
+          (error: unknown) => error as { stdout: string },
+        );
+        expect({ found, errors }).toEqual({ found, errors: '' });
+      }
 
       const { stdout } = await node('out/main.js', inject('temporalAddress'));
       expect(JSON.parse(stdout)).toEqual({
@@ -185,6 +193,7 @@ const runner = new Runner({
   runId: 'one',
   zmx: { path: '/usr/bin/zmx', version: '0.7.0', source: 'existing' },
 });
+export const runPlanned = (step: Step): Promise<void> => runner.run(step);
 const sessions: Session[] = parseSessions(await runner.list());
 const { status, done } = await runner.pollStatus(names);
 

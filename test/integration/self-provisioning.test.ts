@@ -295,6 +295,31 @@ describe('a host that provisions itself', () => {
     await stack.onHost(`umount -l ${at}`);
   });
 
+  it.each([
+    ['a shell that has nothing open', '<&- >&- 2>&-'],
+    ['one whose reader has gone', '| head -n 1 >/dev/null'],
+  ])('goes on in %s', async (_, around) => {
+    await put([{ name: 'a', script: ran('a'), finalize: ran('fin') }]);
+    for (const shell of ['dash', 'bash', 'busybox ash']) {
+      await stack.onHost(`rm -rf /root/ran /var/lib/chandler/provisioned; ${shell} ${PATH} ${around} || :`);
+      await appears('/var/lib/chandler/provisioned');
+      expect(await counts()).toEqual({ a: 1, fin: 1 });
+    }
+  });
+
+  it('that is done tells the same of its steps when it is started once more', async () => {
+    const done = 'provisioned\na\texited 0\na (finalizer)\texited 0\n';
+    await put([{ name: 'a', script: ran('a'), finalize: ran('fin') }]);
+    for (const round of [1, 2]) {
+      await stack.onHost('rm -f /var/lib/chandler/provisioned');
+      for (const _ of ['does it', 'has nothing to do', 'has nothing to do']) {
+        expect((await run()).code).toBe(0);
+        expect((await run('sh', 'status')).stdout).toBe(done);
+      }
+      expect(await counts()).toEqual({ a: round, fin: round });
+    }
+  });
+
   it('ends the others with onStepFailure: fail', async () => {
     await put(
       [

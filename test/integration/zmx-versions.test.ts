@@ -5,7 +5,7 @@ import { loadShim } from '../../src/zmx/index.ts';
 import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
-const versions = ['0.5.0', '0.6.0', '0.7.0', '0.8.0'];
+const versions = ['0.5.0', '0.6.0', '0.7.0', '0.8.1', '0.9.0-dev'];
 const SHIM = '/opt/zmx/shim';
 const CLEAN = `rm -rf /root/mended /var/lib/chandler /run/chandler ${SHIM}.memory`;
 
@@ -35,10 +35,14 @@ describe('one plan ends the same in every version of zmx', () => {
       `mkdir -p ${path.replace(/\/[^/]*$/, '')} && echo ${Buffer.from(content).toString('base64')} | base64 -d > ${path}.new && chmod 755 ${path}.new && mv -f ${path}.new ${path}`,
     );
 
-  it.each(versions)('%s', async (version) => {
+  const install = async (version: string) => {
     const like = await readFile(new URL('../support/zmx-like.sh', import.meta.url), 'utf8');
     await put('/usr/local/bin/zmx', Buffer.from(like.replace('@VERSION@', version).replace('@SHIM@', SHIM)));
     await stack.onHost(CLEAN);
+  };
+
+  it.each(versions)('%s', async (version) => {
+    await install(version);
     const { client } = stack;
     const id = await stack.start({ steps, zmx: { source: 'release' }, keepSessions: 'all' });
     const waits = async () =>
@@ -89,5 +93,24 @@ describe('one plan ends the same in every version of zmx', () => {
       ].map(([, name, code]) => `${name} ${code}`);
     await expect.poll(ends).toEqual(['fast 0', 'flaky 1', 'flaky.2 1', 'flaky.3 0', 'parks 0', 'prints 0']);
     expect(await stack.onHost('cat /var/lib/chandler/provisioned')).toContain('"name":"flaky"');
+  });
+
+  it('types nothing into a session that has ended and cannot be closed', async () => {
+    await install('0.7.0');
+    await stack.onHost(
+      `export ZMX_DIR=/run/chandler/zmx; zmx run stuck -d true; zmx wait stuck; touch ${SHIM}.memory$ZMX_DIR/deaf`,
+    );
+    const id = await stack.start({
+      steps: [{ name: 'stuck', script: 'touch /root/typed' }],
+      zmx: { source: 'release' },
+    });
+    const status = await stack.until(id, ({ attention }) => attention, 'the step waits for a person');
+    expect(status.steps[0]).toMatchObject({
+      state: 'parked',
+      failure: { code: 'launch-conflict', message: expect.stringContaining('cannot be closed') },
+    });
+    await stack.onHost(`test ! -e /root/typed; rm ${SHIM}.memory/run/chandler/zmx/deaf`);
+    await stack.client.retry(id, { step: 'stuck' });
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
   });
 });

@@ -3,9 +3,9 @@
 # It exits 99 where Chandler calls it in a way that this version would not survive.
 version=@VERSION@ shim=@SHIM@
 memory=$shim.memory/${ZMX_DIR:?}
-# before_0_6, before_0_7: not empty in versions older than that. Told without a process: rows of a list ask for it, too.
-before_0_6='' before_0_7=''
-case $version in 0.[0-5].*) before_0_6=yes before_0_7=yes ;; 0.6.*) before_0_7=yes ;; esac
+# before_0_6, before_0_7, since_0_8: not empty in those versions. Told without a process: rows of a list ask for it, too.
+before_0_6='' before_0_7='' since_0_8=''
+case $version in 0.[0-5].*) before_0_6=yes before_0_7=yes ;; 0.6.*) before_0_7=yes ;; 0.[89].*) since_0_8=yes ;; esac
 now_ms() { date +%s%3N; }
 # since FILE: milliseconds since it was written; a lot if it never was.
 since() { echo $(($(now_ms) - $(cat "$memory/$1" 2>/dev/null || echo 0))); }
@@ -18,6 +18,9 @@ if [ -n "$before_0_7" ] && [ ! -d "${ZMX_DIR%/*}" ]; then
 fi
 case $command in
   version | --version | -v)
+    case $version in
+      *-dev) printf 'warning: a development build\n' ;;
+    esac
     printf 'zmx\t\t%s\nghostty_vt\tghostty-1.3.2-dev\nsocket_dir\t%s\nlog_dir\t\t%s/logs\n' "$version" "$ZMX_DIR" "$ZMX_DIR"
     ;;
   run)
@@ -52,12 +55,21 @@ case $command in
           '  name='*) if [ $(($(date +%-N) / 1000 % 2)) -eq 0 ]; then row="  name=$session	err=Unexpected	status=unreachable"; fi ;;
         esac
       fi
-      case $version in 0.8.*) row=$(printf '%s\n' "$row" | sed 's/	start_dir=/	cwd=/') ;; esac
+      [ -z "$since_0_8" ] || row=$(printf '%s\n' "$row" | sed 's/	start_dir=/	cwd=/')
       printf '%s\n' "$row"
     done
     ;;
   kill)
-    if [ -n "$before_0_7" ] && [ -S "$ZMX_DIR/$name" ]; then
+    if [ -e "$memory/deaf" ]; then
+      echo "session $name is unresponsive (Timeout)"
+    elif [ -n "$since_0_8" ] && [ ! -S "$ZMX_DIR/$name" ]; then
+      echo "error: session \"$name\" does not exist" >&2
+      exit 1
+    elif [ -n "$before_0_6" ] && [ -S "$ZMX_DIR/$name" ] && [ ! -e "$memory/refused-$name" ]; then
+      # As if it printed hard just now.
+      : >"$memory/refused-$name"
+      printf 'session %s is unresponsive (Unexpected)\n' "$name"
+    elif [ -n "$before_0_7" ] && [ -S "$ZMX_DIR/$name" ]; then
       # Answers at once; the session is there for half a second more.
       now_ms >"$memory/killed-$name"
       (sleep 0.5; exec "$shim" "$@") </dev/null >/dev/null 2>&1 &

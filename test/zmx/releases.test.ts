@@ -61,7 +61,15 @@ describe('releaseFor', () => {
     );
   });
 
-  it.each(['0.9.9', '0.4.2', 'constructor'])('does not guess the hash of %s', (version) => {
+  it('has nothing older than will do, whatever its hash', () => {
+    expect(() =>
+      releaseFor({ arch: 'x86_64', version: '0.4.2', url: 'http://mirror/zmx', sha256: HASH }),
+    ).toThrow(
+      expect.objectContaining({ code: 'zmx-unavailable', advice: expect.stringContaining('0.5.0 or newer') }),
+    );
+  });
+
+  it.each(['0.9.9', 'constructor'])('does not guess the hash of %s', (version) => {
     expect(() => releaseFor({ arch: 'x86_64', version })).toThrow(
       expect.objectContaining({ code: 'zmx-unavailable', advice: expect.stringContaining('zmx.sha256') }),
     );

@@ -32,6 +32,8 @@ describe('parseVersion', () => {
     ['zmx\t\t0.8.1\nghostty_vt\tx\n', { version: '0.8.1', shim: false }],
     ['zmx 0.4.2\n', { version: '0.4.2', shim: false }],
     ['zmx\t\t0.7.0\nghostty_vt\ttmux 3.3a (chandler shim)\n', { version: '0.7.0', shim: true }],
+    ['zmx\t\t0.8.1-dev\n', { version: '0.8.1', shim: false }],
+    ['warning: slow disk\nzmx\t\tv0.10.2\r\nbuild\tx\n', { version: '0.10.2', shim: false }],
     // A directory of that name makes no shim.
     ['zmx\t\t0.7.0\nsocket_dir\t/home/chandler shim\n', { version: '0.7.0', shim: false }],
   ])('reads %j', (text, expected) => {
@@ -81,6 +83,7 @@ describe('the differences between versions', () => {
     ['0.6.0', 0.7, /\$SHELL/, /stdin, stdout/],
     ['0.7.0', 0, /bash of PATH/, /\$SHELL|cwd/],
     ['0.8.1', 0, /cwd/, /\$SHELL/],
+    ['0.9.0', 0, /cwd/, /\$SHELL/],
   ])('of %s', (version, linger, has, hasNot) => {
     const text = differencesOf(version)
       .map(({ behavior }) => behavior)

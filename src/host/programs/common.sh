@@ -97,14 +97,20 @@ call_zmx() {
   env -u ZMX_SESSION -u ZMX_SESSION_PREFIX -u LC_ALL ${login_locale:+"LC_ALL=$login_locale"} HISTFILE= SHELL="$(command -v "$shell")" ZMX_DIR="$zmx_dir" \
     PATH="$PATH:$state_dir/no-bash" timeout 20 "$zmx_path" "$@" </dev/null 8>&- 9>&-
 }
-# end_session SESSION ZMX ZMX_DIR: returns once its name can be used again. zmx before 0.7 takes half a second for it.
+# end_session SESSION ZMX ZMX_DIR: false if its name stays taken. zmx before 0.7 takes half a second,
+# and 0.5 does nothing while the session prints hard.
 end_session() {
-  call_zmx "$2" "$3" kill "$1" >/dev/null 2>&1
   i=0
-  while [ -S "$3/$1" ] && [ $i -lt 40 ]; do
+  while [ -S "$3/$1" ] && [ $i -lt 120 ]; do
+    if [ $((i % 20)) -eq 0 ]; then
+      call_zmx "$2" "$3" kill "$1" >/dev/null 2>&1
+      # Hung: it would be the next time, too.
+      [ $? -lt 124 ] || return 1
+    fi
     sleep 0.05
     i=$((i + 1))
   done
+  [ ! -S "$3/$1" ]
 }
 # describe: one line that tells the state of the launch.
 describe() {

@@ -5,7 +5,8 @@ store=$state_dir/zmx
 zmx_dir=$1
 link_dir=$2
 key=$3
-shift 3
+oldest=$4
+shift 4
 
 # blame CODE TEXT [PREFIX]: refuses with CODE, unless the system's own text tells of the disk.
 blame() {
@@ -24,15 +25,18 @@ bounded() { if timeout 1 true 2>/dev/null; then timeout "$@"; else shift; "$@"; 
 
 # ask ZMX: $said is what `zmx version` says; fails if that is no answer of a zmx.
 ask() {
-  said=$(bounded 10 env -u ZMX_SESSION ZMX_DIR="$zmx_dir" "$1" version 2>&1 </dev/null) &&
-    printf '%s\n' "$said" | grep -Eq '^zmx[[:blank:]]+v?[0-9]+\.[0-9]+\.[0-9]+'
+  said=$(bounded 10 env -u ZMX_SESSION ZMX_DIR="$zmx_dir" "$1" version 2>&1 </dev/null) || return 1
+  version=$(printf '%s\n' "$said" | sed -n 's/^zmx[[:blank:]]\{1,\}v\{0,1\}\([0-9]\{1,6\}\.[0-9]\{1,6\}\.[0-9]\{1,6\}\).*/\1/p' | head -n 1)
+  [ -n "$version" ] || return 1
+  echo "$version.$oldest" | awk -F . '{ for (i = 1; i < 4; i++) if ($i != $(i + 3)) exit ($i < $(i + 3)) }' ||
+    refuse zmx-unavailable "that zmx is $version, and has to be $oldest or newer"
 }
 answer() {
   say "zmx=$(printf '%s' "$1" | encode) was_there=$2 version=$(printf '%s' "$said" | encode)"
   exit 0
 }
 
-# open_store: makes room for a new zmx; nothing of a failure stays, and nothing half made of an earlier crash.
+# open_store: makes room for a new zmx; nothing half made of an earlier crash stays.
 open_store() {
   errors=$(mkdir -p "$store" 2>&1) || blame state-directory-unwritable "$errors"
   find "$store" -maxdepth 1 \( -name '.new.*' -o -name '.pushed.*' \) -mtime +0 -exec rm -rf {} + 2>/dev/null
@@ -88,7 +92,7 @@ settle() {
   answer "$store/$key/zmx" no
 }
 
-# link ZMX: so that people on the host can type `zmx`. Only a convenience: nothing fails if it can't be.
+# link ZMX: so that people on the host can type `zmx`; nothing fails if it can't be.
 link() {
   if [ -z "$link_dir" ]; then
     if [ "$(id -u)" = 0 ]; then link_dir=/usr/local/bin; else link_dir=${HOME:-}/.local/bin; fi

@@ -123,7 +123,7 @@ clear_session() {
     # Ours, and it never began: hold the lock, so that it can't begin while it is being closed.
     exec 9>>"$launch/lock"
     flock -n 9 || return 1
-    end_session "$2" "$3" "$4"
+    free_session "$2" "$3" "$4"
     exec 9>&-
     return 0
   fi
@@ -144,5 +144,8 @@ clear_session() {
       END { exit !found }'; then
     refuse launch-conflict "session $2 is busy and was not started by Chandler"
   fi
-  end_session "$2" "$3" "$4"
+  free_session "$2" "$3" "$4"
+}
+free_session() {
+  end_session "$@" || refuse launch-conflict "session $1 has ended, but cannot be closed"
 }

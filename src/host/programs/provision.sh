@@ -1,6 +1,6 @@
 # What the generated script does: its settings and texts come before this, and `main "$@"` after it.
 # Settings: owner digest wished_state_dir wished_sentinel when_present marker marker_bound_s on_failure keep_sessions wished_log
-# zmx_source zmx_explicit zmx_oldest linger_before linger_s host_program supervisor zmx_key zmx_sha256 steps finalizers.
+# zmx_source zmx_explicit zmx_minimum zmx_wanted linger_before linger_s host_program supervisor zmx_key zmx_sha256 steps finalizers.
 # Functions: `text NAME` prints a text, `part NAME` sets needs, attempts, backoff_s and bound_s of a step, `release_for CPU`
 # sets zmx_url, zmx_sha256 and zmx_key. The launches are those of the host program, so that a workflow can go on from here.
 # login_umask and login_locale are those it was started with.
@@ -8,8 +8,9 @@
 
 note() {
   line="$(date -u +%Y-%m-%dT%H:%M:%SZ) $*"
-  printf '%s\n' "$line" 2>/dev/null
   if [ -n "${log:-}" ]; then printf '%s\n' "$line" >>"$log"; fi
+  # In a shell of its own: nobody may read there any more, and that is no reason to end.
+  (printf '%s\n' "$line") 2>/dev/null || :
 }
 encode() { base64 | tr -d '\n'; }
 # put FILE: standard input, seen whole or not at all.
@@ -102,6 +103,8 @@ introduce() {
   printf 'pid=%s\nstart=%s\n' "$$" "${20}" | put "$work/pid"
   # Once the host was provisioned, whoever takes the sentinel away wants everything to run again.
   round=$(cat "$work/round" 2>/dev/null)
+  if [ -n "$round" ] && is_done; then round=$((round - 1)); fi
+  [ "$round" != 1 ] || round=
   owner=$owner${round:+.$round}
   text plan | put "$work/plan"
   printf 'owner=%s\ndigest=%s\nsentinel=%s\nlog=%s\n' "$owner" "$digest" "$(printf '%s' "$sentinel" | encode)" \
@@ -160,7 +163,7 @@ install() {
   text install-zmx >"$work/install"
   (
     exec 7>&-
-    exec setsid sh "$work/install" "$state_dir" "$subcommand" "$zmx_dir" '' "$zmx_key" "$@" >"$work/installed"
+    exec setsid sh "$work/install" "$state_dir" "$subcommand" "$zmx_dir" '' "$zmx_key" "$zmx_minimum" "$@" >"$work/installed"
   ) &
   installer=$!
   wait $installer
@@ -178,7 +181,7 @@ find_zmx() {
   zmx=$(PATH=$PATH:/usr/local/bin:${HOME:-/root}/.local/bin command -v zmx) || return 1
   answer=$(ZMX_DIR=$zmx_dir timeout 10 "$zmx" version </dev/null 2>/dev/null)
   zmx_version=$(version_of "$answer")
-  [ -n "$zmx_version" ] && ! is_older "$zmx_version" "$zmx_oldest" || return 1
+  [ -n "$zmx_version" ] && ! is_older "$zmx_version" "$zmx_wanted" || return 1
   case $answer in *'chandler shim'*) [ "$zmx_explicit" = no ] ;; esac
 }
 
@@ -518,6 +521,9 @@ write_sentinel() {
 
 run() {
   leased=no drivers='' installer=''
+  # The next file that is opened would be taken for one that is closed.
+  { true >&1; } 2>/dev/null || exec >/dev/null
+  true >&2 || exec 2>/dev/null
   # Whoever pipes this to a shell has nothing else to say.
   exec </dev/null
   open_work

@@ -13,7 +13,6 @@ nl='
 '
 tab=$(printf '\t')
 cr=$(printf '\r')
-esc=$(printf '\033')
 
 main() {
   # A closed stdout is no error.
@@ -33,9 +32,10 @@ main() {
     detach | d) detach_command ;;
     send | s) send_command "$@" ;;
     print | p) print_command "$@" ;;
+    write | wr) write_command "$@" ;;
     tail | t) tail_command "$@" ;;
     get | g | set | clear) label_command "$command" "$@" ;;
-    completions | c) ;;
+    completions | c) completions_command "${1-}" ;;
     *) show_help ;;
   esac
 }
@@ -253,7 +253,9 @@ exec "$ZMX_SHIM_TMUX" -S "$ZMX_SHIM_SOCKET" if-shell -F "#{==:#{@run},$run}" \
 # What runs on the pty: the shell, without a trace of tmux in its environment.
 # shellcheck disable=SC2016
 shell='
-unset TMUX TMUX_PANE TERM_PROGRAM TERM_PROGRAM_VERSION TERM SHELL
+# A directory that is no more, where tmux would go home instead.
+if [ "${ZMX_SHIM_GONE+x}" ] && cd -P "/proc/$PPID/cwd"; then export PWD="$ZMX_SHIM_GONE"; fi 2>/dev/null
+unset TMUX TMUX_PANE TERM_PROGRAM TERM_PROGRAM_VERSION TERM SHELL ZMX_SHIM_GONE
 if [ "${ZMX_SHIM_TERM+x}" ]; then export TERM="$ZMX_SHIM_TERM"; fi
 if [ "${ZMX_SHIM_SHELL+x}" ]; then export SHELL="$ZMX_SHIM_SHELL"; fi
 zero=$ZMX_SHIM_ARGV0
@@ -297,7 +299,8 @@ create() (
     # shellcheck disable=SC2154
     case $value in *\;) eval "$option=\${value%;}\\\\\\;" ;; esac
   done
-  unset ZMX_SHIM_TERM ZMX_SHIM_SHELL
+  unset ZMX_SHIM_TERM ZMX_SHIM_SHELL ZMX_SHIM_GONE
+  [ -n "$directory" ] || export ZMX_SHIM_GONE="${PWD-}"
   if [ "${TERM+x}" ]; then export ZMX_SHIM_TERM="$TERM"; fi
   if [ "${SHELL+x}" ]; then export ZMX_SHIM_SHELL="$SHELL"; fi
   export ZMX_SESSION="$name" ZMX_SHIM_ARGV0="$argv0" ZMX_SHIM_TMUX="$tmux" ZMX_SHIM_SOCKET="$socket" \
@@ -396,6 +399,7 @@ Commands:
   [r]un <name> [-d] [command...]   Type a command into a session; -d does not wait for its end
   [s]end <name> <text...>          Send keys to the session's pty
   [p]rint <name> <text...>         Show text on the session's screen
+  [wr]ite <name> <file>            Write stdin to a file, through the session
   [d]etach                         Detach all clients of this session
   [l]ist|ls [--short]              List sessions
   [g]et <name> [key]               Show labels
@@ -404,7 +408,8 @@ Commands:
   [k]ill <name>... [--force]       End sessions
   [hi]story <name> [--vt|--html]   Print screen and scrollback
   [w]ait <name>...                 Wait for the commands of sessions
-  [t]ail <name>...                 Follow the output of a session
+  [t]ail <name>...                 Follow the output of sessions
+  [c]ompletions <shell>            Print completions for bash, zsh or fish
   [v]ersion                        Show version, socket directory and log directory
   [h]elp                           Show this
 
@@ -599,20 +604,122 @@ history_command() {
 }
 # screen FORMAT: scrollback and screen without the empty rows at the end; on the alternate screen only that.
 screen() {
-  escapes=
-  [ "$1" = plain ] || escapes=-e
-  patience=5 ask if-shell -F '#{alternate_on}' "capture-pane -p $escapes" "capture-pane -p $escapes -S -" |
-    case $1 in
-      plain) LC_ALL=C awk 'NF { for (; empty; empty--) printf "\n"; printf "%s%s", sep, $0; sep = "\n"; next } { empty++ }' ;;
-      vt) LC_ALL=C awk 'NF { for (; empty; empty--) printf "\r\n"; printf "%s%s", sep, $0; sep = "\r\n"; next } { empty++ }' ;;
-      html)
-        printf '<pre style="font-family: monospace; white-space: pre;">'
-        LC_ALL=C sed -e "s/$esc\[[0-9;]*m//g" -e 's/&/\&amp;/g' -e 's/</\&lt;/g' -e 's/>/\&gt;/g' |
-          LC_ALL=C awk 'NF { for (; empty; empty--) printf "\n"; printf "%s%s", sep, $0; sep = "\n"; next } { empty++ }'
-        printf '</pre>'
-        ;;
-    esac
+  if [ "$1" = plain ]; then
+    capture '' | LC_ALL=C awk 'NF { for (; empty; empty--) printf "\n"; printf "%s%s", sep, $0; sep = "\n"; next } { empty++ }'
+    return
+  fi
+  format=$1
+  # shellcheck disable=SC2046
+  set -- $(ask display-message -p '#{cursor_y} #{cursor_x} #{alternate_on}')
+  [ "$format ${3-}" != 'vt 1' ] || printf '\033[?1049h'
+  capture '-e -N' | LC_ALL=C awk -v html="$([ "$format" = vt ] || echo 1)" "$styled"
+  if [ "$format" = vt ]; then printf '\033[0m\033[%d;%dH' $((${1-0} + 1)) $((${2-0} + 1)); fi
 }
+capture() { patience=5 ask if-shell -F '#{alternate_on}' "capture-pane -p $1" "capture-pane -p $1 -S -"; }
+
+# Rows of tmux with its escape sequences, which tell what changes, as zmx writes them: each style is complete in itself.
+# shellcheck disable=SC2016
+styled='
+function palette(  i, v, part, hex) {
+  split("1d1f21 cc6666 b5bd68 f0c674 81a2be b294bb 8abeb7 c5c8c6 666666 d54e53 b9ca4a e7c547 7aa6da c397d8 70c0b1 eaeaea", hex, " ")
+  split("00 5f 87 af d7 ff", part, " ")
+  printf "<style>:root{"
+  for (i = 0; i < 256; i++) {
+    v = i - 16
+    if (i < 16) v = hex[i + 1]
+    else if (i < 232) v = part[int(v / 36) + 1] part[int(v / 6) % 6 + 1] part[v % 6 + 1]
+    else { v = sprintf("%02x", 8 + 10 * (i - 232)); v = v v v }
+    printf "--vt-palette-%d: #%s;", i, v
+  }
+  printf "}</style><div style=\"font-family: monospace; white-space: pre;\">"
+}
+function colour(at, value) {
+  if (index(value, ":")) return html ? css[at] ": rgb(" rgb(value, ", ") ");" : esc "[" at ";2;" rgb(value, ";") "m"
+  return html ? css[at] ": var(--vt-palette-" value ");" : esc "[" at ";5;" value "m"
+}
+# :R.G.B is a colour of its own, a number one of the palette.
+function rgb(value, between) {
+  value = substr(value, 2)
+  gsub(/[.]/, between, value)
+  return value
+}
+function wanted(  i, all) {
+  all = ""
+  for (i = 1; i <= marks; i++) if (on[mark[i]]) all = all (html ? css[mark[i]] ";" : esc "[" mark[i] "m")
+  if (fore != "") all = all colour(38, fore)
+  if (back != "") all = all colour(48, back)
+  return all
+}
+function sgr(codes,  n, c, i, k) {
+  n = split(codes == "" ? "0" : codes, c, ";")
+  for (i = 1; i <= n; i++) {
+    k = c[i] + 0
+    if (c[i] ~ /^4:0/) on[4] = 0
+    else if (c[i] ~ /^4(:|$)/) on[4] = 1
+    else if (c[i] ~ /^58:/) continue
+    else if (k == 0) { for (k in on) on[k] = 0; fore = back = "" }
+    else if (k == 22) on[1] = on[2] = 0
+    else if (k > 22 && k < 30) on[k - 20] = 0
+    else if (k == 55) on[53] = 0
+    else if (k in on) on[k] = 1
+    else if (k == 38 || k == 48 || k == 58) {
+      v = c[i + 2]
+      if (c[i + 1] == 2) { v = ":" c[i + 2] "." c[i + 3] "." c[i + 4]; i += 4 } else i += 2
+      if (k == 38) fore = v
+      if (k == 48) back = v
+    }
+    else if (k == 39) fore = ""
+    else if (k == 49) back = ""
+    else if (k >= 30 && k < 38) fore = k - 30
+    else if (k >= 40 && k < 48) back = k - 40
+    else if (k >= 90 && k < 98) fore = k - 82
+    else if (k >= 100 && k < 108) back = k - 92
+  }
+}
+function text(part,  style, out) {
+  if (part == "") return
+  plain = plain part
+  style = wanted()
+  out = ""
+  if (style != shown) out = html ? (shown == "" ? "" : "</div>") (style == "" ? "" : "<div style=\"display: inline;" style "\">") : esc "[0m" style
+  shown = style
+  if (html) {
+    gsub(/&/, "\\&amp;", part)
+    gsub(/</, "\\&lt;", part)
+    gsub(/>/, "\\&gt;", part)
+    gsub(/"/, "\\&quot;", part)
+    gsub(sprintf("%c", 39), "\\&#39;", part)
+  }
+  row = row out part
+}
+BEGIN {
+  esc = sprintf("%c", 27)
+  css[38] = "color"; css[48] = "background-color"
+  css[1] = "font-weight: bold"; css[2] = "opacity: 0.5"; css[3] = "font-style: italic"; css[4] = "text-decoration: underline"
+  css[5] = "animation: blink 1s step-end infinite"; css[7] = "filter: invert(100%)"; css[8] = "visibility: hidden"
+  css[9] = "text-decoration: line-through"; css[53] = "text-decoration: overline"
+  marks = split("1 2 3 5 7 8 9 53 4", mark, " ")
+  for (i = 1; i <= marks; i++) on[mark[i]] = 0
+  end = html ? "\n" : "\r\n"
+  if (html) palette()
+}
+{
+  rest = $0
+  row = plain = ""
+  while ((at = index(rest, esc))) {
+    text(substr(rest, 1, at - 1))
+    rest = substr(rest, at + 1)
+    if (match(rest, /^\[[0-9;:]*m/)) sgr(substr(rest, 2, RLENGTH - 2))
+    else match(rest, /^\][^\033\007]*(\007|\033\\)/) || match(rest, /^[()][0-9A-B]/) || match(rest, /^./)
+    rest = substr(rest, RLENGTH + 1)
+  }
+  text(rest)
+  if (plain == "") { empty++; next }
+  for (; empty; empty--) printf "%s", end
+  printf "%s%s", sep, row
+  sep = end
+}
+END { if (html) printf "%s</div>", shown == "" ? "" : "</div>" }'
 
 kill_command() {
   force=
@@ -792,6 +899,7 @@ attach_command() {
     case $error in *terminal*) ;; *) break ;; esac
   done
   kill $watcher 2>/dev/null || :
+  printf '\033c'
   return 0
 }
 # switch_clients: from inside a session, attach moves the clients of that session; without any it does nothing.
@@ -854,14 +962,123 @@ print_command() {
   printf %s "$text" >"$answer"
 }
 
+# tail: ends with the first of the sessions that ends.
 tail_command() {
-  [ $# -eq 1 ] || exit 1
-  resolve "$1"
-  [ -S "$socket" ] || exit 1
+  for argument; do
+    if asks_help "$argument"; then
+      show_help
+      return
+    fi
+    add_matcher "$argument"
+  done
+  [ $matchers -gt 0 ] || exit 1
   tmux_path
+  i=0
+  while [ $i -lt $matchers ]; do
+    i=$((i + 1))
+    eval "name=\$matcher_$i kind=\$kind_$i"
+    socket=$socket_dir/$name
+    [ "$kind" = prefix ] || require_session
+  done
+  followers=
+  each_session follow_matched
+  [ -n "$followers" ] || exit 1
+  # shellcheck disable=SC2086
+  trap 'kill $followers 2>/dev/null' EXIT
+  trap 'exit 143' TERM INT HUP
+  while :; do
+    for pid in $followers; do
+      if ! alive "$pid"; then
+        wait "$pid"
+        exit
+      fi
+    done
+    sleep 0.05
+  done
+}
+require_session() {
+  [ -S "$socket" ] || exit 1
   probe '#{pane_pid}'
   [ "$status" = ok ] || exit 1
-  follow true whole
+}
+follow_matched() {
+  matched || return 0
+  (follow true whole) &
+  followers="$followers $!"
+}
+
+# write NAME FILE: what is typed is base64, in lines that a shell's line editor takes.
+write_command() {
+  for argument in "${1-}" "${2-}"; do
+    if asks_help "$argument"; then
+      show_help
+      return
+    fi
+    [ -n "$argument" ] || exit 1
+  done
+  case $2 in *\'*) exit 1 ;; esac
+  file=$2
+  resolve "$1"
+  tmux_path
+  created=
+  ensure -bash "$(command -v bash)"
+  await_line_editor
+  {
+    printf " : >'%s'\r" "$file"
+    base64 | tr -d '\n' | fold -w 9600 | while IFS= read -r chunk || [ -n "$chunk" ]; do
+      printf " printf %%s '%s' | base64 -d >>'%s'\r" "$chunk" "$file"
+    done
+  } | type_in || exit 1
+  printf 'file created %s\n' "$file"
+}
+
+completions_command() {
+  commands='attach run send print write detach list get set clear kill history wait tail completions version help'
+  case $1 in
+    bash)
+      cat <<END
+_zmx() {
+  local current=\${COMP_WORDS[COMP_CWORD]} words=
+  case \$COMP_CWORD,\${COMP_WORDS[1]} in
+    1,*) words='$commands' ;;
+    2,completions | 2,c) words='bash zsh fish' ;;
+    *,list | *,ls | *,l) words=--short ;;
+    2,*) words=\$(zmx list --short 2>/dev/null) ;;
+    *,kill | *,k | *,wait | *,w | *,tail | *,t) words="\$(zmx list --short 2>/dev/null)" ;;
+    *,history | *,hi) words='--vt --html' ;;
+  esac
+  local IFS=\$' \\t\\n'
+  COMPREPLY=(\$(compgen -W "\$words" -- "\$current"))
+}
+complete -o bashdefault -o default -F _zmx zmx
+END
+      ;;
+    zsh)
+      cat <<END
+_zmx() {
+  local -a words_here
+  case \$CURRENT,\$words[2] in
+    2,*) words_here=($commands) ;;
+    3,completions | 3,c) words_here=(bash zsh fish) ;;
+    *,list | *,ls | *,l) words_here=(--short) ;;
+    *) words_here=(\${(f)"\$(zmx list --short 2>/dev/null)"}) ;;
+  esac
+  compadd -- \$words_here
+}
+compdef _zmx zmx
+END
+      ;;
+    fish)
+      cat <<END
+complete -c zmx -f
+complete -c zmx -n '__fish_is_nth_token 1' -a '$commands'
+complete -c zmx -n 'not __fish_is_nth_token 1; and not __fish_seen_subcommand_from list ls l completions c version help' -a '(zmx list --short 2>/dev/null)'
+complete -c zmx -n '__fish_seen_subcommand_from completions c' -a 'bash zsh fish'
+complete -c zmx -n '__fish_seen_subcommand_from list ls l' -l short
+END
+      ;;
+    --help | -h) show_help ;;
+  esac
 }
 
 label_command() {
