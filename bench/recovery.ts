@@ -8,7 +8,7 @@ import { ensureBuilt } from '../test/support/built.ts';
 import { readHistory } from '../chaos/evidence.ts';
 import { openStage, type Stage, type StageHost } from '../chaos/stage.ts';
 import { quantile } from '../chaos/quantile.ts';
-import type { WorkerSlot } from '../chaos/workers.ts';
+import { workerOf, type WorkerSlot } from '../chaos/workers.ts';
 import { timing } from '../src/domain/timing.ts';
 import { poll } from '../test/support/poll.ts';
 
@@ -153,8 +153,7 @@ async function play(
   await poll(async () => {
     const { raw } = await handle.describe();
     const wait = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'waitStep');
-    const pid = Number(wait?.lastWorkerIdentity?.split('@')[0]);
-    holder = stage.workers.find((worker) => worker.pid() === pid);
+    holder = workerOf(stage.workers, wait?.lastWorkerIdentity);
     return wait?.heartbeatDetails != null && holder !== undefined;
   }, 'a worker waits for the step');
   if (!holder) throw new Error('no worker waits');
