@@ -4,7 +4,7 @@ import { addressOf, type Launch } from '../domain/ids.ts';
 import { formatExit, type LaunchState } from '../domain/launch-state.ts';
 import { redactPiece } from '../domain/redact.ts';
 import { plainText } from '../domain/terminal.ts';
-import type { SessionPlace } from '../host/host.ts';
+import type { SessionPlace } from '../host/launch.ts';
 import type { Runner } from '../provision/runner.ts';
 import { render } from '../shell/index.ts';
 import { shortSshCommand } from '../ssh/index.ts';

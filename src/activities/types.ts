@@ -8,7 +8,7 @@ import type { PartFailure } from '../domain/status.ts';
 import type { ResolvedPlan, ResolvedStep } from '../domain/plan.ts';
 import type { Finding } from '../domain/finding.ts';
 import type { HostFacts } from '../host/facts.ts';
-import type { LogStart } from '../host/host.ts';
+import type { LogStart } from '../host/launch.ts';
 import type { HostLook } from '../host/inspect.ts';
 import type { ScriptState } from '../host/script-state.ts';
 import type { ZmxForecast } from '../host/zmx-forecast.ts';
