@@ -118,6 +118,9 @@ export interface WorkerSight {
   readonly lacks: readonly { readonly step: string; readonly failure: PartFailure }[];
 }
 
+/** What a worker knows of itself without anybody's help. */
+export type SelfSight = Omit<WorkerSight, 'aheadMs' | 'lacks'>;
+
 /** A host, as a look that changes nothing finds it. */
 export interface HostSight extends Omit<HostLook, 'lease'> {
   /** How far its clock is before the worker's. Milliseconds, to half a second. */
