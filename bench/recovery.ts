@@ -45,7 +45,7 @@ const faults: readonly Row[] = [
   },
   {
     name: 'worker killed (SIGKILL), until another waits',
-    promiseMs: timing.heartbeatTimeout + 2_000,
+    promiseMs: timing.heartbeatTimeoutMs + 2_000,
     endsWorker: true,
     untilAnotherWaits: true,
     strike: harmThenEnd(({ holder }) => holder.signal('SIGKILL')),
@@ -158,7 +158,7 @@ async function play(
   }, 'a worker waits for the step');
   if (!holder) throw new Error('no worker waits');
   // Somewhere between two beats.
-  await delay(Math.random() * timing.heartbeatEvery);
+  await delay(Math.random() * timing.heartbeatEveryMs);
   const from = await strike({ stage, host, holder, endStep: () => host.run(`touch /root/${mark}`) });
   const { outcome } = await client.result(workflowId);
   const tookMs = untilAnotherWaits

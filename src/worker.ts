@@ -89,9 +89,9 @@ export async function startWorker(
     }),
     shutdownGraceTime: config.shutdownGraceMs,
     ...(config.versioning && { workerDeploymentOptions: toDeploymentOptions(config.versioning) }),
-    stickyQueueScheduleToStartTimeout: timing.stickyTimeout,
+    stickyQueueScheduleToStartTimeout: timing.stickyTimeoutMs,
     // Cancellation reaches an activity with the answer to a heartbeat, so none is held back.
-    maxHeartbeatThrottleInterval: timing.heartbeatEvery,
+    maxHeartbeatThrottleInterval: timing.heartbeatEveryMs,
     ...unhurried,
     // Five of each kind: a queue has four partitions by default, and what waits in one that nobody polls may wait for long.
     maxConcurrentWorkflowTaskPolls: 10,
@@ -117,7 +117,7 @@ export async function startWorker(
     done: run(),
     stop() {
       worker.shutdown();
-      setTimeout(() => patience.abort(), config.shutdownGraceMs + timing.shutdownPatience).unref();
+      setTimeout(() => patience.abort(), config.shutdownGraceMs + timing.shutdownPatienceMs).unref();
     },
   };
 }

@@ -107,7 +107,7 @@ const envSchema = z.object({
     .default([...notifiedEvents]),
   CHANDLER_UI_URL: httpUrl.optional(),
   CHANDLER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  CHANDLER_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(timing.shutdownGrace),
+  CHANDLER_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(timing.shutdownGraceMs),
   SSH_AUTH_SOCK: z.string().optional(),
 });
 

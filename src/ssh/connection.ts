@@ -96,7 +96,7 @@ class LoginRefused {
 
 async function dial(target: ResolvedTarget, options: SshConnectionOptions): Promise<Duplex> {
   try {
-    return await connectSocket(target.host, target.port, options.connectTimeoutMs ?? timing.connect);
+    return await connectSocket(target.host, target.port, options.connectTimeoutMs ?? timing.connectMs);
   } catch (error) {
     throw toFailure(error, { where: 'dial', label: labelOf(target), doing: 'no connection' });
   }
@@ -138,14 +138,14 @@ async function logIn(
       algorithms: { serverHostKey: check.algorithms, hmac: HMACS, compress: ['none'] },
       readyTimeout: options.readyTimeoutMs ?? 15_000,
       // ssh2 pings; whether the host is there is for watch() to say.
-      keepaliveInterval: options.keepaliveMs ?? timing.keepaliveEvery,
+      keepaliveInterval: options.keepaliveMs ?? timing.keepaliveEveryMs,
       keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     });
   });
 }
 
 function watch(client: Client, transport: Duplex, label: string, options: SshConnectionOptions): Connection {
-  const { keepaliveMs = timing.keepaliveEvery, keepaliveCount = timing.keepaliveLooks } = options;
+  const { keepaliveMs = timing.keepaliveEveryMs, keepaliveCount = timing.keepaliveLooks } = options;
   const running: Link['running'] = new Set();
   const listeners: ((reason: string) => void)[] = [];
   let gone: string | undefined;
