@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { boundedText } from '../domain/bounded-text.ts';
-import { ChandlerError } from '../domain/failure.ts';
+import { ChandlerError, messageOf } from '../domain/failure.ts';
 import { makeLaunch, sessionName, type Launch } from '../domain/ids.ts';
 import { formatExit, type LaunchState } from '../domain/launch-state.ts';
 import { plainText } from '../domain/terminal.ts';
@@ -443,7 +443,7 @@ function describeRow(row: SessionRow | undefined): string {
 }
 
 function prefixed(what: string, error: unknown): ChandlerError {
-  const message = `${what}: ${error instanceof Error ? error.message : String(error)}`;
+  const message = `${what}: ${messageOf(error)}`;
   if (!(error instanceof ChandlerError))
     return new ChandlerError('connection-lost', message, { cause: error });
   return new ChandlerError(error.code, message, { cause: error, facts: error.facts });

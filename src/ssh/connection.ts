@@ -1,12 +1,13 @@
 import type { Duplex } from 'node:stream';
 import { Client } from 'ssh2';
 import type { MacAlgorithm } from 'ssh2';
+import { messageOf } from '../domain/failure.ts';
 import { timing } from '../domain/timing.ts';
 import { render } from '../shell/index.ts';
 import type { Command } from '../shell/index.ts';
 import { prepareLogin } from './auth.ts';
 import type { Login } from './auth.ts';
-import { classify, describe, labelOf, toFailure } from './errors.ts';
+import { classify, labelOf, toFailure } from './errors.ts';
 import type { ExecOptions, Executor, Outcome } from './executor.ts';
 import { checkHostKey } from './host-key.ts';
 import type { HostKeyCheck } from './host-key.ts';
@@ -171,7 +172,7 @@ function watch(client: Client, transport: Duplex, label: string, options: SshCon
     if (silentLooks >= keepaliveCount) end(`no sign of life for ${silentLooks * keepaliveMs} ms`);
   }, keepaliveMs);
 
-  client.on('error', (error: Error) => end(describe(error)));
+  client.on('error', (error: Error) => end(messageOf(error)));
   client.on('end', () => end('the host closed the connection'));
   client.on('close', () => end('the connection closed'));
 

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { isDuration } from '../../domain/duration.ts';
+import { messageOf } from '../../domain/failure.ts';
 import { refuseVariable } from '../../domain/variables.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -169,7 +170,7 @@ async function readScript(file: string, context: Pick<CliContext, 'stdin'>): Pro
   try {
     return await readAll(file, context);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new CliError(exitCodes.usage, `--script ${file}: ${reason}`, { cause });
   }
 }
