@@ -1,7 +1,8 @@
 import ssh2 from 'ssh2';
 import type { AgentAuthMethod, AuthHandlerMiddleware, BaseAgent, ParsedKey, PublicKeyAuthMethod } from 'ssh2';
 import type { ChandlerError } from '../domain/failure.ts';
-import { failure, labelOf, toFailure } from './errors.ts';
+import { addressOf } from '../domain/ids.ts';
+import { failure, toFailure } from './errors.ts';
 import type { ResolvedTarget } from './target.ts';
 
 /** One login by public key: what ssh2 asks for, and what to say if the host refuses. */
@@ -21,7 +22,7 @@ export interface Login {
  */
 export function prepareLogin(target: ResolvedTarget): Login {
   const { auth, user } = target;
-  const label = labelOf(target);
+  const label = addressOf(target);
   const agent = auth.kind === 'agent' ? ssh2.createAgent(auth.socket) : undefined;
   const offer: PublicKeyAuthMethod | AgentAuthMethod =
     auth.kind === 'key'

@@ -2,12 +2,13 @@ import type { Duplex } from 'node:stream';
 import { Client } from 'ssh2';
 import type { MacAlgorithm } from 'ssh2';
 import { messageOf } from '../domain/failure.ts';
+import { addressOf } from '../domain/ids.ts';
 import { timing } from '../domain/timing.ts';
 import { render } from '../shell/index.ts';
 import type { Command } from '../shell/index.ts';
 import { prepareLogin } from './auth.ts';
 import type { Login } from './auth.ts';
-import { classify, labelOf, toFailure } from './errors.ts';
+import { classify, toFailure } from './errors.ts';
 import type { ExecOptions, Executor, Outcome } from './executor.ts';
 import { checkHostKey } from './host-key.ts';
 import type { HostKeyCheck } from './host-key.ts';
@@ -69,7 +70,7 @@ export async function openConnection(
   options: SshConnectionOptions = {},
   via?: Duplex,
 ): Promise<Connection> {
-  const label = labelOf(target);
+  const label = addressOf(target);
   const login = prepareLogin(target);
   const check = checkHostKey(target);
   const transport = via ?? (await dial(target, options));
@@ -99,7 +100,7 @@ async function dial(target: ResolvedTarget, options: SshConnectionOptions): Prom
   try {
     return await connectSocket(target.host, target.port, options.connectTimeoutMs ?? timing.connectMs);
   } catch (error) {
-    throw toFailure(error, { where: 'dial', label: labelOf(target), doing: 'no connection' });
+    throw toFailure(error, { where: 'dial', label: addressOf(target), doing: 'no connection' });
   }
 }
 

@@ -1,7 +1,5 @@
 import { ChandlerError, messageOf } from '../domain/failure.ts';
 import type { FailureCode } from '../domain/failure.ts';
-import { addressOf } from '../domain/ids.ts';
-import type { ResolvedTarget } from './target.ts';
 
 /**
  * Where an error arose: while connecting and logging in (`dial`), while reading the identity (`identity`), on asking
@@ -176,11 +174,6 @@ export function failure(
     facts: { host: label, ...(advice === undefined ? {} : { advice }) },
     ...(cause === undefined ? {} : { cause }),
   });
-}
-
-/** How messages name a target: `user@host:port`. */
-export function labelOf(target: Pick<ResolvedTarget, 'host' | 'port' | 'user'>): string {
-  return addressOf(target);
 }
 
 function searchable(error: unknown): string {

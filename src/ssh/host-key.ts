@@ -2,7 +2,8 @@ import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { messageOf, type ChandlerError } from '../domain/failure.ts';
-import { failure, labelOf } from './errors.ts';
+import { addressOf } from '../domain/ids.ts';
+import { failure } from './errors.ts';
 import { judgePinned, knownHostsLine, refuse } from './host-key-refusal.ts';
 import { keyTypeOf, lookUpHostKey, recordedKeyTypes } from './known-hosts.ts';
 import type { HostKeyAnswer } from './known-hosts.ts';
@@ -68,7 +69,7 @@ export const realFiles: KnownHostsFiles = {
  */
 export function checkHostKey(target: ResolvedTarget, files: KnownHostsFiles = realFiles): HostKeyCheck {
   const { host, port, hostKey: policy } = target;
-  const label = labelOf(target);
+  const label = addressOf(target);
   const paths = policy.kind === 'pinned' ? [] : policy.files;
   const texts = paths.map((path) => ({ path, text: readOrRefuse(files, path, label) }));
   let accepted: Buffer | undefined;
