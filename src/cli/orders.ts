@@ -8,8 +8,8 @@ import type { OutputOf } from './output-schema.ts';
 import { toQuery } from './runs.ts';
 import { inTime, lookAt } from './watch.ts';
 
-/** Something that a person wants of a run, or of steps of it. */
-export interface Order {
+/** What can be wanted of a run, or of steps of it: one order goes to many runs. */
+export interface OrderKind {
   readonly action: string;
   /** The steps of a run that it can be about; without it, it is about the run as a whole. */
   readonly fits?: (step: StepStatus) => boolean;
@@ -31,7 +31,7 @@ export const mayRun = (step: StepStatus): boolean => !isOver(activePart(step));
 
 /** Which steps of a run an order is about, all that it fits or the one that is named; or why none. */
 export function chooseSteps(
-  order: Pick<Order, 'fits' | 'unfit'>,
+  order: Pick<OrderKind, 'fits' | 'unfit'>,
   status: RunStatus,
   only: string | undefined,
 ): { readonly steps: string[]; readonly reason?: string } {
@@ -49,7 +49,7 @@ export function chooseSteps(
 export async function* orderAll(
   client: ChandlerClient,
   ids: readonly string[],
-  order: Order,
+  order: OrderKind,
   { step, dryRun }: { readonly step: string | undefined; readonly dryRun: boolean },
 ): AsyncGenerator<OrderOutcome, void> {
   const waiting = [...ids];
@@ -70,7 +70,7 @@ export async function* orderAll(
 async function orderOne(
   client: ChandlerClient,
   id: string,
-  order: Order,
+  order: OrderKind,
   only: string | undefined,
   dryRun: boolean,
 ): Promise<OrderOutcome> {

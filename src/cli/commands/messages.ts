@@ -3,6 +3,7 @@ import { isDuration } from '../../domain/duration.ts';
 import { messageOf } from '../../domain/failure.ts';
 import { refuseVariable } from '../../domain/variables.ts';
 import type { CliContext } from '../context.ts';
+import { describeDone } from '../describe-done.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { describe } from '../manual.ts';
@@ -57,7 +58,7 @@ function addRetry(program: Command, act: Act): void {
             unfit: 'nothing is parked',
             send: (client, id, step) => client.retry(id, { step, ...extra, ...common(options, step) }),
           },
-          done: `${step} runs again`,
+          done: (step) => describeDone({ action: 'retry', step }),
         });
       }),
     );
@@ -94,7 +95,7 @@ function addSkip(program: Command, act: Act): void {
             unfit: 'nothing is parked',
             send: (client, id, step) => client.skip(id, { step, ...common(options, step) }),
           },
-          done: `${step} is skipped`,
+          done: (step) => describeDone({ action: 'skip', step }),
           ask: 'Treat what is parked as done in',
         }),
       ),
@@ -141,7 +142,7 @@ function addExtend(program: Command, act: Act): void {
             send: (client, id, step) =>
               client.extendTimeout(id, { step, by, ...common(options ?? {}, step) }),
           },
-          done: `${step} has ${by} more`,
+          done: (step) => describeDone({ action: 'extend', step, by }),
         });
       }),
     );

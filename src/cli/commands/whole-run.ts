@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { describeDone } from '../describe-done.ts';
 import { describe, type Manual } from '../manual.ts';
 import type { Act } from './act.ts';
 import { BATCH, COMMON, common, RUN } from './message-parts.ts';
@@ -6,7 +7,6 @@ import { send, withSendOptions, type SendOptions } from './send.ts';
 
 const WHOLE = {
   abort: {
-    done: 'the run is being ended',
     ask: 'End, with everything of them that still runs,',
     summary: 'end a run and everything of it that still runs',
     about: `Ends what the run has started on the host and still runs there; no finalizer runs and no sentinel is written. Answers before that has happened. What finished steps have left running, such as services, is not ended.
@@ -20,7 +20,6 @@ ${BATCH} It wants --yes then, or a yes at the terminal.`,
     seeAlso: ['pause', 'status'],
   },
   pause: {
-    done: 'the run is paused; what runs goes on',
     summary: 'start no further step',
     about: `Steps that run go on to their end; none begins until resume. A host that runs its own script can't be paused.
 
@@ -32,7 +31,6 @@ ${BATCH}`,
     seeAlso: ['resume', 'abort'],
   },
   resume: {
-    done: 'the run goes on',
     summary: 'go on after a pause',
     about: `Ends a pause: steps that are ready begin.
 
@@ -43,13 +41,11 @@ ${BATCH}`,
     ],
     seeAlso: ['pause', 'status'],
   },
-} as const satisfies Record<string, Omit<Manual, 'group'> & { done: string; ask?: string }>;
+} as const satisfies Record<string, Whole>;
 
 /** Adds the messages that are about a run as a whole. */
 export function addWholeRun(program: Command, act: Act): void {
-  for (const [action, { done, ask, ...manual }] of Object.entries(
-    WHOLE as Record<keyof typeof WHOLE, Whole>,
-  )) {
+  for (const [action, { ask, ...manual }] of Object.entries(WHOLE as Record<keyof typeof WHOLE, Whole>)) {
     const name = action as keyof typeof WHOLE;
     const command = program
       .command(name)
@@ -58,7 +54,7 @@ export function addWholeRun(program: Command, act: Act): void {
         act((context, id: string | undefined, options: SendOptions) =>
           send(context, id, undefined, options, {
             order: { action, send: (client, id) => client[name](id, common(options)) },
-            done,
+            done: () => describeDone({ action: name }),
             ...(ask !== undefined && { ask }),
           }),
         ),
@@ -66,4 +62,4 @@ export function addWholeRun(program: Command, act: Act): void {
     describe(withSendOptions(command, { steps: false }), { ...COMMON, ...manual });
   }
 }
-type Whole = Omit<Manual, 'group'> & { readonly done: string; readonly ask?: string };
+type Whole = Omit<Manual, 'group'> & { readonly ask?: string };

@@ -1,5 +1,6 @@
+import { describeDone } from '../describe-done.ts';
 import type { RunInfo } from '../render/runs.ts';
-import { describeDone, say } from './acting.ts';
+import { say } from './acting.ts';
 import { addToLog } from './log.ts';
 import { isOver, type Event, type RunView, type State, type Updated } from './model.ts';
 import { openLogOf, pressKey } from './press.ts';
