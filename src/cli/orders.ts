@@ -1,7 +1,7 @@
 import type { ChandlerClient } from '../client.ts';
 import { count } from '../domain/count.ts';
 import { oneLine } from '../domain/terminal.ts';
-import { activePart, isOver, type RunStatus, type StepStatus } from '../domain/status.ts';
+import { activePart, isPartOver, type RunStatus, type StepStatus } from '../domain/status.ts';
 import { CliError, explainError, isNoWorker } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { OutputOf } from './output-schema.ts';
@@ -27,7 +27,7 @@ const AT_ONCE = 8;
 export const TAKE_MS = 30_000;
 
 export const isParked = (step: StepStatus): boolean => activePart(step).state === 'parked';
-export const mayRun = (step: StepStatus): boolean => !isOver(activePart(step));
+export const mayRun = (step: StepStatus): boolean => !isPartOver(activePart(step));
 
 /** Which steps of a run an order is about, all that it fits or the one that is named; or why none. */
 export function chooseSteps(

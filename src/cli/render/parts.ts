@@ -1,5 +1,5 @@
 import { formatDuration } from '../../domain/duration.ts';
-import type { PartState, PartStatus, RunStatus } from '../../domain/status.ts';
+import { listParts, type PartState, type PartStatus, type RunStatus } from '../../domain/status.ts';
 import { oneLine } from '../../domain/terminal.ts';
 import type { Progress } from '../watch.ts';
 import type { Paint, Style } from './paint.ts';
@@ -34,11 +34,10 @@ export interface PartRow {
 }
 
 /** The steps of a run, each followed by its finalizer, in the plan's order. */
-export function listParts(status: RunStatus, progress: readonly Progress[]): PartRow[] {
-  return status.steps.flatMap((step) => [
-    toRow(step.name, step, false, progress),
-    ...(step.finalizer ? [toRow(step.name, step.finalizer, true, progress)] : []),
-  ]);
+export function listRows(status: RunStatus, progress: readonly Progress[]): PartRow[] {
+  return listParts(status).map(({ step, kind, part }) =>
+    toRow(step.name, part, kind === 'finalizer', progress),
+  );
 }
 
 export interface PartsOptions {

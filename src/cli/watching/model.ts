@@ -90,7 +90,7 @@ export interface State {
   readonly more: boolean;
   readonly filter: string;
   readonly run?: string;
-  /** Of the selected run; see `partKey`. */
+  /** Of the selected run; see `rowKey`. */
   readonly part?: string;
   readonly log?: LogView;
   /** Where the log was opened from. */
