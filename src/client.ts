@@ -115,7 +115,7 @@ export function createClient(
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       throw new ChandlerError('lease-held', `a run with the id ${workflowId} is at work already`, {
         cause: error,
-        facts: { advice: `Follow it with: chandler status ${workflowId} --watch` },
+        facts: { advice: `Follow it with: chandler watch ${quote(workflowId)}` },
       });
     }
   };

@@ -116,7 +116,7 @@ async function sendToOne(
       const steps = step === undefined ? [] : [step];
       context.stdout.write(jsonLine({ id, action: order.action, steps, outcome: 'taken' }));
     } else print(context, done(step ?? ''));
-    announceOn(context)(`Follow  ${copyable(context, options, 'status', id, '--watch')}`);
+    announceOn(context)(`Follow  ${copyable(context, options, 'watch', id)}`);
     return exitCodes.provisioned;
   });
 }

@@ -68,7 +68,7 @@ Looking succeeds whatever it sees, so the exit code is 0 for a run that failed o
       aborted: 'with --watch or --exit-code: the run was aborted',
     },
     environment: ENGINE_ENVIRONMENT,
-    seeAlso: ['up', 'logs', 'retry', 'skip', 'abort'],
+    seeAlso: ['watch', 'up', 'logs', 'retry', 'skip', 'abort'],
   });
 }
 
