@@ -206,6 +206,7 @@ describe('a host that provisions itself', () => {
       const url = options?.zmx?.url?.replace('SILENT', String(port));
       await put(steps, { ...options, ...(url !== undefined && { zmx: { ...options?.zmx, url } }) });
       const over = run();
+      // Until it has begun there is no log to read.
       await poll(async () => (await readLog().catch(() => '')).includes(until), until);
       const begin = performance.now();
       expect(await run('sh', 'stop')).toMatchObject({ code: 0 });
