@@ -39,7 +39,7 @@ const DEFAULT_TASK_QUEUE = 'chandler';
 /**
  * Connects to a Temporal server: a client that starts runs, watches them and acts on them. Workers do the work.
  *
- * @throws Error of `@temporalio/client` when the server does not answer within ten seconds
+ * @throws Error when the server does not answer within ten seconds; its `cause` is that of `@temporalio/client`
  */
 export async function connect(options: ClientOptions): Promise<ChandlerClient> {
   const { address, credentials } = options;
