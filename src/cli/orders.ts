@@ -6,7 +6,7 @@ import { CliError, explainError, isNoWorker } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { OutputOf } from './output-schema.ts';
 import { toQuery } from './runs.ts';
-import { inTime, lookAt } from './watch.ts';
+import { inTime, lookAt } from './look.ts';
 
 /** What can be wanted of a run, or of steps of it: one order goes to many runs. */
 export interface OrderKind {

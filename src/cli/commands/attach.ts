@@ -15,7 +15,7 @@ import { describe } from '../manual.ts';
 import { askLaunches, locateHost } from '../run-host.ts';
 import { printSsh, runSsh } from '../ssh-client.ts';
 import { firstTry } from '../tries.ts';
-import { inTime } from '../watch.ts';
+import { inTime } from '../look.ts';
 import { type Act, wholeNumber, withEngineOptions } from './act.ts';
 import { SSH_ABOUT, SSH_ENVIRONMENT } from './ssh.ts';
 

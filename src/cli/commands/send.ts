@@ -17,7 +17,7 @@ import {
 } from '../orders.ts';
 import { jsonLine } from '../print-json.ts';
 import { listRuns } from '../runs.ts';
-import { inTime, lookAt } from '../watch.ts';
+import { inTime, lookAt } from '../look.ts';
 import { withEngineOptions } from './act.ts';
 
 /** The options of every message. */

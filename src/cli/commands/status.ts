@@ -14,7 +14,7 @@ import { renderEnd, renderInterventions, renderParked } from '../render/reports.
 import { renderRuns } from '../render/runs.ts';
 import { renderTable } from '../render/table.ts';
 import { listRuns, toQuery } from '../runs.ts';
-import { lookAt, readProgress } from '../watch.ts';
+import { lookAt, readProgress } from '../look.ts';
 import { type Act, withEngineOptions } from './act.ts';
 import { FOLLOW_EXITS, withFollowOptions } from './up.ts';
 

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../domain/duration.ts';
 import { listParts, type PartState, type PartStatus, type RunStatus } from '../../domain/status.ts';
 import { oneLine } from '../../domain/terminal.ts';
-import type { Progress } from '../watch.ts';
+import type { Progress } from '../look.ts';
 import type { Paint, Style } from './paint.ts';
 import { shortMessage } from './short-message.ts';
 import { cut, pad, widthOf } from './text.ts';

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../domain/duration.ts';
 import type { RunStatus } from '../../domain/status.ts';
 import { oneLine } from '../../domain/terminal.ts';
-import type { Progress } from '../watch.ts';
+import type { Progress } from '../look.ts';
 import type { Paint } from './paint.ts';
 import { listRows, LOOKS, renderParts, type PartRow } from './parts.ts';
 import { cut } from './text.ts';
