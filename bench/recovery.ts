@@ -8,7 +8,7 @@ import { ensureBuilt } from '../test/support/built.ts';
 import { readHistory } from '../chaos/evidence.ts';
 import { openStage, type Stage, type StageHost } from '../chaos/stage.ts';
 import { quantile } from '../chaos/quantile.ts';
-import type { WorkerSlot } from '../chaos/workers.ts';
+import { workerOf, type WorkerSlot } from '../chaos/workers.ts';
 import { timing } from '../src/domain/timing.ts';
 import { poll } from '../test/support/poll.ts';
 
@@ -45,7 +45,7 @@ const faults: readonly Row[] = [
   },
   {
     name: 'worker killed (SIGKILL), until another waits',
-    promiseMs: timing.heartbeatTimeout + 2_000,
+    promiseMs: timing.heartbeatTimeoutMs + 2_000,
     endsWorker: true,
     untilAnotherWaits: true,
     strike: harmThenEnd(({ holder }) => holder.signal('SIGKILL')),
@@ -153,13 +153,12 @@ async function play(
   await poll(async () => {
     const { raw } = await handle.describe();
     const wait = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'waitStep');
-    const pid = Number(wait?.lastWorkerIdentity?.split('@')[0]);
-    holder = stage.workers.find((worker) => worker.pid() === pid);
+    holder = workerOf(stage.workers, wait?.lastWorkerIdentity);
     return wait?.heartbeatDetails != null && holder !== undefined;
   }, 'a worker waits for the step');
   if (!holder) throw new Error('no worker waits');
   // Somewhere between two beats.
-  await delay(Math.random() * timing.heartbeatEvery);
+  await delay(Math.random() * timing.heartbeatEveryMs);
   const from = await strike({ stage, host, holder, endStep: () => host.run(`touch /root/${mark}`) });
   const { outcome } = await client.result(workflowId);
   const tookMs = untilAnotherWaits

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { millisOf } from '../chaos/evidence.ts';
 import { quantile } from '../chaos/quantile.ts';
 import { connect, type ChandlerClient } from '../src/client.ts';
 import { loadConfig } from '../src/config/config.ts';
@@ -109,7 +110,7 @@ async function notice(client: ChandlerClient, host: SandboxHost): Promise<void> 
     if (start) scheduled.set(String(event.eventId), start.activityType?.name ?? '');
     const end = event.activityTaskCompletedEventAttributes;
     if (end && scheduled.get(String(end.scheduledEventId)) === 'waitStep')
-      noticed.push(millis(event.eventTime));
+      noticed.push(millisOf(event.eventTime));
   }
   const delays = noticed.map((at, i) => at - (endsMs[i] ?? NaN));
   const p99 = quantile(delays, 0.99);
@@ -189,10 +190,6 @@ async function overSsh(host: SandboxHost): Promise<number> {
   );
   await child;
   return Math.round(performance.now() - begin);
-}
-
-function millis(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
-  return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
 }
 
 // A declaration: what is above runs before the end of this file is reached.

@@ -135,7 +135,7 @@ export async function readHistory(
   const events: HistoryEvent[] = [];
   const attempts: Attempt[] = [];
   for (const event of history.events ?? []) {
-    const atMs = millis(event.eventTime);
+    const atMs = millisOf(event.eventTime);
     const [kind, attributes] = Object.entries(event).find(
       ([key, value]) => key.endsWith('EventAttributes') && value !== null && value !== undefined,
     ) ?? ['', undefined];
@@ -188,6 +188,7 @@ function parseLaunch(data: Uint8Array | null | undefined): string {
   return input.launch?.id ?? '';
 }
 
-function millis(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
+/** A time of the engine's, in milliseconds since the epoch. */
+export function millisOf(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
   return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
 }

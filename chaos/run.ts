@@ -51,13 +51,12 @@ export async function playRun(
     setting.locks,
     (struck) => void setting.struck.push(struck),
   );
-  const over = new AbortController();
   const rival = drawn.rivalAfterMs === undefined ? undefined : rivalOf(drawn);
   const [first, second] = await Promise.all([
     play(setting, drawn),
     rival &&
       delay(drawn.rivalAfterMs, undefined, { signal: setting.signal }).then(() => play(setting, rival)),
-  ]).finally(() => over.abort());
+  ]);
   await striker.settle();
   const played = rival && second ? [first, second] : [first];
   const judged: JudgedRun[] = [];

@@ -4,7 +4,7 @@ import type { Attempt, Injected } from './evidence.ts';
 import type { AimAnswer } from './ledger.ts';
 import { programKilled, type DrawnFault } from './schedule.ts';
 import type { Stage, StageHost } from './stage.ts';
-import type { WorkerSlot } from './workers.ts';
+import { workerOf, type WorkerSlot } from './workers.ts';
 
 /** A fault that was injected, with what tells later how soon it was overcome. */
 export interface Struck extends Omit<Injected, 'recoveryMs'> {
@@ -142,10 +142,10 @@ async function serving(
     );
     const at = (raw.pendingActivities ?? []).map(({ activityId, lastWorkerIdentity }) => ({
       activityId: activityId ?? '',
-      pid: Number(lastWorkerIdentity?.split('@')[0]),
+      worker: workerOf(workers, lastWorkerIdentity),
     }));
-    const busy = workers.find((worker) => at.some(({ pid }) => pid === worker.pid())) ?? any;
-    const held = at.filter(({ pid }) => pid === busy.pid()).map(({ activityId }) => activityId);
+    const busy = at.find(({ worker }) => worker)?.worker ?? any;
+    const held = at.filter(({ worker }) => worker === busy).map(({ activityId }) => activityId);
     return { worker: busy, held };
   } catch {
     return { worker: any, held: [] };

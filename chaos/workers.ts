@@ -47,6 +47,15 @@ export async function makeBuilds(dir: string): Promise<Readonly<Record<Build, st
   return { own: join(own, 'cli/main.js'), other: join(other, 'cli/main.js') };
 }
 
+/** The worker that calls itself so to the engine; nothing for one that is gone. See `workerIdentity`. */
+export function workerOf<W extends Pick<WorkerSlot, 'pid'>>(
+  workers: readonly W[],
+  identity: string | null | undefined,
+): W | undefined {
+  const pid = Number(/ (\d+)@/.exec(identity ?? '')?.[1]);
+  return workers.find((worker) => worker.pid() === pid);
+}
+
 /**
  * A slot; `logFile` takes what its processes print. As a service manager would, it starts a worker again that could not
  * begin, for example while there is no server. One that ends later without having been told to is noted.

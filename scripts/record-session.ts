@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { connect, type ChandlerClient } from '../src/client.ts';
 import { ensureBuilt } from '../test/support/built.ts';
+import { findStatus } from '../test/support/find-status.ts';
 import { startHost, type TestHost } from '../test/support/hosts.ts';
 import { poll } from '../test/support/poll.ts';
 import { startTestServer } from '../test/support/temporal.ts';
@@ -96,10 +97,7 @@ async function startWorker() {
 async function play(number: number, record: boolean): Promise<Round> {
   const id = `web-${number + 1}`;
   await startRun(client, host, id);
-  await poll(
-    async () => (await client.status(id).catch(() => undefined))?.attention === true,
-    'the step is parked',
-  );
+  await poll(async () => (await findStatus(client, id))?.attention === true, 'the step is parked');
   const terminal = await startTmux({
     columns: COLUMNS,
     rows: ROWS,

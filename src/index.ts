@@ -21,9 +21,11 @@ export type {
 export { validatePlan, validateWatch } from './domain/validate.ts';
 export type { Problem } from './domain/problems.ts';
 export type { HostFacts } from './host/facts.ts';
-export type { Host, LaunchBody, LogChunk, LogStart, Progress, SessionPlace, Upload } from './host/host.ts';
+export type { Host } from './host/host.ts';
+export type { Upload } from './host/host-program.ts';
 export type { HostLook } from './host/inspect.ts';
 export type { ZmxSource } from './host/install-zmx.ts';
+export type { LaunchBody, LogChunk, LogStart, Progress, SessionPlace } from './host/launch.ts';
 export { loadPrograms } from './host/programs.ts';
 export type { Program, Programs } from './host/programs.ts';
 export type { ScriptState } from './host/script-state.ts';

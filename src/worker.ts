@@ -37,7 +37,7 @@ export interface RunningWorker {
  * clock also pass while a worker is suspended, and Node does not survive the end that it makes of it then (node#43135:
  * "async hook stack has become corrupted"). A task of ours takes milliseconds.
  */
-export const unhurried: object = { isolateExecutionTimeout: '1 day' };
+export const withoutTaskLimit: object = { isolateExecutionTimeout: '1 day' };
 
 /** Sends the SDK's logs through ours; once in a process. */
 export function installRuntime(logger: Logger): void {
@@ -89,10 +89,10 @@ export async function startWorker(
     }),
     shutdownGraceTime: config.shutdownGraceMs,
     ...(config.versioning && { workerDeploymentOptions: toDeploymentOptions(config.versioning) }),
-    stickyQueueScheduleToStartTimeout: timing.stickyTimeout,
+    stickyQueueScheduleToStartTimeout: timing.stickyTimeoutMs,
     // Cancellation reaches an activity with the answer to a heartbeat, so none is held back.
-    maxHeartbeatThrottleInterval: timing.heartbeatEvery,
-    ...unhurried,
+    maxHeartbeatThrottleInterval: timing.heartbeatEveryMs,
+    ...withoutTaskLimit,
     // Five of each kind: a queue has four partitions by default, and what waits in one that nobody polls may wait for long.
     maxConcurrentWorkflowTaskPolls: 10,
     nonStickyToStickyPollRatio: 0.5,
@@ -117,7 +117,7 @@ export async function startWorker(
     done: run(),
     stop() {
       worker.shutdown();
-      setTimeout(() => patience.abort(), config.shutdownGraceMs + timing.shutdownPatience).unref();
+      setTimeout(() => patience.abort(), config.shutdownGraceMs + timing.shutdownPatienceMs).unref();
     },
   };
 }

@@ -18,7 +18,7 @@ export async function withHeartbeats<T>(
     const elapsedS = Math.max(0, Math.round((Date.now() - scheduledTimestampMs) / 1000));
     context.heartbeat({ ...about, elapsedS, ...latest });
   };
-  const timer = setInterval(beat, timing.heartbeatEvery);
+  const timer = setInterval(beat, timing.heartbeatEveryMs);
   beat();
   try {
     return await wait({

@@ -2,26 +2,55 @@ import { Context } from '@temporalio/activity';
 import { ChandlerError } from '../domain/failure.ts';
 import { isAdopted } from '../domain/forecast.ts';
 import type { ResolvedPlan } from '../domain/plan.ts';
-import { lookAtHost, lookAtLaunches, type HostLook, type LookDeps } from '../host/inspect.ts';
-import type { ZmxSource } from '../host/install-zmx.ts';
+import { checkNow, lookAtHost, lookAtLaunches, type HostLook, type LookDeps } from '../host/inspect.ts';
+import { renderCheck } from '../host/launch-body.ts';
 import { forecastZmx } from '../host/zmx-forecast.ts';
+import { trySessions } from '../ssh/index.ts';
 import { detailsOf } from './boundary.ts';
+import { connectTo, type ActivityDeps } from './deps.ts';
+import { withHeartbeats } from './heartbeat.ts';
 import { decodeHolder, SCRIPT_HOLDER } from './lease.ts';
 import { surveyLaunches } from './script.ts';
-import type { Activities, HostSight, LeaseHolder, WorkerSight } from './types.ts';
+import type { Activities, HostSight, WorkerSight } from './types.ts';
 
 /** As many sessions as a run has over one connection, and one more for a person. */
 const SESSIONS = 6;
 
-/** What a worker knows of itself. */
-export type SelfSight = Omit<WorkerSight, 'aheadMs' | 'lacks'>;
+/** Looks at the worker, and through it at a host. Nothing is changed there. */
+export function lookActivities(
+  deps: ActivityDeps,
+): Pick<Activities, 'inspectWorker' | 'lookAtHost' | 'checkStep'> {
+  return {
+    inspectWorker: (input) => seeWorker(deps, input),
+
+    async lookAtHost(input) {
+      const resolved = await deps.resolveTarget(input.target);
+      const executor = await connectTo(deps, input.target);
+      const { programs, zmx, isOpen } = deps;
+      return withHeartbeats({}, ({ signal }) =>
+        seeHost(
+          { executor, programs, signal, zmx, isOpen, trySessions: (count) => trySessions(resolved, count) },
+          input,
+        ),
+      );
+    },
+
+    async checkStep({ target, stateDir, step, id }) {
+      const executor = await connectTo(deps, target);
+      const script = renderCheck(step.check ?? '', {
+        ...step.env,
+        ...(await deps.resolveSecrets(step.secrets)),
+      });
+      return withHeartbeats({ step: step.name }, ({ signal }) =>
+        checkNow({ executor, programs: deps.programs, signal }, stateDir, id, script),
+      );
+    },
+  };
+}
 
 /** The worker as it sees itself; the engine's time of the order tells its clock. */
-export async function seeWorker(
-  deps: {
-    readonly inspectSelf: () => Promise<SelfSight>;
-    readonly resolveSecrets: (references: Readonly<Record<string, string>>) => Promise<unknown>;
-  },
+async function seeWorker(
+  deps: Pick<ActivityDeps, 'inspectSelf' | 'resolveSecrets'>,
   { secrets }: Parameters<Activities['inspectWorker']>[0],
 ): Promise<WorkerSight> {
   const { currentAttemptScheduledTimestampMs: orderedAtMs } = Context.current().info;
@@ -41,12 +70,9 @@ export async function seeWorker(
 }
 
 /** Looks at a host for one plan, or for none in particular. Changes nothing there. */
-export async function seeHost(
-  deps: LookDeps & {
-    readonly zmx: ZmxSource;
-    readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
-    readonly trySessions: (count: number) => Promise<number>;
-  },
+async function seeHost(
+  deps: LookDeps &
+    Pick<ActivityDeps, 'zmx' | 'isOpen'> & { readonly trySessions: (count: number) => Promise<number> },
   input: Parameters<Activities['lookAtHost']>[0],
 ): Promise<HostSight> {
   const { sentinelPath, marker, digest, parts = [], zmx } = input;
@@ -80,7 +106,7 @@ export async function seeHost(
 async function readHolder(
   word: string,
   script: HostLook['script'],
-  isOpen: (holder: LeaseHolder) => Promise<boolean>,
+  isOpen: ActivityDeps['isOpen'],
 ): Promise<HostSight['holder']> {
   if (word.startsWith(SCRIPT_HOLDER)) return { kind: 'script', atWork: script?.alive === true };
   const holder = decodeHolder(word);

@@ -1,10 +1,10 @@
 import { boundedText } from '../domain/bounded-text.ts';
-import { ChandlerError } from '../domain/failure.ts';
+import { ChandlerError, messageOf } from '../domain/failure.ts';
 import { addressOf, type Launch } from '../domain/ids.ts';
 import { formatExit, type LaunchState } from '../domain/launch-state.ts';
 import { redactPiece } from '../domain/redact.ts';
 import { plainText } from '../domain/terminal.ts';
-import type { SessionPlace } from '../host/host.ts';
+import type { SessionPlace } from '../host/launch.ts';
 import type { Runner } from '../provision/runner.ts';
 import { render } from '../shell/index.ts';
 import { shortSshCommand } from '../ssh/index.ts';
@@ -93,6 +93,6 @@ async function readTail(
     // What is no text takes three bytes for each byte once it is decoded.
     return { logTail: redactPiece(text.subarray(-TAIL_BYTES).toString('utf8'), secrets) };
   } catch (error) {
-    return { logTail: `(the log cannot be read: ${error instanceof Error ? error.message : String(error)})` };
+    return { logTail: `(the log cannot be read: ${messageOf(error)})` };
   }
 }

@@ -1,7 +1,7 @@
 import { ChandlerError } from '../domain/failure.ts';
 import type { Launch } from '../domain/ids.ts';
 import { maskedTexts, maskSpans, secretSpans, type Span } from '../domain/redact.ts';
-import type { LogChunk, LogStart } from '../host/host.ts';
+import type { LogChunk, LogStart } from '../host/launch.ts';
 import type { Runner } from '../provision/runner.ts';
 import type { LogPage } from './types.ts';
 

@@ -10,11 +10,54 @@ import type { Host } from '../host/host.ts';
 import type { ScriptState } from '../host/script-state.ts';
 import type { Runner } from '../provision/runner.ts';
 import { detailsOf } from './boundary.ts';
+import { openRunner, type ActivityDeps } from './deps.ts';
+import { withHeartbeats } from './heartbeat.ts';
 import { failureOfLaunch } from './launches.ts';
-import type { HostRef, PartRef, ScriptPart, ScriptView } from './types.ts';
+import type { Activities, HostRef, PartRef, ScriptPart, ScriptView } from './types.ts';
 
 /** Seconds that the host watches before it is asked anew. */
 const FOLLOW_S = 600;
+/** Seconds that a script has to end everything it has started. */
+const STOP_S = 50;
+
+type ScriptActivities = Pick<Activities, 'surveyLaunches' | 'followScript' | 'readScriptPlan' | 'stopScript'>;
+
+/** What is asked of a host that provisions itself, and of its script. */
+export function scriptActivities(deps: ActivityDeps): ScriptActivities {
+  return {
+    async surveyLaunches({ host, owner, parts }) {
+      const runner = await openRunner(deps, host);
+      return withHeartbeats({}, () => surveyLaunches(runner.host, owner, parts));
+    },
+
+    async followScript({ host, parts, sentinelPath, seen }) {
+      const runner = await openRunner(deps, host);
+      const view = async () => {
+        const script = await runner.host.readScript();
+        const zmx =
+          script && script.zmxPath !== ''
+            ? { path: script.zmxPath, version: '', source: 'existing' as const }
+            : undefined;
+        const runnerOfScript = await openRunner(deps, { ...host, ...(zmx && { zmx }) });
+        return viewScript(runnerOfScript, host, script, parts, sentinelPath);
+      };
+      return withHeartbeats({}, ({ signal }) => followScript(runner, parts, view, seen, signal));
+    },
+
+    async readScriptPlan({ host }) {
+      const runner = await openRunner(deps, host);
+      return withHeartbeats({}, async () => readPlan(await runner.host.readScriptPlan(), host));
+    },
+
+    async stopScript({ host }) {
+      const runner = await openRunner(deps, host);
+      await withHeartbeats({}, async ({ signal }) => {
+        if (!(await runner.host.endScript('stop', STOP_S, signal)))
+          throw new ChandlerError('connection-lost', 'the provisioning script does not end');
+      });
+    },
+  };
+}
 
 /** The latest launch of each part, and what became of it; parts that never began are left out. */
 export async function surveyLaunches(
@@ -39,7 +82,7 @@ export async function surveyLaunches(
 }
 
 /** What can be seen of a script at one moment. */
-export async function viewScript(
+async function viewScript(
   runner: Runner,
   host: HostRef,
   script: ScriptState | undefined,
@@ -70,7 +113,7 @@ export async function viewScript(
 }
 
 /** Waits until a script is no longer as `seen` tells. */
-export async function followScript(
+async function followScript(
   runner: Runner,
   parts: readonly PartRef[],
   view: () => Promise<ScriptView>,
@@ -119,7 +162,7 @@ function settled(state: LaunchState): LaunchState {
  *
  * @throws ChandlerError host-unsupported
  */
-export function readPlan(text: string, { target }: HostRef): Omit<Plan, 'target'> {
+function readPlan(text: string, { target }: HostRef): Omit<Plan, 'target'> {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -8,7 +8,7 @@ import type { PartFailure } from '../domain/status.ts';
 import type { ResolvedPlan, ResolvedStep } from '../domain/plan.ts';
 import type { Finding } from '../domain/finding.ts';
 import type { HostFacts } from '../host/facts.ts';
-import type { LogStart } from '../host/host.ts';
+import type { LogStart } from '../host/launch.ts';
 import type { HostLook } from '../host/inspect.ts';
 import type { ScriptState } from '../host/script-state.ts';
 import type { ZmxForecast } from '../host/zmx-forecast.ts';
@@ -117,6 +117,9 @@ export interface WorkerSight {
   /** Steps of the plan whose secrets it does not have, and why. */
   readonly lacks: readonly { readonly step: string; readonly failure: PartFailure }[];
 }
+
+/** What a worker knows of itself without anybody's help. */
+export type SelfSight = Omit<WorkerSight, 'aheadMs' | 'lacks'>;
 
 /** A host, as a look that changes nothing finds it. */
 export interface HostSight extends Omit<HostLook, 'lease'> {

@@ -5,7 +5,7 @@ import { announceOn, print, type CliContext } from './context.ts';
 import type { RunStatus } from '../domain/status.ts';
 import { jsonLine } from './print-json.ts';
 import { createScreen } from './screen.ts';
-import type { Progress } from './watch.ts';
+import type { Progress } from './look.ts';
 
 /** Shows a run as it goes. */
 export interface Display {

@@ -2,6 +2,7 @@ import { connect as connectSocket } from 'node:net';
 import { hostname, userInfo } from 'node:os';
 import type { ChandlerClient } from '../client.ts';
 import type { TemporalCredentials } from '../config/config.ts';
+import { messageOf } from '../domain/failure.ts';
 import { runPage } from '../domain/run-url.ts';
 import { quote } from '../shell/index.ts';
 import { aborted, detailOn, type CliContext } from './context.ts';
@@ -106,7 +107,7 @@ export async function connectTo(engine: Engine, context: CliContext): Promise<Ch
   const { connect } = await import('../client.ts');
   const told = context.verbosity === 'verbose' && { interceptors: await tellCalls(detailOn(context)) };
   return connect({ ...engine, ...told, identity: whoami() }).catch((cause: unknown) => {
-    throw new CliError(exitCodes.unreachable, cause instanceof Error ? cause.message : String(cause), {
+    throw new CliError(exitCodes.unreachable, messageOf(cause), {
       cause,
     });
   });

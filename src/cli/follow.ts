@@ -4,7 +4,7 @@ import type { CliContext } from './context.ts';
 import { createJsonDisplay, createLineDisplay, createTableDisplay, type Display } from './displays.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts';
 import { renderDetached, renderEnd, renderParked, type ToCommand } from './render/reports.ts';
-import { watchRun } from './watch.ts';
+import { watchRun } from './look.ts';
 
 export interface FollowOptions {
   /** Whether to go on when only a person can move the run; by default on a terminal. */

@@ -1,15 +1,15 @@
 import type { ChandlerClient } from '../client.ts';
 import { count } from '../domain/count.ts';
 import { oneLine } from '../domain/terminal.ts';
-import { activePart, isOver, type RunStatus, type StepStatus } from '../domain/status.ts';
+import { activePart, isPartOver, type RunStatus, type StepStatus } from '../domain/status.ts';
 import { CliError, explainError, isNoWorker } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { OutputOf } from './output-schema.ts';
 import { toQuery } from './runs.ts';
-import { inTime, lookAt } from './watch.ts';
+import { inTime, lookAt } from './look.ts';
 
-/** Something that a person wants of a run, or of steps of it. */
-export interface Order {
+/** What can be wanted of a run, or of steps of it: one order goes to many runs. */
+export interface OrderKind {
   readonly action: string;
   /** The steps of a run that it can be about; without it, it is about the run as a whole. */
   readonly fits?: (step: StepStatus) => boolean;
@@ -27,11 +27,11 @@ const AT_ONCE = 8;
 export const TAKE_MS = 30_000;
 
 export const isParked = (step: StepStatus): boolean => activePart(step).state === 'parked';
-export const mayRun = (step: StepStatus): boolean => !isOver(activePart(step));
+export const mayRun = (step: StepStatus): boolean => !isPartOver(activePart(step));
 
 /** Which steps of a run an order is about, all that it fits or the one that is named; or why none. */
 export function chooseSteps(
-  order: Pick<Order, 'fits' | 'unfit'>,
+  order: Pick<OrderKind, 'fits' | 'unfit'>,
   status: RunStatus,
   only: string | undefined,
 ): { readonly steps: string[]; readonly reason?: string } {
@@ -49,7 +49,7 @@ export function chooseSteps(
 export async function* orderAll(
   client: ChandlerClient,
   ids: readonly string[],
-  order: Order,
+  order: OrderKind,
   { step, dryRun }: { readonly step: string | undefined; readonly dryRun: boolean },
 ): AsyncGenerator<OrderOutcome, void> {
   const waiting = [...ids];
@@ -70,7 +70,7 @@ export async function* orderAll(
 async function orderOne(
   client: ChandlerClient,
   id: string,
-  order: Order,
+  order: OrderKind,
   only: string | undefined,
   dryRun: boolean,
 ): Promise<OrderOutcome> {

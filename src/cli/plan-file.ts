@@ -8,6 +8,7 @@ import {
   type Document,
   type Node,
 } from 'yaml';
+import { messageOf } from '../domain/failure.ts';
 import type { Plan } from '../domain/schema.ts';
 import { type Problem } from '../domain/problems.ts';
 import { validatePlan } from '../domain/validate.ts';
@@ -77,7 +78,7 @@ export function parsePlan(
     value = document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
     // An alias without its anchor, or too many of them.
-    return { problems: [{ path: '', message: error instanceof Error ? error.message : String(error) }] };
+    return { problems: [{ path: '', message: messageOf(error) }] };
   }
   const { plan, problems } = validatePlan(overrideTarget(value, targetOptions));
   if (plan) return { plan };

@@ -8,11 +8,6 @@ export function planTemplate(): string {
   return readFileSync(new URL('../../examples/every-key.yaml', import.meta.url), 'utf8');
 }
 
-/** Takes the `#` away from every key that is commented out. */
-export function uncomment(template: string): string {
-  return template.replace(/^(\s*)#(?=\S)/gm, '$1');
-}
-
 /** Puts values into the template's target: a key that gets one is no comment any more. */
 export function fillTarget(template: string, target: Values): string {
   const { jump, ...own } = target;

@@ -9,7 +9,7 @@ import { CliError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addSandboxPlaces } from './sandbox-places.ts';
 import { sandboxDir } from './state-dirs.ts';
-import { inTime } from './watch.ts';
+import { inTime } from './look.ts';
 
 /** What a run knows of its launches and of its host. @throws CliError failed until it has reached the host */
 export async function askLaunches(

@@ -3,7 +3,7 @@ import type { ChandlerClient } from '../client.ts';
 import type { PartStatus, RunStatus } from '../domain/status.ts';
 import { CliError } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
-import { inTime, lookAt } from './watch.ts';
+import { inTime, lookAt } from './look.ts';
 
 /** A part whose tries are looked at. */
 export interface TryRef {

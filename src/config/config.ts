@@ -2,7 +2,7 @@ import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/e
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
-import { ChandlerError } from '../domain/failure.ts';
+import { ChandlerError, messageOf } from '../domain/failure.ts';
 import { notifiedEvents, type NotifiedEvent } from '../domain/notification.ts';
 import { timing } from '../domain/timing.ts';
 import { plainWords } from '../domain/validate.ts';
@@ -107,7 +107,7 @@ const envSchema = z.object({
     .default([...notifiedEvents]),
   CHANDLER_UI_URL: httpUrl.optional(),
   CHANDLER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  CHANDLER_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(timing.shutdownGrace),
+  CHANDLER_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(timing.shutdownGraceMs),
   SSH_AUTH_SOCK: z.string().optional(),
 });
 
@@ -198,7 +198,7 @@ function loadTemporal(env: Record<string, string>): Omit<TemporalConfig, 'taskQu
     };
     return { address, namespace, credentials };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new ChandlerError('invalid-input', `the settings of Temporal are not valid: ${reason}`, { cause });
   }
 }

@@ -1,6 +1,6 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { isAbsolute, join, resolve, sep } from 'node:path';
-import { ChandlerError, type FailureCode } from '../domain/failure.ts';
+import { ChandlerError, messageOf, type FailureCode } from '../domain/failure.ts';
 import type { Target } from '../domain/schema.ts';
 import type { ClientIdentities, ClientTarget } from '../ssh/client-command.ts';
 import type { HostKeyPolicy, ResolvedAuth, ResolvedTarget } from '../ssh/target.ts';
@@ -173,10 +173,7 @@ async function readInside(
   setting: string,
 ): Promise<Buffer> {
   return readFile(await findInside(name, dirs, code, setting)).catch((error: unknown) => {
-    throw new ChandlerError(
-      code,
-      `cannot read ${name}: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new ChandlerError(code, `cannot read ${name}: ${messageOf(error)}`);
   });
 }
 

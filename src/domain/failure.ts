@@ -187,10 +187,16 @@ export class ChandlerError extends Error {
   }
 }
 
+/** What an error says; node's AggregateError (one try per address) says nothing itself. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** What an error says and, because libraries hide why one cause deeper ("fetch failed"), what its cause says. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  const own = messageOf(error);
+  return error instanceof Error && error.cause instanceof Error ? `${own}: ${messageOf(error.cause)}` : own;
 }
 
 function showable(text: string): string {

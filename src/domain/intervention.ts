@@ -4,11 +4,11 @@ import type { Intervention } from './status.ts';
 /** `anna@laptop: retryStep app with MIRROR set, then web (the mirror is back)` */
 export function describeIntervention(intervention: Omit<Intervention, 'atMs'>): string {
   const { by = 'somebody', reason } = intervention;
-  return `${by}: ${describeOrder(intervention)}${reason === undefined ? '' : ` (${reason})`}`;
+  return `${by}: ${describeAct(intervention)}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
 /** `retryStep app with MIRROR set, then web` */
-export function describeOrder(intervention: Omit<Intervention, 'atMs'>): string {
+export function describeAct(intervention: Omit<Intervention, 'atMs'>): string {
   const { action, step, script, env = [], reset = [], extendedByMs } = intervention;
   const words = [
     action,

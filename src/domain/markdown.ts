@@ -1,6 +1,6 @@
 import { boundedText } from './bounded-text.ts';
 import { formatDuration } from './duration.ts';
-import { describeOrder } from './intervention.ts';
+import { describeAct } from './intervention.ts';
 import { advice, block, code, prose, table, unbroken, type Column } from './markdown-text.ts';
 import {
   listParts,
@@ -178,7 +178,7 @@ function interventions({ interventions, startedAtMs }: RunStatus): string[] {
     .slice(-MAX_INTERVENTIONS)
     .map((each) => [
       unbroken(clock(each.atMs, startedAtMs)),
-      prose(boundedText(describeOrder(each), MAX_SHORT_LENGTH)),
+      prose(boundedText(describeAct(each), MAX_SHORT_LENGTH)),
       prose(boundedText(each.by ?? '', MAX_SHORT_LENGTH)),
       prose(boundedText(each.reason ?? '', MAX_SHORT_LENGTH)),
     ]);

@@ -11,14 +11,9 @@ export function maskedTexts(values: readonly string[]): string[] {
     .sort((a, b) => b.length - a.length);
 }
 
-/** Replaces every secret in a text by `***`. */
-export function redact(text: string, values: readonly string[]): string {
-  return maskSpans(text, wholeSecrets(text, maskedTexts(values)));
-}
-
 /**
- * As {@link redact}, for a piece of a longer text: what may be the end of a secret where it begins, or the beginning of
- * one where it ends, is masked, too.
+ * Replaces every secret in a piece of a longer text by `***`; also what may be the end of a secret where it begins, or the
+ * beginning of one where it ends.
  */
 export function redactPiece(piece: string, values: readonly string[]): string {
   const secrets = maskedTexts(values);

@@ -118,7 +118,7 @@ export function isDone(part: PartStatus): boolean {
 }
 
 /** True when nothing of a part will run any more, unless a person wants it to. */
-export function isOver(part: PartStatus): boolean {
+export function isPartOver(part: PartStatus): boolean {
   return isDone(part) || part.state === 'failed' || part.state === 'blocked' || part.state === 'killed';
 }
 

@@ -1,37 +1,36 @@
 /**
  * How soon a fault is noticed and left behind, all in one place; `npm run bench:recovery` measures what it comes to.
- * Milliseconds.
  */
 export const timing = {
   /** How often a wait reports. Five beats fit into the silence that is allowed, so a short stall moves nothing. */
-  heartbeatEvery: 2_000,
+  heartbeatEveryMs: 2_000,
   /**
    * How long a worker may be silent before another takes over its waits. With the engine's own reaction a dead worker's
    * wait goes on elsewhere within this plus a second; shorter would move waits whenever a machine stalls.
    */
-  heartbeatTimeout: 10_000,
+  heartbeatTimeoutMs: 10_000,
   /** How long the engine holds a workflow for the worker that knew it: replay on another takes some 20 ms. */
-  stickyTimeout: 3_000,
+  stickyTimeoutMs: 3_000,
   /**
    * How often a connection is asked for a sign of life, and how many unanswered looks end it: a black hole is noticed
    * within three looks, before the worker's own silence would be. Under load a healthy host has answered within one.
    */
-  keepaliveEvery: 4_000,
+  keepaliveEveryMs: 4_000,
   keepaliveLooks: 2,
   /**
    * How long an address may take to accept a connection. TCP repeats its first packet after 1 s and 3 s; together with
    * the longest pause between two tries, a host that is back is heard within 3 s.
    */
-  connect: 2_500,
+  connectMs: 2_500,
   /** A try costs a dial (some 80 ms), so the first comes at once, and none is far from the one before. */
-  firstRetry: 500,
+  firstRetryMs: 500,
   retryBackoff: 1.5,
-  longestRetry: 1_200,
+  longestRetryMs: 1_200,
   /** How long activities of a stopping worker have to let go of their connections; nothing on a host is disturbed. */
-  shutdownGrace: 2_000,
+  shutdownGraceMs: 2_000,
   /**
    * How long after that a stopping worker waits for the SDK, which wants the engine's answer and at times gets none.
    * Whatever the worker held is taken over as if it had been killed.
    */
-  shutdownPatience: 3_000,
+  shutdownPatienceMs: 3_000,
 } as const;

@@ -20,7 +20,7 @@ export function parseAnswer(line: string): Answer | undefined {
 }
 
 /** The answers among the lines of a text. */
-export function parseAnswers(text: string): Answer[] {
+function parseAnswers(text: string): Answer[] {
   return text
     .split('\n')
     .map(parseAnswer)
@@ -44,6 +44,11 @@ export function readAnswers(outcome: Outcome, what: string, answers: Answer[]): 
     throw new ChandlerError(classify(said), `${what}: exit ${outcome.code}${said === '' ? '' : `: ${said}`}`);
   }
   return answers;
+}
+
+/** As {@link readAnswers}, of a program that was sent over standard input and whose whole output is small. */
+export function readOutcome(outcome: Outcome, what: string): Answer[] {
+  return readAnswers(outcome, what, outcome.kind === 'exited' ? parseAnswers(outcome.stdout) : []);
 }
 
 /** The one answer that holds `key`. */

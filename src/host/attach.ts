@@ -1,6 +1,6 @@
 import { sh, type Command } from '../shell/index.ts';
 import { safeName } from '../zmx/index.ts';
-import type { SessionPlace } from './host.ts';
+import type { SessionPlace } from './launch.ts';
 import { readPart } from './programs.ts';
 
 /** How {@link attachCommand} exits where there is no such session. */

@@ -1,77 +1,14 @@
-import { createHash } from 'node:crypto';
 import type { LaunchState } from '../domain/launch-state.ts';
 import { ChandlerError } from '../domain/failure.ts';
-import { sh, type Command } from '../shell/index.ts';
-import type { ExecOptions, Executor, Outcome } from '../ssh/executor.ts';
-import {
-  decodeText,
-  findCount,
-  parseAnswer,
-  pick,
-  readAnswers,
-  readCount,
-  readText,
-  type Answer,
-} from './answers.ts';
-import { parseLaunchState } from './launch-state.ts';
+import type { ExecOptions, Executor } from '../ssh/executor.ts';
+import { decodeText, findCount, parseAnswer, pick, readCount, readText, type Answer } from './answers.ts';
+import { HostProgram, type Upload } from './host-program.ts';
+import type { LaunchBody, LogChunk, LogStart, Progress, SessionPlace } from './launch.ts';
+import { parseLaunchState, parseLaunchStates } from './launch-state.ts';
 import type { Programs } from './programs.ts';
-import { parseLaunchStates, parseScriptState, type ScriptState } from './script-state.ts';
+import { parseScriptState, type ScriptState } from './script-state.ts';
+import { sha256Of } from './sha256.ts';
 
-/** Puts a file on the host, whole or not at all. */
-export type Upload = (file: { path: string; content: string; mode: number }) => Promise<void>;
-
-/** What is written into a launch's directory: shell assignments, and the script as it is. */
-export interface LaunchBody {
-  /** For the supervisor. */
-  readonly settings: string;
-  /** For the script. */
-  readonly env: string;
-  readonly script: string;
-}
-
-/** The session a launch runs in; a finalizer has none. */
-export interface SessionPlace {
-  readonly session: string;
-  readonly zmxPath: string;
-  readonly zmxDir: string;
-}
-
-/** How far a launch is. */
-export interface Progress {
-  readonly logBytes: number;
-  /** As it was printed: clean it before it is shown. */
-  readonly lastLine: string;
-}
-
-/** Where to begin in a launch's log; with both it is the later of the two. */
-export interface LogStart {
-  /**
-   * Early enough for all that was printed since: Unix seconds, or if negative seconds before now, by the host's clock. The
-   * log bears no times: sizes are noted while somebody waits for the launch, so it may be (much) earlier.
-   */
-  readonly sinceS?: number;
-  /** So many lines before the end. */
-  readonly tailLines?: number;
-}
-
-/** A piece of a launch's log. */
-export interface LogChunk {
-  /** Of the launch, at that moment. */
-  readonly state: LaunchState;
-  /** As it was printed, secrets starred. */
-  readonly bytes: Uint8Array;
-  /** What comes before `bytes`, as much as was asked for. */
-  readonly before: Uint8Array;
-  /** Where `bytes` begins in the log. */
-  readonly offset: number;
-  /** Of the whole log, in bytes. */
-  readonly size: number;
-}
-
-/** Lines of ours that are kept: a program says one for each launch it is asked for, and a login may say more. */
-const MAX_ANSWERS = 512;
-/** Characters of them. */
-const MAX_ANSWERS_LENGTH = 4_000_000;
 /** A plan of 1 MiB, in base64, and what a login says. */
 const MAX_PLAN_OUTPUT_BYTES = 2 * 1024 * 1024;
 
@@ -85,30 +22,24 @@ const MAX_PLAN_OUTPUT_BYTES = 2 * 1024 * 1024;
  */
 export class Host {
   readonly stateDir: string;
-  readonly #executor: Executor;
-  readonly #programs: Programs;
-  readonly #upload: Upload;
+  readonly #program: HostProgram;
 
   /** Asks nothing. */
   constructor(executor: Executor, programs: Programs, upload: Upload, stateDir: string) {
-    this.#executor = executor;
-    this.#programs = programs;
-    this.#upload = upload;
     this.stateDir = stateDir;
+    this.#program = new HostProgram(executor, programs, upload, stateDir);
   }
 
   /** Installs the host programs. Their names tell their content, so those already there are right. */
   async installPrograms(): Promise<void> {
-    for (const { name, text } of [this.#programs.supervise, this.#programs.host]) {
-      await this.#upload({ path: `${this.stateDir}/bin/${name}`, content: text, mode: 0o700 });
-    }
+    await this.#program.install();
   }
 
   /** Makes the launch's directory, atomically. Present already means done. */
   async create(id: string, body: LaunchBody, signal?: AbortSignal): Promise<LaunchState> {
     const [settings, env, script] = [body.settings, body.env, body.script].map((text) => Buffer.from(text));
     const whole = Buffer.concat([settings!, env!, script!]);
-    const sizes = [whole.length, sha256(whole), settings!.length, env!.length].map(String);
+    const sizes = [whole.length, sha256Of(whole), settings!.length, env!.length].map(String);
     return this.#state('create', [id, ...sizes], { stdin: whole, ...(signal && { signal }) });
   }
 
@@ -117,10 +48,8 @@ export class Host {
     id: string,
     options: { place?: SessionPlace; secrets: string; boundS: number; signal?: AbortSignal },
   ): Promise<LaunchState> {
-    const { place } = options;
-    const supervisor = `${this.stateDir}/bin/${this.#programs.supervise.name}`;
-    const session = [place?.session ?? '', place?.zmxPath ?? '', place?.zmxDir ?? ''];
-    return this.#state('start', [id, supervisor, String(options.boundS), ...session], {
+    const args = [id, this.#program.supervisorPath, String(options.boundS), ...placeWords(options.place)];
+    return this.#state('start', args, {
       stdin: options.secrets,
       ...(options.signal && { signal: options.signal }),
     });
@@ -155,15 +84,8 @@ export class Host {
     id: string,
     options: { graceS: number; place?: SessionPlace },
   ): Promise<{ found: number; left: number; state: LaunchState }> {
-    const { place } = options;
-    const args = [
-      id,
-      String(options.graceS),
-      place?.session ?? '',
-      place?.zmxPath ?? '',
-      place?.zmxDir ?? '',
-    ];
-    const { answers } = await this.#ask('kill', args);
+    const args = [id, String(options.graceS), ...placeWords(options.place)];
+    const { answers } = await this.#program.ask('kill', args);
     const state = parseLaunchState(pick(answers, 'state', 'kill'));
     const killed = pick(answers, 'killed', 'kill');
     return { found: readCount(killed, 'found'), left: readCount(killed, 'left'), state };
@@ -171,7 +93,7 @@ export class Host {
 
   /** Closes the session of a launch that has ended. */
   async close(id: string, place: SessionPlace): Promise<void> {
-    await this.#ask('close', [place.session, id, place.zmxPath, place.zmxDir]);
+    await this.#program.ask('close', [place.session, id, place.zmxPath, place.zmxDir]);
   }
 
   /**
@@ -188,7 +110,7 @@ export class Host {
   ): Promise<LogChunk> {
     const { sinceS = '', tailLines = '' } = typeof start === 'number' ? {} : start;
     const offset = typeof start === 'number' ? start : 0;
-    const { answers, stdout } = await this.#ask(
+    const { answers, stdout } = await this.#program.ask(
       'log',
       [id, ...[offset, maxBytes, followS, before, sinceS, tailLines].map(String)],
       {
@@ -219,13 +141,13 @@ export class Host {
   /** The exit code of a short script that runs outside any session, before the launch; 124 after `boundS` seconds. */
   async check(id: string, script: string, boundS: number, signal?: AbortSignal): Promise<number> {
     const args = [id, String(boundS)];
-    const { answers } = await this.#ask('check', args, { stdin: script, ...(signal && { signal }) });
+    const { answers } = await this.#program.ask('check', args, { stdin: script, ...(signal && { signal }) });
     return readCount(pick(answers, 'check', 'check'), 'code');
   }
 
   /** Blocks until the file is there; false after `boundS` seconds. */
   async awaitFile(path: string, boundS: number, signal?: AbortSignal): Promise<boolean> {
-    const { answers } = await this.#ask('await', [path, String(boundS)], {
+    const { answers } = await this.#program.ask('await', [path, String(boundS)], {
       maxOutputBytes: 16 * 1024,
       ...(signal && { signal }),
     });
@@ -234,14 +156,14 @@ export class Host {
 
   /** Takes the host for one workflow, or tells who has it. `replaces` names a holder known to be gone. */
   async lease(holder: string, replaces = ''): Promise<{ ours: true } | { ours: false; holder: string }> {
-    const { answers } = await this.#ask('lease', [holder, replaces]);
+    const { answers } = await this.#program.ask('lease', [holder, replaces]);
     const answer = pick(answers, 'lease', 'lease');
     return answer['lease'] === 'ours' ? { ours: true } : { ours: false, holder: answer['holder'] ?? '' };
   }
 
   /** Gives the host back, if it is the holder's. */
   async release(holder: string): Promise<void> {
-    const { answers } = await this.#ask('release', [holder]);
+    const { answers } = await this.#program.ask('release', [holder]);
     pick(answers, 'released', 'release');
   }
 
@@ -251,44 +173,47 @@ export class Host {
     { mustBeWritable = false, signal }: { mustBeWritable?: boolean; signal?: AbortSignal } = {},
   ): Promise<string | undefined> {
     const args = mustBeWritable ? [path, 'writable'] : [path];
-    return sentinelContent((await this.#ask('sentinel-read', args, signal && { signal })).answers);
+    return sentinelContent((await this.#program.ask('sentinel-read', args, signal && { signal })).answers);
   }
 
   /** Removes the sentinel; one that is not there is no error. */
   async removeSentinel(path: string): Promise<void> {
-    await this.#ask('sentinel-remove', [path]);
+    await this.#program.ask('sentinel-remove', [path]);
   }
 
   /** Writes the sentinel in one step and tells what is there afterwards. */
   async writeSentinel(path: string, content: string, signal?: AbortSignal): Promise<string | undefined> {
     const bytes = Buffer.from(content);
-    const args = [path, String(bytes.length), sha256(bytes)];
+    const args = [path, String(bytes.length), sha256Of(bytes)];
     return sentinelContent(
-      (await this.#ask('sentinel-write', args, { stdin: bytes, ...(signal && { signal }) })).answers,
+      (await this.#program.ask('sentinel-write', args, { stdin: bytes, ...(signal && { signal }) })).answers,
     );
   }
 
   /** Forgets launches that are older than `days` and over. Answers how many. */
   async prune(days: number): Promise<number> {
-    return readCount(pick((await this.#ask('prune', [String(days)])).answers, 'pruned', 'prune'), 'pruned');
+    return readCount(
+      pick((await this.#program.ask('prune', [String(days)])).answers, 'pruned', 'prune'),
+      'pruned',
+    );
   }
 
   /** Whether there is an executable file. */
   async isExecutable(path: string, signal?: AbortSignal): Promise<boolean> {
-    const { answers } = await this.#ask('executable', [path], signal && { signal });
+    const { answers } = await this.#program.ask('executable', [path], signal && { signal });
     return pick(answers, 'executable', 'executable')['executable'] === 'yes';
   }
 
   /** The script with which the host provisions itself, if it has one. */
   async readScript(): Promise<ScriptState | undefined> {
-    return parseScriptState((await this.#ask('script', [])).answers);
+    return parseScriptState((await this.#program.ask('script', [])).answers);
   }
 
   /** The plan that the script carries, as JSON; it may be anything. */
   async readScriptPlan(): Promise<string> {
     const options = { maxOutputBytes: MAX_PLAN_OUTPUT_BYTES };
     return readText(
-      pick((await this.#ask('script-plan', [], options)).answers, 'plan', 'script-plan'),
+      pick((await this.#program.ask('script-plan', [], options)).answers, 'plan', 'script-plan'),
       'plan',
     );
   }
@@ -296,7 +221,7 @@ export class Host {
   /** `leave`: what the script has started goes on; `stop`: all of it ends. False if it is still there after `boundS` seconds. */
   async endScript(how: 'leave' | 'stop', boundS: number, signal?: AbortSignal): Promise<boolean> {
     const args = [how === 'leave' ? 'USR1' : 'TERM', String(boundS)];
-    const { answers } = await this.#ask('script-end', args, { ...(signal && { signal }) });
+    const { answers } = await this.#program.ask('script-end', args, { ...(signal && { signal }) });
     return pick(answers, 'ended', 'script-end')['ended'] === 'yes';
   }
 
@@ -311,71 +236,24 @@ export class Host {
     signal?: AbortSignal,
   ): Promise<string> {
     const args = [String(boundS), seen, ...ids];
-    const { answers } = await this.#ask('script-follow', args, { ...(signal && { signal }) });
+    const { answers } = await this.#program.ask('script-follow', args, { ...(signal && { signal }) });
     return pick(answers, 'seen', 'script-follow')['seen'] ?? '';
   }
 
   /** How several launches are, by their ids. */
   async states(ids: readonly string[]): Promise<Map<string, LaunchState>> {
-    const states = parseLaunchStates((await this.#ask('states', [...ids])).answers);
-    for (const id of ids) {
-      if (!states.has(id))
-        throw new ChandlerError('connection-lost', `the host said nothing about launch ${id}`);
-    }
-    return states;
+    return parseLaunchStates((await this.#program.ask('states', ids)).answers, ids);
   }
 
   async #state(subcommand: string, args: string[], options?: ExecOptions): Promise<LaunchState> {
-    const { answers } = await this.#ask(subcommand, args, options);
+    const { answers } = await this.#program.ask(subcommand, args, options);
     return parseLaunchState(pick(answers, 'state', subcommand));
-  }
-
-  async #ask(
-    subcommand: string,
-    args: string[],
-    options?: ExecOptions,
-  ): Promise<{ answers: Answer[]; stdout: string }> {
-    const answers: Answer[] = [];
-    const lengths: number[] = [];
-    let room = MAX_ANSWERS_LENGTH;
-    const onLine = (line: string) => {
-      const answer = parseAnswer(line);
-      if (answer?.['progress'] !== undefined) options?.onLine?.(line);
-      else if (answer) {
-        answers.push(answer);
-        lengths.push(line.length);
-        room -= line.length;
-        for (; room < 0 || answers.length > MAX_ANSWERS; answers.shift()) room += lengths.shift() ?? 0;
-      }
-    };
-    let outcome = await this.#run(subcommand, args, { ...options, onLine });
-    if (answers.length === 0 && programIsMissing(outcome)) {
-      await this.installPrograms();
-      outcome = await this.#run(subcommand, args, { ...options, onLine });
-    }
-    readAnswers(outcome, subcommand, answers);
-    return { answers, stdout: outcome.kind === 'exited' ? outcome.stdout : '' };
-  }
-
-  async #run(subcommand: string, args: string[], options?: ExecOptions): Promise<Outcome> {
-    const command: Command = sh(
-      'sh',
-      `${this.stateDir}/bin/${this.#programs.host.name}`,
-      this.stateDir,
-      subcommand,
-      ...args,
-    );
-    return this.#executor.exec(command, options);
   }
 }
 
-/** A shell that cannot open its program says so with 2 (dash, busybox) or 127 (bash), and nothing of it has run. */
-function programIsMissing(outcome: Outcome): boolean {
-  return (
-    outcome.kind === 'exited' &&
-    (outcome.code === 2 || outcome.code === 127) &&
-    /open|No such file/i.test(outcome.stderr)
-  );
+/** Empty words for a launch without a session. */
+function placeWords(place: SessionPlace | undefined): string[] {
+  return [place?.session ?? '', place?.zmxPath ?? '', place?.zmxDir ?? ''];
 }
 
 function sentinelContent(answers: Answer[]): string | undefined {
@@ -384,20 +262,4 @@ function sentinelContent(answers: Answer[]): string | undefined {
   // Even an empty sentinel says "done", so no answer may be taken for one.
   if (answer['sentinel'] === 'present') return readText(answer, 'content');
   throw new ChandlerError('connection-lost', `the host answered sentinel=${answer['sentinel']}`);
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-/** @throws ChandlerError host-unsupported, naming every tool that is missing and how to get it. */
-export function requireTools(tools: readonly string[], needed: Readonly<Record<string, string>>): void {
-  const missing = Object.keys(needed).filter((tool) => !tools.includes(tool));
-  if (missing.length === 0) return;
-  const packages = [...new Set(missing.map((tool) => needed[tool]))].join(' ');
-  throw new ChandlerError('host-unsupported', `the host has no ${missing.join(', ')}`, {
-    facts: {
-      advice: `Install ${packages} on the host (for example apt-get install ${packages}), then start the run again.`,
-    },
-  });
 }

@@ -4,20 +4,12 @@ import { boundedText } from '../domain/bounded-text.ts';
 import { plainText } from '../domain/terminal.ts';
 import { quote, sh } from '../shell/index.ts';
 import type { Executor } from '../ssh/executor.ts';
-import {
-  decodeText,
-  findCount,
-  parseAnswers,
-  pick,
-  readAnswers,
-  readCount,
-  readText,
-  type Answer,
-} from './answers.ts';
+import { decodeText, findCount, pick, readCount, readOutcome, readText, type Answer } from './answers.ts';
 import type { HostFacts } from './facts.ts';
-import { neededTools, readFacts } from './probe.ts';
+import { parseLaunchStates } from './launch-state.ts';
+import { missingTools, readFacts } from './probe.ts';
 import type { Programs } from './programs.ts';
-import { parseLaunchStates, parseScriptState, type ScriptState } from './script-state.ts';
+import { parseScriptState, type ScriptState } from './script-state.ts';
 
 /** What a look at a host finds, which changes nothing there. */
 export interface HostLook {
@@ -89,14 +81,12 @@ export async function lookAtHost(
   const facts = readFacts(answers, WHAT);
   const now = find('now');
   const script = parseScriptState(answers);
-  const tools = Object.keys(neededTools).filter((tool) => !facts.tools.includes(tool));
-  const packages = tools.map((tool) => neededTools[tool as keyof typeof neededTools]);
   const sha256 = answers.findLast((answer) => answer['zmx_sha256'] !== undefined)?.['zmx_sha256'] ?? '';
   return {
     facts,
     user: shown(now['user']),
     nowMs: readCount(now, 'now') * 1000,
-    missing: { tools, packages: [...new Set(packages)] },
+    missing: missingTools(facts.tools),
     state: readState(find('state')),
     sentinel: readSentinel(find('sentinel'), sentinelPath || `${facts.stateDir}/provisioned`),
     ...(marker !== '' && { marker: find('marker')['marker'] === 'present' ? 'present' : 'absent' }),
@@ -116,12 +106,7 @@ export async function lookAtLaunches(
   stateDir: string,
   ids: readonly string[],
 ): Promise<Map<string, LaunchState>> {
-  const states = parseLaunchStates(await ask(deps, stateDir, 'states', [...ids], LOOK_MS));
-  for (const id of ids) {
-    if (!states.has(id))
-      throw new ChandlerError('connection-lost', `the host said nothing about launch ${id}`);
-  }
-  return states;
+  return parseLaunchStates(await ask(deps, stateDir, 'states', ids, LOOK_MS), ids);
 }
 
 /**
@@ -155,7 +140,7 @@ async function ask(
     maxOutputBytes: MAX_OUTPUT_BYTES,
     ...(signal && { signal }),
   });
-  return readAnswers(outcome, WHAT, outcome.kind === 'exited' ? parseAnswers(outcome.stdout) : []);
+  return readOutcome(outcome, WHAT);
 }
 
 function readState(answer: Answer): HostLook['state'] {

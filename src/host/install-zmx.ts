@@ -1,8 +1,9 @@
 import { ChandlerError, reasonOf } from '../domain/failure.ts';
 import { loadShim, releaseFor, type ZmxRelease } from '../zmx/index.ts';
 import type { HostFacts } from './facts.ts';
+import { sha256Of } from './sha256.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
-import { findZmx, pullZmx, pushZmx, sha256Of, type ZmxContent, type ZmxHost } from './zmx-transfer.ts';
+import { findZmx, pullZmx, pushZmx, type ZmxContent, type ZmxHost } from './zmx-transfer.ts';
 import { mergeSpecs, tooOld, usableZmx, type ZmxSpec, type ZmxWish } from './zmx-wish.ts';
 
 /** Where a zmx may come from. */

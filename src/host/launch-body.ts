@@ -1,7 +1,7 @@
 import { maskingSedProgram } from '../domain/redact.ts';
 import type { Launch } from '../domain/ids.ts';
 import { quote } from '../shell/index.ts';
-import type { LaunchBody } from './host.ts';
+import type { LaunchBody } from './launch.ts';
 
 /** What the supervisor reads. `lingerS`: seconds that zmx needs to see an end (see zmxDifferences). */
 export function renderLaunchBody(

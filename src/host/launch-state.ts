@@ -38,3 +38,25 @@ export function parseLaunchState(answer: Answer): LaunchState {
       );
   }
 }
+
+/**
+ * Reads the answers of `states` in the host program, by launch.
+ *
+ * @throws ChandlerError connection-lost as {@link parseLaunchState}, and for a launch that nothing was said about
+ */
+export function parseLaunchStates(
+  answers: readonly Answer[],
+  ids: readonly string[],
+): Map<string, LaunchState> {
+  const states = new Map(
+    answers.flatMap((answer) => {
+      const id = answer['launch'];
+      return id === undefined ? [] : [[id, parseLaunchState(answer)] as const];
+    }),
+  );
+  for (const id of ids) {
+    if (!states.has(id))
+      throw new ChandlerError('connection-lost', `the host said nothing about launch ${id}`);
+  }
+  return states;
+}

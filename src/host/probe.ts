@@ -7,19 +7,17 @@ import {
   classify,
   decodeText,
   isUsablePath,
-  parseAnswers,
   pick,
-  readAnswers,
   readCount,
+  readOutcome,
   readPath,
   type Answer,
 } from './answers.ts';
 import type { HostFacts } from './facts.ts';
-import { requireTools } from './host.ts';
 import type { Programs } from './programs.ts';
 
 /** Tools without which nothing works, and the Debian packages that hold them. */
-export const neededTools = {
+const NEEDED: Readonly<Record<string, string>> = {
   flock: 'util-linux',
   setsid: 'util-linux',
   sha256sum: 'coreutils',
@@ -27,7 +25,7 @@ export const neededTools = {
   mktemp: 'coreutils',
   timeout: 'coreutils',
   awk: 'mawk',
-} as const;
+};
 const USEFUL = ['bash', 'script', 'tmux', 'curl', 'wget', 'tar'];
 /** Every activity is told the facts, so they must stay short. Characters. */
 const MAX_FACT_LENGTH = 200;
@@ -48,13 +46,9 @@ export async function probeHost(
     stdin: programs.probe,
     ...(options.signal && { signal: options.signal }),
   });
-  const answers = readAnswers(
-    outcome,
-    'probe',
-    outcome.kind === 'exited' ? parseAnswers(outcome.stdout) : [],
-  );
+  const answers = readOutcome(outcome, 'probe');
   const facts = readFacts(answers, 'probe');
-  requireTools(facts.tools, neededTools);
+  requireTools(facts.tools);
   const writable = pick(answers, 'writable', 'probe');
   if (writable['writable'] !== 'yes') {
     const said = decodeText(writable['text']);
@@ -65,6 +59,27 @@ export async function probeHost(
     );
   }
   return { facts, missingPrograms: answers.some((answer) => answer['present'] === 'no') };
+}
+
+/** What a host lacks of the tools that nothing works without, and the Debian packages that hold it. */
+export function missingTools(there: readonly string[]): { tools: string[]; packages: string[] } {
+  const missing = Object.entries(NEEDED).filter(([tool]) => !there.includes(tool));
+  return {
+    tools: missing.map(([tool]) => tool),
+    packages: [...new Set(missing.map(([, name]) => name))],
+  };
+}
+
+/** @throws ChandlerError host-unsupported, naming every tool that is missing and how to get it */
+function requireTools(there: readonly string[]): void {
+  const { tools, packages } = missingTools(there);
+  if (tools.length === 0) return;
+  const names = packages.join(' ');
+  throw new ChandlerError('host-unsupported', `the host has no ${tools.join(', ')}`, {
+    facts: {
+      advice: `Install ${names} on the host (for example apt-get install ${names}), then start the run again.`,
+    },
+  });
 }
 
 /** Reads what facts.sh says. @throws ChandlerError connection-lost or host-unsupported for what cannot be */
@@ -79,7 +94,7 @@ export function readFacts(answers: readonly Answer[], what: string): HostFacts {
     bootId: fact(find('boot')['boot']),
     stateDir: readPath(find('state_dir'), 'state_dir'),
     zmxDir: readPath(find('zmx_dir'), 'zmx_dir'),
-    tools: [...Object.keys(neededTools), ...USEFUL].filter((tool) =>
+    tools: [...Object.keys(NEEDED), ...USEFUL].filter((tool) =>
       answers.some((answer) => answer[`has_${tool}`] === 'yes'),
     ),
     ...(zmx &&

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { sha256Of } from './sha256.ts';
 
 /** A shell program that Chandler puts on the host, named by its content. */
 export interface Program {
@@ -45,5 +45,5 @@ export function readPart(part: string): string {
 }
 
 function named(name: string, text: string): Program {
-  return { name: `${name}-${createHash('sha256').update(text).digest('hex').slice(0, 12)}`, text };
+  return { name: `${name}-${sha256Of(text).slice(0, 12)}`, text };
 }

@@ -1,7 +1,5 @@
 import { decodeText, pick, readPath, type Answer } from './answers.ts';
-import type { LaunchState } from '../domain/launch-state.ts';
 import { isFailureCode, type FailureCode } from '../domain/failure.ts';
-import { parseLaunchState } from './launch-state.ts';
 
 /** Where the script with which a host provisions itself is. */
 export interface ScriptState {
@@ -48,14 +46,4 @@ export function parseScriptState(answers: readonly Answer[]): ScriptState | unde
         }),
     ),
   };
-}
-
-/** Reads the answers of `states` in the host program, by launch. */
-export function parseLaunchStates(answers: readonly Answer[]): Map<string, LaunchState> {
-  return new Map(
-    answers.flatMap((answer) => {
-      const id = answer['launch'];
-      return id === undefined ? [] : [[id, parseLaunchState(answer)] as const];
-    }),
-  );
 }

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { ChandlerError } from '../domain/failure.ts';
 import { sh } from '../shell/index.ts';
 import type { Executor } from '../ssh/executor.ts';
 import { oldestVersion, parseVersion } from '../zmx/index.ts';
-import { decodeText, parseAnswers, pick, readAnswers, readPath, type Answer } from './answers.ts';
+import { decodeText, pick, readOutcome, readPath, type Answer } from './answers.ts';
 import type { HostFacts } from './facts.ts';
 import { readPart } from './programs.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
@@ -74,11 +73,6 @@ export async function pushZmx(host: ZmxHost, content: ZmxContent): Promise<ZmxIn
   return toInstallation(answers, source);
 }
 
-/** 64 lower-case hex digits. */
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
 async function ask(
   host: ZmxHost,
   subcommand: string,
@@ -104,7 +98,7 @@ async function ask(
     timeoutMs,
     ...(host.signal && { signal: host.signal }),
   });
-  return readAnswers(outcome, WHAT, outcome.kind === 'exited' ? parseAnswers(outcome.stdout) : []);
+  return readOutcome(outcome, WHAT);
 }
 
 function toInstallation(answers: Answer[], source: ZmxInstallation['source']): ZmxInstallation {

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { boundedText } from '../domain/bounded-text.ts';
-import { ChandlerError } from '../domain/failure.ts';
+import { ChandlerError, messageOf } from '../domain/failure.ts';
 import { makeLaunch, sessionName, type Launch } from '../domain/ids.ts';
 import { formatExit, type LaunchState } from '../domain/launch-state.ts';
 import { plainText } from '../domain/terminal.ts';
-import { Host, type LogChunk, type LogStart, type Progress, type SessionPlace } from '../host/host.ts';
+import { Host } from '../host/host.ts';
 import { installZmx, type ZmxSource } from '../host/install-zmx.ts';
+import type { LogChunk, LogStart, Progress, SessionPlace } from '../host/launch.ts';
 import { renderCheck, renderLaunchBody, renderSecrets } from '../host/launch-body.ts';
 import { probeHost } from '../host/probe.ts';
 import type { HostFacts } from '../host/facts.ts';
@@ -442,7 +443,7 @@ function describeRow(row: SessionRow | undefined): string {
 }
 
 function prefixed(what: string, error: unknown): ChandlerError {
-  const message = `${what}: ${error instanceof Error ? error.message : String(error)}`;
+  const message = `${what}: ${messageOf(error)}`;
   if (!(error instanceof ChandlerError))
     return new ChandlerError('connection-lost', message, { cause: error });
   return new ChandlerError(error.code, message, { cause: error, facts: error.facts });

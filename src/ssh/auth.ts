@@ -1,7 +1,9 @@
 import ssh2 from 'ssh2';
-import type { AgentAuthMethod, AuthHandlerMiddleware, BaseAgent, ParsedKey, PublicKeyAuthMethod } from 'ssh2';
+import type { AgentAuthMethod, AuthHandlerMiddleware, ParsedKey, PublicKeyAuthMethod } from 'ssh2';
 import type { ChandlerError } from '../domain/failure.ts';
-import { failure, labelOf, toFailure } from './errors.ts';
+import { addressOf } from '../domain/ids.ts';
+import { countAgentKeys } from './agent.ts';
+import { failure, toFailure } from './errors.ts';
 import type { ResolvedTarget } from './target.ts';
 
 /** One login by public key: what ssh2 asks for, and what to say if the host refuses. */
@@ -21,8 +23,7 @@ export interface Login {
  */
 export function prepareLogin(target: ResolvedTarget): Login {
   const { auth, user } = target;
-  const label = labelOf(target);
-  const agent = auth.kind === 'agent' ? ssh2.createAgent(auth.socket) : undefined;
+  const label = addressOf(target);
   const offer: PublicKeyAuthMethod | AgentAuthMethod =
     auth.kind === 'key'
       ? { type: 'publickey', username: user, key: readKey(auth.privateKey, auth.source, label) }
@@ -44,14 +45,14 @@ export function prepareLogin(target: ResolvedTarget): Login {
     },
     noteAgentError: (error) => (agentError = error),
     refused: async (error) => {
-      if (agent && auth.kind === 'agent') {
+      if (auth.kind === 'agent') {
         if (agentError)
           return toFailure(Object.assign(agentError, { level: 'agent' }), {
             where: 'dial',
             label,
             doing: `agent ${auth.socket}`,
           });
-        if ((await countKeys(agent)) === 0) {
+        if (await holdsNoKey(auth.socket)) {
           return failure(
             'identity-unavailable',
             label,
@@ -86,8 +87,11 @@ function readKey(privateKey: string, source: string, label: string): ParsedKey {
   return key;
 }
 
-async function countKeys(agent: BaseAgent): Promise<number | undefined> {
-  return new Promise((resolve) =>
-    agent.getIdentities((error, keys) => resolve(error ? undefined : (keys?.length ?? 0))),
-  );
+/** Of an agent that does not answer nobody knows. */
+async function holdsNoKey(socket: string): Promise<boolean> {
+  try {
+    return (await countAgentKeys(socket)) === 0;
+  } catch {
+    return false;
+  }
 }

@@ -1,5 +1,6 @@
 import { render, sh, type Command } from '../shell/index.ts';
 import { ChandlerError } from '../domain/failure.ts';
+import { addressOf } from '../domain/ids.ts';
 import { OFFERED } from './host-key.ts';
 import type { HostKeyPolicy } from './target.ts';
 
@@ -55,7 +56,7 @@ export function shortSshCommand(
   return sh(
     'ssh',
     ...(tty ? ['-t'] : []),
-    ...(jump ? ['-J', `${jump.user ?? 'root'}@${jump.host}:${jump.port ?? 22}`] : []),
+    ...(jump ? ['-J', addressOf(jump)] : []),
     ...(port === undefined ? [] : ['-p', String(port)]),
     `${user}@${host}`,
     ...(command === undefined ? [] : [command]),

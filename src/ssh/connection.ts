@@ -1,12 +1,14 @@
 import type { Duplex } from 'node:stream';
 import { Client } from 'ssh2';
 import type { MacAlgorithm } from 'ssh2';
+import { messageOf } from '../domain/failure.ts';
+import { addressOf } from '../domain/ids.ts';
 import { timing } from '../domain/timing.ts';
 import { render } from '../shell/index.ts';
 import type { Command } from '../shell/index.ts';
 import { prepareLogin } from './auth.ts';
 import type { Login } from './auth.ts';
-import { classify, describe, labelOf, toFailure } from './errors.ts';
+import { classify, toFailure } from './errors.ts';
 import type { ExecOptions, Executor, Outcome } from './executor.ts';
 import { checkHostKey } from './host-key.ts';
 import type { HostKeyCheck } from './host-key.ts';
@@ -68,7 +70,7 @@ export async function openConnection(
   options: SshConnectionOptions = {},
   via?: Duplex,
 ): Promise<Connection> {
-  const label = labelOf(target);
+  const label = addressOf(target);
   const login = prepareLogin(target);
   const check = checkHostKey(target);
   const transport = via ?? (await dial(target, options));
@@ -96,9 +98,9 @@ class LoginRefused {
 
 async function dial(target: ResolvedTarget, options: SshConnectionOptions): Promise<Duplex> {
   try {
-    return await connectSocket(target.host, target.port, options.connectTimeoutMs ?? timing.connect);
+    return await connectSocket(target.host, target.port, options.connectTimeoutMs ?? timing.connectMs);
   } catch (error) {
-    throw toFailure(error, { where: 'dial', label: labelOf(target), doing: 'no connection' });
+    throw toFailure(error, { where: 'dial', label: addressOf(target), doing: 'no connection' });
   }
 }
 
@@ -138,14 +140,14 @@ async function logIn(
       algorithms: { serverHostKey: check.algorithms, hmac: HMACS, compress: ['none'] },
       readyTimeout: options.readyTimeoutMs ?? 15_000,
       // ssh2 pings; whether the host is there is for watch() to say.
-      keepaliveInterval: options.keepaliveMs ?? timing.keepaliveEvery,
+      keepaliveInterval: options.keepaliveMs ?? timing.keepaliveEveryMs,
       keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     });
   });
 }
 
 function watch(client: Client, transport: Duplex, label: string, options: SshConnectionOptions): Connection {
-  const { keepaliveMs = timing.keepaliveEvery, keepaliveCount = timing.keepaliveLooks } = options;
+  const { keepaliveMs = timing.keepaliveEveryMs, keepaliveCount = timing.keepaliveLooks } = options;
   const running: Link['running'] = new Set();
   const listeners: ((reason: string) => void)[] = [];
   let gone: string | undefined;
@@ -171,7 +173,7 @@ function watch(client: Client, transport: Duplex, label: string, options: SshCon
     if (silentLooks >= keepaliveCount) end(`no sign of life for ${silentLooks * keepaliveMs} ms`);
   }, keepaliveMs);
 
-  client.on('error', (error: Error) => end(describe(error)));
+  client.on('error', (error: Error) => end(messageOf(error)));
   client.on('end', () => end('the host closed the connection'));
   client.on('close', () => end('the connection closed'));
 

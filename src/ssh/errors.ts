@@ -1,7 +1,5 @@
-import { ChandlerError } from '../domain/failure.ts';
+import { ChandlerError, messageOf } from '../domain/failure.ts';
 import type { FailureCode } from '../domain/failure.ts';
-import { addressOf } from '../domain/ids.ts';
-import type { ResolvedTarget } from './target.ts';
 
 /**
  * Where an error arose: while connecting and logging in (`dial`), while reading the identity (`identity`), on asking
@@ -161,7 +159,7 @@ export function toFailure(
 ): ChandlerError {
   if (error instanceof ChandlerError) return error;
   const { code, advice } = classify(context.where, error);
-  return failure(code, context.label, `${context.doing}: ${describe(error)}`, advice, error);
+  return failure(code, context.label, `${context.doing}: ${messageOf(error)}`, advice, error);
 }
 
 /** Makes a failure with the message every failure of this folder has: who, and what. */
@@ -178,21 +176,10 @@ export function failure(
   });
 }
 
-/** How messages name a target: `user@host:port`. */
-export function labelOf(target: Pick<ResolvedTarget, 'host' | 'port' | 'user'>): string {
-  return addressOf(target);
-}
-
-/** The text of an error; node's AggregateError (one try per address) has none of its own. */
-export function describe(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(describe).join('; ');
-  return error instanceof Error ? error.message : String(error);
-}
-
 function searchable(error: unknown): string {
   const { code, level, reason } = error as { code?: unknown; level?: unknown; reason?: unknown };
   const parts = [reason ?? code, level].filter(
     (part) => typeof part === 'string' || typeof part === 'number',
   );
-  return [...parts, describe(error)].join(' ');
+  return [...parts, messageOf(error)].join(' ');
 }

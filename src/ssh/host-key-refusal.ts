@@ -1,6 +1,7 @@
 import type { ChandlerError } from '../domain/failure.ts';
+import { addressOf } from '../domain/ids.ts';
 import { quote } from '../shell/index.ts';
-import { failure, labelOf } from './errors.ts';
+import { failure } from './errors.ts';
 import { fingerprint, hasCertAuthority, hostName, keyTypeOf } from './known-hosts.ts';
 import type { HostKeyAnswer } from './known-hosts.ts';
 import type { ResolvedTarget } from './target.ts';
@@ -24,7 +25,7 @@ export function judgePinned(
   if (offered === pinned.replace(/=+$/, '')) return undefined;
   return failure(
     'host-key-mismatch',
-    labelOf(target),
+    addressOf(target),
     `the host offered the ${keyTypeOf(keyBlob) ?? 'unknown'} key ${offered}, but ${pinned} is pinned`,
     `If the host was rebuilt, or the pinned one is its key of another type, set target.hostKey to ${offered}; otherwise somebody may be in between.`,
   );
@@ -38,7 +39,7 @@ export function refuse(
   path: string,
   texts: readonly { path: string; text: string }[],
 ): ChandlerError {
-  const label = labelOf(target);
+  const label = addressOf(target);
   const offered = `${keyTypeOf(keyBlob) ?? 'unknown'} key ${fingerprint(keyBlob)}`;
   const files = texts.map((text) => text.path).join(', ') || 'no file';
   const add = `printf '%s\\n' ${quote(knownHostsLine(target, keyBlob))} >> ${quote(path || (texts[0]?.path ?? 'known_hosts'))}`;

@@ -1,8 +1,9 @@
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ServerHostKeyAlgorithm } from 'ssh2';
-import type { ChandlerError } from '../domain/failure.ts';
-import { describe, failure, labelOf } from './errors.ts';
+import { messageOf, type ChandlerError } from '../domain/failure.ts';
+import { addressOf } from '../domain/ids.ts';
+import { failure } from './errors.ts';
 import { judgePinned, knownHostsLine, refuse } from './host-key-refusal.ts';
 import { keyTypeOf, lookUpHostKey, recordedKeyTypes } from './known-hosts.ts';
 import type { HostKeyAnswer } from './known-hosts.ts';
@@ -68,7 +69,7 @@ export const realFiles: KnownHostsFiles = {
  */
 export function checkHostKey(target: ResolvedTarget, files: KnownHostsFiles = realFiles): HostKeyCheck {
   const { host, port, hostKey: policy } = target;
-  const label = labelOf(target);
+  const label = addressOf(target);
   const paths = policy.kind === 'pinned' ? [] : policy.files;
   const texts = paths.map((path) => ({ path, text: readOrRefuse(files, path, label) }));
   let accepted: Buffer | undefined;
@@ -101,7 +102,7 @@ export function checkHostKey(target: ResolvedTarget, files: KnownHostsFiles = re
         refusal = failure(
           'host-key-unknown',
           label,
-          `the check of the host's key failed: ${describe(error)}`,
+          `the check of the host's key failed: ${messageOf(error)}`,
           undefined,
           error,
         );
@@ -127,7 +128,7 @@ export function checkHostKey(target: ResolvedTarget, files: KnownHostsFiles = re
         throw failure(
           'host-key-unknown',
           label,
-          `the new host key could not be recorded in ${first}: ${describe(error)}`,
+          `the new host key could not be recorded in ${first}: ${messageOf(error)}`,
           `Make ${first} writable for the worker, or name another file.`,
           error,
         );
@@ -152,7 +153,7 @@ function readOrRefuse(files: KnownHostsFiles, path: string, label: string): stri
     throw failure(
       'host-key-unknown',
       label,
-      `${path} cannot be read, so no host key can be trusted: ${describe(error)}`,
+      `${path} cannot be read, so no host key can be trusted: ${messageOf(error)}`,
       `Make ${path} readable for the worker.`,
       error,
     );

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { addressOf } from '../domain/ids.ts';
 import { openConnection, renderChecked } from './connection.ts';
 import type { Connection } from './connection.ts';
-import { failure, labelOf } from './errors.ts';
+import { failure } from './errors.ts';
 import type { Executor } from './executor.ts';
 import { HostConnections } from './host-connections.ts';
 import type { SshPoolOptions } from './pool-options.ts';
@@ -49,7 +50,7 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     const known = hosts.get(key);
     if (known) return known;
     const made = new HostConnections(
-      labelOf(target),
+      addressOf(target),
       () => open(target),
       options,
       () => hosts.delete(key),
@@ -84,7 +85,7 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     executor: (target) => ({
       exec: async (command, execOptions = {}) => {
         renderChecked(command);
-        if (closed) throw failure('connection-lost', labelOf(target), 'the worker is shutting down');
+        if (closed) throw failure('connection-lost', addressOf(target), 'the worker is shutting down');
         const host = connectionsTo(target);
         return host.use(async () => execOver(host, command, execOptions));
       },

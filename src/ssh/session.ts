@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
-import { classify, describe, failure, toFailure } from './errors.ts';
+import { messageOf } from '../domain/failure.ts';
+import { classify, failure, toFailure } from './errors.ts';
 import type { ExecOptions, Outcome } from './executor.ts';
 import { BoundedOutput, LineSplitter } from './output.ts';
 
@@ -102,19 +103,19 @@ class Session {
       const refused = toFailure(error, { where: 'session', label, doing: 'the host opened no session' });
       this.#settle(() => this.#reject(refused));
     } else if (started === 'no') {
-      const reason = `${label}: ${this.#link.gone() ?? describe(error)} (before the command was sent)`;
+      const reason = `${label}: ${this.#link.gone() ?? messageOf(error)} (before the command was sent)`;
       this.#settle(() => this.#resolve({ kind: 'lost', reason, started }));
     } else if (this.#link.gone() === undefined) {
       // "Unable to exec" over a living connection is the host's own refusal; otherwise it is ambiguous.
       const refused = failure(
         'channel-refused',
         label,
-        `the host refused to run a command: ${describe(error)}`,
+        `the host refused to run a command: ${messageOf(error)}`,
         undefined,
         error,
       );
       this.#settle(() => this.#reject(refused));
-    } else this.#lose(this.#link.gone() ?? describe(error));
+    } else this.#lose(this.#link.gone() ?? messageOf(error));
   }
 
   #opened(channel: ClientChannel): void {

@@ -1,6 +1,6 @@
 import { ChandlerError } from '../domain/failure.ts';
+import { addressOf } from '../domain/ids.ts';
 import { sh } from '../shell/index.ts';
-import { labelOf } from './errors.ts';
 import { createSshPool } from './pool.ts';
 import type { ResolvedTarget } from './target.ts';
 
@@ -14,7 +14,7 @@ const TIMEOUT_MS = 15_000;
  * @throws ChandlerError as {@link Executor.exec}, but not `channel-refused`: that is none
  */
 export async function trySessions(target: ResolvedTarget, count: number): Promise<number> {
-  const label = labelOf(target);
+  const label = addressOf(target);
   let refused = 0;
   const pool = createSshPool({
     sessionsPerConnection: count,

@@ -1,7 +1,7 @@
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { ResolvedStep } from '../domain/plan.ts';
 import { readiness } from '../domain/schedule.ts';
-import { isOver, type PartFailure } from '../domain/status.ts';
+import { isPartOver, type PartFailure } from '../domain/status.ts';
 import type { Course } from './drive.ts';
 import { workflowFailure } from './failures.ts';
 import { drivePart } from './parts.ts';
@@ -61,7 +61,7 @@ async function driveStep(run: Run, step: ResolvedStep, refresh: () => void): Pro
       status.state = 'blocked';
       refresh();
     }
-    await condition(() => status.state === 'pending' || run.status.steps.every(isOver));
+    await condition(() => status.state === 'pending' || run.status.steps.every(isPartOver));
   } while (status.state === 'pending');
 }
 

@@ -1,7 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { HostSight, WorkerSight } from '../activities/types.ts';
 import { stepsToCheck } from '../domain/forecast.ts';
-import { makeLaunch } from '../domain/ids.ts';
+import { addressOf, makeLaunch } from '../domain/ids.ts';
 import { planDigest, resolvePlan, type ResolvedPlan, type ResolvedStep } from '../domain/plan.ts';
 import { formatProblems } from '../domain/problems.ts';
 import type { Plan, Target } from '../domain/schema.ts';
@@ -86,9 +86,8 @@ async function look(
   digest: string | undefined,
   trySessions: boolean,
 ): Promise<HostSight | { failure: PartFailure }> {
-  const { host, port = 22, user = 'root' } = target;
   try {
-    return await activity.lookAtHost(`look at ${user}@${host}:${port}`, {
+    return await activity.lookAtHost(`look at ${addressOf(target)}`, {
       target,
       trySessions,
       ...(plan && { zmx: plan.zmx, parts: partsOf({ plan }) }),

@@ -1,4 +1,5 @@
 import { defaultPayloadConverter, type Payload, type PayloadConverter } from '@temporalio/common';
+import { messageOf } from '../domain/failure.ts';
 
 /** What stands for a value that could not be read. */
 interface Unreadable {
@@ -18,7 +19,7 @@ function readPayload(payload: Payload): unknown {
   try {
     return defaultPayloadConverter.fromPayload(payload);
   } catch (error) {
-    const value: Unreadable = { unreadable: error instanceof Error ? error.message : String(error) };
+    const value: Unreadable = { unreadable: messageOf(error) };
     return value;
   }
 }

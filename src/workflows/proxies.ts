@@ -9,9 +9,9 @@ import { timing } from '../domain/timing.ts';
 
 /** A lost connection is tried again at once, then more slowly. */
 export const RECONNECT = {
-  initialInterval: timing.firstRetry,
+  initialInterval: timing.firstRetryMs,
   backoffCoefficient: timing.retryBackoff,
-  maximumInterval: timing.longestRetry,
+  maximumInterval: timing.longestRetryMs,
 } as const;
 
 const DAY_MS = 86_400_000;
@@ -20,7 +20,7 @@ const DAY_MS = 86_400_000;
 const short = {
   startToCloseTimeout: '60s',
   scheduleToCloseTimeout: '15m',
-  heartbeatTimeout: timing.heartbeatTimeout,
+  heartbeatTimeout: timing.heartbeatTimeoutMs,
   retry: RECONNECT,
 } as const;
 
@@ -35,13 +35,13 @@ const profiles = {
   start: {
     startToCloseTimeout: '90s',
     scheduleToCloseTimeout: '15m',
-    heartbeatTimeout: timing.heartbeatTimeout,
+    heartbeatTimeout: timing.heartbeatTimeoutMs,
     retry: { ...RECONNECT, nonRetryableErrorTypes: ['launch-not-started'] },
   },
   /** Waits that report; the time they may take is given for each. */
   long: {
     startToCloseTimeout: DAY_MS * 7,
-    heartbeatTimeout: timing.heartbeatTimeout,
+    heartbeatTimeout: timing.heartbeatTimeoutMs,
     // What never began must be started again, which only the workflow can order.
     retry: { ...RECONNECT, nonRetryableErrorTypes: ['launch-not-started'] },
     // The workflow kills what it cancels; it need not wait until the waiting worker has heard of it.
@@ -51,21 +51,21 @@ const profiles = {
   install: {
     startToCloseTimeout: '10m',
     scheduleToCloseTimeout: '30m',
-    heartbeatTimeout: timing.heartbeatTimeout,
+    heartbeatTimeout: timing.heartbeatTimeoutMs,
     retry: { ...RECONNECT, maximumAttempts: 20 },
   },
   /** Looks for somebody who waits for the answer: tried again at once, but not for long. */
   look: {
     startToCloseTimeout: '80s',
     scheduleToCloseTimeout: '90s',
-    heartbeatTimeout: timing.heartbeatTimeout,
+    heartbeatTimeout: timing.heartbeatTimeoutMs,
     retry: { ...RECONNECT, maximumAttempts: 3 },
   },
   /** Cleaning up must not keep a workflow open for ever when the host is gone. */
   cleanup: {
     startToCloseTimeout: '2m',
     scheduleToCloseTimeout: '5m',
-    heartbeatTimeout: timing.heartbeatTimeout,
+    heartbeatTimeout: timing.heartbeatTimeoutMs,
     retry: RECONNECT,
   },
   /** What is out there may be down for hours; a day later nobody wants to be told. */

@@ -1,7 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { resolvePlan, planDigest, type ResolvedPlan, type ResolvedStep } from '../domain/plan.ts';
 import type { Plan } from '../domain/schema.ts';
-import type { Launch } from '../domain/ids.ts';
+import { addressOf, type Launch } from '../domain/ids.ts';
 import type { RunStatus, StepStatus } from '../domain/status.ts';
 import type { NotifyWish } from '../domain/notification.ts';
 import type { SearchAttribute } from '../domain/search-attributes.ts';
@@ -73,12 +73,11 @@ export interface Run {
 /** The state of a run that has just begun. */
 export function beginRun(input: Plan, { searchAttributes, notify }: Admission): Run {
   const plan = resolvePlan(input);
-  const { host, port = 22, user = 'root' } = plan.target;
   return {
     ...identify(input, plan),
     status: newStatus('connecting', {
       plan: plan.name,
-      host: `${user}@${host}:${port}`,
+      host: addressOf(plan.target),
       steps: plan.steps,
       sentinel: plan.sentinel.path,
       fleet: plan.fleet,

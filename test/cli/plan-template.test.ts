@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parsePlan } from '../../src/cli/plan-file.ts';
-import { fillTarget, planTemplate, uncomment } from '../../src/cli/plan-template.ts';
+import { fillTarget, planTemplate } from '../../src/cli/plan-template.ts';
 import { resolvePlan } from '../../src/domain/plan.ts';
 import { planSchema, type Plan } from '../../src/domain/schema.ts';
 import { defaultVersion } from '../../src/zmx/releases.ts';
@@ -29,6 +29,11 @@ function keysIn(value: unknown, path = ''): string[] {
     `${path}${key}`,
     ...keysIn(below, `${path}${key}.`),
   ]);
+}
+
+/** Takes the `#` away from every key that is commented out. */
+function uncomment(template: string): string {
+  return template.replace(/^(\s*)#(?=\S)/gm, '$1');
 }
 
 const asIs = () => parsePlan(planTemplate()).plan!;

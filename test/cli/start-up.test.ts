@@ -42,5 +42,5 @@ test('the way to a package is found', () => {
   const engine = join(src, 'client.ts');
   expect(existsSync(engine)).toBe(true);
   expect(packagesOf(engine).get('@temporalio/client')).toBe('client.ts');
-  expect(packagesOf(engine).get('zod')).toMatch(/^client\.ts → domain\/validate\.ts/);
+  expect(packagesOf(engine).get('zod')).toMatch(/^client\.ts → client\/begin\.ts → domain\/validate\.ts/);
 });

@@ -17,11 +17,10 @@ import {
   ProgramNotFoundError,
   readDevServer,
   startDevServer,
-  stopDevServer,
   type FindOptions,
 } from '../../src/dev/temporal/index.ts';
 import { pipSettings } from '../../src/dev/temporal/pip.ts';
-import { identify, waitGone } from '../../src/dev/temporal/process-identity.ts';
+import { endProcess, identify, waitGone } from '../../src/dev/temporal/process-identity.ts';
 import type { Release } from '../../src/dev/temporal/releases.ts';
 import { devServerArgs } from '../../src/dev/temporal/server-args.ts';
 import { extractZipMember } from '../../src/dev/temporal/zip.ts';
@@ -291,8 +290,9 @@ describe('startDevServer, for real', () => {
     const next = await start();
     onTestFinished(() => next.stop({ graceMs: 0 }));
     expect(await attributesOf(cli, next.address)).toMatch(/ChandlerHost/);
-    await stopDevServer(dir, next, { graceMs: 0 });
+    await next.stop({ graceMs: 0 });
     expect(await identify(next.pid)).toBeUndefined();
+    expect(await readDevServer(dir)).toBeUndefined();
   });
 
   test('a dead starter leaves no lock, and a server whose starter is dead is found', async () => {
@@ -312,7 +312,7 @@ describe('startDevServer, for real', () => {
     });
     const orphan = await readDevServer(dir);
     if (!orphan) throw new Error('the server died with its starter');
-    onTestFinished(() => stopDevServer(dir, orphan, { graceMs: 0 }));
+    onTestFinished(() => endProcess(orphan, 0));
     expect(await attributesOf(cli, orphan.address)).toContain('WorkflowType');
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { defaultWorkflowId, makeLaunch, sessionName } from '../../src/domain/ids.ts';
+import { addressOf, defaultWorkflowId, makeLaunch, sessionName } from '../../src/domain/ids.ts';
 
 describe('a launch', () => {
   it('has the same id whenever it is named, and another for each run, step, kind and generation', () => {
@@ -27,5 +27,15 @@ describe('the id of a workflow', () => {
   it('is the same for the same host and port', () => {
     expect(defaultWorkflowId({ host: 'web1' })).toBe('provision:web1:22');
     expect(defaultWorkflowId({ host: '::1', port: 2222 })).toBe('provision:::1:2222');
+  });
+});
+
+describe('how people are told of a host', () => {
+  test.each([
+    [{ host: 'web1' }, 'root@web1:22'],
+    [{ host: 'web1', port: 2222, user: 'app' }, 'app@web1:2222'],
+    [{ host: 'fe80::1' }, 'root@[fe80::1]:22'],
+  ])('%j is %s', (target, address) => {
+    expect(addressOf(target)).toBe(address);
   });
 });

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ChandlerError } from '../../src/domain/failure.ts';
 import { makeLaunch } from '../../src/domain/ids.ts';
-import type { Progress } from '../../src/host/host.ts';
+import type { Progress } from '../../src/host/launch.ts';
 import { probeHost } from '../../src/host/probe.ts';
 import { loadPrograms } from '../../src/host/programs.ts';
 import { Runner } from '../../src/provision/runner.ts';

@@ -21,7 +21,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { ChandlerError } from '../../src/domain/failure.ts';
 import type { HostFacts } from '../../src/host/facts.ts';
 import { installZmx, type ZmxSource } from '../../src/host/install-zmx.ts';
-import { sha256Of } from '../../src/host/zmx-transfer.ts';
+import { sha256Of } from '../../src/host/sha256.ts';
 import { upload } from '../../src/ssh/index.ts';
 import { LocalExecutor } from '../support/local-executor.ts';
 

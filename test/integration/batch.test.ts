@@ -55,6 +55,7 @@ afterAll(async () => {
     await elsewhere.temporal.workflow
       .getHandle(id)
       .terminate()
+      // One that is over cannot be ended.
       .catch(() => undefined);
   await Promise.all([
     elsewhere.close(),

@@ -245,7 +245,7 @@ describe('with a server and no worker', () => {
     const plan = join(dir, 'good.yaml');
     const started = await chandler(['start', plan, '--target', 'port=2', ...address]);
     expect(started).toMatchObject({ exitCode: 0, stdout: 'provision:127.0.0.1:2\n' });
-    expect(started.stderr).toContain(`status provision:127.0.0.1:2 --watch --address ${server.address}`);
+    expect(started.stderr).toContain(`watch provision:127.0.0.1:2 --address ${server.address}`);
 
     const again = await chandler(['start', plan, '--target', 'port=2', ...address]);
     expect(again.exitCode).toBe(1);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChandlerError } from '../../src/domain/failure.ts';
-import { classify, labelOf, toFailure } from '../../src/ssh/errors.ts';
+import { classify, toFailure } from '../../src/ssh/errors.ts';
 import type { Where } from '../../src/ssh/errors.ts';
 
 const cases: [Where, string, Record<string, unknown>, string, string][] = [
@@ -78,11 +78,5 @@ describe('toFailure', () => {
   it('leaves a failure as it is', () => {
     const failure = new ChandlerError('auth-failed', 'x');
     expect(toFailure(failure, { where: 'dial', label: 'l', doing: 'd' })).toBe(failure);
-  });
-});
-
-describe('labelOf', () => {
-  it('puts an IPv6 address in brackets', () => {
-    expect(labelOf({ host: 'fe80::1', port: 22, user: 'root' })).toBe('root@[fe80::1]:22');
   });
 });

@@ -10,6 +10,7 @@ import { connect, type ChandlerClient } from '../../src/client.ts';
 import type { Plan, Target } from '../../src/domain/schema.ts';
 import type { RunStatus } from '../../src/domain/status.ts';
 import { sandboxExec } from '../../src/dev/sandbox/index.ts';
+import { findStatus } from './find-status.ts';
 import { poll } from './poll.ts';
 import { startHost, type HostOptions, type TestHost } from './hosts.ts';
 
@@ -116,7 +117,7 @@ export async function startStack(
       let status: RunStatus | undefined;
       await poll(
         async () => {
-          status = await client.status(id).catch(() => undefined);
+          status = await findStatus(client, id);
           return status !== undefined && condition(status);
         },
         what,

@@ -242,3 +242,9 @@ async function startEnvironment(suggestContinueAsNewAt?: number): Promise<TestWo
     },
   });
 }
+
+/** What a run has done is done again by whoever takes it up from its history. */
+export async function replay(client: ChandlerClient, id: string): Promise<void> {
+  const history = await client.temporal.workflow.getHandle(id).fetchHistory();
+  await Worker.runReplayHistory({ workflowBundle }, history, id);
+}

@@ -2,6 +2,8 @@ import { ApplicationFailure, Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
+import { findStatus } from '../support/find-status.ts';
+import { gate } from '../support/gate.ts';
 import {
   ended,
   failed,
@@ -23,12 +25,6 @@ function failingFirst(...errors: Error[]): () => Promise<typeof ended> {
     return ended;
   };
 }
-/** Something to wait for, and to let go. */
-function gate(): { opened: Promise<void>; open: () => void } {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open };
-}
 
 describe('what people say to a run', () => {
   let harness: Harness;
@@ -41,7 +37,7 @@ describe('what people say to a run', () => {
     expect
       .poll(
         async () => {
-          const status = await client.status(id).catch(() => undefined);
+          const status = await findStatus(client, id);
           const found = status?.steps.find((candidate) => candidate.name === name);
           return part ? found?.[part]?.state : found?.state;
         },
@@ -164,9 +160,9 @@ describe('what people say to a run', () => {
   });
 
   it('pauses what has not started, and resumes it', async () => {
-    const { opened, open } = gate();
+    const { passed, open } = gate();
     const { asked, activities } = fakeActivities({
-      waitStep: ({ launch }) => (launch.step === 'a' ? opened : Promise.resolve()).then(() => ended),
+      waitStep: ({ launch }) => (launch.step === 'a' ? passed : Promise.resolve()).then(() => ended),
     });
     await run(activities, [step('a'), step('b', { needs: ['a'] })], {}, async (client, id) => {
       await reach(client, id, 'a', 'running');
@@ -174,7 +170,8 @@ describe('what people say to a run', () => {
       await expect(client.pause(id)).rejects.toThrow('the run is paused already');
       open();
       await reach(client, id, 'a', 'succeeded');
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      // What may begin does so with what it waited for: whoever is shown the one would be shown the other.
+      expect((await client.status(id)).steps).toMatchObject([{ state: 'succeeded' }, { state: 'pending' }]);
       expect(asked).not.toContain('runStep b 1');
       expect(await client.resume(id)).toMatchObject({ paused: false });
       expect((await client.result(id)).outcome).toBe('provisioned');
@@ -270,8 +267,8 @@ describe('what people say to a run', () => {
   });
 
   it('changes nothing any more while a run ends', async () => {
-    const { opened, open } = gate();
-    const { asked, activities } = fakeActivities({ releaseHost: () => opened });
+    const { passed, open } = gate();
+    const { asked, activities } = fakeActivities({ releaseHost: () => passed });
     await run(activities, [step('a')], {}, async (client, id) => {
       await expect.poll(() => asked.at(-1)).toBe('releaseHost');
       await expect(client.abort(id)).rejects.toThrow('the run is ending');
@@ -390,10 +387,10 @@ describe('how runs end', () => {
   });
 
   it('with onStepFailure: fail, what still runs is killed', async () => {
-    const { opened, open } = gate();
+    const { passed, open } = gate();
     const { asked, activities } = fakeActivities({
       waitStep: ({ launch }) =>
-        launch.step === 'a' ? opened.then(() => Promise.reject(failed(3))) : untilCancelled(),
+        launch.step === 'a' ? passed.then(() => Promise.reject(failed(3))) : untilCancelled(),
     });
     await run(activities, [step('a'), step('b')], { onStepFailure: 'fail' }, async (client, id) => {
       await expect.poll(() => asked).toContain('waitStep b 1');

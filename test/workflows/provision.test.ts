@@ -1,7 +1,7 @@
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { unhurried } from '../../src/worker.ts';
+import { withoutTaskLimit } from '../../src/worker.ts';
 import { workflowBundle } from '../support/built.ts';
 import { failed, fakeActivities, type Harness, startHarness, step } from './harness.ts';
 
@@ -131,7 +131,12 @@ describe('the workflow, with time at will', () => {
   it('may take longer for a task than the SDK has in mind, because a worker may be suspended in it', async () => {
     const { env } = harness;
     const connection = env.nativeConnection;
-    const worker = await Worker.create({ connection, taskQueue: 'unhurried', workflowBundle, ...unhurried });
+    const worker = await Worker.create({
+      connection,
+      taskQueue: 'withoutTaskLimit',
+      workflowBundle,
+      ...withoutTaskLimit,
+    });
     expect(worker.options.isolateExecutionTimeoutMs).toBe(86_400_000);
     await worker.runUntil(async () => undefined);
   });

@@ -1,15 +1,16 @@
 import type { Activities } from '../../src/activities/types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
 import type { Plan, WatchInput } from '../../src/domain/schema.ts';
+import { findStatus } from '../support/find-status.ts';
 import { poll } from '../support/poll.ts';
 import { ended, facts, failed, step, untilCancelled } from './harness.ts';
 import { foundOn, gaveUpOnA, launch, script, showing, steps as scriptSteps } from './self-provisioned.ts';
 
 const parked = (client: ChandlerClient, id: string) =>
-  poll(async () => (await client.status(id).catch(() => undefined))?.attention === true, `${id} parked`);
+  poll(async () => (await findStatus(client, id))?.attention === true, `${id} parked`);
 const running = (client: ChandlerClient, id: string, name: string) =>
   poll(async () => {
-    const status = await client.status(id).catch(() => undefined);
+    const status = await findStatus(client, id);
     return status?.steps.find((candidate) => candidate.name === name)?.state === 'running';
   }, `${name} of ${id} runs`);
 

@@ -1,9 +1,8 @@
-import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
-import { workflowBundle } from '../support/built.ts';
-import { beating, failed, fakeActivities, startHarness, step, type Harness } from './harness.ts';
+import { gate } from '../support/gate.ts';
+import { beating, failed, fakeActivities, replay, startHarness, step, type Harness } from './harness.ts';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -16,18 +15,6 @@ const states = async (client: ChandlerClient, id: string) =>
 
 const reach = (client: ChandlerClient, id: string, wanted: string[]) =>
   expect.poll(() => states(client, id), { interval: 30, timeout: 10_000 }).toEqual(wanted);
-
-async function replay(client: ChandlerClient, id: string): Promise<void> {
-  const history = await client.temporal.workflow.getHandle(id).fetchHistory();
-  await Worker.runReplayHistory({ workflowBundle }, history, id);
-}
-
-/** What an activity waits at until the test lets it go on. */
-function gate(): { open: () => void; passed: Promise<void> } {
-  let open = () => {};
-  const passed = new Promise<void>((resolve) => (open = resolve));
-  return { open, passed };
-}
 
 const steps = [step('a'), step('b', { needs: ['a'] })];
 const failsOnce: Activities['waitStep'] = ({ launch }) =>

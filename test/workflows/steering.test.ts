@@ -1,16 +1,16 @@
 import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
-import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
 import type { Notification } from '../../src/domain/notification.ts';
 import { validatePlan } from '../../src/domain/validate.ts';
-import { workflowBundle } from '../support/built.ts';
+import { findStatus } from '../support/find-status.ts';
 import {
   ended,
   failed,
   fakeActivities,
+  replay,
   startHarness,
   step,
   untilCancelled,
@@ -39,18 +39,12 @@ function reach(client: ChandlerClient, id: string, states: Readonly<Record<strin
   return expect
     .poll(
       async () => {
-        const status = await client.status(id).catch(() => undefined);
+        const status = await findStatus(client, id);
         return Object.fromEntries(status?.steps.map(({ name, state }) => [name, state]) ?? []);
       },
       { interval: 30 },
     )
     .toMatchObject(states);
-}
-
-/** What a run has done is done again by whoever takes it up from its history. */
-async function replay(client: ChandlerClient, id: string): Promise<void> {
-  const history = await client.temporal.workflow.getHandle(id).fetchHistory();
-  await Worker.runReplayHistory({ workflowBundle }, history, id);
 }
 
 const begun = (asked: readonly string[]) =>

@@ -4,7 +4,7 @@ import type { ChandlerClient } from '../../client.ts';
 import { makeLaunch, sessionName, type Launch } from '../../domain/ids.ts';
 import type { RunStatus } from '../../domain/status.ts';
 import { attachCommand, SESSION_GONE } from '../../host/attach.ts';
-import type { SessionPlace } from '../../host/host.ts';
+import type { SessionPlace } from '../../host/launch.ts';
 import { render, sh } from '../../shell/index.ts';
 import type { RemoteWork } from '../../ssh/client-command.ts';
 import { announceOn, type CliContext } from '../context.ts';
@@ -15,7 +15,7 @@ import { describe } from '../manual.ts';
 import { askLaunches, locateHost } from '../run-host.ts';
 import { printSsh, runSsh } from '../ssh-client.ts';
 import { firstTry } from '../tries.ts';
-import { inTime } from '../watch.ts';
+import { inTime } from '../look.ts';
 import { type Act, wholeNumber, withEngineOptions } from './act.ts';
 import { SSH_ABOUT, SSH_ENVIRONMENT } from './ssh.ts';
 

@@ -5,11 +5,11 @@ import type { SendOptions } from './send.ts';
 
 // What all messages to runs have in common.
 
-export const RUN = 'of the run; none with --query or --fleet';
-export const STEP = 'its name; none with --query or --fleet';
+export const RUN_ARGUMENT = 'of the run; none with --query or --fleet';
+export const STEP_ARGUMENT = 'its name; none with --query or --fleet';
 
 /** What the manuals of all messages have in common. */
-export const COMMON = {
+export const MESSAGE_MANUAL = {
   group: 'Act on runs:',
   exits: {
     provisioned: 'it was taken; with --query or --fleet by every run that it fits',
@@ -20,10 +20,10 @@ export const COMMON = {
   environment: ENGINE_ENVIRONMENT,
 } as const satisfies Partial<Manual>;
 
-export const BATCH = `With --query or --fleet it goes to every running run that is found, several at once; each is answered with a line as soon as it has answered, and one whose worker is away does not hold up the others.`;
+export const BATCH_ABOUT = `With --query or --fleet it goes to every running run that is found, several at once; each is answered with a line as soon as it has answered, and one whose worker is away does not hold up the others.`;
 
 /** What every message may carry. A query may send one run several messages, which are not repetitions of each other. */
-export function common(
+export function reasonAndId(
   { reason, requestId, query, fleet }: SendOptions,
   step = '',
 ): { reason?: string; requestId?: string } {

@@ -1,14 +1,16 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { isDuration } from '../../domain/duration.ts';
+import { messageOf } from '../../domain/failure.ts';
 import { refuseVariable } from '../../domain/variables.ts';
 import type { CliContext } from '../context.ts';
+import { describeDone } from '../describe-done.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { describe } from '../manual.ts';
 import { isParked, mayRun } from '../orders.ts';
 import { readAll } from '../read-all.ts';
 import type { Act } from './act.ts';
-import { BATCH, COMMON, common, RUN, STEP } from './message-parts.ts';
+import { BATCH_ABOUT, MESSAGE_MANUAL, reasonAndId, RUN_ARGUMENT, STEP_ARGUMENT } from './message-parts.ts';
 import { send, withSendOptions, type SendOptions } from './send.ts';
 import { addWholeRun } from './whole-run.ts';
 
@@ -29,8 +31,8 @@ export function addMessages(program: Command, act: Act): void {
 function addRetry(program: Command, act: Act): void {
   const retry = program
     .command('retry')
-    .argument('[id]', RUN)
-    .argument('[step]', STEP)
+    .argument('[id]', RUN_ARGUMENT)
+    .argument('[step]', STEP_ARGUMENT)
     .option('--script <file>', "run this script in place of the plan's; - is standard input")
     .option(
       '--env <key=value>',
@@ -54,18 +56,18 @@ function addRetry(program: Command, act: Act): void {
             action: 'retry',
             fits,
             unfit: 'nothing is parked',
-            send: (client, id, step) => client.retry(id, { step, ...extra, ...common(options, step) }),
+            send: (client, id, step) => client.retry(id, { step, ...extra, ...reasonAndId(options, step) }),
           },
-          done: `${step} runs again`,
+          done: (step) => describeDone({ action: 'retry', step }),
         });
       }),
     );
   describe(withSendOptions(retry, { steps: true }), {
-    ...COMMON,
+    ...MESSAGE_MANUAL,
     summary: 'run a parked step, or its finalizer, again',
     about: `Runs a step that is parked again, as its next try; or its finalizer, if that is what is parked. It may get another script or more environment for that. With --reset-downstream a step that was done can be run again as well, with all that needs it, until the finalizers begin.
 
-${BATCH} Every parked step of a run is retried.`,
+${BATCH_ABOUT} Every parked step of a run is retried.`,
     examples: [
       ['chandler retry provision:10.0.0.7:22 packages', 'Once the cause is mended.'],
       [
@@ -82,8 +84,8 @@ ${BATCH} Every parked step of a run is retried.`,
 function addSkip(program: Command, act: Act): void {
   const skip = program
     .command('skip')
-    .argument('[id]', RUN)
-    .argument('[step]', STEP)
+    .argument('[id]', RUN_ARGUMENT)
+    .argument('[step]', STEP_ARGUMENT)
     .action(
       act((context, id: string | undefined, step: string | undefined, options: SendOptions) =>
         send(context, id, step, options, {
@@ -91,19 +93,19 @@ function addSkip(program: Command, act: Act): void {
             action: 'skip',
             fits: isParked,
             unfit: 'nothing is parked',
-            send: (client, id, step) => client.skip(id, { step, ...common(options, step) }),
+            send: (client, id, step) => client.skip(id, { step, ...reasonAndId(options, step) }),
           },
-          done: `${step} is skipped`,
+          done: (step) => describeDone({ action: 'skip', step }),
           ask: 'Treat what is parked as done in',
         }),
       ),
     );
   describe(withSendOptions(skip, { steps: true }), {
-    ...COMMON,
+    ...MESSAGE_MANUAL,
     summary: 'treat a parked step, or its finalizer, as done',
     about: `Goes on as if a parked step, or its parked finalizer, had succeeded: what needs it begins, and the host may count as provisioned in the end. The run keeps who has skipped it, and why.
 
-${BATCH} Since a host may then lack something it wants --yes, or a yes at the terminal.`,
+${BATCH_ABOUT} Since a host may then lack something it wants --yes, or a yes at the terminal.`,
     examples: [
       [
         'chandler skip provision:10.0.0.7:22 packages --reason "installed by hand"',
@@ -118,8 +120,8 @@ ${BATCH} Since a host may then lack something it wants --yes, or a yes at the te
 function addExtend(program: Command, act: Act): void {
   const extend = program
     .command('extend')
-    .argument('[id]', RUN)
-    .argument('[step]', STEP)
+    .argument('[id]', RUN_ARGUMENT)
+    .argument('[step]', STEP_ARGUMENT)
     .argument('[duration]', 'how much more: 90s, 10m, 2h')
     .action(
       act((context, ...[first, second, third, options]: [string?, string?, string?, SendOptions?]) => {
@@ -138,18 +140,18 @@ function addExtend(program: Command, act: Act): void {
             fits: mayRun,
             unfit: 'nothing of it will run any more',
             send: (client, id, step) =>
-              client.extendTimeout(id, { step, by, ...common(options ?? {}, step) }),
+              client.extendTimeout(id, { step, by, ...reasonAndId(options ?? {}, step) }),
           },
-          done: `${step} has ${by} more`,
+          done: (step) => describeDone({ action: 'extend', step, by }),
         });
       }),
     );
   describe(withSendOptions(extend, { steps: true }), {
-    ...COMMON,
+    ...MESSAGE_MANUAL,
     summary: 'give a step more time than its timeout',
     about: `Adds to the timeout of a step, while it runs or before; also for its later tries and its finalizer.
 
-${BATCH} The duration is its only argument then.`,
+${BATCH_ABOUT} The duration is its only argument then.`,
     examples: [
       ['chandler extend provision:10.0.0.7:22 packages 30m', 'A slow mirror, this time.'],
       ['chandler extend 30m --fleet web --step packages', 'A slow mirror, everywhere.'],
@@ -169,7 +171,7 @@ async function readScript(file: string, context: Pick<CliContext, 'stdin'>): Pro
   try {
     return await readAll(file, context);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new CliError(exitCodes.usage, `--script ${file}: ${reason}`, { cause });
   }
 }

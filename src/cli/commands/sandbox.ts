@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ListedHost, SandboxHost } from '../../dev/sandbox/index.ts';
+import { addressOf } from '../../domain/ids.ts';
 import { quote } from '../../shell/index.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -113,26 +114,26 @@ async function endHosts(context: CliContext, names: readonly string[]): Promise<
 /** A host, and what to type to use it. */
 export function renderHost({ program }: Pick<CliContext, 'program'>, host: SandboxHost): string[] {
   return [
-    `${host.name}  ${host.user}@${host.host}:${host.port} (${host.engine})`,
+    `${host.name}  ${addressOf(host)} (${host.engine})`,
     `  log in     ${sshCommand(host)}`,
     `  provision  ${program} up PLAN ${targetOptions(host).map(quote).join(' ')}`,
   ];
 }
 
 /** The options that make a plan go to a host of the sandbox. */
-export function targetOptions({ user, host, port, identity }: SandboxHost): string[] {
-  return ['--target', `${user}@${host}:${port}`, '--target', `identity=${identity}`];
+export function targetOptions(host: SandboxHost): string[] {
+  return ['--target', addressOf(host), '--target', `identity=${host.identity}`];
 }
 
 function renderHosts(hosts: readonly ListedHost[]): string[] {
   return renderColumns(
     ['NAME', 'ADDRESS', 'STATE', 'ENGINE', 'IDENTITY'],
-    hosts.map(({ name, user, host, port, running, engine, identity }) => [
-      name,
-      `${user}@${host}:${port}`,
-      running ? 'running' : 'stopped',
-      engine,
-      identity,
+    hosts.map((host) => [
+      host.name,
+      addressOf(host),
+      host.running ? 'running' : 'stopped',
+      host.engine,
+      host.identity,
     ]),
   );
 }

@@ -12,12 +12,12 @@ import {
   renderOutcome,
   renderSum,
   TAKE_MS,
-  type Order,
+  type OrderKind,
   type OrderOutcome,
 } from '../orders.ts';
 import { jsonLine } from '../print-json.ts';
 import { listRuns } from '../runs.ts';
-import { inTime, lookAt } from '../watch.ts';
+import { inTime, lookAt } from '../look.ts';
 import { withEngineOptions } from './act.ts';
 
 /** The options of every message. */
@@ -53,9 +53,9 @@ export function withSendOptions(command: Command, { steps }: { readonly steps: b
 
 /** What is to be sent, and how the answer is told. */
 export interface Sending {
-  readonly order: Order;
+  readonly order: OrderKind;
   /** The answer when one run has taken it. */
-  readonly done: string;
+  readonly done: (step: string) => string;
   /** What an order to many runs would do, as a question: shown before that is done. */
   readonly ask?: string;
 }
@@ -115,8 +115,8 @@ async function sendToOne(
     if (options.json) {
       const steps = step === undefined ? [] : [step];
       context.stdout.write(jsonLine({ id, action: order.action, steps, outcome: 'taken' }));
-    } else print(context, done);
-    announceOn(context)(`Follow  ${copyable(context, options, 'status', id, '--watch')}`);
+    } else print(context, done(step ?? ''));
+    announceOn(context)(`Follow  ${copyable(context, options, 'watch', id)}`);
     return exitCodes.provisioned;
   });
 }
@@ -125,7 +125,7 @@ async function sendToOne(
  * Sends an order to a run that answers. An order cannot be called back, so one that nobody can take now is not sent, and a
  * worker that has just answered is waited for.
  */
-async function sendOnce(client: ChandlerClient, id: string, step: string, order: Order): Promise<void> {
+async function sendOnce(client: ChandlerClient, id: string, step: string, order: OrderKind): Promise<void> {
   const sight = await lookAt(client, id);
   if (sight.kind === 'silent') throw silentError(sight, 'nothing was sent');
   try {
@@ -143,7 +143,7 @@ async function sendToAll(
   ids: readonly string[],
   step: string | undefined,
   { dryRun = false, json = false }: SendOptions,
-  order: Order,
+  order: OrderKind,
 ): Promise<number> {
   const outcomes: OrderOutcome[] = [];
   for await (const outcome of orderAll(client, ids, order, { step, dryRun })) {

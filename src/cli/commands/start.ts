@@ -34,7 +34,7 @@ export function addStart(program: Command, act: Act): void {
       unreachable: exitTexts.unreachable,
     },
     environment: ENGINE_ENVIRONMENT,
-    seeAlso: ['up', 'status', 'logs'],
+    seeAlso: ['up', 'watch', 'status', 'logs'],
   });
 }
 
@@ -49,7 +49,7 @@ async function runStart(context: CliContext, file: string, options: StartOptions
     // The id alone on the first line, for scripts.
     print(context, workflowId);
     const url = runUrl(engine, workflowId);
-    const follow = copyable(context, options, 'status', workflowId, '--watch');
+    const follow = copyable(context, options, 'watch', workflowId);
     const announce = announceOn(context);
     if (url !== undefined) announce(`UI      ${url}`);
     announce(`Follow  ${follow}`);

@@ -14,7 +14,7 @@ import { renderEnd, renderInterventions, renderParked } from '../render/reports.
 import { renderRuns } from '../render/runs.ts';
 import { renderTable } from '../render/table.ts';
 import { listRuns, toQuery } from '../runs.ts';
-import { lookAt, readProgress } from '../watch.ts';
+import { lookAt, readProgress } from '../look.ts';
 import { type Act, withEngineOptions } from './act.ts';
 import { FOLLOW_EXITS, withFollowOptions } from './up.ts';
 
@@ -68,7 +68,7 @@ Looking succeeds whatever it sees, so the exit code is 0 for a run that failed o
       aborted: 'with --watch or --exit-code: the run was aborted',
     },
     environment: ENGINE_ENVIRONMENT,
-    seeAlso: ['up', 'logs', 'retry', 'skip', 'abort'],
+    seeAlso: ['watch', 'up', 'logs', 'retry', 'skip', 'abort'],
   });
 }
 

@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
+import { describeDone } from '../describe-done.ts';
 import { describe, type Manual } from '../manual.ts';
 import type { Act } from './act.ts';
-import { BATCH, COMMON, common, RUN } from './message-parts.ts';
+import { BATCH_ABOUT, MESSAGE_MANUAL, reasonAndId, RUN_ARGUMENT } from './message-parts.ts';
 import { send, withSendOptions, type SendOptions } from './send.ts';
 
 const WHOLE = {
   abort: {
-    done: 'the run is being ended',
     ask: 'End, with everything of them that still runs,',
     summary: 'end a run and everything of it that still runs',
     about: `Ends what the run has started on the host and still runs there; no finalizer runs and no sentinel is written. Answers before that has happened. What finished steps have left running, such as services, is not ended.
 
-${BATCH} It wants --yes then, or a yes at the terminal.`,
+${BATCH_ABOUT} It wants --yes then, or a yes at the terminal.`,
     examples: [
       ['chandler abort provision:10.0.0.7:22 --reason "wrong host"', 'One run.'],
       ['chandler abort --fleet web --dry-run', 'Which runs of a fleet would be ended.'],
@@ -20,11 +20,10 @@ ${BATCH} It wants --yes then, or a yes at the terminal.`,
     seeAlso: ['pause', 'status'],
   },
   pause: {
-    done: 'the run is paused; what runs goes on',
     summary: 'start no further step',
     about: `Steps that run go on to their end; none begins until resume. A host that runs its own script can't be paused.
 
-${BATCH}`,
+${BATCH_ABOUT}`,
     examples: [
       ['chandler pause provision:10.0.0.7:22', 'One run.'],
       ['chandler pause --fleet web --reason "mirror is down"', 'A whole fleet.'],
@@ -32,38 +31,35 @@ ${BATCH}`,
     seeAlso: ['resume', 'abort'],
   },
   resume: {
-    done: 'the run goes on',
     summary: 'go on after a pause',
     about: `Ends a pause: steps that are ready begin.
 
-${BATCH}`,
+${BATCH_ABOUT}`,
     examples: [
       ['chandler resume provision:10.0.0.7:22', 'One run.'],
       ['chandler resume --fleet web', 'A whole fleet.'],
     ],
     seeAlso: ['pause', 'status'],
   },
-} as const satisfies Record<string, Omit<Manual, 'group'> & { done: string; ask?: string }>;
+} as const satisfies Record<string, Whole>;
 
 /** Adds the messages that are about a run as a whole. */
 export function addWholeRun(program: Command, act: Act): void {
-  for (const [action, { done, ask, ...manual }] of Object.entries(
-    WHOLE as Record<keyof typeof WHOLE, Whole>,
-  )) {
+  for (const [action, { ask, ...manual }] of Object.entries(WHOLE as Record<keyof typeof WHOLE, Whole>)) {
     const name = action as keyof typeof WHOLE;
     const command = program
       .command(name)
-      .argument('[id]', RUN)
+      .argument('[id]', RUN_ARGUMENT)
       .action(
         act((context, id: string | undefined, options: SendOptions) =>
           send(context, id, undefined, options, {
-            order: { action, send: (client, id) => client[name](id, common(options)) },
-            done,
+            order: { action, send: (client, id) => client[name](id, reasonAndId(options)) },
+            done: () => describeDone({ action: name }),
             ...(ask !== undefined && { ask }),
           }),
         ),
       );
-    describe(withSendOptions(command, { steps: false }), { ...COMMON, ...manual });
+    describe(withSendOptions(command, { steps: false }), { ...MESSAGE_MANUAL, ...manual });
   }
 }
-type Whole = Omit<Manual, 'group'> & { readonly done: string; readonly ask?: string };
+type Whole = Omit<Manual, 'group'> & { readonly ask?: string };

@@ -2,6 +2,7 @@ import type { HostSight } from '../../activities/types.ts';
 import { count } from '../../domain/count.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { adoption, isDoneAlready } from '../../domain/forecast.ts';
+import { addressOf } from '../../domain/ids.ts';
 import { planDigest, resolvePlan, type ResolvedPlan, type ResolvedStep } from '../../domain/plan.ts';
 import { sentinelDigest } from '../../domain/schedule.ts';
 import type { Plan } from '../../domain/schema.ts';
@@ -41,8 +42,7 @@ export interface Diff {
 export function forecastRun(plan: Plan, { host, worker, checks }: Inspection, held?: string): Diff {
   const resolved = resolvePlan(plan);
   const digest = planDigest(plan);
-  const { host: name, port = 22, user = 'root' } = plan.target;
-  const about = { host: `${user}@${name}:${port}`, plan: resolved.name, digest };
+  const about = { host: addressOf(plan.target), plan: resolved.name, digest };
   if (!host || 'failure' in host) return { ...about, ...unseen(host?.failure) };
   const before = [...judgeReadiness(host, digest, held), judgeSentinel(resolved, digest, host)];
   const refused = before.find(({ would }) => would === 'fail');

@@ -2,6 +2,7 @@ import { loadConfig, type WorkerConfig } from '../../config/config.ts';
 import { inspectNode, inspectPlaces } from '../../config/inspect-places.ts';
 import { ChandlerError } from '../../domain/failure.ts';
 import type { Finding } from '../../domain/finding.ts';
+import { addressOf } from '../../domain/ids.ts';
 import type { Target } from '../../domain/schema.ts';
 import { oneLine } from '../../domain/terminal.ts';
 import type { CliContext } from '../context.ts';
@@ -56,10 +57,9 @@ export async function examine(
     sections.push({ about: 'worker', name: identity, findings: [...mended, clock] });
   }
   if (target) {
-    const { user = 'root', host, port = 22 } = target;
     sections.push({
       about: 'host',
-      name: `${user}@${host}:${port}`,
+      name: addressOf(target),
       findings: inspection?.host ? judgeHost(target, inspection.host) : [hostUnseen(context, options)],
     });
   }

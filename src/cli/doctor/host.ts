@@ -191,7 +191,7 @@ function judgeHolder({ holder, facts }: HostSight): Finding {
           ...about,
           verdict: 'warning',
           says: `${who} is at work: another would be refused`,
-          mend: `chandler status ${quote(oneLine(holder.workflowId))} --watch`,
+          mend: `chandler watch ${quote(oneLine(holder.workflowId))}`,
         }
       : { ...about, verdict: 'ok', says: `left by ${who}, which is over: the next run takes it` };
   }

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../domain/duration.ts';
-import type { PartState, PartStatus, RunStatus } from '../../domain/status.ts';
+import { listParts, type PartState, type PartStatus, type RunStatus } from '../../domain/status.ts';
 import { oneLine } from '../../domain/terminal.ts';
-import type { Progress } from '../watch.ts';
+import type { Progress } from '../look.ts';
 import type { Paint, Style } from './paint.ts';
 import { shortMessage } from './short-message.ts';
 import { cut, pad, widthOf } from './text.ts';
@@ -34,11 +34,10 @@ export interface PartRow {
 }
 
 /** The steps of a run, each followed by its finalizer, in the plan's order. */
-export function listParts(status: RunStatus, progress: readonly Progress[]): PartRow[] {
-  return status.steps.flatMap((step) => [
-    toRow(step.name, step, false, progress),
-    ...(step.finalizer ? [toRow(step.name, step.finalizer, true, progress)] : []),
-  ]);
+export function listRows(status: RunStatus, progress: readonly Progress[]): PartRow[] {
+  return listParts(status).map(({ step, kind, part }) =>
+    toRow(step.name, part, kind === 'finalizer', progress),
+  );
 }
 
 export interface PartsOptions {

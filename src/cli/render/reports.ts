@@ -20,7 +20,7 @@ export function renderParked(workflowId: string, status: RunStatus, command: ToC
     ...parked.flatMap((lines) => ['', ...lines]),
     '',
     `End the run      ${command('abort', workflowId)}`,
-    `Follow it        ${command('status', workflowId, '--watch')}`,
+    `Follow it        ${command('watch', workflowId)}`,
   ].map(plainText);
 }
 
@@ -78,7 +78,7 @@ export function renderEnd(result: RunResult, status: RunStatus | undefined): str
 export function renderDetached(workflowId: string, command: ToCommand): string[] {
   return [
     'Not following any more; the run goes on.',
-    `  Follow it again  ${command('status', workflowId, '--watch')}`,
+    `  Follow it again  ${command('watch', workflowId)}`,
     `  End it           ${command('abort', workflowId)}`,
   ];
 }

@@ -1,9 +1,9 @@
 import { formatDuration } from '../../domain/duration.ts';
 import type { RunStatus } from '../../domain/status.ts';
 import { oneLine } from '../../domain/terminal.ts';
-import type { Progress } from '../watch.ts';
+import type { Progress } from '../look.ts';
 import type { Paint } from './paint.ts';
-import { listParts, LOOKS, renderParts, type PartRow } from './parts.ts';
+import { listRows, LOOKS, renderParts, type PartRow } from './parts.ts';
 import { cut } from './text.ts';
 
 export interface TableOptions {
@@ -23,7 +23,7 @@ export function renderTable(
   const { columns, maxRows, paint } = options;
   // In a run that is over no clock runs on.
   const nowMs = status.endedAtMs ?? options.nowMs;
-  const all = listParts(status, progress);
+  const all = listRows(status, progress);
   const rows = chooseRows(all, maxRows);
   const left = all.length - rows.length;
   return [

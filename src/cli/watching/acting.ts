@@ -67,24 +67,6 @@ function answer(state: State, closed: State, order: Worded, text: string): Updat
   return still(say(closed, why));
 }
 
-/** What has been done, as the engine has just confirmed. */
-export function describeDone(order: Order): string {
-  switch (order.action) {
-    case 'retry':
-      return `${order.step} runs again`;
-    case 'skip':
-      return `${order.step} is skipped`;
-    case 'extend':
-      return `${order.step} has ${order.by} more`;
-    case 'abort':
-      return 'The run is being ended';
-    case 'pause':
-      return 'The run is paused; what runs goes on';
-    case 'resume':
-      return 'The run goes on';
-  }
-}
-
 /** What is about to be done. */
 export function describeOrder(order: Order): string {
   if (order.action === 'extend') return `give ${order.step} of ${order.run} more time`;

@@ -4,7 +4,7 @@ import type { RunStatus } from '../../domain/status.ts';
 import { explainError, isNoWorker } from '../errors.ts';
 import type { RunInfo } from '../render/runs.ts';
 import { describeRuns, listRuns } from '../runs.ts';
-import { readProgress } from '../watch.ts';
+import { readProgress } from '../look.ts';
 import { LostError, type Connection } from './connection.ts';
 import { isOver, type Event, type Order, type State } from './model.ts';
 import type { Question } from './questions.ts';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { ChandlerClient } from '../../client.ts';
 import { ChandlerError, reasonOf } from '../../domain/failure.ts';
-import { inTime, serverAnswers } from '../watch.ts';
+import { inTime, serverAnswers } from '../look.ts';
 
 /** The server does not answer; a new connection is being made. */
 export class LostError extends Error {

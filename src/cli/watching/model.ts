@@ -2,7 +2,7 @@ import type { RunResult } from '../../client.ts';
 import type { RunStatus } from '../../domain/status.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { RunInfo } from '../render/runs.ts';
-import type { Progress } from '../watch.ts';
+import type { Progress } from '../look.ts';
 import type { Key } from './keys.ts';
 
 export interface Size {
@@ -90,7 +90,7 @@ export interface State {
   readonly more: boolean;
   readonly filter: string;
   readonly run?: string;
-  /** Of the selected run; see `partKey`. */
+  /** Of the selected run; see `rowKey`. */
   readonly part?: string;
   readonly log?: LogView;
   /** Where the log was opened from. */

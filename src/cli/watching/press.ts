@@ -4,7 +4,7 @@ import { beginOrder, pressInDialog, say } from './acting.ts';
 import type { Key } from './keys.ts';
 import { openLog, scrollLog } from './log.ts';
 import type { Effect, RunView, State, Updated } from './model.ts';
-import { layoutOf, logSize, partKey, selectedPart, selectedRun, shownParts, shownRuns } from './select.ts';
+import { layoutOf, logSize, rowKey, selectedPart, selectedRun, shownParts, shownRuns } from './select.ts';
 
 /** What a key does, wherever it is pressed. */
 export function pressKey(state: State, key: Key): Updated {
@@ -68,7 +68,7 @@ export function openLogOf(state: State, run: RunView, { step, finalizer, part }:
   const { generation } = part;
   const log = openLog({ run: run.info.id, step, finalizer, generation }, (state.log?.opening ?? 0) + 1);
   const back = state.view === 'log' ? state.back : state.view;
-  return { ...state, view: 'log', back, run: run.info.id, part: partKey({ step, finalizer }), log };
+  return { ...state, view: 'log', back, run: run.info.id, part: rowKey({ step, finalizer }), log };
 }
 
 function openSelectedLog(state: State): State {
@@ -122,9 +122,9 @@ function move(state: State, name: string): State {
     const id = ids[moved(ids.indexOf(selectedRun(state)?.info.id ?? ''), ids.length, name, page)];
     return id === undefined ? state : { ...state, run: id };
   }
-  const keys = shownParts(selectedRun(state)).map(partKey);
+  const keys = shownParts(selectedRun(state)).map(rowKey);
   const row = selectedPart(state);
-  const key = keys[moved(row ? keys.indexOf(partKey(row)) : 0, keys.length, name, page)];
+  const key = keys[moved(row ? keys.indexOf(rowKey(row)) : 0, keys.length, name, page)];
   return key === undefined ? state : { ...state, part: key };
 }
 

@@ -9,7 +9,7 @@ import { isOver, type RunView, type State } from './model.ts';
 import {
   layoutOf,
   parkedParts,
-  partKey,
+  rowKey,
   selectedPart,
   selectedRun,
   shownParts,
@@ -73,7 +73,7 @@ export function renderSteps(state: State, run: RunView, height: number, paint: P
     return [paint('dim', cut(`  ${why}`, columns))];
   }
   const selected = selectedPart(state);
-  const index = selected ? rows.findIndex((row) => partKey(row) === partKey(selected)) : 0;
+  const index = selected ? rows.findIndex((row) => rowKey(row) === rowKey(selected)) : 0;
   const count = Math.max(0, height - 1);
   const start = windowStart(rows.length, index, count);
   return renderParts(rows.slice(start, start + count), {

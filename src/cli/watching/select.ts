@@ -1,6 +1,6 @@
-import { isFullyParked, type PartState, type RunStatus } from '../../domain/status.ts';
+import { isFullyParked, listParts, type PartState, type RunStatus } from '../../domain/status.ts';
 import type { Style } from '../render/paint.ts';
-import { listParts, LOOKS, type PartRow } from '../render/parts.ts';
+import { listRows, LOOKS, type PartRow } from '../render/parts.ts';
 import { describeRunInfo } from '../render/runs.ts';
 import { isOver, type RunView, type State } from './model.ts';
 
@@ -60,10 +60,11 @@ export function selectedRun(state: State): RunView | undefined {
 /** Its parts: those that need somebody first, then as in the plan. */
 export function shownParts(run: RunView | undefined): PartRow[] {
   if (!run?.status) return [];
-  return listParts(run.status, run.progress).toSorted((a, b) => urgency(a) - urgency(b));
+  return listRows(run.status, run.progress).toSorted((a, b) => urgency(a) - urgency(b));
 }
 
-export function partKey(row: Pick<PartRow, 'step' | 'finalizer'>): string {
+/** Names a row of a run. */
+export function rowKey(row: Pick<PartRow, 'step' | 'finalizer'>): string {
   return `${row.step} ${row.finalizer}`;
 }
 
@@ -71,8 +72,8 @@ export function partKey(row: Pick<PartRow, 'step' | 'finalizer'>): string {
 export function selectedPart(state: State): PartRow | undefined {
   const parts = shownParts(selectedRun(state));
   const { log } = state;
-  const key = state.view === 'log' && log ? partKey(log) : state.view === 'run' ? state.part : undefined;
-  return parts.find((row) => partKey(row) === key) ?? parts[0];
+  const key = state.view === 'log' && log ? rowKey(log) : state.view === 'run' ? state.part : undefined;
+  return parts.find((row) => rowKey(row) === key) ?? parts[0];
 }
 
 /** What waits for a person. */
@@ -93,7 +94,7 @@ const SUMMED: readonly PartState[] = [
 
 /** `1⏸ 2▶ 3✔`: how many parts are in which state. */
 export function summarize(status: RunStatus): string {
-  const marks = listParts(status, []).map(({ part }) => LOOKS[part.state].mark);
+  const marks = listParts(status).map(({ part }) => LOOKS[part.state].mark);
   return [...new Set(SUMMED.map((state) => LOOKS[state].mark)), LOOKS.skipped.mark]
     .map((mark) => [marks.filter((own) => own === mark).length, mark] as const)
     .filter(([count]) => count > 0)

@@ -1,9 +1,10 @@
+import { describeDone } from '../describe-done.ts';
 import type { RunInfo } from '../render/runs.ts';
-import { describeDone, say } from './acting.ts';
+import { say } from './acting.ts';
 import { addToLog } from './log.ts';
 import { isOver, type Event, type RunView, type State, type Updated } from './model.ts';
 import { openLogOf, pressKey } from './press.ts';
-import { logSize, partKey, shownParts } from './select.ts';
+import { logSize, rowKey, shownParts } from './select.ts';
 
 /** What becomes of the screen when something happens, and what is to be done about it. */
 export function update(state: State, event: Event): Updated {
@@ -96,7 +97,7 @@ function followLaunch(state: State): State {
   const { log, view } = state;
   if (view !== 'log' || !log?.following) return state;
   const run = state.runs.find(({ info }) => info.id === log.run);
-  const row = shownParts(run).find((row) => partKey(row) === partKey(log));
+  const row = shownParts(run).find((row) => rowKey(row) === rowKey(log));
   if (!run || !row || row.part.generation <= log.generation || isOver(run)) return state;
   return openLogOf(state, run, row);
 }

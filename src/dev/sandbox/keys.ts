@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { fingerprint as fingerprintOf, hostName } from '../../ssh/known-hosts.ts';
 import { runOrThrow } from './run.ts';
 
 /** Makes an ed25519 key pair in OpenSSH format at `path` and `path.pub`; returns the public half, `TYPE BASE64`. */
@@ -11,11 +11,10 @@ export async function makeKey(path: string, comment: string): Promise<string> {
 
 /** The fingerprint as `ssh-keygen -l` prints it: `SHA256:` and base64 without padding. */
 export function fingerprint(publicKey: string): string {
-  const blob = Buffer.from(publicKey.split(' ')[1] ?? '', 'base64');
-  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
+  return fingerprintOf(Buffer.from(publicKey.split(' ')[1] ?? '', 'base64'));
 }
 
-/** The known_hosts line of a host on a port of its own. */
+/** The known_hosts line of a host. */
 export function knownHostsLine(host: string, port: number, publicKey: string): string {
-  return `[${host}]:${port} ${publicKey}\n`;
+  return `${hostName(host, port)} ${publicKey}\n`;
 }

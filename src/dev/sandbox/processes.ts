@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { sendSignal, startTicks } from '../processes.ts';
 import { waitUntil } from './ready.ts';
 
 /** The word in a first process's arguments that stands before the host's folder. */
@@ -19,10 +20,7 @@ export interface SeenProcess extends Process {
 
 /** Reads when a process started; undefined when there is none of that number or only its remains (a zombie). */
 export function startTime(pid: number): string | undefined {
-  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? '';
-  // The name stands in parentheses and may itself hold spaces and parentheses.
-  const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return state === 'Z' || state === 'X' ? undefined : fields[18];
+  return startTicks(attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? '');
 }
 
 /** Tells whether that very process still runs. */
@@ -69,7 +67,7 @@ export async function killAll(processes: readonly Process[], withinMs = 10_000):
   let left = processes;
   const noneLeft = (): boolean => {
     left = left.filter((process) => isAlive(process));
-    for (const { pid } of left) kill(pid);
+    for (const { pid } of left) sendSignal(pid, 'SIGKILL');
     return left.length === 0;
   };
   if (!(await waitUntil(noneLeft, { withinMs, everyMs: 5 })))
@@ -87,14 +85,6 @@ function see(pid: number): SeenProcess {
     mountNamespace: readlinkSync(`/proc/${pid}/ns/mnt`),
     hostFolder: program?.endsWith('.sh') && marker === MARKER ? folder : undefined,
   };
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }
 
 function attempt<T>(read: () => T): T | undefined {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { reasonOf } from '../../domain/failure.ts';
 
 export interface RequestOptions {
   readonly accept?: string;
@@ -98,11 +99,4 @@ function splitCredentials(address: string): { url: string; authorization: string
   if (!username && !password) return { url: url.href, authorization: undefined };
   const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return { url: url.href, authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
-}
-
-/** fetch hides its reason ("fetch failed") one cause deeper. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof Error) return error.cause.message || reasonOf(error.cause);
-  return error.message;
 }

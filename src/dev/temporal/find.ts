@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
+import { messageOf } from '../../domain/failure.ts';
 import type { Env } from './answer.ts';
 import { fetchArchive } from './archive.ts';
 import { cachedProgram, installInCache } from './cache.ts';
@@ -119,7 +120,7 @@ async function find(options: FindOptions, kind: Kind): Promise<FoundProgram> {
       return { path: cached, source: download.source, version: release.version };
     } catch (error) {
       signal?.throwIfAborted();
-      tried.push(`${download.title}: ${error instanceof Error ? error.message : String(error)}`);
+      tried.push(`${download.title}: ${messageOf(error)}`);
     }
   }
   throw new ProgramNotFoundError(release.title, tried, advice);

@@ -7,12 +7,6 @@ export {
   type FoundProgram,
   type ProgramSource,
 } from './find.ts';
-export {
-  startDevServer,
-  stopDevServer,
-  type DevServer,
-  type DevServerOptions,
-  type StopOptions,
-} from './server.ts';
+export { startDevServer, type DevServer, type DevServerOptions, type StopOptions } from './server.ts';
 export type { SearchAttributeType } from './server-args.ts';
 export { readDevServer, type DevServerInfo } from './server-record.ts';

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { sendSignal, startTicks } from '../processes.ts';
 import { ask } from './answer.ts';
 
 /** A process, told apart from a later one with the same number. */
@@ -35,29 +36,19 @@ export async function waitGone(identity: ProcessIdentity, boundMs: number): Prom
 /** Ends a process: TERM, after `graceMs` KILL; returns when it is gone, throws when even KILL did not end it. */
 export async function endProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
   if (graceMs > 0 && (await isAlive(identity))) {
-    send(identity.pid, 'SIGTERM');
+    sendSignal(identity.pid, 'SIGTERM');
     if (await waitGone(identity, graceMs)) return;
   }
-  if (await isAlive(identity)) send(identity.pid, 'SIGKILL');
+  if (await isAlive(identity)) sendSignal(identity.pid, 'SIGKILL');
   if (!(await waitGone(identity, 10_000))) throw new Error(`process ${identity.pid} lives on after SIGKILL`);
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-/** proc(5): field 3 of stat is the state, field 22 the start in ticks since boot; field 2 may contain anything. */
 async function linuxStartMark(pid: number): Promise<string | undefined> {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (state === 'Z' || state === 'X') return undefined;
+    const started = startTicks(await readFile(`/proc/${pid}/stat`, 'utf8'));
+    if (started === undefined) return undefined;
     const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    return `${bootId.trim()}/${rest[18]}`;
+    return `${bootId.trim()}/${started}`;
   } catch {
     return undefined;
   }

@@ -65,16 +65,6 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
   }
 }
 
-/** Ends a server that `readDevServer(dir)` told of, and waits until its process is gone. */
-export async function stopDevServer(
-  dir: string,
-  info: DevServerInfo,
-  options: StopOptions = {},
-): Promise<void> {
-  await endProcess(info, options.graceMs ?? GRACE_MS);
-  await removeServerRecord(dir, info);
-}
-
 async function preparePlace({ dbFile, logFile }: DevServerOptions): Promise<Place> {
   if (dbFile !== undefined) {
     const file = resolve(dbFile);

