@@ -84,6 +84,12 @@ function because(failure: PartFailure | undefined): string {
   return failure ? `: ${oneLine(failure.message)} (${failure.code})` : '';
 }
 
+/** For a person to copy: whoever starts a run chooses its id, so one that a shell would not take as it is is not shown. */
+function wayIn(workflowId: string): string {
+  const isWord = /^[\w@%+:,./][\w@%+=:,./-]*$/.test(workflowId);
+  return isWord ? `chandler watch ${workflowId}` : 'chandler watch ID, with the id of the run';
+}
+
 function textOf(
   event: NotifiedEvent,
   { host, plan, failure }: RunStatus,
@@ -93,7 +99,7 @@ function textOf(
   switch (event) {
     case 'parked': {
       const what = `${waiting?.step.name}${waiting?.kind === 'finalizer' ? ' (finalizer)' : ''}`;
-      return `${host} needs a person: ${what} is parked${because(waiting?.part.failure)}\nLook and act: chandler watch ${workflowId}`;
+      return `${host} needs a person: ${what} is parked${because(waiting?.part.failure)}\nLook and act: ${wayIn(workflowId)}`;
     }
     case 'failed':
       return `${host} was not provisioned (${oneLine(plan)})${because(failure)}`;
