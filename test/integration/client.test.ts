@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { connect } from '../../src/client.ts';
+import { connect, type ClientOptions } from '../../src/client.ts';
+import type { Call, Interceptor } from '../../src/client/calls.ts';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
 
 describe('a client that is closed', () => {
   let engine: FaultProxy;
   const workflowId = `closing:${randomUUID()}`;
-  const connectThere = () => connect({ address: `127.0.0.1:${engine.port}`, taskQueue: 'nobody' });
+  const connectThere = (more: Partial<ClientOptions> = {}) =>
+    connect({ address: `127.0.0.1:${engine.port}`, taskQueue: 'nobody', ...more });
   beforeAll(async () => {
     engine = await startFaultProxy(Number(inject('temporalAddress').split(':').at(-1)));
     const client = await connectThere();
@@ -32,12 +34,18 @@ describe('a client that is closed', () => {
   });
 
   it('while it tries again what has failed: nothing is thrown that nobody can catch', async () => {
-    const client = await connectThere();
+    let tries = 0;
+    const count: Interceptor = (options, nextCall) => {
+      tries += 1;
+      return nextCall(options) as Call;
+    };
+    const interceptors = [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), count];
+    const client = await connectThere({ interceptors });
+    const before = tries;
     const ending = client.result(workflowId).catch((error: unknown) => error);
     await engine.refuse();
     engine.reset();
-    // By then it tries again, and again.
-    await delay(300);
+    await expect.poll(() => tries - before).toBeGreaterThan(2);
     await client.close();
     expect(await ending).toMatchObject(closed);
     await engine.accept();
