@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { ChandlerError } from '../domain/failure.ts';
 import { addressOf } from '../domain/ids.ts';
 import type { Notification, NotificationChannel, NotifyWish } from '../domain/notification.ts';
@@ -33,7 +34,11 @@ export interface ActivityDeps {
   readonly knownSearchAttributes: () => Promise<readonly SearchAttribute[]>;
   /** What people are to be told of runs; missing if nothing. */
   readonly notifyWish: NotifyWish | undefined;
-  readonly notify: (notification: Notification, channel: NotificationChannel) => Promise<void>;
+  readonly notify: (
+    notification: Notification,
+    channel: NotificationChannel,
+    signal: AbortSignal,
+  ) => Promise<void>;
   /** The engine's own id of the namespace: its name is `default` on many servers. */
   readonly namespaceId: () => Promise<string>;
   /** Whether the workflow that holds a lease may still be at work. */
@@ -215,7 +220,9 @@ export function createActivities(deps: ActivityDeps): Activities {
       );
     },
 
-    sendNotification: ({ notification, channel }) => deps.notify(notification, channel),
+    // A worker that stops leaves what has not been told yet to another.
+    sendNotification: ({ notification, channel }) =>
+      deps.notify(notification, channel, Context.current().cancellationSignal),
 
     async releaseHost({ host, holder, close, withdraw }) {
       const runner = await open(host);
