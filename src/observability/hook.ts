@@ -8,8 +8,11 @@ const DEAF_MS = 10;
 
 /** The hook begins once its watcher is there, or never. A shell reads no further than to the end of a line. */
 const HOOK = 'read -r begin && exec /bin/sh -c "$1"';
-/** Nothing is read once whoever started it has died, however that happened; a line says that the hook is over. */
-const WATCHER = 'read -r over || kill -s KILL -- "-$1"';
+/**
+ * Nothing is read once whoever started it has died, however that happened; a line says that the hook is over. Of the ways to
+ * name a signal and a group, dash, bash and busybox all take this one.
+ */
+const WATCHER = 'read -r over || kill -9 "-$1"';
 
 /** What a hook is told, and for how long it may run. */
 export interface HookOrder {
