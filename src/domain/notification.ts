@@ -93,11 +93,17 @@ function textOf(
   switch (event) {
     case 'parked': {
       const what = `${waiting?.step.name}${waiting?.kind === 'finalizer' ? ' (finalizer)' : ''}`;
-      return `${host} needs a person: ${what} is parked${because(waiting?.part.failure)}\nLook and act: chandler watch ${workflowId}`;
+      return `${host} needs a person: ${what} is parked${because(waiting?.part.failure)}\nLook and act: ${whereToAct(workflowId)}`;
     }
     case 'failed':
       return `${host} was not provisioned (${oneLine(plan)})${because(failure)}`;
     case 'provisioned':
       return `${host} is provisioned (${oneLine(plan)})`;
   }
+}
+
+/** The command to copy, unless a shell or chandler itself could read the id as something else. */
+function whereToAct(workflowId: string): string {
+  const isPlain = /^[\w.:@%+/][\w.:@%+/=,-]*$/.test(workflowId);
+  return isPlain ? `chandler watch ${workflowId}` : `run ${oneLine(workflowId)}`;
 }
