@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { Problem } from '../domain/problems.ts';
 import type { Target } from '../domain/schema.ts';
 import { validatePlan, validateWatch } from '../domain/validate.ts';
@@ -24,7 +25,9 @@ export function createActivities(deps: ActivityDeps): Activities {
     ...stepActivities(deps),
     ...scriptActivities(deps),
     ...lookActivities(deps),
-    sendNotification: ({ notification, channel }) => deps.notify(notification, channel),
+    // A worker that stops leaves what has not been told yet to another.
+    sendNotification: ({ notification, channel }) =>
+      deps.notify(notification, channel, Context.current().cancellationSignal),
   });
 }
 

@@ -19,7 +19,11 @@ export interface ActivityDeps {
   readonly knownSearchAttributes: () => Promise<readonly SearchAttribute[]>;
   /** What people are to be told of runs; missing if nothing. */
   readonly notifyWish: NotifyWish | undefined;
-  readonly notify: (notification: Notification, channel: NotificationChannel) => Promise<void>;
+  readonly notify: (
+    notification: Notification,
+    channel: NotificationChannel,
+    signal: AbortSignal,
+  ) => Promise<void>;
   /** The engine's own id of the namespace: its name is `default` on many servers. */
   readonly namespaceId: () => Promise<string>;
   /** Whether the workflow that holds a lease may still be at work. */

@@ -1,7 +1,7 @@
 import { ChandlerError } from '../domain/failure.ts';
 import { plainText } from '../domain/terminal.ts';
 import type { Host } from '../host/host.ts';
-import { quote } from '../shell/index.ts';
+import { quoteOperand } from '../shell/index.ts';
 import type { LeaseHolder } from './types.ts';
 
 /** A holder as the one word that the host stores. */
@@ -76,7 +76,7 @@ function leaseHeld(host: Host, other: LeaseHolder | undefined): ChandlerError {
     : 'somebody';
   return new ChandlerError('lease-held', `${who} holds ${host.stateDir}`, {
     facts: {
-      advice: `Wait for that run, or end it with: chandler abort ${quote(plainText(other?.workflowId ?? 'ID'))}. If it can't be asked any more, remove ${host.stateDir}/lease on the host.`,
+      advice: `Wait for that run, or end it with: chandler abort ${quoteOperand(plainText(other?.workflowId ?? 'ID'))}. If it can't be asked any more, remove ${host.stateDir}/lease on the host.`,
     },
   });
 }

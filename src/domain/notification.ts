@@ -84,12 +84,6 @@ function because(failure: PartFailure | undefined): string {
   return failure ? `: ${oneLine(failure.message)} (${failure.code})` : '';
 }
 
-/** For a person to copy: whoever starts a run chooses its id, so one that a shell would not take as it is is not shown. */
-function wayIn(workflowId: string): string {
-  const isWord = /^[\w@%+:,./][\w@%+=:,./-]*$/.test(workflowId);
-  return isWord ? `chandler watch ${workflowId}` : 'chandler watch ID, with the id of the run';
-}
-
 function textOf(
   event: NotifiedEvent,
   { host, plan, failure }: RunStatus,
@@ -99,11 +93,17 @@ function textOf(
   switch (event) {
     case 'parked': {
       const what = `${waiting?.step.name}${waiting?.kind === 'finalizer' ? ' (finalizer)' : ''}`;
-      return `${host} needs a person: ${what} is parked${because(waiting?.part.failure)}\nLook and act: ${wayIn(workflowId)}`;
+      return `${host} needs a person: ${what} is parked${because(waiting?.part.failure)}\nLook and act: ${whereToAct(workflowId)}`;
     }
     case 'failed':
       return `${host} was not provisioned (${oneLine(plan)})${because(failure)}`;
     case 'provisioned':
       return `${host} is provisioned (${oneLine(plan)})`;
   }
+}
+
+/** The command to copy, unless a shell or chandler itself could read the id as something else. */
+function whereToAct(workflowId: string): string {
+  const isPlain = /^[\w.:@%+/][\w.:@%+/=,-]*$/.test(workflowId);
+  return isPlain ? `chandler watch ${workflowId}` : `run ${oneLine(workflowId)}`;
 }

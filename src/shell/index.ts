@@ -1,3 +1,3 @@
 export { raw, render, renderMasked, secret, sh } from './command.ts';
 export type { Command, Word } from './command.ts';
-export { quote } from './quote.ts';
+export { quote, quoteOperand } from './quote.ts';

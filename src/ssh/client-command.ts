@@ -56,11 +56,26 @@ export function shortSshCommand(
   return sh(
     'ssh',
     ...(tty ? ['-t'] : []),
-    ...(jump ? ['-J', addressOf(jump)] : []),
+    ...(jump ? shortJump(jump) : []),
     ...(port === undefined ? [] : ['-p', String(port)]),
-    `${user}@${host}`,
+    ...(isPlainUser(user) ? [`${user}@${host}`] : ['-l', user, host]),
     ...(command === undefined ? [] : [command]),
   );
+}
+
+/**
+ * -J is a list of addresses, of which older versions of ssh make a shell command without a quote: it is for plain names only.
+ */
+function shortJump(jump: Parameters<typeof addressOf>[0]): string[] {
+  const { host, port = 22, user = 'root' } = jump;
+  if (isPlainUser(user) && !host.includes('%')) return ['-J', addressOf(jump)];
+  const [name, gate] = [user, host].map((word) => word.replaceAll('%', '%%')) as [string, string];
+  const proxy = sh('ssh', '-l', name, '-p', String(port), '-W', '[%h]:%p', '--', gate);
+  return ['-o', `ProxyCommand=${render(proxy)}`];
+}
+
+function isPlainUser(user: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9_.@-]*$/.test(user);
 }
 
 function connecting(target: ClientTarget): string[] {

@@ -91,6 +91,7 @@ async function inTime(
 /** Ends a launch whose time is over, and fails, unless it had succeeded by itself meanwhile. */
 async function endLate(run: Run, step: ResolvedStep, live: LiveLaunch): Promise<void> {
   const { launch } = live;
+  live.late = true;
   const { exitCode, left } = await kill(run, launch);
   if (exitCode === 0) return;
   live.ended = live.cleared = left === 0;

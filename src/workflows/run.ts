@@ -26,6 +26,8 @@ export interface LiveLaunch {
   cleared?: boolean;
   /** When its time began to count. Milliseconds since the epoch. */
   waitingSinceMs?: number;
+  /** True once its time is up and it is to be ended: more time comes too late for it. */
+  late?: boolean;
 }
 
 /** Everything a run knows. The status is what others may see of it. */

@@ -1,5 +1,6 @@
 import { formatDuration } from '../domain/duration.ts';
 import type { ResolvedStep } from '../domain/plan.ts';
+import { makeLaunch } from '../domain/ids.ts';
 import { activePart, isDone } from '../domain/status.ts';
 import { stepStatus, type Run } from './run.ts';
 
@@ -15,6 +16,10 @@ export function refuseExtension(run: Run, name: string, byMs: number): string | 
   if (isDone(part)) return `${what} is ${part.state}`;
   if (part.state === 'failed' || part.state === 'blocked' || part.state === 'killed')
     return `${what} is ${part.state}; nothing of it will run again`;
+  const kind = part === step ? 'step' : 'finalizer';
+  const latest = run.live.get(makeLaunch(run.owner, name, kind, part.generation).id);
+  if (part.state === 'running' && latest?.late === true)
+    return `the time of ${what} is up, and it is being ended; give it more before its next try`;
   const sumMs = (step.extendedByMs ?? 0) + byMs;
   return sumMs > MAX_EXTENSION_MS ? `${name} would get ${formatDuration(sumMs)} more in all` : undefined;
 }

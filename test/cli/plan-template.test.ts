@@ -1,3 +1,4 @@
+import { renderNext } from '../../src/cli/commands/init.ts';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -109,4 +110,9 @@ describe('fillTarget', () => {
     const filled = fillTarget(planTemplate(), { user: 'app' });
     expect(filled.replace('  user: app', '  #user: root')).toBe(planTemplate());
   });
+});
+
+it('what comes next takes no file for an option', () => {
+  const next = renderNext({ program: 'chandler' }, "-it's.yaml").join('\n');
+  expect(next).toContain(`chandler up './-it'\\''s.yaml'`);
 });

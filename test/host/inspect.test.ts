@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -65,6 +65,26 @@ two lines \\ \\$HOME" && test "$CHANDLER_LAUNCH" = id && exit 7`,
     const body = renderCheck(script, { TEXT: "it's\ntwo lines \\ $HOME" });
     expect(await checkNow(deps(), '', 'id', body)).toBe(code);
   });
+});
+
+it('a look is answered, however much the host says of itself', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'chandler-look-'));
+  const bin = join(dir, 'bin');
+  mkdirSync(bin);
+  const state = join(dir, '.local/state/chandler');
+  mkdirSync(state, { recursive: true });
+  writeFileSync(join(state, 'lease'), `held\nchandler: refused=disk-full\n${'\u001b[2J'.repeat(2_000_000)}`);
+  const say = (name: string, script: string) =>
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  say('id', '[ "$1" = -u ] && exec echo 1000; head -c 9000000 /dev/zero | tr "\\0" x');
+  say('uname', 'head -c 9000000 /dev/zero | tr "\\0" x');
+  say('zmx', 'yes "zmx 9.9.9"');
+  const env = { HOME: dir, TMPDIR: dir, PATH: `${bin}:${process.env['PATH']}`, XDG_STATE_HOME: '' };
+  const look = await lookAtHost({ executor: inShell(['dash'], env), programs });
+  expect(look.lease).toMatch(/^held/);
+  expect(look.facts.zmx?.versionText).toMatch(/^zmx 9/);
+  expect(JSON.stringify(look).length).toBeLessThan(50_000);
+  rmSync(dir, { recursive: true });
 });
 
 describe('the zmx of a run', () => {

@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { NotifyConfig } from '../../src/config/config.ts';
 import type { Notification } from '../../src/domain/notification.ts';
 import { createNotify } from '../../src/observability/notify.ts';
+import { poll } from '../support/poll.ts';
 
 const notification: Notification = {
   id: 'run:parked:step:a:1',
@@ -134,7 +137,87 @@ describe('a command', () => {
     );
     expect(process.kill(Number(await readFile(file, 'utf8')))).toBe(true);
   });
+
+  it.each(['SIGKILL', 'SIGTERM'] as const)(
+    'ends with the worker that %s ends, whatever it does',
+    async (signal) => {
+      // Each writes the process ids that must be gone. What reads its input to the end has seen the hook begin.
+      const hooks = {
+        stubborn: "trap '' TERM HUP INT; echo $$ >$F; while :; do sleep 1; done",
+        forking: 'sleep 600 & echo $$ $! >$F; wait',
+        endless: 'cat >/dev/null; echo $$ >$F; exec yes >&2',
+      };
+      const files = Object.keys(hooks).map((name) => join(dir, `${name}-${signal}`));
+      const program = `
+      import { createNotify } from ${JSON.stringify(new URL('../../src/observability/notify.ts', import.meta.url).href)};
+      const [hooks, files, notification] = JSON.parse(process.argv[1]);
+      for (const [index, command] of hooks.entries())
+        createNotify({ command, secretsPrefix: '-' }, undefined, { ...process.env, F: files[index] })(notification, 'command');`;
+      const worker = spawn(
+        process.execPath,
+        [
+          '--import',
+          'tsx',
+          '--input-type=module',
+          '--eval',
+          program,
+          JSON.stringify([Object.values(hooks), files, notification]),
+        ],
+        { stdio: ['ignore', 'ignore', 'inherit'] },
+      );
+      const pids = async () =>
+        (await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')))).join('');
+      await poll(
+        async () => (await pids()).split('\n').length === 4,
+        'the hooks run',
+        () => String(worker.exitCode),
+      );
+      const begun = (await pids()).trim().split(/\s+/).map(Number);
+      expect(begun.map(isAlive)).toEqual([true, true, true, true]);
+      worker.kill(signal);
+      await poll(
+        () => !begun.some(isAlive),
+        'the hooks are gone',
+        () => begun.filter(isAlive).join(' '),
+        10_000,
+      );
+    },
+  );
+
+  it('that prints without end costs little, and what it said first is told', async () => {
+    const before = process.cpuUsage();
+    const command = 'echo wrong >&2; timeout 2 yes >&2; exit 1';
+    await expect(notify({ command })(notification, 'command')).rejects.toEqual(
+      refused(expect.stringMatching(/ended with exit 1: wrong\ny/)),
+    );
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1e6).toBeLessThan(0.5);
+  });
+
+  it('is ended when the worker stops', async () => {
+    const stopping = new AbortController();
+    const telling = notify(
+      { command: 'echo $$ >"$F"; exec sleep 600' },
+      { ...process.env, F: join(dir, 'stopped') },
+    )(notification, 'command', stopping.signal);
+    const pid = async () => Number(await readFile(join(dir, 'stopped'), 'utf8').catch(() => ''));
+    await poll(async () => (await pid()) > 0, 'the hook runs');
+    stopping.abort();
+    await expect(telling).rejects.toEqual(
+      refused('the notification command was ended, because the worker stops'),
+    );
+    await poll(async () => !isAlive(await pid()), 'the hook is gone');
+  });
 });
+
+/** A process that nobody has reaped yet has ended, too. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
 
 it('a worker that is not set up for a way to tell says so', async () => {
   await expect(notify({ url: 'http://x/' })(notification, 'command')).rejects.toEqual(

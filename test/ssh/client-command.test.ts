@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { render } from '../../src/shell/index.ts';
+import { render, sh } from '../../src/shell/index.ts';
 import { shortSshCommand, sshArguments, type ClientTarget } from '../../src/ssh/client-command.ts';
 import { fingerprint } from '../../src/ssh/known-hosts.ts';
 import { startSshd, type Sshd } from '../support/sshd.ts';
@@ -67,7 +67,50 @@ describe('the command of ssh', () => {
       "ssh -t -J me@gate:22 -p 2222 root@web1 'zmx attach a'",
     );
     expect(render(shortSshCommand({ host: 'web1' }, { tty: false }))).toBe('ssh root@web1');
+    const jump = { host: 'fe80::1' };
+    expect(render(shortSshCommand({ host: '::1', jump }, { tty: false }))).toBe(
+      "ssh -J 'root@[fe80::1]:22' root@::1",
+    );
   });
+
+  // -J is a list, and older versions of ssh hand what stands in it to a shell as it is.
+  it.each(['a,b', 'a b', '$(id>pwned)', "o'neill; id>pwned;", '`id>pwned`', '100%h', 'x/y', 'a\\b'])(
+    'can be pasted whatever the users are called: %s',
+    (user) => {
+      const dir = mkdtempSync(join(tmpdir(), 'chandler-paste-'));
+      try {
+        // Stands in for the ssh that ssh itself calls.
+        writeFileSync(join(dir, 'ssh'), '#!/bin/sh\nprintf "%s\\n" "$@" >"$ARGS"\n', { mode: 0o755 });
+        const command = render(
+          shortSshCommand({ host: 'web1', jump: { host: 'fe80::1%eth0', port: 2222, user } }, { tty: false }),
+        );
+        const env = {
+          PATH: `${dir}:${process.env['PATH']}`,
+          SHELL: '/bin/sh',
+          ARGS: join(dir, 'args'),
+          HOME: dir,
+        };
+        const real = execFileSync('/bin/sh', ['-c', 'command -v ssh']).toString().trim();
+        spawnSync('/bin/sh', ['-c', command.replace(/^ssh /, `${real} -F none `)], { cwd: dir, env });
+        expect(readFileSync(join(dir, 'args'), 'utf8').trimEnd().split('\n')).toEqual([
+          '-l',
+          user,
+          '-p',
+          '2222',
+          '-W',
+          '[web1]:22',
+          '--',
+          'fe80::1%eth0',
+        ]);
+        expect(readdirSync(dir).toSorted()).toEqual(['args', 'ssh']);
+        expect(render(shortSshCommand({ host: 'web1', user }, { tty: false }))).toBe(
+          render(sh('ssh', '-l', user, 'web1')),
+        );
+      } finally {
+        rmSync(dir, { recursive: true });
+      }
+    },
+  );
 });
 
 describe('the real ssh', () => {

@@ -7,6 +7,7 @@ import type { Notification } from '../../src/domain/notification.ts';
 import { validatePlan } from '../../src/domain/validate.ts';
 import { findStatus } from '../support/find-status.ts';
 import {
+  beating,
   ended,
   failed,
   fakeActivities,
@@ -344,6 +345,41 @@ describe('extendTimeout', () => {
       await client.abort(id);
     });
   });
+
+  it.each(['step', 'finalizer'] as const)(
+    'is refused while a %s is being ended, because its time is up',
+    async (kind) => {
+      let end = () => {};
+      const ending = new Promise<void>((resolve) => (end = resolve));
+      const { asked, activities } = fakeActivities({
+        [kind === 'step' ? 'waitStep' : 'finalizeStep']: ({ launch }: { launch: { generation: number } }) =>
+          launch.generation === 1 ? untilCancelled() : Promise.resolve(ended),
+        async killStep() {
+          await beating(ending);
+          return { found: 1, left: 0 };
+        },
+      });
+      const steps = [step('a', { timeout: '1s', finalize: 'true' })];
+      await harness.run(activities, steps, {}, async (client, id) => {
+        await expect.poll(() => asked, { timeout: 10_000 }).toContain('killStep a 1');
+        const more = { step: 'a', by: '1h' };
+        const what = kind === 'step' ? 'a' : 'the finalizer of a';
+        await expect(client.extendTimeout(id, more)).rejects.toThrow(
+          `the time of ${what} is up, and it is being ended; give it more before its next try`,
+        );
+        end();
+        await expect.poll(async () => (await client.status(id)).attention).toBe(true);
+        await client.extendTimeout(id, more);
+        await client.retry(id, { step: 'a' });
+        await client.result(id);
+        expect((await client.status(id)).interventions.map(({ action }) => action)).toEqual([
+          'extendTimeout',
+          'retryStep',
+        ]);
+        await replay(client, id);
+      });
+    },
+  );
 });
 
 describe('a worker that is set up to tell people', () => {

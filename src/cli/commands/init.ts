@@ -82,7 +82,7 @@ async function writePlan(context: CliContext, file: string, text: string, force:
 
 /** What to do with the plan. */
 export function renderNext({ program }: Pick<CliContext, 'program'>, file: string): string[] {
-  const words = quote(file);
+  const words = quote(file.startsWith('-') ? `./${file}` : file);
   const commands = [
     [`${program} validate ${words}`, 'is it well-formed?'],
     [`${program} doctor HOST`, 'can a worker reach the host?'],

@@ -4,7 +4,7 @@ import type { Finding } from '../../domain/finding.ts';
 import type { Target } from '../../domain/schema.ts';
 import type { PartFailure } from '../../domain/status.ts';
 import { oneLine } from '../../domain/terminal.ts';
-import { quote } from '../../shell/index.ts';
+import { quote, quoteOperand } from '../../shell/index.ts';
 import { judgeClock } from './report.ts';
 
 /** The way to a host, one thing after the other: what is behind one that fails cannot be seen. */
@@ -191,7 +191,7 @@ function judgeHolder({ holder, facts }: HostSight): Finding {
           ...about,
           verdict: 'warning',
           says: `${who} is at work: another would be refused`,
-          mend: `chandler watch ${quote(oneLine(holder.workflowId))}`,
+          mend: `chandler watch ${quoteOperand(oneLine(holder.workflowId))}`,
         }
       : { ...about, verdict: 'ok', says: `left by ${who}, which is over: the next run takes it` };
   }

@@ -25,11 +25,11 @@ export function renderDiff({ host, plan, digest, outcome, says, rows }: Diff, pa
   const width = Math.max(0, ...whats.map((what) => what.length));
   const wordWidth = Math.max(0, ...rows.map(({ would }) => LOOKS[would].word.length));
   return [
-    paint('bold', `${oneLine(plan)} on ${host} (digest ${digest.slice(0, 12)})`),
+    paint('bold', `${oneLine(plan)} on ${oneLine(host)} (digest ${digest.slice(0, 12)})`),
     ...rows.map(({ would, says }, i) => {
       const { mark, word, style } = LOOKS[would];
-      return `  ${paint(style, `${mark} ${word.padEnd(wordWidth)}`)}  ${(whats[i] ?? '').padEnd(width)}  ${says}`;
+      return `  ${paint(style, `${mark} ${word.padEnd(wordWidth)}`)}  ${(whats[i] ?? '').padEnd(width)}  ${oneLine(says)}`;
     }),
-    paint(OUTCOMES[outcome], `  ${says}`),
+    paint(OUTCOMES[outcome], `  ${oneLine(says)}`),
   ];
 }

@@ -1,6 +1,6 @@
 import { count } from '../../domain/count.ts';
 import type { Finding } from '../../domain/finding.ts';
-import { oneLine } from '../../domain/terminal.ts';
+import { oneLine, plainText } from '../../domain/terminal.ts';
 import { countFindings, type Section, type Subject } from '../doctor/report.ts';
 import type { Paint, Style } from './paint.ts';
 
@@ -33,15 +33,21 @@ export function renderFindings(sections: readonly Section[], paint: Paint): stri
 }
 
 function renderFinding(finding: Finding, idWidth: number, paint: Paint): string[] {
-  const { id, looked, verdict, says, mend, fixed } = finding;
+  const { id, verdict, mend, fixed } = finding;
+  const [looked, says] = [oneLine(finding.looked), oneLine(finding.says)];
   const { mark, style } = LOOKS[verdict];
   const word = paint(style, `${mark} ${verdict.padEnd(WORD_WIDTH)}`);
   const indent = ' '.repeat(2 + 2 + WORD_WIDTH + 2);
   return [
     `  ${word}  ${id.padEnd(idWidth)}  ${looked}: ${says}`,
-    ...(fixed === undefined ? [] : [`${indent}${paint('green', 'fixed:')} ${fixed}`]),
-    ...(mend === undefined ? [] : [`${indent}${paint('cyan', 'mend:')}  ${mend}`]),
+    ...(fixed === undefined ? [] : [`${indent}${paint('green', 'fixed:')} ${oneLine(fixed)}`]),
+    ...(mend === undefined ? [] : [`${indent}${paint('cyan', 'mend:')}  ${command(mend)}`]),
   ];
+}
+
+/** As it is to be typed: white space may count. */
+function command(text: string): string {
+  return plainText(text).replaceAll('\n', ' ');
 }
 
 function renderCount(sections: readonly Section[], paint: Paint): string {

@@ -76,14 +76,14 @@ say_zmx_store() {
 look() {
   # First, because its line has words that others have, too. Asking for a lock makes its file where there is none.
   if [ -e "$state_dir/script/lock" ]; then script_read; else say script=absent; fi
-  say "now=$(date +%s) user=$(id -un)"
+  say "now=$(date +%s) user=$(id -un | head -c 1000)"
   say_facts
   say_state
   say_sentinel "${1:-$state_dir/provisioned}"
   if [ -n "$2" ]; then
     if [ -e "$2" ]; then say marker=present; else say marker=absent; fi
   fi
-  say "lease=$(cat "$state_dir/lease" 2>/dev/null)"
+  say "lease=$(head -n 1 "$state_dir/lease" 2>/dev/null | head -c 16384)"
   say_zmx_store
   say looked=yes
 }

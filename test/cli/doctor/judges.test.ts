@@ -223,6 +223,12 @@ describe('a host', () => {
     const sight = makeSight({ facts, holder: makeSight.heldBy(`w${escape}`, true) });
     expect(JSON.stringify(judgeHost(target, sight))).not.toMatch(/u001b|\u202e|\\n/);
   });
+
+  it('has nobody copy an option that it calls a run', () => {
+    const sight = makeSight({ holder: makeSight.heldBy('--address=evil:7233', true) });
+    const lease = judgeHost(target, sight).find(({ id }) => id === 'host-lease');
+    expect(lease?.mend).toBe('chandler status --watch -- --address=evil:7233');
+  });
 });
 
 it('JSON counts what is wrong and says what each finding is about', () => {

@@ -1,8 +1,10 @@
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { renderDiff } from '../../../src/cli/render/diff.ts';
 import { renderFindings } from '../../../src/cli/render/findings.ts';
 import { plainText } from '../../../src/domain/terminal.ts';
 import { colored, plain } from '../../../src/cli/render/paint.ts';
+import { nastyText, UNFIT } from '../../support/hostile.ts';
 
 const sections = [
   {
@@ -37,6 +39,35 @@ test('findings stand under each other, each with a mark and a word, and the comm
     '',
     '1 problem, 1 warning',
   ]);
+});
+
+test('whatever is found somewhere, no line of it drives a terminal or ends early', () => {
+  fc.assert(
+    fc.property(nastyText, (text) => {
+      const finding = {
+        id: 'x',
+        looked: text,
+        verdict: 'problem',
+        says: text,
+        mend: text,
+        fixed: text,
+      } as const;
+      const rows = [{ kind: 'step', name: text, would: 'do', says: text }] as const;
+      const diff = {
+        host: text,
+        plan: text,
+        digest: 'd'.repeat(64),
+        outcome: 'would-run',
+        says: text,
+        rows,
+      } as const;
+      const lines = renderFindings([{ about: 'host', name: text, findings: [finding] }], plain);
+      for (const line of [...lines, ...renderDiff(diff, plain)]) {
+        expect(line).not.toMatch(UNFIT);
+        expect(line).not.toContain('\n');
+      }
+    }),
+  );
 });
 
 test('colour changes nothing but colour', () => {
