@@ -107,7 +107,7 @@ describe('fillTarget', () => {
   });
 });
 
-test('what comes next takes no file for an option', () => {
+it('what comes next takes no file for an option', () => {
   const next = renderNext({ program: 'chandler' }, "-it's.yaml").join('\n');
   expect(next).toContain(`chandler up './-it'\\''s.yaml'`);
 });
