@@ -7,7 +7,7 @@ import type { PartStatus } from '../domain/status.ts';
 import { endRemains } from './ending.ts';
 import { failureOf, workflowFailure } from './failures.ts';
 import { runLaunch } from './launching.ts';
-import { applyChange, makePending } from './resets.ts';
+import { applyChange, clearOutcome, makePending } from './resets.ts';
 import { currentStep, partKey, stepStatus, type Decision, type Run } from './run.ts';
 import { rest } from './timeouts.ts';
 
@@ -95,6 +95,7 @@ export async function drivePart(
         applyChange(run, key, decision);
         run.tries.delete(key);
         // From here on nobody has anything to decide, also while the run is paused.
+        clearOutcome(part);
         change({ state: 'pending' });
         break;
       }
@@ -152,12 +153,10 @@ async function waitForPerson(
 
 function begin(run: Run, part: PartStatus, launch: Launch): void {
   run.decisions.delete(launch.step);
+  clearOutcome(part);
   part.generation = launch.generation;
   part.state = 'running';
   part.startedAtMs = Date.now();
-  delete part.endedAtMs;
-  delete part.exitCode;
-  delete part.failure;
   const session = sessionName(launch);
   if (session === undefined) return;
   stepStatus(run, launch.step).session = session;

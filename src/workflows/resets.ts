@@ -1,5 +1,5 @@
 import { dependents } from '../domain/schedule.ts';
-import { isDone, type StepStatus } from '../domain/status.ts';
+import { isDone, type PartStatus, type StepStatus } from '../domain/status.ts';
 import { refuseSecondDecision } from './refusals.ts';
 import { partKey, stepStatus, type Change, type Run } from './run.ts';
 
@@ -55,9 +55,14 @@ export function makePending(run: Run, step: StepStatus): void {
   if (decision?.kind === 'retry') applyChange(run, key, decision);
   run.decisions.delete(step.name);
   run.tries.delete(key);
+  clearOutcome(step);
   step.state = 'pending';
-  delete step.startedAtMs;
-  delete step.endedAtMs;
-  delete step.exitCode;
-  delete step.failure;
+}
+
+/** How the latest launch of a part went is no news once there is to be another. */
+export function clearOutcome(part: PartStatus): void {
+  delete part.startedAtMs;
+  delete part.endedAtMs;
+  delete part.exitCode;
+  delete part.failure;
 }

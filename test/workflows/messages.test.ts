@@ -189,6 +189,10 @@ describe('what people say to a run', () => {
       await client.pause(id);
       await client.retry(id, { step: 'a' });
       await reach(client, id, 'a', 'pending');
+      // What it failed of is no news any more.
+      expect((await client.status(id)).steps).toEqual([
+        { name: 'a', state: 'pending', generation: 1, session: 'a' },
+      ]);
       await expect(client.skip(id, { step: 'a' })).rejects.toThrow('a is pending, not parked');
       await client.resume(id);
       await expect.poll(async () => (await client.status(id)).steps[0]?.generation).toBe(2);

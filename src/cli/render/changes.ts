@@ -42,10 +42,11 @@ export function listChanges(before: RunStatus | undefined, after: RunStatus, clo
     before?.phase === after.phase ? [] : [{ at: iso(nowMs), change: 'phase', phase: after.phase }];
   const changes = after.steps.flatMap((step, i) => {
     const earlier = before?.steps[i];
+    const times = { nowMs, decidedMs: decidedMs(after, step.name) ?? nowMs };
     return [
-      ...partChange('step', step.name, earlier, step, nowMs),
+      ...partChange('step', step.name, earlier, step, times),
       ...(step.finalizer
-        ? partChange('finalizer', step.name, earlier?.finalizer, step.finalizer, nowMs)
+        ? partChange('finalizer', step.name, earlier?.finalizer, step.finalizer, times)
         : []),
     ];
   });
@@ -77,16 +78,17 @@ function partChange(
   step: string,
   before: PartStatus | undefined,
   after: PartStatus,
-  nowMs: number,
+  times: Times,
 ): Change[] {
   const same = before?.state === after.state && before.generation === after.generation;
   // That nothing has begun yet is not news.
   if (same || (before === undefined && after.state === 'pending')) return [];
   const { state, generation, startedAtMs, endedAtMs, exitCode, failure } = after;
-  const over = startedAtMs !== undefined && endedAtMs !== undefined;
+  // What is skipped did not end when its last try did.
+  const over = startedAtMs !== undefined && endedAtMs !== undefined && state !== 'skipped';
   return [
     {
-      at: iso((state === 'running' ? startedAtMs : endedAtMs) ?? nowMs),
+      at: iso(changedAtMs(before, after, times)),
       change,
       step,
       state,
@@ -96,6 +98,32 @@ function partChange(
       ...(failure && { failure }),
     },
   ];
+}
+
+interface Times {
+  readonly nowMs: number;
+  /** When somebody last decided about the step. */
+  readonly decidedMs: number;
+}
+
+/** When a part came to its state: its own times are those of its latest launch. */
+function changedAtMs(
+  before: PartStatus | undefined,
+  { state, startedAtMs, endedAtMs }: PartStatus,
+  { nowMs, decidedMs }: Times,
+): number {
+  if (state === 'skipped' || state === 'pending') return decidedMs;
+  if (state === 'running') return startedAtMs ?? nowMs;
+  // One that was waited for, and is not any more, has ended long ago.
+  const isOld = before !== undefined && before.endedAtMs === endedAtMs;
+  return isOld ? nowMs : (endedAtMs ?? nowMs);
+}
+
+function decidedMs({ interventions }: RunStatus, name: string): number | undefined {
+  return interventions.findLast(
+    ({ action, step, reset = [] }) =>
+      (action === 'retryStep' || action === 'skipStep') && (step === name || reset.includes(name)),
+  )?.atMs;
 }
 
 function iso(ms: number): string {

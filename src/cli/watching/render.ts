@@ -1,7 +1,7 @@
 import { formatDuration } from '../../domain/duration.ts';
 import { oneLine } from '../../domain/terminal.ts';
 import type { Paint } from '../render/paint.ts';
-import { cut } from '../render/text.ts';
+import { cut, wrap } from '../render/text.ts';
 import { describeOrder } from './acting.ts';
 import { renderHelp } from './help.ts';
 import type { Dialog, State, Worded } from './model.ts';
@@ -15,12 +15,13 @@ export function render(state: State, paint: Paint): string[] {
   const { columns, rows } = state.size;
   const title = renderTitle(state, paint);
   const foot = renderFoot(state, paint);
-  if (rows < 2) return [state.dialog || state.message ? foot : title].slice(0, rows);
-  if (rows === 2) return [title, foot];
+  if (rows < 2) return (state.dialog || state.message ? foot : [title]).slice(0, rows);
+  if (rows === 2) return [title, ...foot];
   const { body } = layoutOf(state);
-  const lines = renderBody(state, paint).slice(0, body);
-  const blank = Array.from({ length: body - lines.length }, () => '');
-  return [title, ...lines, ...blank, foot, paint('dim', renderKeys(state, columns))];
+  // What is told in more than one row covers the last ones for as long as it is told.
+  const lines = renderBody(state, paint).slice(0, body + 1 - foot.length);
+  const blank = Array.from({ length: body + 1 - foot.length - lines.length }, () => '');
+  return [title, ...lines, ...blank, ...foot, paint('dim', renderKeys(state, columns))];
 }
 
 function renderBody(state: State, paint: Paint): string[] {
@@ -46,12 +47,15 @@ function renderTitle(state: State, paint: Paint): string {
   return paint('bold', cut(state.view === 'list' ? titleOfList(state) : titleOfRun(state), columns));
 }
 
-/** What is asked, or was said. */
-function renderFoot(state: State, paint: Paint): string {
-  const { columns } = state.size;
+/** What is asked, or was said: whole, if there is room for it. */
+function renderFoot(state: State, paint: Paint): string[] {
+  const { columns, rows } = state.size;
   const { dialog, message } = state;
-  if (dialog) return paint('yellow', renderDialog(dialog, state, columns));
-  return message ? paint('cyan', cut(message.text, columns)) : '';
+  if (dialog) return [paint('yellow', renderDialog(dialog, state, columns))];
+  if (!message) return [''];
+  const room = Math.max(1, rows - 2);
+  const said = room === 1 ? [cut(message.text, columns)] : wrap(message.text, Math.max(1, columns));
+  return said.slice(0, room).map((line) => paint('cyan', line));
 }
 
 /** What is typed stays in sight in a narrow terminal, and so does which keys answer. */

@@ -34,6 +34,38 @@ describe('listChanges', () => {
     ]);
   });
 
+  test('what people decide comes before what it leads to, which has its time', () => {
+    const before = makeStatus();
+    const decided = (action: 'retryStep' | 'skipStep', state: 'pending' | 'skipped') => {
+      const steps = before.steps.map((step) => (step.name === 'network' ? { ...step, state } : step));
+      const interventions = [{ action, step: 'network', atMs: 9000 }] as const;
+      // The clock here is behind that of the run.
+      return lines(before, makeStatus({ interventions: [...interventions], steps }), 7000);
+    };
+    expect(decided('skipStep', 'skipped')).toEqual([
+      '09 somebody: skipStep network',
+      '09 network skipped (try 2): exit 3',
+    ]);
+    expect(decided('retryStep', 'pending').map((line) => line.slice(0, 20))).toEqual([
+      '09 somebody: retrySt',
+      '09 network pending (',
+    ]);
+  });
+
+  test('what waited for a person when the run ended has failed then, not when it began to wait', () => {
+    const before = makeStatus();
+    const steps = before.steps.map((step) =>
+      step.name === 'network' ? { ...step, state: 'failed' as const } : step,
+    );
+    const interventions = [{ action: 'abort' as const, atMs: 6000 }];
+    const after = makeStatus({ phase: 'aborted', endedAtMs: 7000, interventions, steps });
+    expect(lines(before, after, 8000)).toEqual([
+      '06 somebody: abort',
+      '07 network failed (try 2) after 2.5 s: exit 3',
+      '07 aborted',
+    ]);
+  });
+
   test('the end of a run comes after what happened in it', () => {
     const before = makeStatus();
     const after = makeStatus({

@@ -86,6 +86,17 @@ test('a log shows which, how far, and the window on it', () => {
 });
 
 describe('the bottom', () => {
+  test('shows the whole of what is told, over as many rows as that takes: an address is there to be copied', () => {
+    const url = `http://127.0.0.1:8233/namespaces/default/workflows/${'provision%3A10.0.0.7%3A22'.repeat(5)}`;
+    const size = { columns: 80, rows: 12 };
+    const before = picture(parkedRun({ size }));
+    const shown = picture(update(parkedRun({ size }), { kind: 'told', text: url }).state);
+    expect(shown.slice(-4, -1).join('')).toBe(url);
+    expect(shown).toHaveLength(12);
+    expect(shown.slice(0, 8)).toEqual(before.slice(0, 8));
+    expect(shown.at(-1)).toBe(before.at(-1));
+  });
+
   test.each([
     ['asks', 'r', '[y/n] retry network of web1?'],
     ['asks with the reason', 'sby hand[enter]', '[y/n] skip network of web1, because: by hand?'],
