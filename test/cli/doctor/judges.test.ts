@@ -227,7 +227,7 @@ describe('a host', () => {
   it('has nobody copy an option that it calls a run', () => {
     const sight = makeSight({ holder: makeSight.heldBy('--address=evil:7233', true) });
     const lease = judgeHost(target, sight).find(({ id }) => id === 'host-lease');
-    expect(lease?.mend).toBe('chandler status --watch -- --address=evil:7233');
+    expect(lease?.mend).toBe('chandler watch -- --address=evil:7233');
   });
 });
 
