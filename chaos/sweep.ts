@@ -25,9 +25,10 @@ const PER_PROGRAM: Readonly<Record<string, number>> = {
   any: 3,
 };
 const ELSEWHERE = 2;
-const ARMED_AT_MOST = 3;
+const ARMED_AT_MOST = 5;
 /** What the longest step pauses for, so that its wait has progress to tell. */
 const LONG_MS = 300;
+const LONGEST_MS = 2_700;
 
 /** Kills the program on the host once at every window of the launch protocol, several windows in each run. */
 export async function sweepWindows(setting: Setting): Promise<Swept> {
@@ -48,7 +49,7 @@ export async function sweepWindows(setting: Setting): Promise<Swept> {
       const name = `sweep-${number}`;
       const aimed = taken.map(({ window }) => aim(setting, window));
       // What was missed for want of time gets more of it.
-      const longMs = LONG_MS * 3 ** Math.max(0, ...taken.map(({ armed }) => armed));
+      const longMs = Math.min(LONGEST_MS, LONG_MS * 3 ** Math.max(0, ...taken.map(({ armed }) => armed)));
       const run = cuts ? cutRun(name, host) : sweptRun(name, host, longMs);
       for (const judged of await playRun(setting, run, aimed))
         violations.push(...judged.violations.map((violation) => ({ ...violation, run: name })));
