@@ -102,7 +102,7 @@ export interface ChandlerClient {
   /**
    * Starts no further step; those that run go on.
    *
-   * @throws ChandlerError invalid-input if the run is paused already or over, or if it follows the host's own script
+   * @throws ChandlerError invalid-input if the run is paused already or over, or if the host's own script is at work
    */
   pause(workflowId: string, input?: WithReason): Promise<RunStatus>;
   /** Goes on after a pause. @throws ChandlerError invalid-input if the run is not paused or over */
