@@ -97,7 +97,7 @@ export function handleMessages(run: Run, onAbort: () => void, onChange: () => vo
   accept(messages.pause, {
     description: 'Starts no further step until resume.',
     refuse: () => {
-      if (run.watching) return "the host's own script is at work; it can't be paused, only aborted";
+      if (run.watching) return "this run follows the host's own script; it can't be paused, only aborted";
       return run.status.paused ? 'the run is paused already' : undefined;
     },
     act() {

@@ -5,7 +5,7 @@ import { partKey, stepStatus, type Change, type Run } from './run.ts';
 
 /** Why a step and all that needs it cannot be set back now. */
 export function refuseReset(run: Run, name: string): string | undefined {
-  if (run.watching) return "the host's own script is at work; its steps can't be set back";
+  if (run.watching) return "this run follows the host's own script; its steps can't be set back";
   if (run.status.phase !== 'steps')
     return `steps can't be set back in this phase (${run.status.phase}); without resetDownstream a parked finalizer can run again`;
   const step = stepStatus(run, name);

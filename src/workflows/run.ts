@@ -65,7 +65,7 @@ export interface Run {
   readonly launched: Launch[];
   host: HostRef | undefined;
   leased: boolean;
-  /** The host's own script is at work, and the run only looks on. */
+  /** The host's own script leads, and the run only looks on. */
   watching: boolean;
   abortReason: string | undefined;
   /** True once nothing that a person says can change how the run ends. */

@@ -9,9 +9,11 @@ const MAX_EXTENSION_MS = 365 * 86_400_000;
 
 /** Why a step cannot be given more time now. */
 export function refuseExtension(run: Run, name: string, byMs: number): string | undefined {
-  if (run.watching) return "the host's own script is at work; it keeps the time of its steps itself";
   const step = stepStatus(run, name);
   const part = activePart(step);
+  // What is parked is not run again by the script, but by whoever takes the host over from it.
+  if (run.watching && part.state !== 'parked')
+    return "this run follows the host's own script, which keeps the time of its steps itself";
   const what = part === step ? name : `the finalizer of ${name}`;
   if (isDone(part)) return `${what} is ${part.state}`;
   if (part.state === 'failed' || part.state === 'blocked' || part.state === 'killed')

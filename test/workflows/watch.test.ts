@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ended, fakeActivities, startHarness, untilCancelled, type Harness } from './harness.ts';
+import { beating, ended, fakeActivities, startHarness, untilCancelled, type Harness } from './harness.ts';
 import { foundOn, gaveUpOnA, launch, script, showing } from './self-provisioned.ts';
 
 describe('a watch, with time at will', () => {
@@ -52,6 +52,64 @@ describe('a watch, with time at will', () => {
       expect(await client.result(id)).toMatchObject({ failure: { code: 'parked-too-long' } });
       expect((await client.status(id)).steps[0]).toMatchObject({ generation: 1, failure: { exitCode: 7 } });
     });
+  });
+
+  it('takes each message where it makes sense, and else says why not', async () => {
+    let gaveUp = false;
+    let fail = () => {};
+    const host = showing(
+      { script },
+      { script, parts: [{ launch, state: { kind: 'running', logBytes: 0 } }] },
+    );
+    const failedHost = showing({ script }, gaveUpOnA);
+    const { asked, activities } = fakeActivities({
+      ...host,
+      // Time stands still while the script is at work.
+      async followScript(input) {
+        if (input.seen === 'over') return untilCancelled();
+        if (!gaveUp && input.seen === '2') await beating(new Promise<void>((go) => (fail = go)));
+        return gaveUp
+          ? { ...(await failedHost.followScript({ ...input, seen: '1' })), seen: 'over' }
+          : host.followScript(input);
+      },
+      ...foundOn({ ...script, alive: false }),
+      surveyLaunches: async () => [
+        { launch, state: { kind: 'exited', code: 7, endedAtMs: 1, elapsedMs: 1, logBytes: 0 } },
+      ],
+      waitStep: async () => ended,
+    });
+    const step = { step: 'a' };
+    await harness.watch(activities, {}, async (client, id) => {
+      const state = async () => (await client.status(id).catch(() => undefined))?.steps[0]?.state;
+      await expect.poll(state).toBe('running');
+      const refused = (message: string) =>
+        expect.objectContaining({ message: expect.stringContaining(message) as string }) as unknown;
+      const follows = "this run follows the host's own script";
+      await expect(client.retry(id, step)).rejects.toEqual(refused('a is running, not parked'));
+      await expect(client.retry(id, { ...step, resetDownstream: true })).rejects.toEqual(
+        refused(`${follows}; its steps can't be set back`),
+      );
+      await expect(client.skip(id, step)).rejects.toEqual(refused('a is running, not parked'));
+      await expect(client.extendTimeout(id, { ...step, by: '1m' })).rejects.toEqual(
+        refused(`${follows}, which keeps the time of its steps itself`),
+      );
+      await expect(client.pause(id)).rejects.toEqual(refused(`${follows}; it can't be paused, only aborted`));
+      await expect(client.resume(id)).rejects.toEqual(refused('the run is not paused'));
+      gaveUp = true;
+      fail();
+      await expect.poll(state).toBe('parked');
+      // The script will not run it again, but whoever takes over from it may.
+      await client.extendTimeout(id, { ...step, by: '30m' });
+      await expect(client.pause(id)).rejects.toEqual(refused('only aborted'));
+      await client.retry(id, step);
+      expect(await client.result(id)).toMatchObject({ outcome: 'provisioned' });
+      expect((await client.status(id)).steps[0]).toMatchObject({
+        state: 'succeeded',
+        generation: 2,
+        extendedByMs: 1_800_000,
+      });
+    });
+    expect(asked).toContain('runStep a 2');
   });
 
   it('takes the host over from a script that has gone without a word, and asks a person first', async () => {
