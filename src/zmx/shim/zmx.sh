@@ -160,6 +160,17 @@ add_matcher() {
   matchers=$((matchers + 1))
   eval "matcher_$matchers=\$name kind_$matchers=\$kind"
 }
+# add_matchers ARGUMENT...: one at least; ends with the help if one of them asks for it.
+add_matchers() {
+  for argument; do
+    if asks_help "$argument"; then
+      show_help
+      exit
+    fi
+    add_matcher "$argument"
+  done
+  [ $matchers -gt 0 ] || exit 1
+}
 matched() {
   i=0
   while [ $i -lt $matchers ]; do
@@ -774,14 +785,7 @@ kill_session() {
 }
 
 wait_command() {
-  for argument; do
-    if asks_help "$argument"; then
-      show_help
-      return
-    fi
-    add_matcher "$argument"
-  done
-  [ $matchers -gt 0 ] || exit 1
+  add_matchers "$@"
   tmux_path
   most=0 unmatched=0 done_before=0 polls=0 said_at=-50
   while :; do
@@ -964,14 +968,7 @@ print_command() {
 
 # tail: ends with the first of the sessions that ends.
 tail_command() {
-  for argument; do
-    if asks_help "$argument"; then
-      show_help
-      return
-    fi
-    add_matcher "$argument"
-  done
-  [ $matchers -gt 0 ] || exit 1
+  add_matchers "$@"
   tmux_path
   i=0
   while [ $i -lt $matchers ]; do
