@@ -34,8 +34,11 @@ const DEFAULT_TASK_QUEUE = 'chandler';
  * @throws Error when the server does not answer within ten seconds; its `cause` is that of `@temporalio/client`
  */
 export async function connect(options: ClientOptions): Promise<ChandlerClient> {
-  const { address, credentials } = options;
-  const { interceptors = [makeGrpcRetryInterceptor(defaultGrpcRetryOptions())] } = options;
+  const {
+    address,
+    credentials,
+    interceptors = [makeGrpcRetryInterceptor(defaultGrpcRetryOptions())],
+  } = options;
   const gate = makeGate();
   const connection = await Connection.connect({
     ...credentials,

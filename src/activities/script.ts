@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { makeLaunch, type Launch } from '../domain/ids.ts';
 import type { LaunchState } from '../domain/launch-state.ts';
 import { ChandlerError } from '../domain/failure.ts';
@@ -8,6 +7,7 @@ import type { PartFailure } from '../domain/status.ts';
 import { validatePlan } from '../domain/validate.ts';
 import type { Host } from '../host/host.ts';
 import type { ScriptState } from '../host/script-state.ts';
+import { sha256Of } from '../host/sha256.ts';
 import type { Runner } from '../provision/runner.ts';
 import { detailsOf } from './boundary.ts';
 import { openRunner, type ActivityDeps } from './deps.ts';
@@ -109,7 +109,7 @@ async function viewScript(
       }),
     ),
   };
-  return { ...view, seen: createHash('sha256').update(JSON.stringify(view)).digest('hex').slice(0, 20) };
+  return { ...view, seen: sha256Of(JSON.stringify(view)).slice(0, 20) };
 }
 
 /** Waits until a script is no longer as `seen` tells. */

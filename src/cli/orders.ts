@@ -24,7 +24,7 @@ export type OrderOutcome = OutputOf<'order'>;
 /** So many runs are spoken to at once. */
 const AT_ONCE = 8;
 /** A worker that has just answered is waited for longer: an order that went out cannot be called back. */
-export const TAKE_MS = 30_000;
+const TAKE_MS = 30_000;
 
 export const isParked = (step: StepStatus): boolean => activePart(step).state === 'parked';
 export const mayRun = (step: StepStatus): boolean => !isPartOver(activePart(step));
@@ -67,6 +67,16 @@ export async function* orderAll(
   }
 }
 
+/** Sends an order to a run that has just answered. */
+export function sendInTime(
+  client: ChandlerClient,
+  id: string,
+  step: string,
+  order: OrderKind,
+): Promise<unknown> {
+  return inTime(client, () => order.send(client, id, step), TAKE_MS);
+}
+
 async function orderOne(
   client: ChandlerClient,
   id: string,
@@ -86,8 +96,7 @@ async function orderOne(
     if (chosen.reason !== undefined)
       return { ...about, steps, outcome: 'nothing-to-do', reason: chosen.reason };
     if (dryRun) return { ...about, steps, outcome: 'would-be-sent' };
-    for (const step of order.fits ? steps : [''])
-      await inTime(client, () => order.send(client, id, step), TAKE_MS);
+    for (const step of order.fits ? steps : ['']) await sendInTime(client, id, step, order);
     return { ...about, steps, outcome: 'taken' };
   } catch (error) {
     const { text, exitCode } = explainError(error);

@@ -66,11 +66,10 @@ export async function answerOf<T>(
 
 /** Why a worker could not do the first task of a workflow; nothing if no worker has said so. */
 async function findRefusal(asked: WorkflowHandle): Promise<string | undefined> {
-  const { events = [] } = await asked.fetchHistory();
-  const refused = events?.find((event) => event.workflowTaskFailedEventAttributes);
-  if (!refused) return undefined;
-  const { failure } = refused.workflowTaskFailedEventAttributes ?? {};
-  return `workers fail at it (${oneLine(failure?.message ?? 'no reason is told')}): are they older than this?`;
+  const { events } = await asked.fetchHistory();
+  const [refused] = (events ?? []).flatMap((event) => event.workflowTaskFailedEventAttributes ?? []);
+  const why = oneLine(refused?.failure?.message ?? 'no reason is told');
+  return refused && `workers fail at it (${why}): are they older than this?`;
 }
 
 /** What a question failed with, in our words. */

@@ -19,6 +19,14 @@ const DRIVING = new RegExp(
 );
 const UNFINISHED = new RegExp(`^(?:(${STRING})|${CSI}|${ESCAPE}|\r)$`);
 
+/** Characters that drive a terminal by themselves, in JSON: there they have another way to be written. */
+export function escapeControls(json: string): string {
+  return json.replaceAll(
+    new RegExp(CONTROL, 'g'),
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /**
  * Makes text of a host safe to show: escape sequences and control characters are dropped, line ends are kept.
  * What a host prints must not drive an operator's terminal.

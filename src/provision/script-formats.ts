@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
 import { ChandlerError } from '../domain/failure.ts';
+import { sha256Of } from '../host/sha256.ts';
 
 /** Where a script lies on its host; {@link Runner.hasProvisionScript} looks there. Go: /usr/local/bin/pixels-provision.sh. */
 export const scriptPath = '/usr/local/bin/chandler-provision.sh';
@@ -44,7 +44,7 @@ function cloudInit(text: string, path: string): string {
 }
 
 function rcLocal(text: string, path: string): string {
-  const end = `CHANDLER_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+  const end = `CHANDLER_${sha256Of(text).slice(0, 16)}`;
   return `#!/bin/sh
 # Provisions this host: writes ${path} and starts it, on every boot.
 cat >${path}.new <<'${end}' && chmod 755 ${path}.new && mv -f ${path}.new ${path}

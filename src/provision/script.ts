@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { ChandlerError } from '../domain/failure.ts';
 import { resolvePlan, planDigest, type ResolvedStep } from '../domain/plan.ts';
 import { formatProblems, type Problem } from '../domain/problems.ts';
@@ -6,6 +5,7 @@ import type { Plan, Step } from '../domain/schema.ts';
 import { validatePlan } from '../domain/validate.ts';
 import { assignments, exports as renderExports } from '../host/launch-body.ts';
 import { hostParts, loadPrograms, readPart } from '../host/programs.ts';
+import { sha256Of } from '../host/sha256.ts';
 import { keyOf } from '../host/zmx-transfer.ts';
 import { quote } from '../shell/index.ts';
 import { loadShim, oldestVersion, releaseFor, zmxArchitectures, zmxDifferences } from '../zmx/index.ts';
@@ -152,7 +152,7 @@ function textsOf(step: ResolvedStep): Record<string, string> {
 /** The shell function `text NAME`. Here-documents take every byte as it is. */
 function renderTexts(texts: Readonly<Record<string, string>>, hostProgram: string): string {
   const cases = Object.entries(texts).map(([name, text]) => {
-    const end = `CHANDLER_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+    const end = `CHANDLER_${sha256Of(text).slice(0, 16)}`;
     const body = text === '' || text.endsWith('\n') ? text : `${text}\n`;
     return `    ${quote(name)}) cat <<'${end}'\n${body}${end}\n      ;;`;
   });

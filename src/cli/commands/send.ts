@@ -11,13 +11,13 @@ import {
   orderQuery,
   renderOutcome,
   renderSum,
-  TAKE_MS,
+  sendInTime,
   type OrderKind,
   type OrderOutcome,
 } from '../orders.ts';
 import { jsonLine } from '../print-json.ts';
 import { listRuns } from '../runs.ts';
-import { inTime, lookAt } from '../look.ts';
+import { lookAt } from '../look.ts';
 import { withEngineOptions } from './act.ts';
 
 /** The options of every message. */
@@ -129,7 +129,7 @@ async function sendOnce(client: ChandlerClient, id: string, step: string, order:
   const sight = await lookAt(client, id);
   if (sight.kind === 'silent') throw silentError(sight, 'nothing was sent');
   try {
-    await inTime(client, () => order.send(client, id, step), TAKE_MS);
+    await sendInTime(client, id, step, order);
   } catch (error) {
     if (!isNoWorker(error)) throw error;
     const text = 'no answer in time: it may yet be taken';
