@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 import { LongFirst } from './test/support/long-first.ts';
+import { useOwnHome } from './test/support/own-home.ts';
+
+useOwnHome();
 
 export default defineConfig({
   test: {
@@ -13,13 +16,14 @@ export default defineConfig({
     expect: { poll: { timeout: 100_000 } },
     // Files share what they import: to load it for each of them takes longer than many of their tests.
     isolate: false,
+    setupFiles: 'test/support/seed.ts',
     projects: [
       {
         extends: true,
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/workflows/**'],
+          exclude: ['test/integration/**', 'test/workflows/**', 'test/*/workflow/**'],
           globalSetup: 'test/support/built.ts',
         },
       },
@@ -27,10 +31,10 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'workflows',
-          // By themselves, and few at a time: the server on which time is skipped loses count of it on a busy machine.
+          // By themselves, and few at a time: each file has a Temporal server of its own, whose short times some tests rely on.
           sequence: { groupOrder: 1 },
           maxWorkers: 3,
-          include: ['test/workflows/**/*.test.ts'],
+          include: ['test/workflows/**/*.test.ts', 'test/*/workflow/*.test.ts'],
           globalSetup: 'test/support/built.ts',
         },
       },

@@ -1,4 +1,4 @@
-// `npm run bench:recovery [ROUNDS]`: how long after each fault a run goes on, against the real stack.
+// `npm run bench:recovery [ROUNDS]`: the recovery time of a run after each fault, with real servers and hosts.
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,28 +9,28 @@ import { readHistory } from '../chaos/evidence.ts';
 import { openStage, type Stage, type StageHost } from '../chaos/stage.ts';
 import { quantile } from '../chaos/quantile.ts';
 import { workerOf, type WorkerSlot } from '../chaos/workers.ts';
-import { timing } from '../src/domain/timing.ts';
+import { timing } from '../src/domain/run/timing.ts';
 import { poll } from '../test/support/poll.ts';
 
 const rounds = Number(process.argv[2] ?? 5);
 
-/** A run whose only step waits on the host for a word. */
+/** A run whose only step waits for a file on the host. */
 interface Waiting {
   readonly stage: Stage;
   readonly host: StageHost;
   /** The worker that waits for the step. */
   readonly holder: WorkerSlot;
-  /** Lets the step end on the host, past network and sshd. */
+  /** Ends the step on the host without network and sshd. */
   readonly endStep: () => Promise<unknown>;
 }
 
 interface Row {
   readonly name: string;
   readonly promiseMs: number;
-  /** Does harm, mends it, and gives the moment from which the run is expected to go on. */
+  /** Injects and undoes a fault; returns the moment from which the run should continue. */
   readonly strike: (waiting: Waiting) => Promise<number>;
   readonly endsWorker?: boolean;
-  /** The time is that until another worker waits for the step, not until the run is over. */
+  /** Measures until another worker waits for the step, not until the run is over. */
   readonly untilAnotherWaits?: boolean;
 }
 
@@ -82,7 +82,7 @@ const faults: readonly Row[] = [
       const from = performance.now();
       await endStep();
       await poll(() => host.proxy.accepted() > before, 'another connection is tried');
-      // Only the connection in use is dead: the way to the host is clear for the next one.
+      // Only the current connection is dead; the next one gets through.
       host.proxy.reset();
       host.proxy.setMode('pass');
       return from;
@@ -101,7 +101,7 @@ const faults: readonly Row[] = [
   },
 ];
 
-/** The run is expected to go on from the harm itself. */
+/** The run should continue from the moment of the fault. */
 function harmThenEnd(harm: (waiting: Waiting) => void): Row['strike'] {
   return async (waiting) => {
     harm(waiting);
@@ -131,7 +131,7 @@ try {
 }
 process.exitCode = missed === 0 ? 0 : 1;
 
-/** Strikes a run in the middle of its step, and gives how long it then took. */
+/** Strikes a run in the middle of its step and returns the time it took then. */
 async function play(
   stage: Stage,
   { strike, endsWorker = false, untilAnotherWaits = false }: Row,
@@ -140,7 +140,7 @@ async function play(
   if (!host) throw new Error('no host');
   const { client } = stage;
   const mark = randomUUID();
-  const { workflowId, runId } = await client.start(
+  const { workflowId } = await client.start(
     {
       target: host.target,
       steps: [{ name: 'waits', script: `until test -e /root/${mark}; do sleep 0.02; done` }],
@@ -157,12 +157,12 @@ async function play(
     return wait?.heartbeatDetails != null && holder !== undefined;
   }, 'a worker waits for the step');
   if (!holder) throw new Error('no worker waits');
-  // Somewhere between two beats.
+  // Between two heartbeats.
   await delay(Math.random() * timing.heartbeatEveryMs);
   const from = await strike({ stage, host, holder, endStep: () => host.run(`touch /root/${mark}`) });
   const { outcome } = await client.result(workflowId);
   const tookMs = untilAnotherWaits
-    ? (await lastWaitBeganAt(stage, workflowId, runId)) - (Date.now() - performance.now() + from)
+    ? (await lastWaitBeganAt(stage, workflowId)) - (Date.now() - performance.now() + from)
     : performance.now() - from;
   if (outcome !== 'provisioned') throw new Error(`${workflowId}: ${outcome}`);
   if (endsWorker) {
@@ -172,11 +172,11 @@ async function play(
   return tookMs;
 }
 
-/** When the last try to wait for the step began: earlier ones leave no trace in the history. Milliseconds since the epoch. */
-async function lastWaitBeganAt(stage: Stage, workflowId: string, runId: string): Promise<number> {
-  const { events } = await readHistory(stage, workflowId, runId);
-  const began = events.find(({ text }) => text.startsWith('activityTaskStarted waitStep'));
-  if (!began) throw new Error('nobody has waited');
+/** When the last wait for the step started, in milliseconds since the epoch. Each waiting worker has its own activity. */
+async function lastWaitBeganAt(stage: Stage, workflowId: string): Promise<number> {
+  const { events } = await readHistory(stage, workflowId);
+  const began = events.findLast(({ text }) => text.startsWith('activityTaskStarted waitStep'));
+  if (!began) throw new Error('no wait has started');
   return began.atMs;
 }
 

@@ -1,4 +1,4 @@
-// `npm run bench`: what a run costs and how soon an end is noticed, beside plain ssh doing the same work.
+// `npm run bench`: the cost of a run, and how soon an end is noticed, compared with plain ssh.
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -12,9 +12,9 @@ import { connect, type ChandlerClient } from '../src/client.ts';
 import { loadConfig } from '../src/config/config.ts';
 import { sandboxDown, sandboxExec, sandboxUp, type SandboxHost } from '../src/dev/sandbox/index.ts';
 import { defaultCacheDir, findTemporalCli, startDevServer } from '../src/dev/temporal/index.ts';
-import type { Plan } from '../src/domain/schema.ts';
-import { searchAttributes } from '../src/domain/search-attributes.ts';
-import { createLogger } from '../src/observability/logger.ts';
+import type { Plan } from '../src/domain/plan/schema.ts';
+import { searchAttributes } from '../src/domain/run/search-attributes.ts';
+import { createLogger } from '../src/config/logger.ts';
 import { installRuntime, startWorker } from '../src/worker.ts';
 
 const STEPS = 50;
@@ -59,7 +59,7 @@ async function threeSteps(client: ChandlerClient, host: SandboxHost): Promise<vo
   console.log(`three steps of 1 s: ${wallMs} ms = ${(wallMs / 1000).toFixed(2)} × the longest`);
 }
 
-/** Three steps and a finalizer without sleeps, beside one ssh that does the same in a row. */
+/** Three steps and a finalizer without sleeps, compared with one ssh that does the same in sequence. */
 async function noSleep(client: ChandlerClient, host: SandboxHost): Promise<void> {
   const plan = {
     name: 'no sleep',
@@ -85,7 +85,7 @@ async function noSleep(client: ChandlerClient, host: SandboxHost): Promise<void>
   );
 }
 
-/** How long after a step's last act the engine has recorded its end. */
+/** The time between the last action of a step and the record of its end on the server. */
 async function notice(client: ChandlerClient, host: SandboxHost): Promise<void> {
   const steps = Array.from({ length: STEPS }, (_, i) => ({
     name: `s${i}`,
@@ -119,11 +119,11 @@ async function notice(client: ChandlerClient, host: SandboxHost): Promise<void> 
   );
 }
 
-/** How soon a line is seen by whoever follows a log, and how fast a long one comes. */
+/** The delay of a line in a followed log, and the throughput of a long log. */
 async function follow(client: ChandlerClient, host: SandboxHost): Promise<void> {
   const script = `for i in $(seq ${LINES}); do date +%s%N; sleep 0.2; done; yes | head -n ${LONG_LOG_LINES}`;
   const workflowId = await start(client, host, { name: 'logs', steps: [{ name: 'talk', script }] });
-  while ((await client.status(workflowId)).steps[0]?.generation !== 1) await delay(50);
+  while ((await client.status(workflowId)).steps[0]?.attempt !== 1) await delay(50);
   const read = await client.openLog(workflowId, 'talk');
   const delays: number[] = [];
   let [offset, longFrom, longBegin] = [0, 0, 0];
@@ -192,7 +192,7 @@ async function overSsh(host: SandboxHost): Promise<number> {
   return Math.round(performance.now() - begin);
 }
 
-// A declaration: what is above runs before the end of this file is reached.
+// A function declaration, because it is called above.
 function median(values: readonly number[]): number {
   return Math.round(quantile(values, 0.5));
 }

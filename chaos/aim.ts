@@ -9,14 +9,14 @@ export interface Window {
   readonly line: number;
 }
 
-/** Subcommands that only look. */
+/** Subcommands that change nothing. */
 const LOOKS = new Set(['log', 'state']);
-/** What runs before any subcommand begins is the same for all, so it is aimed at once only. */
+/** The code before any subcommand is the same for all, so it is aimed at only once. */
 const EVERY_SUBCOMMAND = 'any';
 
 /**
- * Finds the windows of the launch protocol by watching two runs on a host: one that ends well, one that is aborted.
- * The same programs give the same windows in the same order.
+ * Finds the windows of the launch protocol by tracing two runs on a host: one succeeds, one is aborted. The same programs
+ * have the same windows in the same order.
  */
 export async function findWindows(stage: Stage, host: StageHost): Promise<Window[]> {
   await host.run('mkdir -p /run/chaos && : >/run/chaos/trace');
@@ -65,7 +65,7 @@ const stoppedIn = (program: string) => (program === EVERY_SUBCOMMAND ? 'start' :
 
 export const windowName = ({ program, line }: Window): string => `${program}:${line}`;
 
-/** Arms windows on a host: the first program that comes to one of them stops there and waits for `onStop`. */
+/** Arms windows on a host: the first program to reach one stops there and waits for `onStop`. */
 export async function arm(
   stage: Stage,
   host: StageHost,

@@ -14,9 +14,9 @@ import { createLocks, type Struck } from './striker.ts';
 
 export interface CampaignOptions {
   readonly seed: number;
-  /** Runs to play; rivals come on top. */
+  /** Number of runs; rivals are extra. */
   readonly runs: number;
-  /** No run begins after this. */
+  /** No run starts after this time. */
   readonly minutes: number;
   readonly hosts: number;
   readonly workers: number;
@@ -27,7 +27,7 @@ export interface CampaignOptions {
   readonly onProgress: (tally: Tally) => void;
 }
 
-/** Plays a campaign and leaves nothing of it but the files in its folder. */
+/** Plays a campaign and leaves only the files in its folder. */
 export async function playCampaign(options: CampaignOptions): Promise<Tally> {
   const { announce, dir, hosts } = options;
   announce(`seed ${options.seed}; everything about this campaign is in ${dir}`);
@@ -55,7 +55,7 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
     appendFileSync(join(dir, 'violations.txt'), text);
     announce(text);
   };
-  // One lane for each host, so that what a host meets does not hang on how fast the others are.
+  // One lane per host, so that the faults of a host don't depend on the speed of the others.
   const lane = async (host: number): Promise<void> => {
     for (let index = host; index < runs && Date.now() < end && !signal.aborted; index += hosts) {
       for (const run of await playRun(setting, drawRun(seed, index, hosts), drawFaults(seed, index)))
@@ -84,7 +84,7 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
       invariant: 'a run can be taken up again',
       what: `${run}: ${why}`,
     })),
-    // What a campaign can't finish proves nothing; what it has seen so far is told all the same.
+    // An interrupted campaign proves nothing, but reports its findings so far.
     ...broken.map((error: unknown) => ({ invariant: 'the campaign itself goes on', what: inspect(error) })),
     ...stage.hosts.flatMap(({ sandbox }) => judgeHost(sandbox.name, linesOn(sandbox.name))),
     ...stage.workers.flatMap(({ deaths }) =>

@@ -1,13 +1,13 @@
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
-/** Draws by a seed: the same seed and name give the same draws, whatever else is drawn meanwhile. */
+/** Draws by a seed: the same seed and name give the same draws, independent of other draws. */
 export interface Draw {
   /** Both bounds included. */
   readonly int: (from: number, to: number) => number;
   readonly chance: (percent: number) => boolean;
   readonly pick: <T>(items: readonly T[]) => T;
-  /** An item; one of weight 2 comes twice as often as one of weight 1. */
+  /** An item; weight 2 is drawn twice as often as weight 1. */
   readonly weighted: <T extends { readonly weight: number }>(items: readonly T[]) => T;
 }
 
@@ -28,7 +28,7 @@ export function createDraw(seed: number, name: string): Draw {
   };
 }
 
-/** FNV-1a over the name: neighbouring seeds and names must not give neighbouring draws. */
+/** FNV-1a of the name, because similar seeds and names must not give similar draws. */
 function mix(seed: number, name: string): number {
   let hash = 0x811c9dc5;
   for (const character of `${seed}/${name}`)

@@ -1,6 +1,6 @@
-import { makeLaunch } from '../src/domain/ids.ts';
+import { makeLaunch } from '../src/domain/run/ids.ts';
 import type { RunResult } from '../src/client.ts';
-import type { RunStatus } from '../src/domain/status.ts';
+import type { RunStatus } from '../src/domain/run/status.ts';
 import type { AimedStop, LedgerLine } from './ledger.ts';
 import type { DrawnRun } from './plans.ts';
 import type { Stage, StageHost } from './stage.ts';
@@ -12,27 +12,28 @@ export interface Injected {
   readonly run: string;
   readonly atMs: number;
   readonly healedMs: number;
-  /** Where it was aimed at. */
+  /** The window it was aimed at. */
   readonly window?: Pick<AimedStop, 'program' | 'line'>;
-  /** Struck its host, or the way to it; else a worker or the server, which serve all hosts. */
+  /** It struck the host or the path to it; otherwise a worker or the server, which serve all hosts. */
   readonly onHost: boolean;
   readonly kills: boolean;
   readonly losesLogs: boolean;
-  /** Milliseconds until what it struck went on, as far as it had stopped. */
+  readonly removesAccess: boolean;
+  /** Milliseconds until the struck part continued, if it had stopped. */
   readonly recoveryMs?: number;
 }
 
-/** What the host itself holds about a launch after the run. */
+/** The host's own records of a launch after the run. */
 export interface HostLaunch {
   readonly launch: string;
   readonly started: boolean;
   readonly code?: number;
   readonly log: string;
-  /** The host says that it could not keep all that was printed. */
+  /** The host recorded that it could not keep the whole output. */
   readonly cut?: true;
 }
 
-/** What Temporal's history says about a launch. */
+/** The records of a launch in Temporal's history. */
 export interface Claim {
   readonly launch: string;
   readonly atMs: number;
@@ -44,7 +45,7 @@ export interface HistoryEvent {
   readonly text: string;
 }
 
-/** Everything that is known about a run after its end, from sources that know nothing of each other. */
+/** Everything known about a run after its end, from independent sources. */
 export interface Evidence {
   readonly drawn: DrawnRun;
   readonly firstRunId: string;
@@ -64,13 +65,15 @@ export interface Evidence {
   readonly read: readonly { readonly launch: string; readonly text: string; readonly complete: boolean }[];
   /** The faults that its host met while it ran. */
   readonly faults: readonly Injected[];
+  /** It continues the launches of a terminated run. */
+  readonly continues?: true;
 }
 
-/** Every launch that the run may have made, by what it says of itself. */
+/** Every launch that the run may have created, by its status and history. */
 export function launchesOf(evidence: Pick<Evidence, 'firstRunId' | 'status'>) {
   return evidence.status.steps.flatMap((step) => [
-    ...range(step.generation).map((n) => makeLaunch(evidence.firstRunId, step.name, 'step', n)),
-    ...range(step.finalizer?.generation ?? 0).map((n) =>
+    ...range(step.attempt).map((n) => makeLaunch(evidence.firstRunId, step.name, 'step', n)),
+    ...range(step.finalizer?.attempt ?? 0).map((n) =>
       makeLaunch(evidence.firstRunId, step.name, 'finalizer', n),
     ),
   ]);
@@ -78,7 +81,7 @@ export function launchesOf(evidence: Pick<Evidence, 'firstRunId' | 'status'>) {
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
-/** Asks the host, past SSH. The sentinel's path holds no blanks. */
+/** Reads the host, not over SSH. The path of the sentinel contains no blanks. */
 export async function readHost(
   host: StageHost,
   launches: readonly string[],
@@ -122,18 +125,19 @@ export async function readHost(
 
 const decode = (base64 = '') => Buffer.from(base64, 'base64').toString('utf8');
 
-/** What Temporal recorded: all events, and what activities said about launches. */
+/** Temporal's records: all events, and the reports of activities about launches. */
 export async function readHistory(
   stage: Stage,
   workflowId: string,
-  firstRunId: string,
-): Promise<Pick<Evidence, 'claims' | 'events'> & { attempts: readonly Attempt[] }> {
-  const history = await stage.client.temporal.workflow.getHandle(workflowId, firstRunId).fetchHistory();
+): Promise<Pick<Evidence, 'claims' | 'events'> & { attempts: readonly Attempt[]; owner?: string }> {
+  // The latest execution: a reset creates another one with the events up to its point.
+  const history = await stage.client.temporal.workflow.getHandle(workflowId).fetchHistory();
   const scheduled = new Map<string, { type: string; launch: string; id: string }>();
   const started = new Map<string, number>();
   const claims: Claim[] = [];
   const events: HistoryEvent[] = [];
   const attempts: Attempt[] = [];
+  let owner: string | undefined;
   for (const event of history.events ?? []) {
     const atMs = millisOf(event.eventTime);
     const [kind, attributes] = Object.entries(event).find(
@@ -142,8 +146,10 @@ export async function readHistory(
     const what = kind.replace('EventAttributes', '');
     const order = event.activityTaskScheduledEventAttributes;
     if (order) {
-      const launch = parseLaunch(order.input?.payloads?.[0]?.data);
+      const input = parseInput(order.input?.payloads?.[0]?.data);
+      const launch = input.launch?.id ?? '';
       const type = order.activityType?.name ?? '';
+      if (type === 'surveyLaunches') owner = input.owner;
       scheduled.set(String(event.eventId), { type, launch, id: order.activityId ?? '' });
     }
     const about = scheduled.get(
@@ -172,7 +178,7 @@ export async function readHistory(
     else if (type === 'step-interrupted') claims.push({ launch: about.launch, atMs, claims: 'interrupted' });
     else if (failure) claims.push({ launch: about.launch, atMs, claims: 'failed' });
   }
-  return { claims, events, attempts };
+  return { claims, events, attempts, ...(owner !== undefined && { owner }) };
 }
 
 /** The last attempt of an activity. */
@@ -182,13 +188,17 @@ export interface Attempt {
   readonly endedMs: number;
 }
 
-function parseLaunch(data: Uint8Array | null | undefined): string {
-  if (!data) return '';
-  const input = JSON.parse(Buffer.from(data).toString('utf8')) as { launch?: { id?: string } };
-  return input.launch?.id ?? '';
+interface Input {
+  readonly launch?: { readonly id?: string };
+  /** The owner of the launches that `surveyLaunches` asks for. */
+  readonly owner?: string;
 }
 
-/** A time of the engine's, in milliseconds since the epoch. */
+function parseInput(data: Uint8Array | null | undefined): Input {
+  return data ? (JSON.parse(Buffer.from(data).toString('utf8')) as Input) : {};
+}
+
+/** A time of the server's, in milliseconds since the epoch. */
 export function millisOf(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
   return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
 }

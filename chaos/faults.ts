@@ -1,43 +1,19 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { sandboxReboot, sandboxSshd } from '../src/dev/sandbox/index.ts';
+import { controls } from './controls.ts';
+import type { FaultKind, Undo } from './fault-kind.ts';
 import { launchFault } from './host-faults.ts';
-import type { Stage, StageHost } from './stage.ts';
+import type { StageHost } from './stage.ts';
 import type { Build, WorkerSlot } from './workers.ts';
-
-/** Where a fault strikes, and the numbers that were drawn for it. */
-export interface Strike {
-  readonly stage: Stage;
-  readonly host: StageHost;
-  /** The worker to strike: one that serves the run, if one does. */
-  readonly worker: WorkerSlot;
-  /** Any number: what a fault needs beyond its time is taken from it. */
-  readonly salt: number;
-}
-
-/** Takes the fault away. */
-export type Undo = () => Promise<void>;
-
-/**
- * A kind of fault. `strike` injects it and gives what takes it away again, or nothing when there was nothing to strike.
- * What `kills` may cut a launch short; no other fault may.
- */
-export interface FaultKind {
-  readonly name: string;
-  readonly weight: number;
-  readonly on: 'link' | 'sshd' | 'launch' | 'host' | 'worker' | 'server';
-  readonly kills?: true;
-  /** While it lasts, a host cannot keep what a step prints. */
-  readonly losesLogs?: true;
-  /** How long it lasts, in milliseconds. */
-  readonly lasts: readonly [from: number, to: number];
-  readonly strike: (strike: Strike) => Promise<Undo | undefined>;
-}
 
 const nothing: Undo = async () => undefined;
 const AT_ONCE = [0, 0] as const;
 const NO_LOGINS = 'MaxStartups 1:100:1';
 const ONE_SESSION = 'MaxSessions 1';
+const NO_USERS = 'AllowUsers nobody';
 const DAY_S = 86_400;
 
 export const faultKinds: readonly FaultKind[] = [
@@ -111,7 +87,7 @@ export const faultKinds: readonly FaultKind[] = [
     lasts: [500, 2500],
     strike: async ({ host }) => {
       const undo = await sshdSetting(host, NO_LOGINS);
-      // One that never says who it is takes the only place.
+      // A connection that never logs in occupies the only slot.
       const idle = connect(host.sandbox.port, '127.0.0.1').on('error', () => undefined);
       await once(idle, 'data').catch(() => undefined);
       return async () => {
@@ -128,10 +104,74 @@ export const faultKinds: readonly FaultKind[] = [
     strike: async ({ host }) => sshdSetting(host, ONE_SESSION),
   },
   {
+    name: 'key removed (authorized_keys)',
+    weight: 3,
+    on: 'sshd',
+    removesAccess: true,
+    lasts: [500, 5000],
+    strike: async ({ host }) => {
+      const [keys, aside] = ['/root/.ssh/authorized_keys', '/root/.ssh/aside'];
+      await host.run(`mv ${keys} ${aside}`);
+      await sandboxSshd(host.sandbox, 'drop');
+      return async () => void (await host.run(`mv ${aside} ${keys}`));
+    },
+  },
+  {
+    name: 'user refused (AllowUsers)',
+    weight: 2,
+    on: 'sshd',
+    removesAccess: true,
+    lasts: [500, 5000],
+    strike: async ({ host }) => sshdSetting(host, NO_USERS),
+  },
+  {
+    name: 'host key changed',
+    weight: 3,
+    on: 'sshd',
+    removesAccess: true,
+    lasts: [500, 5000],
+    strike: async ({ host }) => {
+      const [key, own, other] = ['/etc/sandbox/host_key', '/etc/chaos/own_key', '/etc/chaos/other_key'];
+      await restartSshd(
+        host,
+        `[ -e ${other} ] || ssh-keygen -q -t ed25519 -N '' -f ${other}; mv ${key} ${own} && cp -p ${other} ${key}`,
+      );
+      return () => restartSshd(host, `mv ${own} ${key}`);
+    },
+  },
+  {
+    name: 'identity removed from the workers',
+    weight: 2,
+    on: 'sshd',
+    removesAccess: true,
+    lasts: [500, 5000],
+    strike: async ({ stage, host }) => {
+      const identity = join(stage.keys, host.sandbox.name);
+      const aside = join(stage.dir, `${host.sandbox.name}.aside`);
+      await rename(identity, aside);
+      await sandboxSshd(host.sandbox, 'drop');
+      return () => rename(aside, identity);
+    },
+  },
+  {
+    name: 'session ended (zmx kill)',
+    weight: 4,
+    on: 'launch',
+    lasts: AT_ONCE,
+    strike: async ({ host, salt }) => (await launchFault(host, 'session', salt)) && nothing,
+  },
+  {
+    name: "step's pty killed (script)",
+    weight: 3,
+    on: 'launch',
+    kills: true,
+    lasts: AT_ONCE,
+    strike: async ({ host, salt }) => (await launchFault(host, 'pty', salt)) && nothing,
+  },
+  {
     name: 'zmx daemon killed',
     weight: 4,
     on: 'launch',
-    kills: true,
     lasts: AT_ONCE,
     strike: async ({ host, salt }) => (await launchFault(host, 'daemon', salt)) && nothing,
   },
@@ -191,13 +231,14 @@ export const faultKinds: readonly FaultKind[] = [
     lasts: [300, 2500],
     strike: async ({ host }) => {
       const dir = '/var/lib/chandler';
-      // Made read-only where nobody writes, and only then moved: a mount that is written to refuses.
+      // A mount that is in use refuses to become read-only, so a new one becomes read-only and is then moved here.
       const aside = '/run/chaos-read-only';
       await host.run(
         `mkdir -p ${dir} ${aside}; mount --bind ${dir} ${aside} && mount -o remount,bind,ro ${aside} && mount --move ${aside} ${dir}`,
+        { asMachine: true },
       );
-      // A shell that works in there keeps the mount busy.
-      return async () => void (await host.run(`umount -l ${dir}`));
+      // A shell in that directory keeps the mount busy.
+      return async () => void (await host.run(`umount -l ${dir}`, { asMachine: true }));
     },
   },
   {
@@ -256,6 +297,7 @@ export const faultKinds: readonly FaultKind[] = [
       return () => stage.startServer();
     },
   },
+  ...controls,
 ];
 
 async function cutOpen(host: StageHost, how: 'reset' | 'strand'): Promise<Undo | undefined> {
@@ -273,16 +315,17 @@ async function proxyMode(
   return async () => host.proxy.setMode('pass');
 }
 
-/** A setting holds for the connections to come, so the open ones are cut. The first of two settings wins. */
+/** A setting applies to new connections, so open ones are cut. The first of two settings wins. */
 async function sshdSetting(host: StageHost, setting: string): Promise<Undo> {
   const config = '/etc/sandbox/sshd_config';
-  const restart = async (edit: string) => {
-    await host.run(edit);
-    await sandboxSshd(host.sandbox, 'stop', { dropConnections: true });
-    await sandboxSshd(host.sandbox, 'start');
-  };
-  await restart(`sed -i '1i ${setting}' ${config}`);
-  return () => restart(`sed -i '/^${setting}$/d' ${config}`);
+  await restartSshd(host, `sed -i '1i ${setting}' ${config}`);
+  return () => restartSshd(host, `sed -i '/^${setting}$/d' ${config}`);
+}
+
+async function restartSshd(host: StageHost, edit: string): Promise<void> {
+  await host.run(edit);
+  await sandboxSshd(host.sandbox, 'stop', { dropConnections: true });
+  await sandboxSshd(host.sandbox, 'start');
 }
 
 async function endWorker(worker: WorkerSlot, signal: NodeJS.Signals, next: Build): Promise<Undo | undefined> {

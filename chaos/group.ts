@@ -1,4 +1,4 @@
-/** Puts items that have the same key together, in the order in which the keys first come. */
+/** Groups items by key, in the order of the first occurrence. */
 export function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {

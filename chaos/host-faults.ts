@@ -4,10 +4,10 @@ import type { StageHost } from './stage.ts';
 
 const program = readFileSync(new URL('./programs/launch-fault.sh', import.meta.url), 'utf8');
 
-/** Kills something of a launch at work; nothing if there was none. */
+/** Kills a process of a running launch, if there is one. */
 export async function launchFault(
   host: StageHost,
-  what: 'daemon' | 'shell' | 'supervisor' | 'tree',
+  what: 'daemon' | 'session' | 'pty' | 'shell' | 'supervisor' | 'tree',
   salt: number,
 ): Promise<true | undefined> {
   const { stdout } = await sandboxExec(host.sandbox, ['/bin/sh', '-s', what, String(salt)], {

@@ -1,12 +1,15 @@
-import type { FailureCode } from '../src/domain/failure.ts';
-import { isDone } from '../src/domain/status.ts';
+import type { FailureCode } from '../src/domain/run/failure.ts';
+import { makeLaunch } from '../src/domain/run/ids.ts';
+import { acceptedActions } from '../src/domain/run/audit-trail.ts';
+import { isDone } from '../src/domain/run/status.ts';
+import { WORKFLOW_RESET } from './controls.ts';
 import { launchesOf, type Evidence } from './evidence.ts';
 import { groupBy } from './group.ts';
 import type { LedgerLine } from './ledger.ts';
 import type { DrawnStep } from './plans.ts';
 import { expectedLog, NO_LEDGER, type Work } from './script.ts';
 
-/** A promise that was broken, and what shows it. */
+/** A broken promise, with its evidence. */
 export interface Violation {
   readonly invariant: keyof typeof invariants | 'one lease per host';
   readonly what: string;
@@ -14,7 +17,7 @@ export interface Violation {
 
 type Check = (evidence: Evidence) => string[];
 
-/** What must hold for every run. Each check gives what breaks it; nothing if it holds. */
+/** What must hold for every run. Each check returns its violations. */
 export const invariants = {
   'the ledger was reached': ({ launches }) =>
     launches
@@ -28,7 +31,7 @@ export const invariants = {
     return code === 'internal-error' || message === '' ? [`ended without a reason: ${code} ${message}`] : [];
   },
 
-  'a run ends badly only for a cause': (evidence) => {
+  'a run fails only for a known cause': (evidence) => {
     const { outcome } = evidence.outcome;
     if (outcome === 'aborted') return wasEnded(evidence) ? [] : ['aborted, though nobody asked for it'];
     if (outcome !== 'failed') return [];
@@ -48,24 +51,30 @@ export const invariants = {
     ),
   ],
 
-  'only what was ordered runs': (evidence) => {
+  'only requested launches run': (evidence) => {
     const known = new Map(launchesOf(evidence).map((launch) => [launch.id, launch]));
-    return evidence.ledger.flatMap(({ launch, kind, step, generation, event }) => {
+    return evidence.ledger.flatMap(({ launch, kind, step, attempt, event }) => {
       const order = known.get(launch);
-      const same = order?.kind === kind && order.step === step && order.generation === generation;
-      return same || event === 'end' ? [] : [`${launch} (${kind} ${step} ${generation}) was never ordered`];
+      // The status has no actions from after the point of a reset.
+      const before =
+        resetsOf(evidence) > 0 && makeLaunch(evidence.firstRunId, step, kind, attempt).id === launch;
+      const same = before || (order?.kind === kind && order.step === step && order.attempt === attempt);
+      return same || event === 'end' ? [] : [`${launch} (${kind} ${step} ${attempt}) was never ordered`];
     });
   },
 
-  'nothing runs again unless asked': ({ drawn, status }) =>
-    status.steps.flatMap((step) => {
-      const asked = status.interventions.filter(
+  'nothing runs again without a policy or an action': (evidence) =>
+    evidence.status.steps.flatMap((step) => {
+      const { drawn, status } = evidence;
+      const asked = acceptedActions(status).filter(
         (i) => i.action === 'retryStep' && i.step === step.name,
       ).length;
       const attempts = drawn.steps.find(({ name }) => name === step.name)?.attempts ?? 1;
-      const most = attempts * (1 + asked);
-      return [step.generation, step.finalizer?.generation ?? 0].flatMap((generation) =>
-        generation > most ? [`${step.name}: ${generation} tries, though at most ${most} were asked for`] : [],
+      // A run that continues another repeats failed and interrupted attempts; a reset forgets later actions.
+      const begunAgain = (evidence.continues ? 1 : 0) + resetsOf(evidence) * (1 + MOST_RETRIES);
+      const most = attempts * (1 + begunAgain + asked);
+      return [step.attempt, step.finalizer?.attempt ?? 0].flatMap((attempt) =>
+        attempt > most ? [`${step.name}: ${attempt} tries, though at most ${most} were asked for`] : [],
       );
     }),
 
@@ -76,10 +85,10 @@ export const invariants = {
       .map(({ launch }) => launch);
     const recorded = evidence.launches.filter(({ code }) => code === 0).map(({ launch }) => launch);
     const shown = launchesOf(evidence)
-      .filter(({ step, kind, generation }) => {
+      .filter(({ step, kind, attempt }) => {
         const status = evidence.status.steps.find(({ name }) => name === step);
         const part = kind === 'step' ? status : status?.finalizer;
-        return part?.state === 'succeeded' && part.generation === generation;
+        return part?.state === 'succeeded' && part.attempt === attempt;
       })
       .map(({ id }) => id);
     return [
@@ -91,13 +100,30 @@ export const invariants = {
     );
   },
 
-  'the recorded code is the real one': ({ ledger, launches }) =>
-    launches.flatMap(({ launch, code }) => {
+  'the recorded code is the real one': (evidence) => {
+    const { ledger, launches } = evidence;
+    const mayBeKilled = wasKilled(evidence) || isCut(evidence);
+    return launches.flatMap(({ launch, code }) => {
       const end = ledger.find((line) => line.launch === launch && line.event === 'end');
-      // 128 and more: killed, perhaps just after it had said how it ends.
-      if (code === undefined || code >= 128 || code === NO_LEDGER || end?.code === code) return [];
+      // 128 and more: killed, perhaps just after it had written its end to the ledger.
+      if (code === undefined || code === NO_LEDGER || end?.code === code) return [];
+      if (code >= 128 && (end === undefined || mayBeKilled)) return [];
       return [`launch ${launch}: the host recorded ${code}, the ledger has ${end?.code ?? 'no end'}`];
-    }),
+    });
+  },
+
+  'an attempt that ended with code 0 is never repeated': (evidence) => {
+    // A part that was killed between its ledger line and its record has no end on the host.
+    if (wasKilled(evidence) || isCut(evidence)) return [];
+    const { ledger } = evidence;
+    return ledger
+      .filter(({ event, code }) => event === 'end' && code === 0)
+      .flatMap(({ kind, step, attempt }) =>
+        ledger.some((later) => later.kind === kind && later.step === step && later.attempt > attempt)
+          ? [`${kind} ${step}: try ${attempt} had ended with 0, and another one began`]
+          : [],
+      );
+  },
 
   'a launch that ran is known to its host': ({ ledger, launches }) => {
     const known = new Set(launches.filter(({ started }) => started).map(({ launch }) => launch));
@@ -106,7 +132,7 @@ export const invariants = {
       .map((launch) => `launch ${launch} ran, but its host has no record that it began`);
   },
 
-  'only what kills interrupts': ({ claims, launches, faults }) => {
+  'only a fault that kills interrupts a launch': ({ claims, launches, faults }) => {
     if (faults.some(({ kills }) => kills)) return [];
     const cut = launches.filter(({ started, code }) => started && code === undefined);
     return [
@@ -117,17 +143,17 @@ export const invariants = {
     ];
   },
 
-  'tries of a part do not overlap': ({ ledger }) =>
+  'attempts of a part do not overlap': ({ ledger }) =>
     [...groupBy(ledger, (line) => `${line.kind} ${line.step}`)].flatMap(([part, lines]) =>
       lines.flatMap((line) =>
-        lines.some((later) => later.generation > line.generation && later.atMs < line.atMs)
-          ? [`${part}: try ${line.generation} was alive after a later try had begun`]
+        lines.some((later) => later.attempt > line.attempt && later.atMs < line.atMs)
+          ? [`${part}: try ${line.attempt} was alive after a later try had begun`]
           : [],
       ),
     ),
 
   'a step waits for what it needs': (evidence) =>
-    starts(evidence, 'step').flatMap((line) => {
+    (isReordered(evidence) ? [] : starts(evidence, 'step')).flatMap((line) => {
       const needs = evidence.drawn.steps.find(({ name }) => name === line.step)?.needs ?? [];
       return needs
         .filter((need) => !(doneMs(evidence, 'step', need) <= line.atMs))
@@ -135,14 +161,14 @@ export const invariants = {
     }),
 
   'no finalizer before all steps': (evidence) =>
-    starts(evidence, 'finalizer').flatMap((line) => [
+    (isReordered(evidence) ? [] : starts(evidence, 'finalizer')).flatMap((line) => [
       ...evidence.drawn.steps
         .filter(({ name }) => !(doneMs(evidence, 'step', name) <= line.atMs))
         .map(({ name }) => `the finalizer of ${line.step} began before ${name} was done`),
       ...outOfOrder(evidence, line),
     ]),
 
-  'no sentinel without all': (evidence) => {
+  'no sentinel before everything is done': (evidence) => {
     const { outcome } = evidence.outcome;
     const missing = undone(evidence);
     const sentinel = evidence.sentinel !== undefined;
@@ -159,14 +185,20 @@ export const invariants = {
       ...evidence.ledger.map(({ launch }) => launch),
     ]);
     const { outcome } = evidence.outcome;
-    // With `all`, the sessions of what had ended by itself are kept as asked.
+    // A terminated run can't close its sessions, nor can a run that reports lost access.
+    const isUnableToClose =
+      evidence.drawn.order?.order === 'terminate' ||
+      evidence.status.failure?.message.includes('could not be killed') === true;
+    // With `all`, the sessions of attempts that ended by themselves stay.
     const kept = evidence.drawn.keepSessions === 'all' ? endsWell(evidence) : new Set<string>();
     return [
       ...evidence.alive
         .filter((launch) => ours.has(launch))
         .map((launch) => `processes of launch ${launch} are alive`),
       ...evidence.sessions
-        .filter(({ launch }) => outcome === 'aborted' && ours.has(launch) && !kept.has(launch))
+        .filter(
+          ({ launch }) => outcome === 'aborted' && !isUnableToClose && ours.has(launch) && !kept.has(launch),
+        )
         .map(({ name }) => `session ${name} is there after the abort`),
     ];
   },
@@ -177,13 +209,13 @@ export const invariants = {
     const parts = new Map(launchesOf(evidence).map((launch) => [launch.id, launch]));
     const ended = new Set(evidence.ledger.filter(({ event }) => event === 'end').map(({ launch }) => launch));
     const judge = (launch: string, text: string, where: string, code: number | undefined) => {
-      // What a host could not keep, it says that it could not, if it could record an end.
+      // A host that could not keep a log records that, if it could record an end at all.
       if (losable && (code === undefined || cut.has(launch))) return [];
       const part = parts.get(launch);
       const work = part && workOf(evidence.drawn.steps, part.step, part.kind);
       if (!part || !work) return [];
-      const whole = expectedLog(part.step, part.kind, part.generation, work);
-      // Killed in the middle: what is there must be right as far as it goes.
+      const whole = expectedLog(part.step, part.kind, part.attempt, work);
+      // Killed in the middle: the log must be right as far as it goes.
       const fits =
         ended.has(launch) && code !== undefined && code < 128 ? text === whole : fitsAsFarAs(text, whole);
       return fits ? [] : [`the log of ${launch} ${where} is not what it printed: ${difference(text, whole)}`];
@@ -199,6 +231,17 @@ export const invariants = {
   },
 } as const satisfies Record<string, Check>;
 
+/** How often an operator retries a step before giving up on it (see operator.ts). */
+const MOST_RETRIES = 3;
+
+const resetsOf = ({ drawn, faults }: Evidence): number =>
+  faults.filter(({ kind, run }) => kind === WORKFLOW_RESET && run === drawn.name).length;
+
+/** A reset forgets skipped steps, so a step may run after the steps that followed it. */
+const isReordered = (evidence: Evidence): boolean =>
+  resetsOf(evidence) > 0 &&
+  (wasKilled(evidence) || evidence.ledger.some(({ event, code }) => event === 'end' && code !== 0));
+
 type Cause = (evidence: Evidence) => boolean;
 
 const fellShort =
@@ -207,32 +250,48 @@ const fellShort =
     ledger.some((line) => line.kind === kind && line.event === 'end' && line.code !== 0) ||
     faults.some(({ kills }) => kills);
 const wasKilled: Cause = ({ faults }) => faults.some(({ kills }) => kills);
+/** The plan or an operator may have ended a running part. */
+const isCut: Cause = (evidence) =>
+  evidence.outcome.outcome === 'aborted' ||
+  evidence.drawn.steps.some(({ timeoutMs }) => timeoutMs !== undefined);
+const accessRemoved: Cause = ({ faults }) => faults.some(({ removesAccess }) => removesAccess);
+const terminalEnded: Cause = ({ faults }) =>
+  faults.some(({ kind }) => kind === 'zmx daemon killed' || kind === 'session ended (zmx kill)');
 const diskFailed: Cause = ({ faults }) => faults.some(({ losesLogs }) => losesLogs);
 const wasEnded: Cause = ({ drawn, status }) =>
-  drawn.order?.order === 'cancel' || status.interventions.some(({ action }) => action === 'abort');
+  drawn.order?.order === 'cancel' ||
+  drawn.order?.order === 'terminate' ||
+  acceptedActions(status).some(({ action }) => action === 'abort');
 
-/** What may make a run fail, by the code that it fails with. The network, sshd, workers and the server never may. */
+/**
+ * What may make a run fail, by failure code. The network, sshd, workers and the server must not. Removed access may, but
+ * only while no part is running.
+ */
 const causes: Partial<Record<FailureCode, Cause>> = {
   'step-failed': fellShort('step'),
   'finalizer-failed': fellShort('finalizer'),
   'step-interrupted': wasKilled,
-  'launch-not-started': wasKilled,
+  'launch-not-started': (evidence) => wasKilled(evidence) || terminalEnded(evidence),
   'step-timeout': ({ drawn }) => drawn.steps.some(({ timeoutMs }) => timeoutMs !== undefined),
+  'leftovers-found': ({ drawn }) => drawn.onLeftovers === 'refuse',
   'lease-held': ({ drawn }) => drawn.rivalAfterMs !== undefined || drawn.rivalOf !== undefined,
+  'auth-failed': accessRemoved,
+  'host-key-mismatch': accessRemoved,
+  'identity-unavailable': accessRemoved,
   'disk-full': diskFailed,
   'state-directory-unwritable': diskFailed,
   'sentinel-missing': diskFailed,
   'zmx-unavailable': diskFailed,
 };
 
-/** Everything that a run broke. */
+/** All violations of a run. */
 export function judge(evidence: Evidence): Violation[] {
   return Object.entries(invariants).flatMap(([invariant, check]) =>
     check(evidence).map((what) => ({ invariant: invariant as keyof typeof invariants, what })),
   );
 }
 
-/** No two runs do anything on one host at the same time. */
+/** Two runs never work on one host at the same time. */
 export function judgeHost(host: string, ledger: readonly LedgerLine[]): Violation[] {
   const runs = [...groupBy(ledger, ({ run }) => run)]
     .map(([run, lines]) => ({ run, from: lines[0]?.atMs ?? 0, to: lines.at(-1)?.atMs ?? 0 }))
@@ -248,7 +307,7 @@ export function judgeHost(host: string, ledger: readonly LedgerLine[]): Violatio
   );
 }
 
-const partKey = ({ kind, step, generation }: LedgerLine) => `${kind} ${step} ${generation}`;
+const partKey = ({ kind, step, attempt }: LedgerLine) => `${kind} ${step} ${attempt}`;
 
 const starts = ({ ledger }: Evidence, kind: LedgerLine['kind']) =>
   ledger.filter((line) => line.kind === kind && line.event === 'start');
@@ -256,18 +315,18 @@ const starts = ({ ledger }: Evidence, kind: LedgerLine['kind']) =>
 const endsWell = ({ ledger }: Evidence) =>
   new Set(ledger.filter(({ event, code }) => event === 'end' && code === 0).map(({ launch }) => launch));
 
-/** When a part was done by the ledger, or a person skipped it; NaN if neither. */
+/** When a part was done according to the ledger, or skipped by an operator; NaN if neither. */
 function doneMs({ ledger, status }: Evidence, kind: LedgerLine['kind'], step: string): number {
   const end = ledger.findLast(
     (line) => line.kind === kind && line.step === step && line.event === 'end' && line.code === 0,
   );
   const state = status.steps.find(({ name }) => name === step);
   const part = kind === 'step' ? state : state?.finalizer;
-  const skip = status.interventions.find((i) => i.action === 'skipStep' && i.step === step);
+  const skip = acceptedActions(status).find((i) => i.action === 'skipStep' && i.step === step);
   return end?.atMs ?? (part?.state === 'skipped' && skip ? skip.atMs : NaN);
 }
 
-/** One finalizer after another, in the order of the steps. */
+/** Finalizers run one after another, in step order. */
 function outOfOrder(evidence: Evidence, line: LedgerLine): string[] {
   const names = evidence.drawn.steps.map(({ name }) => name);
   return evidence.ledger
@@ -276,7 +335,7 @@ function outOfOrder(evidence: Evidence, line: LedgerLine): string[] {
     .map(({ step }) => `the finalizer of ${line.step} began before that of ${step} was over`);
 }
 
-/** The parts that are neither done by the ledger nor skipped by a person. */
+/** The parts that are neither done according to the ledger nor skipped. */
 function undone(evidence: Evidence): string[] {
   const ended = endsWell(evidence);
   const launches = launchesOf(evidence);
@@ -295,7 +354,7 @@ function workOf(steps: readonly DrawnStep[], step: string, kind: LedgerLine['kin
   return kind === 'step' ? drawn?.work : drawn?.finalizer;
 }
 
-/** A beginning of the whole; a shell may have said last that something was killed. */
+/** A prefix of the whole log; a shell may have printed last that something was killed. */
 function fitsAsFarAs(text: string, whole: string): boolean {
   if (whole.startsWith(text)) return true;
   const said = /(Terminated|Killed|Hangup|Session terminated|the ledger did not take|\.\.\.killed)/.exec(

@@ -1,48 +1,48 @@
 import { appendFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** What a step's script itself says that it does. Times are of the campaign's own clock, in milliseconds. */
+/** A line that a step's script writes about itself. Times are from the campaign's clock, in milliseconds. */
 export interface LedgerLine {
   readonly atMs: number;
   readonly launch: string;
   readonly run: string;
   readonly kind: 'step' | 'finalizer';
   readonly step: string;
-  readonly generation: number;
+  readonly attempt: number;
   readonly event: 'start' | 'end';
-  /** The exit code that the script is about to end with. */
+  /** The exit code with which the script is about to end. */
   readonly code?: number;
 }
 
-/** The host program was asked for something on a host. */
+/** The host program was called on a host. */
 export interface CallLine {
   readonly atMs: number;
   readonly host: string;
   readonly call: string;
 }
 
-/** A program on a host has come to an armed line and waits for an answer. */
+/** A program on a host has reached an armed line and waits for a response. */
 export interface AimedStop {
   readonly host: string;
   readonly program: string;
   readonly line: number;
 }
 
-/** `go`: on with it. `die`: the program kills itself there. */
+/** `go`: continue. `die`: the program kills itself there. */
 export type AimAnswer = 'go' | 'die';
 
 export interface Ledger {
   readonly port: number;
   readonly lines: readonly LedgerLine[];
   readonly calls: readonly CallLine[];
-  /** Takes the next stop of a host; without it a program goes on at once. */
+  /** Handles the next stop of a host; without it a program continues at once. */
   readonly onAim: (host: string, take: (stop: AimedStop) => Promise<AimAnswer>) => void;
   readonly close: () => Promise<void>;
 }
 
 /**
- * Listens on loopback, which the sandbox hosts share with this machine: no reboot, full disk or fault proxy comes in
- * between. What a script says is in `file` before the script is told so and goes on.
+ * Listens on loopback, which the sandbox hosts share with this machine, so no reboot, full disk or fault proxy affects it. A
+ * line is in `file` before the script gets a response and continues.
  */
 export async function openLedger(file: string): Promise<Ledger> {
   const lines: LedgerLine[] = [];
@@ -73,7 +73,7 @@ export async function openLedger(file: string): Promise<Ledger> {
     sockets.add(socket);
     let text = '';
     socket.on('close', () => sockets.delete(socket));
-    // Who has asked may be dead by now.
+    // The program may be dead by now.
     socket.on('error', () => undefined);
     socket.setEncoding('utf8').on('data', (chunk: string) => {
       const whole = text.includes('\n');
@@ -96,9 +96,9 @@ export async function openLedger(file: string): Promise<Ledger> {
 }
 
 function parseLine(atMs: number, words: readonly string[]): LedgerLine | undefined {
-  const [launch = '', run = '', kind, step = '', generation = '', event, code] = words;
+  const [launch = '', run = '', kind, step = '', attempt = '', event, code] = words;
   if (kind !== 'step' && kind !== 'finalizer') return undefined;
-  const said = { atMs, launch, run, kind, step, generation: Number(generation) } as const;
+  const said = { atMs, launch, run, kind, step, attempt: Number(attempt) } as const;
   if (event === 'start') return { ...said, event };
   return event === 'end' && code !== undefined ? { ...said, event, code: Number(code) } : undefined;
 }

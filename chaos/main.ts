@@ -1,30 +1,22 @@
-// `npm run chaos`: a seeded campaign of faults against the real stack, judged by what really ran.
+// `npm run chaos`: a seeded campaign of faults against real servers and hosts, judged by a ledger of what really ran.
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { ensureBuilt } from '../test/support/built.ts';
 import { playCampaign } from './campaign.ts';
+import { atLeast } from './number-option.ts';
 import { renderSummary, renderTable, type Tally } from './report.ts';
-
-const number =
-  (least: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!(value >= least) || text.trim() === '')
-      throw new InvalidArgumentError(`must be a number, at least ${least}`);
-    return value;
-  };
 
 const program = new Command('chaos')
   .description(
     'Plays provisioning runs under faults and checks every promise by a ledger of what really ran.',
   )
-  .option('--runs <n>', 'runs to play', number(1), 50)
-  .option('--seed <n>', 'draws the same runs and faults again', number(0), Date.now() % 1_000_000)
-  .option('--minutes <n>', 'begins no run after this time', number(0), 60)
-  .option('--hosts <n>', 'sandbox hosts; each plays one run at a time', number(1), 5)
-  .option('--workers <n>', 'worker processes', number(1), 3)
+  .option('--runs <n>', 'runs to play', atLeast(1), 50)
+  .option('--seed <n>', 'draws the same runs and faults again', atLeast(0), Date.now() % 1_000_000)
+  .option('--minutes <n>', 'begins no run after this time', atLeast(0), 60)
+  .option('--hosts <n>', 'sandbox hosts; each plays one run at a time', atLeast(1), 5)
+  .option('--workers <n>', 'worker processes', atLeast(1), 3)
   .option(
     '--out <dir>',
     'where ledger, logs and violations are kept (default: a folder under the temporary one)',

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { activePart, type RunStatus } from '../src/domain/status.ts';
+import { acceptedActions } from '../src/domain/run/audit-trail.ts';
+import { activePart, type RunStatus } from '../src/domain/run/status.ts';
 import type { ChandlerClient } from '../src/client.ts';
 import { createDraw } from './draw.ts';
 import type { DrawnOrder } from './plans.ts';
@@ -7,7 +8,7 @@ import type { DrawnOrder } from './plans.ts';
 const LOOK_EVERY_MS = 300;
 const ANSWER_WITHIN_MS = 15_000;
 
-/** The person at the run: decides about what is parked, by the seed, until the run is over. */
+/** The operator of a run: acts on parked parts, by the seed, until the run is over. */
 export async function operate(
   client: ChandlerClient,
   seed: number,
@@ -21,6 +22,7 @@ export async function operate(
   async function give({ order, afterMs }: DrawnOrder): Promise<void> {
     await delay(afterMs, undefined, { signal: over });
     if (order === 'cancel') return untilTaken(() => handle.cancel(), over);
+    if (order === 'terminate') return untilTaken(() => handle.terminate('drawn'), over);
     if (order === 'abort') return untilTaken(() => handle.signal('abort', { reason: 'drawn' }), over);
     await untilTaken(() => handle.signal('pause', {}), over);
     await delay(1000, undefined, { signal: over });
@@ -30,11 +32,12 @@ export async function operate(
   const watch = async () => {
     for (;;) {
       await delay(LOOK_EVERY_MS, undefined, { signal: over });
-      // A query may find no worker; the next look will.
+      // A query may find no worker; the next one will.
       const status = await within(client, () => client.status(run)).catch(() => undefined);
       if (status?.attention !== true) continue;
       for (const step of status.steps) {
         if (activePart(step).state === 'parked') await decide(client, seed, run, status, step.name);
+        else if (activePart(step).trouble) await askAgain(client, seed, run, status, step.name);
       }
     }
   };
@@ -43,7 +46,7 @@ export async function operate(
   });
 }
 
-/** Retry, skip or abort; each by an update or a signal. Who has retried often gives up. */
+/** Retry, skip or abort, each by update or signal. After several retries the operator gives up. */
 async function decide(
   client: ChandlerClient,
   seed: number,
@@ -51,17 +54,31 @@ async function decide(
   status: RunStatus,
   step: string,
 ): Promise<void> {
-  const retries = status.interventions.filter((i) => i.action === 'retryStep' && i.step === step).length;
-  const draw = createDraw(seed, `operator ${run} ${step} ${status.interventions.length}`);
+  const retries = acceptedActions(status).filter((i) => i.action === 'retryStep' && i.step === step).length;
+  const draw = createDraw(seed, `operator ${run} ${step} ${status.auditTrail.length}`);
   const choice = draw.int(1, 100);
   const wish = choice <= 70 && retries < 3 ? 'retryStep' : choice <= 90 ? 'skipStep' : 'abort';
   const input = wish === 'abort' ? { reason: 'given up' } : { step };
   const handle = client.temporal.workflow.getHandle(run);
-  // What is not taken is decided again at the next look.
+  // A refused action is decided again next time.
   await within(client, async () => {
     if (draw.chance(50)) await handle.signal(wish, input);
     else await handle.executeUpdate(wish, { args: [input] });
   }).catch(() => undefined);
+}
+
+/** Sends a retry now and then, like an operator who has restored access to the host. */
+async function askAgain(
+  client: ChandlerClient,
+  seed: number,
+  run: string,
+  status: RunStatus,
+  step: string,
+): Promise<void> {
+  const draw = createDraw(seed, `access ${run} ${step} ${status.auditTrail.length}`);
+  if (!draw.chance(40)) return;
+  const handle = client.temporal.workflow.getHandle(run);
+  await within(client, () => handle.signal('retryStep', { step })).catch(() => undefined);
 }
 
 async function untilTaken(send: () => Promise<unknown>, over: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
-import type { Plan, Target } from '../src/domain/schema.ts';
+import type { Plan, Target } from '../src/domain/plan/schema.ts';
 import { createDraw, type Draw } from './draw.ts';
 import { renderScript, type Work } from './script.ts';
 
-/** A step as it was drawn. */
+/** A drawn step. */
 export interface DrawnStep {
   readonly name: string;
   readonly needs: readonly string[];
@@ -13,13 +13,19 @@ export interface DrawnStep {
   readonly timeoutMs?: number;
 }
 
-/** Something that a person does in the middle of a run, however it goes. */
+/** An action of the operator in the middle of a run, whatever its state. */
 export interface DrawnOrder {
-  readonly order: 'abort' | 'cancel' | 'pause';
+  readonly order: 'abort' | 'cancel' | 'pause' | 'terminate';
   readonly afterMs: number;
 }
 
-/** A run as it was drawn: what it does, what its operator does, which faults it meets. */
+/**
+ * What follows a terminated run: the same plan, which continues live launches; another plan, which ends them; or one that
+ * refuses, followed by one that ends them.
+ */
+export type DrawnNext = 'same' | 'end' | 'refuse';
+
+/** A drawn run: its plan, its operator's actions and its faults. */
 export interface DrawnRun {
   readonly name: string;
   readonly host: number;
@@ -27,13 +33,20 @@ export interface DrawnRun {
   readonly onStepFailure: 'park' | 'fail' | 'continue';
   readonly keepSessions: 'failed' | 'all' | 'none';
   readonly order?: DrawnOrder;
-  /** A second run for the same host comes this long after the first. */
+  /** Set for a run that is terminated. */
+  readonly next?: DrawnNext;
+  /** Default: its name. The next run of the same plan has a different one. */
+  readonly workflowId?: string;
+  /** The run before it on its host was terminated. */
+  readonly afterTerminated?: true;
+  readonly onLeftovers?: 'end' | 'refuse';
+  /** A second run for the same host starts this long after the first. */
   readonly rivalAfterMs?: number;
-  /** The run that it is the rival of. */
+  /** The run whose rival it is. */
   readonly rivalOf?: string;
 }
 
-/** Draws the run number `index`; nothing else of the campaign changes it. */
+/** Draws run number `index`, independent of the rest of the campaign. */
 export function drawRun(seed: number, index: number, hosts: number): DrawnRun {
   const draw = createDraw(seed, `run ${index}`);
   const count = draw.weighted([1, 2, 2, 3, 3, 4, 5, 8].map((n) => ({ weight: n > 4 ? 1 : 2, n }))).n;
@@ -56,22 +69,50 @@ export function drawRun(seed: number, index: number, hosts: number): DrawnRun {
         afterMs: draw.int(200, 4000),
       },
     }),
-    ...(draw.chance(15) && { rivalAfterMs: draw.int(0, 2500) }),
+    ...(order > 90 && {
+      order: { order: 'terminate', afterMs: draw.int(500, 4000) },
+      next: draw.pick(['same', 'end', 'refuse'] as const),
+    }),
+    // A rival would acquire the host after the termination.
+    ...(order <= 90 && draw.chance(15) && { rivalAfterMs: draw.int(0, 2500) }),
   };
 }
 
-/** A run that does little: what a rival of another run brings. */
+/** The runs that follow one that was terminated, in order. */
+export function nextRuns(run: DrawnRun): DrawnRun[] {
+  const { order: _order, next, ...same } = run;
+  const other = (word: 'end' | 'refuse'): DrawnRun => ({
+    ...smallRun(run.host, `${run.name}-${word}`),
+    afterTerminated: true,
+    onLeftovers: word,
+  });
+  switch (next) {
+    case undefined:
+      return [];
+    case 'same':
+      return [{ ...same, workflowId: `${run.name}-again`, afterTerminated: true }];
+    case 'end':
+      return [other('end')];
+    case 'refuse':
+      return [other('refuse'), other('end')];
+    default:
+      return next satisfies never;
+  }
+}
+
+/** The workflow id of a run. */
+export const workflowIdOf = ({ name, workflowId }: DrawnRun): string => workflowId ?? name;
+
+/** The plan of a rival. */
 export function rivalOf(run: DrawnRun): DrawnRun {
+  return { ...smallRun(run.host, `${run.name}-rival`), rivalOf: run.name };
+}
+
+/** A short run. */
+function smallRun(host: number, name: string): DrawnRun {
   const work = { lines: 1, pauseMs: 0, failsUntil: 0, failCode: 1, padding: 0 };
   const step = { name: 'a', needs: [], work, finalizer: work, attempts: 2, backoffMs: 100 };
-  return {
-    name: `${run.name}-rival`,
-    rivalOf: run.name,
-    host: run.host,
-    steps: [step],
-    onStepFailure: 'fail',
-    keepSessions: 'none',
-  };
+  return { name, host, steps: [step], onStepFailure: 'fail', keepSessions: 'none' };
 }
 
 function drawStep(draw: Draw, name: string, before: readonly DrawnStep[]): DrawnStep {
@@ -100,7 +141,7 @@ function drawWork(draw: Draw, failsUpTo: number, mostLines = 16): Work {
 
 export const sentinelPath = (run: DrawnRun): string => `/root/${run.name}.sentinel`;
 
-/** The drawn run as Chandler is given it. */
+/** The plan of a drawn run. */
 export function renderPlan(run: DrawnRun, target: Target, ledgerPort: number): Plan {
   const script = (kind: 'step' | 'finalizer', step: DrawnStep, work: Work) =>
     renderScript(ledgerPort, { run: run.name, kind, step: step.name }, work);
@@ -109,6 +150,7 @@ export function renderPlan(run: DrawnRun, target: Target, ledgerPort: number): P
     target,
     onStepFailure: run.onStepFailure,
     keepSessions: run.keepSessions,
+    ...(run.onLeftovers && { onLeftovers: run.onLeftovers }),
     sentinel: { path: sentinelPath(run) },
     steps: run.steps.map((step) => ({
       name: step.name,

@@ -4,7 +4,7 @@ import type { Stage } from './stage.ts';
 
 const codePath = fileURLToPath(new URL('../dist/workflow-bundle.js', import.meta.url));
 
-/** Replays every run, as a worker that has never heard of it would; gives those that nobody could take up again. */
+/** Replays every run, as a new worker would, and returns those that fail. */
 export async function findUnreplayable({ client }: Stage): Promise<{ run: string; why: string }[]> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const histories = client.temporal.workflow.list({ query: 'WorkflowType = "provision"' }).intoHistories();

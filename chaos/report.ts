@@ -5,7 +5,7 @@ import { groupBy } from './group.ts';
 import type { CallLine } from './ledger.ts';
 import type { JudgedRun } from './run.ts';
 
-/** What a campaign came to. */
+/** The result of a campaign. */
 export interface Tally {
   readonly workflows: number;
   readonly faults: readonly Injected[];
@@ -13,7 +13,7 @@ export interface Tally {
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
-/** Faults by kind, each with how soon it was overcome. */
+/** A table of faults by kind, with recovery times. */
 export function renderTable(tally: Tally): string {
   const kinds = groupBy(tally.faults, ({ kind }) => kind);
   const rows = [...kinds]
@@ -34,15 +34,15 @@ export function renderTable(tally: Tally): string {
   return [...lines, '', `runs: ${outcomes.join(', ')}`].join('\n');
 }
 
-/** How many were overcome, and how soon. What had not stopped has nothing to overcome. */
+/** Number and times of recoveries. A fault that stopped nothing has none. */
 function recoveries(faults: readonly Injected[]): (string | number)[] {
   const times = faults.flatMap(({ recoveryMs }) => recoveryMs ?? []);
   return [times.length, seconds(quantile(times, 0.5)), seconds(quantile(times, 0.99))];
 }
 
 /**
- * True if nothing else struck the same host, any worker or the server from this fault until it was overcome: then the
- * time is this fault's own.
+ * True if no other fault struck the same host, a worker or the server before the recovery, so that the time is due to this
+ * fault alone.
  */
 function isAlone(fault: Injected, all: readonly Injected[]): boolean {
   const end = fault.healedMs + (fault.recoveryMs ?? 0);
@@ -55,14 +55,14 @@ function isAlone(fault: Injected, all: readonly Injected[]): boolean {
   );
 }
 
-/** What came before may still be felt for a while. */
+/** Earlier faults may still have an effect. */
 const RESTING_MS = 1000;
 
-/** The closing line. */
+/** The summary line. */
 export const renderSummary = ({ workflows, faults, violations }: Tally): string =>
   `chaos: ${workflows} workflows, ${faults.length} faults, ${violations} violations`;
 
-/** What was broken, how to see it again, and everything that happened around it in order of time. */
+/** A violation, how to reproduce it, and the events around it in order of time. */
 export function renderViolations(
   { evidence, violations }: JudgedRun,
   seed: number,
@@ -77,8 +77,8 @@ export function renderViolations(
       ledger,
       'ledger',
       (line) => line.atMs,
-      ({ launch, event, kind, step, generation, code }) =>
-        `${launch} ${event} ${code ?? ''} (${kind} ${step}, try ${generation})`,
+      ({ launch, event, kind, step, attempt, code }) =>
+        `${launch} ${event} ${code ?? ''} (${kind} ${step}, try ${attempt})`,
     ),
     ...entries(faults, 'fault', (it) => it.atMs, describeFault),
     ...entries(

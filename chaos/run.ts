@@ -1,39 +1,42 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RunStatus } from '../src/domain/status.ts';
+import { makeLaunch } from '../src/domain/run/ids.ts';
+import type { RunStatus } from '../src/domain/run/status.ts';
 import { sandboxReboot } from '../src/dev/sandbox/index.ts';
 import type { Window } from './aim.ts';
 import { launchesOf, readHistory, readHost, type Evidence, type Injected } from './evidence.ts';
+import { WORKFLOW_RESET } from './controls.ts';
 import { createDraw } from './draw.ts';
+import type { LedgerLine } from './ledger.ts';
 import { judge, type Violation } from './invariants.ts';
 import { operate } from './operator.ts';
-import { renderPlan, rivalOf, sentinelPath, type DrawnRun } from './plans.ts';
+import { nextRuns, renderPlan, rivalOf, sentinelPath, workflowIdOf, type DrawnRun } from './plans.ts';
 import type { DrawnFault } from './schedule.ts';
 import type { Stage } from './stage.ts';
 import { recoveryMs, strikeRun, type Locks, type Struck } from './striker.ts';
 
-/** A run that is over, judged. */
+/** A judged run. */
 export interface JudgedRun {
   readonly evidence: Evidence;
   readonly faults: readonly Injected[];
   readonly violations: readonly Violation[];
 }
 
-/** What runs of a campaign share. */
+/** State that the runs of a campaign share. */
 export interface Setting {
   readonly stage: Stage;
   readonly seed: number;
   readonly windows: readonly Window[];
   readonly locks: Locks;
-  /** Every fault so far, of all runs. */
+  /** The faults of all runs so far. */
   readonly struck: Struck[];
-  /** Stops what waits. */
+  /** Stops waiting. */
   readonly signal: AbortSignal;
 }
 
-/** Longer than everything that Chandler waits for by itself under these faults. */
+/** Longer than any wait of Chandler under these faults. */
 const STUCK_AFTER_MS = 240_000;
 
-/** Plays one run on its host, with its rival if it has one, and judges both. */
+/** Plays one run on its host, with its rival and the runs after its termination, and judges all of them. */
 export async function playRun(
   setting: Setting,
   drawn: DrawnRun,
@@ -46,7 +49,8 @@ export async function playRun(
     stage,
     host,
     drawn.name,
-    faults,
+    // A reset would revive a terminated run that others follow.
+    faults.filter(({ kind }) => drawn.next === undefined || kind.name !== WORKFLOW_RESET),
     setting.windows,
     setting.locks,
     (struck) => void setting.struck.push(struck),
@@ -57,8 +61,12 @@ export async function playRun(
     rival &&
       delay(drawn.rivalAfterMs, undefined, { signal: setting.signal }).then(() => play(setting, rival)),
   ]);
-  await striker.settle();
   const played = rival && second ? [first, second] : [first];
+  // Nothing follows a run that ended before its termination.
+  if (first.outcome.outcome === 'aborted') {
+    for (const next of nextRuns(drawn)) played.push({ ...(await play(setting, next)), before: first });
+  }
+  await striker.settle();
   const judged: JudgedRun[] = [];
   for (const run of played) judged.push(await judgeRun(setting, run, begunMs));
   return judged;
@@ -68,27 +76,32 @@ interface Played {
   readonly drawn: DrawnRun;
   readonly firstRunId: string;
   readonly outcome: Evidence['outcome'];
+  readonly endedMs: number;
+  /** The run on the host before it, which was terminated. */
+  readonly before?: Played;
 }
 
 async function play(setting: Setting, drawn: DrawnRun): Promise<Played> {
   const { stage, seed, signal } = setting;
   const { client, ledger } = stage;
   const plan = renderPlan(drawn, stage.hosts[drawn.host]!.target, ledger.port);
-  const { runId } = await again(signal, () => startOnce(stage, plan, drawn.name));
+  const { runId } = await again(signal, () => startOnce(stage, plan, workflowIdOf(drawn)));
   const over = new AbortController();
-  const operator = operate(client, seed, drawn.name, drawn.order, over.signal);
+  const operator = operate(client, seed, workflowIdOf(drawn), drawn.order, over.signal);
   const outcome = await Promise.race([
-    again(AbortSignal.any([signal, over.signal]), () => client.result(drawn.name)),
+    again(AbortSignal.any([signal, over.signal]), () => client.result(workflowIdOf(drawn))),
     delay(STUCK_AFTER_MS, undefined, { signal: AbortSignal.any([signal, over.signal]) }).then(
       () => 'stuck' as const,
     ),
   ]).finally(() => over.abort());
   await operator;
-  if (outcome !== 'stuck') return { drawn, firstRunId: runId, outcome };
-  return { drawn, firstRunId: runId, outcome: { outcome: 'stuck', why: await endStuck(stage, drawn) } };
+  const endedMs = Date.now();
+  if (outcome !== 'stuck') return { drawn, firstRunId: runId, outcome, endedMs };
+  const why = await endStuck(stage, drawn);
+  return { drawn, firstRunId: runId, outcome: { outcome: 'stuck', why }, endedMs };
 }
 
-/** A start whose answer was lost has started all the same. */
+/** A start whose response was lost has still started the run. */
 async function startOnce(stage: Stage, plan: Parameters<Stage['client']['start']>[0], workflowId: string) {
   try {
     return await stage.client.start(plan, { workflowId });
@@ -98,9 +111,9 @@ async function startOnce(stage: Stage, plan: Parameters<Stage['client']['start']
   }
 }
 
-/** Tells where a run hangs and makes its host free for the next. */
+/** Reports where a run hangs and frees its host for the next run. */
 async function endStuck(stage: Stage, drawn: DrawnRun): Promise<string> {
-  const handle = stage.client.temporal.workflow.getHandle(drawn.name);
+  const handle = stage.client.temporal.workflow.getHandle(workflowIdOf(drawn));
   const { raw } = await handle.describe();
   const pending = (raw.pendingActivities ?? []).map(
     ({ activityType, attempt, lastFailure }) =>
@@ -111,7 +124,7 @@ async function endStuck(stage: Stage, drawn: DrawnRun): Promise<string> {
   return `still at work after ${STUCK_AFTER_MS / 1000} s; ${pending.join('; ') || 'nothing is pending'}`;
 }
 
-/** The server and the workers come back: asks until there is an answer. */
+/** Repeats a request until server and workers are back. */
 async function again<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
   for (const end = Date.now() + STUCK_AFTER_MS; ;) {
     try {
@@ -124,28 +137,33 @@ async function again<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> 
   }
 }
 
-async function judgeRun(
-  setting: Setting,
-  { drawn, firstRunId, outcome }: Played,
-  begunMs: number,
-): Promise<JudgedRun> {
+async function judgeRun(setting: Setting, played: Played, begunMs: number): Promise<JudgedRun> {
   const { stage, seed, signal } = setting;
+  const { drawn, outcome, before } = played;
   const host = stage.hosts[drawn.host]!;
-  const lines = stage.ledger.lines.filter(({ run }) => run === drawn.name);
+  const workflowId = workflowIdOf(drawn);
   const ask = <T>(question: () => Promise<T>) => again(signal, question);
-  const status = await ask(() => stage.client.status(drawn.name)).catch((): RunStatus =>
+  const status = await ask(() => stage.client.status(workflowId)).catch((): RunStatus =>
     unknownStatus(drawn),
   );
-  const { attempts, ...history } = await ask(() => readHistory(stage, drawn.name, firstRunId));
+  const { attempts, owner, ...history } = await ask(() => readHistory(stage, workflowId));
+  // The ids of continued launches are derived from the run that started them.
+  const firstRunId = owner ?? played.firstRunId;
   const launches = launchesOf({ firstRunId, status });
+  const lines = linesOf(setting, played, firstRunId, new Set(launches.map(({ id }) => id)));
   const ids = [...new Set([...launches.map(({ id }) => id), ...lines.map(({ launch }) => launch)])];
-  const hostSays = await host.run('true').then(() => readHost(host, ids, sentinelPath(drawn)));
+  const { sentinel, ...hostSays } = await host
+    .run('true')
+    .then(() => readHost(host, ids, sentinelPath(drawn)));
+  // The next run of the same plan wrote it.
+  const isOthers = drawn.next === 'same' && outcome.outcome === 'aborted';
   const struck = setting.struck.filter(
     (fault) => fault.host === host.sandbox.name && fault.healedMs >= begunMs,
   );
   const eventsMs = history.events.map(({ atMs }) => atMs);
   const faults = struck.map(({ on: _on, held: _held, heardMs: _heardMs, ...fault }, i): Injected => {
-    const recovered = fault.run === drawn.name ? recoveryMs(struck[i]!, { eventsMs, attempts }) : undefined;
+    const recovered =
+      fault.run === drawn.name && !before ? recoveryMs(struck[i]!, { eventsMs, attempts }) : undefined;
     return { ...fault, ...(recovered !== undefined && { recoveryMs: recovered }) };
   });
   // Reading every log through the client would take longer than the runs.
@@ -156,9 +174,9 @@ async function judgeRun(
   const chosen = logged.length === 0 ? [] : [draw.pick(logged)];
   const read = [];
   for (const launch of chosen) {
-    const { id, step, generation, kind } = launch;
-    const options = { generation, finalizer: kind === 'finalizer' };
-    read.push({ launch: id, ...(await ask(() => readWhole(stage, drawn.name, step, options))) });
+    const { id, step, attempt, kind } = launch;
+    const options = { attempt, finalizer: kind === 'finalizer' };
+    read.push({ launch: id, ...(await ask(() => readWhole(stage, workflowId, step, options))) });
   }
   const evidence: Evidence = {
     drawn,
@@ -169,10 +187,34 @@ async function judgeRun(
     status,
     ...history,
     ...hostSays,
+    ...(sentinel !== undefined && !isOthers && { sentinel }),
     read,
     faults,
+    ...(before && firstRunId === before.firstRunId && { continues: true }),
   };
-  return { evidence, faults: faults.filter(({ run }) => run === drawn.name), violations: judge(evidence) };
+  // Faults of a run that was continued were counted with it.
+  const own = before ? [] : faults.filter(({ run }) => run === drawn.name);
+  return { evidence, faults: own, violations: judge(evidence) };
+}
+
+/**
+ * The ledger lines of a run, without launches that another run of the same plan started. A worker may still start a launch after
+ * the termination of its run.
+ */
+function linesOf(
+  { stage }: Setting,
+  { drawn, endedMs, before }: Played,
+  firstRunId: string,
+  own: ReadonlySet<string>,
+): LedgerLine[] {
+  const lines = stage.ledger.lines.filter(({ run }) => run === drawn.name);
+  const begun = (launch: string) => lines.find((line) => line.launch === launch)?.atMs ?? 0;
+  if (drawn.next === 'same') return lines.filter(({ launch }) => own.has(launch) || begun(launch) <= endedMs);
+  if (before === undefined || before.firstRunId === firstRunId) return lines;
+  return lines.filter(
+    ({ launch, step, kind, attempt }) =>
+      begun(launch) > before.endedMs && launch !== makeLaunch(before.firstRunId, step, kind, attempt).id,
+  );
 }
 
 /** Pages small enough for most logs to need several. */
@@ -182,7 +224,7 @@ async function readWhole(
   stage: Stage,
   run: string,
   step: string,
-  options: { generation: number; finalizer: boolean },
+  options: { attempt: number; finalizer: boolean },
 ): Promise<{ text: string; complete: boolean }> {
   let text = '';
   for (let offset = 0; ;) {
@@ -205,6 +247,6 @@ function unknownStatus(drawn: DrawnRun): RunStatus {
     startedAtMs: 0,
     steps: [],
     sentinel: '',
-    interventions: [],
+    auditTrail: [],
   };
 }

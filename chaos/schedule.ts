@@ -1,11 +1,12 @@
 import { createDraw } from './draw.ts';
-import { faultKinds, type FaultKind } from './faults.ts';
+import type { FaultKind } from './fault-kind.ts';
+import { faultKinds } from './faults.ts';
 
-/** When a fault strikes: so long after the run began, or when a program on its host comes to a window. */
+/** When a fault strikes: a time after the start of the run, or when a program on its host reaches a window. */
 export type Moment =
   { readonly at: 'time'; readonly afterMs: number } | { readonly at: 'window'; readonly number: number };
 
-/** A fault as it was drawn. */
+/** A drawn fault. */
 export interface DrawnFault {
   readonly kind: FaultKind;
   readonly moment: Moment;
@@ -13,18 +14,18 @@ export interface DrawnFault {
   readonly salt: number;
 }
 
-/** What a window may also do: end the program that has come there. */
+/** Ends the program that has reached the window. */
 export const programKilled: FaultKind = {
   name: 'program killed there',
   weight: 12,
   on: 'launch',
   kills: true,
   lasts: [0, 0],
-  // Whoever aims it answers the program with its death.
+  // The armed window ends the program itself.
   strike: async () => async () => undefined,
 };
 
-/** Draws the faults that the run number `index` meets. */
+/** Draws the faults of run number `index`. */
 export function drawFaults(seed: number, index: number): DrawnFault[] {
   const draw = createDraw(seed, `faults ${index}`);
   const make = (kinds: readonly FaultKind[], moment: Moment): DrawnFault => {

@@ -1,22 +1,22 @@
 import { readFileSync } from 'node:fs';
 
-/** What a step or a finalizer does, by the plan that was drawn. */
+/** What a drawn step or finalizer does. */
 export interface Work {
   readonly lines: number;
   readonly pauseMs: number;
-  /** The generations up to this one end with `failCode`. */
+  /** The attempts up to this one end with `failCode`. */
   readonly failsUntil: number;
   readonly failCode: number;
   /** Bytes to add to each line, for logs of more than one page. */
   readonly padding: number;
 }
 
-/** The code of a script that could not reach the ledger: it has done nothing then. */
+/** The exit code of a script that could not reach the ledger and did nothing. */
 export const NO_LEDGER = 97;
 
 const program = readFileSync(new URL('./programs/step.sh', import.meta.url), 'utf8');
 
-/** The script of a part: it says in the ledger that it begins, prints its lines, and says how it ends. */
+/** The script of a part: it writes its start to the ledger, prints its lines, and writes its end. */
 export function renderScript(
   ledgerPort: number,
   { run, kind, step }: { run: string; kind: 'step' | 'finalizer'; step: string },
@@ -30,11 +30,11 @@ export function renderScript(
   return `${settings.join('\n')}\n${program}`;
 }
 
-/** Every byte that a whole launch leaves in its log: a terminal ends lines with a carriage return, too. */
-export function expectedLog(step: string, kind: string, generation: number, work: Work): string {
+/** The complete log of a launch. A terminal ends lines with CR LF. */
+export function expectedLog(step: string, kind: string, attempt: number, work: Work): string {
   const pad = '.'.repeat(work.padding);
   return Array.from(
     { length: work.lines },
-    (_, i) => `${kind} ${step} ${generation} line ${i + 1}${pad}\r\n`,
+    (_, i) => `${kind} ${step} ${attempt} line ${i + 1}${pad}\r\n`,
   ).join('');
 }

@@ -4,26 +4,28 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type ChandlerClient } from '../src/client.ts';
 import { sandboxExec, type SandboxHost } from '../src/dev/sandbox/index.ts';
 import { startDevServer, type DevServer } from '../src/dev/temporal/index.ts';
-import type { Target } from '../src/domain/schema.ts';
-import { searchAttributes } from '../src/domain/search-attributes.ts';
+import type { Target } from '../src/domain/plan/schema.ts';
+import { searchAttributes } from '../src/domain/run/search-attributes.ts';
 import { startFaultProxy, type FaultProxy } from '../test/support/fault-proxy.ts';
 import { startHosts } from '../test/support/hosts.ts';
 import { testCli } from '../test/support/temporal.ts';
 import { openLedger, type Ledger } from './ledger.ts';
 import { makeBuilds, makeWorkerSlot, type WorkerSlot } from './workers.ts';
 
-/** A host of the campaign, reached by Chandler through its proxy only. */
+/** A host of the campaign; Chandler reaches it only through its proxy. */
 export interface StageHost {
   readonly sandbox: SandboxHost;
   readonly proxy: FaultProxy;
   readonly target: Target;
-  /** Runs a shell program on the host, past network and sshd; throws unless it exits with 0. */
-  readonly run: (program: string) => Promise<string>;
+  /** Runs a shell program on the host without network and sshd; throws unless it exits with 0. */
+  readonly run: (program: string, options?: { readonly asMachine?: boolean }) => Promise<string>;
 }
 
-/** The real thing: a Temporal server with a database, workers in processes of their own, hosts with a real sshd. */
+/** A Temporal server with a database, worker processes, and hosts with a real sshd. */
 export interface Stage {
   readonly dir: string;
+  /** Where the workers find their identities, each named after its host. */
+  readonly keys: string;
   readonly client: ChandlerClient;
   readonly ledger: Ledger;
   readonly hosts: readonly StageHost[];
@@ -87,13 +89,14 @@ export async function openStage(options: { dir: string; hosts: number; workers: 
     undo.push(() => client.close());
     return {
       dir,
+      keys,
       client,
       ledger,
       hosts,
       workers,
       killServer: () => server.stop({ graceMs: 0 }),
       async startServer() {
-        // A connection of another program may have been given the port meanwhile; it lets go of it again.
+        // A connection of another program may hold the port for a moment.
         for (const end = Date.now() + 60_000; ; await delay(200)) {
           try {
             server = await startDevServer({ cli, dbFile, port, searchAttributes });
@@ -122,8 +125,9 @@ function stageHost(sandbox: SandboxHost, proxy: FaultProxy): StageHost {
       hostKey: sandbox.hostKey,
       connectTimeout: '2m',
     },
-    async run(program) {
+    async run(program, options) {
       const { stdout, stderr, code, signal } = await sandboxExec(sandbox, ['/bin/sh', '-c', program], {
+        ...options,
         timeoutMs: 60_000,
       });
       if (code !== 0) throw new Error(`on ${sandbox.name}: ${signal ?? `exit ${code}`}: ${stderr}${stdout}`);
@@ -132,7 +136,7 @@ function stageHost(sandbox: SandboxHost, proxy: FaultProxy): StageHost {
   };
 }
 
-/** Puts the campaign's wrappers before a host's own programs. Chandler's programs stay as they are. */
+/** Puts the campaign's wrappers before the programs of a host. Chandler's programs are unchanged. */
 async function prepareHost(host: StageHost, ledgerPort: number): Promise<void> {
   const read = async (name: string) =>
     (await readFile(new URL(`./programs/${name}`, import.meta.url), 'utf8'))

@@ -6,16 +6,16 @@ import { programKilled, type DrawnFault } from './schedule.ts';
 import type { Stage, StageHost } from './stage.ts';
 import { workerOf, type WorkerSlot } from './workers.ts';
 
-/** A fault that was injected, with what tells later how soon it was overcome. */
+/** An injected fault, with the facts that its recovery time is computed from. */
 export interface Struck extends Omit<Injected, 'recoveryMs'> {
   readonly on: DrawnFault['kind']['on'];
-  /** Activities of the run that the struck worker was at. */
+  /** Activities of the run on the struck worker. */
   readonly held: readonly string[];
-  /** When the host was heard again after a fault of the link. */
+  /** When the host sent data again after a fault of the link. */
   readonly heardMs?: number;
 }
 
-/** One at a time for each thing that can be struck: two faults of one thing would undo each other. */
+/** One fault at a time for each target: two faults of one target would undo each other. */
 export interface Locks {
   readonly take: <T>(name: string, work: () => Promise<T>) => Promise<T>;
 }
@@ -31,7 +31,7 @@ export function createLocks(): Locks {
   };
 }
 
-/** Strikes one run with its faults. `settle` returns once every fault is over and taken away. */
+/** Strikes one run with its faults. `settle` returns once every fault is undone. */
 export interface Striker {
   readonly settle: () => Promise<Struck[]>;
 }
@@ -50,7 +50,7 @@ export async function strikeRun(
   const errors: unknown[] = [];
   const over = new AbortController();
 
-  /** Injects a fault, leaves it for its time, takes it away, and sees how the link recovers. */
+  /** Injects a fault, keeps it for its time, undoes it, and observes the recovery of the link. */
   const strikeWhole = async (
     fault: DrawnFault,
     window: Window | undefined,
@@ -58,10 +58,11 @@ export async function strikeRun(
   ): Promise<void> => {
     const { kind, salt } = fault;
     const { worker, held } = await serving(stage, run, salt);
-    const scope = kind.on === 'worker' ? worker.name : kind.on === 'server' ? 'server' : host.sandbox.name;
+    const scopes = { worker: worker.name, server: 'server', run } as const;
+    const scope = kind.on in scopes ? scopes[kind.on as keyof typeof scopes] : host.sandbox.name;
     const times = await locks.take(scope, async () => {
       const atMs = Date.now();
-      const undo = await kind.strike({ stage, host, worker, salt });
+      const undo = await kind.strike({ stage, host, run, worker, salt });
       isIn();
       if (!undo) return undefined;
       await delay(fault.lastsMs);
@@ -81,13 +82,14 @@ export async function strikeRun(
       onHost: kind.on !== 'worker' && kind.on !== 'server',
       kills: kind.kills ?? false,
       losesLogs: kind.losesLogs ?? false,
+      removesAccess: kind.removesAccess ?? false,
       ...(window && { window }),
       ...(heardMs !== undefined && { heardMs }),
     };
     struck.push(done);
     onFault(done);
   };
-  /** Returns once the fault is in; what is left of it goes on behind. */
+  /** Returns once the fault is injected; the rest continues in the background. */
   const strike = (fault: DrawnFault, window?: Window): Promise<void> =>
     new Promise((isIn) => {
       const whole = strikeWhole(fault, window, isIn).catch((error: unknown) => void errors.push(error));
@@ -109,7 +111,7 @@ export async function strikeRun(
     await strike(fault, window);
     return fault.kind === programKilled ? 'die' : 'go';
   };
-  // A reboot must not end what arms.
+  // A reboot must not end the arming process.
   if (aimed.size > 0) await locks.take(host.sandbox.name, () => arm(stage, host, [...aimed.keys()], onStop));
 
   return {
@@ -125,10 +127,10 @@ export async function strikeRun(
 }
 
 function ignore(): void {
-  // The run was over before the fault's time came.
+  // The run was over before the time of the fault.
 }
 
-/** The worker that is at an activity of the run, if one is, else any; with the activities that it is at. */
+/** A worker that runs an activity of the run, otherwise any, with its activities of the run. */
 async function serving(
   stage: Stage,
   run: string,
@@ -152,7 +154,7 @@ async function serving(
   }
 }
 
-/** When the host is heard through its proxy; nothing if the run is over before. */
+/** When the host sends data through its proxy; undefined if the run is over before. */
 async function heardAgain(host: StageHost, over: AbortSignal): Promise<number | undefined> {
   const before = host.proxy.heard();
   const end = Date.now() + 30_000;
@@ -163,7 +165,7 @@ async function heardAgain(host: StageHost, over: AbortSignal): Promise<number | 
   return Date.now();
 }
 
-/** How soon what a fault struck went on, from what was recorded about its run. Nothing if nothing had stopped. */
+/** The recovery time of a fault, from the records of its run. Undefined if nothing had stopped. */
 export function recoveryMs(
   struck: Struck,
   recorded: { readonly eventsMs: readonly number[]; readonly attempts: readonly Attempt[] },
@@ -172,7 +174,7 @@ export function recoveryMs(
   if (struck.on === 'link' || struck.on === 'sshd')
     return heardMs === undefined ? undefined : heardMs - healedMs;
   if (struck.on === 'worker') {
-    // An activity that was disturbed has begun anew, somewhere else.
+    // A disturbed activity has started again elsewhere.
     const again = recorded.attempts.filter(
       ({ activity, startedMs }) => held.includes(activity) && startedMs > atMs,
     );

@@ -2,19 +2,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { arm, disarm, type Window } from './aim.ts';
 import { groupBy } from './group.ts';
 import type { Violation } from './invariants.ts';
-import type { DrawnRun, DrawnStep } from './plans.ts';
+import type { DrawnNext, DrawnRun, DrawnStep } from './plans.ts';
 import { playRun, type Setting } from './run.ts';
+import { faultKinds } from './faults.ts';
 import { programKilled, type DrawnFault } from './schedule.ts';
 
-/** What came of striking windows one after another. */
+/** The result of striking windows one after another. */
 export interface Swept {
   readonly violations: readonly (Violation & { readonly run: string })[];
   readonly struck: readonly Window[];
-  /** Windows that no program came to, however often they were armed. */
+  /** Windows that no program reached. */
   readonly missed: readonly Window[];
 }
 
-/** What one run can bear without waiting long: each death costs a retry. Most subcommands are asked once for a run. */
+/** Deaths per run: each costs a retry. A run calls most subcommands once. */
 const PER_PROGRAM: Readonly<Record<string, number>> = {
   supervise: 8,
   start: 6,
@@ -26,7 +27,7 @@ const PER_PROGRAM: Readonly<Record<string, number>> = {
 };
 const ELSEWHERE = 2;
 const ARMED_AT_MOST = 5;
-/** What the longest step pauses for, so that its wait has progress to tell. */
+/** The pause of the longest step, so that its wait has progress to report. */
 const LONG_MS = 300;
 const LONGEST_MS = 2_700;
 
@@ -42,13 +43,13 @@ export async function sweepWindows(setting: Setting): Promise<Swept> {
     );
   const lane = async (host: number): Promise<void> => {
     while (queue.length > 0) {
-      // Every third run is one in which much is killed.
+      // Every third run kills a lot.
       const cuts = (number += 1) % 3 === 0 ? take(true).length > 0 : take(false).length === 0;
       const taken = take(cuts);
       for (const item of taken) queue.splice(queue.indexOf(item), 1);
       const name = `sweep-${number}`;
       const aimed = taken.map(({ window }) => aim(setting, window));
-      // What was missed for want of time gets more of it.
+      // Missed windows get more time.
       const longMs = Math.min(LONGEST_MS, LONG_MS * 3 ** Math.max(0, ...taken.map(({ armed }) => armed)));
       const run = cuts ? cutRun(name, host) : sweptRun(name, host, longMs);
       for (const judged of await playRun(setting, run, aimed))
@@ -65,8 +66,8 @@ export async function sweepWindows(setting: Setting): Promise<Swept> {
 }
 
 /**
- * Kills every worker at the same moment, while each host is at what another activity asks for; then starts them again.
- * `programs` names what the hosts are at, one for each.
+ * Kills all workers at the same moment, while each host runs the program of a different activity; then starts them again.
+ * `programs` names these programs, one per host.
  */
 export async function killWorkersDuring(setting: Setting, programs: readonly string[]): Promise<Swept> {
   const { stage, windows } = setting;
@@ -77,7 +78,7 @@ export async function killWorkersDuring(setting: Setting, programs: readonly str
     const window = windows.find((window) => window.program === program)!;
     await arm(stage, host, [window], async () => {
       reached.push(window);
-      // Nothing goes on before the workers are dead; a program on the host does not notice that they are.
+      // Programs on the hosts wait until the workers are dead; they don't notice the deaths.
       await delay(MEETING_MS, undefined, { signal: again.signal }).catch(() => undefined);
       return 'go';
     });
@@ -97,8 +98,49 @@ export async function killWorkersDuring(setting: Setting, programs: readonly str
   return { violations, struck: reached, missed: missed.filter((window) => !reached.includes(window)) };
 }
 
-/** Under the time that a program waits for an answer, and that an activity may take. */
-const MEETING_MS = 30_000;
+/**
+ * Plays runs in parallel, one on each host: one for each kind of fault, which strikes in the middle of its step, and one for
+ * each way to follow a run that is terminated in the middle of its step. Returns the violations and the kinds that struck.
+ */
+export async function strikeSteps(
+  setting: Setting,
+  kinds: readonly string[],
+  nexts: readonly DrawnNext[],
+): Promise<Pick<Swept, 'violations'> & { readonly kinds: readonly string[] }> {
+  const struckRuns = kinds.map((name, host) => ({
+    run: middleRun(`struck-${host}`, host),
+    faults: faultKinds
+      .filter((kind) => kind.name === name)
+      .map((kind): DrawnFault => ({
+        kind,
+        moment: { at: 'time', afterMs: MIDDLE_MS },
+        lastsMs: 1500,
+        salt: 0,
+      })),
+  }));
+  const endedRuns = nexts.map((next, i) => ({
+    run: {
+      ...middleRun(`terminated-${next}`, kinds.length + i),
+      order: { order: 'terminate' as const, afterMs: MIDDLE_MS },
+      next,
+    },
+    faults: [],
+  }));
+  const lanes = [...struckRuns, ...endedRuns].map(async ({ run, faults }) => {
+    const judged = await playRun(setting, run, faults);
+    return judged.flatMap(({ evidence, violations }) =>
+      violations.map((violation) => ({ ...violation, run: evidence.drawn.name })),
+    );
+  });
+  const violations = (await Promise.all(lanes)).flat();
+  return {
+    violations,
+    kinds: setting.struck.filter(({ run }) => run.startsWith('struck-')).map(({ kind }) => kind),
+  };
+}
+
+/** Less than a program waits for a response, and than an activity may take. */
+const MEETING_MS = 50_000;
 
 function aim({ windows }: Setting, window: Window): DrawnFault {
   return {
@@ -119,14 +161,22 @@ const step = (name: string, changes: Partial<DrawnStep> = {}): DrawnStep => ({
   ...changes,
 });
 
-/** Steps side by side, one of them so long that its wait has progress to tell, a finalizer, and tries enough to outlive every death. */
+/** Parallel steps, one long enough to report progress, a finalizer, and enough attempts to survive every death. */
 function sweptRun(name: string, host: number, longMs = LONG_MS): DrawnRun {
   const long = step('e', { work: { ...work, pauseMs: longMs } });
   const steps = [step('a', { finalizer: work }), ...['b', 'c', 'd'].map((name) => step(name)), long];
   return { name, host, steps, onStepFailure: 'fail', keepSessions: 'none' };
 }
 
-/** Steps that take longer than they may, so that they are killed. */
+const MIDDLE_MS = 2_500;
+
+/** One step of some seconds, and a finalizer. */
+function middleRun(name: string, host: number): DrawnRun {
+  const steps = [step('a', { work: { ...work, lines: 4, pauseMs: 1_500 }, finalizer: work, attempts: 2 })];
+  return { name, host, steps, onStepFailure: 'fail', keepSessions: 'none' };
+}
+
+/** Steps that exceed their timeout and are killed. */
 function cutRun(name: string, host: number): DrawnRun {
   const hanging = { work: { ...work, pauseMs: 60_000 }, attempts: 1, timeoutMs: 300 };
   const steps = ['a', 'b', 'c', 'd', 'e'].map((name) => step(name, hanging));

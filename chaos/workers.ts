@@ -9,25 +9,25 @@ import { poll } from '../test/support/poll.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** A place for a worker process: one after another lives in it. */
+/** A slot for one worker process after another. */
 export interface WorkerSlot {
   readonly name: string;
   /** The live process, if there is one. */
   readonly pid: () => number | undefined;
   readonly start: (build: Build) => Promise<void>;
   readonly signal: (signal: NodeJS.Signals) => void;
-  /** Processes that ended without having been told to, or did not end when they were. */
+  /** Processes that ended without an order to do so, or did not end on one. */
   readonly deaths: readonly string[];
-  /** Resolves once the process is gone, at the latest after it was given up and killed. */
+  /** Resolves once the process is gone; kills it after a while. */
   readonly gone: () => Promise<void>;
 }
 
-/** `other` has host programs of another name and another workflow bundle, though they do the same. */
+/** `other` has host programs and a workflow bundle with different hashes that do the same. */
 export type Build = 'own' | 'other';
 
 /**
- * Makes two builds: what an upgrade looks like while runs are at work. Both are copies, so that a build in the meantime
- * disturbs nothing. Returns the entry point of each.
+ * Makes two builds, for upgrades during runs. Both are copies, so that a concurrent build disturbs nothing. Returns their
+ * entry points.
  */
 export async function makeBuilds(dir: string): Promise<Readonly<Record<Build, string>>> {
   const copy = async (name: Build) => {
@@ -41,13 +41,13 @@ export async function makeBuilds(dir: string): Promise<Readonly<Record<Build, st
   const [own, other] = [await copy('own'), await copy('other')];
   const programs = join(other, 'host/programs');
   for (const name of await readdir(programs)) await appendFile(join(programs, name), '\n# Another build.\n');
-  // In front: at its end is the source map, which the SDK reads.
+  // At the beginning, because the SDK reads the source map at the end.
   const bundle = join(other, 'workflow-bundle.js');
   await writeFile(bundle, `// Another build.\n${await readFile(bundle, 'utf8')}`);
   return { own: join(own, 'cli/main.js'), other: join(other, 'cli/main.js') };
 }
 
-/** The worker that calls itself so to the engine; nothing for one that is gone. See `workerIdentity`. */
+/** The worker with this identity on the server, unless it is gone. See `workerIdentity`. */
 export function workerOf<W extends Pick<WorkerSlot, 'pid'>>(
   workers: readonly W[],
   identity: string | null | undefined,
@@ -57,8 +57,8 @@ export function workerOf<W extends Pick<WorkerSlot, 'pid'>>(
 }
 
 /**
- * A slot; `logFile` takes what its processes print. As a service manager would, it starts a worker again that could not
- * begin, for example while there is no server. One that ends later without having been told to is noted.
+ * Creates a slot; `logFile` receives the output of its processes. Like a service manager, it restarts a worker that could
+ * not start, for example without a server. It records a worker that ends later without being stopped.
  */
 export function makeWorkerSlot(
   name: string,
@@ -69,11 +69,11 @@ export function makeWorkerSlot(
   const sink = createWriteStream(logFile, { flags: 'a' });
   const deaths: string[] = [];
   let child: ChildProcess | undefined;
-  /** What the slot was last told to run. */
+  /** The build that the slot should run. */
   let last = { withdrawn: false };
 
   const spawnOnce = async (build: Build): Promise<boolean> => {
-    // A process group of its own: a Ctrl-C in the terminal is for the campaign alone.
+    // In its own process group: Ctrl-C is for the campaign only.
     const started = spawn(process.execPath, [builds[build], 'worker'], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -124,7 +124,7 @@ export function makeWorkerSlot(
 }
 
 const START_AGAIN_MS = 500;
-/** A stopping worker promises a fraction of this. */
+/** Many times the grace period of a worker. */
 const GONE_WITHIN_MS = 30_000;
 
 function pidOf(child: ChildProcess): number | undefined {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the namespace and registers Chandler's search attributes. Safe to repeat.
+# Creates the namespace and registers Chandler's search attributes. Safe to repeat.
 set -eu
 tries=0
 until temporal operator cluster health; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes or updates the server's two databases. Safe to repeat. Connection settings come from SQL_* variables.
+# Creates or updates the two databases of the server. Safe to repeat. SQL_* variables hold the connection settings.
 set -eu
 for database in temporal temporal_visibility; do
   case $database in

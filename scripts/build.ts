@@ -1,4 +1,4 @@
-// `npm run build`: dist/ that runs with plain node, with the workflows bundled beforehand.
+// `npm run build`: compiles dist/ and bundles the workflows.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,13 +13,13 @@ execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '
   cwd: root,
   stdio: 'inherit',
 });
-// What the code reads at run time lies beside it: shell programs, completion scripts, Dockerfiles.
+// Files that the code reads at run time: shell programs, completion scripts, Dockerfiles.
 for (const entry of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
-  if (!/\.(sh|bash|zsh|fish)$|Dockerfile$/.test(entry)) continue;
+  if (!/\.(sh|awk|bash|zsh|fish|pl)$|Dockerfile$/.test(entry)) continue;
   mkdirSync(dirname(join(dist, entry)), { recursive: true });
   copyFileSync(join(root, 'src', entry), join(dist, entry));
 }
-// From dist, because it bundles what lies beside it.
+// From dist, because it bundles the files beside it.
 const built: unknown = await import(pathToFileURL(join(dist, 'bundle-workflows.js')).href);
 const { code } = await (built as typeof source).bundleWorkflows();
 writeFileSync(join(dist, 'workflow-bundle.js'), code);

@@ -1,17 +1,18 @@
-// Checks every shell program: shellcheck, and for those that are not bash's own also that dash can read them. What is put
-// together of parts is checked assembled, and the program that provisions its own host as part of a generated script.
+// Checks every shell program with shellcheck, and with `dash -n` unless it is for bash. Programs made of parts are checked
+// assembled, and the self-provisioning program as part of a generated script.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hostParts, loadPrograms } from '../src/host/programs.ts';
-import { script } from '../src/provision/index.ts';
+import { script } from '../src/library/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const parts = [...hostParts, 'facts', 'probe', 'inspect', 'provision'].map((part) =>
-  join(root, 'src/host/programs', `${part}.sh`),
-);
+const parts = [
+  ...[...hostParts, 'facts', 'probe', 'leftovers', 'inspect'].map((part) => `src/host/programs/${part}.sh`),
+  ...['prepare', 'run-parts', 'main'].map((part) => `src/self-provision/programs/${part}.sh`),
+].map((path) => join(root, path));
 const dir = mkdtempSync(join(tmpdir(), 'chandler-shell-'));
 const { host, probe, inspect } = loadPrograms();
 const assembled = Object.entries({ host: host.text, probe, inspect }).map(([name, text]) => {

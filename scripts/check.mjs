@@ -1,4 +1,4 @@
-// `npm run check`: every `check:…` of package.json, side by side.
+// `npm run check`: runs every `check:…` script of package.json in parallel.
 import { readFileSync } from 'node:fs';
 import { allOf, run } from './install.mjs';
 

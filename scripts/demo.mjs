@@ -1,6 +1,5 @@
-// `npm run demo`: a host is provisioned before your eyes, one step fails, an operator's retry mends it.
-// It needs Node and npm only, brings what else it needs, checks what it shows, and leaves nothing behind.
-// With --keep everything stays up until Ctrl-C.
+// `npm run demo`: provisions a host; one step fails, and an operator retries it. Needs only Node and npm, checks what it
+// shows, and leaves nothing behind. With --keep everything stays up until Ctrl-C.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -24,7 +23,7 @@ const stopped = new Promise((resolve) => (stop = resolve)).then(() => {
 stopped.catch(() => {});
 let dev;
 let foreground;
-/** What must come to its end before cleaning up: a host that is half made can't be found. */
+/** Processes to await before cleaning up: `sandbox down` does not find a half-made host. */
 const underWay = new Set();
 
 class Stopped extends Error {}
@@ -36,7 +35,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   });
 }
 
-// Who reads has seen enough (`| head`).
+// The reader has closed the pipe (`| head`).
 process.stdout.on('error', () => stop());
 
 process.exitCode = await main();
@@ -47,7 +46,7 @@ async function main() {
     return 0;
   } catch (error) {
     if (error instanceof Stopped) return finished ? 0 : 130;
-    console.error(`\nThe demo did not go as promised: ${error.message}\n${workerLog()}`);
+    console.error(`\nThe demo failed: ${error.message}\n${workerLog()}`);
     return 1;
   } finally {
     await cleanUp();
@@ -72,11 +71,11 @@ async function demo() {
   promise(/name=network\b.*exit_code=3/.test(sessions), 'zmx list shows exit code 3 of network');
   await show(['status']);
 
-  title('An operator has mended the cause and says: again');
+  title('An operator has fixed the cause and retries the step');
   await show(['retry', id, 'network']);
   await show(['status', id, '--watch']);
 
-  title('The host says that it is provisioned');
+  title('The host is provisioned');
   const sentinel = JSON.parse(await onHost(host, 'cat /var/lib/chandler/provisioned'));
   const states = sentinel.steps.map(({ name, state }) => `${name} ${state}`).join(', ');
   promise(sentinel.workflowId === id, `the sentinel names the run ${id}`);
@@ -88,16 +87,16 @@ async function demo() {
   promise(pages.trim().split('\n').length === 5, 'the site has its five pages');
 
   finished = true;
-  console.log(`\nEverything as promised, in ${Math.round((Date.now() - began) / 1000)} s.`);
+  console.log(`\nDone, in ${Math.round((Date.now() - began) / 1000)} s.`);
   if (!keep) {
-    console.log('To look around in the UI and on the host: npm run demo -- --keep');
+    console.log('To explore the UI and the host: npm run demo -- --keep');
     return;
   }
-  title('It stays up until Ctrl-C. Look around');
+  title('Everything stays up until Ctrl-C');
   console.log(`UI      ${server.uiUrl}/namespaces/default/workflows/${encodeURIComponent(id)}`);
   console.log('In another terminal, here:');
   console.log(`  export XDG_STATE_HOME=${state}`);
-  for (const command of [`status ${id}`, `logs ${id} network --generation 1`, 'sandbox list', '--help'])
+  for (const command of [`status ${id}`, `logs ${id} network --attempt 1`, 'sandbox list', '--help'])
     console.log(`  ${CLI} ${command}`);
   console.log(`  ${sshArgs(host).join(' ')}`);
   await stopped;
@@ -105,7 +104,7 @@ async function demo() {
 
 /** Starts `chandler dev` beside this process; resolves when it is ready. */
 async function startDev() {
-  // In a group of its own: Ctrl-C is for the demo, which ends the server last.
+  // In its own process group: Ctrl-C is for the demo, which ends the server last.
   dev = spawn(process.execPath, cliArgs(['dev']), {
     cwd: root,
     env,
@@ -119,7 +118,7 @@ async function startDev() {
     await Promise.race([once(dev.stdout, 'data'), gone]);
   const [, address] = /^Temporal +(.*)$/m.exec(text) ?? [];
   const [, uiUrl] = /^UI +(.*)$/m.exec(text) ?? [];
-  if (!address) throw new Error('chandler dev did not get ready');
+  if (!address) throw new Error('chandler dev did not become ready');
   return { address, uiUrl };
 }
 
@@ -128,7 +127,7 @@ async function makeHost() {
   return host;
 }
 
-/** Runs one of our commands as a person would, with the terminal as it is. */
+/** Runs a chandler command on the present terminal. */
 async function show(args, { exitCode = 0 } = {}) {
   checkpoint();
   console.log(`$ ${CLI} ${args.join(' ')}`);
@@ -160,7 +159,7 @@ function sshArgs({ user, host, port, identity, knownHosts }) {
   ];
 }
 
-/** Runs a command that a Ctrl-C must not cut short; returns its output. */
+/** Runs a command that Ctrl-C must not interrupt; returns its output. */
 async function read(command, args) {
   const child = spawn(command, args, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 2] });
   let output = '';
@@ -170,7 +169,7 @@ async function read(command, args) {
   return output;
 }
 
-/** Waits for a process; cleaning up waits for it, too. */
+/** Waits for a process, as the clean-up does. */
 function waitFor(child) {
   const end = ended(child);
   underWay.add(end);
@@ -210,7 +209,7 @@ function promise(kept, text) {
   console.log(`✔ ${text}`);
 }
 
-/** Ends the story once somebody has stopped it. */
+/** Ends the demo after Ctrl-C. */
 function checkpoint() {
   if (stopping) throw new Stopped();
 }
@@ -220,16 +219,16 @@ function title(text) {
   console.log(`\n── ${text} ──`);
 }
 
-/** The end of what the worker said, for whoever finds out why. */
+/** The end of the worker's log. */
 function workerLog() {
   try {
     return readFileSync(join(state, 'chandler/dev/worker.log'), 'utf8').split('\n').slice(-20).join('\n');
   } catch {
-    return '(there is no log of a worker)';
+    return '(no worker log)';
   }
 }
 
-/** What the person who runs this has set for other servers and workers must not reach the demo's. */
+/** The environment without settings for other servers and workers. */
 function ownEnvironment() {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(TEMPORAL_(ADDRESS|NAMESPACE)|CHANDLER_)/.test(name)),

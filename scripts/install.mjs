@@ -1,18 +1,18 @@
-// Brings a fresh clone to the point where its own programs run: npm packages, and on Debian as root the system's.
+// Installs what a fresh clone needs: npm packages, and on Debian as root system packages.
 import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Runs a command to its end with the terminal as it is; rejects if it failed. */
+/** Runs a command on the present terminal; rejects if it fails. */
 export async function run(command, args, options = {}) {
   const child = spawn(command, args, { cwd: root, stdio: 'inherit', ...options });
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve));
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} failed`);
 }
 
-/** Runs all of the work side by side to its end; ends this process if something failed, and tells what. */
+/** Waits for all of the work; exits with the errors if any of it failed. */
 export async function allOf(...work) {
   const failures = (await Promise.allSettled(work)).filter(({ status }) => status === 'rejected');
   for (const { reason } of failures) console.error(reason.message);
@@ -25,11 +25,11 @@ export async function installPackages() {
   const lock = new URL('../package-lock.json', import.meta.url);
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
   console.log('installing npm packages');
-  // Not `npm ci`: it insists on the optional packages of every other platform, which not every registry carries.
+  // Not `npm ci`, which removes installed packages first.
   await run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel', 'error']);
 }
 
-/** Programs that the tests need, and the Debian packages that hold them. */
+/** Programs that the tests need, with their Debian packages. */
 const PROGRAMS = {
   '/usr/sbin/sshd': 'openssh-server',
   '/usr/bin/ssh': 'openssh-client',
@@ -39,6 +39,7 @@ const PROGRAMS = {
   '/usr/bin/dash': 'dash',
   '/usr/bin/zsh': 'zsh',
   '/usr/bin/fish': 'fish',
+  '/usr/bin/tcsh': 'tcsh',
   '/usr/bin/ps': 'procps',
   '/usr/bin/curl': 'curl',
   '/usr/bin/sudo': 'sudo',
@@ -47,7 +48,7 @@ const PROGRAMS = {
   '/usr/bin/chromium': 'chromium',
 };
 
-/** Installs what the tests need of the system: as root on Debian; elsewhere the exact command is named. */
+/** Installs system packages for the tests as root on Debian; elsewhere fails with the command to run. */
 export async function installSystem() {
   const missing = Object.entries(PROGRAMS).flatMap(([path, name]) => (existsSync(path) ? [] : [name]));
   if (missing.length === 0) return;

@@ -1,5 +1,4 @@
-// `npm run record [NAME…]`: runs recordings (those named, or all) and keeps their histories, for the test that replays
-// them. What is older than a change stays, as long as runs of its time may be open: record only what is new.
+// `npm run record [NAME…]`: runs the named recordings, or all, and keeps their histories for the replay test.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import proto from '@temporalio/common/lib/proto-utils.js';
@@ -26,12 +25,14 @@ for (const [name, { changes, steps = [], options = {}, watch, act }] of Object.e
 }
 await harness.stop();
 
-/** Keeps a run, and under a name of its own the one that it continues. */
-async function keep(name: string, workflowId: string, runId: string): Promise<void> {
+/** Writes the history of a run to NAME.json, and those that it continues to NAME-1.json, NAME-2.json, … Returns their number. */
+async function keep(name: string, workflowId: string, runId: string, isLast = true): Promise<number> {
   const history = await harness.env.client.workflow.getHandle(workflowId, runId).fetchHistory();
-  const file = fileURLToPath(new URL(`../test/fixtures/histories/${name}.json`, import.meta.url));
-  writeFileSync(file, await format(proto.historyToJSON(history), { parser: 'json' }));
-  console.log(`${name}.json: ${history.events?.length ?? 0} events`);
-  const before = history.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
-  if (before) await keep(`${name}-before`, workflowId, before);
+  const earlier = history.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
+  const count = 1 + (earlier ? await keep(name, workflowId, earlier, false) : 0);
+  const file = `${isLast ? name : `${name}-${count}`}.json`;
+  const path = fileURLToPath(new URL(`../test/fixtures/histories/${file}`, import.meta.url));
+  writeFileSync(path, await format(proto.historyToJSON(history), { parser: 'json' }));
+  console.log(`${file}: ${history.events?.length ?? 0} events`);
+  return count;
 }

@@ -1,4 +1,4 @@
-// `npm test`: installs what is missing, checks, runs every test, and closes with one line of counts.
+// `npm test`: installs what is missing, runs all checks and tests, and ends with one line of counts.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } =
   readFileSync(report, 'utf8'),
 );
 rmSync(dir, { recursive: true });
-// A file that does not even load counts as a failure, too.
+// A test file that does not load counts as a failure.
 const failed =
   numFailedTests === 0 && vitest.status !== 0 ? Math.max(1, numFailedTestSuites) : numFailedTests;
 console.log(`${numPassedTests} passed, ${failed} failed, ${numPendingTests} skipped`);

@@ -1,5 +1,5 @@
-// `npm run api`: writes docs/api.md, the reference of the library, from its docstrings. `npm run api -- --check` writes
-// nothing and fails if the file is not what would be written.
+// `npm run api`: writes docs/api.md, the reference of the library, from its docstrings. With --check it writes nothing and
+// fails if the file is out of date.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
@@ -14,36 +14,38 @@ import {
 import { ApiItemKind, ApiModel, type ApiDeclaredItem, type ApiItem } from '@microsoft/api-extractor-model';
 import { format, resolveConfig, type Options } from 'prettier';
 import { z } from 'zod';
-import { failureCodes } from '../src/domain/failure.ts';
-import { planSchema, stepSchema, targetSchema, watchSchema } from '../src/domain/schema.ts';
+import { failureCodes } from '../src/domain/run/failure.ts';
+import { planSchema, stepSchema, targetSchema, watchSchema } from '../src/domain/plan/schema.ts';
 
-/** What is in the reference, in this order. */
+/** The order of the reference. */
 const GROUPS: Readonly<Record<string, string>> = {
   Client:
-    'connect createClient ChandlerClient ClientOptions RunResult RunFailure ProvisionResult RetryStep SkipStep ExtendTimeout WithReason LogPage LogRange LogRef',
+    'connect createClient ChandlerClient ClientOptions AskOptions RunRef RunInfo RunDescription StepProgress RunHost RunResult RunFailure RunPausedError PausedRun ProvisionResult RetryStep SkipStep ExtendTimeout WithReason LogPage LogRange LogRef ServerReports Poller Deployment',
   Plans: 'validatePlan validateWatch Problem Plan Step Target WatchInput Duration',
-  'Status of a run': 'RunStatus Phase StepStatus PartStatus PartState PartFailure Intervention',
+  'Status of a run':
+    'RunStatus Phase StepStatus PartStatus PartState PartFailure Trouble ServerPause InputWait AuditEntry',
   'Provisioning without Temporal':
-    'Runner RunnerOptions RunnerPaths RunnerStep PollStatus ZmxSource ZmxSpec ZmxSourceName ZmxHost ZmxInstallation HostFacts loadPrograms Programs Program',
+    'Runner RunnerOptions RunnerPaths RunnerStep PollStatus ZmxSource ZmxRetry ZmxSpec ZmxSourceName ZmxHost ZmxInstallation HostFacts loadPrograms Programs Program',
   'Steps and sessions': 'stepNames parseSessions Session',
-  'Hosts that provision themselves':
-    'script ScriptOptions formatScript scriptFormats ScriptFormat scriptPath',
-  'Looks at a worker and a host':
-    'InspectInput Inspection WorkerSight HostSight HostLook ZmxForecast CheckAnswer Finding',
+  'Self-provisioning': 'script ScriptOptions formatScript scriptFormats ScriptFormat scriptPath',
+  'Inspections of a worker and a host':
+    'InspectInput Inspection WorkerInspection Lack HostInspection HostReport ZmxForecast CheckAnswer Finding',
+  'What runs leave behind':
+    'RunLeftovers CleanInput CleanResult EndedLeftover OwnedLeftover Leftover OpenSession',
   'Ready-made plans': 'presets Preset PresetPaths PixelsOptions PixelsEgress',
   Launches:
-    'makeLaunch Launch LaunchState LogChunk LogStart Progress SessionPlace Host LaunchBody Upload ScriptState',
-  SSH: 'createSshPool withSudo SshPool SshPoolOptions SshConnectionOptions SshPoolEvent SshPoolStats ResolvedTarget ResolvedAuth HostKeyPolicy Executor ExecOptions Outcome',
+    'makeLaunch Launch LaunchState StartWaiting startLaunch LaunchWork LogChunk LogOptions LogStart Progress SessionPlace Host HostOptions LaunchBody ScriptState',
+  SSH: 'createSshPool withSudo SshPool SshPoolOptions SshConnectionOptions SshPoolEvent SshPoolStats ResolvedTarget ResolvedAuth HostKeyPolicy Executor Patience ExecOptions Outcome',
   'Shell commands': 'sh secret raw render renderMasked Command Word Secret Raw',
   Failures: 'ChandlerError failureCodes FailureCode FailureFacts',
 };
 
-/** Types that are read off a schema: their fields, and what is said about each, are shown as those of the schema. */
+/** Types that are inferred from a schema: the reference shows the fields and descriptions of the schema. */
 const SCHEMAS = { Plan: planSchema, Step: stepSchema, Target: targetSchema, WatchInput: watchSchema };
 const isOfSchema = (message: string) => /"(plan|step|target|watch)Schema" needs to be/.test(message);
 
 const LINKS = /\{@link ([\w.]+)\}/g;
-/** `aborted` is also a word of ours. */
+/** `aborted` is also an ordinary word. */
 const codes = Object.keys(failureCodes).filter((code) => code.includes('-'));
 const CODES = new RegExp(`(?<![\`\\w-])(${codes.join('|')})(?![\`\\w-])`, 'g');
 
@@ -71,7 +73,7 @@ const file = join(root, 'docs/api.md');
 const style: Options = { ...(await resolveConfig(file)), filepath: file, objectWrap: 'collapse' };
 const problems: string[] = [];
 
-// Declarations of its own: it must not matter what is built, or that something is being built.
+// Emits its own declarations, so that it does not depend on dist/.
 mkdirSync(join(root, '.cache'), { recursive: true });
 const dir = mkdtempSync(join(root, '.cache/api-'));
 try {
@@ -80,7 +82,7 @@ try {
   const text = await format(await renderReference(items), style);
   if (process.argv.includes('--check')) {
     const present = existsSync(file) ? readFileSync(file, 'utf8') : '';
-    if (present !== text) problems.push('docs/api.md is not what the docstrings say: run `npm run api`');
+    if (present !== text) problems.push('docs/api.md is out of date: run `npm run api`');
   } else if (problems.length === 0) {
     writeFileSync(file, text);
   }
@@ -128,14 +130,14 @@ function extract(): ApiDeclaredItem[] {
   return new ApiModel().loadPackage(model).entryPoints.flatMap(({ members }) => members) as ApiDeclaredItem[];
 }
 
-/** Notes what lacks a docstring: every export and all that can be called need one; of the rest name and type may say enough. */
+/** Reports missing docstrings: every export, method and function needs one; for other members name and type may suffice. */
 function checkDocs(item: ApiDeclaredItem): void {
   const parts = [item, ...membersOf(item)];
   const lacking = parts
     .filter((part) => part === item || isMethod(part) || /=>|^constructor/.test(part.excerpt.text))
     .filter((part) => docOf(part).text === '')
     .map(nameOf);
-  // Members of a constant are known to the extractor as text only.
+  // The extractor has only the text of a constant's members.
   const inside = [...declarationOf(item).matchAll(/^(.*)\n {4}readonly (\w+): \(.*=>/gm)]
     .filter(([, before = '']) => item.kind === ApiItemKind.Variable && !before.endsWith('*/'))
     .map(([, , name]) => `${item.displayName}.${name}`);
@@ -170,8 +172,8 @@ async function renderReference(items: readonly ApiDeclaredItem[]): Promise<strin
   ]);
   return [
     '<!-- Written by `npm run api` from the docstrings: change those, not this. -->',
-    '# The library',
-    'What `chandler` exports. _Go:_ tells what of the Go package something takes the place of, and what is different.',
+    '# API reference',
+    'Everything that the package `chandler` exports.',
     ...(await Promise.all(sections)).flat(),
   ].join('\n\n');
 }
@@ -239,7 +241,7 @@ function renderDoc(item: ApiDeclaredItem, link: Link): string[] {
   );
   return [text, ...reasons]
     .filter((part) => part !== '')
-    .map((part) => part.replaceAll(LINKS, (_, name: string) => link(name)).replaceAll(/\bGo: /g, '_Go:_ '));
+    .map((part) => part.replaceAll(LINKS, (_, name: string) => link(name)));
 }
 
 /** A docstring: its text, and what each `@throws` says. */
@@ -250,12 +252,12 @@ function docOf(item: ApiDeclaredItem): { text: string; throws: string[] } {
     .replaceAll(/^ \* ?/gm, '')
     .split(/^@(?=\w)/m)
     .map((part) => part.trim());
-  // The extractor has words of its own for a constructor that has none.
+  // The extractor generates this text for a constructor without a docstring.
   const own = text.startsWith('Constructs a new instance of the') ? '' : text;
   return { text: own, throws: blocks.map((block) => block.replace(/^throws\s+/, '')) };
 }
 
-/** A docstring as it stands in code. */
+/** A docstring as a comment in code. */
 function commentOf(item: ApiDeclaredItem): string {
   const { text, throws } = docOf(item);
   const lines = [...(text === '' ? [] : text.split('\n')), ...throws.map((what) => `@throws ${what}`)];
@@ -264,7 +266,7 @@ function commentOf(item: ApiDeclaredItem): string {
     : lines.map((line) => `/** ${line} */\n`).join('');
 }
 
-/** An export as it is declared, with the comments inside: the extractor's own text lacks them. */
+/** The declaration of an export with its inner comments, which the extractor's text lacks. */
 function declarationOf(item: ApiDeclaredItem): string {
   const text = readFileSync(join(root, item.fileUrlPath!), 'utf8');
   const begin = text.search(new RegExp(`^export (declare )?\\w+ ${item.displayName}\\b`, 'm'));
@@ -324,7 +326,7 @@ function jsonSchemaOf(name: keyof typeof SCHEMAS): JsonSchema {
   return schema as JsonSchema;
 }
 
-/** What a schema takes, as a type: by its name, if it has one. */
+/** The type of a schema's input, by name if it has one. */
 function typeOf(schema: JsonSchema): string {
   const known = Object.keys(SCHEMAS).filter(isSchema);
   return known.find((name) => isDeepStrictEqual(jsonSchemaOf(name), schema)) ?? shapeOf(schema);
@@ -351,7 +353,7 @@ function shapeOf({
   return `{\n${fields.join('')}}`;
 }
 
-/** Where a declaration comes from. */
+/** The source file of a declaration. */
 function sourceOf(path = ''): string {
   return relative(root, resolve(root, path))
     .replace(/^\.cache\/api-\w+/, 'src')

@@ -1,9 +1,9 @@
-// `npm run schema`: writes the published JSON Schemas, of plans and of what commands print with --json.
+// `npm run schema`: writes the published JSON Schemas of plans and of --json output.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
-import { renderOutputSchema } from '../src/cli/output-schema.ts';
-import { renderPlanSchema } from '../src/cli/plan-schema.ts';
+import { renderOutputSchema } from '../src/cli/output/output-schema.ts';
+import { renderPlanSchema } from '../src/cli/output/plan-schema.ts';
 
 for (const [name, text] of [
   ['plan', renderPlanSchema()],

@@ -11,8 +11,12 @@ export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   const path = (name: string) => fileURLToPath(new URL(`./workflows/${name}.${extension}`, import.meta.url));
   return bundleWorkflowCode({
     workflowsPath: path('index'),
-    payloadConverterPath: path('payload-converter'),
-    workflowInterceptorModules: [path('ahead'), path('sender')],
+    payloadConverterPath: path('sdk/payload-converter'),
+    workflowInterceptorModules: [
+      path('sdk/fail-after-query'),
+      path('sdk/pass-sender'),
+      path('sdk/refuse-unknown-workflows'),
+    ],
     // It reports every module that it reads; its errors are thrown.
     logger: new DefaultLogger('ERROR'),
   });

@@ -5,28 +5,46 @@ import {
   makeGrpcRetryInterceptor,
   WorkflowFailedError,
 } from '@temporalio/client';
-import { readFailedEnd } from './client/answers.ts';
-import { askRun } from './client/ask-run.ts';
-import { beginProvision, beginWatch } from './client/begin.ts';
-import { makeGate } from './client/calls.ts';
+import { readFailedEnd } from './client/await-answer.ts';
+import { awaitEnd } from './client/await-end.ts';
+import { beginProvision, beginWatch } from './client/start-run.ts';
+import { makeGate } from './client/call-gate.ts';
+import { findRunHost } from './client/find-run-host.ts';
 import { inspect } from './client/inspect.ts';
-import { openLog } from './client/logs.ts';
-import { sendMessage } from './client/send.ts';
+import { clean, findLeftovers } from './client/find-leftovers.ts';
+import { describeRun, listRuns } from './client/list-runs.ts';
+import { openLog } from './client/open-log.ts';
+import { pinRun } from './client/pin-run.ts';
+import { readProgress } from './client/read-progress.ts';
+import { readStatus } from './client/read-status.ts';
+import { createActionMethods } from './client/action-methods.ts';
+import { createServerReports } from './client/server-reports.ts';
 import type { ChandlerClient, ClientOptions } from './client/types.ts';
-import { reasonOf } from './domain/failure.ts';
-import type { Intervention, RunStatus } from './domain/status.ts';
-import type { provision } from './workflows/index.ts';
+import { reasonOf } from './domain/run/failure.ts';
 
+export { RunPausedError } from './domain/run/server-pause.ts';
+export type { PausedRun } from './domain/run/server-pause.ts';
 export type {
+  AskOptions,
   ChandlerClient,
   ClientOptions,
+  Deployment,
   LogRange,
   LogRef,
+  Poller,
+  RunDescription,
   RunFailure,
+  RunHost,
+  RunInfo,
+  RunLeftovers,
+  RunRef,
   RunResult,
+  ServerReports,
+  StepProgress,
 } from './client/types.ts';
 
 const DEFAULT_TASK_QUEUE = 'chandler';
+const DEFAULT_LIMIT = 100;
 
 /**
  * Connects to a Temporal server: a client that starts runs, watches them and acts on them. Workers do the work.
@@ -68,22 +86,15 @@ export function createClient(
   taskQueue: string,
   close: () => Promise<void>,
 ): ChandlerClient {
-  const send = (workflowId: string, name: Intervention['action'], input: unknown = {}) =>
-    sendMessage(temporal, workflowId, name, input);
   return {
     start: (plan, { workflowId } = {}) => beginProvision(temporal, taskQueue, plan, workflowId),
     watch: (input, { workflowId } = {}) => beginWatch(temporal, taskQueue, input, workflowId),
-    status: (workflowId) => askRun<RunStatus>(temporal, workflowId, 'status'),
-    retry: (workflowId, input) => send(workflowId, 'retryStep', input),
-    skip: (workflowId, input) => send(workflowId, 'skipStep', input),
-    abort: (workflowId, input) => send(workflowId, 'abort', input),
-    pause: (workflowId, input) => send(workflowId, 'pause', input),
-    resume: (workflowId, input) => send(workflowId, 'resume', input),
-    extendTimeout: (workflowId, input) => send(workflowId, 'extendTimeout', input),
+    status: (workflowId, { runId } = {}) => readStatus(pinRun(temporal, workflowId, runId), workflowId),
+    ...createActionMethods(temporal),
 
-    async result(workflowId) {
+    async result(workflowId, { runId } = {}) {
       try {
-        const result = await temporal.workflow.getHandle<typeof provision>(workflowId).result();
+        const result = await awaitEnd(pinRun(temporal, workflowId, runId), workflowId);
         return { outcome: result.outcome, result };
       } catch (error) {
         if (!(error instanceof WorkflowFailedError)) throw error;
@@ -93,9 +104,22 @@ export function createClient(
     },
 
     readLog: async (workflowId, step, options = {}) =>
-      (await openLog(temporal, taskQueue, workflowId, step, options))(options),
-    openLog: (workflowId, step, options = {}) => openLog(temporal, taskQueue, workflowId, step, options),
-    inspect: (input = {}) => inspect(temporal, taskQueue, input),
+      (await openLog(pinRun(temporal, workflowId, options.runId), taskQueue, workflowId, step, options))(
+        options,
+      ),
+    openLog: (workflowId, step, options = {}) =>
+      openLog(pinRun(temporal, workflowId, options.runId), taskQueue, workflowId, step, options),
+    inspect: (input = {}, options) => inspect(temporal, taskQueue, input, options),
+    leftovers: (workflowId, { signal, runId } = {}) =>
+      findLeftovers(pinRun(temporal, workflowId, runId), taskQueue, workflowId, signal),
+    clean: (input, options) => clean(temporal, taskQueue, input, options),
+    list: ({ query = '', limit = DEFAULT_LIMIT } = {}) => listRuns(temporal, query, limit),
+    describe: (workflowId, { runId } = {}) => describeRun(pinRun(temporal, workflowId, runId), workflowId),
+    progress: (workflowId, { runId } = {}) => readProgress(pinRun(temporal, workflowId, runId), workflowId),
+    host: (workflowId, { runId } = {}) => findRunHost(pinRun(temporal, workflowId, runId), workflowId),
+    server: createServerReports(temporal, taskQueue),
+    within: (ms, ask) => temporal.withDeadline(Date.now() + ms, ask),
+    pin: (workflowId, runId) => createClient(pinRun(temporal, workflowId, runId), taskQueue, close),
     temporal,
     close,
   };

@@ -1,45 +1,76 @@
-export { connect, createClient } from './client.ts';
-export type { ChandlerClient, ClientOptions, LogRange, LogRef, RunFailure, RunResult } from './client.ts';
-export type { HostSight, LogPage, WorkerSight } from './activities/types.ts';
-export type { Duration } from './domain/duration.ts';
-export { ChandlerError, failureCodes } from './domain/failure.ts';
-export type { FailureCode, FailureFacts } from './domain/failure.ts';
-export type { Finding } from './domain/finding.ts';
-export { makeLaunch } from './domain/ids.ts';
-export type { Launch } from './domain/ids.ts';
-export type { LaunchState } from './domain/launch-state.ts';
-export type { Plan, Step, Target, WatchInput } from './domain/schema.ts';
+export { connect, createClient, RunPausedError } from './client.ts';
 export type {
-  Intervention,
+  AskOptions,
+  ChandlerClient,
+  ClientOptions,
+  Deployment,
+  LogRange,
+  LogRef,
+  PausedRun,
+  Poller,
+  RunDescription,
+  RunFailure,
+  RunHost,
+  RunInfo,
+  RunLeftovers,
+  RunRef,
+  RunResult,
+  ServerReports,
+  StepProgress,
+} from './client.ts';
+export type { HostInspection, Lack, LogPage, WorkerInspection } from './activities/activity-types.ts';
+export type { Duration } from './domain/text/duration.ts';
+export type { ExtendTimeout, RetryStep, SkipStep, WithReason } from './domain/run/actions.ts';
+export type { AuditEntry } from './domain/run/audit-trail.ts';
+export { ChandlerError, failureCodes } from './domain/run/failure.ts';
+export type { FailureCode, FailureFacts } from './domain/run/failure.ts';
+export type { Finding } from './domain/run/finding.ts';
+export type {
+  CleanResult,
+  EndedLeftover,
+  Leftover,
+  OpenSession,
+  OwnedLeftover,
+} from './domain/run/leftovers.ts';
+export { makeLaunch } from './domain/run/ids.ts';
+export type { Launch } from './domain/run/ids.ts';
+export type { LaunchState, StartWaiting } from './domain/run/launch-state.ts';
+export type { Plan, Step, Target, WatchInput } from './domain/plan/schema.ts';
+export type {
+  InputWait,
   PartFailure,
   PartState,
   PartStatus,
   Phase,
   RunStatus,
+  Trouble,
   StepStatus,
-} from './domain/status.ts';
-export { validatePlan, validateWatch } from './domain/validate.ts';
-export type { Problem } from './domain/problems.ts';
-export type { HostFacts } from './host/facts.ts';
-export type { Host } from './host/host.ts';
-export type { Upload } from './host/host-program.ts';
-export type { HostLook } from './host/inspect.ts';
-export type { ZmxSource } from './host/install-zmx.ts';
-export type { LaunchBody, LogChunk, LogStart, Progress, SessionPlace } from './host/launch.ts';
+} from './domain/run/status.ts';
+export type { ServerPause } from './domain/run/server-pause.ts';
+export { validatePlan, validateWatch } from './domain/plan/validate.ts';
+export type { Problem } from './domain/plan/problems.ts';
+export type { HostFacts } from './host/host-facts.ts';
+export type { Host, HostOptions } from './host/host.ts';
+export type { HostReport } from './host/host-report.ts';
+export type { ZmxRetry, ZmxSource } from './host/install-zmx.ts';
+export type { LaunchBody, LogChunk, LogOptions, LogStart, Progress, SessionPlace } from './host/launch.ts';
 export { loadPrograms } from './host/programs.ts';
 export type { Program, Programs } from './host/programs.ts';
 export type { ScriptState } from './host/script-state.ts';
+export { startLaunch } from './host/start-launch.ts';
+export type { LaunchWork } from './host/start-launch.ts';
 export type { ZmxForecast } from './host/zmx-forecast.ts';
 export type { ZmxInstallation } from './host/zmx-installation.ts';
 export type { ZmxHost } from './host/zmx-transfer.ts';
-export type { ZmxSourceName, ZmxSpec } from './host/zmx-wish.ts';
-export * from './provision/index.ts';
+export type { ZmxSourceName, ZmxSpec } from './host/zmx-spec.ts';
+export * from './library/index.ts';
 export { raw, render, renderMasked, secret, sh } from './shell/index.ts';
 export type { Command, Raw, Secret, Word } from './shell/command.ts';
 export { createSshPool, withSudo } from './ssh/index.ts';
 export type {
   ExecOptions,
   Executor,
+  Patience,
   HostKeyPolicy,
   Outcome,
   ResolvedAuth,
@@ -50,5 +81,10 @@ export type {
   SshPoolOptions,
   SshPoolStats,
 } from './ssh/index.ts';
-export type { ExtendTimeout, RetryStep, SkipStep, WithReason } from './workflows/messages.ts';
-export type { CheckAnswer, InspectInput, Inspection, ProvisionResult } from './workflows/index.ts';
+export type {
+  CheckAnswer,
+  CleanInput,
+  InspectInput,
+  Inspection,
+  ProvisionResult,
+} from './workflows/index.ts';

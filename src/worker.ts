@@ -9,26 +9,28 @@ import {
   Worker,
   type LogLevel,
   type WorkerDeploymentOptions,
+  type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { createActivities, type LeaseHolder } from './activities/index.ts';
+import { createActivities, memoryUsage, WaitSlots, type LeaseHolder } from './activities/index.ts';
 import { bundleWorkflows } from './bundle-workflows.ts';
 import type { NotifyConfig, WorkerConfig, WorkerVersioning } from './config/config.ts';
-import { inspectPlaces } from './config/inspect-places.ts';
+import { inspectPlaces } from './inspect/inspect-places.ts';
 import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
 import { readManifest, workerIdentity } from './config/version.ts';
-import type { NotifyWish } from './domain/notification.ts';
-import { indexedValueTypes, searchAttributes, type SearchAttribute } from './domain/search-attributes.ts';
-import { timing } from './domain/timing.ts';
+import { isOpenStatus } from './domain/run/execution-status.ts';
+import type { NotifyWish } from './domain/run/notification.ts';
+import { indexedValueTypes, searchAttributes, type SearchAttribute } from './domain/run/search-attributes.ts';
+import { timing } from './domain/run/timing.ts';
 import { loadPrograms } from './host/programs.ts';
-import { createNotify } from './observability/notify.ts';
+import { createNotify } from './notify/create-notify.ts';
 import { createSshPool } from './ssh/index.ts';
 
 export interface RunningWorker {
   /** Resolves when the worker has stopped; rejects if it died. */
   readonly done: Promise<void>;
-  /** Stops taking work, lets waits move to other workers, closes connections. Bounded, even if the engine is silent. */
+  /** Stops taking work, lets waits move to other workers, closes connections. Bounded, even if the server does not answer. */
   stop(): void;
 }
 
@@ -54,7 +56,7 @@ export function installRuntime(logger: Logger): void {
 /**
  * Starts a worker: the hands of Chandler. It holds nothing that it can't lose.
  *
- * @throws Error (from the SDK) when the engine does not answer
+ * @throws Error (from the SDK) when the server does not answer
  */
 export async function startWorker(
   config: WorkerConfig,
@@ -68,6 +70,9 @@ export async function startWorker(
   const namespaceId = askNamespaceId(connection, config.temporal.namespace);
   const { version } = readManifest();
   const identity = workerIdentity(version, process.pid, hostname());
+  const { slots } = config;
+  const hasRoom = () => slots.by === 'number' || memoryUsage() < MEMORY.waits;
+  const waits = new WaitSlots(slots, hasRoom);
   const worker = await Worker.create({
     connection,
     identity,
@@ -79,13 +84,18 @@ export async function startWorker(
       executorFor: (target) => pool.executor(target),
       resolveTarget: (target) => resolveTarget(target, places),
       resolveSecrets: (references) => resolveSecrets(references, places, process.env),
-      zmx: { defaults: config.zmx, readFile: (name) => readZmxFile(name, places) },
+      zmx: { defaults: config.zmx, urls: places.zmxUrls, readFile: (name) => readZmxFile(name, places) },
       knownSearchAttributes: () => knownSearchAttributes(connection, config.temporal.namespace, logger),
       notifyWish: notifyWish(config.notify),
       notify: createNotify(config.notify, config.uiUrl, process.env),
       namespaceId,
       isOpen: async (holder) => isOpen(client, holder, await namespaceId()),
-      inspectSelf: async () => ({ identity, version, findings: await inspectPlaces(places, process.env) }),
+      waits,
+      inspectSelf: async () => ({
+        identity,
+        version,
+        findings: [...(await inspectPlaces(places, process.env)), waits.inspect()],
+      }),
     }),
     shutdownGraceTime: config.shutdownGraceMs,
     ...(config.versioning && { workerDeploymentOptions: toDeploymentOptions(config.versioning) }),
@@ -93,11 +103,10 @@ export async function startWorker(
     // Cancellation reaches an activity with the answer to a heartbeat, so none is held back.
     maxHeartbeatThrottleInterval: timing.heartbeatEveryMs,
     ...withoutTaskLimit,
-    // Five of each kind: a queue has four partitions by default, and what waits in one that nobody polls may wait for long.
+    // Five of each kind: a queue has four partitions by default, and a task in a partition without a poller may wait long.
     maxConcurrentWorkflowTaskPolls: 10,
     nonStickyToStickyPollRatio: 0.5,
-    // Above the number of steps that a plan may hold, so that waiting never keeps a short order from its turn.
-    maxConcurrentActivityTaskExecutions: 500,
+    ...taskSlots(slots),
   });
   logger.info({ address, taskQueue: config.temporal.taskQueue }, 'worker started');
   const patience = new AbortController();
@@ -107,7 +116,7 @@ export async function startWorker(
     } catch (error) {
       if (!patience.signal.aborted) throw error;
       // The SDK holds on to the connection; the end of the process closes it.
-      logger.warn('the engine did not let the worker go in time; it goes all the same');
+      logger.warn('the server did not confirm the shutdown in time; the worker stops anyway');
     } finally {
       await pool.close();
       if (!patience.signal.aborted) await connection.close();
@@ -124,6 +133,37 @@ export async function startWorker(
 
 function rejected(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+}
+
+/** With CHANDLER_SLOTS=resources: the memory use, from 0 to 1, above which a worker accepts no more waits, and nothing at all. */
+const MEMORY = { waits: 0.7, all: 0.8 } as const;
+const CPU = 0.9;
+
+/**
+ * Slots for waits and short activities together. WaitSlots limits the waits, so those for short activities stay free. The tuner may go down to
+ * those for short activities.
+ */
+function taskSlots({
+  waits,
+  shortActivities,
+  by,
+}: WorkerConfig['slots']): Pick<WorkerOptions, 'tuner' | 'maxConcurrentActivityTaskExecutions'> {
+  const numSlots = waits + shortActivities;
+  if (by === 'number') return { maxConcurrentActivityTaskExecutions: numSlots };
+  const tunerOptions = { targetMemoryUsage: MEMORY.all, targetCpuUsage: CPU };
+  return {
+    tuner: {
+      workflowTaskSlotSupplier: { type: 'fixed-size', numSlots: 40 },
+      activityTaskSlotSupplier: {
+        type: 'resource-based',
+        tunerOptions,
+        minimumSlots: shortActivities,
+        maximumSlots: numSlots,
+      },
+      localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: 100 },
+      nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+    },
+  };
 }
 
 function toDeploymentOptions({
@@ -188,7 +228,7 @@ async function isOpen(client: Client, holder: LeaseHolder, namespaceId: string):
   if (holder.namespaceId !== namespaceId) return true;
   try {
     const { status, raw } = await client.workflow.getHandle(holder.workflowId).describe();
-    return status.name === 'RUNNING' && raw.workflowExecutionInfo?.firstRunId === holder.firstRunId;
+    return isOpenStatus(status.name) && raw.workflowExecutionInfo?.firstRunId === holder.firstRunId;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;

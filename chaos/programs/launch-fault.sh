@@ -1,6 +1,6 @@
 #!/bin/sh
 # launch-fault WHAT NUMBER: kills something of a launch that is at work on this host, the NUMBERth of them, and says so.
-# Waits up to three seconds for one; says nothing if none comes. WHAT: supervisor, tree, shell or daemon.
+# Waits up to three seconds for one; says nothing if none comes. WHAT: supervisor, tree, shell, pty, session or daemon.
 set -u
 what=$1 number=$2
 state=/var/lib/chandler
@@ -17,6 +17,8 @@ at_work() {
 candidates() {
   case $what in
     daemon) pgrep -x 'tmux: server' ;;
+    session) at_work | while read -r pid launch; do grep -lxF "$launch" "$state"/sessions/*; done ;;
+    pty) at_work | while read -r pid launch; do pgrep -x script -P "$(pgrep -d , -P "$pid")"; done ;;
     shell) at_work | while read -r pid launch; do
       # A finalizer has no session.
       if grep -qrxF "$launch" "$state/sessions"; then ps -o ppid= -p "$pid"; fi
@@ -38,6 +40,11 @@ set -- $found
 if [ $# -eq 0 ]; then exit 0; fi
 shift $((number % $#))
 pids=$1
+if [ "$what" = session ]; then
+  # By hand, as a person would.
+  if ZMX_DIR=/run/chandler/zmx zmx kill "$(basename "$1")" >/dev/null; then echo "killed $1"; fi
+  exit 0
+fi
 if [ "$what" = tree ]; then
   pids=$(grep -lzxF "CHANDLER_LAUNCH=$1" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3)
 fi

@@ -5,7 +5,7 @@
 note() {
   local said=
   if exec 7<>"/dev/tcp/127.0.0.1/$port"; then
-    echo "step $CHANDLER_LAUNCH $run $kind $step $CHANDLER_GENERATION $*" >&7
+    echo "step $CHANDLER_LAUNCH $run $kind $step $CHANDLER_ATTEMPT $*" >&7
     read -r -t 30 said <&7
     exec 7>&-
   fi
@@ -19,10 +19,10 @@ note start
 pad=$(printf "%${padding}s" '')
 pad=${pad// /.}
 for ((i = 1; i <= lines; i++)); do
-  echo "$kind $step $CHANDLER_GENERATION line $i$pad"
+  echo "$kind $step $CHANDLER_ATTEMPT line $i$pad"
   if [ "$pause" != 0 ]; then sleep "$pause"; fi
 done
 code=0
-if [ "$CHANDLER_GENERATION" -le "$fails_until" ]; then code=$fail_code; fi
+if [ "$CHANDLER_ATTEMPT" -le "$fails_until" ]; then code=$fail_code; fi
 note end "$code"
 exit "$code"

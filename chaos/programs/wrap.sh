@@ -5,10 +5,10 @@ own=/bin/${0##*/}
 case ${1-} in
   */bin/host-*)
     if exec 7<>/dev/tcp/127.0.0.1/@PORT@; then
-      echo "call @HOST@ ${3-} ${4-}" >&7
+      echo "call @HOST@ ${4-} ${5-}" >&7
       exec 7>&-
     fi
-    export CHAOS_AIM=${3-} BASH_ENV=/etc/chaos/hook.sh
+    export CHAOS_AIM=${4-} BASH_ENV=/etc/chaos/hook.sh
     exec /bin/bash "$@"
     ;;
   */bin/supervise-*)

@@ -1,2 +1,3 @@
-export { createActivities } from './create.ts';
-export type { LeaseHolder } from './types.ts';
+export { createActivities } from './create-activities.ts';
+export type { LeaseHolder } from './activity-types.ts';
+export { memoryUsage, WaitSlots } from './wait-slots.ts';

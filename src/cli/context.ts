@@ -1,64 +1,59 @@
 import type { Writable } from 'node:stream';
 import type { ReadStream } from 'node:tty';
 
-/** Everything a command needs of the process it runs in. */
+/** What a command needs from its process. */
 export interface CliContext {
-  /** How a person calls this program, for commands to copy: `chandler`. */
+  /** The name under which this program was called: `chandler`. */
   readonly program: string;
-  /** The command that runs this program once more; arguments come after it. */
+  /** The command that runs this program again, without arguments. */
   readonly self: readonly [string, ...string[]];
   readonly stdin: AsyncIterable<Uint8Array>;
-  /** Where keys come from; missing unless input and output are terminals that can do more than lines. */
+  /** Missing unless input and output are terminals that can be redrawn. */
   readonly keyboard?: ReadStream;
   readonly stdout: Writable;
   readonly stderr: Writable;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True when standard output is a terminal that can be redrawn. */
   readonly isTty: boolean;
-  /** True when a person sits at both ends: what is typed comes from a terminal, and what is printed goes to one. */
+  /** True when input and output are terminals. */
   readonly hasTerminal: boolean;
   readonly color: boolean;
-  /** The size of the terminal as it is now, in characters. */
+  /** In characters. */
   readonly terminalSize: () => { readonly columns: number; readonly rows: number };
   readonly now: () => number;
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
-  /** Aborted by the second one: end now, whatever it costs. */
+  /** Aborted by the second one: end at once. */
   readonly force: AbortSignal;
-  /** What is told beside the answer: nothing but errors, what a person needs, or also what is tried. */
+  /** How much is printed on standard error beside the result. */
   readonly verbosity: Verbosity;
 }
 
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
 
-/** What the process knows before its arguments are read. */
+/** The context before the arguments are read. */
 export type ProcessContext = Omit<CliContext, 'verbosity'>;
 
-/** Prints lines on standard output. */
 export function print(context: CliContext, ...lines: readonly string[]): void {
   context.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
 
-/** Tells what goes on, on standard error: the answer of a command stays alone on standard output. Not with --quiet. */
+/** Prints progress on standard error, where it does not mix with the result. Not with --quiet. */
 export function announceOn(context: CliContext): (line: string) => void {
   return (line) => {
-    if (context.verbosity !== 'quiet') tell(context, line);
+    if (context.verbosity !== 'quiet') warn(context, line);
   };
 }
 
-/** Tells what is tried and how it went, with --verbose only. */
+/** Prints details on standard error, with --verbose only. */
 export function detailOn(context: CliContext): (line: string) => void {
   return (line) => {
-    if (context.verbosity === 'verbose') tell(context, `· ${line}`);
+    if (context.verbosity === 'verbose') warn(context, `· ${line}`);
   };
 }
 
-/** Tells what nobody may miss, on standard error. */
-export function warn(context: CliContext, line: string): void {
-  tell(context, line);
-}
-
-function tell({ stderr }: CliContext, line: string): void {
+/** Prints a warning on standard error, also with --quiet. */
+export function warn({ stderr }: CliContext, line: string): void {
   stderr.write(`${line}\n`);
 }
 

@@ -1,4 +1,4 @@
-/** What commands read of their environment. The rest of a worker's is in the README. */
+/** What commands read of their environment. docs/worker.md has the variables of a worker. */
 export const environmentTexts = {
   TEMPORAL_ADDRESS:
     'HOST:PORT of the Temporal server; default: the running `chandler dev`, then 127.0.0.1:7233',
@@ -7,8 +7,12 @@ export const environmentTexts = {
   'TEMPORAL_TLS_…, TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE': 'as the Temporal CLI reads them',
   CHANDLER_TASK_QUEUE: 'the task queue that the workers serve; default: chandler',
   'CHANDLER_IDENTITIES, CHANDLER_KNOWN_HOSTS, CHANDLER_SECRETS_…, CHANDLER_ZMX_…':
-    'where the worker finds keys, secrets and zmx: see the README',
+    'where the worker finds keys, secrets and zmx: see docs/worker.md',
+  'CHANDLER_KNOWN_HOSTS, CHANDLER_SECRETS_…, CHANDLER_ZMX_…':
+    'where the worker finds known hosts, secrets and zmx: see docs/worker.md',
   CHANDLER_LOG_LEVEL: 'trace, debug, info (default), warn, error or silent: of the worker',
+  'CHANDLER_MAX_WAITS, CHANDLER_MAX_SHORT_ACTIVITIES, CHANDLER_SLOTS':
+    'how many activities the worker runs at once: see docs/worker.md',
   CHANDLER_SHUTDOWN_GRACE_MS: 'how long activities may take to end when the worker stops; default: 2000',
   XDG_STATE_HOME: 'where `dev` and `sandbox` keep what they need; default: ~/.local/state',
   CHANDLER_DEBUG: 'when set, errors come with their stack trace',
@@ -17,8 +21,8 @@ export const environmentTexts = {
 
 export type EnvironmentName = keyof typeof environmentTexts;
 
-/** How to reach the engine: of every command that talks to it. */
-export const ENGINE_ENVIRONMENT = [
+/** How to reach the server: of every command that talks to it. */
+export const SERVER_ENVIRONMENT = [
   'TEMPORAL_ADDRESS',
   'TEMPORAL_NAMESPACE',
   'TEMPORAL_API_KEY',

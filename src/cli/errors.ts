@@ -1,13 +1,14 @@
 import type { WorkflowNotFoundError } from '@temporalio/client';
-import { ChandlerError, reasonOf } from '../domain/failure.ts';
-import { oneLine } from '../domain/terminal.ts';
+import { ChandlerError, reasonOf } from '../domain/run/failure.ts';
+import { RunPausedError } from '../domain/run/server-pause.ts';
+import { oneLine } from '../domain/text/plain-text.ts';
 import { exitCodes, nameOfExitCode, type ExitCode } from './exit-codes.ts';
 
-/** A command cannot go on for a reason that is told in full by its message. */
+/** Ends a command; the message is printed as it is. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: ExitCode;
-  /** Tells programs more than the exit code does. */
+  /** For programs: more exact than the exit code. */
   readonly code: string;
 
   constructor(exitCode: ExitCode, message: string, options: ErrorOptions & { code?: string } = {}) {
@@ -17,12 +18,12 @@ export class CliError extends Error {
   }
 }
 
-/** An error as a person and a program are told of it. */
+/** An error, as it is reported to people and programs. */
 export interface Explanation {
-  /** One or two lines: what is wrong, and what to do next. */
+  /** One or two lines: what failed, why, and what to do. */
   readonly text: string;
   readonly exitCode: ExitCode;
-  /** A failure code, or the name of the exit code, or `not-found`, `no-worker`. */
+  /** A failure code, or the name of the exit code, or `not-found`, `no-worker`, `server-pause`. */
   readonly code: string;
 }
 
@@ -40,14 +41,20 @@ export const GRPC = {
 
 const NO_WORKER = 'no worker answers for this run; start one with: chandler worker';
 
-/** Nobody answers for a run, and what that means for what was wanted. */
+/** The server was there, and is not any more. */
+export const SERVER_GONE = 'the Temporal server does not answer any more; steps on hosts continue without it';
+
+/** What follows an id that the server does not know. */
+export const NOT_KNOWN =
+  'it never was, or it was deleted, or it is older than the server keeps runs. List the runs with: chandler status — and what one left on its host with: chandler clean TARGET';
+
+/** `meaning` says what became of the request: `nothing was sent`. */
 export function silentError({ who }: { readonly who: 'worker' | 'server' }, meaning: string): CliError {
   if (who === 'worker')
     return new CliError(exitCodes.failed, `${meaning}: ${NO_WORKER}`, { code: 'no-worker' });
   return new CliError(exitCodes.unreachable, `${meaning}: the Temporal server does not answer`);
 }
 
-/** What to tell about an error, and how to exit. */
 export function explainError(error: unknown): Explanation {
   if (error instanceof CliError) return explain(error.exitCode, error.message, error.code);
   if (error instanceof ChandlerError) {
@@ -56,14 +63,14 @@ export function explainError(error: unknown): Explanation {
     const text = `${error.message} (${error.code})\n${error.advice}`;
     return explain(exitCodes.failed, text, error.code);
   }
+  if (error instanceof RunPausedError) return explain(exitCodes.failed, error.message, 'server-pause');
   if (isNotFound(error)) {
-    const text = `no run with the id ${error.workflowId}; the runs are listed by: chandler status`;
+    const text = `no run with the id ${error.workflowId}; ${NOT_KNOWN}`;
     return explain(exitCodes.usage, text, 'not-found');
   }
   const grpc = grpcError(error);
   if (grpc?.code === GRPC.unavailable) {
-    const text = 'the Temporal server does not answer any more; what runs on hosts goes on without it';
-    return explain(exitCodes.unreachable, text);
+    return explain(exitCodes.unreachable, SERVER_GONE);
   }
   if (grpc?.code === GRPC.invalidArgument) {
     return explain(exitCodes.usage, `the Temporal server refuses the request: ${oneLine(grpc.details)}`);
@@ -80,13 +87,18 @@ export function explainError(error: unknown): Explanation {
   return explain(exitCodes.failed, reasonOf(error));
 }
 
+/** The first line of an explanation, for where there is room for one. */
+export function firstLine(error: unknown): string {
+  return explainError(error).text.split('\n', 1)[0] ?? '';
+}
+
 function explain(exitCode: ExitCode, text: string, code: string = nameOfExitCode(exitCode)): Explanation {
   return { text, exitCode, code };
 }
 
 /**
- * True when the engine answers but no worker does: nothing polls the task queue, or it is very busy.
- * A server that is first to see that the time is up calls the request cancelled, not late
+ * True when the server answers but no worker does: none polls the task queue, or all are very busy.
+ * A server that notices the deadline first reports the request as cancelled
  * (https://grpc.io/docs/guides/deadlines/#deadlines-on-the-server).
  */
 export function isNoWorker(error: unknown): boolean {
@@ -94,12 +106,12 @@ export function isNoWorker(error: unknown): boolean {
   return code === GRPC.deadlineExceeded || code === GRPC.cancelled || code === GRPC.failedPrecondition;
 }
 
-/** True when the engine does not take what was asked, a query that it does not understand, say. */
+/** True when the server refuses the request, for example a malformed query. */
 export function isInvalidArgument(error: unknown): boolean {
   return grpcCode(error) === GRPC.invalidArgument;
 }
 
-/** True when the engine knows no run of that id. By the name of the class: the SDK takes long to load. */
+/** True when the server knows no run of that id. Compares the class by name: the SDK takes long to load. */
 export function isNotFound(error: unknown): error is WorkflowNotFoundError {
   return error instanceof Error && error.name === 'WorkflowNotFoundError';
 }

@@ -1,6 +1,6 @@
 import type { RunResult } from '../client.ts';
 
-/** What the exit code of a command says. They do not change from one version to the next. */
+/** The exit codes of commands; they are stable. */
 export const exitCodes = {
   provisioned: 0,
   failed: 1,
@@ -15,18 +15,18 @@ export const exitCodes = {
 export type ExitName = keyof typeof exitCodes;
 export type ExitCode = (typeof exitCodes)[ExitName];
 
-/** What each code says, unless a command says more exactly. */
+/** What each code means, unless a command's manual is more exact. */
 export const exitTexts: Readonly<Record<ExitName, string>> = {
   provisioned: 'done',
   failed: 'it failed',
   usage: 'wrong usage, a bad plan, no such run, or an order that the run refused',
-  parked: 'parked: a step waits for a person',
+  parked: 'parked: a step needs attention',
   aborted: 'the run was aborted',
   unreachable: 'no Temporal server answers, or it went away',
-  interrupted: 'interrupted by Ctrl-C; a run goes on',
+  interrupted: 'interrupted by Ctrl-C; a run continues',
 };
 
-/** The codes that every command has. */
+/** The codes that every command may exit with. */
 export const EVERY_COMMAND = ['provisioned', 'failed', 'usage', 'interrupted'] as const;
 
 export function exitCodeOf(result: RunResult): ExitCode {

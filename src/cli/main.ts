@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProcessContext } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
-import { runCli } from './program.ts';
+import { runCli } from './run-cli.ts';
 
 /** As a shell reports a command that SIGPIPE ended. */
 const READER_GONE = 141;
@@ -19,11 +19,11 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     else interrupt.abort();
   });
 }
-// `chandler logs … | head`, or a terminal that is gone: nobody reads any more. What runs is stopped in order.
-let readerGone = false;
+// `chandler logs … | head`, a terminal that is gone, or a full disk: nothing can be printed. What runs is stopped in order.
+let broken: NodeJS.ErrnoException | undefined;
 for (const stream of [stdout, stderr]) {
-  stream.on('error', () => {
-    readerGone = true;
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    broken ??= error;
     interrupt.abort();
   });
 }
@@ -48,7 +48,17 @@ const context: ProcessContext = {
 };
 const exitCode = await runCli(process.argv.slice(2), context);
 // Whatever is still open must not keep the process; what was written must get out.
-stdout.write('', (error) => process.exit(error || readerGone ? READER_GONE : exitCode));
+stdout.write('', (error) => {
+  broken ??= error ?? undefined;
+  process.exit(broken ? exitCodeOfBroken(broken) : exitCode);
+});
+
+/** A reader that has gone away knows that; whatever else keeps output from being written is a failure. */
+function exitCodeOfBroken({ code = '', message }: NodeJS.ErrnoException): number {
+  if (['EPIPE', 'EIO', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(code)) return READER_GONE;
+  stderr.write(`cannot write the output: ${message}\n`);
+  return exitCodes.failed;
+}
 
 /** Commands to copy must work: from a clone there is no `chandler` in PATH. */
 function howCalled(): string {

@@ -2,22 +2,22 @@ import { Help, type Command } from 'commander';
 import { environmentTexts, type EnvironmentName } from './environment.ts';
 import { EVERY_COMMAND, exitCodes, exitTexts, type ExitName } from './exit-codes.ts';
 
-/** Under which heading the program's help lists a command; the headings come in the order of the commands. */
+/** The heading under which the program's help lists a command. */
 export type Group =
-  'Provision:' | 'Watch and look:' | 'Act on runs:' | 'Plans:' | 'Run the parts:' | typeof LAST_GROUP;
+  'Provision:' | 'Watch and inspect:' | 'Act on runs:' | 'Plans:' | 'Run the parts:' | typeof LAST_GROUP;
 export const LAST_GROUP = 'This program:';
 
-/** What the help of a command says beside its arguments and options. */
+/** The help of a command, beside its arguments and options. */
 export interface Manual {
   /** Where the program's help lists it; a subcommand needs none. */
   readonly group?: Group;
   /** One line, for the list. */
   readonly summary: string;
-  /** What it does: paragraphs, apart by an empty line. */
+  /** Paragraphs, separated by an empty line. */
   readonly about: string;
-  /** What to type, and what for. The line is one that this program takes. */
+  /** Command lines, each with its purpose; a test parses them. */
   readonly examples: readonly (readonly [line: string, what: string])[];
-  /** Codes that it has beside those of every command; and what one means here, if that can be told more exactly. */
+  /** Exit codes beyond those of every command, or a more exact meaning of one. */
   readonly exits?: Readonly<Partial<Record<ExitName, string>>>;
   readonly environment?: readonly EnvironmentName[];
   /** Other commands, without the name of the program. */
@@ -26,7 +26,7 @@ export interface Manual {
 
 const manuals = new WeakMap<Command, Manual>();
 
-/** Gives a command its manual: what `--help`, `help COMMAND` and the list of commands say. */
+/** Sets the manual of a command, which `--help`, `help COMMAND` and the list of commands show. */
 export function describe(command: Command, manual: Manual): Command {
   manuals.set(command, manual);
   if (manual.group !== undefined) command.helpGroup(manual.group);

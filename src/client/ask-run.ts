@@ -1,18 +1,28 @@
 import type { Client } from '@temporalio/client';
-import { WENT_AHEAD } from '../workflows/ahead.ts';
+import { ADVANCED_BY_QUERY } from '../workflows/sdk/fail-after-query.ts';
+import { reasonOf } from '../domain/run/failure.ts';
+import { findPause } from './pauses.ts';
 
-/** A worker that is there answers in milliseconds. */
+/** A live worker answers within milliseconds. */
 const ASK_AGAIN_MS = 1500;
 const ASK_AT_MOST = 4;
+/** A task that waits for a dead worker is handed on after 10 s. */
+const BEHIND_AT_MOST_MS = 30_000;
+/** The server's answer between a failed workflow task and its redelivery, which usually follows at once. */
+const FAILED_TASK = 'Workflow Task in failed state';
+const FAILED_TASK_AT_MOST_MS = 3_000;
+const BEHIND_AGAIN_MS = 500;
 
 /**
- * What a run answers to a query. A worker whose machine is gone is given questions until the engine notices, up to a minute
- * later, and answers none of them: so what has not been answered soon is asked again, beside the first. The first answer
- * counts, and so does the first refusal; nobody waits for the others.
+ * Queries a run. For up to a minute the server gives queries to a worker whose machine is gone, which answers none of them. So a
+ * query without an early answer is sent again, beside the first; the first answer or refusal counts.
+ *
+ * @throws RunPausedError while Temporal's workflow pause holds the run
  */
 export async function askRun<T>(temporal: Client, workflowId: string, query: string): Promise<T> {
   const run = temporal.workflow.getHandle(workflowId);
   const over = new AbortController();
+  const beganMs = performance.now();
   let again: NodeJS.Timeout | undefined;
   try {
     return await new Promise((resolve, reject) => {
@@ -21,16 +31,27 @@ export async function askRun<T>(temporal: Client, workflowId: string, query: str
         temporal
           .withAbortSignal(over.signal, () => run.query<T>(query))
           .then(resolve, (error: unknown) => {
-            const isBehind = error instanceof Error && error.message.includes(WENT_AHEAD);
-            if (!isBehind || times >= ASK_AT_MOST) return reject(error);
+            if (over.signal.aborted || performance.now() - beganMs >= retryableMs(error))
+              return reject(error);
             clearTimeout(again);
-            ask(times + 1);
+            again = setTimeout(ask, BEHIND_AGAIN_MS, times);
           });
       };
       ask(1);
     });
+  } catch (error) {
+    // By the name of the class: the SDK takes long to load.
+    const isRejected = error instanceof Error && error.name === 'QueryRejectedError';
+    throw (isRejected && (await findPause(temporal, workflowId))) || error;
   } finally {
     clearTimeout(again);
     over.abort();
   }
+}
+
+/** How long a query that failed so is repeated; 0 if it is final. The server's own words are in the cause. */
+function retryableMs(error: unknown): number {
+  const text = reasonOf(error);
+  if (text.includes(ADVANCED_BY_QUERY)) return BEHIND_AT_MOST_MS;
+  return text.includes(FAILED_TASK) ? FAILED_TASK_AT_MOST_MS : 0;
 }

@@ -1,13 +1,19 @@
 import type { Client } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
-import { describeLook } from '../domain/description.ts';
-import { validatePlan, validateWatch } from '../domain/validate.ts';
+import { describeInspection } from '../domain/run/description.ts';
+import { validatePlan, validateWatch } from '../domain/plan/validate.ts';
 import type { inspectHost, InspectInput, Inspection } from '../workflows/index.ts';
-import { answerOf, TASK_TIMEOUT_MS } from './answers.ts';
-import { throwProblems } from './begin.ts';
+import { answerOf, TASK_TIMEOUT_MS } from './await-answer.ts';
+import type { AskOptions } from './types.ts';
+import { throwProblems } from './start-run.ts';
 
 /** Looks at a worker, and through it at a host, by a workflow of its own. @throws ChandlerError as {@link answerOf}; invalid-input */
-export async function inspect(temporal: Client, taskQueue: string, input: InspectInput): Promise<Inspection> {
+export async function inspect(
+  temporal: Client,
+  taskQueue: string,
+  input: InspectInput,
+  options: AskOptions = {},
+): Promise<Inspection> {
   const { plan, target = plan?.target } = input;
   if (plan) throwProblems(validatePlan(plan).problems);
   else if (target) throwProblems(validateWatch({ target }).problems);
@@ -16,8 +22,8 @@ export async function inspect(temporal: Client, taskQueue: string, input: Inspec
     taskQueue,
     workflowExecutionTimeout: '5m',
     workflowTaskTimeout: TASK_TIMEOUT_MS,
-    staticSummary: describeLook(target),
+    staticSummary: describeInspection(target),
     args: [input],
   });
-  return answerOf(asked, asked.result());
+  return answerOf(asked, asked.result(), options);
 }

@@ -1,23 +1,33 @@
 import type { Client, ConnectionOptions } from '@temporalio/client';
-import type { LogPage } from '../activities/types.ts';
-import type { Plan, WatchInput } from '../domain/schema.ts';
-import type { Intervention, PartFailure, RunStatus } from '../domain/status.ts';
-import type { InspectInput, Inspection, ProvisionResult } from '../workflows/index.ts';
-import type { ExtendTimeout, RetryStep, SkipStep, WithReason } from '../workflows/messages.ts';
+import type { LogPage } from '../activities/activity-types.ts';
+import type { CleanResult, OwnedLeftover } from '../domain/run/leftovers.ts';
+import type { Plan, Target, WatchInput } from '../domain/plan/schema.ts';
+import type { ExtendTimeout, RetryStep, SkipStep, WithReason } from '../domain/run/actions.ts';
+import type { AuditEntry } from '../domain/run/audit-trail.ts';
+import type { PartFailure, RunStatus } from '../domain/run/status.ts';
+import type { CleanInput, InspectInput, Inspection, ProvisionResult } from '../workflows/index.ts';
 
-/** Where the Temporal server is, and what of it the runs are in. */
+/** How to wait for an answer from a worker. */
+export interface AskOptions {
+  /** Also ends the workflow that asks. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called once if no worker takes the task soon. */
+  readonly onWaiting?: ((taskQueue: string) => void) | undefined;
+}
+
+/** How to connect to a Temporal server. */
 export interface ClientOptions {
   /** `host:port` of the Temporal frontend. */
   readonly address: string;
   /** Default: `default`. */
   readonly namespace?: string;
-  /** The one that the workers serve. Default: `chandler`. */
+  /** The task queue of the workers. Default: `chandler`. */
   readonly taskQueue?: string;
-  /** What runs record as the sender of messages. Default: `PID@HOSTNAME`, as for every client of Temporal. */
+  /** The sender that runs record for actions. Default: `PID@HOSTNAME`, as for every client of Temporal. */
   readonly identity?: string;
-  /** TLS, API key and headers, if the frontend wants them: as `ConnectionOptions` of `@temporalio/client` has them. */
+  /** TLS, API key and headers, as in `ConnectionOptions` of `@temporalio/client`. */
   readonly credentials?: Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
-  /** What sees every request, in place of the SDK's retries, as `ConnectionOptions` has it. Default: those retries. */
+  /** gRPC interceptors, as in `ConnectionOptions`, in place of the SDK's retries. Default: those retries. */
   readonly interceptors?: NonNullable<ConnectionOptions['interceptors']>;
 }
 
@@ -29,20 +39,119 @@ export type RunResult =
   | { readonly outcome: 'provisioned' | 'already-provisioned'; readonly result: ProvisionResult }
   | { readonly outcome: 'failed' | 'aborted'; readonly failure: RunFailure };
 
-/** Why a run failed, and what people had done to it: the latest 100. */
+/** Why a run failed, with its audit trail: the latest 100 actions. */
 export interface RunFailure extends PartFailure {
-  readonly interventions?: readonly Intervention[];
+  readonly auditTrail?: readonly AuditEntry[];
 }
 
-/** Which log of a step. */
-export interface LogRef {
-  /** Counts the launches from 1; default: the latest. */
-  readonly generation?: number;
-  /** The one of its finalizer. */
+/** The launches of a run that are alive on its host. */
+export interface RunLeftovers {
+  /** Missing if the run never reached its host. */
+  readonly target?: Target;
+  readonly leftovers: readonly OwnedLeftover[];
+}
+
+/** What the server knows of a run; no worker is needed to read it. */
+export interface RunInfo {
+  /** The workflow id. */
+  readonly id: string;
+  /** Distinguishes the runs that had this id. */
+  readonly runId: string;
+  /** As the server reports it: RUNNING, PAUSED, COMPLETED, FAILED, … */
+  readonly status: string;
+  /** Empty if the namespace lacks Chandler's search attributes. */
+  readonly phase: string;
+  /** True while the run needs attention; false if the namespace lacks Chandler's search attributes. */
+  readonly attention: boolean;
+  /** Set while an operator has paused one of its activities with Temporal's own control. */
+  readonly activityPaused?: true;
+  /** The name of the plan; empty if it has none. */
+  readonly plan: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  /** Milliseconds since the epoch; missing while the run is open. */
+  readonly endedAtMs?: number;
+}
+
+/** What the server knows of one run. */
+export interface RunDescription extends RunInfo {
+  /** The names of its steps; missing for a run that watches a self-provisioning host. */
+  readonly steps?: readonly string[];
+}
+
+/** What a worker last reported of a running step or finalizer. */
+export interface StepProgress {
+  readonly step: string;
+  /** True for the finalizer of `step`. */
+  readonly finalizer: boolean;
+  readonly attempt: number;
+  /** The last line that it printed, secrets masked. */
+  readonly lastLine: string;
+  /** The size of its log so far. */
+  readonly logBytes?: number;
+}
+
+/** Where a run does its work. */
+export interface RunHost {
+  /** The prefix of its launches' ids: `makeLaunch(owner, step, kind, attempt)` names one. */
+  readonly owner: string;
+  readonly target: Target;
+  /** Absolute path of Chandler's state directory on the host. */
+  readonly stateDir: string;
+  /** The `ZMX_DIR` of the run's sessions on the host. */
+  readonly zmxDir: string;
+  /** Absolute path of zmx on the host; missing until it is known. */
+  readonly zmxPath?: string;
+}
+
+/** A worker that polls the task queue. */
+export interface Poller {
+  readonly identity: string;
+  readonly workflows: boolean;
+  readonly activities: boolean;
+  /** Set for a worker that serves one build of a deployment. */
+  readonly build?: { readonly deployment: string; readonly id: string };
+}
+
+/** A worker deployment; `current` is the build that new runs go to. */
+export interface Deployment {
+  readonly name: string;
+  readonly current?: string;
+}
+
+/** What the Temporal server reports about itself, the client's namespace and its task queue. */
+export interface ServerReports {
+  /** The version of the server: `1.29.0`. */
+  version(): Promise<string>;
+  /** How long the namespace keeps closed runs; undefined if there is no such namespace. */
+  retentionMs(): Promise<number | undefined>;
+  /** The custom search attributes; values are those of `temporal.api.enums.v1.IndexedValueType`. */
+  searchAttributes(): Promise<Readonly<Record<string, number>>>;
+  /** Adds custom search attributes to the namespace. It may take seconds until the server lists them. */
+  addSearchAttributes(types: Readonly<Record<string, number>>): Promise<void>;
+  /** The workers that have polled the task queue in the last minutes, by identity. */
+  pollers(): Promise<Poller[]>;
+  /** A worker deployment by its name. */
+  deployment(name: string): Promise<Deployment>;
+  /** The encodings of the newest run's memo; undefined if there is no run. */
+  newestMemo(): Promise<{ readonly workflowId: string; readonly encodings: readonly string[] } | undefined>;
+}
+
+/** Selects one of the runs that an id has had. */
+export interface RunRef {
+  /** The run id of Temporal; default: the latest. A run that continued as new is followed. */
+  readonly runId?: string;
+}
+
+/** Selects a log of a step. */
+export interface LogRef extends RunRef {
+  /** Counted from 1; default: the latest. */
+  readonly attempt?: number;
+  /** Selects the log of the step's finalizer. */
   readonly finalizer?: boolean;
 }
 
-/** Which piece of a log. */
+/** Selects a piece of a log. */
 export interface LogRange {
   /** Where it begins, in bytes of the log; if negative, counted from its end. Default 0. */
   readonly offset?: number;
@@ -55,9 +164,9 @@ export interface LogRange {
   readonly tailLines?: number;
   /** Of the log; the text may be longer. Default 131 072, at most 262 144. */
   readonly maxBytes?: number;
-  /** How many seconds to wait for something to come. Default 0. */
+  /** How many seconds to wait for new output. Default 0. */
   readonly followS?: number;
-  /** Gives up, and leaves nothing of the reading behind. */
+  /** Cancels the reading. */
   readonly signal?: AbortSignal;
 }
 
@@ -77,56 +186,73 @@ export interface ChandlerClient {
    * Starts following a host that provisions itself with a generated script; everything below works on that, too, but
    * `pause`. The id is `watch:HOST:PORT` unless one is given.
    *
-   * Go: `Runner.WaitProvisioned`, which ran in the caller and had no way to act on the host.
-   *
    * @throws ChandlerError as {@link ChandlerClient.start}
    */
   watch(input: WatchInput, options?: { workflowId?: string }): Promise<{ workflowId: string; runId: string }>;
-  /** Where a run is, step by step; also of a run that is over, as long as the server keeps it and a worker runs. */
-  status(workflowId: string): Promise<RunStatus>;
   /**
-   * Runs a parked step, or its parked finalizer, again; with `resetDownstream` also a step that was done, and all that needs
-   * it. Answers with the status after that.
+   * The status of a run, step by step; also of a closed run, as long as the server keeps it and a worker runs.
    *
-   * @throws ChandlerError invalid-input with the reason why not: no such step, not parked, decided already, the run is over
+   * @throws RunPausedError while Temporal's workflow pause holds the run: it says since when, and how to unpause it
    */
-  retry(workflowId: string, input: RetryStep): Promise<RunStatus>;
+  status(workflowId: string, options?: RunRef): Promise<RunStatus>;
+  /**
+   * Lists runs, the latest first. `query` is a visibility query of Temporal; without one every run matches. A run that
+   * continued as new is listed once. Default `limit`: 100.
+   */
+  list(options?: { readonly query?: string; readonly limit?: number }): Promise<RunInfo[]>;
+  /** Returns what the server knows of a run, without asking a worker. */
+  describe(workflowId: string, options?: RunRef): Promise<RunDescription>;
+  /** Returns what the workers last reported of the running steps and finalizers; reports come every few seconds. */
+  progress(workflowId: string, options?: RunRef): Promise<StepProgress[]>;
+  /**
+   * Returns where a run does its work; undefined until it has reached its host.
+   *
+   * @throws RunPausedError while Temporal's workflow pause holds the run
+   */
+  host(workflowId: string, options?: RunRef): Promise<RunHost | undefined>;
+  /**
+   * Runs a parked step, or its parked finalizer, again; with `resetDownstream` also a step that was done, and everything that
+   * needs it. Like every action, it returns the status once the run has accepted it, or undefined if Temporal's workflow pause
+   * holds the run: then the action is sent as a signal, which the run handles once it is unpaused.
+   *
+   * @throws ChandlerError invalid-input with the reason why the run refuses it: no such step, not parked, an earlier action
+   *   still pending, the run is over
+   */
+  retry(workflowId: string, input: RetryStep): Promise<RunStatus | undefined>;
   /** Treats a parked step, or its parked finalizer, as done. @throws ChandlerError as {@link ChandlerClient.retry} */
-  skip(workflowId: string, input: SkipStep): Promise<RunStatus>;
+  skip(workflowId: string, input: SkipStep): Promise<RunStatus | undefined>;
   /**
-   * Ends a run and everything of it that still runs on the host. Answers before that has happened.
+   * Ends a run and everything it still runs on the host. Returns before the run has ended.
    *
-   * @throws ChandlerError invalid-input if it is being aborted already or over
+   * @throws ChandlerError invalid-input if it is already being aborted, or over
    */
-  abort(workflowId: string, input?: WithReason): Promise<RunStatus>;
+  abort(workflowId: string, input?: WithReason): Promise<RunStatus | undefined>;
   /**
-   * Starts no further step; those that run go on.
+   * Starts no further step; running steps continue.
    *
-   * @throws ChandlerError invalid-input if the run is paused already or over, or if the host's own script is at work
+   * @throws ChandlerError invalid-input if the run is already paused, follows a self-provisioning host, or is over
    */
-  pause(workflowId: string, input?: WithReason): Promise<RunStatus>;
-  /** Goes on after a pause. @throws ChandlerError invalid-input if the run is not paused or over */
-  resume(workflowId: string, input?: WithReason): Promise<RunStatus>;
+  pause(workflowId: string, input?: WithReason): Promise<RunStatus | undefined>;
+  /** Continues after a pause. @throws ChandlerError invalid-input if the run is not paused, or over */
+  resume(workflowId: string, input?: WithReason): Promise<RunStatus | undefined>;
   /**
-   * Gives a step more time than its timeout, while it runs or before: `{ step, by: '10m' }`.
+   * Gives a step more time before its timeout, while it runs or before: `{ step, by: '10m' }`.
    *
    * @throws ChandlerError invalid-input if nothing of the step will run any more, or the run is over
    */
-  extendTimeout(workflowId: string, input: ExtendTimeout): Promise<RunStatus>;
+  extendTimeout(workflowId: string, input: ExtendTimeout): Promise<RunStatus | undefined>;
   /** Waits until a run is over, for as long as that takes. Resolves for failures, too: they are an outcome. */
-  result(workflowId: string): Promise<RunResult>;
+  result(workflowId: string, options?: RunRef): Promise<RunResult>;
   /**
-   * A piece of the log of a step, or of its finalizer, read from the host by a worker; secrets are starred. `generation`
+   * A piece of the log of a step, or of its finalizer, read from the host by a worker; secrets are masked. `attempt`
    * counts its launches from 1, and the latest is the default.
-   *
-   * Go: `Runner.History`, which had the terminal's scrollback only.
    *
    * @throws ChandlerError log-unavailable if there is no such step, launch or log; otherwise the code of what failed on the
    *   way to the host
    */
   readLog(workflowId: string, step: string, options?: LogRef & LogRange): Promise<LogPage>;
   /**
-   * For reading on: answers a function that reads pieces of one log, as {@link ChandlerClient.readLog} does, without asking
+   * Returns a function that reads pieces of one log, as {@link ChandlerClient.readLog} does, without asking
    * the run again each time.
    *
    * @throws ChandlerError log-unavailable as {@link ChandlerClient.readLog}
@@ -137,15 +263,41 @@ export interface ChandlerClient {
     options?: LogRef,
   ): Promise<(range?: LogRange) => Promise<LogPage>>;
   /**
-   * Looks at a worker, through it at a host, and at what a plan would find there; nothing is changed on the host. What fails
-   * on the way to the host is part of the answer. A check of a step runs as in a run, so it has a minute.
+   * Inspects a worker, through it a host, and what a plan would find there; nothing is changed on the host. A failure on the
+   * way to the host is part of the result. A check of a step runs as in a run, for at most a minute.
    *
-   * @throws ChandlerError no-worker if none has taken the question up within ten seconds; invalid-input with every problem of
+   * @throws ChandlerError no-worker if none serves the task queue, or none takes the task within ten seconds; invalid-input with every problem of
    *   the plan or the target
    */
-  inspect(input?: InspectInput): Promise<Inspection>;
+  inspect(input?: InspectInput, options?: AskOptions): Promise<Inspection>;
+  /**
+   * Finds the launches of a run that are alive on its host, through a worker: for example of a run that was terminated.
+   * `signal` cancels it.
+   *
+   * @throws ChandlerError no-worker; otherwise the code of what failed on the way to the host
+   */
+  leftovers(workflowId: string, options?: RunRef & { readonly signal?: AbortSignal }): Promise<RunLeftovers>;
+  /**
+   * Ends the launches and sessions that earlier runs left on a host, and verifies that. `run` is the id of a run that must
+   * lose the host, for example because its server is gone.
+   *
+   * @throws ChandlerError lease-held if another run, or the host's own script, is at work there; no-worker; otherwise the
+   *   code of what failed on the way to the host
+   */
+  clean(input: CleanInput, options?: AskOptions): Promise<CleanResult>;
+  /** What the server reports about itself. */
+  readonly server: ServerReports;
+  /**
+   * Bounds the requests that `ask` makes with this client, in milliseconds. Without a bound a request that only a worker can
+   * answer waits for one.
+   *
+   * @throws the gRPC error DEADLINE_EXCEEDED of `@temporalio/client`
+   */
+  within<T>(ms: number, ask: () => Promise<T>): Promise<T>;
+  /** A client for which `workflowId` means the run with this run id, not the latest. It shares this client's connection. */
+  pin(workflowId: string, runId: string): ChandlerClient;
   /** The client underneath, for what is not here. */
   readonly temporal: Client;
-  /** Closes the connection; runs go on. What is being waited for rejects as cancelled (gRPC 1). */
+  /** Closes the connection; runs continue. Pending requests reject as cancelled (gRPC 1). */
   close(): Promise<void>;
 }

@@ -2,134 +2,163 @@ import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/e
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
-import { ChandlerError, messageOf } from '../domain/failure.ts';
-import { notifiedEvents, type NotifiedEvent } from '../domain/notification.ts';
-import { timing } from '../domain/timing.ts';
-import { plainWords } from '../domain/validate.ts';
+import { ChandlerError, messageOf, type FailureCode } from '../domain/run/failure.ts';
+import { notifiedEvents, type NotifiedEvent } from '../domain/run/notification.ts';
+import { timing } from '../domain/run/timing.ts';
+import type { Plan } from '../domain/plan/schema.ts';
+import { issueMessage } from '../domain/plan/validate.ts';
+import { releasePlaces } from '../zmx/index.ts';
+import { definedOnly } from '../domain/defined-only.ts';
 
-/** How to reach the engine. */
-export interface TemporalConfig {
+/** How to reach the Temporal server. */
+interface TemporalConfig {
   readonly address: string | undefined;
   readonly namespace: string;
   readonly taskQueue: string;
-  /** What that address asks of a caller. */
   readonly credentials: TemporalCredentials;
 }
 
-/** TLS, API key and headers of a connection to the engine. */
-export type TemporalCredentials = Pick<
-  ClientConnectConfig['connectionOptions'],
-  'tls' | 'apiKey' | 'metadata'
->;
+type ConnectionOptions = ClientConnectConfig['connectionOptions'];
+export type TemporalCredentials = Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
 
-/** Where a worker may look things up for a plan. A plan names things; only these places are read. */
+/** The places from which a worker reads what a plan names. It reads nothing else. */
 export interface Places {
-  /** Directories of private keys. */
   readonly identityDirs: readonly string[];
   readonly agentSocket: string | undefined;
-  /** OpenSSH known_hosts files; the first is the one that accept-new writes to. */
+  /** Only read: `accept-new` records keys beside the first, see learned-hosts.ts. */
   readonly knownHostsFiles: readonly string[];
-  /** Directory of files that `file:NAME` secrets name. */
+  readonly acceptNew: boolean;
   readonly secretsDir: string | undefined;
-  /** `env:NAME` reads the variable of this prefix and NAME. */
-  readonly secretsPrefix: string;
-  /** Directory of zmx binaries for `zmx.source: file`. */
+  /** Undefined: `env:NAME` reads no variable. */
+  readonly secretsPrefix: string | undefined;
+  /** Replaces the advice of a failure where these places do not come from a worker's environment. */
+  readonly advice?: Partial<Record<FailureCode, string>>;
   readonly zmxDir: string | undefined;
+  readonly zmxUrls: readonly string[];
 }
 
 export interface WorkerVersioning {
   readonly deploymentName: string;
   readonly buildId: string;
-  /** `PINNED`: a run ends on the build it began with. `AUTO_UPGRADE`: it goes on with the current one. */
   readonly behavior: 'PINNED' | 'AUTO_UPGRADE';
 }
 
 export interface NotifyConfig {
-  /** A shell command that gets the notification as JSON on its standard input. */
-  readonly command?: string;
-  /** Where the notification is posted to as JSON. */
-  readonly url?: string;
-  /** The `Authorization` header of that request. */
-  readonly authorization?: string;
+  readonly command?: string | undefined;
+  readonly url?: string | undefined;
+  readonly authorization?: string | undefined;
   readonly events: readonly NotifiedEvent[];
-  /** Variables that begin so are kept from the command. */
-  readonly secretsPrefix: string;
 }
 
 export interface WorkerConfig {
-  /** The address of the UI, for links to runs. */
   readonly uiUrl: string | undefined;
   readonly temporal: TemporalConfig;
   readonly places: Places;
-  /** What a plan gets that does not say. */
-  readonly zmx: {
-    readonly source?: 'release' | 'file' | 'tmux';
-    readonly version?: string;
-    readonly url?: string;
-    readonly sha256?: string;
-    readonly file?: string;
-  };
-  /** Set when this worker serves one build of a deployment only (Temporal's Worker Versioning). */
+  /** Defaults for plans. */
+  readonly zmx: NonNullable<Plan['zmx']>;
   readonly versioning: WorkerVersioning | undefined;
-  /** How people are told of what happens to runs. */
   readonly notify: NotifyConfig;
   readonly logLevel: string;
-  /** Milliseconds that activities get to end by themselves when the worker stops. */
+  /** Activities that the worker runs at once. `resources`: the SDK's resource-based tuner may allow fewer. */
+  readonly slots: {
+    readonly waits: number;
+    readonly shortActivities: number;
+    readonly by: 'number' | 'resources';
+  };
   readonly shutdownGraceMs: number;
 }
 
+const text = (description: string) => z.string().optional().describe(description);
+const wordsOf = <T extends z.ZodType<unknown, string>>(word: T) =>
+  z
+    .string()
+    .transform((list) => list.split(',').map((each) => each.trim()))
+    .pipe(z.array(word));
 const httpUrl = z
   .string()
   .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), 'must be an http or https address');
 
-const envSchema = z.object({
-  CHANDLER_TASK_QUEUE: z.string().default('chandler'),
-  CHANDLER_IDENTITIES: z.string().optional(),
-  CHANDLER_KNOWN_HOSTS: z.string().optional(),
-  CHANDLER_SECRETS_DIR: z.string().optional(),
-  CHANDLER_SECRETS_PREFIX: z.string().default('CHANDLER_SECRET_'),
-  CHANDLER_ZMX_SOURCE: z.enum(['release', 'file', 'tmux']).optional(),
-  CHANDLER_ZMX_VERSION: z.string().optional(),
-  CHANDLER_ZMX_URL: z.string().optional(),
-  CHANDLER_ZMX_SHA256: z.string().optional(),
-  CHANDLER_ZMX_FILE: z.string().optional(),
-  CHANDLER_ZMX_DIR: z.string().optional(),
-  CHANDLER_DEPLOYMENT_NAME: z.string().optional(),
-  CHANDLER_BUILD_ID: z.string().optional(),
-  CHANDLER_VERSIONING_BEHAVIOR: z.enum(['PINNED', 'AUTO_UPGRADE']).default('PINNED'),
-  CHANDLER_NOTIFY_COMMAND: z.string().optional(),
-  CHANDLER_NOTIFY_URL: httpUrl.optional(),
-  CHANDLER_NOTIFY_AUTHORIZATION: z.string().optional(),
-  CHANDLER_NOTIFY_EVENTS: z
+// With heartbeats every 2 s, 2,000 waits are 1,000 requests a second for the server. A plan may start 64 steps at once.
+const slots = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
+
+/** What a worker reads of its environment; docs/worker.md shows names, defaults and descriptions. */
+export const environmentSchema = z.object({
+  CHANDLER_TASK_QUEUE: z.string().default('chandler').describe('The task queue that the worker serves.'),
+  CHANDLER_IDENTITIES: text('Directories of private keys, separated by colons. Default ~/.ssh.'),
+  CHANDLER_KNOWN_HOSTS: text(
+    'known_hosts files, separated by colons, only read; `accept-new` records keys in the directory `FIRST.learned`. Default ~/.ssh/known_hosts.',
+  ),
+  CHANDLER_ALLOW_ACCEPT_NEW: z
+    .enum(['true', 'false'])
+    .default('true')
+    .describe('`false` refuses plans with `hostKey: accept-new`.'),
+  CHANDLER_SECRETS_DIR: text('The directory of the files that `file:NAME` names.'),
+  CHANDLER_SECRETS_PREFIX: z
     .string()
-    .transform((text) => text.split(',').map((word) => word.trim()))
-    .pipe(z.array(z.enum(notifiedEvents)))
-    .default([...notifiedEvents]),
-  CHANDLER_UI_URL: httpUrl.optional(),
-  CHANDLER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  CHANDLER_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(timing.shutdownGraceMs),
-  SSH_AUTH_SOCK: z.string().optional(),
+    .default('CHANDLER_SECRET_')
+    .describe('`env:NAME` reads the variable with this prefix and NAME.'),
+  CHANDLER_ZMX_SOURCE: z
+    .enum(['release', 'file', 'tmux'])
+    .optional()
+    .describe("`zmx.source` of plans that don't set it: `release`, `file` or `tmux`. Default release."),
+  CHANDLER_ZMX_VERSION: text("`zmx.version` of plans that don't set it."),
+  CHANDLER_ZMX_URL: text("`zmx.url` of plans that don't set it."),
+  CHANDLER_ZMX_SHA256: text("`zmx.sha256` of plans that don't set it."),
+  CHANDLER_ZMX_FILE: text("`zmx.file` of plans that don't set it."),
+  CHANDLER_ZMX_DIR: text('The directory of binaries for `zmx.source: file`.'),
+  CHANDLER_ZMX_URLS: wordsOf(httpUrl)
+    .default([...releasePlaces])
+    .describe(
+      'Address prefixes, separated by commas: the worker fetches zmx from nowhere else. Default where zmx is released.',
+    ),
+  CHANDLER_DEPLOYMENT_NAME: text(
+    "The deployment of Temporal's Worker Versioning; set it together with the build ID.",
+  ),
+  CHANDLER_BUILD_ID: text('The one build that this worker serves.'),
+  CHANDLER_VERSIONING_BEHAVIOR: z
+    .enum(['PINNED', 'AUTO_UPGRADE'])
+    .default('PINNED')
+    .describe(
+      '`PINNED`: runs end on the build on which they started. `AUTO_UPGRADE`: they move to the current one.',
+    ),
+  CHANDLER_MAX_WAITS: slots(100_000, 2000).describe('Slots for waits, one for each running step.'),
+  CHANDLER_MAX_SHORT_ACTIVITIES: slots(10_000, 500).describe('Slots for all other activities.'),
+  CHANDLER_SLOTS: z
+    .enum(['number', 'resources'])
+    .default('number')
+    .describe('`resources` allows fewer slots while the machine is short of memory or CPU.'),
+  CHANDLER_SHUTDOWN_GRACE_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(timing.shutdownGraceMs)
+    .describe('How long activities may take to end when the worker stops.'),
+  CHANDLER_NOTIFY_COMMAND: text('A shell command that gets notifications.'),
+  CHANDLER_NOTIFY_URL: httpUrl.optional().describe('A webhook that gets notifications.'),
+  CHANDLER_NOTIFY_EVENTS: wordsOf(z.enum(notifiedEvents))
+    .default([...notifiedEvents])
+    .describe(`The events to report. Default ${notifiedEvents.join(',')}.`),
+  CHANDLER_NOTIFY_AUTHORIZATION: text('The `Authorization` header of the webhook.'),
+  CHANDLER_UI_URL: httpUrl.optional().describe('The address of the Temporal UI, for links to runs.'),
+  CHANDLER_LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('`trace`, `debug`, `info`, `warn`, `error` or `silent`.'),
+  SSH_AUTH_SOCK: text('The socket of the ssh-agent, for `identity: agent`.'),
 });
 
 /**
- * Reads the configuration from environment variables; how to reach the engine as the Temporal CLI does, also from the
- * profile in its file (TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE).
- *
- * @throws ChandlerError invalid-input, naming each variable that is wrong
+ * Reads the configuration from environment variables; how to reach the server also from the file of the Temporal CLI
+ * (TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE). @throws ChandlerError invalid-input, naming each invalid variable
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
-  // A variable that is set to nothing is as good as not set: compose files do that.
+  // Compose files pass unset variables as empty ones.
   const set = Object.fromEntries(
-    Object.entries(env).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '',
-    ),
+    Object.entries(env).flatMap(([name, value]) => (value ? [[name, value] as const] : [])),
   );
-  const result = envSchema.safeParse(set, { error: plainWords });
+  const result = environmentSchema.safeParse(set, { error: issueMessage });
   if (!result.success) {
-    const problems = result.error.issues.map((issue) => ({
-      path: issue.path.join('.'),
-      message: issue.message,
-    }));
+    const problems = result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
     const text = problems.map(({ path, message }) => `${path} ${message}`).join('; ');
     throw new ChandlerError('invalid-input', `the environment is not valid: ${text}`, {
       facts: { problems },
@@ -143,34 +172,38 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): W
       identityDirs: list(value.CHANDLER_IDENTITIES) ?? [ssh],
       agentSocket: value.SSH_AUTH_SOCK,
       knownHostsFiles: list(value.CHANDLER_KNOWN_HOSTS) ?? [join(ssh, 'known_hosts')],
+      acceptNew: value.CHANDLER_ALLOW_ACCEPT_NEW === 'true',
       secretsDir: value.CHANDLER_SECRETS_DIR,
       secretsPrefix: value.CHANDLER_SECRETS_PREFIX,
       zmxDir: value.CHANDLER_ZMX_DIR,
+      zmxUrls: value.CHANDLER_ZMX_URLS,
     },
     zmx: {
-      ...(value.CHANDLER_ZMX_SOURCE && { source: value.CHANDLER_ZMX_SOURCE }),
-      ...(value.CHANDLER_ZMX_VERSION && { version: value.CHANDLER_ZMX_VERSION }),
-      ...(value.CHANDLER_ZMX_URL && { url: value.CHANDLER_ZMX_URL }),
-      ...(value.CHANDLER_ZMX_SHA256 && { sha256: value.CHANDLER_ZMX_SHA256 }),
-      ...(value.CHANDLER_ZMX_FILE && { file: value.CHANDLER_ZMX_FILE }),
+      source: value.CHANDLER_ZMX_SOURCE,
+      version: value.CHANDLER_ZMX_VERSION,
+      url: value.CHANDLER_ZMX_URL,
+      sha256: value.CHANDLER_ZMX_SHA256,
+      file: value.CHANDLER_ZMX_FILE,
     },
     versioning: readVersioning(value),
     notify: {
-      ...(value.CHANDLER_NOTIFY_COMMAND !== undefined && { command: value.CHANDLER_NOTIFY_COMMAND }),
-      ...(value.CHANDLER_NOTIFY_URL !== undefined && { url: value.CHANDLER_NOTIFY_URL }),
-      ...(value.CHANDLER_NOTIFY_AUTHORIZATION !== undefined && {
-        authorization: value.CHANDLER_NOTIFY_AUTHORIZATION,
-      }),
+      command: value.CHANDLER_NOTIFY_COMMAND,
+      url: value.CHANDLER_NOTIFY_URL,
+      authorization: value.CHANDLER_NOTIFY_AUTHORIZATION,
       events: value.CHANDLER_NOTIFY_EVENTS,
-      secretsPrefix: value.CHANDLER_SECRETS_PREFIX,
     },
     uiUrl: value.CHANDLER_UI_URL?.replace(/\/+$/, ''),
     logLevel: value.CHANDLER_LOG_LEVEL,
+    slots: {
+      waits: value.CHANDLER_MAX_WAITS,
+      shortActivities: value.CHANDLER_MAX_SHORT_ACTIVITIES,
+      by: value.CHANDLER_SLOTS,
+    },
     shutdownGraceMs: value.CHANDLER_SHUTDOWN_GRACE_MS,
   };
 }
 
-function readVersioning(value: z.output<typeof envSchema>): WorkerVersioning | undefined {
+function readVersioning(value: z.output<typeof environmentSchema>): WorkerVersioning | undefined {
   const { CHANDLER_DEPLOYMENT_NAME: deploymentName, CHANDLER_BUILD_ID: buildId } = value;
   if (deploymentName === undefined && buildId === undefined) return undefined;
   if (deploymentName !== undefined && buildId !== undefined) {
@@ -178,7 +211,7 @@ function readVersioning(value: z.output<typeof envSchema>): WorkerVersioning | u
   }
   throw new ChandlerError(
     'invalid-input',
-    'CHANDLER_DEPLOYMENT_NAME and CHANDLER_BUILD_ID make sense together only: set both or none',
+    'CHANDLER_DEPLOYMENT_NAME and CHANDLER_BUILD_ID belong together: set both or none',
   );
 }
 
@@ -191,14 +224,9 @@ function loadTemporal(env: Record<string, string>): Omit<TemporalConfig, 'taskQu
   try {
     const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars: env });
     const { address, tls, apiKey, metadata } = connectionOptions;
-    const credentials = {
-      ...(tls !== undefined && { tls }),
-      ...(apiKey !== undefined && { apiKey }),
-      ...(metadata !== undefined && { metadata }),
-    };
-    return { address, namespace, credentials };
+    return { address, namespace, credentials: definedOnly({ tls, apiKey, metadata }) };
   } catch (cause) {
     const reason = messageOf(cause);
-    throw new ChandlerError('invalid-input', `the settings of Temporal are not valid: ${reason}`, { cause });
+    throw new ChandlerError('invalid-input', `invalid Temporal settings: ${reason}`, { cause });
   }
 }

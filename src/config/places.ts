@@ -1,115 +1,123 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { isAbsolute, join, resolve, sep } from 'node:path';
-import { ChandlerError, messageOf, type FailureCode } from '../domain/failure.ts';
-import type { Target } from '../domain/schema.ts';
+import { ChandlerError, messageOf, type FailureCode } from '../domain/run/failure.ts';
+import type { Target } from '../domain/plan/schema.ts';
 import type { ClientIdentities, ClientTarget } from '../ssh/client-command.ts';
-import type { HostKeyPolicy, ResolvedAuth, ResolvedTarget } from '../ssh/target.ts';
+import { makeDirectoryOf } from '../ssh/host-key.ts';
+import type { HostKeyPolicy, ResolvedAuth, ResolvedTarget } from '../ssh/resolved-target.ts';
 import type { Places } from './config.ts';
+import { learnedHostsFile } from './learned-hosts.ts';
+import { readRegularFile, whyNotRegular } from './read-regular-file.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The directories of one kind of file, and the failure if a file of that kind cannot be read. */
+interface Shelf {
+  readonly dirs: readonly string[];
+  readonly setting: string;
+  readonly code: FailureCode;
+  readonly maxBytes: number;
+}
 
 const DEFAULT_IDENTITIES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
+/** A private key of 16 384 bits is 13 KB. Bytes. */
+export const MAX_KEY_BYTES = 64 * 1024;
+/** Linux starts no program with a longer variable. Bytes. */
+const MAX_SECRET_BYTES = 128 * 1024;
+/** The program is 1 to 10 MB. Bytes. */
+const MAX_ZMX_BYTES = 64 * 1024 * 1024;
 
-/**
- * Looks up what a plan's target names. Nothing outside the worker's places is read, whatever the plan says.
- *
- * @throws ChandlerError identity-unavailable
- */
+/** Reads what a plan's target names, from the worker's places only. @throws ChandlerError identity-unavailable, host-key-unknown */
 export async function resolveTarget(target: Target, places: Places): Promise<ResolvedTarget> {
   return {
-    host: target.host,
-    port: target.port ?? 22,
-    user: target.user ?? 'root',
-    auth: await resolveIdentity(target.identity, places),
-    hostKey: resolveHostKey(target.hostKey, places),
-    ...(target.jump && { jump: await resolveTarget(target.jump, places) }),
+    ...loginOf(target),
+    hostKey: resolveHostKey(target, places),
+    auth: await findIdentity(target.identity, places).catch(adviseAsIn(places)),
+    jump: target.jump && (await resolveTarget(target.jump, places)),
   };
 }
 
-/**
- * As {@link resolveTarget}, for ssh on this machine: it reads the keys itself, and tries every one where a plan names none.
- *
- * @throws ChandlerError identity-unavailable
- */
+/** Like {@link resolveTarget}, but for ssh on this machine, which reads the keys itself and tries all if the plan names none. */
 export async function locateTarget(target: Target, places: Places): Promise<ClientTarget> {
   // A command that is copied means the same in another directory.
   const here = { ...places, knownHostsFiles: places.knownHostsFiles.map((file) => resolve(file)) };
+  const hostKey = resolveHostKey(target, here);
+  // ssh records a new key only where there is a directory.
+  if (hostKey.kind === 'accept-new') hostKey.files.slice(0, 1).forEach(makeDirectoryOf);
   return {
-    host: target.host,
-    port: target.port ?? 22,
-    user: target.user ?? 'root',
+    ...loginOf(target),
+    hostKey,
     identities: await locateIdentities(target.identity, places),
-    hostKey: resolveHostKey(target.hostKey, here),
-    ...(target.jump && { jump: await locateTarget(target.jump, places) }),
+    jump: target.jump && (await locateTarget(target.jump, places)),
   };
 }
 
-/**
- * The values of a step's secrets.
- *
- * @throws ChandlerError secret-unavailable; the message names the reference, never a value
- */
+/** Reads the values of a step's secrets. @throws ChandlerError secret-unavailable; it never contains a value */
 export async function resolveSecrets(
   references: Readonly<Record<string, string>>,
   places: Places,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
 ): Promise<Record<string, string>> {
-  const values = await Promise.all(
-    Object.entries(references).map(
-      async ([name, reference]) => [name, await readSecret(reference, places, env)] as const,
-    ),
+  const values = Object.entries(references).map(
+    async ([name, reference]) => [name, await readSecret(reference, places, env)] as const,
   );
-  return Object.fromEntries(values);
+  return Object.fromEntries(await Promise.all(values));
 }
 
 /** A binary of the worker's zmx directory. @throws ChandlerError zmx-unavailable */
 export async function readZmxFile(name: string, places: Places): Promise<Uint8Array> {
-  return readInside(
-    name,
-    places.zmxDir === undefined ? [] : [places.zmxDir],
-    'zmx-unavailable',
-    'CHANDLER_ZMX_DIR',
-  );
+  return readInside(name, {
+    dirs: dirsOf(places.zmxDir),
+    setting: 'CHANDLER_ZMX_DIR',
+    code: 'zmx-unavailable',
+    maxBytes: MAX_ZMX_BYTES,
+  });
 }
 
-async function readSecret(
-  reference: string,
-  places: Places,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<string> {
-  const value = await lookUp(reference, places, env);
+async function readSecret(reference: string, places: Places, env: Environment): Promise<string> {
+  const value = await lookUp(reference, places, env).catch(adviseAsIn(places));
   if (value.includes('\0'))
     throw new ChandlerError(
       'secret-unavailable',
-      `${reference} holds a NUL byte, which no variable can hold`,
+      `${reference} contains a NUL byte, which no variable can hold`,
     );
   return value;
 }
 
-async function lookUp(
-  reference: string,
-  places: Places,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<string> {
+async function lookUp(reference: string, places: Places, env: Environment): Promise<string> {
   const [kind, name = ''] = reference.split(/:(.*)/s);
   if (kind === 'env') {
-    const value = env[`${places.secretsPrefix}${name}`];
+    const prefix = places.secretsPrefix;
+    if (prefix === undefined)
+      throw new ChandlerError('secret-unavailable', `${reference}: this worker reads no secrets`);
+    const value = env[`${prefix}${name}`];
     if (value !== undefined) return value;
-    throw new ChandlerError(
-      'secret-unavailable',
-      `the worker has no variable ${places.secretsPrefix}${name}`,
-    );
+    throw new ChandlerError('secret-unavailable', `the worker has no variable ${prefix}${name}`);
   }
-  const dirs = places.secretsDir === undefined ? [] : [places.secretsDir];
-  const bytes = await readInside(name, dirs, 'secret-unavailable', 'CHANDLER_SECRETS_DIR');
-  // A file made by an editor or by echo ends in a line end that is not part of the secret.
+  const bytes = await readInside(name, {
+    dirs: dirsOf(places.secretsDir),
+    setting: 'CHANDLER_SECRETS_DIR',
+    code: 'secret-unavailable',
+    maxBytes: MAX_SECRET_BYTES,
+  });
+  // An editor or echo adds a line end.
   return bytes.toString('utf8').replace(/\r?\n$/, '');
 }
 
-async function resolveIdentity(identity: string | undefined, places: Places): Promise<ResolvedAuth> {
+function adviseAsIn(places: Places): (error: unknown) => never {
+  return (error) => {
+    const advice = error instanceof ChandlerError ? places.advice?.[error.code] : undefined;
+    if (!(error instanceof ChandlerError) || advice === undefined) throw error;
+    throw new ChandlerError(error.code, error.message, { cause: error, facts: { ...error.facts, advice } });
+  };
+}
+
+async function findIdentity(identity: string | undefined, places: Places): Promise<ResolvedAuth> {
   if (identity === 'agent') return agent(places);
   if (identity !== undefined) return readKey(identity, places);
   if (places.agentSocket !== undefined) return agent(places);
   for (const name of DEFAULT_IDENTITIES) {
-    const key = await readKey(name, places).catch((error: unknown) => ignoreUnavailable(error));
+    const key = await readKey(name, places).catch(ignoreUnavailable);
     if (key) return key;
   }
   throw noIdentity(places);
@@ -127,21 +135,10 @@ async function locateIdentities(identity: string | undefined, places: Places): P
     agent(places);
     return { files: [], agent: 'all' };
   }
-  if (identity !== undefined) {
-    const file = await findInside(
-      identity,
-      places.identityDirs,
-      'identity-unavailable',
-      'CHANDLER_IDENTITIES',
-    );
-    return { files: [file], agent: 'same' };
-  }
+  const identities = identitiesOf(places);
+  if (identity !== undefined) return { files: [await findInside(identity, identities)], agent: 'same' };
   const found = await Promise.all(
-    DEFAULT_IDENTITIES.map((name) =>
-      findInside(name, places.identityDirs, 'identity-unavailable', 'CHANDLER_IDENTITIES').catch(
-        (error: unknown) => ignoreUnavailable(error),
-      ),
-    ),
+    DEFAULT_IDENTITIES.map((name) => findInside(name, identities).catch(ignoreUnavailable)),
   );
   const files = found.filter((file) => file !== undefined);
   if (files.length === 0 && places.agentSocket === undefined) throw noIdentity(places);
@@ -156,8 +153,16 @@ function agent(places: Places): ResolvedAuth {
 }
 
 async function readKey(name: string, places: Places): Promise<ResolvedAuth> {
-  const bytes = await readInside(name, places.identityDirs, 'identity-unavailable', 'CHANDLER_IDENTITIES');
-  return { kind: 'key', privateKey: bytes.toString('utf8'), source: name };
+  const identities = identitiesOf(places);
+  const bytes = await readInside(name, identities);
+  const certificate = `${name}-cert.pub`;
+  const found = await findInside(certificate, identities).catch(ignoreUnavailable);
+  return {
+    kind: 'key',
+    privateKey: bytes.toString('utf8'),
+    source: name,
+    certificate: found && certificate,
+  };
 }
 
 function ignoreUnavailable(error: unknown): undefined {
@@ -165,37 +170,53 @@ function ignoreUnavailable(error: unknown): undefined {
   throw error;
 }
 
-/** Reads a file of one of the directories. */
-async function readInside(
-  name: string,
-  dirs: readonly string[],
-  code: FailureCode,
-  setting: string,
-): Promise<Buffer> {
-  return readFile(await findInside(name, dirs, code, setting)).catch((error: unknown) => {
-    throw new ChandlerError(code, `cannot read ${name}: ${messageOf(error)}`);
+async function readInside(name: string, shelf: Shelf): Promise<Buffer> {
+  const path = await findInside(name, shelf);
+  return readRegularFile(path, shelf.maxBytes).catch((error: unknown) => {
+    throw new ChandlerError(shelf.code, `cannot read ${name}: ${messageOf(error)}`);
   });
 }
 
-/** The path of a file of one of the directories. Neither `..` nor a symbolic link leads out of them. */
-async function findInside(
-  name: string,
-  dirs: readonly string[],
-  code: FailureCode,
-  setting: string,
-): Promise<string> {
+/** The path of a regular file of one of the directories. Neither `..` nor a symbolic link leads out of them. */
+async function findInside(name: string, { dirs, setting, code }: Shelf): Promise<string> {
   for (const dir of dirs) {
     const root = await realpath(dir).catch(() => undefined);
     const path = root && (await realpath(isAbsolute(name) ? name : join(root, name)).catch(() => undefined));
-    if (path?.startsWith(root + sep)) return path;
+    if (!path?.startsWith(root + sep)) continue;
+    const reason = await whyNotRegular(path).catch(messageOf);
+    if (reason === undefined) return path;
+    throw new ChandlerError(code, `cannot read ${name}: ${reason}`);
   }
   const where = dirs.length === 0 ? `${setting} is not set` : `not a file in ${dirs.join(', ')} (${setting})`;
   throw new ChandlerError(code, `${name}: ${where}`);
 }
 
-function resolveHostKey(hostKey: string | undefined, places: Places): HostKeyPolicy {
-  if (hostKey === 'accept-new') return { kind: 'accept-new', files: places.knownHostsFiles };
-  if (hostKey === undefined || hostKey === 'known_hosts')
-    return { kind: 'known-hosts', files: places.knownHostsFiles };
-  return { kind: 'pinned', fingerprint: hostKey };
+function identitiesOf({ identityDirs: dirs }: Places): Shelf {
+  return { dirs, setting: 'CHANDLER_IDENTITIES', code: 'identity-unavailable', maxBytes: MAX_KEY_BYTES };
+}
+
+function dirsOf(dir: string | undefined): string[] {
+  return dir === undefined ? [] : [dir];
+}
+
+function loginOf({ host, port = 22, user = 'root' }: Target) {
+  return { host, port, user };
+}
+
+function resolveHostKey(target: Target, places: Places): HostKeyPolicy {
+  const { hostKey = 'known_hosts' } = target;
+  const files = places.knownHostsFiles;
+  if (hostKey === 'known_hosts') return { kind: 'known-hosts', files };
+  if (hostKey !== 'accept-new') return { kind: 'pinned', fingerprint: hostKey };
+  if (!places.acceptNew) {
+    const message = `hostKey: accept-new of ${target.host} is forbidden on this worker (CHANDLER_ALLOW_ACCEPT_NEW=false)`;
+    const advice =
+      "Record the host's key in the worker's known_hosts (ssh-keyscan, then compare the fingerprint), or pin it with hostKey: SHA256:….";
+    throw new ChandlerError('host-key-unknown', message, { facts: { advice } });
+  }
+  const [first] = files;
+  return {
+    kind: 'accept-new',
+    files: first === undefined ? [] : [learnedHostsFile(first, target.jump), ...files],
+  };
 }

@@ -1,87 +1,64 @@
 import { sh } from '../shell/index.ts';
-import type { ExecOptions, Executor, Outcome } from '../ssh/executor.ts';
-import { parseAnswer, readAnswers, type Answer } from './answers.ts';
+import { call, readReply, type CallOptions, type Reply } from '../ssh/call.ts';
+import type { Executor } from '../ssh/executor.ts';
+import { explainSilence } from '../ssh/explain-silence.ts';
+import type { Answer } from '../ssh/frames.ts';
+import { upload } from '../ssh/upload.ts';
 import type { Programs } from './programs.ts';
 
-/** Puts a file on the host, whole or not at all. */
-export type Upload = (file: { path: string; content: string; mode: number }) => Promise<void>;
-
-/** Lines of ours that are kept: a program says one for each launch it is asked for, and a login may say more. */
-const MAX_ANSWERS = 512;
-/** Characters of them. */
-const MAX_ANSWERS_LENGTH = 4_000_000;
-
-/** The program on one host that does everything there. It is installed when it turns out to be missing. */
+/** The program that does Chandler's work on a host. Installed again if it turns out to be missing. */
 export class HostProgram {
-  /** Where the supervisor of launches lies. */
   readonly supervisorPath: string;
   readonly #stateDir: string;
   readonly #executor: Executor;
   readonly #programs: Programs;
-  readonly #upload: Upload;
 
-  constructor(executor: Executor, programs: Programs, upload: Upload, stateDir: string) {
+  constructor(executor: Executor, programs: Programs, stateDir: string) {
     this.#executor = executor;
     this.#programs = programs;
-    this.#upload = upload;
     this.#stateDir = stateDir;
     this.supervisorPath = this.#pathOf(programs.supervise.name);
   }
 
-  /** Installs it and the supervisor. Their names tell their content, so those already there are right. */
+  /** Installs the program and the supervisor. Their names contain their hash, so an existing file is the right one. */
   async install(): Promise<void> {
     for (const { name, text } of [this.#programs.supervise, this.#programs.host]) {
-      await this.#upload({ path: this.#pathOf(name), content: text, mode: 0o700 });
+      await upload(this.#executor, { path: this.#pathOf(name), content: text, mode: 0o700 });
     }
   }
 
   /**
-   * Calls a subcommand. `options.onLine` gets lines of progress only.
+   * Calls a subcommand.
    *
-   * @throws ChandlerError as {@link readAnswers}, or what the executor throws
+   * @throws ChandlerError as {@link readReply}, or what the executor throws
    */
   async ask(
     subcommand: string,
     args: readonly string[],
-    options?: ExecOptions,
-  ): Promise<{ answers: Answer[]; stdout: string }> {
-    const answers: Answer[] = [];
-    const lengths: number[] = [];
-    let room = MAX_ANSWERS_LENGTH;
-    const onLine = (line: string) => {
-      const answer = parseAnswer(line);
-      if (answer?.['progress'] !== undefined) options?.onLine?.(line);
-      else if (answer) {
-        answers.push(answer);
-        lengths.push(line.length);
-        room -= line.length;
-        for (; room < 0 || answers.length > MAX_ANSWERS; answers.shift()) room += lengths.shift() ?? 0;
-      }
-    };
-    let outcome = await this.#run(subcommand, args, { ...options, onLine });
-    if (answers.length === 0 && programIsMissing(outcome)) {
+    options: CallOptions = {},
+  ): Promise<readonly Answer[]> {
+    let reply = await this.#call(subcommand, args, options);
+    const { begun, damaged, outcome, printed } = reply;
+    // Some command ran to its end, but not the program.
+    if (outcome.kind === 'exited' && !begun && !damaged) {
+      const how = `exit ${outcome.code}`;
+      const interference = await explainSilence(this.#executor, `${subcommand}: `, how, printed);
+      if (interference) throw interference;
+      // The program or the whole state directory may be missing. Every subcommand is safe to repeat.
+      await this.#executor.exec(sh('sh', '-c', 'umask 077; mkdir -p "$1"', 'sh', this.#pathOf('')));
       await this.install();
-      outcome = await this.#run(subcommand, args, { ...options, onLine });
+      reply = await this.#call(subcommand, args, options);
     }
-    readAnswers(outcome, subcommand, answers);
-    return { answers, stdout: outcome.kind === 'exited' ? outcome.stdout : '' };
+    return readReply(this.#executor, subcommand, reply);
   }
 
-  async #run(subcommand: string, args: readonly string[], options: ExecOptions): Promise<Outcome> {
+  async #call(subcommand: string, args: readonly string[], options: CallOptions): Promise<Reply> {
     const program = this.#pathOf(this.#programs.host.name);
-    return this.#executor.exec(sh('sh', program, this.#stateDir, subcommand, ...args), options);
+    const command = (token: string) => sh('sh', program, token, this.#stateDir, subcommand, ...args);
+    return call(this.#executor, command, options);
   }
 
   #pathOf(name: string): string {
     return `${this.#stateDir}/bin/${name}`;
   }
-}
-
-/** A shell that cannot open its program says so with 2 (dash, busybox) or 127 (bash), and nothing of it has run. */
-function programIsMissing(outcome: Outcome): boolean {
-  return (
-    outcome.kind === 'exited' &&
-    (outcome.code === 2 || outcome.code === 127) &&
-    /open|No such file/i.test(outcome.stderr)
-  );
 }

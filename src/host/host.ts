@@ -1,93 +1,136 @@
-import type { LaunchState } from '../domain/launch-state.ts';
-import { ChandlerError } from '../domain/failure.ts';
-import type { ExecOptions, Executor } from '../ssh/executor.ts';
-import { decodeText, findCount, parseAnswer, pick, readCount, readText, type Answer } from './answers.ts';
-import { HostProgram, type Upload } from './host-program.ts';
-import type { LaunchBody, LogChunk, LogStart, Progress, SessionPlace } from './launch.ts';
-import { parseLaunchState, parseLaunchStates } from './launch-state.ts';
+import type { LaunchState } from '../domain/run/launch-state.ts';
+import { ChandlerError } from '../domain/run/failure.ts';
+import { sessionName, type Launch } from '../domain/run/ids.ts';
+import type { CallOptions } from '../ssh/call.ts';
+import type { Executor } from '../ssh/executor.ts';
+import type { Answer } from '../ssh/frames.ts';
+import { decodeText, findCount, requireAnswer, readCount, readText } from './read-answer.ts';
+import type { HostFacts } from './host-facts.ts';
+import { HostProgram } from './host-program.ts';
+import type { LaunchBody, LogChunk, LogOptions, Progress, SessionPlace } from './launch.ts';
+import { parseLaunchState, parseLaunchStates, parseStartWaiting } from './parse-launch-state.ts';
 import type { Programs } from './programs.ts';
 import { parseScriptState, type ScriptState } from './script-state.ts';
 import { sha256Of } from './sha256.ts';
+import type { ZmxInstallation } from './zmx-installation.ts';
 
-/** A plan of 1 MiB, in base64, and what a login says. */
-const MAX_PLAN_OUTPUT_BYTES = 2 * 1024 * 1024;
+/** One host, and what was found out about it. */
+export interface HostOptions {
+  readonly executor: Executor;
+  readonly programs: Programs;
+  readonly facts: Pick<HostFacts, 'stateDir' | 'zmxDir'>;
+  readonly zmx?: ZmxInstallation | undefined;
+}
+
+/** Seconds in which a launch must begin. */
+const START_BOUND_S = 10;
 
 /**
- * The launch protocol, spoken to one host. The host is the truth: every method asks, none remembers. {@link Runner} has one
- * as `runner.host`.
+ * The launch protocol of one host. Every method asks the host; none caches. Also `runner.host` of a {@link Runner}.
  *
- * Each method that asks the host may throw {@link ChandlerError} `connection-lost` (what it asked for may have been done: ask
- * again), `disk-full`, `state-directory-unwritable`, `host-unsupported` and what {@link Executor.exec} throws; with `signal`,
- * the signal's reason. Paths are absolute; `id` is a launch's.
+ * Each method may throw {@link ChandlerError} `connection-lost` (the request may have taken effect: repeat it), `disk-full`,
+ * `state-directory-unwritable`, `host-unsupported` and what {@link Executor.exec} throws; with `signal`, the signal's reason. Paths
+ * are absolute; `id` is the id of a launch.
  */
 export class Host {
   readonly stateDir: string;
+  /** Missing until zmx is installed. */
+  zmx: ZmxInstallation | undefined;
+  readonly #zmxDir: string;
   readonly #program: HostProgram;
 
-  /** Asks nothing. */
-  constructor(executor: Executor, programs: Programs, upload: Upload, stateDir: string) {
-    this.stateDir = stateDir;
-    this.#program = new HostProgram(executor, programs, upload, stateDir);
+  /** Sends nothing. */
+  constructor({ executor, programs, facts, zmx }: HostOptions) {
+    this.stateDir = facts.stateDir;
+    this.zmx = zmx;
+    this.#zmxDir = facts.zmxDir;
+    this.#program = new HostProgram(executor, programs, facts.stateDir);
   }
 
-  /** Installs the host programs. Their names tell their content, so those already there are right. */
+  /** The session of a launch; a finalizer has none. @throws ChandlerError zmx-unavailable before zmx is installed */
+  place(launch: Launch): SessionPlace | undefined {
+    const session = sessionName(launch);
+    if (session === undefined) return undefined;
+    return { session, ...this.invocation() };
+  }
+
+  /** How zmx is called. @throws ChandlerError zmx-unavailable before zmx is installed */
+  invocation(): Omit<SessionPlace, 'session'> {
+    if (!this.zmx) throw new ChandlerError('zmx-unavailable', 'zmx is not installed yet');
+    return { zmxPath: this.zmx.path, zmxDir: this.#zmxDir };
+  }
+
+  /** Installs the host programs. */
   async installPrograms(): Promise<void> {
     await this.#program.install();
   }
 
-  /** Makes the launch's directory, atomically. Present already means done. */
+  /** Creates the launch's directory atomically, unless it exists. */
   async create(id: string, body: LaunchBody, signal?: AbortSignal): Promise<LaunchState> {
     const [settings, env, script] = [body.settings, body.env, body.script].map((text) => Buffer.from(text));
     const whole = Buffer.concat([settings!, env!, script!]);
     const sizes = [whole.length, sha256Of(whole), settings!.length, env!.length].map(String);
-    return this.#state('create', [id, ...sizes], { stdin: whole, ...(signal && { signal }) });
+    return this.#state('create', [id, ...sizes], { stdin: whole, signal });
   }
 
-  /** Starts a launch. Safe to repeat; `created` means that it did not begin within `boundS` seconds. @throws ChandlerError launch-conflict if another's session has its name */
+  /**
+   * Starts a launch. Safe to repeat. `created` means that it did not begin within `boundS` seconds, or never will. A repeated start
+   * keeps a session whose login shell still runs.
+   *
+   * @throws ChandlerError launch-conflict if another session has the name
+   */
   async start(
     id: string,
-    options: { place?: SessionPlace; secrets: string; boundS: number; signal?: AbortSignal },
+    options: {
+      place?: SessionPlace | undefined;
+      secrets: string;
+      boundS?: number;
+      signal?: AbortSignal | undefined;
+    },
   ): Promise<LaunchState> {
-    const args = [id, this.#program.supervisorPath, String(options.boundS), ...placeWords(options.place)];
-    return this.#state('start', args, {
-      stdin: options.secrets,
-      ...(options.signal && { signal: options.signal }),
-    });
+    const { place, secrets, boundS = START_BOUND_S, signal } = options;
+    const args = [id, this.#program.supervisorPath, String(boundS), ...placeWords(place)];
+    const answers = await this.#program.ask('start', args, { stdin: secrets, signal });
+    const state = parseLaunchState(requireAnswer(answers, 'state', 'start'));
+    const waiting = parseStartWaiting(answers);
+    // The launch may have begun between the two answers.
+    return state.kind === 'created' && waiting ? { kind: 'created', waiting } : state;
   }
 
   /** Blocks until the launch has ended. `created` means that it had not begun within `boundS` seconds. */
   async wait(
     id: string,
-    options: { boundS: number; signal?: AbortSignal; onProgress?: (progress: Progress) => void },
+    options: { boundS?: number; signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {},
   ): Promise<LaunchState> {
-    const onLine = (line: string) => {
-      const answer = parseAnswer(line);
-      if (answer?.['progress'] === undefined) return;
+    const { boundS = START_BOUND_S, signal } = options;
+    const onProgress = (answer: Answer) => {
       const logBytes = findCount(answer, 'log_bytes');
-      if (logBytes !== undefined) options.onProgress?.({ logBytes, lastLine: decodeText(answer['last']) });
+      if (logBytes === undefined) return;
+      const { last, input = '' } = answer;
+      const isKnown = /^(none|\d{1,10}(-\d{0,20})?)$/.test(input);
+      const prompt = input === 'none' ? '' : input;
+      options.onProgress?.({ logBytes, lastLine: decodeText(last), ...(isKnown && { prompt }) });
     };
-    return this.#state('wait', [id, String(options.boundS)], {
-      onLine,
-      // Progress is dropped once seen: a wait of days must not fill the memory.
-      maxOutputBytes: 16 * 1024,
-      ...(options.signal && { signal: options.signal }),
-    });
+    return this.#state('wait', [id, String(boundS)], { onProgress, signal });
   }
 
-  /** How a launch is. */
+  /** The state of a launch. */
   async state(id: string): Promise<LaunchState> {
     return this.#state('state', [id]);
   }
 
-  /** Ends everything of the launch, and its session if `place` is given: TERM, `graceS` seconds, KILL. `left` counts what would not die. */
+  /**
+   * Ends every process of the launch (TERM, `graceS` seconds, KILL), and its session if `place` is given. `left` counts processes that
+   * did not end.
+   */
   async kill(
     id: string,
-    options: { graceS: number; place?: SessionPlace },
+    options: { graceS: number; place?: SessionPlace | undefined },
   ): Promise<{ found: number; left: number; state: LaunchState }> {
     const args = [id, String(options.graceS), ...placeWords(options.place)];
-    const { answers } = await this.#program.ask('kill', args);
-    const state = parseLaunchState(pick(answers, 'state', 'kill'));
-    const killed = pick(answers, 'killed', 'kill');
+    const answers = await this.#program.ask('kill', args);
+    const state = parseLaunchState(requireAnswer(answers, 'state', 'kill'));
+    const killed = requireAnswer(answers, 'killed', 'kill');
     return { found: readCount(killed, 'found'), left: readCount(killed, 'left'), state };
   }
 
@@ -97,40 +140,28 @@ export class Host {
   }
 
   /**
-   * Bytes of the log. A negative offset counts from the end; waits up to `followS` seconds for a byte to come. `before` is
-   * how many of the bytes before them are wanted, too.
+   * Reads bytes of the log, as the launch printed them. `start` is an offset in bytes (negative: from the end), or a time or
+   * number of lines. Waits up to `followS` seconds for a byte to arrive. `before` asks for that many of the bytes before.
    */
-  async log(
-    id: string,
-    start: number | LogStart,
-    maxBytes: number,
-    followS = 0,
-    signal?: AbortSignal,
-    before = 0,
-  ): Promise<LogChunk> {
+  async log(id: string, options: LogOptions): Promise<LogChunk> {
+    const { start, maxBytes, followS = 0, before = 0, signal } = options;
     const { sinceS = '', tailLines = '' } = typeof start === 'number' ? {} : start;
     const offset = typeof start === 'number' ? start : 0;
-    const { answers, stdout } = await this.#program.ask(
+    const answers = await this.#program.ask(
       'log',
       [id, ...[offset, maxBytes, followS, before, sinceS, tailLines].map(String)],
-      {
-        maxOutputBytes: (before + maxBytes) * 2 + 4096,
-        ...(signal && { signal }),
-      },
+      { signal },
     );
-    const place = pick(answers, 'log', 'log');
-    // A login may print before the answer; what follows its last line is the log, in base64.
-    const lines = stdout.split('\n');
-    const body = lines.slice(lines.findLastIndex((line) => parseAnswer(line) !== undefined) + 1).join('');
+    const place = requireAnswer(answers, 'log', 'log');
     const begin = readCount(place, 'offset');
     if (typeof start === 'number' && start >= 0 && begin !== start)
       throw new ChandlerError('connection-lost', `log: the host answered offset=${begin}, not ${start}`);
     const sent = before === 0 ? 0 : readCount(place, 'before');
     if (sent > Math.min(before, begin))
       throw new ChandlerError('connection-lost', `log: the host answered before=${sent}`);
-    const bytes = Buffer.from(body, 'base64');
+    const bytes = Buffer.from(place['body'] ?? '', 'base64');
     return {
-      state: parseLaunchState(pick(answers, 'state', 'log')),
+      state: parseLaunchState(requireAnswer(answers, 'state', 'log')),
       bytes: bytes.subarray(sent, sent + maxBytes),
       before: bytes.subarray(0, sent),
       offset: begin,
@@ -138,96 +169,99 @@ export class Host {
     };
   }
 
-  /** The exit code of a short script that runs outside any session, before the launch; 124 after `boundS` seconds. */
+  /** Runs a short script without a session, before the launch. Returns its exit code; 124 after `boundS` seconds. */
   async check(id: string, script: string, boundS: number, signal?: AbortSignal): Promise<number> {
     const args = [id, String(boundS)];
-    const { answers } = await this.#program.ask('check', args, { stdin: script, ...(signal && { signal }) });
-    return readCount(pick(answers, 'check', 'check'), 'code');
+    const answers = await this.#program.ask('check', args, { stdin: script, signal });
+    return readCount(requireAnswer(answers, 'check', 'check'), 'code');
   }
 
-  /** Blocks until the file is there; false after `boundS` seconds. */
+  /** Blocks until the file exists; false after `boundS` seconds. */
   async awaitFile(path: string, boundS: number, signal?: AbortSignal): Promise<boolean> {
-    const { answers } = await this.#program.ask('await', [path, String(boundS)], {
-      maxOutputBytes: 16 * 1024,
-      ...(signal && { signal }),
-    });
-    return pick(answers, 'appeared', 'await')['appeared'] === 'yes';
+    const answers = await this.#program.ask('await', [path, String(boundS)], { signal });
+    return requireAnswer(answers, 'appeared', 'await')['appeared'] === 'yes';
   }
 
-  /** Takes the host for one workflow, or tells who has it. `replaces` names a holder known to be gone. */
-  async lease(holder: string, replaces = ''): Promise<{ ours: true } | { ours: false; holder: string }> {
-    const { answers } = await this.#program.ask('lease', [holder, replaces]);
-    const answer = pick(answers, 'lease', 'lease');
-    return answer['lease'] === 'ours' ? { ours: true } : { ours: false, holder: answer['holder'] ?? '' };
+  /**
+   * Takes the lease, or reports its holder. `again`: this holder had it already. `replaces` names a holder that is known to be over.
+   */
+  async lease(
+    holder: string,
+    replaces = '',
+  ): Promise<{ ours: true; again: boolean } | { ours: false; holder: string }> {
+    const answers = await this.#program.ask('lease', [holder, replaces]);
+    const answer = requireAnswer(answers, 'lease', 'lease');
+    return answer['lease'] === 'ours'
+      ? { ours: true, again: answer['had'] === holder }
+      : { ours: false, holder: answer['holder'] ?? '' };
   }
 
-  /** Gives the host back, if it is the holder's. */
+  /** Releases the lease if `holder` has it. */
   async release(holder: string): Promise<void> {
-    const { answers } = await this.#program.ask('release', [holder]);
-    pick(answers, 'released', 'release');
+    const answers = await this.#program.ask('release', [holder]);
+    requireAnswer(answers, 'released', 'release');
   }
 
-  /** The sentinel's content, or nothing if there is no such file. @throws ChandlerError sentinel-missing if it must be writable and is not */
+  /** The content of the sentinel; undefined if it is absent. @throws ChandlerError sentinel-missing if it must be writable and is not */
   async readSentinel(
     path: string,
-    { mustBeWritable = false, signal }: { mustBeWritable?: boolean; signal?: AbortSignal } = {},
+    { mustBeWritable = false, signal }: { mustBeWritable?: boolean; signal?: AbortSignal | undefined } = {},
   ): Promise<string | undefined> {
     const args = mustBeWritable ? [path, 'writable'] : [path];
-    return sentinelContent((await this.#program.ask('sentinel-read', args, signal && { signal })).answers);
+    return sentinelContent(await this.#program.ask('sentinel-read', args, { signal }));
   }
 
-  /** Removes the sentinel; one that is not there is no error. */
+  /** Removes the sentinel, if there is one. */
   async removeSentinel(path: string): Promise<void> {
     await this.#program.ask('sentinel-remove', [path]);
   }
 
-  /** Writes the sentinel in one step and tells what is there afterwards. */
+  /** Writes the sentinel atomically and returns what the host then reads. */
   async writeSentinel(path: string, content: string, signal?: AbortSignal): Promise<string | undefined> {
     const bytes = Buffer.from(content);
     const args = [path, String(bytes.length), sha256Of(bytes)];
-    return sentinelContent(
-      (await this.#program.ask('sentinel-write', args, { stdin: bytes, ...(signal && { signal }) })).answers,
-    );
+    return sentinelContent(await this.#program.ask('sentinel-write', args, { stdin: bytes, signal }));
   }
 
-  /** Forgets launches that are older than `days` and over. Answers how many. */
+  /** Removes launches that ended more than `days` ago. Returns their number. */
   async prune(days: number): Promise<number> {
     return readCount(
-      pick((await this.#program.ask('prune', [String(days)])).answers, 'pruned', 'prune'),
+      requireAnswer(await this.#program.ask('prune', [String(days)]), 'pruned', 'prune'),
       'pruned',
     );
   }
 
-  /** Whether there is an executable file. */
+  /** Whether the file is executable. */
   async isExecutable(path: string, signal?: AbortSignal): Promise<boolean> {
-    const { answers } = await this.#program.ask('executable', [path], signal && { signal });
-    return pick(answers, 'executable', 'executable')['executable'] === 'yes';
+    const answers = await this.#program.ask('executable', [path], { signal });
+    return requireAnswer(answers, 'executable', 'executable')['executable'] === 'yes';
   }
 
-  /** The script with which the host provisions itself, if it has one. */
+  /** The state of the self-provisioning script, if the host has one. */
   async readScript(): Promise<ScriptState | undefined> {
-    return parseScriptState((await this.#program.ask('script', [])).answers);
+    return parseScriptState(await this.#program.ask('script-read', []));
   }
 
-  /** The plan that the script carries, as JSON; it may be anything. */
+  /** The plan that the script carries: JSON, not validated. */
   async readScriptPlan(): Promise<string> {
-    const options = { maxOutputBytes: MAX_PLAN_OUTPUT_BYTES };
-    return readText(
-      pick((await this.#program.ask('script-plan', [], options)).answers, 'plan', 'script-plan'),
-      'plan',
-    );
+    return readText(requireAnswer(await this.#program.ask('script-plan', []), 'plan', 'script-plan'), 'plan');
   }
 
-  /** `leave`: what the script has started goes on; `stop`: all of it ends. False if it is still there after `boundS` seconds. */
+  /** Records that a workflow has finished the script's work, if the script's launches have this owner. */
+  async settleScript(owner: string): Promise<void> {
+    requireAnswer(await this.#program.ask('script-provisioned', [owner]), 'script', 'script-provisioned');
+  }
+
+  /** Ends the script; `stop` ends its launches, too, `leave` lets them run. False if it still runs after `boundS` seconds. */
   async endScript(how: 'leave' | 'stop', boundS: number, signal?: AbortSignal): Promise<boolean> {
     const args = [how === 'leave' ? 'USR1' : 'TERM', String(boundS)];
-    const { answers } = await this.#program.ask('script-end', args, { ...(signal && { signal }) });
-    return pick(answers, 'ended', 'script-end')['ended'] === 'yes';
+    const answers = await this.#program.ask('script-end', args, { signal });
+    return requireAnswer(answers, 'ended', 'script-end')['ended'] === 'yes';
   }
 
   /**
-   * Returns as soon as the script and the launches are no longer as `seen` tells, or after `boundS` seconds; what is
-   * returned is `seen` for the next time. An empty one returns at once.
+   * Returns when the state of the script and the launches differs from `seen`, or after `boundS` seconds. Returns `seen` for the
+   * next call; an empty one returns at once.
    */
   async followScript(
     seen: string,
@@ -236,18 +270,18 @@ export class Host {
     signal?: AbortSignal,
   ): Promise<string> {
     const args = [String(boundS), seen, ...ids];
-    const { answers } = await this.#program.ask('script-follow', args, { ...(signal && { signal }) });
-    return pick(answers, 'seen', 'script-follow')['seen'] ?? '';
+    const answers = await this.#program.ask('script-follow', args, { signal });
+    return requireAnswer(answers, 'seen', 'script-follow')['seen'] ?? '';
   }
 
-  /** How several launches are, by their ids. */
+  /** The states of launches, by id. */
   async states(ids: readonly string[]): Promise<Map<string, LaunchState>> {
-    return parseLaunchStates((await this.#program.ask('states', ids)).answers, ids);
+    return parseLaunchStates(await this.#program.ask('states', ids), ids);
   }
 
-  async #state(subcommand: string, args: string[], options?: ExecOptions): Promise<LaunchState> {
-    const { answers } = await this.#program.ask(subcommand, args, options);
-    return parseLaunchState(pick(answers, 'state', subcommand));
+  async #state(subcommand: string, args: string[], options?: CallOptions): Promise<LaunchState> {
+    const answers = await this.#program.ask(subcommand, args, options);
+    return parseLaunchState(requireAnswer(answers, 'state', subcommand));
   }
 }
 
@@ -256,10 +290,10 @@ function placeWords(place: SessionPlace | undefined): string[] {
   return [place?.session ?? '', place?.zmxPath ?? '', place?.zmxDir ?? ''];
 }
 
-function sentinelContent(answers: Answer[]): string | undefined {
-  const answer = pick(answers, 'sentinel', 'sentinel');
+function sentinelContent(answers: readonly Answer[]): string | undefined {
+  const answer = requireAnswer(answers, 'sentinel', 'sentinel');
   if (answer['sentinel'] === 'absent') return undefined;
-  // Even an empty sentinel says "done", so no answer may be taken for one.
+  // Even an empty sentinel means "done", so a missing answer must not count as one.
   if (answer['sentinel'] === 'present') return readText(answer, 'content');
   throw new ChandlerError('connection-lost', `the host answered sentinel=${answer['sentinel']}`);
 }

@@ -1,99 +1,163 @@
-import { ChandlerError, reasonOf } from '../domain/failure.ts';
-import { loadShim, releaseFor, type ZmxRelease } from '../zmx/index.ts';
-import type { HostFacts } from './facts.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { boundedText } from '../domain/text/bounded-text.ts';
+import { ChandlerError, reasonOf } from '../domain/run/failure.ts';
+import { oneLine } from '../domain/text/plain-text.ts';
+import { loadShim, releaseFor, releasePlaces, type ZmxRelease } from '../zmx/index.ts';
+import type { HostFacts } from './host-facts.ts';
+import { fetchArchive, ForbiddenPlace } from './fetch-archive.ts';
 import { sha256Of } from './sha256.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 import { findZmx, pullZmx, pushZmx, type ZmxContent, type ZmxHost } from './zmx-transfer.ts';
-import { mergeSpecs, tooOld, usableZmx, type ZmxSpec, type ZmxWish } from './zmx-wish.ts';
+import { mergeSpecs, tooOld, usableZmx, type ZmxSpec, type ZmxChoice } from './zmx-spec.ts';
 
-/** Where a zmx may come from. */
-export interface ZmxSource extends Pick<ZmxHost, 'linkDir' | 'signal'> {
-  /** What the plan says. */
+/** Where zmx may come from. */
+export interface ZmxSource extends Pick<ZmxHost, 'linkDir'> {
+  /** The plan's settings. */
   readonly spec?: ZmxSpec;
-  /** The worker's configuration, for what the plan leaves open. */
+  /** The worker's settings, for what the plan leaves open. */
   readonly defaults?: ZmxSpec;
-  /** Reads a file of the worker's, for `source: file`. */
+  /** Reads a file of the worker, for `source: file`. */
   readonly readFile?: (name: string) => Promise<Uint8Array>;
-  /** Gets an archive for a host that can't reach it; given up after 60 s. Default: fetch. */
-  readonly fetchArchive?: (url: string, signal: AbortSignal) => Promise<Uint8Array>;
+  /** Address prefixes from which the worker may fetch an archive. Default: the sites of zmx's releases. */
+  readonly urls?: readonly string[];
+  /** Fetches an archive for a host that cannot; canceled after 60 s. Default: over HTTP. */
+  readonly fetchArchive?: (
+    url: string,
+    allowed: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<Uint8Array>;
+  /** Called after a failed download, before the pause. */
+  readonly onRetry?: (retry: ZmxRetry) => void;
+}
+
+/** A failed download that will be retried. */
+export interface ZmxRetry {
+  /** Why it failed, in the words of the host or the worker. */
+  readonly downloadFailed: string;
+  /** Failed tries so far, of the host and the worker together. */
+  readonly tries: number;
+  readonly nextTryInMs: number;
 }
 
 type Deps = ZmxSource & ZmxHost;
 
 const FETCH_MS = 60_000;
+/** Of host and worker together; the pauses double and add up to 15 s. */
+const MAX_TRIES = 5;
+const FIRST_PAUSE_MS = 1000;
+const MAX_REASON_LENGTH = 300;
+/** Downloads start within this time after the first. */
+const TRIES_MS = 60_000;
+/** Transient failures of a release server. */
+const PASSING =
+  /\b(408|429|5\d\d)\b|broke|reset|closed|premature|terminated|partial|empty reply|short read|read error|end of file|too slow|\((18|52|56|92)\)/i;
 
 /**
- * Makes sure that a zmx answers on the host, and tells where it is. What is there and good enough is used, never replaced.
+ * Makes sure that zmx works on the host. Uses the host's own if it is good enough; never replaces one.
  *
  * @throws ChandlerError zmx-unavailable, zmx-checksum, host-unsupported, invalid-input, disk-full,
- *   state-directory-unwritable, connection-lost; or what `upload` and the executor throw
+ *   state-directory-unwritable, connection-lost; or what the executor throws
  */
 export async function installZmx(deps: Deps): Promise<ZmxInstallation> {
-  const wish = mergeSpecs(deps.spec, deps.defaults);
-  if (wish.source === 'file') return pushUnlessThere(deps, await fileContent(deps, wish));
-  if (wish.source === 'tmux') return pushUnlessThere(deps, shimContent(deps.facts));
-  return usableZmx(deps.facts, wish) ?? installRelease(deps, wish);
+  const choice = mergeSpecs(deps.spec, deps.defaults);
+  if (choice.source === 'file') return pushUnlessThere(deps, await fileContent(deps, choice));
+  if (choice.source === 'tmux') return pushUnlessThere(deps, shimContent(deps.facts));
+  return usableZmx(deps.facts, choice) ?? installRelease(deps, choice);
 }
 
-async function installRelease(deps: Deps, wish: ZmxWish): Promise<ZmxInstallation> {
-  const { version, url, sha256 } = wantedRelease(deps.facts, wish);
-  const pulled = await pullZmx(deps, version, url, sha256);
+/** Checks the file of `source: file`, if that is the source. @throws ChandlerError zmx-unavailable, zmx-checksum, invalid-input */
+export async function checkZmxFile(source: ZmxSource): Promise<void> {
+  const choice = mergeSpecs(source.spec, source.defaults);
+  if (choice.source === 'file') await fileContent(source, choice);
+}
+
+async function installRelease(deps: Deps, choice: ZmxChoice): Promise<ZmxInstallation> {
+  const { version, url, sha256 } = wantedRelease(deps.facts, choice);
+  const pauses = downloadPauses(deps);
+  let pulled = await pullZmx(deps, version, url, sha256);
+  while (pulled.kind === 'unreachable' && (await pauses(`the host: ${pulled.reason}`)))
+    pulled = await pullZmx(deps, version, url, sha256);
   if (pulled.kind === 'installed') return pulled.zmx;
   if (pulled.kind === 'mismatch') throw checksumError(url, sha256, pulled.actual);
-  const old = tooOld(deps.facts, wish);
+  const old = tooOld(deps.facts, choice);
   const bytes = await fetchOnWorker(
     deps,
     url,
     `the host: ${pulled.reason}${old === undefined ? '' : ` (${old})`}`,
+    pauses,
   );
-  const actual = sha256Of(bytes);
-  if (actual !== sha256) throw checksumError(url, sha256, actual);
+  // The message must not describe what the plan's author perhaps cannot read.
+  if (sha256Of(bytes) !== sha256) throw checksumError(url, sha256);
   return pushZmx(deps, { source: 'release', prefix: version, kind: 'archive', bytes, sha256 });
 }
 
-/** The archive that a host is to get. @throws ChandlerError as {@link releaseFor} */
-export function wantedRelease({ arch }: HostFacts, wish: ZmxWish): ZmxRelease {
-  return releaseFor({
-    arch,
-    ...(wish.version !== undefined && { version: wish.version }),
-    ...(wish.url !== undefined && { url: wish.url }),
-    ...(wish.sha256 !== undefined && { sha256: wish.sha256 }),
-  });
+/** The archive for a host. @throws ChandlerError as {@link releaseFor} */
+export function wantedRelease({ arch }: HostFacts, choice: ZmxChoice): ZmxRelease {
+  const { version, url, sha256 } = choice;
+  return releaseFor({ arch, version, url, sha256 });
 }
 
-async function fetchOnWorker(deps: Deps, url: string, hostReason: string): Promise<Uint8Array> {
+/** Returns a function that pauses before the next download; false if the failure is permanent or the limit is reached. */
+function downloadPauses({ onRetry, signal }: Deps): (reason: string) => Promise<boolean> {
+  const lastMs = Date.now() + TRIES_MS;
+  let tries = 0;
+  return async (reason) => {
+    if (!PASSING.test(reason)) return false;
+    const nextTryInMs = FIRST_PAUSE_MS * 2 ** tries;
+    tries += 1;
+    if (tries >= MAX_TRIES || Date.now() + nextTryInMs > lastMs) return false;
+    onRetry?.({ downloadFailed: boundedText(oneLine(reason), MAX_REASON_LENGTH), tries, nextTryInMs });
+    await delay(nextTryInMs, undefined, signal && { signal });
+    return true;
+  };
+}
+
+async function fetchOnWorker(
+  deps: Deps,
+  url: string,
+  hostReason: string,
+  pauses: (reason: string) => Promise<boolean>,
+): Promise<Uint8Array> {
   const timeout = AbortSignal.timeout(FETCH_MS);
   const signal = deps.signal ? AbortSignal.any([deps.signal, timeout]) : timeout;
+  const own = deps.defaults?.url;
+  const allowed = [...(deps.urls ?? releasePlaces), ...(own === undefined ? [] : [own])];
   try {
-    return await (deps.fetchArchive ?? fetchArchive)(url, signal);
+    return await (deps.fetchArchive ?? fetchArchive)(url, allowed, signal);
   } catch (error) {
     deps.signal?.throwIfAborted();
-    const message = `nobody could get zmx from ${url}: ${hostReason}; the worker: ${reasonOf(error)}`;
+    const isForbidden = error instanceof ForbiddenPlace;
+    if (!isForbidden && (await pauses(`the worker: ${reasonOf(error)}`)))
+      return fetchOnWorker(deps, url, hostReason, pauses);
+    const message = `cannot fetch zmx from ${url}: ${hostReason}; the worker: ${reasonOf(error)}`;
     throw new ChandlerError('zmx-unavailable', message, {
       cause: error,
       facts: {
-        advice: 'Set zmx.source: tmux or file, or give in zmx.url an address that host or worker can reach.',
+        advice: isForbidden
+          ? 'Set zmx.source: tmux or file, let the host reach the address, or add it to CHANDLER_ZMX_URLS on the worker.'
+          : 'Set zmx.source: tmux or file, or set zmx.url to an address that the host or the worker can reach.',
       },
     });
   }
 }
 
-/** A zmx of the worker's. @throws ChandlerError invalid-input, zmx-unavailable, zmx-checksum */
-export async function fileContent(source: ZmxSource, wish: ZmxWish): Promise<ZmxContent> {
-  const name = wish.file;
+/** The worker's zmx file. @throws ChandlerError invalid-input, zmx-unavailable, zmx-checksum */
+export async function fileContent(source: ZmxSource, choice: ZmxChoice): Promise<ZmxContent> {
+  const name = choice.file;
   if (name === undefined) {
     throw new ChandlerError('invalid-input', 'zmx.source: file needs zmx.file (or CHANDLER_ZMX_FILE)');
   }
   const bytes = await readWorkerFile(source, name);
   const sha256 = sha256Of(bytes);
-  if (wish.sha256 !== undefined && wish.sha256 !== sha256) throw checksumError(name, wish.sha256, sha256);
-  // People keep the archive just as they got it (gzip).
+  if (choice.sha256 !== undefined && choice.sha256 !== sha256)
+    throw checksumError(name, choice.sha256, sha256);
+  // The file may be the archive as downloaded (gzip).
   const kind = bytes[0] === 0x1f && bytes[1] === 0x8b ? 'archive' : 'binary';
   return { source: 'file', prefix: 'file', kind, bytes, sha256 };
 }
 
 async function readWorkerFile(deps: ZmxSource, name: string): Promise<Uint8Array> {
-  if (!deps.readFile) throw new ChandlerError('zmx-unavailable', `nothing here reads the zmx file ${name}`);
+  if (!deps.readFile) throw new ChandlerError('zmx-unavailable', `cannot read the zmx file ${name} here`);
   try {
     return await deps.readFile(name);
   } catch (error) {
@@ -109,7 +173,7 @@ export function shimContent(facts: HostFacts): ZmxContent {
   if (!facts.tools.includes('tmux')) {
     throw new ChandlerError('zmx-unavailable', 'zmx.source is tmux, and the host has no tmux', {
       facts: {
-        advice: 'Run `apt-get install tmux` (Alpine: `apk add tmux`) on the host, then start the run again.',
+        advice: 'Run `apt-get install tmux` (Alpine: `apk add tmux`) on the host.',
       },
     });
   }
@@ -121,18 +185,13 @@ async function pushUnlessThere(deps: Deps, content: ZmxContent): Promise<ZmxInst
   return (await findZmx(deps, content)) ?? pushZmx(deps, content);
 }
 
-function checksumError(what: string, expected: string, actual: string): ChandlerError {
-  const message = `${what} has the sha256 ${actual}, expected is ${expected}; it was not unpacked and not run`;
+function checksumError(what: string, expected: string, actual?: string): ChandlerError {
+  const has = actual === undefined ? 'has another sha256' : `has the sha256 ${actual}`;
+  const message = `${what} ${has}, expected ${expected}; it was neither unpacked nor run`;
   return new ChandlerError('zmx-checksum', message, {
     facts: {
       advice:
-        'Check zmx.url. If the file is the right one, give its hash: zmx.sha256 in the plan, or CHANDLER_ZMX_SHA256 on the worker.',
+        'Check zmx.url. If the file is the right one, set its hash: zmx.sha256 in the plan, or CHANDLER_ZMX_SHA256 on the worker.',
     },
   });
-}
-
-async function fetchArchive(url: string, signal: AbortSignal): Promise<Uint8Array> {
-  const response = await fetch(url, { signal });
-  if (!response.ok) throw new Error(`HTTP status ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
 }

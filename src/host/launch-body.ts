@@ -1,9 +1,11 @@
-import { maskingSedProgram } from '../domain/redact.ts';
-import type { Launch } from '../domain/ids.ts';
+import { readFileSync } from 'node:fs';
+import type { Launch } from '../domain/run/ids.ts';
+import { headsOf, secretForms } from '../domain/secrets/secret-forms.ts';
 import { quote } from '../shell/index.ts';
+import { readPart } from './programs.ts';
 import type { LaunchBody } from './launch.ts';
 
-/** What the supervisor reads. `lingerS`: seconds that zmx needs to see an end (see zmxDifferences). */
+/** The files that the supervisor reads. `lingerS`: seconds that zmx needs to notice an end (see missedEnds). */
 export function renderLaunchBody(
   launch: Launch,
   work: { script: string; env: Readonly<Record<string, string>> },
@@ -12,7 +14,7 @@ export function renderLaunchBody(
   return {
     settings: assignments({
       step: launch.step,
-      generation: String(launch.generation),
+      attempt: String(launch.attempt),
       linger: String(lingerS),
     }),
     env: assignments(work.env),
@@ -20,16 +22,38 @@ export function renderLaunchBody(
   };
 }
 
-/** What the supervisor evaluates once and forgets: the secrets, and how to mask them in the log. Empty without any. */
+/** The shell code that the supervisor evaluates once: the secrets, and how to mask them in the log. Empty without secrets. */
 export function renderSecrets(secrets: Readonly<Record<string, string>>): string {
   if (Object.keys(secrets).length === 0) return '';
-  return assignments({
+  const settings = {
     secret_env: assignments(secrets),
-    secret_sed: maskingSedProgram(Object.values(secrets)),
-  });
+    secret_mask: maskProgram(Object.values(secrets)),
+  };
+  return `${readPart('mask')}${assignments(settings)}`;
 }
 
-/** A script with its environment in front, for `check`. */
+/** The awk program that masks a step's output; empty if all secrets are too short to be masked. */
+export function maskProgram(values: readonly string[]): string {
+  const forms = secretForms(values).map((form) => {
+    const units = form.units.map((spellings) => spellings.join('\t')).join('\n');
+    const texts = [units, form.lead, form.trail, headsOf(form).join('\n')].map(awkString);
+    return `add(${form.loose ? 1 : 2}, ${texts.join(', ')})\n`;
+  });
+  if (forms.length === 0) return '';
+  const program = readFileSync(new URL('./programs/mask.awk', import.meta.url), 'utf8');
+  return `BEGIN {\n${forms.join('')}}\n${program.replaceAll(/^ *#.*\n|^ +/gm, '')}`;
+}
+
+/** A string of bytes in a notation that every awk reads. */
+function awkString(bytes: string): string {
+  const escaped = bytes.replaceAll(
+    /[^0-9A-Za-z]/g,
+    (byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`,
+  );
+  return `"${escaped}"`;
+}
+
+/** The script of a check, with its environment. */
 export function renderCheck(script: string, env: Readonly<Record<string, string>>): string {
   return `${exports(env)}${script}`;
 }

@@ -1,6 +1,6 @@
-import type { LaunchState } from '../domain/launch-state.ts';
+import type { LaunchState } from '../domain/run/launch-state.ts';
 
-/** What is written into a launch's directory: shell assignments, and the script as it is. */
+/** The content of a launch's directory: shell assignments, and the script as it is. */
 export interface LaunchBody {
   /** For the supervisor. */
   readonly settings: string;
@@ -16,34 +16,48 @@ export interface SessionPlace {
   readonly zmxDir: string;
 }
 
-/** How far a launch is. */
+/** The progress of a launch. */
 export interface Progress {
   readonly logBytes: number;
-  /** As it was printed: clean it before it is shown. */
+  /** As printed, with control characters. */
   readonly lastLine: string;
+  /** Identifies the prompt at which the step waits for keyboard input; empty if it does not wait, missing while unknown. */
+  readonly prompt?: string;
 }
 
-/** Where to begin in a launch's log; with both it is the later of the two. */
+/** Where to begin in a launch's log; with both, the later of the two. */
 export interface LogStart {
   /**
-   * Early enough for all that was printed since: Unix seconds, or if negative seconds before now, by the host's clock. The
-   * log bears no times: sizes are noted while somebody waits for the launch, so it may be (much) earlier.
+   * Everything printed since then: Unix seconds, or if negative seconds before now, by the host's clock. The log has no times;
+   * its size is noted while a worker waits for the launch, so the result may begin (much) earlier.
    */
   readonly sinceS?: number;
-  /** So many lines before the end. */
+  /** Lines before the end. */
   readonly tailLines?: number;
+}
+
+/** Seconds that a step's check may take. */
+export const CHECK_BOUND_S = 60;
+
+/** Which bytes of a launch's log to read. */
+export interface LogOptions {
+  readonly start: number | LogStart;
+  readonly maxBytes: number;
+  readonly followS?: number;
+  readonly before?: number;
+  readonly signal?: AbortSignal;
 }
 
 /** A piece of a launch's log. */
 export interface LogChunk {
-  /** Of the launch, at that moment. */
+  /** The state of the launch at that moment. */
   readonly state: LaunchState;
-  /** As it was printed, secrets starred. */
+  /** As printed, secrets masked. */
   readonly bytes: Uint8Array;
-  /** What comes before `bytes`, as much as was asked for. */
+  /** The bytes before `bytes`, as many as requested. */
   readonly before: Uint8Array;
-  /** Where `bytes` begins in the log. */
+  /** Offset of `bytes` in the log. */
   readonly offset: number;
-  /** Of the whole log, in bytes. */
+  /** Size of the whole log. Bytes. */
   readonly size: number;
 }

@@ -1,38 +1,35 @@
-import { boundedText } from '../domain/bounded-text.ts';
-import { plainText } from '../domain/terminal.ts';
+import { boundedText } from '../domain/text/bounded-text.ts';
+import { plainText } from '../domain/text/plain-text.ts';
 import { sh } from '../shell/index.ts';
-import { ChandlerError } from '../domain/failure.ts';
+import { ChandlerError } from '../domain/run/failure.ts';
+import { ask } from '../ssh/call.ts';
+import { codeOfText } from '../ssh/code-of-text.ts';
 import type { Executor } from '../ssh/executor.ts';
-import {
-  classify,
-  decodeText,
-  isUsablePath,
-  pick,
-  readCount,
-  readOutcome,
-  readPath,
-  type Answer,
-} from './answers.ts';
-import type { HostFacts } from './facts.ts';
+import type { Answer } from '../ssh/frames.ts';
+import { decodeText, isUsablePath, requireAnswer, readCount, readPath } from './read-answer.ts';
+import type { HostFacts } from './host-facts.ts';
 import type { Programs } from './programs.ts';
 
-/** Tools without which nothing works, and the Debian packages that hold them. */
-const NEEDED: Readonly<Record<string, string>> = {
-  flock: 'util-linux',
-  setsid: 'util-linux',
-  sha256sum: 'coreutils',
-  base64: 'coreutils',
-  mktemp: 'coreutils',
-  timeout: 'coreutils',
-  awk: 'mawk',
+/** The tools that Chandler needs, by Debian package. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  coreutils:
+    'base64 basename cat chmod cut date dd df dirname env head id ln mkdir mkfifo mktemp mv readlink rm rmdir sha256sum sleep sort stat stty tail tee timeout touch tr uname uniq wc',
+  findutils: 'find xargs',
+  grep: 'grep',
+  mawk: 'awk',
+  sed: 'sed',
+  'util-linux': 'flock setsid',
 };
 const USEFUL = ['bash', 'script', 'tmux', 'curl', 'wget', 'tar'];
-/** Every activity is told the facts, so they must stay short. Characters. */
+const NEEDED: ReadonlyMap<string, string> = new Map(
+  Object.entries(PACKAGES).flatMap(([name, tools]) => tools.split(' ').map((tool) => [tool, name])),
+);
+/** Facts are part of every activity's input. Characters. */
 const MAX_FACT_LENGTH = 200;
 const MAX_VERSION_LENGTH = 4096;
 
 /**
- * Asks a host what it is and makes its state directory. `missingPrograms` tells that the host program must be installed.
+ * Reads the facts of a host and makes its state directory. `missingPrograms`: the host programs must be installed.
  *
  * @throws ChandlerError host-unsupported, disk-full, state-directory-unwritable, connection-lost
  */
@@ -41,29 +38,39 @@ export async function probeHost(
   programs: Programs,
   options: { stateDir?: string; signal?: AbortSignal } = {},
 ): Promise<{ facts: HostFacts; missingPrograms: boolean }> {
-  const names = [programs.host.name, programs.supervise.name];
-  const outcome = await executor.exec(sh('sh', '-s', '--', options.stateDir ?? '', ...names), {
+  const { needed, useful } = askedTools;
+  const words = [
+    options.stateDir ?? '',
+    'probe',
+    needed,
+    useful,
+    programs.host.name,
+    programs.supervise.name,
+  ];
+  const answers = await ask(executor, 'probe', (token) => sh('sh', '-s', '--', token, ...words), {
     stdin: programs.probe,
-    ...(options.signal && { signal: options.signal }),
+    signal: options.signal,
   });
-  const answers = readOutcome(outcome, 'probe');
+  requireTools(answers, 'probe');
   const facts = readFacts(answers, 'probe');
-  requireTools(facts.tools);
-  const writable = pick(answers, 'writable', 'probe');
+  const writable = requireAnswer(answers, 'writable', 'probe');
   if (writable['writable'] !== 'yes') {
     const said = decodeText(writable['text']);
-    const code = classify(said);
-    throw new ChandlerError(
-      code === 'host-unsupported' ? 'state-directory-unwritable' : code,
-      `probe: ${said}`,
-    );
+    throw new ChandlerError(codeOfText(said) ?? 'state-directory-unwritable', `probe: ${said}`);
   }
   return { facts, missingPrograms: answers.some((answer) => answer['present'] === 'no') };
 }
 
-/** What a host lacks of the tools that nothing works without, and the Debian packages that hold it. */
-export function missingTools(there: readonly string[]): { tools: string[]; packages: string[] } {
-  const missing = Object.entries(NEEDED).filter(([tool]) => !there.includes(tool));
+/** The needed and the optional tools that the programs look for on a host. */
+export const askedTools = { needed: [...NEEDED.keys()].join(' '), useful: USEFUL.join(' ') };
+
+/** The needed tools that a host lacks, and the Debian packages that contain them. */
+export function missingTools(
+  answers: readonly Answer[],
+  what: string,
+): { tools: string[]; packages: string[] } {
+  const there = readTools(answers, what);
+  const missing = [...NEEDED].filter(([tool]) => !there.has(tool));
   return {
     tools: missing.map(([tool]) => tool),
     packages: [...new Set(missing.map(([, name]) => name))],
@@ -71,20 +78,28 @@ export function missingTools(there: readonly string[]): { tools: string[]; packa
 }
 
 /** @throws ChandlerError host-unsupported, naming every tool that is missing and how to get it */
-function requireTools(there: readonly string[]): void {
-  const { tools, packages } = missingTools(there);
+export function requireTools(answers: readonly Answer[], what: string): void {
+  const { tools, packages } = missingTools(answers, what);
   if (tools.length === 0) return;
+  const path = answers.findLast((answer) => answer['path'] !== undefined)?.['path'] ?? '';
+  // With the usual PATH, packages are missing; otherwise the login's PATH hides the tools.
+  const isUsual = ['/usr/bin', '/bin'].every((dir) => path.split(':').includes(dir));
   const names = packages.join(' ');
-  throw new ChandlerError('host-unsupported', `the host has no ${tools.join(', ')}`, {
-    facts: {
-      advice: `Install ${names} on the host (for example apt-get install ${names}), then start the run again.`,
-    },
+  const advice = isUsual
+    ? `Install ${names} on the host (for example apt-get install ${names}).`
+    : `Add /usr/bin and /bin to the login's PATH (${path}): see the startup file of its shell, or secure_path in sudoers.`;
+  throw new ChandlerError('host-unsupported', `the host has no ${tools.join(', ')} on its PATH`, {
+    facts: { advice },
   });
 }
 
-/** Reads what facts.sh says. @throws ChandlerError connection-lost or host-unsupported for what cannot be */
+function readTools(answers: readonly Answer[], what: string): ReadonlySet<string> {
+  return new Set(requireAnswer(answers, 'tools', what)['tools']?.split(','));
+}
+
+/** Reads the answers of facts.sh. @throws ChandlerError connection-lost or host-unsupported for invalid ones */
 export function readFacts(answers: readonly Answer[], what: string): HostFacts {
-  const find = (key: string) => pick(answers, key, what);
+  const find = (key: string) => requireAnswer(answers, key, what);
   const zmx = answers.findLast((answer) => answer['zmx_version'] !== undefined);
   const zmxPath = decodeText(zmx?.['zmx']);
   return {
@@ -94,9 +109,7 @@ export function readFacts(answers: readonly Answer[], what: string): HostFacts {
     bootId: fact(find('boot')['boot']),
     stateDir: readPath(find('state_dir'), 'state_dir'),
     zmxDir: readPath(find('zmx_dir'), 'zmx_dir'),
-    tools: [...Object.keys(NEEDED), ...USEFUL].filter((tool) =>
-      answers.some((answer) => answer[`has_${tool}`] === 'yes'),
-    ),
+    tools: USEFUL.filter((tool) => readTools(answers, what).has(tool)),
     ...(zmx &&
       isUsablePath(zmxPath) && {
         zmx: {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { sha256Of } from './sha256.ts';
 
-/** A shell program that Chandler puts on the host, named by its content. */
+/** A shell program that Chandler installs on hosts, named by its content. */
 export interface Program {
   /** `host-` or `supervise-` and 12 hex digits of its sha256. */
   readonly name: string;
@@ -10,38 +10,66 @@ export interface Program {
 
 /** The shell programs that Chandler runs on hosts. */
 export interface Programs {
-  /** Every question and order, one subcommand each. */
+  /** Everything that Chandler asks or does on a host, one subcommand each. */
   readonly host: Program;
   /** Runs one launch, inside its session. */
   readonly supervise: Program;
-  /** The first question, sent over standard input. */
+  /** Reads the facts of a new host; sent over standard input. */
   readonly probe: string;
-  /** A look that changes nothing, sent over standard input. */
+  /** Inspects a host without changing it; sent over standard input. */
   readonly inspect: string;
 }
 
 /** The files that make up the host program, in this order. */
-export const hostParts = ['common', 'launch', 'follow', 'kill', 'script', 'host'];
+export const hostParts = ['common', 'launch', 'follow', 'kill', 'keyboard', 'log', 'script', 'host'];
 
-/** The files that make up a look, in this order. */
-const inspectParts = ['common', 'script', 'facts', 'inspect'];
+/** Parts that only workers need. A self-provisioning script leaves them out, because it must be small. */
+const workerParts = new Set(['keyboard', 'log', 'script']);
+
+/** The files that make up the inspection program, in this order. */
+const inspectParts = ['common', 'script', 'facts', 'leftovers', 'inspect'];
 
 /** Reads the shell programs that come with the package. */
 export function loadPrograms(): Programs {
   return {
     host: named('host', hostParts.map(readPart).join('\n')),
     supervise: named('supervise', readPart('supervise')),
-    probe: ['facts', 'probe'].map(readPart).join('\n'),
-    inspect: inspectParts.map(readPart).join('\n'),
+    probe: forStdin(['common', 'facts', 'probe']),
+    inspect: forStdin(inspectParts),
   };
 }
 
-/** A shell program, or a part of one, without its comments: some clouds take 16 KB of user-data and no more. */
-export function readPart(part: string): string {
-  const text = readFileSync(new URL(`./programs/${part}.sh`, import.meta.url), 'utf8');
+/** The parts of the host program in a self-provisioning script. A worker installs its own host program. */
+export function selfProvisioningHostParts(): { name: string; texts: readonly string[] } {
+  const texts = hostParts.filter((part) => !workerParts.has(part)).map(readPart);
+  return { name: named('host', texts.join('\n')).name, texts };
+}
+
+/** A program for standard input. facts.sh checks the first line, which a startup file may have read. */
+function forStdin(parts: readonly string[]): string {
+  return ['whole=yes', ...parts.map(readPart)].join('\n');
+}
+
+/**
+ * A shell program without comments and indentation, because some clouds limit user-data to 16 KB. Directives of shellcheck stay in
+ * the parts that are checked once they are assembled.
+ */
+export function readProgram(url: URL): string {
+  const text = readFileSync(url, 'utf8');
+  // Supervise is installed as one file, which needs no directives.
+  const comments = url.pathname.endsWith('/supervise.sh')
+    ? /^[ \t]*#(?!!).*\n/gm
+    : /^[ \t]*#(?!!| shellcheck ).*\n/gm;
   return text
-    .replace(/^[ \t]*#(?!!| shellcheck ).*\n/gm, '')
+    .replace(comments, '')
+    .replace(/^[ \t]+/gm, '')
+    .replace(/\n{2,}/g, '\n')
     .replace(/^([ \t]*# shellcheck [^#\n]*[^# \n]) *#.*$/gm, '$1');
+}
+
+/** {@link readProgram} for a part that lies beside this file. */
+export function readPart(part: string): string {
+  return readProgram(new URL(`./programs/${part}.sh`, import.meta.url));
 }
 
 function named(name: string, text: string): Program {

@@ -1,30 +1,31 @@
-import { decodeText, pick, readPath, type Answer } from './answers.ts';
-import { isFailureCode, type FailureCode } from '../domain/failure.ts';
+import { isFailureCode, type FailureCode } from '../domain/run/failure.ts';
+import type { Answer } from '../ssh/frames.ts';
+import { decodeText, requireAnswer, readPath } from './read-answer.ts';
 
-/** Where the script with which a host provisions itself is. */
+/** The state of a host's self-provisioning script. */
 export interface ScriptState {
-  /** Whose launches its steps are. */
+  /** The owner of its launches. */
   readonly owner: string;
-  /** Of the plan's work, 64 hex digits. */
+  /** Digest of the plan's work, 64 hex digits. */
   readonly digest: string;
-  /** It is at work now. */
+  /** It runs now. */
   readonly alive: boolean;
-  /** `left`: somebody else goes on with its work; `stopped`: somebody ended it. */
+  /** `left`: a workflow continues its work; `stopped`: it was ended on request. */
   readonly phase: string;
-  /** Why it gave up, with `phase: failed`. */
+  /** Why it failed, with `phase: failed`. */
   readonly failure?: { readonly code: FailureCode; readonly text: string };
   readonly sentinelPath: string;
-  /** Empty if it has none. */
+  /** Empty if it keeps no log. */
   readonly logPath: string;
-  /** The zmx that it starts steps with; empty until it has one. */
+  /** The zmx that it uses; empty until it has one. */
   readonly zmxPath: string;
-  /** How parts ended for the script, by `step.NAME` and `finalizer.NAME`: succeeded, satisfied, failed, blocked. */
+  /** Outcomes of parts by `step.NAME` and `finalizer.NAME`: succeeded, satisfied, failed, blocked. */
   readonly outcomes: Readonly<Record<string, string>>;
 }
 
-/** Reads the answer of `script_read` in the host program; nothing if the host has no script. */
+/** Reads the answer of `script_read` in the host program; undefined if the host has no script. */
 export function parseScriptState(answers: readonly Answer[]): ScriptState | undefined {
-  const answer = pick(answers, 'script', 'script');
+  const answer = requireAnswer(answers, 'script', 'script');
   if (answer['script'] !== 'present') return undefined;
   const code = answer['code'];
   return {

@@ -1,9 +1,12 @@
-import { ChandlerError } from '../domain/failure.ts';
+import { ChandlerError } from '../domain/run/failure.ts';
 import { sh } from '../shell/index.ts';
+import { ask as askHost } from '../ssh/call.ts';
 import type { Executor } from '../ssh/executor.ts';
+import type { Answer } from '../ssh/frames.ts';
+import { upload } from '../ssh/upload.ts';
 import { oldestVersion, parseVersion } from '../zmx/index.ts';
-import { decodeText, pick, readOutcome, readPath, type Answer } from './answers.ts';
-import type { HostFacts } from './facts.ts';
+import { decodeText, requireAnswer, readPath } from './read-answer.ts';
+import type { HostFacts } from './host-facts.ts';
 import { readPart } from './programs.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 
@@ -11,26 +14,24 @@ import type { ZmxInstallation } from './zmx-installation.ts';
 export interface ZmxHost {
   readonly executor: Executor;
   readonly facts: HostFacts;
-  /** Puts a file on the host, whole or not at all. */
-  readonly upload: (file: { path: string; content: Uint8Array; mode: number }) => Promise<void>;
-  /** Where `zmx` is linked for people. Default: /usr/local/bin for root, ~/.local/bin otherwise. */
+  /** The directory of the link `zmx` for people. Default: /usr/local/bin for root, ~/.local/bin otherwise. */
   readonly linkDir?: string;
-  /** Abort gives up; what was begun on the host may be finished there. */
-  readonly signal?: AbortSignal;
+  /** Abort stops waiting; the host may still finish what it has begun. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** A zmx that the worker holds, as it is or in an archive. */
+/** A zmx that the worker has, as a program or in an archive. */
 export interface ZmxContent {
   readonly source: 'release' | 'file' | 'tmux';
-  /** The first part of its directory's name; its hash is the second. */
+  /** First part of the name of its directory; the hash is the second. */
   readonly prefix: string;
   readonly kind: 'archive' | 'binary';
   readonly bytes: Uint8Array;
-  /** Of `bytes`. */
+  /** Hash of `bytes`. */
   readonly sha256: string;
 }
 
-/** How the host's own try ended. `mismatch`: the archive is not the expected one, and was thrown away unopened. */
+/** How the host's own download ended. `mismatch`: the archive is not the expected one and was not unpacked. */
 export type Pulled =
   | { readonly kind: 'installed'; readonly zmx: ZmxInstallation }
   | { readonly kind: 'mismatch'; readonly actual: string }
@@ -38,10 +39,10 @@ export type Pulled =
 
 const WHAT = 'installing zmx';
 const QUICK_MS = 60_000;
-/** The host gives a download up after 300 s. */
+/** The host aborts a download after 300 s. */
 const PULL_MS = 400_000;
 
-/** Lets the host get the archive, unless it has that very one already. */
+/** Lets the host fetch the archive, unless it has that one already. */
 export async function pullZmx(host: ZmxHost, version: string, url: string, sha256: string): Promise<Pulled> {
   const answers = await ask(host, 'pull', keyOf(version, sha256), [url, sha256], PULL_MS);
   const actual = mismatch(answers);
@@ -51,12 +52,12 @@ export async function pullZmx(host: ZmxHost, version: string, url: string, sha25
   return { kind: 'installed', zmx: toInstallation(answers, 'release') };
 }
 
-/** The zmx of the same content that the host has already. */
+/** Finds a zmx of the same content on the host. */
 export async function findZmx(host: ZmxHost, content: ZmxContent): Promise<ZmxInstallation | undefined> {
   const { source, prefix, kind, sha256 } = content;
   const args = [kind, sha256, host.facts.zmx?.path ?? ''];
   const answers = await ask(host, 'find', keyOf(prefix, sha256), args, QUICK_MS);
-  return pick(answers, 'zmx', WHAT)['zmx'] === '' ? undefined : toInstallation(answers, source);
+  return requireAnswer(answers, 'zmx', WHAT)['zmx'] === '' ? undefined : toInstallation(answers, source);
 }
 
 /** Uploads a zmx and puts it in its place. `pullZmx` or `findZmx` has made the directory. */
@@ -64,9 +65,8 @@ export async function pushZmx(host: ZmxHost, content: ZmxContent): Promise<ZmxIn
   const { source, prefix, kind, bytes, sha256 } = content;
   const key = keyOf(prefix, sha256);
   const path = `${host.facts.stateDir}/zmx/.pushed.${key}`;
-  await host.upload({ path, content: bytes, mode: 0o600 });
+  await upload(host.executor, { path, content: bytes, mode: 0o600 }, host.signal);
   const answers = await ask(host, 'take', key, [kind, path, sha256], QUICK_MS);
-  // It was right when it left the worker.
   if (mismatch(answers) !== undefined) {
     throw new ChandlerError('connection-lost', `${WHAT}: the file arrived damaged`);
   }
@@ -79,33 +79,20 @@ async function ask(
   key: string,
   args: string[],
   timeoutMs: number,
-): Promise<Answer[]> {
+): Promise<readonly Answer[]> {
   const { stateDir, zmxDir } = host.facts;
-  const command = sh(
-    'sh',
-    '-s',
-    '--',
-    stateDir,
-    subcommand,
-    zmxDir,
-    host.linkDir ?? '',
-    key,
-    oldestVersion,
-    ...args,
-  );
-  const outcome = await host.executor.exec(command, {
+  const words = [stateDir, subcommand, zmxDir, host.linkDir ?? '', key, oldestVersion, ...args];
+  return askHost(host.executor, WHAT, (token) => sh('sh', '-s', '--', token, ...words), {
     stdin: `${readPart('common')}\n${readPart('install-zmx')}`,
     timeoutMs,
-    ...(host.signal && { signal: host.signal }),
+    signal: host.signal,
   });
-  return readOutcome(outcome, WHAT);
 }
 
-function toInstallation(answers: Answer[], source: ZmxInstallation['source']): ZmxInstallation {
-  const answer = pick(answers, 'zmx', WHAT);
+function toInstallation(answers: readonly Answer[], source: ZmxInstallation['source']): ZmxInstallation {
+  const answer = requireAnswer(answers, 'zmx', WHAT);
   const version = parseVersion(decodeText(answer['version']))?.version;
-  if (version === undefined)
-    throw new ChandlerError('zmx-unavailable', `${WHAT}: it does not tell its version`);
+  if (version === undefined) throw new ChandlerError('zmx-unavailable', `${WHAT}: it reports no version`);
   return {
     path: readPath(answer, 'zmx'),
     version,
@@ -113,11 +100,11 @@ function toInstallation(answers: Answer[], source: ZmxInstallation['source']): Z
   };
 }
 
-function mismatch(answers: Answer[]): string | undefined {
+function mismatch(answers: readonly Answer[]): string | undefined {
   return answers.find((answer) => answer['mismatch'] !== undefined)?.['mismatch'];
 }
 
-/** The name of a zmx's directory: its content tells it. */
+/** The name of a zmx's directory. */
 export function keyOf(prefix: string, sha256: string): string {
   return `${prefix}-${sha256.slice(0, 12)}`;
 }

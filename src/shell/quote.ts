@@ -1,13 +1,14 @@
-const SAFE = /^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+=:,./-]*$/;
+const SAFE = /^[A-Za-z0-9_@+:,./-][A-Za-z0-9_@%+=:,./-]*$/;
 
 /**
- * Quotes one word for a POSIX shell so that it is taken literally, whatever it holds.
+ * Quotes one word so that every shell reads it literally (csh only a word without a line end). Backslashes and exclamation
+ * marks stand outside the quotes, because inside them fish interprets the first and csh the second.
  *
  * @throws TypeError for a NUL byte: no argument of a process can hold one.
  */
 export function quote(word: string): string {
   if (word.includes('\0')) throw new TypeError('a shell word cannot hold a NUL byte');
-  return SAFE.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return SAFE.test(word) ? word : `'${word.replaceAll(/['\\!]/g, (character) => `'\\${character}'`)}'`;
 }
 
 /** {@link quote}, for the last words of a command: what begins with a dash must not be taken for an option of it. */

@@ -1,55 +1,37 @@
 import { render, sh, type Command } from '../shell/index.ts';
-import { ChandlerError } from '../domain/failure.ts';
-import { addressOf } from '../domain/ids.ts';
+import { ChandlerError } from '../domain/run/failure.ts';
+import { addressOf } from '../domain/run/ids.ts';
 import { OFFERED } from './host-key.ts';
-import type { HostKeyPolicy } from './target.ts';
+import type { HostKeyPolicy, ResolvedTarget } from './resolved-target.ts';
 
-/** What OpenSSH's client needs to reach a host as a worker does: keys are named by their files. */
-export interface ClientTarget {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
+/** A target for OpenSSH's client: keys are named by their files. */
+export interface ClientTarget extends Pick<ResolvedTarget, 'host' | 'port' | 'user' | 'hostKey'> {
   readonly identities: ClientIdentities;
-  readonly hostKey: HostKeyPolicy;
-  /** A host to go through. */
-  readonly jump?: ClientTarget;
+  readonly jump?: ClientTarget | undefined;
 }
 
-/** The private keys to offer: absolute paths, and those of the agent. */
 export interface ClientIdentities {
+  /** Absolute paths. */
   readonly files: readonly string[];
-  /** `all`: every key it holds, before the files. `same`: only the files', which then need no passphrase. */
+  /** `all`: offers every key of the agent, then the files. `same`: only the keys of the files, which then need no passphrase. */
   readonly agent: 'all' | 'same';
 }
 
-/** What to do on the host. Without a command it is a login shell. */
+/** Without a command: a login shell. */
 export interface RemoteWork {
   readonly tty: boolean;
   readonly command?: string;
 }
 
-/**
- * The arguments of `ssh`, and `ssh` itself. No configuration file is read: nothing but the target decides which host key
- * is good and which way it goes. Needs OpenSSH 8.5 for a pinned host key; an older one refuses the option.
- */
+/** The `ssh` command line. ssh reads no configuration file, so that only the target decides. A pinned host key needs OpenSSH 8.5. */
 export function sshArguments(target: ClientTarget, { tty, command }: RemoteWork): string[] {
-  return [
-    ...connecting(target),
-    ...(tty ? ['-t'] : []),
-    '--',
-    target.host,
-    ...(command === undefined ? [] : [command]),
-  ];
+  const work = command === undefined ? [] : [command];
+  return [...connecting(target), ...(tty ? ['-t'] : []), '--', target.host, ...work];
 }
 
-/** The command of somebody who has settings of their own for the host, to be read and typed. */
+/** The command that a person with their own settings for the host would type. */
 export function shortSshCommand(
-  target: {
-    host: string;
-    port?: number | undefined;
-    user?: string | undefined;
-    jump?: typeof target | undefined;
-  },
+  target: Parameters<typeof addressOf>[0] & { jump?: typeof target | undefined },
   { tty, command }: RemoteWork,
 ): Command {
   const { host, port, user = 'root', jump } = target;
@@ -63,9 +45,7 @@ export function shortSshCommand(
   );
 }
 
-/**
- * -J is a list of addresses, of which older versions of ssh make a shell command without a quote: it is for plain names only.
- */
+/** Older versions of ssh pass the addresses of -J to a shell without quotes, so it is for plain names only. */
 function shortJump(jump: Parameters<typeof addressOf>[0]): string[] {
   const { host, port = 22, user = 'root' } = jump;
   if (isPlainUser(user) && !host.includes('%')) return ['-J', addressOf(jump)];
@@ -91,24 +71,24 @@ function connecting(target: ClientTarget): string[] {
   return ['ssh', '-F', 'none', ...options.flatMap((option) => ['-o', option]), ...login];
 }
 
-/** Not -J: that would give the jump host the settings of nobody. It is read by a shell, after ssh has replaced its tokens. */
+/** Not -J, which would apply none of these settings to the jump host. ssh replaces its tokens and passes this to a shell. */
 function proxyCommand(jump: ClientTarget, { host, port }: ClientTarget): string {
   return render(sh(...connecting(jump), '-W', `[${host}]:${port}`, '--', jump.host)).replaceAll('%', '%%');
 }
 
 function hostKeyOptions(policy: HostKeyPolicy): string[] {
-  const nobodyElse = ['GlobalKnownHostsFile=/dev/null', 'UpdateHostKeys=no'];
+  const others = ['GlobalKnownHostsFile=/dev/null', 'UpdateHostKeys=no'];
   switch (policy.kind) {
     case 'known-hosts':
-      return ['StrictHostKeyChecking=yes', knownHostsFiles(policy.files), ...nobodyElse];
+      return ['StrictHostKeyChecking=yes', knownHostsFiles(policy.files), ...others];
     case 'accept-new':
-      return ['StrictHostKeyChecking=accept-new', knownHostsFiles(policy.files), ...nobodyElse];
+      return ['StrictHostKeyChecking=accept-new', knownHostsFiles(policy.files), ...others];
     case 'pinned':
       return [
         'StrictHostKeyChecking=yes',
         'UserKnownHostsFile=/dev/null',
-        ...nobodyElse,
-        // The key that is asked for is the one that a worker would see.
+        ...others,
+        // Asks for the same key as a worker.
         `HostKeyAlgorithms=${OFFERED.join(',')}`,
         `KnownHostsCommand=${knowOnly(policy.fingerprint)}`,
       ];
@@ -117,7 +97,7 @@ function hostKeyOptions(policy: HostKeyPolicy): string[] {
   }
 }
 
-/** A known_hosts file of one line, if the key that the host offers is the pinned one, and an empty one otherwise. */
+/** A command that prints a known_hosts line if the offered key is the pinned one. */
 function knowOnly(fingerprint: string): string {
   const program = `if [ "$1" = ${fingerprint.replace(/=+$/, '')} ]; then echo "$2 $3 $4"; fi`;
   return `/bin/sh -c '${program}' pinned %f %H %t %K`;
@@ -134,18 +114,10 @@ function identityOptions({ files, agent }: ClientIdentities): string[] {
   ];
 }
 
-/**
- * A path as ssh_config has it, which means itself.
- *
- * @throws ChandlerError invalid-input for one that ssh would always expand
- */
+/** Quotes a path for ssh_config. @throws ChandlerError invalid-input for one that ssh would expand despite any quotes */
 function configWord(path: string): string {
-  if (path.includes('${')) {
-    throw new ChandlerError(
-      'invalid-input',
-      `ssh cannot be told of ${path}: it would take \${ for a variable`,
-    );
-  }
+  if (path.includes('${'))
+    throw new ChandlerError('invalid-input', `ssh cannot use ${path}: it would expand \${ as a variable`);
   const literal = path.replaceAll('%', '%%');
   return /^[A-Za-z0-9@%+=:,./_-]+$/.test(literal) ? literal : `"${literal.replaceAll(/["\\]/g, '\\$&')}"`;
 }

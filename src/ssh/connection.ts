@@ -1,56 +1,47 @@
 import type { Duplex } from 'node:stream';
-import { Client } from 'ssh2';
-import type { MacAlgorithm } from 'ssh2';
-import { messageOf } from '../domain/failure.ts';
-import { addressOf } from '../domain/ids.ts';
-import { timing } from '../domain/timing.ts';
-import { render } from '../shell/index.ts';
-import type { Command } from '../shell/index.ts';
-import { prepareLogin } from './auth.ts';
-import type { Login } from './auth.ts';
-import { classify, toFailure } from './errors.ts';
-import type { ExecOptions, Executor, Outcome } from './executor.ts';
-import { checkHostKey } from './host-key.ts';
-import type { HostKeyCheck } from './host-key.ts';
-import { runInSession } from './session.ts';
-import type { Link } from './session.ts';
-import type { ResolvedTarget } from './target.ts';
-import { connectSocket } from './transport.ts';
+import { Client, type MacAlgorithm } from 'ssh2';
+import { ChandlerError, messageOf } from '../domain/run/failure.ts';
+import { addressOf } from '../domain/run/ids.ts';
+import { timing } from '../domain/run/timing.ts';
+import { render, type Command } from '../shell/index.ts';
+import { prepareLogin, type Login } from './prepare-login.ts';
+import { classify, toFailure } from './ssh-failure.ts';
+import type { Executor } from './executor.ts';
+import { checkHostKey, type HostKeyCheck } from './host-key.ts';
+import { runExec, type Link } from './run-exec.ts';
+import type { ResolvedTarget } from './resolved-target.ts';
+import { connectSocket } from './connect-socket.ts';
 
-/** How long a connection may take, and when it counts as gone. */
+/** Time limits of a connection. */
 export interface SshConnectionOptions {
   /** For one address to accept. Milliseconds; default 2 500. */
   readonly connectTimeoutMs?: number;
   /** For handshake and login. Milliseconds; default 15 000. */
   readonly readyTimeoutMs?: number;
-  /** Between two looks for a sign of life. Milliseconds; default 4 000. */
+  /** For the first byte of a host that has accepted. Milliseconds; default of a pool: 7 000, none after a failed dial. */
+  readonly greetingTimeoutMs?: number;
+  /** Between checks for a sign of life. Milliseconds; default 3 000. */
   readonly keepaliveMs?: number;
-  /** So many looks without a sign of life mean that the connection is gone: after 8 to 12 s. Default 2. */
+  /** Failed checks after which the connection is gone. Default 2. */
   readonly keepaliveCount?: number;
 }
 
-/** One SSH connection, logged in. */
+/** An SSH connection after login. */
 export interface Connection extends Executor {
-  /** `user@host:port`. */
-  readonly label: string;
   /** Why the connection is gone; undefined while it lives. */
   readonly gone: () => string | undefined;
-  /** Calls back once when the connection is gone, whoever ended it. */
+  /** Calls back once, whichever side ends the connection. */
   readonly onGone: (listener: (reason: string) => void) => void;
-  /**
-   * Opens a TCP connection from the host to another one.
-   *
-   * @throws ChandlerError host-unreachable, host-unsupported (forwarding is forbidden), connection-lost.
-   */
+  /** Opens a TCP connection from the host. @throws ChandlerError host-unreachable, host-unsupported, connection-lost */
   readonly forward: (host: string, port: number) => Promise<Duplex>;
-  /** Ends the connection at once; commands under way are lost. */
+  /** Running commands are lost. */
   readonly close: () => void;
 }
 
-/** Longer ones fail in several ways (dropbear stops at 10 000 bytes); bodies belong on stdin. */
+/** dropbear rejects more than 10 000 bytes. */
 const MAX_COMMAND_BYTES = 8 * 1024;
 
-/** Everything ssh2 offers by default, without SHA-1. */
+/** The defaults of ssh2, without SHA-1. */
 const HMACS: MacAlgorithm[] = [
   'hmac-sha2-256-etm@openssh.com',
   'hmac-sha2-512-etm@openssh.com',
@@ -58,13 +49,7 @@ const HMACS: MacAlgorithm[] = [
   'hmac-sha2-512',
 ];
 
-/**
- * Connects and logs in. The host key is checked before any attempt to log in.
- *
- * @param via a connection through a jump host; by default a TCP connection is opened.
- * @throws ChandlerError host-unreachable, host-key-unknown, host-key-mismatch, auth-failed, identity-unavailable,
- * host-unsupported.
- */
+/** Connects, through `via` if there is a jump host, checks the host key, and then logs in. Throws as {@link Executor.exec}. */
 export async function openConnection(
   target: ResolvedTarget,
   options: SshConnectionOptions = {},
@@ -73,38 +58,29 @@ export async function openConnection(
   const label = addressOf(target);
   const login = prepareLogin(target);
   const check = checkHostKey(target);
-  const transport = via ?? (await dial(target, options));
+  const transport = via ?? (await dial(target, options.connectTimeoutMs));
   const client = new Client();
-  // Stays for good: ssh2 emits errors also after the connection is gone.
+  // ssh2 emits errors even after the connection is gone.
   client.on('error', () => undefined);
   transport.on('error', () => undefined);
   try {
     await logIn(client, transport, target, options, login, check);
   } catch (error) {
     destroy(transport);
-    throw error instanceof LoginRefused
-      ? await login.refused(error.reason)
-      : toFailure(error, { where: 'dial', label, doing: 'no login' });
+    const isRefusal = error instanceof Error && classify('dial', error).code === 'auth-failed';
+    if (isRefusal && !(error instanceof ChandlerError)) throw await login.refused(error);
+    throw toFailure(error, { where: 'dial', label, doing: 'no login' });
   }
   return watch(client, transport, label, options);
 }
 
-class LoginRefused {
-  readonly reason: Error;
-  constructor(reason: Error) {
-    this.reason = reason;
-  }
-}
-
-async function dial(target: ResolvedTarget, options: SshConnectionOptions): Promise<Duplex> {
-  try {
-    return await connectSocket(target.host, target.port, options.connectTimeoutMs ?? timing.connectMs);
-  } catch (error) {
+function dial(target: ResolvedTarget, timeoutMs: number = timing.connectMs): Promise<Duplex> {
+  return connectSocket(target.host, target.port, timeoutMs).catch((error: unknown) => {
     throw toFailure(error, { where: 'dial', label: addressOf(target), doing: 'no connection' });
-  }
+  });
 }
 
-async function logIn(
+function logIn(
   client: Client,
   transport: Duplex,
   target: ResolvedTarget,
@@ -113,13 +89,12 @@ async function logIn(
   check: HostKeyCheck,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
+    const rejectEnd = () => reject(check.refusal() ?? new Error('the host closed the connection'));
     client.on('error', (error: Error & { level?: string }) => {
       if (error.level === 'agent') login.noteAgentError(error);
-      else if (check.refusal()) reject(check.refusal());
-      else reject(classify('dial', error).code === 'auth-failed' ? new LoginRefused(error) : error);
+      else reject(check.refusal() ?? error);
     });
-    client.on('close', () => reject(check.refusal() ?? new Error('the host closed the connection')));
-    client.on('end', () => reject(check.refusal() ?? new Error('the host closed the connection')));
+    client.on('close', rejectEnd).on('end', rejectEnd);
     client.once('handshake', () => {
       try {
         check.remember();
@@ -133,16 +108,22 @@ async function logIn(
       sock: transport,
       username: target.user,
       authHandler: login.handler,
-      // The callback form, with a block body: any value returned from here would count as consent.
+      // A block body: ssh2 reads a returned value as consent.
       hostVerifier: (keyBlob: Buffer, verify: (ok: boolean) => void): void => {
-        check.verify(keyBlob, (ok: unknown) => verify(ok === true));
+        check.verify(keyBlob, verify);
       },
       algorithms: { serverHostKey: check.algorithms, hmac: HMACS, compress: ['none'] },
       readyTimeout: options.readyTimeoutMs ?? 15_000,
-      // ssh2 pings; whether the host is there is for watch() to say.
+      // ssh2 sends the pings; watch() decides whether the host answers.
       keepaliveInterval: options.keepaliveMs ?? timing.keepaliveEveryMs,
       keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     });
+    const { greetingTimeoutMs } = options;
+    if (greetingTimeoutMs === undefined) return;
+    const silence = `the host accepted the connection and sent nothing for ${greetingTimeoutMs} ms`;
+    const timer = setTimeout(() => reject(new Error(silence)), greetingTimeoutMs);
+    transport.once('data', () => clearTimeout(timer));
+    transport.once('close', () => clearTimeout(timer));
   });
 }
 
@@ -152,7 +133,7 @@ function watch(client: Client, transport: Duplex, label: string, options: SshCon
   const listeners: ((reason: string) => void)[] = [];
   let gone: string | undefined;
   let heard = true;
-  let silentLooks = 0;
+  let silentChecks = 0;
 
   const end = (reason: string): void => {
     if (gone !== undefined) return;
@@ -160,17 +141,17 @@ function watch(client: Client, transport: Duplex, label: string, options: SshCon
     clearInterval(timer);
     destroy(transport);
     for (const listener of listeners) listener(reason);
-    // The socket's close event, on which ssh2 tells each session whether its command was sent, comes at the end of this
-    // round of the event loop. Whom it leaves out (a jump host's channel never closes if that host is silent) is told now.
+    // On the socket's close event ssh2 reports to each exec whether its command was sent. Only the others are lost: the channel of
+    // a silent jump host never closes.
     setImmediate(() => setImmediate(() => running.forEach((lose) => lose(reason))));
   };
 
-  // Any byte is a sign of life: an answer to a ping may be stuck behind megabytes of output on a slow line.
+  // Any byte counts: on a slow line the answer to a ping waits behind megabytes of output.
   transport.on('data', () => (heard = true));
   const timer = setInterval(() => {
-    silentLooks = heard ? 0 : silentLooks + 1;
+    silentChecks = heard ? 0 : silentChecks + 1;
     heard = false;
-    if (silentLooks >= keepaliveCount) end(`no sign of life for ${silentLooks * keepaliveMs} ms`);
+    if (silentChecks >= keepaliveCount) end(`no sign of life for ${silentChecks * keepaliveMs} ms`);
   }, keepaliveMs);
 
   client.on('error', (error: Error) => end(messageOf(error)));
@@ -179,26 +160,23 @@ function watch(client: Client, transport: Duplex, label: string, options: SshCon
 
   const link: Link = { client, transport, label, running, gone: () => gone };
   return {
-    label,
     gone: () => gone,
     onGone: (listener) => {
       if (gone === undefined) listeners.push(listener);
       else listener(gone);
     },
-    exec: async (command: Command, execOptions: ExecOptions = {}): Promise<Outcome> =>
-      runInSession(link, renderChecked(command), execOptions),
-    forward: async (host, port) => forward(link, host, port),
+    exec: async (command, execOptions = {}) => runExec(link, renderChecked(command), execOptions),
+    forward: (host, port) => forward(link, host, port),
     close: () => end('the worker closed the connection'),
   };
 }
 
-async function forward(link: Link, host: string, port: number): Promise<Duplex> {
+function forward(link: Link, host: string, port: number): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {
-      const where = link.gone() === undefined ? 'forward' : 'session';
-      reject(
-        toFailure(error, { where, label: link.label, doing: `no connection from here to ${host}:${port}` }),
-      );
+      const where = link.gone() === undefined ? 'forward' : 'exec';
+      const doing = `no connection from here to ${host}:${port}`;
+      reject(toFailure(error, { where, label: link.label, doing }));
     };
     try {
       link.client.forwardOut('127.0.0.1', 0, host, port, (error, channel) =>
@@ -210,11 +188,7 @@ async function forward(link: Link, host: string, port: number): Promise<Duplex> 
   });
 }
 
-/**
- * Renders a command for the host.
- *
- * @throws TypeError, a programming error, if it is longer than every host takes.
- */
+/** Renders a command. @throws TypeError if it is too long for some hosts, which is a programming error */
 export function renderChecked(command: Command): string {
   const line = render(command);
   const bytes = Buffer.byteLength(line);
@@ -226,6 +200,6 @@ function destroy(transport: Duplex): void {
   try {
     transport.destroy();
   } catch {
-    // A jump host's channel cannot be closed any more once that connection is gone.
+    // A jump host's channel cannot be closed after its connection.
   }
 }

@@ -1,25 +1,26 @@
-import { failure } from './errors.ts';
+import { failure } from './ssh-failure.ts';
 import type { Connection } from './connection.ts';
-import { isUsable } from './lease.ts';
-import type { Lease, Member, Need, Waiter } from './lease.ts';
+import { isUsable, type LentConnection, type Member, type Need, type Waiter } from './lent-connection.ts';
+import { Patience } from './patience.ts';
 import type { SshPoolOptions } from './pool-options.ts';
 
-/** So many dials at a time: sshd drops some from 10 half-open logins on (MaxStartups). */
+/** sshd drops some logins when 10 are half-open (MaxStartups). */
 const MAX_DIALS_AT_A_TIME = 5;
 
-/** The connections to one target: dialled as needed, lent, dropped once dead, closed when idle. */
+/** The connections to one target: dials as needed, lends, drops dead ones, closes idle ones. */
 export class HostConnections {
   readonly label: string;
+  readonly patience = new Patience();
+  lastDial = 0;
   readonly #open: () => Promise<Connection>;
   readonly #options: SshPoolOptions;
   readonly #onEmpty: () => void;
   readonly #members = new Set<Member>();
   #waiters: Waiter[] = [];
-  /** What a new connection may have; the host may have taught us less. */
+  /** Execs that a new connection may have; lower after a refusal. */
   #capacity: number;
   #users = 0;
   #dialing = 0;
-  #dials = 0;
   #growTimer: NodeJS.Timeout | undefined;
   #closed = false;
   #drained: (() => void) | undefined;
@@ -28,16 +29,11 @@ export class HostConnections {
     this.label = label;
     this.#open = open;
     this.#options = options;
-    this.#capacity = options.sessionsPerConnection ?? 5;
+    this.#capacity = options.execsPerConnection ?? 5;
     this.#onEmpty = onEmpty;
   }
 
-  /** The number of the newest dial. */
-  get lastDial(): number {
-    return this.#dials;
-  }
-
-  /** Keeps this object in the pool while `work` goes on. */
+  /** Keeps this object in the pool during `work`. */
   async use<T>(work: () => Promise<T>): Promise<T> {
     this.#users += 1;
     try {
@@ -48,65 +44,56 @@ export class HostConnections {
     }
   }
 
-  /**
-   * Asks for a connection, of a dial later than number `newerThan`. The promise rejects with the failure of the dial
-   * made for it, or with what `cancel` is given.
-   */
-  lease(need: Need, newerThan: number): { lease: Promise<Lease>; cancel: (reason: unknown) => void } {
-    let cancel: (reason: unknown) => void = nothing;
-    const lease = new Promise<Lease>((resolve, reject) => {
-      const waiter = { need, newerThan, resolve, reject };
-      cancel = (reason) => {
-        this.#waiters = this.#waiters.filter((other) => other !== waiter);
-        reject(reason);
-      };
-      this.#waiters.push(waiter);
-    });
+  /** Requests a connection dialled after dial `newerThan`. Rejects with the failure of the dial or the reason for `cancel`. */
+  lend(need: Need, newerThan: number): { lent: Promise<LentConnection>; cancel: (reason: unknown) => void } {
+    let settle!: Pick<Waiter, 'resolve' | 'reject'>;
+    const lent = new Promise<LentConnection>((resolve, reject) => (settle = { resolve, reject }));
+    const waiter = { need, newerThan, ...settle };
+    this.#waiters.push(waiter);
     this.#serve();
-    return { lease, cancel };
+    const cancel = (reason: unknown): void => {
+      this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      waiter.reject(reason);
+    };
+    return { lent, cancel };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#growTimer);
-    this.#rejectWaiters(
-      this.#waiters.length,
-      failure('connection-lost', this.label, 'the worker is shutting down'),
-    );
+    const reason = failure('connection-lost', this.label, 'the worker is shutting down');
+    this.#rejectWaiters(this.#waiters.length, reason);
     if (!this.#isDrained()) {
+      let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.#options.drainMs ?? 1_000);
-        this.#drained = () => {
-          clearTimeout(timer);
-          resolve();
-        };
+        this.#drained = resolve;
+        timer = setTimeout(resolve, this.#options.drainMs ?? 1_000);
       });
+      clearTimeout(timer);
     }
     for (const member of this.#members) member.connection.close();
   }
 
   stats(): { connections: number; dialing: number; active: number; waiting: number } {
-    const active = [...this.#members].reduce((sum, member) => sum + member.sessions, 0);
-    const { size: connections } = this.#members;
-    return { connections, dialing: this.#dialing, active, waiting: this.#waiters.length };
+    const active = [...this.#members].reduce((sum, member) => sum + member.execs, 0);
+    return { connections: this.#members.size, dialing: this.#dialing, active, waiting: this.#waiters.length };
   }
 
-  /** Gives waiters what is free, first come first served, and sees to it that the others get something. */
+  /** Lends free connections, first come first served, and dials for the rest. */
   #serve(): void {
     this.#waiters = this.#waiters.filter((waiter) => {
       const member = [...this.#members].find((candidate) => isUsable(candidate, waiter));
-      if (member) waiter.resolve(this.#lend(member, waiter.need));
+      if (member) waiter.resolve(this.#lendMember(member, waiter.need));
       return member === undefined;
     });
-    if (this.#waiters.length === 0) return;
-    if (this.#dialing > 0) return;
-    const somebodyWorks = [...this.#members].some((member) => member.sessions > 0);
+    if (this.#waiters.length === 0 || this.#dialing > 0) return;
+    const isInUse = [...this.#members].some((member) => member.execs > 0);
     const allTooOld = this.#waiters.some((waiter) =>
       [...this.#members].every(({ dial }) => dial <= waiter.newerThan),
     );
-    // The first dial goes alone: what is wrong with the target, it will show. The others wait a moment for a session
-    // to become free, for most commands take a few milliseconds and a dial takes seventy.
-    if (!somebodyWorks || (allTooOld && this.#room() > 0)) this.#dial();
+    // The first dial goes alone: it shows whether the target is reachable. Later ones wait for a free connection, because most
+    // commands take a few milliseconds and a dial takes seventy.
+    if (!isInUse || (allTooOld && this.#room() > 0)) this.#dial();
     else this.#growTimer ??= setTimeout(() => this.#grow(), this.#options.growAfterMs ?? 50);
   }
 
@@ -123,7 +110,7 @@ export class HostConnections {
 
   #dial(): void {
     this.#dialing += 1;
-    const dial = ++this.#dials;
+    const dial = ++this.lastDial;
     const startedAt = performance.now();
     const { onEvent } = this.#options;
     void this.#open().then(
@@ -135,7 +122,7 @@ export class HostConnections {
       (error: unknown) => {
         this.#dialing -= 1;
         onEvent?.({ kind: 'dial-failed', host: this.label, error });
-        // Those whom this dial was for get to know; who stays has another connection to hope for.
+        // The rest can still get another connection.
         const hasOthers = this.#members.size > 0 || this.#dialing > 0;
         this.#rejectWaiters(hasOthers ? this.#capacity : this.#waiters.length, error);
         this.#serve();
@@ -146,15 +133,8 @@ export class HostConnections {
 
   #admit(connection: Connection, dial: number): void {
     if (this.#closed) return connection.close();
-    const member: Member = {
-      connection,
-      dial,
-      capacity: this.#capacity,
-      leaked: 0,
-      sessions: 0,
-      forwards: 0,
-      used: false,
-    };
+    const use = { leaked: 0, execs: 0, forwards: 0, used: false };
+    const member: Member = { connection, dial, capacity: this.#capacity, ...use };
     this.#members.add(member);
     connection.onGone((reason) => {
       clearTimeout(member.idleTimer);
@@ -167,22 +147,22 @@ export class HostConnections {
     this.#rest(member);
   }
 
-  #lend(member: Member, need: Need): Lease {
+  #lendMember(member: Member, need: Need): LentConnection {
     clearTimeout(member.idleTimer);
     const fresh = !member.used;
     member.used = true;
-    if (need === 'session') member.sessions += 1;
+    if (need === 'exec') member.execs += 1;
     else member.forwards += 1;
-    let out = true;
+    let isOut = true;
     return {
       connection: member.connection,
       fresh,
       release: (slot = 'free') => {
-        if (!out) return;
-        out = false;
-        if (need === 'session') member.sessions -= 1;
+        if (!isOut) return;
+        isOut = false;
+        if (need === 'exec') member.execs -= 1;
         else member.forwards -= 1;
-        // A command that we left keeps its session on the host until it ends: closing the channel does not end it.
+        // Closing the channel does not end an abandoned command, and until it ends the host counts it.
         if (slot === 'leaked') {
           member.capacity -= 1;
           member.leaked += 1;
@@ -191,24 +171,22 @@ export class HostConnections {
         this.#serve();
       },
       refused: () => {
-        this.#options.onEvent?.({ kind: 'session-refused', host: this.label });
-        member.capacity = Math.min(member.capacity, member.sessions - 1);
+        this.#options.onEvent?.({ kind: 'exec-refused', host: this.label });
+        member.capacity = Math.min(member.capacity, member.execs - 1);
         this.#capacity = Math.max(1, Math.min(this.#capacity, member.capacity + member.leaked));
-        return !fresh || member.sessions > 1;
+        return !fresh || member.execs > 1;
       },
     };
   }
 
-  /** Closes a connection that takes no more commands, and in a while one that nobody uses. */
+  /** Closes an unused connection: at once if it has no capacity left, otherwise after a while. */
   #rest(member: Member): void {
     if (this.#closed && this.#isDrained()) this.#drained?.();
-    if (member.sessions > 0 || member.forwards > 0 || member.connection.gone() !== undefined) return;
+    if (member.execs > 0 || member.forwards > 0 || member.connection.gone() !== undefined) return;
     if (member.capacity <= 0) return member.connection.close();
     clearTimeout(member.idleTimer);
-    member.idleTimer = setTimeout(
-      () => member.connection.close(),
-      this.#options.idleCloseMs ?? 30_000,
-    ).unref();
+    const { idleCloseMs = 30_000 } = this.#options;
+    member.idleTimer = setTimeout(() => member.connection.close(), idleCloseMs).unref();
   }
 
   #rejectWaiters(count: number, reason: unknown): void {
@@ -222,10 +200,6 @@ export class HostConnections {
   }
 
   #isDrained(): boolean {
-    return [...this.#members].every((member) => member.sessions === 0 && member.forwards === 0);
+    return [...this.#members].every((member) => member.execs === 0 && member.forwards === 0);
   }
-}
-
-function nothing(): void {
-  // Replaced before anybody can call it.
 }

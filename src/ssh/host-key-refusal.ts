@@ -1,12 +1,10 @@
-import type { ChandlerError } from '../domain/failure.ts';
-import { addressOf } from '../domain/ids.ts';
+import type { ChandlerError } from '../domain/run/failure.ts';
+import { addressOf } from '../domain/run/ids.ts';
 import { quote } from '../shell/index.ts';
-import { failure } from './errors.ts';
-import { fingerprint, hasCertAuthority, hostName, keyTypeOf } from './known-hosts.ts';
-import type { HostKeyAnswer } from './known-hosts.ts';
-import type { ResolvedTarget } from './target.ts';
+import { failure } from './ssh-failure.ts';
+import { fingerprint, hasCertAuthority, hostName, keyTypeOf, type HostKeyAnswer } from './known-hosts.ts';
+import type { ResolvedTarget } from './resolved-target.ts';
 
-/** The line that records a key. */
 export function knownHostsLine(target: Pick<ResolvedTarget, 'host' | 'port'>, keyBlob: Buffer): string {
   const name = hostName(target.host, target.port);
   // A name with a space, comma, wildcard or line end would record something for other hosts.
@@ -15,7 +13,6 @@ export function knownHostsLine(target: Pick<ResolvedTarget, 'host' | 'port'>, ke
   return `${name} ${keyTypeOf(keyBlob) ?? ''} ${keyBlob.toString('base64')}`;
 }
 
-/** Compares with the pinned fingerprint; undefined if it is the one. */
 export function judgePinned(
   target: ResolvedTarget,
   pinned: string,
@@ -27,11 +24,11 @@ export function judgePinned(
     'host-key-mismatch',
     addressOf(target),
     `the host offered the ${keyTypeOf(keyBlob) ?? 'unknown'} key ${offered}, but ${pinned} is pinned`,
-    `If the host was rebuilt, or the pinned one is its key of another type, set target.hostKey to ${offered}; otherwise somebody may be in between.`,
+    `If the host was rebuilt, or the pinned one is its key of another type, set target.hostKey to ${offered}; otherwise a third party may intercept the connection.`,
   );
 }
 
-/** The failure for a key that known_hosts does not allow; it says what to run to allow it. */
+/** The failure for a key that known_hosts does not allow, with the command that allows it. */
 export function refuse(
   target: ResolvedTarget,
   keyBlob: Buffer,
@@ -60,7 +57,7 @@ export function refuse(
       return failure(
         'host-key-unknown',
         label,
-        `the host offered the ${offered}; it is recorded nowhere (asked: ${files})${hint}`,
+        `the host offered the ${offered}; it is recorded nowhere (checked: ${files})${hint}`,
         `If that is the host's fingerprint, run on the worker: ${add}`,
       );
     }
@@ -69,8 +66,8 @@ export function refuse(
       return failure(
         'host-key-mismatch',
         label,
-        `the host offered the ${offered}, but ${path} line ${answer.line} records a different key, of type ${answer.keyType} (asked: ${files})`,
-        `Somebody may be in between. If the host was rebuilt, run on the worker: ${remove} && ${add}`,
+        `the host offered the ${offered}, but ${path} line ${answer.line} records a different key, of type ${answer.keyType} (checked: ${files})`,
+        `A third party may intercept the connection. If the host was rebuilt, run on the worker: ${remove} && ${add}`,
       );
     }
     default:

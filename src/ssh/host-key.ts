@@ -1,39 +1,31 @@
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import type { ServerHostKeyAlgorithm } from 'ssh2';
-import { messageOf, type ChandlerError } from '../domain/failure.ts';
-import { addressOf } from '../domain/ids.ts';
-import { failure } from './errors.ts';
+import { messageOf, type ChandlerError } from '../domain/run/failure.ts';
+import { addressOf } from '../domain/run/ids.ts';
+import { failure } from './ssh-failure.ts';
 import { judgePinned, knownHostsLine, refuse } from './host-key-refusal.ts';
-import { keyTypeOf, lookUpHostKey, recordedKeyTypes } from './known-hosts.ts';
-import type { HostKeyAnswer } from './known-hosts.ts';
-import type { ResolvedTarget } from './target.ts';
+import { keyTypeOf, lookUpHostKey, recordedKeyTypes, type HostKeyAnswer } from './known-hosts.ts';
+import type { ResolvedTarget } from './resolved-target.ts';
 
 /** Judges the host key of one connection. */
 export interface HostKeyCheck {
-  /** Host key algorithms to offer, best first: those with a recorded key come first, as OpenSSH does. */
+  /** The algorithms to offer: those with a recorded key first, as OpenSSH does. */
   readonly algorithms: ServerHostKeyAlgorithm[];
-  /**
-   * For ssh2's `hostVerifier`: calls `done` exactly once, and with `true` only if the policy allows the key. Never
-   * throws: whatever goes wrong in here refuses the key.
-   */
+  /** For ssh2's `hostVerifier`: calls `done` exactly once. An error in here refuses the key. */
   readonly verify: (keyBlob: Buffer, done: (ok: boolean) => void) => void;
-  /** Why the key was refused, if it was. */
   readonly refusal: () => ChandlerError | undefined;
-  /**
-   * Records a key accepted as new. Call it only after the handshake: before that the host has not proven that it
-   * owns the key (ssh2 asks the verifier before it checks the signature).
-   *
-   * @throws ChandlerError host-key-mismatch if another key was recorded meanwhile; host-key-unknown if the file
-   * cannot be written.
-   */
+  /** Records a new key. Call it after the handshake: ssh2 asks the verifier before it checks that the host owns the key. */
   readonly remember: () => void;
-}
-
-/** The parts of node:fs in use: all of them synchronous, so that look-up and append are one step in this process. */
-export interface KnownHostsFiles {
-  readonly read: (path: string) => string;
-  readonly append: (path: string, text: string) => void;
 }
 
 /** Host key algorithms, best first. ssh-rsa (SHA-1 signatures) and ssh-dss are not offered. */
@@ -46,38 +38,36 @@ export const OFFERED: readonly ServerHostKeyAlgorithm[] = [
   'rsa-sha2-256',
 ];
 
-/** The real files: a missing one reads as empty; a new one gets mode 0600 in a directory of mode 0700. */
-export const realFiles: KnownHostsFiles = {
-  read: (path) => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-      throw error;
-    }
-  },
-  append: (path, text) => {
-    makeDirectory(dirname(path));
-    appendFileSync(path, text, { mode: 0o600, flag: 'a' });
-  },
-};
+/** 100,000 hosts. */
+const MAX_BYTES = 32 * 1024 * 1024;
 
-/**
- * Prepares the check of a target's host key.
- *
- * @throws ChandlerError host-key-unknown, naming the file, if a known_hosts file exists but cannot be read.
- */
-export function checkHostKey(target: ResolvedTarget, files: KnownHostsFiles = realFiles): HostKeyCheck {
+/** Reads a known_hosts file: without blocking on a pipe, and without reading a device such as /dev/null. */
+export function readKnownHosts(path: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  try {
+    const about = fstatSync(file);
+    if (about.isCharacterDevice()) return '';
+    if (!about.isFile()) throw new Error('it is not a regular file');
+    if (about.size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** File access is synchronous: look-up and append are one step in this process. @throws ChandlerError host-key-unknown */
+export function checkHostKey(target: ResolvedTarget): HostKeyCheck {
   const { host, port, hostKey: policy } = target;
   const label = addressOf(target);
   const paths = policy.kind === 'pinned' ? [] : policy.files;
-  const texts = paths.map((path) => ({ path, text: readOrRefuse(files, path, label) }));
+  const readAll = () => paths.map((path) => ({ path, text: readOrRefuse(path, label) }));
+  const texts = readAll();
   let accepted: Buffer | undefined;
   let isNew = false;
   let refusal: ChandlerError | undefined;
 
   const judge = (keyBlob: Buffer): boolean => {
-    // Every rekey asks again: then it has to be the very same key.
+    // Every rekey asks again.
     if (accepted) return accepted.equals(keyBlob);
     const refused =
       policy.kind === 'pinned' ? judgePinned(target, policy.fingerprint, keyBlob) : judgeRecorded(keyBlob);
@@ -99,13 +89,8 @@ export function checkHostKey(target: ResolvedTarget, files: KnownHostsFiles = re
       try {
         ok = judge(keyBlob);
       } catch (error) {
-        refusal = failure(
-          'host-key-unknown',
-          label,
-          `the check of the host's key failed: ${messageOf(error)}`,
-          undefined,
-          error,
-        );
+        const what = `the check of the host's key failed: ${messageOf(error)}`;
+        refusal = failure('host-key-unknown', label, what, undefined, error);
       }
       done(ok);
     },
@@ -114,49 +99,41 @@ export function checkHostKey(target: ResolvedTarget, files: KnownHostsFiles = re
       const [first] = paths;
       if (!isNew || !accepted || first === undefined) return;
       isNew = false;
-      const again = paths.map((path) => ({ path, text: readOrRefuse(files, path, label) }));
+      const again = readAll();
       const { answer, path } = lookUpInAll(again, host, port, accepted);
       if (answer.kind === 'match') return;
       if (answer.kind !== 'unknown') throw refuse(target, accepted, answer, path, again);
       try {
-        const text = again[0]?.text ?? '';
-        files.append(
-          first,
-          `${text === '' || text.endsWith('\n') ? '' : '\n'}${knownHostsLine(target, accepted)}\n`,
-        );
+        const lineEnd = /[^\n]$/.test(again[0]?.text ?? '') ? '\n' : '';
+        makeDirectoryOf(first);
+        appendFileSync(first, `${lineEnd}${knownHostsLine(target, accepted)}\n`, { mode: 0o600 });
       } catch (error) {
-        throw failure(
-          'host-key-unknown',
-          label,
-          `the new host key could not be recorded in ${first}: ${messageOf(error)}`,
-          `Make ${first} writable for the worker, or name another file.`,
-          error,
-        );
+        const what = `the new host key could not be recorded in ${first}: ${messageOf(error)}`;
+        const advice = `Make ${first} writable for the worker, or name another file.`;
+        throw failure('host-key-unknown', label, what, advice, error);
       }
     },
   };
 }
 
-/** One level only: node 20's recursive mkdir never returns where a directory cannot be made (in /proc). */
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
+/** Makes the directory of a file, and the one above it: node 20's recursive mkdir never returns for a path in /proc. */
+export function makeDirectoryOf(path: string): void {
+  for (const directory of [dirname(dirname(path)), dirname(path)])
+    try {
+      mkdirSync(directory, { mode: 0o700 });
+    } catch (error) {
+      // A read-only file system reports EROFS even if the directory exists.
+      if (!existsSync(directory)) throw error;
+    }
 }
 
-function readOrRefuse(files: KnownHostsFiles, path: string, label: string): string {
+function readOrRefuse(path: string, label: string): string {
   try {
-    return files.read(path);
+    return readKnownHosts(path);
   } catch (error) {
-    throw failure(
-      'host-key-unknown',
-      label,
-      `${path} cannot be read, so no host key can be trusted: ${messageOf(error)}`,
-      `Make ${path} readable for the worker.`,
-      error,
-    );
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    const what = `${path} cannot be read, so no host key can be trusted: ${messageOf(error)}`;
+    throw failure('host-key-unknown', label, what, `Make ${path} readable for the worker.`, error);
   }
 }
 
@@ -166,7 +143,7 @@ function orderAlgorithms(recorded: readonly string[]): ServerHostKeyAlgorithm[] 
   return [...known, ...OFFERED.filter((algorithm) => !known.includes(algorithm))];
 }
 
-/** Asks every file: revoked in one is revoked, then a match in one is a match, then a mismatch in one is a mismatch. */
+/** Looks in every file: `revoked` in one outranks a match in another, which outranks a mismatch. */
 function lookUpInAll(
   texts: readonly { path: string; text: string }[],
   host: string,
@@ -177,9 +154,8 @@ function lookUpInAll(
     path,
     answer: lookUpHostKey(text, host, port, keyTypeOf(keyBlob) ?? '', keyBlob),
   }));
-  for (const kind of ['revoked', 'match', 'mismatch'] as const) {
-    const found = answers.find(({ answer }) => answer.kind === kind);
-    if (found) return found;
-  }
-  return { answer: { kind: 'unknown' }, path: '' };
+  const ranked = ['revoked', 'match', 'mismatch'].map((kind) =>
+    answers.find((it) => it.answer.kind === kind),
+  );
+  return ranked.find(Boolean) ?? { answer: { kind: 'unknown' }, path: '' };
 }

@@ -1,10 +1,11 @@
+export { capture } from './capture.ts';
 export { shortSshCommand } from './client-command.ts';
 export type { SshConnectionOptions } from './connection.ts';
 export type { ExecOptions, Executor, Outcome } from './executor.ts';
+export type { Patience } from './patience.ts';
 export { createSshPool } from './pool.ts';
 export type { SshPool, SshPoolStats } from './pool.ts';
 export type { SshPoolEvent, SshPoolOptions } from './pool-options.ts';
-export type { HostKeyPolicy, ResolvedAuth, ResolvedTarget } from './target.ts';
-export { withSudo } from './sudo.ts';
-export { upload } from './upload.ts';
-export { trySessions } from './try-sessions.ts';
+export type { HostKeyPolicy, ResolvedAuth, ResolvedTarget } from './resolved-target.ts';
+export { withSudo } from './with-sudo.ts';
+export { countExecs } from './count-execs.ts';

@@ -1,47 +1,48 @@
 import { createHash } from 'node:crypto';
-import { addressOf } from '../domain/ids.ts';
-import { openConnection, renderChecked } from './connection.ts';
-import type { Connection } from './connection.ts';
-import { failure } from './errors.ts';
+import { addressOf } from '../domain/run/ids.ts';
+import { timing } from '../domain/run/timing.ts';
+import { openConnection, renderChecked, type Connection, type SshConnectionOptions } from './connection.ts';
+import { failure } from './ssh-failure.ts';
 import type { Executor } from './executor.ts';
 import { HostConnections } from './host-connections.ts';
 import type { SshPoolOptions } from './pool-options.ts';
 import { execOver, forwardThrough } from './pooled-exec.ts';
-import type { ResolvedTarget } from './target.ts';
+import type { ResolvedTarget } from './resolved-target.ts';
 
-/** What a pool has at the moment, over all hosts. */
+/** Totals over all hosts. */
 export interface SshPoolStats {
   readonly hosts: number;
   readonly connections: number;
-  /** Connections that are being made. */
   readonly dialing: number;
-  /** Commands under way. */
+  /** Running commands. */
   readonly active: number;
-  /** Commands that wait for a session. */
+  /** Commands waiting for a connection. */
   readonly waiting: number;
-  /** Connections opened, or tried, since the start. */
+  /** Connections attempted since the start. */
   readonly dials: number;
 }
 
 /** Connections to hosts, lent to commands. */
 export interface SshPool {
-  /** An executor for a target. Costs nothing; connections are made, shared and closed behind it. */
+  /** Returns an executor for a target. Connects nothing yet: connections are opened, shared and closed on demand. */
   executor(target: ResolvedTarget): Executor;
-  /** Refuses new commands, lets those under way finish for a moment, then ends every connection. */
+  /** Refuses new commands, gives running ones a moment to finish, then closes every connection. */
   close(): Promise<void>;
-  /** What it has at the moment. */
+  /** Returns the current state. */
   stats(): SshPoolStats;
 }
 
 /**
- * Makes a pool of SSH connections: per target (identity and host key policy included) as many as its commands need.
+ * Makes a pool of SSH connections: for each target (with its identity and host key policy) as many as its commands need.
  *
- * It never retries a command that may have run. One that certainly has not (the pooled connection turned out dead, or
- * the host refused a further session on it) is sent over another connection instead. A command line of more than 8 192 bytes
- * is a TypeError: send what is long over standard input.
+ * The pool never retries a command that may have run. A command that certainly has not run (the pooled connection was dead, or
+ * the host refused a further exec) is sent over another connection. A command line of more than 8 192 bytes is a TypeError: send
+ * long data over standard input.
  */
 export function createSshPool(options: SshPoolOptions = {}): SshPool {
   const hosts = new Map<string, HostConnections>();
+  /** Targets whose latest dial failed: their next dial may take longer. */
+  const failing = new Set<string>();
   let closed = false;
   let dials = 0;
 
@@ -49,40 +50,46 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     const key = keyOf(target);
     const known = hosts.get(key);
     if (known) return known;
-    const made = new HostConnections(
-      addressOf(target),
-      () => open(target),
-      options,
-      () => hosts.delete(key),
-    );
+    const leave = () => hosts.delete(key);
+    const made = new HostConnections(addressOf(target), () => open(target), options, leave);
     hosts.set(key, made);
     return made;
   };
 
   const open = async (target: ResolvedTarget): Promise<Connection> => {
-    dials += 1;
-    if (!target.jump) return openConnection(target, options);
-    const { channel, lease } = await throughJump(target.jump, target);
+    const key = keyOf(target);
+    const { greetingTimeoutMs = timing.greetingMs, ...others } = options;
+    const limits = failing.has(key) ? others : { ...others, greetingTimeoutMs };
     try {
-      const connection = await openConnection(target, options, channel);
-      connection.onGone(() => lease.release());
+      const connection = await dial(target, limits);
+      failing.delete(key);
       return connection;
     } catch (error) {
-      lease.release();
+      failing.add(key);
       throw error;
     }
   };
 
-  const throughJump = async (
-    jump: ResolvedTarget,
-    target: ResolvedTarget,
-  ): ReturnType<typeof forwardThrough> => {
-    const host = connectionsTo(jump);
-    return host.use(async () => forwardThrough(host, target));
+  const dial = async (target: ResolvedTarget, limits: SshConnectionOptions): Promise<Connection> => {
+    dials += 1;
+    if (!target.jump) return openConnection(target, limits);
+    const jump = connectionsTo(target.jump);
+    const { channel, lent } = await jump.use(async () => forwardThrough(jump, target));
+    try {
+      const connection = await openConnection(target, limits, channel);
+      connection.onGone(() => lent.release());
+      return connection;
+    } catch (error) {
+      lent.release();
+      throw error;
+    }
   };
 
   return {
     executor: (target) => ({
+      get patience() {
+        return connectionsTo(target).patience;
+      },
       exec: async (command, execOptions = {}) => {
         renderChecked(command);
         if (closed) throw failure('connection-lost', addressOf(target), 'the worker is shutting down');
@@ -96,22 +103,17 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
       hosts.clear();
     },
     stats: () => {
-      const all = [...hosts.values()].map((host) => host.stats());
-      const sum = (part: (stats: (typeof all)[number]) => number): number =>
-        all.reduce((total, one) => total + part(one), 0);
-      return {
-        hosts: hosts.size,
-        connections: sum((host) => host.connections),
-        dialing: sum((host) => host.dialing),
-        active: sum((host) => host.active),
-        waiting: sum((host) => host.waiting),
-        dials,
-      };
+      const total = { connections: 0, dialing: 0, active: 0, waiting: 0 };
+      for (const host of hosts.values()) {
+        const stats = host.stats();
+        for (const key of ['connections', 'dialing', 'active', 'waiting'] as const) total[key] += stats[key];
+      }
+      return { hosts: hosts.size, ...total, dials };
     },
   };
 }
 
-/** Targets share connections only if everything about them is the same; the key itself is not kept. */
+/** Targets share connections only if they are equal in everything. Hashed, so that no private key is kept. */
 function keyOf(target: ResolvedTarget): string {
   return createHash('sha256').update(JSON.stringify(target)).digest('hex');
 }

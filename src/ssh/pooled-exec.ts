@@ -1,46 +1,51 @@
 import type { Duplex } from 'node:stream';
-import { ChandlerError } from '../domain/failure.ts';
+import { ChandlerError } from '../domain/run/failure.ts';
 import type { Command } from '../shell/index.ts';
 import type { ExecOptions, Outcome } from './executor.ts';
 import type { HostConnections } from './host-connections.ts';
-import type { Lease } from './lease.ts';
-import type { ResolvedTarget } from './target.ts';
+import type { LentConnection } from './lent-connection.ts';
+import type { ResolvedTarget } from './resolved-target.ts';
 
-/** Each refusal lowers what the host's connections are asked for, from 5 down to 1: more mean something else. */
+/** Each refusal lowers the execs per connection, from 5 down to 1; more refusals have another cause. */
 const MAX_REFUSALS = 5;
+/** After this time a command on a dead connection is lost, not moved. */
+const MAX_MOVE_AFTER_MS = 5_000;
 
-/** Thrown to a waiting command whose time is up. */
 class WaitedTooLong extends Error {}
 
-/** Runs a command over a pooled connection, and over another one where it certainly has not run. */
+/** Runs a command over a pooled connection; moves it to another one only if it certainly has not run. */
 export async function execOver(
   host: HostConnections,
   command: Command,
   options: ExecOptions,
 ): Promise<Outcome> {
   const deadline = options.timeoutMs === undefined ? undefined : performance.now() + options.timeoutMs;
+  const leftMs = () => deadline && Math.max(0, deadline - performance.now());
   let newerThan = -1;
   let refusals = 0;
   for (;;) {
-    const leftMs = deadline === undefined ? undefined : Math.max(0, deadline - performance.now());
-    let lease: Lease;
+    let lent: LentConnection;
     try {
-      lease = await leaseWithin(host, newerThan, options.signal, leftMs);
+      lent = await lendWithin(host, newerThan, options.signal, leftMs());
     } catch (error) {
       if (!(error instanceof WaitedTooLong)) throw error;
-      return {
-        kind: 'lost',
-        started: 'no',
-        reason: `${host.label}: no free session within ${options.timeoutMs} ms`,
-      };
+      const reason = `${host.label}: no free connection within ${options.timeoutMs} ms`;
+      return { kind: 'lost', started: 'no', reason };
     }
-    const outcome = await execOnce(lease, command, options, deadline, refusals < MAX_REFUSALS);
+    const sentAt = performance.now();
+    const outcome = await execOnce(
+      lent,
+      command,
+      { ...options, timeoutMs: leftMs() },
+      refusals < MAX_REFUSALS,
+    );
     if (outcome === 'refused') {
       refusals += 1;
       continue;
     }
-    // Only a connection that had been in the pool may be replaced, and only by one dialled after this.
-    if (outcome.kind === 'lost' && outcome.started === 'no' && !lease.fresh && newerThan < 0) {
+    // Only a used connection may be replaced, and only by one dialled from now on.
+    const mayMove = !lent.fresh && newerThan < 0 && performance.now() - sentAt < MAX_MOVE_AFTER_MS;
+    if (outcome.kind === 'lost' && outcome.started === 'no' && mayMove) {
       newerThan = host.lastDial;
       continue;
     }
@@ -48,71 +53,62 @@ export async function execOver(
   }
 }
 
-/** One try of a command on one connection. `refused`: the host opened no further session on this connection, which now takes fewer. */
+/** Returns `refused` if the host refused a further exec on this connection, which now gets fewer. */
 async function execOnce(
-  lease: Lease,
+  lent: LentConnection,
   command: Command,
   options: ExecOptions,
-  deadline: number | undefined,
   mayMove: boolean,
 ): Promise<Outcome | 'refused'> {
-  // Whatever ends in an unknown way may still run on the host, and fill its session there.
+  // After an unknown outcome the host may still count the exec.
   let slot: 'free' | 'leaked' = 'leaked';
   try {
     if (options.signal?.aborted) slot = 'free';
-    const outcome = await lease.connection.exec(command, {
-      ...options,
-      ...(deadline === undefined ? {} : { timeoutMs: Math.max(0, deadline - performance.now()) }),
-    });
+    const outcome = await lent.connection.exec(command, options);
     if (outcome.kind !== 'lost' || outcome.started === 'no') slot = 'free';
     return outcome;
   } catch (error) {
     if (!(error instanceof ChandlerError) || error.code !== 'channel-refused') throw error;
     slot = 'free';
-    if (lease.refused() && mayMove) return 'refused';
+    if (lent.refused() && mayMove) return 'refused';
     throw error;
   } finally {
-    lease.release(slot);
+    lent.release(slot);
   }
 }
 
-async function leaseWithin(
+async function lendWithin(
   host: HostConnections,
   newerThan: number,
   signal: AbortSignal | undefined,
   timeoutMs: number | undefined,
-): Promise<Lease> {
+): Promise<LentConnection> {
   signal?.throwIfAborted();
-  const wait = host.lease('session', newerThan);
+  const wait = host.lend('exec', newerThan);
   const abort = (): void => wait.cancel(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
   const timer =
     timeoutMs === undefined ? undefined : setTimeout(() => wait.cancel(new WaitedTooLong()), timeoutMs);
   try {
-    return await wait.lease;
+    return await wait.lent;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
   }
 }
 
-/** Opens a channel to the target through its jump host; a pooled connection found dead is replaced once. */
+/** Opens a channel to the target through its jump host; replaces a dead pooled connection once. */
 export async function forwardThrough(
   jump: HostConnections,
   target: Pick<ResolvedTarget, 'host' | 'port'>,
-): Promise<{ channel: Duplex; lease: Lease }> {
-  const first = await jump.lease('forward', -1).lease;
-  try {
-    return { channel: await first.connection.forward(target.host, target.port), lease: first };
-  } catch (error) {
-    first.release();
-    if (first.fresh || first.connection.gone() === undefined) throw error;
-  }
-  const second = await jump.lease('forward', jump.lastDial).lease;
-  try {
-    return { channel: await second.connection.forward(target.host, target.port), lease: second };
-  } catch (error) {
-    second.release();
-    throw error;
+): Promise<{ channel: Duplex; lent: LentConnection }> {
+  for (let newerThan = -1; ; newerThan = jump.lastDial) {
+    const lent = await jump.lend('forward', newerThan).lent;
+    try {
+      return { channel: await lent.connection.forward(target.host, target.port), lent };
+    } catch (error) {
+      lent.release();
+      if (newerThan >= 0 || lent.fresh || lent.connection.gone() === undefined) throw error;
+    }
   }
 }

@@ -1,45 +1,36 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { ChandlerError } from '../domain/failure.ts';
-import type { FailureCode } from '../domain/failure.ts';
-import { sh } from '../shell/index.ts';
-import type { Executor, Outcome } from './executor.ts';
+import { ChandlerError, type FailureCode } from '../domain/run/failure.ts';
+import { onOneLine, sh } from '../shell/index.ts';
+import { call, readReply } from './call.ts';
+import { codeOfText } from './code-of-text.ts';
+import type { Executor } from './executor.ts';
+import { explainSilence } from './explain-silence.ts';
+import { describePrinted, type Printed } from './describe-printed.ts';
 
 export interface UploadFile {
-  /** Where on the host; its directory must be there. */
+  /** Its directory must exist. */
   readonly path: string;
   readonly content: string | Uint8Array;
   /** Permission bits, e.g. 0o600. */
   readonly mode: number;
 }
 
-const PROGRAM = readFileSync(new URL('./programs/upload.sh', import.meta.url), 'utf8');
+const PROGRAM = onOneLine(readFileSync(new URL('./programs/upload.sh', import.meta.url), 'utf8'));
 
-/** What the host's own words say, whichever command said them. */
-const causes: readonly { readonly match: RegExp; readonly code: FailureCode }[] = [
-  { match: /No space left|Disk quota exceeded|File too large/, code: 'disk-full' },
-  {
-    match:
-      /Read-only file system|Permission denied|Operation not permitted|No such file|Not a directory|Is a directory/,
-    code: 'state-directory-unwritable',
-  },
-];
-
-/** Exit codes of upload.sh where the host said nothing that is known. */
+/** By `failed` of upload.sh, for texts that {@link codeOfText} does not know. */
 const codes: Readonly<Record<number, FailureCode>> = {
   65: 'disk-full',
   66: 'connection-lost',
   69: 'host-unsupported',
   73: 'state-directory-unwritable',
-  74: 'disk-full',
+  74: 'state-directory-unwritable',
 };
 
 /**
- * Puts a file on the host, whole or not at all: the content goes over stdin into a new file beside the target, the host
- * checks size and sha256, and only then renames it. Repeating it is harmless.
+ * Puts a file on the host, whole or not at all. Idempotent.
  *
- * @throws ChandlerError disk-full, state-directory-unwritable, host-unsupported (no sha256sum), connection-lost (whether
- * the file is there is unknown), and what {@link Executor.exec} throws.
+ * @throws ChandlerError disk-full, state-directory-unwritable, host-unsupported (no sha256sum), login-interferes, connection-lost
  */
 export async function upload(executor: Executor, file: UploadFile, signal?: AbortSignal): Promise<void> {
   const content = typeof file.content === 'string' ? Buffer.from(file.content) : file.content;
@@ -47,34 +38,20 @@ export async function upload(executor: Executor, file: UploadFile, signal?: Abor
   // A path that begins with a dash would read as an option.
   const path = file.path.startsWith('-') ? `./${file.path}` : file.path;
   const mode = file.mode.toString(8).padStart(4, '0');
-  const command = sh('sh', '-c', PROGRAM, 'upload', path, mode, String(content.length), sha256);
-  const outcome = await executor.exec(command, { stdin: content, ...(signal && { signal }) });
-  if (outcome.kind === 'exited' && outcome.code === 0) return;
-  throw toUploadFailure(path, outcome);
+  const words = [path, mode, String(content.length), sha256];
+  const command = (token: string) => sh('sh', '-c', PROGRAM, token, ...words);
+  const reply = await call(executor, command, { stdin: content, signal });
+  const answers = await readReply(executor, `The upload of ${path}`, reply);
+  const failed = answers.find((answer) => answer['failed'] !== undefined)?.['failed'];
+  if (failed === undefined) return;
+  // The connection lives and bytes are missing: a startup file may have read them.
+  const interference =
+    failed === '65' && (await explainSilence(executor, `The upload of ${path}: `, 'exit 65', reply.printed));
+  throw interference || toUploadFailure(path, Number(failed), reply.printed);
 }
 
-function toUploadFailure(path: string, outcome: Outcome): ChandlerError {
-  switch (outcome.kind) {
-    case 'lost':
-      return new ChandlerError('connection-lost', `The upload of ${path} was cut off: ${outcome.reason}`);
-    case 'signalled':
-      return new ChandlerError(
-        'connection-lost',
-        `The upload of ${path} was ended on the host by ${outcome.signal}`,
-      );
-    case 'exited': {
-      const said = outcome.stderr.trim();
-      const code =
-        causes.find(({ match }) => match.test(said))?.code ?? codes[outcome.code] ?? 'host-unsupported';
-      return new ChandlerError(
-        code,
-        `The upload of ${path} failed (exit ${outcome.code}): ${said || 'the host said nothing'}`,
-        {
-          facts: { exitCode: outcome.code },
-        },
-      );
-    }
-    default:
-      return outcome satisfies never;
-  }
+function toUploadFailure(path: string, exitCode: number, printed: Printed): ChandlerError {
+  const code = codeOfText(printed.stderr) ?? codes[exitCode] ?? 'host-unsupported';
+  const message = `The upload of ${path} failed (exit ${exitCode}): ${describePrinted(printed)}`;
+  return new ChandlerError(code, message, { facts: { exitCode } });
 }

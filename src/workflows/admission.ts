@@ -1,22 +1,22 @@
 import { setCurrentDetails } from '@temporalio/workflow';
-import type { Admission } from '../activities/types.ts';
-import { boundedText } from '../domain/bounded-text.ts';
-import { renderMarkdown } from '../domain/markdown.ts';
-import type { Plan } from '../domain/schema.ts';
-import { formatProblems } from '../domain/problems.ts';
-import { describeEvent } from '../domain/notification.ts';
-import type { RunStatus } from '../domain/status.ts';
+import type { Admission } from '../activities/activity-types.ts';
+import { boundedText } from '../domain/text/bounded-text.ts';
+import { renderStatusMarkdown } from '../domain/run/status-markdown.ts';
+import type { Plan } from '../domain/plan/schema.ts';
+import { formatProblems } from '../domain/plan/problems.ts';
+import { describeEvent } from '../domain/run/notification.ts';
+import type { RunStatus } from '../domain/run/status.ts';
 import { failureOf, workflowFailure } from './failures.ts';
-import { answerQueries } from './handlers.ts';
-import { addressOfRun, handOver } from './notify.ts';
-import { whyUnreadable } from './payload-converter.ts';
+import { answerQueries } from './queries.ts';
+import { addressOfRun, handOver } from '../notify/workflow/notifier.ts';
+import { whyUnreadable } from './sdk/payload-converter.ts';
 import { newStatus } from './run.ts';
 
 /**
- * Lets an input in or fails with `invalid-input`. Queries are answered meanwhile: the engine hands them over while a
- * local activity is under way.
+ * Validates an input, or fails with `invalid-input`. Queries are answered meanwhile: the server delivers them while a local
+ * activity runs.
  */
-export async function admit(input: unknown, judge: () => Promise<Admission>): Promise<Admission> {
+export async function admit(input: unknown, validate: () => Promise<Admission>): Promise<Admission> {
   const status = statusOfInput(input);
   answerQueries(
     () => status,
@@ -24,17 +24,17 @@ export async function admit(input: unknown, judge: () => Promise<Admission>): Pr
       throw new TypeError('nothing was launched yet: the input is being validated');
     },
   );
-  setCurrentDetails(renderMarkdown(status));
+  setCurrentDetails(renderStatusMarkdown(status));
   const refuse = (message: string, details?: Record<string, unknown>) => {
     status.phase = 'failed';
     status.endedAtMs = Date.now();
     status.failure = failureOf('invalid-input', message);
-    setCurrentDetails(renderMarkdown(status));
+    setCurrentDetails(renderStatusMarkdown(status));
     return workflowFailure(status.failure, details);
   };
   const unreadable = whyUnreadable(input);
   if (unreadable !== undefined) throw refuse(`the input cannot be read: ${unreadable}`);
-  const admission = await judge();
+  const admission = await validate();
   const { problems, notify } = admission;
   if (problems.length === 0) return admission;
   const refusal = refuse(formatProblems(problems), { problems });
@@ -43,11 +43,11 @@ export async function admit(input: unknown, judge: () => Promise<Admission>): Pr
   throw refusal;
 }
 
-/** Characters, and steps: more of it than a good plan has need not be shown, and would not fit into what people are told. */
+/** Characters, and steps: more than a valid plan has need not be shown, and would not fit into a notification. */
 const MAX_SHOWN_LENGTH = 300;
 const MAX_SHOWN_STEPS = 64;
 
-/** What can be shown of an input that may be anything. */
+/** Shows as much of an input, which may be anything, as has the right type. */
 function statusOfInput(input: unknown): RunStatus {
   const { name, target, steps } = Object(input) as Partial<Plan>;
   const { host } = Object(target) as Partial<Plan['target']>;

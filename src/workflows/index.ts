@@ -1,7 +1,15 @@
+/**
+ * Stands for every unknown workflow type, so that sdk/refuse-unknown-workflows.ts can fail the run. Without it the SDK would
+ * fail the workflow task for ever.
+ */
+export default async function unknownWorkflow(): Promise<void> {}
+
 export { provision } from './provision.ts';
-export { watchProvisioning } from './watch.ts';
+export { watchProvisioning } from '../self-provision/workflow/watch-provisioning.ts';
 export { readStepLog } from './read-log.ts';
-export { sendNotification } from './notify.ts';
-export { inspectHost } from './inspect-host.ts';
-export type { CheckAnswer, InspectInput, Inspection } from './inspect-host.ts';
-export type { ProvisionResult } from './drive.ts';
+export { sendNotification } from '../notify/workflow/notifier.ts';
+export { inspectHost } from '../inspect/workflow/inspection.ts';
+export { cleanHost } from './clean-host.ts';
+export type { CleanInput } from './clean-host.ts';
+export type { CheckAnswer, InspectInput, Inspection } from '../inspect/workflow/inspection.ts';
+export type { ProvisionResult } from './run-kind.ts';

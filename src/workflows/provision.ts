@@ -1,89 +1,131 @@
-import { continueAsNew, workflowInfo } from '@temporalio/workflow';
-import type { HostRef } from '../activities/types.ts';
-import { sentinelSaysDone } from '../domain/schedule.ts';
-import type { Plan } from '../domain/schema.ts';
+import { continueAsNew, workflowInfo, type ApplicationFailure } from '@temporalio/workflow';
+import type { HostRef, Lack } from '../activities/activity-types.ts';
+import { formatTimeLeft } from '../domain/text/duration.ts';
+import { sentinelSaysDone } from '../domain/run/sentinel.ts';
+import { formatProblems } from '../domain/plan/problems.ts';
+import type { Plan } from '../domain/plan/schema.ts';
 import { admit } from './admission.ts';
-import { adoptLaunches, installZmx } from './adopt.ts';
-import { drive, type Course, type Kind, type ProvisionResult } from './drive.ts';
-import { failureOf, ranOutOfTime, readFailure, workflowFailure } from './failures.ts';
-import { finishHost } from './finish.ts';
+import { adoptLaunches } from './adopt-launches.ts';
+import { askHost, isAccessTrouble } from './ask-host.ts';
+import { driveRun } from './drive-run.ts';
+import type { ProvisionResult, RunKind } from './run-kind.ts';
+import { isNetworkTrouble } from './end-launches.ts';
+import { ensureZmx } from './ensure-zmx.ts';
+import { failureOf, readFailure, workflowFailure } from './failures.ts';
+import { finishHost } from './finish-host.ts';
+import { isBusy, prepareHost } from './prepare-host.ts';
 import { activity, admitPlan } from './proxies.ts';
-import { beginRun, type Run } from './run.ts';
-import { resumeRun, type CarriedRun } from './carry.ts';
+import { beginRun, endWait, enterPhase, hostOf, type Run } from './run.ts';
+import { restoreRun, type RunSnapshot } from './snapshot.ts';
+import { timeLeftMs } from './time-left.ts';
 
 /**
  * Provisions one host: probe, sentinel, bootstrap marker, zmx, steps, finalizers, sentinel.
  *
- * Fails with a type out of the closed set of failure codes (see domain/failure.ts).
+ * Fails with a type out of the closed set of failure codes (see domain/run/failure.ts).
  */
-export async function provision(input: Plan, carried?: CarriedRun): Promise<ProvisionResult> {
-  // Only a run that goes on in a fresh history has something to carry; nobody else may say so.
-  if (carried && workflowInfo().continuedFromExecutionRunId !== undefined) {
-    return drive(resumeRun(input, carried), provisioning(input));
-  }
+export async function provision(input: Plan, snapshot?: RunSnapshot): Promise<ProvisionResult> {
+  if (snapshot) return driveRun(restoreRun(input, snapshot), provisioning(input));
   const admission = await admit(input, () => admitPlan(input));
-  return drive(beginRun(input, admission), provisioning(input));
+  return driveRun(beginRun(input, admission), provisioning(input, admission.lacks));
 }
 
-function provisioning(input: Plan): Kind {
+function provisioning(input: Plan, lacks: readonly Lack[] = []): RunKind {
   return {
-    async work(run, course) {
-      if (run.status.phase === 'connecting' && !(await takeHost(run, course))) return 'already-provisioned';
-      return finishHost(run, course);
+    async work(run, movable) {
+      if (run.status.phase === 'connecting' && !(await takeHost(run, lacks))) return 'already-provisioned';
+      return finishHost(run, movable);
     },
-    again: (carried) => continueAsNew<typeof provision>(input, carried),
+    continueAsNew: (snapshot) => continueAsNew<typeof provision>(input, snapshot),
     inputBytes: () => new TextEncoder().encode(JSON.stringify(input)).length,
   };
 }
 
-/** Makes the host ours and ready for steps; false if its sentinel says that nothing is left to do. */
-async function takeHost(run: Run, { enter, refresh }: Course): Promise<boolean> {
+/**
+ * Leases the host and prepares it for steps; returns false if its sentinel says that nothing is left to do. Fails first if the
+ * worker lacks something, unless steps of an earlier run, or of this run before a reset, may be running: they are not ended for
+ * that.
+ */
+async function takeHost(run: Run, lacks: readonly Lack[]): Promise<boolean> {
   const { plan } = run;
-  enter('connecting');
-  const { target, sentinel, bootstrap } = plan;
-  const prepared = await activity.prepareHost(
-    'probe host',
-    {
-      target,
-      holder: run.holder,
-      digest: run.digest,
-      pruneAfterDays: plan.pruneAfterDays,
-      ...(sentinel.path !== undefined && { sentinelPath: sentinel.path }),
-    },
-    { scheduleToCloseTimeout: plan.connectTimeoutMs },
-  );
-  run.status.sentinel = prepared.sentinelPath;
-  run.host = { target, facts: prepared.facts };
-  run.leased = true;
-  if (sentinelSaysDone(prepared.sentinel, run.digest, sentinel.whenPresent)) return false;
+  enterPhase(run, 'connecting');
+  const isReset = wasReset();
+  if (!isReset && lacks.some(({ failure }) => failure.code === 'identity-unavailable'))
+    throw lackFailure(lacks);
+  // Before a run has anything on the host, only trouble with the network is waited out.
+  const prepared = await prepareHost(run, 'probe host', isReset ? isAccessTrouble : isNetworkTrouble);
+  run.onChange();
+  if (!isBusy(prepared) && sentinelSaysDone(prepared.sentinel, run.digest, plan.sentinel.whenPresent))
+    return false;
+  if (!isReset && lacks.length > 0 && !isBusy(prepared)) throw lackFailure(lacks);
 
-  if (bootstrap) {
-    enter('waiting-for-bootstrap');
-    await awaitBootstrap(run, run.host, bootstrap);
+  if (plan.bootstrap) {
+    enterPhase(run, 'waiting-for-bootstrap');
+    await awaitBootstrap(run, hostOf(run), plan.bootstrap);
   }
 
-  enter('installing-zmx');
-  await installZmx(run);
-  await adoptLaunches(run, prepared.script);
-  refresh();
+  enterPhase(run, 'installing-zmx');
+  await ensureZmx(run);
+  await adoptLaunches(run, prepared);
+  run.onChange();
   return true;
 }
 
-/** However often the connection breaks meanwhile, the marker has its time, and what is missing at its end is the marker. */
+/** One failure that names everything that the worker lacks, with the advice for all of it. */
+function lackFailure(lacks: readonly Lack[]): ApplicationFailure {
+  const problems = lacks.map(({ path, failure }) => ({ path, message: failure.message }));
+  const [code = 'internal-error'] = lacks.map(({ failure }) => failure.code);
+  const advice = [...new Set(lacks.map(({ failure }) => failure.advice))].join(' ');
+  return workflowFailure({ code, message: formatProblems(problems), advice }, { problems });
+}
+
+/** The timeout of the marker counts on while the connection is broken, and the failure at its end is that of the marker. */
 async function awaitBootstrap(
   run: Run,
   host: HostRef,
   bootstrap: { marker: string; timeoutMs: number },
 ): Promise<void> {
-  try {
-    await activity.awaitBootstrap(
-      'wait for the bootstrap marker',
-      { host, ...bootstrap },
-      { scheduleToCloseTimeout: bootstrap.timeoutMs + run.plan.connectTimeoutMs },
+  const { marker } = bootstrap;
+  const { status } = run;
+  const summary = 'wait for the bootstrap marker';
+  const sinceMs = Date.now();
+  const fail = (message: string) => {
+    const within = formatTimeLeft(bootstrap.timeoutMs);
+    return workflowFailure(
+      failureOf('bootstrap-timeout', `${marker} did not appear within ${within}${message}`),
     );
-  } catch (error) {
-    if (!ranOutOfTime(error)) throw error;
-    const { message } = readFailure(error);
-    throw workflowFailure(failureOf('bootstrap-timeout', `${bootstrap.marker} did not appear: ${message}`));
+  };
+  status.waitingFor = marker;
+  status.waitingUntilMs = sinceMs + bootstrap.timeoutMs;
+  run.onChange();
+  try {
+    await askHost<void>(run, {
+      place: status,
+      summary,
+      ask: async (options) => {
+        const timeoutMs = timeLeftMs(bootstrap.timeoutMs, sinceMs);
+        await activity
+          .awaitBootstrap(summary, { host, marker, timeoutMs }, options)
+          .catch((error: unknown) => {
+            // The worker's own message counts from when the host could be asked again.
+            throw readFailure(error).code === 'bootstrap-timeout' ? fail('') : error;
+          });
+      },
+      probe: async (options) => {
+        await activity.probeHost('probe host', { target: host.target }, options);
+      },
+      deadlineMs: () => sinceMs + bootstrap.timeoutMs + run.plan.connectTimeoutMs,
+      onLate: (failure) => {
+        throw fail(`: ${failure?.message ?? 'no answer in time'}`);
+      },
+    });
+  } finally {
+    endWait(run);
   }
+}
+
+/** Whether an operator has reset the workflow: steps of the run may be at work on a host that cannot be reached now. */
+function wasReset(): boolean {
+  const { runId, firstExecutionRunId, continuedFromExecutionRunId } = workflowInfo();
+  return runId !== firstExecutionRunId && continuedFromExecutionRunId === undefined;
 }

@@ -4,19 +4,22 @@ import {
   proxyLocalActivities,
   type ActivityOptions,
 } from '@temporalio/workflow';
-import type { Activities } from '../activities/types.ts';
-import { timing } from '../domain/timing.ts';
+import type { Activities } from '../activities/activity-types.ts';
+import { boundedText } from '../domain/text/bounded-text.ts';
+import { timing } from '../domain/run/timing.ts';
 
-/** A lost connection is tried again at once, then more slowly. */
-export const RECONNECT = {
+/** A lost connection is retried at once, then more slowly. */
+const RECONNECT = {
   initialInterval: timing.firstRetryMs,
   backoffCoefficient: timing.retryBackoff,
   maximumInterval: timing.longestRetryMs,
 } as const;
 
 const DAY_MS = 86_400_000;
+/** Characters, of three bytes at most: the server fails the task that sends a summary of more than 400 bytes. */
+export const MAX_SUMMARY_LENGTH = 120;
 
-/** Short questions and orders. They are safe to repeat, so trying again is how a bad link is survived. */
+/** Short questions and requests. They are safe to repeat, so retries carry them over a bad link. */
 const short = {
   startToCloseTimeout: '60s',
   scheduleToCloseTimeout: '15m',
@@ -26,25 +29,23 @@ const short = {
 
 const profiles = {
   short,
-  /** Says that all is done. Whoever takes it back must know that it is not being said any more. */
+  /** Writes the sentinel. A run that withdraws it must know that nothing writes it any more. */
   verify: {
     ...short,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   },
-  /** Starts a launch. What never began is started again by the workflow, which counts how often. */
+  /** Starts a launch. The workflow starts it again if it has not begun, within the step's timeout. */
   start: {
     startToCloseTimeout: '90s',
-    scheduleToCloseTimeout: '15m',
     heartbeatTimeout: timing.heartbeatTimeoutMs,
-    retry: { ...RECONNECT, nonRetryableErrorTypes: ['launch-not-started'] },
+    retry: RECONNECT,
   },
-  /** Waits that report; the time they may take is given for each. */
+  /** Waits that report progress; each call sets its own timeout. */
   long: {
     startToCloseTimeout: DAY_MS * 7,
     heartbeatTimeout: timing.heartbeatTimeoutMs,
-    // What never began must be started again, which only the workflow can order.
-    retry: { ...RECONNECT, nonRetryableErrorTypes: ['launch-not-started'] },
-    // The workflow kills what it cancels; it need not wait until the waiting worker has heard of it.
+    retry: RECONNECT,
+    // The workflow kills what it cancels, so it need not wait until the worker has noticed.
     cancellationType: ActivityCancellationType.TRY_CANCEL,
   },
   /** Downloads. */
@@ -54,8 +55,8 @@ const profiles = {
     heartbeatTimeout: timing.heartbeatTimeoutMs,
     retry: { ...RECONNECT, maximumAttempts: 20 },
   },
-  /** Looks for somebody who waits for the answer: tried again at once, but not for long. */
-  look: {
+  /** Answers a person who waits: retried at once, but not for long. */
+  inspect: {
     startToCloseTimeout: '80s',
     scheduleToCloseTimeout: '90s',
     heartbeatTimeout: timing.heartbeatTimeoutMs,
@@ -68,8 +69,8 @@ const profiles = {
     heartbeatTimeout: timing.heartbeatTimeoutMs,
     retry: RECONNECT,
   },
-  /** What is out there may be down for hours; a day later nobody wants to be told. */
-  tell: {
+  /** A webhook may be down for hours; after a day the news is stale. */
+  notify: {
     startToCloseTimeout: '2m',
     scheduleToCloseTimeout: DAY_MS,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
@@ -82,22 +83,23 @@ const proxies = {
   start: proxyActivities<Activities>(profiles.start),
   long: proxyActivities<Activities>(profiles.long),
   install: proxyActivities<Activities>(profiles.install),
-  look: proxyActivities<Activities>(profiles.look),
+  inspect: proxyActivities<Activities>(profiles.inspect),
   cleanup: proxyActivities<Activities>(profiles.cleanup),
-  tell: proxyActivities<Activities>(profiles.tell),
+  notify: proxyActivities<Activities>(profiles.notify),
 };
 
-/** Judge the input on the worker. Recorded, so that a later, stricter check can't disturb a run that was let in. */
+/** Validate the input on the worker. The result is in the history, so that a later, stricter check cannot disturb a run. */
 export const { admitPlan, admitWatch } = proxyLocalActivities<Pick<Activities, 'admitPlan' | 'admitWatch'>>({
-  summary: 'check the input',
+  summary: 'validate the input',
   startToCloseTimeout: '30s',
-  // A plan that breaks the judge must end its run, not keep it waiting.
+  // A plan that crashes the validation must end its run, not keep it waiting.
   retry: { maximumAttempts: 5 },
 });
 
 /** The activities, each with its profile; `summary` is what the UI shows beside it. */
 export const activity = {
   prepareHost: call('short', 'prepareHost'),
+  inspectLaunch: call('short', 'inspectLaunch'),
   awaitBootstrap: call('long', 'awaitBootstrap'),
   installZmx: call('install', 'installZmx'),
   runStep: call('start', 'runStep'),
@@ -112,10 +114,11 @@ export const activity = {
   followScript: call('long', 'followScript'),
   readScriptPlan: call('short', 'readScriptPlan'),
   stopScript: call('cleanup', 'stopScript'),
-  sendNotification: call('tell', 'sendNotification'),
-  inspectWorker: call('look', 'inspectWorker'),
-  lookAtHost: call('look', 'lookAtHost'),
-  checkStep: call('look', 'checkStep'),
+  sendNotification: call('notify', 'sendNotification'),
+  inspectWorker: call('inspect', 'inspectWorker'),
+  inspectHost: call('inspect', 'inspectHost'),
+  checkStep: call('inspect', 'checkStep'),
+  cleanHost: call('inspect', 'cleanHost'),
 };
 
 function call<N extends keyof Activities>(profile: keyof typeof profiles, name: N) {
@@ -125,7 +128,10 @@ function call<N extends keyof Activities>(profile: keyof typeof profiles, name: 
     options: ActivityOptions = {},
   ): ReturnType<Activities[N]> => {
     const proxy = proxies[profile][name as 'prepareHost'];
-    return proxy.executeWithOptions({ ...profiles[profile], summary, ...options }, [
+    const defaults: ActivityOptions = profiles[profile];
+    const retry = { ...defaults.retry, ...options.retry };
+    const shown = boundedText(summary, MAX_SUMMARY_LENGTH);
+    return proxy.executeWithOptions({ ...defaults, summary: shown, ...options, retry }, [
       input as never,
     ]) as ReturnType<Activities[N]>;
   };

@@ -1,122 +1,90 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { resolvePlan, planDigest, type ResolvedPlan, type ResolvedStep } from '../domain/plan.ts';
-import type { Plan } from '../domain/schema.ts';
-import { addressOf, type Launch } from '../domain/ids.ts';
-import type { RunStatus, StepStatus } from '../domain/status.ts';
-import type { NotifyWish } from '../domain/notification.ts';
-import type { SearchAttribute } from '../domain/search-attributes.ts';
-import type { Admission, HostRef, LeaseHolder } from '../activities/types.ts';
-import type { LaunchesAnswer } from './messages.ts';
+import { resolvePlan, planDigest, type ResolvedPlan } from '../domain/plan/resolve-plan.ts';
+import type { Plan } from '../domain/plan/schema.ts';
+import { addressOf, type Launch } from '../domain/run/ids.ts';
+import type { NotifyWish } from '../domain/run/notification.ts';
+import { makeParts, type Part } from '../domain/run/part.ts';
+import type { SearchAttribute } from '../domain/run/search-attributes.ts';
+import { isDone, type RunStatus, type StepStatus } from '../domain/run/status.ts';
+import type { Admission, HostRef, LeaseHolder } from '../activities/activity-types.ts';
+import type { LaunchesAnswer } from './queries.ts';
 
-/** What a person gives for a part in place of the plan's. */
-export interface Change {
-  readonly script?: string;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-/** What a person decided about a parked part. */
-export type Decision = ({ readonly kind: 'retry' } & Change) | { readonly kind: 'skip' };
-
-/** A launch that may have left something alive on the host. */
-export interface LiveLaunch {
-  readonly launch: Launch;
-  /** True once there is a record of its end. */
-  ended: boolean;
-  /** True once nothing of it is left but its session. */
-  cleared?: boolean;
-  /** When its time began to count. Milliseconds since the epoch. */
-  waitingSinceMs?: number;
-  /** True once its time is up and it is to be ended: more time comes too late for it. */
-  late?: boolean;
-}
-
-/** Everything a run knows. The status is what others may see of it. */
+/** Everything that a run knows. */
 export interface Run {
-  /** What is to be done; a run that only watches learns it from the host. */
+  /** A run that only watches learns its plan from the host. */
   plan: ResolvedPlan;
   digest: string;
-  readonly firstRunId: string;
-  /** Whose launches they are: the run's own, or those of a script that it has taken over. */
-  owner: string;
-  readonly holder: LeaseHolder;
+  /** Each step, followed by its finalizer. Their statuses are in `status.steps`. */
+  parts: Part[];
+  /** What others may see. */
   readonly status: RunStatus;
+  readonly holder: LeaseHolder;
+  /** The owner in the ids of its launches: the run itself, or what it adopted them from. */
+  owner: string;
+  host: HostRef | undefined;
+  /** What the host stores as the run's lease, once it has one. */
+  lease: string | undefined;
+  /** The self-provisioning script of the host leads, and the run only follows it. */
+  isWatching: boolean;
+  abortReason: string | undefined;
+  /** True once no action can change how the run ends. */
+  isEnding: boolean;
+  /** The accepted actions, by their request ids. */
+  readonly requests: Map<string, string>;
+  /** Missing if there are no notifications. */
+  readonly notify: NotifyWish | undefined;
+  /** Events that were notified already, by `eventKey`. */
+  readonly notified: Set<string>;
   /** Those that the server knows. */
   readonly searchAttributes: readonly SearchAttribute[];
-  /** Decisions that a parked part has not taken up yet, by step. */
-  readonly decisions: Map<string, Decision>;
-  /** Scripts that a person gave in place of the plan's, by {@link partKey}. */
-  readonly scripts: Map<string, string>;
-  /** Variables that a person gave over the plan's, by {@link partKey}. */
-  readonly envs: Map<string, Readonly<Record<string, string>>>;
-  /** Steps under way that are to be set back, until that is done. */
-  readonly resets: Set<string>;
-  /** Ends what a step's launch is waited for with, so that it can be set back. Not carried: it is there while it waits. */
-  readonly interrupts: Map<string, () => void>;
-  /** What people are to be told, and how; missing if nothing. */
-  readonly notify: NotifyWish | undefined;
-  /** What they were told already, by `eventKey`. */
-  readonly notified: Set<string>;
-  /** The messages that were taken, by their request ids. */
-  readonly requests: Map<string, string>;
-  /** Tries since the last time a person was asked, by {@link partKey}. */
-  readonly tries: Map<string, number>;
-  readonly live: Map<string, LiveLaunch>;
-  /** Every launch with a session. */
-  readonly launched: Launch[];
-  host: HostRef | undefined;
-  leased: boolean;
-  /** The host's own script leads, and the run only looks on. */
-  watching: boolean;
-  abortReason: string | undefined;
-  /** True once nothing that a person says can change how the run ends. */
-  ending: boolean;
+  /** Publishes the status. In memory only. */
+  onChange: () => void;
+}
+
+/** A run in its initial state, except for what is `known` of it. */
+export function makeRun(input: Plan, known: Pick<Run, 'status' | 'searchAttributes'> & Partial<Run>): Run {
+  const plan = resolvePlan(input);
+  const { workflowId, firstExecutionRunId: firstRunId, namespace } = workflowInfo();
+  return {
+    plan,
+    digest: planDigest(input),
+    parts: makeParts(plan.steps, known.status.steps),
+    holder: { namespace, workflowId, firstRunId },
+    owner: firstRunId,
+    host: undefined,
+    lease: undefined,
+    isWatching: false,
+    abortReason: undefined,
+    isEnding: false,
+    requests: new Map(),
+    notify: undefined,
+    notified: new Set(),
+    onChange() {},
+    ...known,
+  };
 }
 
 /** The state of a run that has just begun. */
 export function beginRun(input: Plan, { searchAttributes, notify }: Admission): Run {
-  const plan = resolvePlan(input);
-  return {
-    ...identify(input, plan),
-    status: newStatus('connecting', {
-      plan: plan.name,
-      host: addressOf(plan.target),
-      steps: plan.steps,
-      sentinel: plan.sentinel.path,
-      fleet: plan.fleet,
-      labels: plan.labels,
-    }),
-    searchAttributes: knownAttributes(searchAttributes),
-    decisions: new Map(),
-    scripts: new Map(),
-    envs: new Map(),
-    resets: new Set(),
-    interrupts: new Map(),
-    notify,
-    notified: new Set(),
-    requests: new Map(),
-    tries: new Map(),
-    live: new Map(),
-    launched: [],
-    host: undefined,
-    leased: false,
-    watching: false,
-    abortReason: undefined,
-    ending: false,
-  };
+  const { name, target, steps, sentinel, fleet, labels } = resolvePlan(input);
+  const status = newStatus('connecting', {
+    plan: name,
+    host: addressOf(target),
+    steps,
+    sentinel: sentinel.path,
+    fleet,
+    labels,
+  });
+  return makeRun(input, { status, searchAttributes, notify });
 }
 
-/** Workers of older builds tell only whether the server knew the four that there were. */
-export function knownAttributes(known: Admission['searchAttributes']): readonly SearchAttribute[] {
-  if (typeof known !== 'boolean') return known;
-  return known ? ['ChandlerHost', 'ChandlerPlan', 'ChandlerPhase', 'ChandlerAttention'] : [];
-}
-
-/** What a run that watches is told by the host. */
+/** Gives a run that watches the plan that it found on the host. */
 export function learnPlan(run: Run, input: Plan): void {
   run.plan = resolvePlan(input);
   run.digest = planDigest(input);
   run.status.plan = run.plan.name;
   run.status.steps = run.plan.steps.map(pendingStep);
+  run.parts = makeParts(run.plan.steps, run.status.steps);
 }
 
 interface Beginning {
@@ -128,7 +96,7 @@ interface Beginning {
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Of a run that begins now: nothing has happened yet. */
+/** The status of a run in which nothing has happened yet. */
 export function newStatus(
   phase: RunStatus['phase'],
   { plan, host, steps, sentinel = '', fleet, labels }: Beginning,
@@ -144,7 +112,7 @@ export function newStatus(
     startedAtMs: Date.now(),
     steps: steps.map(pendingStep),
     sentinel,
-    interventions: [],
+    auditTrail: [],
   };
 }
 
@@ -152,41 +120,40 @@ function pendingStep({ name, finalize }: Beginning['steps'][number]): StepStatus
   return {
     name,
     state: 'pending',
-    generation: 0,
-    ...(finalize !== undefined && { finalizer: { state: 'pending', generation: 0 } }),
+    attempt: 0,
+    ...(finalize !== undefined && { finalizer: { state: 'pending', attempt: 0 } }),
   };
 }
 
-export function identify(
-  input: Plan,
-  plan: ResolvedPlan,
-): Pick<Run, 'plan' | 'digest' | 'firstRunId' | 'owner' | 'holder'> {
-  const { workflowId, firstExecutionRunId: firstRunId, namespace } = workflowInfo();
-  const holder = { namespace, workflowId, firstRunId };
-  return { plan, digest: planDigest(input), firstRunId, owner: firstRunId, holder };
+export function enterPhase(run: Run, phase: RunStatus['phase']): void {
+  run.status.phase = phase;
+  run.onChange();
 }
 
-/** Names a step or its finalizer. */
-export function partKey(kind: Launch['kind'], step: string): string {
-  return `${kind}:${step}`;
+/** Removes what the run as a whole waited for from its status. */
+export function endWait({ status }: Pick<Run, 'status'>): void {
+  delete status.waitingFor;
+  delete status.waitingUntilMs;
 }
 
-export function stepStatus(run: Run, name: string): StepStatus {
-  const status = run.status.steps.find((step) => step.name === name);
-  if (!status) throw new TypeError(`no step ${name}`);
-  return status;
+export function findPart(
+  { parts }: Pick<Run, 'parts'>,
+  { step, kind }: Pick<Launch, 'step' | 'kind'>,
+): Part | undefined {
+  return parts.find((part) => part.name === step && part.kind === kind);
 }
 
-/** A step with what a person gave for this kind of part, if one did. */
-export function currentStep(run: Run, step: ResolvedStep, kind: Launch['kind']): ResolvedStep {
-  const key = partKey(kind, step.name);
-  const script = run.scripts.get(key);
-  const env = run.envs.get(key);
-  return {
-    ...step,
-    ...(env && { env: { ...step.env, ...env } }),
-    ...(script !== undefined && (kind === 'step' ? { script } : { finalize: script })),
-  };
+/** @throws TypeError if the plan has no such step */
+export function stepOf(run: Pick<Run, 'parts'>, name: string): Part {
+  const part = findPart(run, { step: name, kind: 'step' });
+  if (!part) throw new TypeError(`no step ${name}`);
+  return part;
+}
+
+/** The part of a step that an action is about: its finalizer once the step itself is done. */
+export function activePartOf(run: Pick<Run, 'parts'>, name: string): Part {
+  const step = stepOf(run, name);
+  return (isDone(step.status) ? findPart(run, { step: name, kind: 'finalizer' }) : undefined) ?? step;
 }
 
 /** @throws TypeError before the host was prepared */
@@ -195,13 +162,22 @@ export function hostOf(run: Run): HostRef {
   return run.host;
 }
 
-export function describeLaunches(run: Run): LaunchesAnswer {
+/** What a worker needs to make sure that the run still has its host. */
+export function leaseOf({ lease }: Run): { readonly lease?: string } {
+  return lease === undefined ? {} : { lease };
+}
+
+export function describeLaunches({ owner, host, parts }: Run): LaunchesAnswer {
   return {
-    owner: run.owner,
-    ...(run.host && { host: run.host }),
-    steps: run.plan.steps.map(({ name, secrets }) => {
-      const { generation, finalizer } = stepStatus(run, name);
-      return { name, generation, finalizerGeneration: finalizer?.generation ?? 0, secrets };
-    }),
+    owner,
+    ...(host && { host }),
+    steps: parts
+      .filter(({ kind }) => kind === 'step')
+      .map(({ name, step, stepStatus: { attempt, finalizer } }) => ({
+        name,
+        attempt,
+        finalizerAttempt: finalizer?.attempt ?? 0,
+        secrets: step.secrets,
+      })),
   };
 }

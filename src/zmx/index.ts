@@ -1,14 +1,7 @@
-export { attachHint, historyCommand, listCommand, safeName } from './commands.ts';
-export { parseSessionRows, parseSessions } from './list.ts';
-export type { Session, SessionRow } from './list.ts';
-export { releaseFor, zmxArchitectures } from './releases.ts';
+export { attachHint, historyCommand, listCommand, safeName } from './zmx-commands.ts';
+export { parseSessionRows, parseSessions } from './parse-sessions.ts';
+export type { Session, SessionRow } from './parse-sessions.ts';
+export { githubAssets, releaseFor, releasePlaces, zmxArchitectures } from './releases.ts';
 export type { ZmxRelease } from './releases.ts';
-export { loadShim } from './shim.ts';
-export {
-  compareVersions,
-  differencesOf,
-  lingerSeconds,
-  oldestVersion,
-  parseVersion,
-  zmxDifferences,
-} from './version.ts';
+export { loadShim } from './load-shim.ts';
+export { compareVersions, lingerSeconds, oldestVersion, parseVersion, missedEnds } from './zmx-version.ts';

@@ -1,5 +1,5 @@
-import { ChandlerError } from '../domain/failure.ts';
-import { compareVersions, oldestVersion } from './version.ts';
+import { ChandlerError } from '../domain/run/failure.ts';
+import { compareVersions, oldestVersion } from './zmx-version.ts';
 
 type Cpu = 'x86_64' | 'aarch64';
 
@@ -13,21 +13,30 @@ export interface ZmxRelease {
 
 export interface ReleaseRequest {
   /** Default: {@link defaultVersion}. */
-  readonly version?: string;
+  readonly version?: string | undefined;
   /** What `uname -m` says. */
   readonly arch: string;
   /** Where the archive is, instead of its usual place. */
-  readonly url?: string;
+  readonly url?: string | undefined;
   /** Instead of the pinned one. */
-  readonly sha256?: string;
+  readonly sha256?: string | undefined;
 }
 
 /** The newest version whose behaviour was recorded from the real program. */
 export const defaultVersion = '0.7.0';
 
-const site = (version: string, cpu: string) => `https://zmx.sh/a/zmx-${version}-linux-${cpu}.tar.gz`;
-const github = (version: string, cpu: string) =>
-  `https://github.com/neurosnap/zmx/releases/download/v${version}/zmx-${version}-linux-${cpu}.tar.gz`;
+/** Where zmx is released. */
+const SITE = 'https://zmx.sh/a/';
+const GITHUB = 'https://github.com/neurosnap/zmx/releases/download/';
+export const releasePlaces: readonly string[] = [SITE, GITHUB];
+/** GitHub keeps the files of its releases there, and redirects to them. */
+export const githubAssets: readonly string[] = [
+  'https://objects.githubusercontent.com/',
+  'https://release-assets.githubusercontent.com/',
+];
+
+const site = (version: string, cpu: string) => `${SITE}zmx-${version}-linux-${cpu}.tar.gz`;
+const github = (version: string, cpu: string) => `${GITHUB}v${version}/zmx-${version}-linux-${cpu}.tar.gz`;
 
 interface PinnedVersion {
   readonly url: (version: string, cpu: string) => string;

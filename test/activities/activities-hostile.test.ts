@@ -3,12 +3,13 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boundedProblems } from '../../src/activities/admission.ts';
-import { createActivities } from '../../src/activities/create.ts';
-import { decodeHolder, encodeHolder, takeLease } from '../../src/activities/lease.ts';
-import type { Activities } from '../../src/activities/types.ts';
-import { makeLaunch } from '../../src/domain/ids.ts';
-import type { ResolvedStep } from '../../src/domain/plan.ts';
+import { boundedProblems } from '../../src/domain/plan/problems.ts';
+import { createActivities } from '../../src/activities/create-activities.ts';
+import { decodeHolder, encodeHolder, takeLease } from '../../src/activities/take-lease.ts';
+import type { Activities } from '../../src/activities/activity-types.ts';
+import { WaitSlots } from '../../src/activities/wait-slots.ts';
+import { makeLaunch } from '../../src/domain/run/ids.ts';
+import type { ResolvedStep } from '../../src/domain/plan/resolve-plan.ts';
 import type { Host } from '../../src/host/host.ts';
 import { loadPrograms } from '../../src/host/programs.ts';
 import type { ResolvedTarget } from '../../src/ssh/index.ts';
@@ -16,7 +17,7 @@ import {
   answering,
   failureOf,
   hostileAnswer,
-  ownLine,
+  lastAnswer,
   UNFIT,
   type HostileAnswer,
 } from '../support/hostile.ts';
@@ -62,6 +63,7 @@ const activitiesOver = (answer: HostileAnswer) =>
     notifyWish: undefined,
     notify: async () => undefined,
     namespaceId: async () => 'id',
+    waits: new WaitSlots({ waits: 10, shortActivities: 10 }),
     inspectSelf: async () => ({ identity: 'w', version: '1', findings: [] }),
     isOpen: async () => true,
   });
@@ -70,20 +72,26 @@ const activitiesOver = (answer: HostileAnswer) =>
 const asking: Readonly<
   Record<string, readonly [ask: (activities: Activities) => Promise<unknown>, key: string]>
 > = {
-  lookAtHost: [(a) => a.lookAtHost({ target: host.target, marker: '/m' }), 'looked'],
+  inspectHost: [(a) => a.inspectHost({ target: host.target, marker: '/m' }), 'looked'],
   checkStep: [(a) => a.checkStep({ target: host.target, stateDir: '/s', step, id: launch.id }), 'check'],
   prepareHost: [
-    (a) => a.prepareHost({ target: host.target, sentinelPath: '/p', holder, digest: 'd', pruneAfterDays: 1 }),
+    (a) =>
+      a.prepareHost({
+        target: host.target,
+        sentinelPath: '/p',
+        holder,
+        digest: 'd',
+        onLeftovers: 'refuse',
+        pruneAfterDays: 1,
+      }),
     'writable',
   ],
   awaitBootstrap: [(a) => a.awaitBootstrap({ host, marker: '/m', timeoutMs: 1 }), 'appeared'],
   installZmx: [(a) => a.installZmx({ host, zmx: {} }), 'zmx'],
-  runStep: [(a) => a.runStep({ host, step, launch, starts: 1 }), 'state'],
+  runStep: [(a) => a.runStep({ host, step, launch }), 'state'],
+  inspectLaunch: [(a) => a.inspectLaunch({ host, launch }), 'state'],
   waitStep: [(a) => a.waitStep({ host, launch, secrets: {} }), 'state'],
-  finalizeStep: [
-    (a) => a.finalizeStep({ host, step: { ...step, finalize: 'x' }, launch, starts: 1 }),
-    'state',
-  ],
+  finalizeStep: [(a) => a.finalizeStep({ host, step: { ...step, finalize: 'x' }, launch }), 'state'],
   verifySentinel: [(a) => a.verifySentinel({ host, path: '/p', content: 'done' }), 'sentinel'],
   killStep: [(a) => a.killStep({ host, launch, graceS: 1 }), 'state'],
   readLog: [(a) => a.readLog({ host, launch, offset: 0, maxBytes: 1000, followS: 0, secrets: {} }), 'log'],
@@ -95,7 +103,8 @@ const asking: Readonly<
   followScript: [(a) => a.followScript({ host, parts: [], seen: '' }), 'seen'],
   readScriptPlan: [(a) => a.readScriptPlan({ host }), 'plan'],
   stopScript: [(a) => a.stopScript({ host }), 'ended'],
-  releaseHost: [(a) => a.releaseHost({ host, holder, close: [] }), 'released'],
+  cleanHost: [(a) => a.cleanHost({ target: host.target, holder }), 'looked'],
+  releaseHost: [(a) => a.releaseHost({ host, lease: 'l', close: [] }), 'released'],
 };
 const size = (value: unknown) => Buffer.byteLength(JSON.stringify(value) ?? '');
 
@@ -112,7 +121,7 @@ async function attempt(answer: HostileAnswer, ask: (activities: Activities) => P
   return { outcome, beats };
 }
 
-describe('an activity over a host that answers anything', () => {
+describe('an activity on a host that answers anything', () => {
   it.each(Object.entries(asking))(
     '%s fails in our words, bounded and plain, or was truly answered',
     async (name, [ask, key]) => {
@@ -125,9 +134,9 @@ describe('an activity over a host that answers anything', () => {
           }
           if (!(outcome instanceof ApplicationFailure)) {
             expect(outcome).toHaveProperty('result');
-            expect(ownLine(answer.stdout, key)).toBeDefined();
+            expect(lastAnswer(answer.stdout, key)).toBeDefined();
             expect(size(outcome)).toBeLessThan(MAX_RESULT_BYTES);
-            if (name === 'waitStep') expect(ownLine(answer.stdout, 'state')?.get('code')).toMatch(/^0+$/);
+            if (name === 'waitStep') expect(lastAnswer(answer.stdout, 'state')?.get('code')).toMatch(/^0+$/);
             return;
           }
           expect(size([outcome.message, outcome.details])).toBeLessThan(2 * MAX_FAILURE_BYTES);
@@ -149,7 +158,9 @@ describe('an activity over a host that answers anything', () => {
       Buffer.from('"'.repeat(9000)),
       Buffer.from('🐎\n'.repeat(2000)),
     ]) {
-      const stdout = Buffer.from(`${exited}\nchandler: log size=9999 offset=0\n${fill.toString('base64')}`);
+      const stdout = Buffer.from(
+        `${exited}\nchandler: log size=9999 offset=0 body=${fill.toString('base64')}`,
+      );
       const end = { code: 0 };
       const { outcome } = await attempt({ stdout, stderr: stdout, end }, asking['waitStep']![0]);
       const [details] = (outcome as ApplicationFailure).details as { logTail: string }[];
@@ -177,8 +188,8 @@ it.each([
   expect((await attempt(answer, asking['killStep']![0])).outcome).toEqual({ result });
 });
 
-describe('a holder that anybody wrote', () => {
-  it('is nobody, or three texts; what is said of it is one command to copy', async () => {
+describe('an arbitrary lease on a host', () => {
+  it('has no holder or one of three texts, and its refusal contains one command to copy', async () => {
     const words = fc.oneof(
       fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value)).toString('base64url')),
       fc
@@ -200,8 +211,19 @@ describe('a holder that anybody wrote', () => {
         const held = {
           stateDir: '/s',
           lease: async () => ({ ours: false, holder: word }),
+          readScript: async () => undefined,
         } as unknown as Host;
-        const failure = await failureOf(takeLease(held, holder, async () => true));
+        const failure = await failureOf(
+          takeLease(held, {
+            holder: { ...holder, digest: 'd' },
+            target: host.target,
+            sentinelPath: '/p',
+            onLeftovers: 'refuse',
+            isReset: false,
+            isOpen: async () => true,
+            listLeftovers: async () => [],
+          }),
+        );
         expect(failure?.code).toBe('lease-held');
         expect(failure?.message).not.toMatch(UNFIT);
         expect(failure?.advice).not.toMatch(UNFIT);

@@ -2,15 +2,15 @@ import { assert, nat, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createDraw } from '../../chaos/draw.ts';
 import { faultKinds } from '../../chaos/faults.ts';
-import { drawRun, renderPlan, rivalOf } from '../../chaos/plans.ts';
+import { drawRun, nextRuns, renderPlan, rivalOf, workflowIdOf } from '../../chaos/plans.ts';
 import { drawFaults } from '../../chaos/schedule.ts';
-import { validatePlan } from '../../src/domain/validate.ts';
+import { validatePlan } from '../../src/domain/plan/validate.ts';
 
 const seeds = nat({ max: 1_000_000 });
 const target = { host: '127.0.0.1', port: 2222 };
 
 describe('a seed', () => {
-  it('gives the same runs and the same faults, in whatever order they are drawn', () =>
+  it('determines the runs and faults in whatever order they are drawn', () =>
     assert(
       property(seeds, nat({ max: 500 }), (seed, index) => {
         const [run, faults] = [drawRun(seed, index, 4), drawFaults(seed, index)];
@@ -20,12 +20,12 @@ describe('a seed', () => {
       }),
     ));
 
-  it('gives other runs than its neighbour', () => {
+  it('gives other runs than the next seed', () => {
     const runs = Array.from({ length: 50 }, (_, seed) => JSON.stringify(drawRun(seed, 0, 1)));
     expect(new Set(runs).size).toBe(50);
   });
 
-  it('gives plans that are valid, with one to eight steps', () =>
+  it('gives valid plans with one to eight steps', () =>
     assert(
       property(seeds, (seed) => {
         const run = drawRun(seed, 0, 1);
@@ -36,7 +36,7 @@ describe('a seed', () => {
       }),
     ));
 
-  it('draws every kind of fault, and every part of a plan, in a campaign of a few hundred runs', () => {
+  it('draws every kind of fault and every feature of a plan within a few hundred runs', () => {
     const indexes = Array.from({ length: 300 }, (_, index) => index);
     const faults = indexes.flatMap((index) => drawFaults(1, index));
     for (const at of ['time', 'window'])
@@ -49,8 +49,14 @@ describe('a seed', () => {
     const runs = indexes.map((index) => drawRun(1, index, 4));
     const steps = runs.flatMap((run) => run.steps);
     expect(new Set(runs.map(({ order }) => order?.order))).toEqual(
-      new Set([undefined, 'abort', 'cancel', 'pause']),
+      new Set([undefined, 'abort', 'cancel', 'pause', 'terminate']),
     );
+    const nexts = runs.flatMap(nextRuns);
+    expect(new Set(nexts.map(({ onLeftovers }) => onLeftovers))).toEqual(
+      new Set([undefined, 'end', 'refuse']),
+    );
+    const ids = [...runs, ...nexts].map(workflowIdOf);
+    expect(new Set(ids).size).toBe(ids.length);
     expect(runs.some(({ rivalAfterMs }) => rivalAfterMs !== undefined)).toBe(true);
     expect(steps.some(({ needs }) => needs.length > 0)).toBe(true);
     expect(steps.some(({ finalizer }) => finalizer)).toBe(true);

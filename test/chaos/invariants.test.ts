@@ -1,8 +1,9 @@
 import { describe, expect, it, test } from 'vitest';
 import type { Evidence } from '../../chaos/evidence.ts';
 import { invariants, judge, judgeHost } from '../../chaos/invariants.ts';
-import { NO_LEDGER } from '../../chaos/script.ts';
-import type { FailureCode } from '../../src/domain/failure.ts';
+import { WORKFLOW_RESET } from '../../chaos/controls.ts';
+import { expectedLog, NO_LEDGER } from '../../chaos/script.ts';
+import type { FailureCode } from '../../src/domain/run/failure.ts';
 import { goodRun, idOf, killing, lines, statusOf, succeeded } from './make-evidence.ts';
 
 const good = goodRun();
@@ -12,113 +13,131 @@ const failed = (code: FailureCode, message = 'b: exit 3'): Evidence['outcome'] =
 });
 const aborted: Evidence['outcome'] = {
   outcome: 'aborted',
-  failure: { code: 'aborted', message: 'aborted: enough', advice: '' },
+  failure: { code: 'aborted', message: 'aborted (enough)', advice: '' },
 };
 const [first, second, third] = good.launches;
 
-/** What breaks each promise, made up. */
+/** Invented evidence that breaks each invariant. */
 const broken: [keyof typeof invariants, string, Partial<Evidence>][] = [
   [
     'the ledger was reached',
-    'a step could not',
+    'a step could not reach it',
     { launches: [{ ...first!, code: NO_LEDGER }, second!, third!] },
   ],
   ['a run ends or is parked with a reason', 'it hangs', { outcome: { outcome: 'stuck', why: 'waitStep' } }],
   [
     'a run ends or is parked with a reason',
-    'nobody knows why it failed',
+    'it failed for an unknown reason',
     { outcome: failed('internal-error') },
   ],
-  ['a run ends badly only for a cause', 'nobody asked for its end', { outcome: aborted }],
-  ['a run ends badly only for a cause', 'a network is no cause', { outcome: failed('host-unreachable') }],
-  ['a run ends badly only for a cause', 'no step has failed', { outcome: failed('step-failed') }],
+  ['a run fails only for a known cause', 'it was aborted although nothing aborts it', { outcome: aborted }],
+  [
+    'a run fails only for a known cause',
+    'a network fault is no cause',
+    { outcome: failed('host-unreachable') },
+  ],
+  ['a run fails only for a known cause', 'no step has failed', { outcome: failed('step-failed') }],
   [
     'a launch runs exactly once',
     'it starts twice',
     { ledger: [...good.ledger, ...lines('a', 11, undefined)] },
   ],
   ['a launch runs exactly once', 'it ends twice', { ledger: [...good.ledger, lines('a', 11, 12)[1]!] }],
-  ['a launch runs exactly once', 'it ends and never began', { ledger: good.ledger.slice(1) }],
+  ['a launch runs exactly once', 'it ends without a start', { ledger: good.ledger.slice(1) }],
   [
     'a launch runs exactly once',
-    'the same try under two names',
+    'the same attempt has two launches',
     { ledger: [...good.ledger, ...lines('a', 10, 20, { launch: 'another' })] },
   ],
   [
-    'only what was ordered runs',
-    'a try too many',
-    { ledger: [...good.ledger, ...lines('b', 70, 80, { generation: 2 })] },
+    'only requested launches run',
+    'there is one attempt too many',
+    { ledger: [...good.ledger, ...lines('b', 70, 80, { attempt: 2 })] },
   ],
   [
-    'nothing runs again unless asked',
-    'a second try without a policy',
-    { status: statusOf([succeeded('a', true), { ...succeeded('b', false), generation: 2 }]) },
+    'nothing runs again without a policy or an action',
+    'there is a second attempt without a retry policy',
+    { status: statusOf([succeeded('a', true), { ...succeeded('b', false), attempt: 2 }]) },
   ],
   [
     'no success without an end with code 0',
-    'no end',
+    'the end is missing',
     { ledger: good.ledger.filter((line) => line !== good.ledger[3]) },
   ],
   [
     'no success without an end with code 0',
-    'an end with another code',
+    'it ended with another code',
     { ledger: good.ledger.map((line) => (line === good.ledger[1] ? { ...line, code: 3 } : line)) },
   ],
   [
     'no success without an end with code 0',
-    'history alone says so',
+    'only the history reports success',
     { claims: [{ launch: 'unknown', atMs: 1, claims: 'succeeded' }] },
   ],
   [
     'the recorded code is the real one',
-    'it is another',
+    'the host recorded another code',
     { launches: [{ ...first!, code: 3 }, second!, third!] },
   ],
-  ['a launch that ran is known to its host', 'it is forgotten', { launches: [first!, second!] }],
+  [
+    'the recorded code is the real one',
+    'it is the code of a killed terminal',
+    { launches: [{ ...first!, code: 129 }, second!, third!] },
+  ],
+  [
+    'an attempt that ended with code 0 is never repeated',
+    'a second attempt runs',
+    { ledger: [...good.ledger, ...lines('a', 70, 80, { attempt: 2 })] },
+  ],
+  ['a launch that ran is known to its host', 'it has no record', { launches: [first!, second!] }],
   [
     'a launch that ran is known to its host',
-    'it never began',
+    'its record has no start',
     { launches: [first!, { ...second!, started: false }, third!] },
   ],
   [
-    'only what kills interrupts',
-    'history says interrupted',
+    'only a fault that kills interrupts a launch',
+    'the history reports an interruption',
     { claims: [{ launch: idOf('a'), atMs: 15, claims: 'interrupted' }] },
   ],
   [
-    'only what kills interrupts',
-    'a launch has no end on its host',
+    'only a fault that kills interrupts a launch',
+    'a launch has no recorded end on its host',
     { launches: [{ launch: idOf('a'), started: true, log: '' }, second!, third!] },
   ],
   [
-    'tries of a part do not overlap',
+    'attempts of a part do not overlap',
     'the first ends in the middle of the second',
-    { ledger: [...good.ledger, ...lines('b', 35, 45, { generation: 2 })] },
+    { ledger: [...good.ledger, ...lines('b', 35, 45, { attempt: 2 })] },
   ],
   [
     'a step waits for what it needs',
-    'it begins before',
+    'it begins too early',
     { ledger: [...lines('a', 10, 31), ...good.ledger.slice(2)] },
   ],
   [
     'no finalizer before all steps',
-    'a step is still at work',
+    'a step still runs',
     { ledger: [...good.ledger.slice(0, 2), ...lines('b', 30, 55), ...good.ledger.slice(4)] },
   ],
-  ['no sentinel without all', 'provisioned without one', { sentinel: undefined as never }],
   [
-    'no sentinel without all',
+    'no sentinel before everything is done',
+    'the run is provisioned without one',
+    { sentinel: undefined as never },
+  ],
+  [
+    'no sentinel before everything is done',
     'a step has failed',
     {
       outcome: failed('step-failed'),
       status: statusOf([succeeded('a', true), { ...succeeded('b', false), state: 'failed' }]),
     },
   ],
-  ['no sentinel without all', 'a finalizer never ran', { ledger: good.ledger.slice(0, 4) }],
-  ['nothing is left on the host', 'a process lives on', { alive: [idOf('b')] }],
+  ['no sentinel before everything is done', 'a finalizer never ran', { ledger: good.ledger.slice(0, 4) }],
+  ['nothing is left on the host', 'a process stays', { alive: [idOf('b')] }],
   [
     'nothing is left on the host',
-    'a session after an abort',
+    'a session stays after an abort',
     { outcome: aborted, sessions: [{ name: 'b', launch: idOf('b') }] },
   ],
   [
@@ -138,27 +157,31 @@ const broken: [keyof typeof invariants, string, Partial<Evidence>][] = [
   ],
   [
     'logs are complete',
-    'the client gets less',
+    'the client receives less',
     { read: [{ launch: idOf('a'), text: 'step a', complete: true }] },
   ],
   [
     'logs are complete',
-    'the disk was full, and nobody says that something is missing',
+    'the disk was full, and no notice says that something is missing',
     { launches: [{ ...first!, log: '' }, second!, third!], faults: [{ ...killing, losesLogs: true }] },
   ],
-  ['logs are complete', 'the client is never done', { read: [{ ...good.read[0]!, complete: false }] }],
+  [
+    'logs are complete',
+    'the client never reports the end of the log',
+    { read: [{ ...good.read[0]!, complete: false }] },
+  ],
 ];
 
-describe('a campaign finds', () => {
+describe('a campaign reports a violation of', () => {
   test.each(broken)('%s: %s', (invariant, _, changes) => {
     expect(judge(goodRun(changes)).map((violation) => violation.invariant)).toContain(invariant);
   });
 
-  it('a way to break each invariant', () => {
+  it('each invariant, with evidence that breaks it', () => {
     expect(new Set(broken.map(([invariant]) => invariant))).toEqual(new Set(Object.keys(invariants)));
   });
 
-  it('one lease per host: two runs at work at the same time', () => {
+  it('one lease per host when two runs work on it at the same time', () => {
     const other = lines('a', 15, 25, { run: 'other' });
     expect(judgeHost('host', [...lines('a', 10, 20), ...other])).toHaveLength(1);
     expect(judgeHost('host', [...lines('a', 10, 14), ...other])).toEqual([]);
@@ -168,15 +191,11 @@ describe('a campaign finds', () => {
 describe('a campaign accepts', () => {
   it('a run in which nothing happened', () => expect(judge(good)).toEqual([]));
 
-  it('a launch that a fault cut short, and the try that followed', () => {
-    const status = statusOf([{ ...succeeded('a', true), generation: 2 }, succeeded('b', false)]);
+  it('a launch that a fault cut short, and the next attempt', () => {
+    const status = statusOf([{ ...succeeded('a', true), attempt: 2 }, succeeded('b', false)]);
     const evidence = goodRun({
       drawn: { ...good.drawn, steps: good.drawn.steps.map((step) => ({ ...step, attempts: 2 })) },
-      ledger: [
-        ...lines('a', 5, undefined),
-        ...lines('a', 10, 20, { generation: 2 }),
-        ...good.ledger.slice(2),
-      ],
+      ledger: [...lines('a', 5, undefined), ...lines('a', 10, 20, { attempt: 2 }), ...good.ledger.slice(2)],
       status,
       claims: [{ launch: idOf('a'), atMs: 8, claims: 'interrupted' }],
       launches: [
@@ -198,15 +217,24 @@ describe('a campaign accepts', () => {
     ],
     ['step-interrupted', { faults: [killing] }],
     ['disk-full', { faults: [{ ...killing, losesLogs: true }] }],
+    ['auth-failed', { faults: [{ ...killing, kills: false, removesAccess: true }] }],
+    ['launch-not-started', { faults: [{ ...killing, kills: false, kind: 'zmx daemon killed' }] }],
+    ['leftovers-found', { drawn: { ...good.drawn, onLeftovers: 'refuse' } }],
     ['lease-held', { drawn: { ...good.drawn, rivalOf: 'other' } }],
   ] as const)('a run that failed with %s and shows why', (code, changes) => {
     const evidence = goodRun({ outcome: failed(code), ...changes });
     expect(judge(evidence).map(({ invariant }) => invariant)).not.toContain(
-      'a run ends badly only for a cause',
+      'a run fails only for a known cause',
     );
   });
 
-  it('a log that a full disk could not keep', () => {
+  it('a terminated run whose sessions stay open', () => {
+    const drawn = { ...good.drawn, order: { order: 'terminate', afterMs: 1 } } as const;
+    const sessions = [{ name: 'b', launch: idOf('b') }];
+    expect(judge(goodRun({ drawn, outcome: aborted, sessions }))).toEqual([]);
+  });
+
+  it('a log that did not fit on a full disk', () => {
     const launches = [{ ...first!, log: '', cut: true as const }, second!, third!];
     expect(judge(goodRun({ launches, faults: [{ ...killing, losesLogs: true }] }))).toEqual([]);
   });
@@ -223,5 +251,25 @@ describe('a campaign accepts', () => {
     ];
     const launches = [first!, { ...second!, code: 143, log: '' }, third!];
     expect(judge(goodRun({ status, ledger, launches }))).toEqual([]);
+  });
+
+  const reset = { ...killing, kills: false, kind: WORKFLOW_RESET };
+  const beyond = [...good.ledger, ...lines('b', 70, 80, { attempt: 2 })];
+  const launches = [
+    ...good.launches,
+    { ...second!, launch: idOf('b', 'step', 2), log: expectedLog('b', 'step', 2, good.drawn.steps[1]!.work) },
+  ];
+
+  it('an attempt that a reset made the run forget', () => {
+    const found = judge(goodRun({ ledger: beyond, launches, faults: [reset] }));
+    expect(found.map(({ invariant }) => invariant)).not.toContain('only requested launches run');
+  });
+
+  it('such an attempt only after a reset of this run and with its own launch id', () => {
+    const others = judge(goodRun({ ledger: beyond, launches, faults: [{ ...reset, run: 'other' }] }));
+    expect(others.map(({ invariant }) => invariant)).toContain('only requested launches run');
+    const strange = [...good.ledger, ...lines('b', 70, 80, { attempt: 2, launch: 'strange' })];
+    const found = judge(goodRun({ ledger: strange, launches, faults: [reset] }));
+    expect(found.map(({ invariant }) => invariant)).toContain('only requested launches run');
   });
 });

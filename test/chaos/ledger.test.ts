@@ -20,7 +20,7 @@ describe('the ledger', () => {
     await ledger.close();
     await rm(dir, { recursive: true });
   });
-  const say = async (line: string) => {
+  const send = async (line: string) => {
     const socket = connect(ledger.port, '127.0.0.1');
     socket.write(`${line}\n`);
     return text(socket);
@@ -28,10 +28,10 @@ describe('the ledger', () => {
   const work = { lines: 2, pauseMs: 0, failsUntil: 1, failCode: 7, padding: 3 };
   const step = (port: number) =>
     new LocalExecutor({
-      env: { ...process.env, CHANDLER_LAUNCH: 'abc', CHANDLER_GENERATION: '1' },
+      env: { ...process.env, CHANDLER_LAUNCH: 'abc', CHANDLER_ATTEMPT: '1' },
     }).exec(sh('bash', '-c', renderScript(port, { run: 'run-1', kind: 'step', step: 'a' }, work)));
 
-  it('has every line in its file before the step goes on', async () => {
+  it('writes each line to its file before the step continues', async () => {
     expect(await step(ledger.port)).toMatchObject({
       code: 7,
       stdout: 'step a 1 line 1...\nstep a 1 line 2...\n',
@@ -43,7 +43,7 @@ describe('the ledger', () => {
     expect(await readFile(join(dir, 'ledger.log'), 'utf8')).toMatch(/^abc start \d+ \nabc end \d+ 7\n$/);
   });
 
-  it('that cannot be reached ends the step before it has done anything, with a code of its own', async () => {
+  it('makes a step that cannot reach it end with its own code before doing anything', async () => {
     const { port } = ledger;
     await ledger.close();
     expect(await step(port)).toMatchObject({
@@ -53,16 +53,16 @@ describe('the ledger', () => {
     ledger = await openLedger(join(dir, 'ledger.log'));
   });
 
-  it('takes nothing that it does not understand', async () => {
+  it('rejects lines that it does not understand', async () => {
     for (const line of ['step', 'step abc run-1 other a 1 start', 'step abc run-1 step a 1 end'])
-      expect(await say(line)).not.toBe('noted\n');
+      expect(await send(line)).not.toBe('noted\n');
     expect(ledger.lines).toEqual([]);
   });
 
-  it('lets a program that has come to an armed line wait for its answer', async () => {
+  it('answers a program that reaches an armed line with what to do', async () => {
     ledger.onAim('host', async ({ program, line }) => (program === 'start' && line === 12 ? 'die' : 'go'));
-    expect(await say('aim host start 12')).toBe('die\n');
-    expect(await say('aim host start 13')).toBe('go\n');
-    expect(await say('aim other start 12')).toBe('go\n');
+    expect(await send('aim host start 12')).toBe('die\n');
+    expect(await send('aim host start 13')).toBe('go\n');
+    expect(await send('aim other start 12')).toBe('go\n');
   });
 });

@@ -2,12 +2,12 @@ import type { Evidence } from '../../chaos/evidence.ts';
 import type { LedgerLine } from '../../chaos/ledger.ts';
 import type { DrawnRun, DrawnStep } from '../../chaos/plans.ts';
 import { expectedLog, type Work } from '../../chaos/script.ts';
-import { makeLaunch } from '../../src/domain/ids.ts';
-import type { RunStatus, StepStatus } from '../../src/domain/status.ts';
+import { makeLaunch } from '../../src/domain/run/ids.ts';
+import type { RunStatus, StepStatus } from '../../src/domain/run/status.ts';
 
 export const firstRunId = 'first-run';
-export const idOf = (step: string, kind: 'step' | 'finalizer' = 'step', generation = 1) =>
-  makeLaunch(firstRunId, step, kind, generation).id;
+export const idOf = (step: string, kind: 'step' | 'finalizer' = 'step', attempt = 1) =>
+  makeLaunch(firstRunId, step, kind, attempt).id;
 
 const work: Work = { lines: 2, pauseMs: 0, failsUntil: 0, failCode: 1, padding: 0 };
 export const drawnStep = (name: string, changes: Partial<DrawnStep> = {}): DrawnStep => ({
@@ -19,15 +19,15 @@ export const drawnStep = (name: string, changes: Partial<DrawnStep> = {}): Drawn
   ...changes,
 });
 
-/** The start and the end of a part in the ledger. */
+/** The lines for the start and the end of a part. */
 export function lines(
   step: string,
   fromMs: number,
   toMs: number | undefined,
   changes: Partial<LedgerLine> = {},
 ): LedgerLine[] {
-  const { kind = 'step', generation = 1 } = changes;
-  const line = { launch: idOf(step, kind, generation), run: 'run', kind, step, generation };
+  const { kind = 'step', attempt = 1 } = changes;
+  const line = { launch: idOf(step, kind, attempt), run: 'run', kind, step, attempt };
   return [
     { ...line, atMs: fromMs, event: 'start', ...changes },
     ...(toMs === undefined ? [] : [{ ...line, atMs: toMs, event: 'end' as const, code: 0, ...changes }]),
@@ -37,8 +37,8 @@ export function lines(
 const done = (name: string, finalizer: boolean): StepStatus => ({
   name,
   state: 'succeeded',
-  generation: 1,
-  ...(finalizer && { finalizer: { state: 'succeeded', generation: 1 } }),
+  attempt: 1,
+  ...(finalizer && { finalizer: { state: 'succeeded', attempt: 1 } }),
 });
 
 /** A run without fault: `a` with a finalizer, then `b`, which needs it. */
@@ -56,7 +56,10 @@ export function goodRun(changes: Partial<Evidence> = {}): Evidence {
     firstRunId,
     hostName: 'host',
     ledger: [...lines('a', 10, 20), ...lines('b', 30, 40), ...lines('a', 50, 60, { kind: 'finalizer' })],
-    outcome: { outcome: 'provisioned', result: { outcome: 'provisioned', host: '', digest: '', steps: [] } },
+    outcome: {
+      outcome: 'provisioned',
+      result: { outcome: 'provisioned', host: '', digest: '', steps: [], auditTrail: [] },
+    },
     status: statusOf([done('a', true), done('b', false)]),
     claims: [{ launch: idOf('a'), atMs: 21, claims: 'succeeded' }],
     events: [],
@@ -70,7 +73,7 @@ export function goodRun(changes: Partial<Evidence> = {}): Evidence {
   };
 }
 
-export function statusOf(steps: StepStatus[], interventions: RunStatus['interventions'] = []): RunStatus {
+export function statusOf(steps: StepStatus[], auditTrail: RunStatus['auditTrail'] = []): RunStatus {
   return {
     phase: 'provisioned',
     plan: 'run',
@@ -80,7 +83,7 @@ export function statusOf(steps: StepStatus[], interventions: RunStatus['interven
     startedAtMs: 0,
     steps,
     sentinel: '/root/sentinel',
-    interventions: [...interventions],
+    auditTrail: [...auditTrail],
   };
 }
 
@@ -94,4 +97,5 @@ export const killing = {
   onHost: true,
   kills: true,
   losesLogs: false,
+  removesAccess: false,
 };

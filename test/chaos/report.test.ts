@@ -22,7 +22,7 @@ describe('the report', () => {
   ];
   const tally = { workflows: 3, faults, violations: 0, outcomes: { provisioned: 2, aborted: 1 } };
 
-  it('counts faults by kind; a time is of one fault alone if no other struck meanwhile', () => {
+  it('counts faults by kind, and counts recoveries with no other fault meanwhile separately', () => {
     expect(
       renderTable(tally)
         .split('\n')
@@ -46,11 +46,11 @@ describe('the report', () => {
     ]);
   });
 
-  it('closes with one line', () => {
+  it('ends with one summary line', () => {
     expect(renderSummary(tally)).toBe('chaos: 3 workflows, 4 faults, 0 violations');
   });
 
-  it('shows a violation with its seed and everything around it in order of time', () => {
+  it('shows a violation with its seed and the events around it in order of time', () => {
     const evidence = goodRun({ faults: [killing], events: [{ atMs: 9, text: 'scheduled' }] });
     const text = renderViolations(
       { evidence, faults: [killing], violations: [{ invariant: 'logs are complete', what: 'half of it' }] },
@@ -68,28 +68,28 @@ describe('the report', () => {
     ]);
   });
 
-  it('takes quantiles of few values', () => {
+  it('computes quantiles of few values', () => {
     expect(quantile([], 0.5)).toBeNaN();
     expect(quantile([3, 1, 2], 0.5)).toBe(2);
     expect(quantile([1, 2, 3], 0.99)).toBe(3);
   });
 });
 
-describe('the time of a recovery', () => {
+describe('the recovery time', () => {
   const struck: Struck = { ...killing, on: 'launch', held: [], atMs: 100, healedMs: 200 };
   const recorded = { eventsMs: [50, 150, 250], attempts: [{ activity: '5', startedMs: 400, endedMs: 500 }] };
 
-  it('of a link ends when the host is heard', () => {
+  it('of a link ends when the host sends data again', () => {
     expect(recoveryMs({ ...struck, on: 'link', heardMs: 230 }, recorded)).toBe(30);
     expect(recoveryMs({ ...struck, on: 'link' }, recorded)).toBeUndefined();
   });
 
-  it('of a worker ends when the activity that it was at begins elsewhere; one it was not at does not count', () => {
+  it('of a worker ends when an activity that it was running starts elsewhere, and no other activity counts', () => {
     expect(recoveryMs({ ...struck, on: 'worker', held: ['5'] }, recorded)).toBe(300);
     expect(recoveryMs({ ...struck, on: 'worker', held: ['6'] }, recorded)).toBeUndefined();
   });
 
-  it('of a launch begins with the fault, of a host when it is taken away', () => {
+  it('of a launch starts with the fault, and that of a host with the end of the fault', () => {
     expect(recoveryMs(struck, recorded)).toBe(50);
     expect(recoveryMs({ ...struck, on: 'host' }, recorded)).toBe(50);
     expect(recoveryMs({ ...struck, on: 'host', healedMs: 300 }, recorded)).toBeUndefined();
@@ -97,7 +97,7 @@ describe('the time of a recovery', () => {
 });
 
 describe('windows', () => {
-  it('are the lines that each program passes; a line of all subcommands is one window', () => {
+  it('are the lines that each program passes, and a line shared by all subcommands is one window', () => {
     expect(windowsOf('supervise 3\nstart 1\nstart 9\nstart 9\nwait 1\nlog 1\nlog 7\n')).toEqual([
       { program: 'any', line: 1 },
       { program: 'start', line: 9 },

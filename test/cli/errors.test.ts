@@ -1,7 +1,7 @@
 import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import { CliError, explainError } from '../../src/cli/errors.ts';
-import { ChandlerError } from '../../src/domain/failure.ts';
+import { ChandlerError } from '../../src/domain/run/failure.ts';
 
 /** As the SDK's client throws it: its own words, and the answer of the server as the cause. */
 function refused(code: number, details: string): Error {
@@ -9,7 +9,7 @@ function refused(code: number, details: string): Error {
   return new ServiceError('Failed to query Workflow', { cause });
 }
 
-const GONE = 'the Temporal server does not answer any more; what runs on hosts goes on without it';
+const GONE = 'the Temporal server does not answer any more; steps on hosts continue without it';
 const REFUSED = 'the Temporal server refuses the request: ';
 const NO_WORKER = 'no worker answers for this run; start one with: chandler worker';
 

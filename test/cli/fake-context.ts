@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import type { Command } from 'commander';
 import type { Act } from '../../src/cli/commands/act.ts';
 import type { ProcessContext } from '../../src/cli/context.ts';
-import { createProgram } from '../../src/cli/program.ts';
+import { createProgram } from '../../src/cli/run-cli.ts';
 
 /** A process that nobody sees; what it writes is in `output()`. */
 export function fakeContext(columns = 80): ProcessContext & { readonly output: () => string } {

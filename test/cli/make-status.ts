@@ -1,4 +1,4 @@
-import type { RunStatus } from '../../src/domain/status.ts';
+import type { RunStatus } from '../../src/domain/run/status.ts';
 
 /** A run in the middle: one step runs, one is parked after its second try, one waits. */
 export function makeStatus(changes: Partial<RunStatus> = {}): RunStatus {
@@ -10,11 +10,11 @@ export function makeStatus(changes: Partial<RunStatus> = {}): RunStatus {
     paused: false,
     startedAtMs: 0,
     steps: [
-      { name: 'packages', state: 'running', generation: 1, startedAtMs: 1000, session: 'packages' },
+      { name: 'packages', state: 'running', attempt: 1, startedAtMs: 1000, session: 'packages' },
       {
         name: 'network',
         state: 'parked',
-        generation: 2,
+        attempt: 2,
         startedAtMs: 1000,
         endedAtMs: 3500,
         exitCode: 3,
@@ -30,13 +30,14 @@ export function makeStatus(changes: Partial<RunStatus> = {}): RunStatus {
       {
         name: 'site',
         state: 'pending',
-        generation: 0,
-        finalizer: { state: 'pending', generation: 0 },
+        attempt: 0,
+        finalizer: { state: 'pending', attempt: 0 },
       },
     ],
     sentinel: '/var/lib/chandler/provisioned',
-    attach: 'ZMX_DIR=/run/chandler/zmx /opt/zmx attach NAME',
-    interventions: [],
+    attach:
+      'env ZMX_DIR=/run/chandler/zmx /opt/zmx list --short | grep -qxF NAME && env ZMX_DIR=/run/chandler/zmx /opt/zmx attach NAME',
+    auditTrail: [],
     ...changes,
   };
 }

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { askRun } from '../../src/client/ask-run.ts';
-import { WENT_AHEAD } from '../../src/workflows/ahead.ts';
+import { ADVANCED_BY_QUERY } from '../../src/workflows/sdk/fail-after-query.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -59,12 +59,48 @@ test('the first refusal counts', async () => {
   expect(asked).toHaveLength(1);
 });
 
-test('a worker that has gone ahead is asked again at once, but not for ever', async () => {
-  const behind = refusal(`it says: ${WENT_AHEAD}`);
+test('a run whose state a query would advance is asked again for 30 seconds', async () => {
+  const behind = refusal(`it says: ${ADVANCED_BY_QUERY}`);
   const { client, asked } = fakeClient(behind, behind, answer('here'));
-  expect(await askRun(client, 'x', 'status')).toBe('here');
-  expect(asked).toEqual(['0 status', '0 status', '0 status']);
-  const stuck = fakeClient(behind, behind, behind, behind, behind);
-  await expect(askRun(stuck.client, 'x', 'status')).rejects.toThrow(WENT_AHEAD);
-  expect(stuck.asked).toHaveLength(4);
+  const answered = askRun(client, 'x', 'status');
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(await answered).toBe('here');
+  expect(asked).toEqual(['0 status', '500 status', '1000 status']);
+  const stuck = fakeClient(...Array.from({ length: 100 }, () => behind));
+  const asking = Promise.allSettled([askRun(stuck.client, 'x', 'status')]);
+  await vi.advanceTimersByTimeAsync(40_000);
+  expect(await asking).toMatchObject([{ reason: { message: `it says: ${ADVANCED_BY_QUERY}` } }]);
+  expect(stuck.asked).toHaveLength(61);
+});
+
+test('a run whose workflow task has failed is asked again for 3 seconds', async () => {
+  const inFailedState = () =>
+    Promise.reject(
+      new Error('Failed to query Workflow', {
+        cause: new Error(
+          '9 FAILED_PRECONDITION: Unable to query workflow due to Workflow Task in failed state.',
+        ),
+      }),
+    );
+  const { client } = fakeClient(inFailedState, inFailedState, answer('here'));
+  const answered = askRun(client, 'x', 'status');
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(await answered).toBe('here');
+  const stuck = fakeClient(...Array.from({ length: 100 }, () => inFailedState));
+  const asking = Promise.allSettled([askRun(stuck.client, 'x', 'status')]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(await asking).toMatchObject([{ reason: { message: 'Failed to query Workflow' } }]);
+  expect(stuck.asked).toHaveLength(7);
+});
+
+test('a run that has answered is not asked again, whatever another question returns later', async () => {
+  let fail: (error: Error) => void = () => undefined;
+  const late = () => new Promise<string>((_, reject) => (fail = reject));
+  const { client, asked } = fakeClient(late, answer('here'));
+  const answered = askRun(client, 'x', 'status');
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(await answered).toBe('here');
+  fail(new Error(ADVANCED_BY_QUERY));
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(asked).toHaveLength(2);
 });

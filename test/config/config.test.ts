@@ -3,7 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
-import type { ChandlerError } from '../../src/domain/failure.ts';
+import type { ChandlerError } from '../../src/domain/run/failure.ts';
 
 const ssh = join(homedir(), '.ssh');
 const defaults = {
@@ -12,20 +12,23 @@ const defaults = {
     identityDirs: [ssh],
     agentSocket: undefined,
     knownHostsFiles: [join(ssh, 'known_hosts')],
+    acceptNew: true,
     secretsDir: undefined,
     secretsPrefix: 'CHANDLER_SECRET_',
     zmxDir: undefined,
+    zmxUrls: ['https://zmx.sh/a/', 'https://github.com/neurosnap/zmx/releases/download/'],
   },
   zmx: {},
   versioning: undefined,
-  notify: { events: ['parked', 'failed', 'provisioned'], secretsPrefix: 'CHANDLER_SECRET_' },
+  notify: { events: ['parked', 'waiting', 'failed', 'provisioned'] },
   uiUrl: undefined,
   logLevel: 'info',
+  slots: { waits: 2000, shortActivities: 500, by: 'number' },
   shutdownGraceMs: 2000,
 };
 
 describe('loadConfig', () => {
-  it('needs nothing', () => {
+  it('needs no variable', () => {
     expect(loadConfig({})).toEqual(defaults);
   });
 
@@ -36,6 +39,7 @@ describe('loadConfig', () => {
       CHANDLER_TASK_QUEUE: 'q',
       CHANDLER_IDENTITIES: '/keys::/more',
       CHANDLER_KNOWN_HOSTS: '/kh',
+      CHANDLER_ALLOW_ACCEPT_NEW: 'false',
       CHANDLER_SECRETS_DIR: '/secrets',
       CHANDLER_SECRETS_PREFIX: 'S_',
       CHANDLER_ZMX_SOURCE: 'release',
@@ -44,6 +48,7 @@ describe('loadConfig', () => {
       CHANDLER_ZMX_SHA256: 'ab',
       CHANDLER_ZMX_FILE: 'zmx',
       CHANDLER_ZMX_DIR: '/zmx',
+      CHANDLER_ZMX_URLS: 'https://mirror.example/zmx/, http://127.0.0.1:8000/',
       CHANDLER_DEPLOYMENT_NAME: 'chandler',
       CHANDLER_BUILD_ID: '2026-11-23',
       CHANDLER_VERSIONING_BEHAVIOR: 'AUTO_UPGRADE',
@@ -53,6 +58,9 @@ describe('loadConfig', () => {
       CHANDLER_NOTIFY_EVENTS: 'parked, failed',
       CHANDLER_UI_URL: 'https://temporal.example/',
       CHANDLER_LOG_LEVEL: 'debug',
+      CHANDLER_MAX_WAITS: '4',
+      CHANDLER_MAX_SHORT_ACTIVITIES: '8',
+      CHANDLER_SLOTS: 'resources',
       CHANDLER_SHUTDOWN_GRACE_MS: '250',
       SSH_AUTH_SOCK: '/agent',
       HOME: '/ignored',
@@ -63,9 +71,11 @@ describe('loadConfig', () => {
         identityDirs: ['/keys', '/more'],
         agentSocket: '/agent',
         knownHostsFiles: ['/kh'],
+        acceptNew: false,
         secretsDir: '/secrets',
         secretsPrefix: 'S_',
         zmxDir: '/zmx',
+        zmxUrls: ['https://mirror.example/zmx/', 'http://127.0.0.1:8000/'],
       },
       zmx: { source: 'release', version: '0.7.0', url: 'https://example.com/zmx', sha256: 'ab', file: 'zmx' },
       versioning: { deploymentName: 'chandler', buildId: '2026-11-23', behavior: 'AUTO_UPGRADE' },
@@ -74,15 +84,15 @@ describe('loadConfig', () => {
         url: 'https://hooks.example/x',
         authorization: 'Bearer x',
         events: ['parked', 'failed'],
-        secretsPrefix: 'S_',
       },
       uiUrl: 'https://temporal.example',
       logLevel: 'debug',
+      slots: { waits: 4, shortActivities: 8, by: 'resources' },
       shutdownGraceMs: 250,
     });
   });
 
-  it('reaches the engine as the Temporal CLI does: API key, TLS and headers by variable, or by profile', () => {
+  it('reaches the server like the Temporal CLI: API key, TLS and headers from variables or a profile', () => {
     const temporalOf = (env: Record<string, string>) => loadConfig(env).temporal;
     expect(temporalOf({ TEMPORAL_API_KEY: 'key', TEMPORAL_GRPC_META_X_TEAM: 'ops' })).toMatchObject({
       credentials: { apiKey: 'key', tls: true, metadata: { 'x-team': 'ops' } },
@@ -98,12 +108,12 @@ describe('loadConfig', () => {
       credentials: { apiKey: 'k', tls: true },
     });
     expect(() => temporalOf({ TEMPORAL_CONFIG_FILE: file, TEMPORAL_PROFILE: 'none' })).toThrow(
-      /^the settings of Temporal are not valid: .*none/,
+      /^invalid Temporal settings: .*none/,
     );
     rmSync(dirname(file), { recursive: true });
   });
 
-  it('takes a variable that is set to nothing as not set', () => {
+  it('treats an empty variable as not set', () => {
     const names = [
       'TEMPORAL_ADDRESS',
       'CHANDLER_SECRETS_PREFIX',
@@ -120,6 +130,8 @@ describe('loadConfig', () => {
     ['CHANDLER_LOG_LEVEL', 'loud-hunter2', 'must be one of trace, debug, info, warn, error, silent'],
     ['CHANDLER_NOTIFY_URL', 'ftp://hunter2', 'must be an http or https address'],
     ['CHANDLER_UI_URL', 'http://hunter2:x', 'must be an http or https address'],
+    ['CHANDLER_MAX_WAITS', '0', 'must be at least 1'],
+    ['CHANDLER_MAX_SHORT_ACTIVITIES', 'many', 'must be a number'],
     ['CHANDLER_SHUTDOWN_GRACE_MS', 'hunter2', 'must be a number'],
     ['CHANDLER_SHUTDOWN_GRACE_MS', '1.5', 'must be a whole number'],
     ['CHANDLER_SHUTDOWN_GRACE_MS', '-1', 'must be at least 0'],
@@ -133,13 +145,13 @@ describe('loadConfig', () => {
     );
   });
 
-  it('pins runs to their build unless told otherwise, and needs both names for it', () => {
+  it('pins runs to their build by default, and needs deployment and build', () => {
     const env = { CHANDLER_DEPLOYMENT_NAME: 'd', CHANDLER_BUILD_ID: 'b' };
     expect(loadConfig(env).versioning?.behavior).toBe('PINNED');
     expect(() => loadConfig({ CHANDLER_BUILD_ID: 'b' })).toThrow(/CHANDLER_DEPLOYMENT_NAME and .* set both/);
   });
 
-  it('names every variable that is wrong at once', () => {
+  it('reports every invalid variable at once', () => {
     expect(() => loadConfig({ CHANDLER_ZMX_SOURCE: 'x', CHANDLER_LOG_LEVEL: 'y' })).toThrow(
       /CHANDLER_ZMX_SOURCE must .*; CHANDLER_LOG_LEVEL must /,
     );

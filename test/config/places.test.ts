@@ -1,8 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { loadConfig, type Places } from '../../src/config/config.ts';
+import { inspectPlaces } from '../../src/inspect/inspect-places.ts';
 import { locateTarget, readZmxFile, resolveSecrets, resolveTarget } from '../../src/config/places.ts';
 
 const VALUE = 'hunter2-the-value';
@@ -14,6 +18,8 @@ beforeAll(() => {
   const files = {
     'keys/id_rsa': 'rsa',
     'keys/deploy': 'deploy key',
+    'keys/signed': 'signed key',
+    'keys/signed-cert.pub': 'certificate',
     'more-keys/other': 'other key',
     'vault/token': `${VALUE}\n`,
     'vault/windows': 'line\r\n',
@@ -61,11 +67,30 @@ describe('a secret', () => {
     expect(await secretOf(reference)).toBe(value);
   });
 
-  it('is found in a directory that is itself a link', async () => {
+  it('is found in a directory that is a symbolic link', async () => {
     expect(await secretOf('file:token', { secretsDir: join(root, 'linked-vault') })).toBe(VALUE);
   });
 
-  it('env:NAME is the variable of the prefix and NAME, and no other', async () => {
+  it('of the environment is not read by a worker without a prefix, and the advice is that of its places', async () => {
+    const advice = {
+      'secret-unavailable': 'Start it with --secrets.',
+      'identity-unavailable': 'Or --identities.',
+    };
+    const closed = { ...places, secretsPrefix: undefined, secretsDir: undefined, identityDirs: [], advice };
+    for (const reference of ['env:T', 'env:', 'file:token'])
+      await expect(
+        resolveSecrets({ S: reference }, closed, { T: VALUE, CHANDLER_SECRET_T: VALUE, undefinedT: VALUE }),
+      ).rejects.toMatchObject({ code: 'secret-unavailable', advice: 'Start it with --secrets.' });
+    for (const identity of [undefined, 'deploy', 'agent'])
+      await expect(resolveTarget({ host: 'h', ...(identity && { identity }) }, closed)).rejects.toMatchObject(
+        {
+          code: 'identity-unavailable',
+          advice: 'Or --identities.',
+        },
+      );
+  });
+
+  it('env:NAME is the variable with the prefix and NAME only', async () => {
     const env = { CHANDLER_SECRET_T: VALUE, T: 'other', X_T: 'x' };
     expect(await secretOf('env:T', {}, env)).toBe(VALUE);
     expect(await secretOf('env:T', { secretsPrefix: 'X_' }, env)).toBe('x');
@@ -85,7 +110,7 @@ describe('a secret', () => {
     '',
     'missing',
     'token/',
-  ])('file:%s leads nowhere out of the directory', async (name) => {
+  ])('file:%s does not lead out of the directory', async (name) => {
     expect(await refusal(`file:${name}`)).toBe(`${name}: not a file in ROOT/vault (CHANDLER_SECRETS_DIR)`);
   });
 
@@ -94,7 +119,7 @@ describe('a secret', () => {
     expect(await secretOf(`file:${root}/vault/token`)).toBe(VALUE);
   });
 
-  it('needs a directory that is named and there', async () => {
+  it('needs a directory that is set and exists', async () => {
     expect(await refusal('file:token', { secretsDir: undefined })).toBe(
       'token: CHANDLER_SECRETS_DIR is not set',
     );
@@ -103,13 +128,22 @@ describe('a secret', () => {
     );
   });
 
-  it('is neither a directory nor what no variable can hold', async () => {
-    expect(await refusal('file:sub')).toMatch(/^cannot read sub: EISDIR/);
-    expect(await refusal('file:binary')).toBe('file:binary holds a NUL byte, which no variable can hold');
+  it('is neither a directory nor a text that no variable can hold', async () => {
+    expect(await refusal('file:sub')).toBe('cannot read sub: it is a directory, not a regular file');
+    expect(await refusal('file:binary')).toBe('file:binary contains a NUL byte, which no variable can hold');
   });
 });
 
 describe('a target', () => {
+  it('ssh-certificate: notes a certificate that lies beside the key', async () => {
+    expect((await resolveTarget({ host: 'h', identity: 'signed' }, places)).auth).toEqual({
+      kind: 'key',
+      privateKey: 'signed key',
+      source: 'signed',
+      certificate: 'signed-cert.pub',
+    });
+  });
+
   it('gets its defaults and the key it names', async () => {
     expect(await resolveTarget({ host: 'web1', identity: 'deploy' }, places)).toEqual({
       host: 'web1',
@@ -120,7 +154,7 @@ describe('a target', () => {
     });
   });
 
-  it('is resolved with the host it goes through', async () => {
+  it('is resolved with its jump host', async () => {
     const fingerprint = `SHA256:${'A'.repeat(43)}`;
     const jump = {
       host: 'bastion',
@@ -141,12 +175,12 @@ describe('a target', () => {
         port: 2222,
         user: 'jane',
         auth: { kind: 'key', privateKey: 'other key', source: 'other' },
-        hostKey: { kind: 'accept-new', files: ['/kh'] },
+        hostKey: { kind: 'accept-new', files: ['/kh.learned/direct', '/kh'] },
       },
     });
   });
 
-  it('without an identity uses the agent, else the first usual key', async () => {
+  it('without an identity uses the agent, otherwise the first default key', async () => {
     expect((await resolveTarget({ host: 'h' }, { ...places, agentSocket: '/agent' })).auth).toEqual({
       kind: 'agent',
       socket: '/agent',
@@ -167,12 +201,79 @@ describe('a target', () => {
     expect((error as Error).message.replaceAll(root, 'ROOT')).toBe(message);
   });
 
-  it('says where it looked when there is no key at all', async () => {
+  it('without any key fails with the places that were searched', async () => {
     await expect(
       resolveTarget({ host: 'h' }, { ...places, identityDirs: [join(root, 'vault')] }),
     ).rejects.toThrow(
       /names no identity, there is no agent, and none of id_ed25519, id_ecdsa, id_rsa is in .*vault$/,
     );
+  });
+});
+
+describe('a file that is not regular is refused at once', () => {
+  const dir = () => join(root, 'odd');
+  let server: Server;
+  beforeAll(async () => {
+    mkdirSync(dir());
+    execFileSync('mkfifo', [join(dir(), 'pipe')]);
+    symlinkSync('pipe', join(dir(), 'to-pipe'));
+    symlinkSync('loop', join(dir(), 'loop'));
+    symlinkSync('/dev/zero', join(dir(), 'device'));
+    mkdirSync(join(dir(), 'directory'));
+    writeFileSync(join(dir(), 'huge'), '');
+    truncateSync(join(dir(), 'huge'), 200 * 1024 ** 3);
+    writeFileSync(join(dir(), 'good'), VALUE);
+    server = createServer().listen(join(dir(), 'socket'));
+    await once(server, 'listening');
+  });
+  afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+  const readers = {
+    secret: () => (name: string) => secretOf(`file:${name}`, { secretsDir: dir() }),
+    identity: () => (name: string) =>
+      resolveTarget({ host: 'h', identity: name }, { ...places, identityDirs: [dir()] }),
+    'identity of ssh on this machine': () => (name: string) =>
+      locateTarget({ host: 'h', identity: name }, { ...places, identityDirs: [dir()] }),
+    'zmx binary': () => (name: string) => readZmxFile(name, { ...places, zmxDir: dir() }),
+  };
+  const reasons = {
+    pipe: 'it is a pipe, not a regular file',
+    'to-pipe': 'it is a pipe, not a regular file',
+    socket: 'it is a socket, not a regular file',
+    directory: 'it is a directory, not a regular file',
+    loop: 'not a file in',
+    device: 'not a file in',
+  };
+
+  test.each(Object.keys(readers) as (keyof typeof readers)[])('as a %s', async (what) => {
+    const read = readers[what]();
+    // More at once than Node has file threads.
+    for (const [name, reason] of Object.entries(reasons))
+      await Promise.all(Array.from({ length: 10 }, () => expect(read(name)).rejects.toThrow(reason)));
+    await expect(read('good')).resolves.toBeDefined();
+  });
+
+  it('an endless file is not read to its end', async () => {
+    await expect(readers.secret()('huge')).rejects.toThrow(
+      'cannot read huge: it is larger than 131072 bytes',
+    );
+    await expect(readers.identity()('huge')).rejects.toThrow(
+      'cannot read huge: it is larger than 65536 bytes',
+    );
+    await expect(readers['zmx binary']()('huge')).rejects.toThrow('it is larger than 67108864 bytes');
+  });
+
+  it('the inspection of the places skips it', async () => {
+    const odd = {
+      ...places,
+      identityDirs: [dir()],
+      knownHostsFiles: [join(dir(), 'pipe')],
+      secretsDir: dir(),
+    };
+    const findings = await inspectPlaces(odd, {});
+    expect(findings.filter(({ id }) => id === 'known-hosts')).toMatchObject([
+      { verdict: 'problem', says: 'cannot be read (it is not a regular file), so no host is trusted' },
+    ]);
   });
 });
 
@@ -201,14 +302,14 @@ describe('a target for ssh on this machine', () => {
     expect(identities).toEqual({ files: files.map((file) => join(root, file)), agent });
   });
 
-  it('is refused a key outside the places, an agent that is not there, and nothing at all', async () => {
+  it('is refused with a key outside the places, a missing agent, or no key', async () => {
     const refused = { code: 'identity-unavailable' };
     await expect(locate({ identity: '../outside' })).rejects.toMatchObject(refused);
     await expect(locate({ identity: 'agent' })).rejects.toMatchObject(refused);
     await expect(locate({}, { identityDirs: [join(root, 'vault')] })).rejects.toMatchObject(refused);
   });
 
-  it('keeps what its jump host says apart, and means its files wherever the command is run', async () => {
+  it('has separate options for its jump host, and absolute paths', async () => {
     const jump = { host: 'gate', port: 2222, user: 'me', identity: 'deploy', hostKey: 'SHA256:abc' };
     const located = await locate({ jump, identity: 'other' }, { knownHostsFiles: ['known'] });
     expect(located).toEqual({

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands in for docker: notes its arguments in $STUB/log and answers as an engine would.
+# Stands in for docker: logs its arguments to $STUB/log and answers as a Docker engine would.
 echo "docker $*" >>"$STUB/log"
 case "$1 $2" in
   'info '*) echo 27.0.1 ;;

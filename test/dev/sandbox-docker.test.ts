@@ -32,17 +32,17 @@ describe('a host on a Docker engine', () => {
     await rm(stub, { recursive: true });
   });
 
-  it('is built once, made, listed, entered and removed by plain docker commands', async () => {
+  it('is built, created, listed, entered and removed with plain docker commands', async () => {
     const dir = join(stub, 'hosts');
     const folder = join(dir, 'sandbox-1');
     const lines: string[] = [];
     const [host] = await sandboxUp({ dir, count: 1, announce: (line) => lines.push(line) });
     if (host === undefined) throw new Error('a host expected');
     const image = /building (\S+) with docker/.exec(lines.join('\n'))?.[1];
-    expect(host).toMatchObject({ name: 'sandbox-1', engine: 'docker', container: 'c0ffee' });
+    expect(host).toMatchObject({ name: 'sandbox-1', backend: 'docker', container: 'c0ffee' });
     expect(await readFile(join(stub, 'image'), 'utf8')).toContain('FROM debian:12-slim');
     expect(await readFile(join(stub, 'copied'), 'utf8')).toBe(
-      'authorized_keys\nhost_key\nhost_key.pub\ninit.sh\nreboot.sh\nsshd.sh\nsshd_config\n',
+      'authorized_keys\nconfined.sh\nenter.sh\nhost_key\nhost_key.pub\ninit.sh\nno-keys.pl\nreboot.sh\nsshd.sh\nsshd_config\n',
     );
     expect(await readFile(join(folder, 'etc', 'sshd_config'), 'utf8')).toContain(
       'ListenAddress 0.0.0.0:22\n',

@@ -1,14 +1,97 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sandboxExec, sandboxReboot, sandboxSshd } from '../../src/dev/sandbox/index.ts';
-import { greets, waitUntil } from '../../src/dev/sandbox/ready.ts';
-import { run } from '../../src/dev/sandbox/run.ts';
+import { answers } from '../../src/dev/answers.ts';
+import { waitUntil } from '../../src/dev/wait-until.ts';
+import { run } from '../../src/dev/sandbox/run-program.ts';
+import { quote } from '../../src/shell/index.ts';
 import { sshTo, startHost } from '../support/hosts.ts';
 import type { TestHost } from '../support/hosts.ts';
+
+/** The system call number of keyctl(2). */
+const KEYCTL = process.arch === 'arm64' ? 219 : 250;
+
+/** Commands that root runs in a host, by kind. Each would change the machine around it, or prepare such a change. */
+const ATTEMPTS: Readonly<Record<string, readonly string[]>> = {
+  network: [
+    'nft add table inet chandler_probe',
+    'iptables -N chandler-probe',
+    'ip link add chandler-probe type dummy',
+    'ip link set lo mtu 65000',
+    'ip addr add 203.0.113.201/32 dev lo',
+    'ip route add 203.0.113.200/32 dev lo',
+    "perl -MSocket -e 'socket(S, 17, SOCK_RAW, 0x0300) or exit 1'",
+  ],
+  clock: ['date -s "$(date)"', 'hwclock --hctosys'],
+  devices: [
+    'mknod /tmp/disk b 254 0',
+    'mknod /tmp/kmsg c 1 11',
+    'mount -t devtmpfs dev /mnt',
+    'losetup -f /etc/hosts',
+    'head -c 1 /dev/mem',
+    'head -c 1 /dev/kmsg',
+    'head -c 1 /proc/kcore',
+    'ls /dev/sd* || ls /dev/vd* || ls /dev/loop*',
+  ],
+  'kernel settings': [
+    'cat /proc/sys/vm/swappiness >/proc/sys/vm/swappiness',
+    'sysctl -w vm.swappiness="$(cat /proc/sys/vm/swappiness)"',
+    'true >/proc/sysrq-trigger',
+    'true >/proc/irq/default_smp_affinity',
+    'cat /sys/kernel/mm/ksm/run >/sys/kernel/mm/ksm/run',
+    'mount -o remount,bind,rw /proc/sys',
+    'mount -o remount,rw /sys',
+    'umount /proc/sys',
+    'mount -t proc proc /mnt',
+    'mount -t sysfs sys /mnt',
+    'dmesg -C',
+  ],
+  // The kernel checks these in the machine's own user namespace, e.g. loading a module.
+  capabilities: [
+    `[ "$(readlink /proc/self/ns/user)" = "${readlinkSync('/proc/self/ns/user')}" ]`,
+    'insmod /bin/true',
+  ],
+  mounts: [
+    'mount -t tmpfs x /mnt',
+    'mount --bind /etc /mnt',
+    'swapon /tmp',
+    'chroot /proc/1/root/.. ls /root/.cache',
+  ],
+  processes: [
+    'nsenter --target 1 --mount true',
+    'nsenter --target 1 --user true',
+    '[ "$(ls -d /proc/[0-9]* | wc -l)" -gt 30 ]',
+    'renice -n -5 $$',
+  ],
+  namespaces: [
+    'unshare --user true',
+    'unshare --map-root-user --mount true',
+    'unshare --mount true',
+    'unshare --cgroup true',
+    'unshare --net true',
+  ],
+  name: ['hostname other', 'echo other >/proc/sys/kernel/hostname'],
+  keyrings: [
+    `perl -e 'exit(syscall(${KEYCTL}, 0, -4, 0) == -1)'`,
+    `perl -e 'exit(syscall(${KEYCTL}, 1, 0) == -1)'`,
+    `perl -e 'exit(syscall(${KEYCTL}, 7, -3) == -1)'`,
+  ],
+  power: ['reboot -f', 'poweroff -f', 'kexec -e'],
+  cgroups: ['mount -t cgroup2 none /mnt', 'mount -t cgroup -o cpu none /mnt', 'mkdir /sys/fs/cgroup/probe'],
+};
+
+/** The state of the machine that those commands try to change. */
+async function machineState(): Promise<string> {
+  const commands = [
+    'nft list ruleset; ip -o link | cut -d: -f2; ip -o addr | cut -d" " -f2-8; ip route; hostname',
+    'cat /proc/sys/vm/swappiness /proc/sys/user/max_user_namespaces /proc/modules; grep -c . /proc/keys >/dev/null',
+  ];
+  return (await run(['sh', '-c', commands.join('\n')])).stdout;
+}
 
 const root = process.platform === 'linux' && process.getuid?.() === 0;
 
@@ -25,7 +108,7 @@ describe.skipIf(!root)('a sandbox host', () => {
     return output.stdout.trim();
   };
 
-  it('is reached as root and as app with its key and its known_hosts', async () => {
+  it('accepts logins as root and as app with its key and its known_hosts', async () => {
     expect(await sshTo(host, 'id -un; hostname; tty || :')).toMatchObject({
       code: 0,
       stdout: 'root\nsandbox-1\nnot a tty\n',
@@ -36,12 +119,12 @@ describe.skipIf(!root)('a sandbox host', () => {
     });
   });
 
-  it('shows the host key that it reports', async () => {
+  it('presents the host key that it reports', async () => {
     const printed = await run(['ssh-keygen', '-l', '-f', host.knownHosts]);
     expect(printed.stdout.split(' ')[1]).toBe(host.hostKey);
   });
 
-  it('gives ptys and runs tmux', async () => {
+  it('has ptys and runs tmux', async () => {
     expect(await inside("script -qefc 'tty; stty size >/dev/null' /dev/null </dev/null | tr -d '\\r'")).toBe(
       '/dev/pts/0',
     );
@@ -62,7 +145,7 @@ describe.skipIf(!root)('a sandbox host', () => {
     '/opt',
     '/dev/shm',
     '/',
-  ])('writes to its own %s only', async (folder) => {
+  ])('writes only to its own %s', async (folder) => {
     const path = join(folder, `chandler-probe-${randomUUID()}`);
     await inside(`echo probe >${path}`);
     expect(existsSync(path)).toBe(false);
@@ -70,7 +153,7 @@ describe.skipIf(!root)('a sandbox host', () => {
   });
 
   it.each(['/etc/debian_version', '/usr/share/bash-completion', '/var/lib/dpkg/status', '/etc/ssh'])(
-    'deletes its own %s only',
+    'deletes only its own %s',
     async (path) => {
       const before = existsSync(path);
       await inside(`rm -rf ${path}`);
@@ -79,7 +162,7 @@ describe.skipIf(!root)('a sandbox host', () => {
     },
   );
 
-  it("does not see the machine's files, people, secrets, environment or processes", async () => {
+  it("does not see the machine's files, users, secrets, environment or processes", async () => {
     const secret = await mkdtemp(join(tmpdir(), 'chandler-secret-'));
     expect(await inside(`find ${secret} ${process.cwd()} /root /home 2>/dev/null | sort`)).toBe(
       ['/home', '/home/app', '/home/app/.ssh', '/home/app/.ssh/authorized_keys', '/home/app/x']
@@ -90,18 +173,58 @@ describe.skipIf(!root)('a sandbox host', () => {
     expect(
       await inside("cut -d: -f2 /etc/shadow | sort -u; awk -F: '$3 >= 1000 { print $1 }' /etc/passwd"),
     ).toBe('*\nnobody\napp');
-    expect(await inside('tr "\\0" "\\n" </proc/1/environ; env | grep -v ^PWD | sort')).toBe(
-      ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root']
+    expect(await inside('tr "\\0" "\\n" </proc/1/environ | sort; env | grep -v ^PWD | sort')).toBe(
+      ['HOME=/root', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']
         .concat(['HOME=/root', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'])
         .join('\n'),
     );
     expect(await inside('cat /proc/1/comm; ls -d /proc/[0-9]* | wc -l')).toMatch(/^sh\n\d$/);
     expect((await sandboxExec(host, ['sh', '-c', 'echo x >/proc/sys/kernel/hostname'])).code).not.toBe(0);
-    expect(await inside('hostname other; hostname; hostname sandbox-1')).toBe('other');
-    expect(readFileSync('/proc/sys/kernel/hostname', 'utf8')).not.toContain('other');
+    expect(await inside('hostname')).toBe('sandbox-1');
   });
 
-  it('has a boot id of its own, and another after a reboot that keeps the disk', async () => {
+  it.each<[string, () => Promise<void>]>([
+    ['from the start', async () => undefined],
+    ['after a reboot', () => sandboxReboot(host)],
+    [
+      'after a restart of its sshd',
+      async () => {
+        await sandboxSshd(host, 'stop');
+        await sandboxSshd(host, 'start');
+      },
+    ],
+  ])('cannot change the machine %s', async (_, prepare) => {
+    await prepare();
+    const before = await machineState();
+    const tried = Object.entries(ATTEMPTS).flatMap(([kind, list]) => list.map((it) => [kind, it] as const));
+    const render = (attempts: typeof tried) =>
+      attempts
+        .map(
+          ([kind, attempt]) =>
+            `if (${attempt}) >/dev/null 2>&1; then echo ${quote(`${kind}: ${attempt}`)}; fi`,
+        )
+        .join('\n');
+    const all = render(tried);
+    // sandboxExec installs no keyring filter, since it must work on hosts without any tools.
+    const others = render(tried.filter(([kind]) => kind !== 'keyrings'));
+    for (const work of [
+      () => sshTo(host, all),
+      () => sshTo(host, `sudo -n sh -c ${quote(all)}`),
+      () => sandboxExec(host, ['sh', '-c', others]),
+    ]) {
+      expect(await work()).toMatchObject({ stdout: '', code: 0 });
+    }
+    expect(await machineState()).toBe(before);
+  });
+
+  it('has no open file of the machine', async () => {
+    const held = await inside('readlink /proc/1/fd/0 /proc/1/fd/1 /proc/1/fd/2; cat /var/log/sshd.log');
+    expect(held).toMatch(/^(\/dev\/null\n){3}Server listening/);
+    await inside('echo more >>/proc/1/fd/2; echo more >>/proc/1/fd/1');
+    expect(await readFile(join(dirname(host.identity), 'host.log'), 'utf8')).toBe('');
+  });
+
+  it('has its own boot id, and gets a new one from a reboot that keeps the disk', async () => {
     await inside('setsid sleep 300 >/dev/null 2>&1 & echo kept >/var/lib/kept; echo gone >/run/gone');
     const before = await inside('cat /proc/sys/kernel/random/boot_id');
     expect(before).not.toBe((await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim());
@@ -116,7 +239,7 @@ describe.skipIf(!root)('a sandbox host', () => {
     expect(await inside('cat /proc/[0-9]*/stat | grep -c " Z " || :')).toBe('0');
   });
 
-  it('fills up at its own size', async () => {
+  it('has a disk of its own size', async () => {
     const filled = await sandboxExec(host, [
       'sh',
       '-c',
@@ -131,7 +254,7 @@ describe.skipIf(!root)('a sandbox host', () => {
     expect(output).toEqual({ code: 7, signal: null, stdout: 'hello', stderr: 'oops\n' });
   });
 
-  it('ends a command inside at its time limit', async () => {
+  it('ends a command at its time limit', async () => {
     const output = await sandboxExec(host, ['sh', '-c', 'sleep 7654; :'], { timeoutMs: 200 });
     expect(output.code).not.toBe(0);
     expect(await inside('cat /proc/[0-9]*/cmdline | tr "\\0" " "')).not.toContain('sleep 7654 ');
@@ -143,11 +266,11 @@ describe.skipIf(!root)('a sandbox host', () => {
     const lasting = sshTo(host, 'touch /run/connected; sleep 0.6; echo still on');
     await waitUntil(connected, { withinMs: 10_000, everyMs: 20 });
     await sandboxSshd(host, 'stop');
-    expect(await greets(host.port)).toBe(false);
+    expect(await answers(host.port, 'SSH-2.0')).toBe(false);
     expect((await lasting).stdout).toBe('still on\n');
     await sandboxSshd(host, 'start');
     await sandboxSshd(host, 'start');
-    expect(await greets(host.port)).toBe(true);
+    expect(await answers(host.port, 'SSH-2.0')).toBe(true);
 
     const cut = sshTo(host, 'touch /run/connected; sleep 5');
     await waitUntil(connected, { withinMs: 10_000, everyMs: 20 });

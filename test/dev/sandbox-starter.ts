@@ -1,5 +1,5 @@
-// A program that starts hosts and is then killed, as a command line that crashes would be.
-// Arguments: the folder; when to die: `ready` (hosts are up) or `noted` (a host's process is known, nothing else happened).
+// Starts hosts and then kills itself, like a CLI that crashes.
+// Arguments: the folder, and when to die: `ready` (hosts are up) or `noted` (only the pid of a host's process is known).
 import { startNamespace } from '../../src/dev/sandbox/namespace.ts';
 import { claimName } from '../../src/dev/sandbox/state.ts';
 import { sandboxUp } from '../../src/dev/sandbox/index.ts';

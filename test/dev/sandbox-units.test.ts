@@ -7,33 +7,33 @@ import {
   imageName,
   parsePort,
 } from '../../src/dev/sandbox/docker.ts';
-import { chooseEngine } from '../../src/dev/sandbox/engine.ts';
-import { fingerprint, knownHostsLine } from '../../src/dev/sandbox/keys.ts';
+import { chooseBackend } from '../../src/dev/sandbox/choose-backend.ts';
+import { fingerprint, knownHostsLine } from '../../src/dev/sandbox/host-keys.ts';
 import { unshareArgv } from '../../src/dev/sandbox/namespace.ts';
 import { ensurePackages } from '../../src/dev/sandbox/packages.ts';
 import type { PackageEffects } from '../../src/dev/sandbox/packages.ts';
-import { isAlive, startTime } from '../../src/dev/sandbox/processes.ts';
+import { isAlive, startTime } from '../../src/dev/sandbox/sandbox-processes.ts';
 import { sshdConfig } from '../../src/dev/sandbox/sshd-config.ts';
 
-describe('the choice of an engine', () => {
+describe('the choice of a sandbox backend', () => {
   it('prefers a Docker engine that answers', () => {
-    expect(chooseEngine({ dockerAnswers: true, platform: 'darwin', uid: 501 })).toBe('docker');
-    expect(chooseEngine({ dockerAnswers: true, platform: 'linux', uid: 0 })).toBe('docker');
+    expect(chooseBackend({ dockerAnswers: true, platform: 'darwin', uid: 501 })).toBe('docker');
+    expect(chooseBackend({ dockerAnswers: true, platform: 'linux', uid: 0 })).toBe('docker');
   });
 
-  it('takes namespaces for root on Linux', () => {
-    expect(chooseEngine({ dockerAnswers: false, platform: 'linux', uid: 0 })).toBe('namespace');
+  it('uses namespaces for root on Linux', () => {
+    expect(chooseBackend({ dockerAnswers: false, platform: 'linux', uid: 0 })).toBe('namespace');
   });
 
-  it('says what to do when neither is possible', () => {
-    expect(() => chooseEngine({ dockerAnswers: false, platform: 'linux', uid: 1000 })).toThrow(
+  it('reports what to do when neither is possible', () => {
+    expect(() => chooseBackend({ dockerAnswers: false, platform: 'linux', uid: 1000 })).toThrow(
       'no Docker engine answers and this is not root: start Docker (`docker info` must answer), or run the same command with sudo',
     );
-    expect(() => chooseEngine({ dockerAnswers: false, platform: 'darwin', uid: 0 })).toThrow('start Docker');
+    expect(() => chooseBackend({ dockerAnswers: false, platform: 'darwin', uid: 0 })).toThrow('start Docker');
   });
 });
 
-// A machine that has these programs and notes down what is done to it.
+// A machine that has these programs and logs every command.
 function machine(programs: readonly string[], uid: number): PackageEffects & { readonly log: string[] } {
   const log: string[] = [];
   return {
@@ -46,7 +46,7 @@ function machine(programs: readonly string[], uid: number): PackageEffects & { r
 }
 
 describe('missing packages', () => {
-  it('are installed by root after saying so', async () => {
+  it('are announced and then installed by root', async () => {
     const effects = machine(['apt-get', 'ssh-keygen'], 0);
     await ensurePackages(['openssh-server', 'openssh-client', 'tmux'], effects);
     expect(effects.log).toEqual([
@@ -56,7 +56,7 @@ describe('missing packages', () => {
     ]);
   });
 
-  it('are named with the exact command for anybody else', async () => {
+  it('are reported to other users with the exact command', async () => {
     const effects = machine(['apt-get', 'sshd'], 1000);
     await expect(ensurePackages(['openssh-server', 'tmux'], effects)).rejects.toThrow(
       'sandbox hosts need tmux: run `sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends tmux`',
@@ -64,13 +64,13 @@ describe('missing packages', () => {
     expect(effects.log).toEqual([]);
   });
 
-  it('are left to the person where there is no apt-get', async () => {
+  it('are left to the user where there is no apt-get', async () => {
     await expect(ensurePackages(['tmux'], machine([], 0))).rejects.toThrow(
       "sandbox hosts need tmux: install them with this machine's package manager",
     );
   });
 
-  it('are not looked for when everything is there', async () => {
+  it('cause no installation when all programs exist', async () => {
     const effects = machine(['sshd', 'tmux'], 1000);
     await ensurePackages(['openssh-server', 'tmux'], effects);
     expect(effects.log).toEqual([]);
@@ -98,7 +98,7 @@ describe('docker command lines', () => {
     );
   });
 
-  it('find containers by the folder, whatever the notes say', () => {
+  it('find containers by the label of their folder', () => {
     expect(findArgv('/s/sandbox-1').join(' ')).toBe(
       'docker ps --all --quiet --no-trunc --filter label=chandler.sandbox=/s/sandbox-1',
     );
@@ -110,18 +110,18 @@ describe('docker command lines', () => {
     );
   });
 
-  it('read the loopback port and nothing else', () => {
+  it('accept only a loopback port', () => {
     expect(parsePort('127.0.0.1:49153\n')).toBe(49_153);
     expect(() => parsePort('0.0.0.0:22\n')).toThrow('no loopback port');
   });
 
-  it('name an image by what it is made of', () => {
+  it('name an image after a hash of its contents', () => {
     expect(imageName('FROM a', [])).toMatch(/^chandler-sandbox:[0-9a-f]{12}$/);
     expect(imageName('FROM a', [])).not.toBe(imageName('FROM a', ['jq']));
   });
 });
 
-describe('the rest', () => {
+describe('a sandbox', () => {
   it('unshares everything but the network', () => {
     expect(unshareArgv({ folder: '/s/sandbox-1', name: 'sandbox-1', diskMiB: 64 }).join(' ')).toMatch(
       /^unshare --mount --pid --uts --ipc --fork --kill-child \/bin\/sh \S+namespace\.sh chandler-sandbox \/s\/sandbox-1 sandbox-1 64$/,
@@ -140,13 +140,13 @@ describe('the rest', () => {
   });
 
   it('prints a fingerprint as ssh-keygen -l does', () => {
-    // Printed by `ssh-keygen -l` of OpenSSH 9.2 for this very key.
+    // Printed by `ssh-keygen -l` of OpenSSH 9.2 for this key.
     const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAlPAW8SDRLz5G0bWWqwIJcWOxm07e4aZ8yh+QxTxQBN';
     expect(fingerprint(key)).toBe('SHA256:Xu8C+yW6pGenWyqA7Atkixnj0GO4zJ+dWHCVz8iq3OE');
     expect(knownHostsLine('127.0.0.1', 2222, key)).toBe(`[127.0.0.1]:2222 ${key}\n`);
   });
 
-  it('never takes a later process of the same number for the one it knew', () => {
+  it('recognizes a later process with the same pid as another one', () => {
     const known = { pid: process.pid, startTime: startTime(process.pid) ?? '' };
     expect(isAlive(known)).toBe(true);
     expect(isAlive({ ...known, startTime: '1' })).toBe(false);

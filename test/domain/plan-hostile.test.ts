@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boundedProblems } from '../../src/activities/admission.ts';
-import { makeLaunch, sessionName } from '../../src/domain/ids.ts';
-import { planDigest, resolvePlan } from '../../src/domain/plan.ts';
-import { formatProblems } from '../../src/domain/problems.ts';
-import { limits } from '../../src/domain/schema.ts';
-import { validatePlan } from '../../src/domain/validate.ts';
+import { boundedProblems } from '../../src/domain/plan/problems.ts';
+import { makeLaunch, sessionName } from '../../src/domain/run/ids.ts';
+import { planDigest, resolvePlan } from '../../src/domain/plan/resolve-plan.ts';
+import { formatProblems } from '../../src/domain/plan/problems.ts';
+import { limits } from '../../src/domain/plan/schema.ts';
+import { validatePlan } from '../../src/domain/plan/validate.ts';
 import { renderCheck, renderLaunchBody, renderSecrets } from '../../src/host/launch-body.ts';
 import { attachHint } from '../../src/zmx/index.ts';
 import { nastyText } from '../support/hostile.ts';
@@ -64,8 +64,8 @@ function mutate(value: unknown, places: readonly number[], key: string, change: 
 }
 const mutation = fc.tuple(fc.array(fc.nat(20), { maxLength: 4 }), fc.constantFrom(...KEYS), junk);
 
-describe('a plan that was tampered with', () => {
-  it('is refused with bounded words, or can be resolved, rendered and sent', () => {
+describe('a mutated plan', () => {
+  it('is refused with bounded messages, or can be resolved, rendered and sent', () => {
     let accepted = 0;
     fc.assert(
       fc.property(fc.array(mutation, { minLength: 1, maxLength: 2 }), (mutations) => {
@@ -99,7 +99,7 @@ describe('a plan that was tampered with', () => {
     expect(accepted).toBeGreaterThan(3);
   });
 
-  it.each(['env', 'secrets'])('hides nothing in the %s under a key that is no key', (place) => {
+  it.each(['env', 'secrets'])('hides nothing in %s under the key __proto__', (place) => {
     const hidden: unknown = JSON.parse(`{"${place}":{"__proto__":{"length":1}}}`);
     expect(validatePlan(plan(step(hidden as object))).problems).toEqual([
       { path: '', message: 'the plan must not hold the key __proto__' },
@@ -138,7 +138,7 @@ describe('the limits of a plan', () => {
     ],
     ["characters of a plan's name", (n: number) => ({ ...plan(step()), name: 'x'.repeat(n) }), 200],
     ['tries', (n: number) => plan(step({ retry: { attempts: n } })), 100],
-  ])('are so many %s, and not one more', (_, make, limit) => {
+  ])('allow the maximum of %s, and not one more', (_, make, limit) => {
     expect(accepts(make(limit))).toBe(true);
     expect(accepts(make(limit + 1))).toBe(false);
     expect(validatePlan(make(limit + 1)).problems?.[0]?.message).toMatch(/at most|must hold/);

@@ -18,11 +18,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ChandlerError } from '../../src/domain/failure.ts';
-import type { HostFacts } from '../../src/host/facts.ts';
-import { installZmx, type ZmxSource } from '../../src/host/install-zmx.ts';
+import { ChandlerError } from '../../src/domain/run/failure.ts';
+import type { HostFacts } from '../../src/host/host-facts.ts';
+import { installZmx, type ZmxRetry, type ZmxSource } from '../../src/host/install-zmx.ts';
 import { sha256Of } from '../../src/host/sha256.ts';
-import { upload } from '../../src/ssh/index.ts';
 import { LocalExecutor } from '../support/local-executor.ts';
 
 const TOOLS =
@@ -36,6 +35,9 @@ let root: string;
 let server: Server;
 let base: string;
 let bodies: Map<string, Uint8Array>;
+let requests: string[];
+/** What becomes of the next requests. */
+let faults: (number | 'cut' | 'reset' | 'stall')[];
 let state: string;
 let links: string;
 let trace: string;
@@ -45,7 +47,19 @@ beforeAll(async () => {
   bodies = new Map();
   server = createServer((request, response) => {
     const body = bodies.get(request.url ?? '');
-    if (!body) {
+    requests.push(request.url ?? '');
+    const fault = faults.shift();
+    if (fault === 'cut' && body) {
+      response.writeHead(200, { 'content-length': body.length });
+      response.write(body.subarray(0, body.length / 2), () => response.destroy());
+    } else if (fault === 'stall' && body) {
+      response.writeHead(200, { 'content-length': body.length });
+      response.write(body.subarray(0, body.length / 2));
+    } else if (fault === 'reset') {
+      request.socket.destroy();
+    } else if (typeof fault === 'number') {
+      response.writeHead(fault).end('not now');
+    } else if (!body) {
       response.writeHead(404).end('not here');
     } else if (request.url?.startsWith('/truncated')) {
       response.writeHead(200, { 'content-length': body.length });
@@ -66,6 +80,8 @@ afterAll(() => {
 
 beforeEach(() => {
   const dir = mkdtempSync(join(root, 'case-'));
+  requests = [];
+  faults = [];
   state = join(dir, `it's a "state" $HOME \`dir\``);
   links = join(dir, 'links');
   trace = join(dir, 'trace');
@@ -109,21 +125,21 @@ function busyboxPath(): string {
   return bin;
 }
 
-async function install(source: ZmxSource, more: { facts?: HostFacts; path?: string } = {}) {
+async function install(
+  source: ZmxSource & { signal?: AbortSignal },
+  more: { facts?: HostFacts; path?: string; env?: NodeJS.ProcessEnv } = {},
+) {
   const executor = new LocalExecutor({
-    env: { HOME: join(state, '..'), PATH: more.path ?? pathWith('curl') },
+    env: { HOME: join(state, '..'), PATH: more.path ?? pathWith('curl'), ...more.env },
   });
-  const uploads: string[] = [];
   const zmx = await installZmx({
     executor,
     facts: more.facts ?? facts(),
     linkDir: links,
-    upload: async (file) => {
-      uploads.push(file.path);
-      await upload(executor, file);
-    },
+    urls: [base],
     ...source,
   });
+  const uploads = executor.asked.filter((line) => /^sh -c .*\.pushed\./.test(line));
   return { zmx, uploads, asked: executor.asked };
 }
 
@@ -207,6 +223,47 @@ describe('from a release', () => {
     expect(leftovers()).toHaveLength(1);
   });
 
+  it.each([
+    ['B4: one 500, to the host', ['curl'], [500]],
+    ['one broken transfer, to the host', ['curl'], ['cut']],
+    ['a transfer that stands still, to the host', ['curl'], ['stall']],
+    ['too many requests and a broken transfer, to a host with wget', ['wget'], [429, 'cut']],
+    ['one 503, to the worker', [], [503]],
+    ['a broken transfer and a reset connection, to the worker', [], ['cut', 'reset']],
+  ] as const)('tries again what may pass: %s', async (_, tools, wrong) => {
+    const spec = serve(fakeZmx('0.7.0'));
+    faults = [...wrong];
+    const retries: ZmxRetry[] = [];
+    const { zmx, uploads } = await install(
+      { spec, onRetry: (retry) => retries.push(retry) },
+      { path: pathWith(...tools) },
+    );
+    expect(zmx.source).toBe('release');
+    expect(uploads).toHaveLength(tools.length === 0 ? 1 : 0);
+    expect(requests).toHaveLength(wrong.length + 1);
+    const side = tools.length === 0 ? 'worker' : 'host';
+    expect(retries).toEqual(
+      wrong.map((__, i) => ({
+        downloadFailed: expect.stringMatching(`^the ${side}: .`) as string,
+        tries: i + 1,
+        nextTryInMs: 1000 * 2 ** i,
+      })),
+    );
+  });
+
+  it('tries again within a bound, and not at all after a failure that will not pass', async () => {
+    const spec = serve(fakeZmx('0.7.0'));
+    faults = Array.from({ length: 100 }, () => 500);
+    expect((await failure(install({ spec }))).message).toMatch(/the host: .*500.*the worker: .*500/);
+    // The host's five, and one of the worker's.
+    expect(requests).toHaveLength(6);
+    faults = [404, 403];
+    expect((await failure(install({ spec }))).message).toMatch(/the host: .*404.*the worker: .*403/);
+    expect(requests).toHaveLength(8);
+    expect((await failure(install({ spec: { ...spec, sha256: 'd'.repeat(64) } }))).code).toBe('zmx-checksum');
+    expect(requests).toHaveLength(9);
+  });
+
   it.each(['/missing.tar.gz', '/truncated.tar.gz'])('neither gets %s', async (name) => {
     if (name.startsWith('/truncated')) serve(fakeZmx('0.7.0', trace), name);
     const error = await failure(install({ spec: { url: base + name, sha256: 'c'.repeat(64) } }));
@@ -222,7 +279,7 @@ describe('from a release', () => {
     const error = await failure(
       install({ spec: { url: `${base}/missing.tar.gz`, sha256: 'c'.repeat(64) } }, { facts: old }),
     );
-    expect(error.message).toMatch(/\/usr\/bin\/zmx, is 0\.4\.2 and would have to be 0\.5\.0 or newer\)/);
+    expect(error.message).toMatch(/\/usr\/bin\/zmx, is 0\.4\.2; it must be 0\.5\.0 or newer\)/);
   });
 
   it('what the worker gets must have the hash, too', async () => {
@@ -234,6 +291,38 @@ describe('from a release', () => {
     );
     expect(error.code).toBe('zmx-checksum');
     expect(leftovers()).toEqual([]);
+  });
+
+  it('what only the worker can read is not described: neither its hash nor its content', async () => {
+    const { url } = serve(fakeZmx('0.7.0', trace));
+    const actual = sha256Of(bodies.get('/zmx.tar.gz')!);
+    const error = await failure(install({ spec: { url, sha256: 'c'.repeat(64) } }, { path: pathWith() }));
+    expect(error).toMatchObject({
+      code: 'zmx-checksum',
+      message: expect.stringContaining('zmx.tar.gz has another sha256, expected cccc') as string,
+    });
+    expect(JSON.stringify(error) + error.message).not.toContain(actual);
+  });
+
+  it('the worker fetches nothing from a place that its operator does not allow, and says so', async () => {
+    const spec = serve(fakeZmx('0.7.0'));
+    const error = await failure(
+      install({ spec, urls: ['https://mirror.example/zmx/'] }, { path: pathWith() }),
+    );
+    expect(error).toMatchObject({
+      code: 'zmx-unavailable',
+      message: expect.stringMatching(
+        /the host: .*; the worker: forbidden address \(CHANDLER_ZMX_URLS allows https:\/\/mirror\.example\/zmx\/\)$/,
+      ) as string,
+      advice: expect.stringContaining('add it to CHANDLER_ZMX_URLS') as string,
+    });
+    expect(requests).toEqual([]);
+  });
+
+  it("the worker's own address needs no further permission", async () => {
+    const spec = serve(fakeZmx('0.7.0'));
+    const { uploads } = await install({ defaults: spec, urls: [] }, { path: pathWith() });
+    expect(uploads).toHaveLength(1);
   });
 
   it.each([
@@ -261,7 +350,7 @@ describe('from a release', () => {
     const running = install({
       spec: { url: `${base}/missing`, sha256: 'c'.repeat(64) },
       signal: abort.signal,
-      fetchArchive: async (_, signal) => {
+      fetchArchive: async (_, __, signal) => {
         abort.abort(reason);
         signal.throwIfAborted();
         return new Uint8Array();
@@ -349,7 +438,7 @@ describe('from a file', () => {
     const error = await failure(install({ spec: file, readFile }));
     expect(error).toMatchObject({
       code: 'zmx-unavailable',
-      message: expect.stringContaining('that zmx is 0.4.2, and has to be 0.5.0 or newer'),
+      message: expect.stringContaining('that zmx is 0.4.2; it must be 0.5.0 or newer'),
     });
     expect(leftovers()).toEqual([]);
   });
@@ -383,6 +472,26 @@ describe('from tmux', () => {
     const error = await failure(install({ spec: { source: 'tmux' } }, { facts: facts({ tools: ['curl'] }) }));
     expect(error.code).toBe('zmx-unavailable');
     expect(error.advice).toMatch(/apt-get install tmux.*apk add tmux/);
+  });
+
+  const tmuxThat = (does: string) => {
+    const bin = mkdtempSync(join(root, 'tmux-'));
+    writeFileSync(join(bin, 'tmux'), `#!/bin/sh\n${does}\n`, { mode: 0o755 });
+    return `${bin}:${process.env['PATH']}`;
+  };
+
+  it('tmux-no-utf8-locale: refuses a tmux that does not work, in its own words', async () => {
+    const path = tmuxThat("echo 'tmux: invalid LC_ALL, LC_CTYPE or LANG' >&2; exit 1");
+    const error = await failure(install({ spec: { source: 'tmux' } }, { path }));
+    expect(error.code).toBe('zmx-unavailable');
+    expect(error.message).toMatch(/does not answer: error: tmux: invalid LC_ALL, LC_CTYPE or LANG$/);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it('tries the shim in the locale of the login, as it is called later', async () => {
+    const path = tmuxThat('[ "${LC_ALL-}" = de_DE.UTF-8 ] || exit 1; echo tmux 3.3a');
+    const env = { LC_ALL: 'de_DE.UTF-8' };
+    expect((await install({ spec: { source: 'tmux' } }, { path, env })).zmx.source).toBe('tmux');
   });
 
   it('installs the shim, once', async () => {
@@ -441,7 +550,7 @@ describe('on the host', () => {
 
   it('a lost connection is unknown, and may be tried again', async () => {
     const executor = { exec: async () => ({ kind: 'lost', reason: 'gone', started: 'unknown' }) as const };
-    const error = await failure(installZmx({ executor, facts: facts(), upload: async () => undefined }));
+    const error = await failure(installZmx({ executor, facts: facts() }));
     expect(error).toMatchObject({ code: 'connection-lost', retryable: true });
   });
 });

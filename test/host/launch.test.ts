@@ -1,6 +1,7 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -13,16 +14,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { makeLaunch, type Launch } from '../../src/domain/ids.ts';
-import { Host } from '../../src/host/host.ts';
+import { makeLaunch, type Launch } from '../../src/domain/run/ids.ts';
+import type { Host } from '../../src/host/host.ts';
 import type { LogStart } from '../../src/host/launch.ts';
 import { renderLaunchBody, renderSecrets } from '../../src/host/launch-body.ts';
 import { loadPrograms } from '../../src/host/programs.ts';
 import { probeHost } from '../../src/host/probe.ts';
 import { sh, type Command } from '../../src/shell/index.ts';
 import type { Executor } from '../../src/ssh/executor.ts';
-import { upload } from '../../src/ssh/index.ts';
 import { LocalExecutor } from '../support/local-executor.ts';
+import { hostAt } from '../support/host-at.ts';
 
 const SHELLS = { dash: ['dash'], bash: ['bash', '--posix'], busybox: ['busybox', 'ash'] } as const;
 
@@ -45,7 +46,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const { facts, missingPrograms } = await probeHost(executor, programs, { stateDir });
     expect(facts.stateDir).toBe(stateDir);
     expect(missingPrograms).toBe(true);
-    host = new Host(executor, programs, (file) => upload(executor, file), stateDir);
+    host = hostAt(executor, stateDir, programs);
     await host.installPrograms();
   });
   afterAll(async () => {
@@ -62,7 +63,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   const start = async (launch: Launch, secrets: Record<string, string> = {}) =>
     host.start(launch.id, { secrets: renderSecrets(secrets), boundS: 60 });
   const log = async (launch: Launch) =>
-    Buffer.from((await host.log(launch.id, 0, 1_000_000)).bytes).toString();
+    Buffer.from((await host.log(launch.id, { start: 0, maxBytes: 1_000_000 })).bytes).toString();
   const dirOf = (launch: Launch) => join(stateDir, 'launches', launch.id);
   /** Also those that a start or a check keeps under names of its own. Other tests have theirs beside them. */
   const secretsOf = ({ id }: Launch) =>
@@ -149,7 +150,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     await start(launch, { TOKEN: secret, PEM: pem });
     expect(await host.wait(launch.id, { boundS: 60 })).toMatchObject({ kind: 'exited', code: 0 });
     const text = await log(launch);
-    expect(text).toContain('*'.repeat(secret.length));
+    expect(text).toContain('***|***');
     expect(text).toContain('\r\n1\r\n0\r\n');
     expect(text).not.toContain('s3cr3t');
     expect(text).not.toContain('AAAABBBB');
@@ -239,7 +240,8 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     renameSync(dirOf(launch), removed);
     rmSync(removed, { recursive: true, maxRetries: 5 });
     expect(await waiting).toMatchObject({ kind: 'interrupted' });
-    expect(await host.kill(launch.id, { graceS: 1 })).toMatchObject({ found: 1, left: 0 });
+    // The step and the shell that leads its session.
+    expect(await host.kill(launch.id, { graceS: 1 })).toMatchObject({ found: 2, left: 0 });
     expect(sleepers('7391')).toEqual([]);
   });
 
@@ -247,7 +249,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const tools = mkdtempSync(join(tmpdir(), 'chandler-tools-'));
     writeFileSync(join(tools, 'script'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
     const env = { ...process.env, PATH: `${tools}:${process.env['PATH']}` };
-    const poor = new Host(new LocalExecutor({ env }), programs, async () => undefined, stateDir);
+    const poor = hostAt(new LocalExecutor({ env }), stateDir, programs);
     const launch = await create('tty; sleep 7392 & echo said; exit 3');
     await poor.start(launch.id, { secrets: renderSecrets({}), boundS: 60 });
     expect(await host.wait(launch.id, { boundS: 60 })).toMatchObject({ kind: 'exited', code: 3 });
@@ -259,8 +261,8 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   it('masks secrets as they are printed, not only at the end', async () => {
     const launch = await create('echo "it is $TOKEN"; exec sleep 7393');
     await start(launch, { TOKEN: 'hunter2-hunter2' });
-    await expect.poll(() => log(launch)).toBe('it is ***************\r\n');
-    expect(readFileSync(join(dirOf(launch), 'log'), 'utf8')).toBe('it is ***************\r\n');
+    await expect.poll(() => log(launch)).toBe('it is ***\r\n');
+    expect(readFileSync(join(dirOf(launch), 'log'), 'utf8')).toBe('it is ***\r\n');
     await host.kill(launch.id, { graceS: 0 });
   });
 
@@ -287,6 +289,53 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(await host.state(launch.id)).toMatchObject({ kind: 'interrupted', rebooted: true });
   });
 
+  it.each([
+    ['A6: a directory `exit`', 'mkdir exit'],
+    ['a FIFO `.exit`', 'rm .exit; mkfifo .exit'],
+    ['a FIFO `log`', 'rm log; mkfifo log'],
+    ['FIFOs `times` and `started`, and a directory `exit`', 'rm started; mkfifo started times; mkdir exit'],
+  ])('blocks on nothing that a step puts in the place of its records: %s', async (_, act) => {
+    const launch = await create(`cd "\${0%/*}"; ${act}; sleep 0.5`);
+    await start(launch);
+    const broken = { kind: 'interrupted', recordsBroken: true };
+    expect(await host.wait(launch.id, { boundS: 60 })).toMatchObject(broken);
+    await expect
+      .poll(() => host.log(launch.id, { start: 0, maxBytes: 100 }))
+      .toMatchObject({ bytes: Buffer.alloc(0) });
+    const { left, state } = await host.kill(launch.id, { graceS: 1 });
+    expect(left).toBe(0);
+    expect(state).toMatchObject(broken);
+    const longAgo = new Date(Date.now() - 10 * 86_400_000);
+    utimesSync(dirOf(launch), longAgo, longAgo);
+    await host.prune(5);
+    expect(existsSync(dirOf(launch))).toBe(false);
+  });
+
+  it.each(['rm lock; mkdir lock', 'rm -r ./*'])(
+    'takes a step that does `%s` for interrupted at once, and ends it',
+    async (act) => {
+      const launch = await create(`cd "\${0%/*}"; ${act}; exec sleep 7396`);
+      await start(launch);
+      expect(await host.wait(launch.id, { boundS: 60 })).toMatchObject({
+        kind: 'interrupted',
+        recordsBroken: true,
+      });
+      expect(await host.start(launch.id, { secrets: '', boundS: 1 })).toMatchObject({ kind: 'interrupted' });
+      expect(await host.kill(launch.id, { graceS: 1 })).toMatchObject({ left: 0 });
+    },
+  );
+
+  it('A4: makes its directories again after a step has removed them all', async () => {
+    const launch = await create('rm -rf "${0%/launches/*}"; sleep 0.3');
+    await start(launch);
+    expect(['absent', 'interrupted']).toContain((await host.wait(launch.id, { boundS: 60 })).kind);
+    expect(await host.kill(launch.id, { graceS: 1 })).toMatchObject({ left: 0 });
+    const next = await create('echo there');
+    await start(next);
+    expect(await host.wait(next.id, { boundS: 60 })).toMatchObject({ kind: 'exited', code: 0 });
+    expect(await log(next)).toBe('there\r\n');
+  });
+
   it('says what is not there', async () => {
     expect(await host.state('absent')).toEqual({ kind: 'absent' });
     expect(await host.wait('absent', { boundS: 1 })).toEqual({ kind: 'absent' });
@@ -311,10 +360,12 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const launch = await create('for i in 1 2 3; do echo line-$i; done');
     await start(launch);
     await host.wait(launch.id, { boundS: 60 });
-    const first = await host.log(launch.id, 0, 8);
+    const first = await host.log(launch.id, { start: 0, maxBytes: 8 });
     expect(Buffer.from(first.bytes).toString()).toBe('line-1\r\n');
     expect(first.size).toBe(24);
-    expect(Buffer.from((await host.log(launch.id, -8, 100)).bytes).toString()).toBe('line-3\r\n');
+    expect(Buffer.from((await host.log(launch.id, { start: -8, maxBytes: 100 })).bytes).toString()).toBe(
+      'line-3\r\n',
+    );
   });
 
   it('gives what comes before a page, as far as there is something', async () => {
@@ -322,7 +373,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     await start(launch);
     await host.wait(launch.id, { boundS: 60 });
     const look = async (offset: number, before: number) => {
-      const chunk = await host.log(launch.id, offset, 4, 0, undefined, before);
+      const chunk = await host.log(launch.id, { start: offset, maxBytes: 4, before });
       return [chunk.before, chunk.bytes].map((bytes) => Buffer.from(bytes).toString());
     };
     expect(await look(8, 3)).toEqual(['1\r\n', 'line']);
@@ -337,7 +388,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     await host.wait(launch.id, { boundS: 60 });
     const begin = async (since: number, notes: string) => {
       writeFileSync(join(stateDir, 'launches', launch.id, 'times'), notes);
-      return (await host.log(launch.id, { sinceS: since }, 100)).offset;
+      return (await host.log(launch.id, { start: { sinceS: since }, maxBytes: 100 })).offset;
     };
     const notes = '1000 8\n1010 19\n1020 24\n';
     expect(await begin(999, notes)).toBe(0);
@@ -355,14 +406,14 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(await begin(-3600, '')).toBe(0);
     expect(await begin(-60, `${now - 100} 32\n`)).toBe(32);
     rmSync(join(stateDir, 'launches', launch.id, 'times'));
-    expect((await host.log(launch.id, { sinceS: 1001 }, 100)).offset).toBe(0);
+    expect((await host.log(launch.id, { start: { sinceS: 1001 }, maxBytes: 100 })).offset).toBe(0);
   });
 
   it('begins a log a number of lines before its end, or at a time if that is later', async () => {
     const launch = await create('for i in 1 2 3 4 5; do echo line-$i; done; printf %0100000d 1');
     await start(launch);
     await host.wait(launch.id, { boundS: 60 });
-    const begin = async (start: LogStart) => (await host.log(launch.id, start, 10)).offset;
+    const begin = async (start: LogStart) => (await host.log(launch.id, { start, maxBytes: 10 })).offset;
     expect(await begin({ tailLines: 2 })).toBe(32);
     expect(await begin({ tailLines: 100 })).toBe(0);
     writeFileSync(join(stateDir, 'launches', launch.id, 'times'), '1000 16\n1010 32\n1020 100000\n');
@@ -389,21 +440,24 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     );
     const [time = ''] = readFileSync(notes, 'utf8').trimEnd().split('\n').at(-1)!.split(' ');
     expect(Math.abs(Number(time) - Date.now() / 1000)).toBeLessThan(30);
-    const { offset, bytes } = await host.log(launch.id, { sinceS: Number(time) + 1 }, 100);
+    const { offset, bytes } = await host.log(launch.id, {
+      start: { sinceS: Number(time) + 1 },
+      maxBytes: 100,
+    });
     expect([offset, Buffer.from(bytes).toString()]).toEqual([5, '']);
     await host.kill(launch.id, { graceS: 0 });
     await waited;
   });
 
   it('lends the host to one holder at a time', async () => {
-    expect(await host.lease('one')).toEqual({ ours: true });
-    expect(await host.lease('one')).toEqual({ ours: true });
+    expect(await host.lease('one')).toEqual({ ours: true, again: false });
+    expect(await host.lease('one')).toEqual({ ours: true, again: true });
     expect(await host.lease('two')).toEqual({ ours: false, holder: 'one' });
     await host.release('two');
     expect(await host.lease('two')).toEqual({ ours: false, holder: 'one' });
-    expect(await host.lease('two', 'one')).toEqual({ ours: true });
+    expect(await host.lease('two', 'one')).toEqual({ ours: true, again: false });
     await host.release('two');
-    expect(await host.lease('three')).toEqual({ ours: true });
+    expect(await host.lease('three')).toEqual({ ours: true, again: false });
   });
 
   it('writes a sentinel whole, into directories that were not there', async () => {
@@ -426,6 +480,85 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(await host.state(old.id)).toEqual({ kind: 'absent' });
     expect(await host.state(alive.id)).toMatchObject({ kind: 'running' });
     await host.kill(alive.id, { graceS: 0 });
+  });
+
+  describe('E2', () => {
+    const longAgo = new Date(Date.now() - 10 * 86_400_000);
+    /** Launches of other runs that ended a while ago. */
+    const makeLaunches = (prefix: string, count: number, changed: Date) =>
+      Array.from({ length: count }, (_, i) => {
+        const dir = join(stateDir, 'launches', `${prefix}-${i}`);
+        mkdirSync(dir);
+        writeFileSync(join(dir, 'lock'), '');
+        utimesSync(dir, changed, changed);
+        return dir;
+      });
+    /** What a prune executes, by name. */
+    const programsOfPrune = async (days: number) => {
+      const dir = mkdtempSync(join(tmpdir(), 'chandler-counted-'));
+      const record = join(dir, 'record');
+      writeFileSync(record, '');
+      for (const tool of ['find', 'flock', 'grep', 'cat', 'awk', 'sed', 'tr', 'rm', 'mv']) {
+        const real = execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim();
+        writeFileSync(join(dir, tool), `#!/bin/sh\necho ${tool} >>'${record}'\nexec ${real} "$@"\n`, {
+          mode: 0o755,
+        });
+      }
+      vi.stubEnv('PATH', `${dir}:${process.env['PATH']}`);
+      try {
+        await host.prune(days);
+      } finally {
+        vi.unstubAllEnvs();
+      }
+      const ran = readFileSync(record, 'utf8').split('\n');
+      rmSync(dir, { recursive: true });
+      // Those of a pipeline start in any order.
+      return ran.toSorted().join(' ');
+    };
+
+    it('a prune executes the same with 80 launches that stay as with none', async () => {
+      const before = await programsOfPrune(30);
+      const kept = makeLaunches('kept', 80, longAgo);
+      expect(await programsOfPrune(30)).toBe(before);
+      expect(kept.every((dir) => existsSync(dir))).toBe(true);
+      for (const dir of kept) rmSync(dir, { recursive: true });
+    });
+
+    it('a prune executes the same with 80 launches that were left half made', async () => {
+      const before = await programsOfPrune(30);
+      const kept = makeLaunches('.new', 80, longAgo);
+      expect(await programsOfPrune(30)).toBe(before);
+      expect(await host.prune(5)).toBe(80);
+      expect(kept.some((dir) => existsSync(dir))).toBe(false);
+    });
+
+    it('a prune executes the same with 80 launches that go as with one, and survivors stay', async () => {
+      const makeEnded = (prefix: string, count: number) =>
+        makeLaunches(prefix, count, longAgo).map((dir) => {
+          writeFileSync(join(dir, 'exit'), 'code=0\n');
+          utimesSync(dir, longAgo, longAgo);
+          return dir;
+        });
+      const [living = ''] = makeEnded('living', 1);
+      const env = { PATH: process.env['PATH'], CHANDLER_LAUNCH: 'living-0' };
+      const survivor = spawn('sleep', ['60'], { env, stdio: 'ignore' });
+      try {
+        const one = makeEnded('one', 1);
+        const before = await programsOfPrune(5);
+        const many = makeEnded('ended', 80);
+        expect(await programsOfPrune(5)).toBe(before);
+        expect([...one, ...many].some((dir) => existsSync(dir))).toBe(false);
+        expect(existsSync(living)).toBe(true);
+      } finally {
+        survivor.kill('SIGKILL');
+      }
+      rmSync(living, { recursive: true });
+    });
+
+    it('a prune removes a bounded number, and the next one removes more', async () => {
+      makeLaunches('many', 230, longAgo);
+      expect([await host.prune(5), await host.prune(5), await host.prune(5)]).toEqual([200, 30, 0]);
+    }, 60_000);
   });
 
   it('puts its program back when somebody has removed it', async () => {

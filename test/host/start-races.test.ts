@@ -4,19 +4,17 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeLaunch } from '../../src/domain/ids.ts';
-import { Host } from '../../src/host/host.ts';
+import { makeLaunch } from '../../src/domain/run/ids.ts';
 import { renderLaunchBody } from '../../src/host/launch-body.ts';
-import { loadPrograms } from '../../src/host/programs.ts';
-import { upload } from '../../src/ssh/index.ts';
 import { LocalExecutor } from '../support/local-executor.ts';
+import { hostAt } from '../support/host-at.ts';
 
 describe('a start that meets another order', () => {
   const dir = mkdtempSync(join(tmpdir(), 'chandler-races-'));
   const stateDir = join(dir, 'state');
   const zmxDir = join(dir, 'zmx');
   const executor = new LocalExecutor();
-  const host = new Host(executor, loadPrograms(), (file) => upload(executor, file), stateDir);
+  const host = hostAt(executor, stateDir);
   const servers: Server[] = [];
   const children: ChildProcess[] = [];
 
@@ -31,8 +29,8 @@ describe('a start that meets another order', () => {
     rmSync(dir, { recursive: true, maxRetries: 5 });
   });
 
-  const create = async (session: string, env = '') => {
-    const launch = makeLaunch(`run ${process.pid}`, session, 'step', 1);
+  const create = async (session: string, env = '', attempt = 1) => {
+    const launch = makeLaunch(`run ${process.pid}`, session, 'step', attempt);
     const script = `echo ran >${dir}/ran-${session}`;
     await host.create(launch.id, { ...renderLaunchBody(launch, { script, env: {} }, 0), env });
     return launch.id;
@@ -44,12 +42,14 @@ describe('a start that meets another order', () => {
     await new Promise((resolve) => server.once('listening', resolve));
   };
   /** A zmx that notes what it is asked; `run` and `kill` do what is given. */
-  const fakeZmx = (session: string, run: string) => {
-    const zmxPath = join(dir, `zmx-${session}`);
-    const kill = `rm -f ${zmxDir}/${session}`;
+  const fakeZmx = (session: string, run: string, kind = '') => {
+    const zmxPath = join(dir, `zmx-${session}${kind}`);
+    // Of its own kind only: another's it does not understand.
+    const kill = `[ ! -e ${zmxPath}.made ] || rm -f ${zmxPath}.made ${zmxDir}/${session}`;
+    const list = `[ ! -e ${zmxPath}.made ] || printf '  name=${session}\\tpid=0\\tclients=0\\tcreated=1\\tended=1\\texit_code=0\\n'`;
     writeFileSync(
       zmxPath,
-      `#!/bin/sh\necho "$1 $2" >>${zmxPath}.log\ncase $1 in run) ${run} ;; kill) ${kill} ;; esac\n`,
+      `#!/bin/sh\necho "$1 $2" >>${zmxPath}.log\ncase $1 in run) : >${zmxPath}.made; ${run} ;; kill) ${kill} ;; list) ${list} ;; esac\n`,
     );
     chmodSync(zmxPath, 0o755);
     return { place: { session, zmxPath, zmxDir }, asked: () => readFileSync(`${zmxPath}.log`, 'utf8') };
@@ -87,6 +87,47 @@ describe('a start that meets another order', () => {
     expect(await host.start(id, { place: zmx.place, secrets: '', boundS: 1 })).toEqual({ kind: 'cancelled' });
     expect(zmx.asked()).toMatch(/^kill cancelled$/m);
     expect(existsSync(join(zmxDir, 'cancelled'))).toBe(false);
+  });
+
+  describe('B2: a session that another kind of zmx has made', () => {
+    const socket = (session: string, next: string) =>
+      `mv ${dir}/${next} ${zmxDir}/${session}; shift 3; setsid sh -c 'exec 3>&1; exec "$@"' sh "$@" </dev/null >/dev/null 2>&1 &`;
+
+    it.each([
+      ['by the tool that made it', '-tmux', '-release', 'stays'],
+      ['by the tool that made it, the other way round', '-release', '-tmux', 'stays'],
+      ['by the tool that made it, also when its launch is forgotten', '-tmux', '-release', 'forgotten'],
+      ['by a signal where that tool is gone', '-release', '-tmux', 'gone'],
+    ])('is ended %s', async (what, maker, other, state) => {
+      const gone = state === 'gone';
+      const session = `same-${what.replaceAll(/\W/g, '')}`;
+      await makeSession(join(dir, `${session}-1`));
+      await makeSession(join(dir, `${session}-2`));
+      const first = fakeZmx(session, socket(session, `${session}-1`), maker);
+      const id = await create(session);
+      expect((await host.start(id, { place: first.place, secrets: '', boundS: 10 })).kind).not.toBe(
+        'created',
+      );
+      expect((await host.wait(id, { boundS: 10 })).kind).toBe('exited');
+      const env = { PATH: process.env['PATH'], ZMX_SESSION: session, ZMX_DIR: zmxDir };
+      const shell = spawn('sleep', ['60'], { env, stdio: 'ignore' });
+      children.push(shell);
+      const elsewhere = spawn('sleep', ['60'], { env: { ...env, ZMX_DIR: dir }, stdio: 'ignore' });
+      children.push(elsewhere);
+      if (gone) rmSync(first.place.zmxPath);
+      if (state === 'forgotten') rmSync(join(stateDir, 'launches', id), { recursive: true });
+
+      const second = fakeZmx(session, socket(session, `${session}-2`), other);
+      const next = await create(session, '', 2);
+      expect((await host.start(next, { place: second.place, secrets: '', boundS: 10 })).kind).not.toBe(
+        'created',
+      );
+      expect(await host.wait(next, { boundS: 10 })).toMatchObject({ kind: 'exited', code: 0 });
+      expect(second.asked()).not.toMatch(/^kill/m);
+      if (gone) await expect.poll(() => shell.signalCode).toBe('SIGKILL');
+      else expect(first.asked()).toMatch(new RegExp(`^kill ${session}$`, 'm'));
+      expect(elsewhere.signalCode).toBeNull();
+    });
   });
 
   it('begins no step whose supervisor died just before: it is taken for interrupted by then', async () => {

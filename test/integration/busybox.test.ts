@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sandboxExec } from '../../src/dev/sandbox/index.ts';
-import { script } from '../../src/provision/index.ts';
+import { script } from '../../src/library/index.ts';
 import { stripToBusybox } from '../support/busybox.ts';
 import { poll } from '../support/poll.ts';
-import { giveSecret, startStack, type Stack } from '../support/stack.ts';
+import { addSecret, startStack, type Stack } from '../support/stack.ts';
 
-describe('a host with busybox and nothing else', () => {
+describe('a host with only busybox', () => {
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack();
     await stripToBusybox(stack.host);
-    await giveSecret(stack, 'token', 'tok-3f9a0c');
+    await addSecret(stack, 'token', 'tok-3f9a0c');
   });
   afterAll(() => stack?.stop());
 
@@ -23,13 +23,13 @@ describe('a host with busybox and nothing else', () => {
     },
     { name: 'needs', script: 'test ! -e /root/fin && echo later', needs: ['plain'] },
     { name: 'checked', script: 'exit 9', check: 'true' },
-    { name: 'flaky', script: '[ $CHANDLER_GENERATION = 2 ]', retry: { attempts: 2, backoff: '10ms' } },
+    { name: 'flaky', script: '[ $CHANDLER_ATTEMPT = 2 ]', retry: { attempts: 2, backoff: '10ms' } },
   ];
 
   const alive = async (command: string) =>
     (await stack.onHost('ps -o args')).split('\n').filter((line) => line.trim() === command).length;
 
-  it('has none of it', async () => {
+  it('has no bash, dash, perl or coreutils', async () => {
     const { stdout } = await sandboxExec(stack.host, [
       'sh',
       '-c',
@@ -38,36 +38,62 @@ describe('a host with busybox and nothing else', () => {
     expect(stdout).toBe('/usr/bin/busybox\n/usr/bin/busybox\n');
   });
 
-  it('is provisioned, step by step, as any other', async () => {
+  it('is provisioned like any other host', async () => {
     const secret = { name: 'secret', script: 'echo "it is $TOKEN"', secrets: { TOKEN: 'file:token' } };
     const id = await stack.start({ steps: [...steps, secret], keepSessions: 'all' });
     expect(await stack.client.result(id)).toMatchObject({
       outcome: 'provisioned',
       result: {
         steps: [
-          { state: 'succeeded', generation: 1 },
+          { state: 'succeeded', attempt: 1 },
           { state: 'succeeded' },
           { state: 'satisfied' },
-          { state: 'succeeded', generation: 2 },
+          { state: 'succeeded', attempt: 2 },
           { state: 'succeeded' },
         ],
       },
     });
     expect((await stack.client.readLog(id, 'plain')).text).toMatch(/^by \/usr\/bin\/busybox\r?\nit's\r?\n$/);
-    expect((await stack.client.readLog(id, 'secret')).text).toMatch(/^it is \*+\r?\n$/);
+    expect((await stack.client.readLog(id, 'secret')).text).toMatch(/^it is \*{3}\r?\n$/);
     expect(await stack.onHost('cat /root/fin')).toBe('fin\n');
-    // What a person sees there: the sessions with their ends.
+    // People on the host see the sessions with their exit codes.
     const list = await stack.onHost('ZMX_DIR=/run/chandler/zmx zmx list');
     expect(list).toMatch(/name=plain\t.*\texit_code=0\b/);
     expect(list).toMatch(/name=flaky\t.*\texit_code=1\b/);
   });
 
-  it('parks a failed step, which is retried, and kills what is aborted', async () => {
-    const failing = await stack.start({ steps: [{ name: 'f', script: 'echo why; test -e /root/mended' }] });
+  it('masks secrets in the log and on the terminal, even after the supervisor of the step is killed', async () => {
+    const script = `echo "one $TOKEN"; until [ -e /root/proceed ]; do sleep 0.1; done
+      kill -9 $(sed -n s/^pid=//p "\${0%/*}/started"); echo "two $TOKEN"; sleep 600`;
+    const id = await stack.start({
+      steps: [{ name: 'prints', script, secrets: { TOKEN: 'file:token' } }],
+      sentinel: { whenPresent: 'ignore' },
+    });
+    const printed = (text: string) =>
+      poll(
+        async () =>
+          (await stack.onHost('cat /var/lib/chandler/launches/*/log 2>/dev/null || :')).includes(text),
+        `the log has "${text}"`,
+      );
+    await printed('one ***');
+    await stack.onHost('touch /root/proceed');
+    await printed('two ***');
+    const terminal = await stack.onHost('ZMX_DIR=/run/chandler/zmx zmx history prints');
+    expect(terminal).toMatch(/^one \*{3}$/m);
+    expect(terminal).toMatch(/two \*{3}$/m);
+    expect(await stack.onHost('find /var /run /root /tmp -type f -exec grep -l tok-3f9a0c {} + || :')).toBe(
+      '',
+    );
+    await stack.client.abort(id, {});
+    expect(await stack.client.result(id)).toMatchObject({ outcome: 'aborted' });
+  });
+
+  it('lets a failed step park for a retry, and keeps no process of an aborted run', async () => {
+    const failing = await stack.start({ steps: [{ name: 'f', script: 'echo why; test -e /root/fixed' }] });
     const parked = await stack.until(failing, ({ attention }) => attention, 'the step parks');
     expect(parked.steps[0]?.failure).toMatchObject({ code: 'step-failed', exitCode: 1 });
     expect(parked.steps[0]?.failure?.logTail).toContain('why');
-    await stack.onHost('touch /root/mended');
+    await stack.onHost('touch /root/fixed');
     await stack.client.retry(failing, { step: 'f' });
     expect(await stack.client.result(failing)).toMatchObject({ outcome: 'provisioned' });
 
@@ -75,7 +101,7 @@ describe('a host with busybox and nothing else', () => {
       steps: [{ name: 'long', script: 'setsid sleep 7654 & sleep 7654' }],
     });
     await stack.until(long, ({ steps: [step] }) => step?.state === 'running', 'the step runs');
-    await poll(async () => (await alive('sleep 7654')) === 2, 'both processes are there');
+    await poll(async () => (await alive('sleep 7654')) === 2, 'both processes run');
     await stack.client.abort(long, {});
     expect(await stack.client.result(long)).toMatchObject({ outcome: 'aborted' });
     expect(await alive('sleep 7654')).toBe(0);

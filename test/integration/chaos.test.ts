@@ -7,12 +7,12 @@ import type { Setting } from '../../chaos/run.ts';
 import { findUnreplayable } from '../../chaos/replay.ts';
 import { openStage } from '../../chaos/stage.ts';
 import { createLocks } from '../../chaos/striker.ts';
-import { killWorkersDuring, sweepWindows } from '../../chaos/sweep.ts';
+import { killWorkersDuring, strikeSteps, sweepWindows } from '../../chaos/sweep.ts';
 
-/** On a busy machine; a quiet one needs a third of it. */
+/** Enough for a busy machine. An idle one needs a third of it. */
 const TIMEOUT_MS = 180_000;
 
-describe('every promise holds', () => {
+describe('every invariant holds', () => {
   let dir: string;
   let setting: Setting;
   beforeAll(async () => {
@@ -28,7 +28,7 @@ describe('every promise holds', () => {
   });
 
   it(
-    'when every worker dies while each host is at what another activity asks for',
+    'when every worker dies while each host runs a program of a different activity',
     async () => {
       const programs = ['lease', 'create', 'start', 'wait', 'sentinel-write', 'release'];
       const { violations, missed } = await killWorkersDuring(setting, programs);
@@ -39,7 +39,26 @@ describe('every promise holds', () => {
   );
 
   it(
-    'when a program on the host dies at any line of the launch protocol',
+    'when access is removed and restored, a terminal ends, or a run is terminated and another follows',
+    async () => {
+      const access = [
+        'key removed (authorized_keys)',
+        'host key changed',
+        'identity removed from the workers',
+      ];
+      const { violations, kinds } = await strikeSteps(
+        setting,
+        [...access, 'session ended (zmx kill)'],
+        ['same', 'refuse'],
+      );
+      expect(violations).toEqual([]);
+      expect(kinds).toEqual(expect.arrayContaining(access));
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'when a host program dies at any line of the launch protocol',
     async () => {
       const { violations, missed } = await sweepWindows(setting);
       expect(violations).toEqual([]);

@@ -6,66 +6,67 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { sandboxDown } from '../../src/dev/sandbox/index.ts';
 import { commandsOf, idleProgram } from '../cli/fake-context.ts';
-import { chandler, eachOf, type ChandlerOptions, type Ended } from '../support/chandler.ts';
+import { chandler, mapConcurrently, type ChandlerOptions, type Ended } from '../support/chandler.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
-/** A way to use a command. */
+/** An invocation of a command. */
 interface Use {
-  /** The words of the command, then its arguments. `RUN` is a run with a step `long` that runs and one `bad` that is parked. */
+  /** The command with its arguments. `RUN` is a run with a running step `long` and a parked step `bad`. */
   readonly line: string;
-  /** Whether it talks to a server. */
-  readonly engine?: true;
-  /** It goes on until somebody ends it; this shows once it is under way. */
+  /** Whether it uses a server. */
+  readonly server?: true;
+  /** For a command that runs until it is interrupted: what it prints once it has started. */
   readonly lasting?: RegExp;
-  /** How it ends by Ctrl-C then, if not with 130. */
+  /** Its exit code after Ctrl-C. Default: 130. */
   readonly interrupted?: number;
-  /** What it needs of its environment. */
+  /** Added to its environment. */
   readonly env?: Record<string, string>;
-  /** A server that goes away is waited for. */
+  /** Whether it waits for a server that is lost. */
   readonly waits?: true;
 }
 
-/** Every command of the program; one that is not here fails the first test. `NEW` is an id that no run has yet. */
+/** Every command of the program, as the first test checks. `NEW` is an id without a run. */
 const USES: Readonly<Record<string, readonly Use[]>> = {
-  up: [{ line: 'up PLAN --id NEW', engine: true, lasting: /connecting/ }],
-  start: [{ line: 'start PLAN --id NEW', engine: true }],
+  up: [{ line: 'up PLAN --id NEW', server: true, lasting: /connecting/ }],
+  start: [{ line: 'start PLAN --id NEW', server: true }],
   'watch-host': [
-    { line: 'watch-host 127.0.0.1:9 --target identity=id_test --id NEW', engine: true, lasting: /Watching/ },
+    { line: 'watch-host 127.0.0.1:9 --target identity=id_test --id NEW', server: true, lasting: /Watching/ },
   ],
   status: [
-    { line: 'status', engine: true },
-    { line: 'status RUN', engine: true },
-    { line: 'status RUN --json', engine: true },
-    { line: 'status RUN --watch --wait', engine: true, lasting: /long running/ },
+    { line: 'status', server: true },
+    { line: 'status RUN', server: true },
+    { line: 'status RUN --json', server: true },
+    { line: 'status RUN --watch --wait', server: true, lasting: /long running/ },
   ],
   watch: [
-    { line: 'watch RUN', engine: true, lasting: /long running/ },
-    { line: 'watch --query ChandlerAttention=true --json', engine: true, lasting: /"bad"/, waits: true },
+    { line: 'watch RUN', server: true, lasting: /long running/ },
+    { line: 'watch --query ChandlerAttention=true --json', server: true, lasting: /"bad"/, waits: true },
   ],
   logs: [
-    { line: 'logs RUN long', engine: true },
-    { line: 'logs RUN long --follow', engine: true, lasting: /begun/ },
+    { line: 'logs RUN long', server: true },
+    { line: 'logs RUN long --follow', server: true, lasting: /begun/ },
   ],
-  attach: [{ line: 'attach RUN long --print', engine: true }],
-  ssh: [{ line: 'ssh RUN -- true', engine: true }],
+  attach: [{ line: 'attach RUN long --print', server: true }],
+  ssh: [{ line: 'ssh RUN -- true', server: true }],
   retry: [
-    { line: 'retry RUN bad --dry-run', engine: true },
-    { line: 'retry --query ChandlerAttention=true --dry-run', engine: true },
+    { line: 'retry RUN bad --dry-run', server: true },
+    { line: 'retry --query ChandlerAttention=true --dry-run', server: true },
   ],
-  skip: [{ line: 'skip RUN bad --dry-run', engine: true }],
-  extend: [{ line: 'extend RUN long 1m', engine: true }],
-  abort: [{ line: 'abort RUN --dry-run', engine: true }],
-  pause: [{ line: 'pause RUN --dry-run', engine: true }],
-  resume: [{ line: 'resume RUN --dry-run', engine: true }],
+  skip: [{ line: 'skip RUN bad --dry-run', server: true }],
+  extend: [{ line: 'extend RUN long 1m', server: true }],
+  abort: [{ line: 'abort RUN --dry-run', server: true }],
+  pause: [{ line: 'pause RUN --dry-run', server: true }],
+  resume: [{ line: 'resume RUN --dry-run', server: true }],
   init: [{ line: 'init -' }],
   validate: [{ line: 'validate PLAN' }],
-  diff: [{ line: 'diff PLAN --json', engine: true }],
+  diff: [{ line: 'diff PLAN --json', server: true }],
   doctor: [{ line: 'doctor --json' }],
+  clean: [{ line: 'clean 127.0.0.1:9 --target identity=id_test --json', server: true }],
   script: [{ line: 'script PLAN' }],
   schema: [{ line: 'schema output' }],
   dev: [{ line: 'dev', lasting: /Ready/, interrupted: 0 }],
-  worker: [{ line: 'worker', engine: true, lasting: /worker started/, interrupted: 0, waits: true }],
+  worker: [{ line: 'worker', server: true, lasting: /worker started/, interrupted: 0, waits: true }],
   'sandbox up': [{ line: 'sandbox up' }],
   'sandbox list': [{ line: 'sandbox list' }],
   'sandbox down': [{ line: 'sandbox down' }],
@@ -73,18 +74,18 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
   version: [{ line: 'version' }],
 };
 const uses = Object.values(USES).flat();
-const ofEngine = uses.filter(({ engine }) => engine);
-/** Until there is a server, all uses of a command are one, but for how they tell an error. */
-const seekers = Object.values(USES).flatMap((all) =>
-  all.filter(({ engine, line }, i) => engine && (i === 0 || line.includes('--json'))),
+const ofServer = uses.filter(({ server }) => server);
+/** Without a server, the uses of a command differ only in the format of errors. */
+const serverUses = Object.values(USES).flatMap((all) =>
+  all.filter(({ server, line }, i) => server && (i === 0 || line.includes('--json'))),
 );
-/** A process that has only just begun does not know yet which use of a command it is. */
+/** One use of each command: a process that has just started does not depend on the arguments yet. */
 const commands = Object.values(USES).map(([first]) => first!);
 
 let home: string;
 let stack: Stack;
 let run: string;
-/** A server that takes connections and says nothing. */
+/** A server that accepts connections and never responds. */
 let silent: Server;
 let silentAddress: string;
 
@@ -119,7 +120,7 @@ afterAll(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
-/** Uses a command as far as `change` lets it. */
+/** Runs a command. */
 async function use(
   { line, env }: Use,
   options: Partial<ChandlerOptions> & { address?: string; id?: string } = {},
@@ -133,16 +134,20 @@ async function use(
   return ended;
 }
 
-/** All that went otherwise than it should, each with what it said. */
-function others(used: readonly Use[], ended: readonly Ended[], isRight: (ended: Ended, use: Use) => boolean) {
+/** The uses with a wrong result, each with its output. */
+function wrongResults(
+  used: readonly Use[],
+  ended: readonly Ended[],
+  isRight: (ended: Ended, use: Use) => boolean,
+) {
   return used.flatMap((each, i) => {
     const end = ended[i];
     return end && isRight(end, each) ? [] : [{ line: each.line, ...end }];
   });
 }
 
-/** What an error says, also as JSON. */
-function errorOf({ stderr }: Ended): string {
+/** The message of an error in plain or JSON form. */
+function messageOf({ stderr }: Ended): string {
   return stderr.startsWith('{')
     ? `${(JSON.parse(stderr) as { error: { message: string } }).error.message}\n`
     : stderr;
@@ -150,35 +155,39 @@ function errorOf({ stderr }: Ended): string {
 
 const lines = (text: string) => text.split('\n').filter((line) => line !== '').length;
 
-test('every command of the program is here', () => {
+test('USES covers every command of the program', () => {
   const leaves = commandsOf(idleProgram()).filter(({ command }) => command.commands.length === 0);
   expect(Object.keys(USES).toSorted()).toEqual(leaves.map(({ name }) => name).toSorted());
 });
 
-test('a wrong id is told in a line, with what may have been meant', async () => {
-  const withId = ofEngine.filter(({ line }) => line.includes('RUN'));
+test('every command reports a wrong id on one line with the most similar id', async () => {
+  const withId = ofServer.filter(({ line }) => line.includes('RUN'));
   const wrong = run.slice(0, -1);
-  const ended = await eachOf(withId, 4, (each) => use(each, { id: wrong }));
+  const ended = await mapConcurrently(withId, 4, (each) => use(each, { id: wrong }));
   const right = `no run with the id ${wrong}; did you mean ${run}?\n`;
-  expect(others(withId, ended, (end) => end.exitCode === 2 && errorOf(end) === right)).toEqual([]);
+  expect(wrongResults(withId, ended, (end) => end.exitCode === 2 && messageOf(end) === right)).toEqual([]);
 });
 
-test('without a server every command says in a line what was tried and what to do', async () => {
-  const ended = await eachOf(seekers, 4, (each) => use(each, { address: '127.0.0.1:1' }));
+test('without a server every command reports on one line what it tried and what to do', async () => {
+  const ended = await mapConcurrently(serverUses, 4, (each) => use(each, { address: '127.0.0.1:1' }));
   const right =
     'no Temporal server answers at 127.0.0.1:1 (TEMPORAL_ADDRESS): ECONNREFUSED; start one with: chandler dev\n';
-  expect(others(seekers, ended, (end) => end.exitCode === 5 && errorOf(end) === right)).toEqual([]);
+  expect(wrongResults(serverUses, ended, (end) => end.exitCode === 5 && messageOf(end) === right)).toEqual(
+    [],
+  );
 });
 
-test('a server that takes the connection and says nothing is no server', async () => {
-  const some = seekers.filter(({ line }) => /^(status|up|retry RUN|worker)/.test(line));
-  const ended = await eachOf(some, some.length, (each) => use(each, { address: silentAddress }));
-  expect(others(some, ended, ({ exitCode, stderr }) => exitCode === 5 && lines(stderr) <= 2)).toEqual([]);
+test('a server that accepts connections but never responds counts as missing', async () => {
+  const some = serverUses.filter(({ line }) => /^(status|up|retry RUN|worker)/.test(line));
+  const ended = await mapConcurrently(some, some.length, (each) => use(each, { address: silentAddress }));
+  expect(wrongResults(some, ended, ({ exitCode, stderr }) => exitCode === 5 && lines(stderr) <= 2)).toEqual(
+    [],
+  );
 });
 
-test('a server that goes away in the middle is told, and what waits for it can be ended', async () => {
-  const lasting = ofEngine.filter((each) => each.lasting);
-  const ended = await eachOf(lasting, lasting.length, async (each) => {
+test('every lasting command reports a lost server or waits for it, and can be interrupted', async () => {
+  const lasting = ofServer.filter((each) => each.lasting);
+  const ended = await mapConcurrently(lasting, lasting.length, async (each) => {
     const [, port = ''] = inject('temporalAddress').split(':');
     const proxy = await startFaultProxy(Number(port));
     try {
@@ -202,45 +211,47 @@ test('a server that goes away in the middle is told, and what waits for it can b
       : exitCode === 5 &&
         /the Temporal server does not answer any more/.test(stderr) &&
         !/worker/.test(stdout);
-  expect(others(lasting, ended, isRight)).toEqual([]);
+  expect(wrongResults(lasting, ended, isRight)).toEqual([]);
 });
 
-test('a reader that is gone ends every command quietly', async () => {
-  // A worker has nothing to say there.
+test('every command ends silently when its reader is gone', async () => {
+  // A worker prints nothing to stdout.
   const printing = uses.filter(({ line }) => line !== 'worker');
-  const ended = await eachOf(printing, 4, (each) => use(each, { closeStdout: true }));
-  // One that has nothing to print there ends as always.
+  const ended = await mapConcurrently(printing, 4, (each) => use(each, { closeStdout: true }));
+  // A command that prints nothing to stdout ends normally.
   const isRight = ({ exitCode, stderr }: Ended, { lasting }: Use) =>
     exitCode === 141 || (!lasting && exitCode === 0 && lines(stderr) <= 2);
-  expect(others(printing, ended, isRight)).toEqual([]);
+  expect(wrongResults(printing, ended, isRight)).toEqual([]);
 });
 
-test('Ctrl-C at the very beginning ends every command, or comes too late', async () => {
+test('Ctrl-C at the start ends every command that has not ended yet', async () => {
   const starts = commands.map((each, i) => ({ each, afterMs: 40 * (1 + (i % 8)) }));
-  const ended = await eachOf(starts, 4, ({ each, afterMs }) => use(each, { interrupt: afterMs }));
+  const ended = await mapConcurrently(starts, 4, ({ each, afterMs }) => use(each, { interrupt: afterMs }));
   const isRight = ({ exitCode }: Ended) => exitCode === 130 || exitCode === 'SIGINT' || exitCode === 0;
-  expect(others(commands, ended, isRight)).toEqual([]);
+  expect(wrongResults(commands, ended, isRight)).toEqual([]);
 });
 
-test('Ctrl-C while a server is being waited for ends every command', async () => {
-  const ended = await eachOf(seekers, 8, (each) => use(each, { address: silentAddress, interrupt: 2500 }));
-  const isRight = ({ exitCode }: Ended) => exitCode === 130 || exitCode === 'SIGINT';
-  expect(others(seekers, ended, isRight)).toEqual([]);
-});
-
-test('Ctrl-C in the middle ends what goes on, and the run goes on', async () => {
-  const lasting = uses.filter((each) => each.lasting);
-  const ended = await eachOf(lasting, 4, (each) => use(each, { interrupt: each.lasting ?? 0 }));
-  expect(others(lasting, ended, ({ exitCode }, { interrupted = 130 }) => exitCode === interrupted)).toEqual(
-    [],
+test('Ctrl-C during the search for a server ends every command', async () => {
+  const ended = await mapConcurrently(serverUses, 8, (each) =>
+    use(each, { address: silentAddress, interrupt: 2500 }),
   );
+  const isRight = ({ exitCode }: Ended) => exitCode === 130 || exitCode === 'SIGINT';
+  expect(wrongResults(serverUses, ended, isRight)).toEqual([]);
+});
+
+test('Ctrl-C ends every lasting command, and the run continues', async () => {
+  const lasting = uses.filter((each) => each.lasting);
+  const ended = await mapConcurrently(lasting, 4, (each) => use(each, { interrupt: each.lasting ?? 0 }));
+  expect(
+    wrongResults(lasting, ended, ({ exitCode }, { interrupted = 130 }) => exitCode === interrupted),
+  ).toEqual([]);
   expect((await stack.client.status(run)).endedAtMs).toBeUndefined();
 });
 
-test('without a terminal nobody is asked: what wants a yes says so', async () => {
+test('without a terminal a command that needs confirmation asks for --yes', async () => {
   const dangerous = ['abort --fleet F', 'skip --query WorkflowId="RUN"'].map((line) => ({ line }));
-  const [none, refused] = await eachOf(dangerous, 2, (each) => use(each));
-  expect(none).toMatchObject({ exitCode: 0, stderr: "No running run is found by: ChandlerFleet = 'F'\n" });
+  const [none, refused] = await mapConcurrently(dangerous, 2, (each) => use(each));
+  expect(none).toMatchObject({ exitCode: 0, stderr: "No open run is found by: ChandlerFleet = 'F'\n" });
   expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
-  expect(refused?.stderr).toMatch(/in 1 run\? Say --yes, or see them with --dry-run\n$/);
+  expect(refused?.stderr).toMatch(/of 1 run\? Confirm with --yes, or list the runs with --dry-run\n$/);
 });

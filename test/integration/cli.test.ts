@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, type AddressInfo } from 'node:net';
@@ -10,13 +11,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   defaultCacheDir,
   findTemporalCli,
+  readDevServer,
   startDevServer,
   type DevServer,
 } from '../../src/dev/temporal/index.ts';
-import { searchAttributes } from '../../src/domain/search-attributes.ts';
+import { connect as connectClient } from '../../src/client.ts';
+import { searchAttributes } from '../../src/domain/run/search-attributes.ts';
+import { problemsOf } from '../support/output-schema.ts';
+import { poll } from '../support/poll.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const GOOD = 'target: {host: 127.0.0.1, port: 1}\nsteps: [{name: a, script: x, finalize: y}]\n';
+/** Fixed, since it appears in titles. */
+const RUN_ID = '9b2f6c1e-5d0a-4f7c-8f43-2a6f1d1c7e55';
 
 let dir: string;
 
@@ -27,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-/** Runs the CLI as a person would, with nothing of this machine's settings. */
+/** Runs the CLI without any settings of this machine. */
 async function chandler(
   args: readonly string[],
   options: { env?: Record<string, string>; input?: string; closeStdout?: boolean; stopOn?: string } = {},
@@ -52,11 +59,11 @@ async function chandler(
   return { exitCode, ...output };
 }
 
-describe('without a server', () => {
-  test('--help tells the exit codes', async () => {
+describe('the CLI without a server', () => {
+  test('explains the exit codes in --help', async () => {
     const { exitCode, stdout } = await chandler(['up', '--help']);
     expect(exitCode).toBe(0);
-    expect(stdout).toContain('3    a step waits for a person');
+    expect(stdout).toContain('3    a step needs attention');
   });
 
   test.each([
@@ -64,14 +71,27 @@ describe('without a server', () => {
     [['help', 'upp'], "error: unknown command 'upp'\n(Did you mean up?)"],
     [['up', '--wat'], "error: unknown option '--wat'"],
     [['sandbox', 'down', 'nowhere'], 'no host nowhere; there are none; nothing was ended\n'],
+    [['help', 'sandbox', 'upp'], "error: unknown command 'upp'\n(Did you mean up?)"],
+    [['status', '--run-id', RUN_ID], '--run-id is for one run: give its id, too\n'],
+    [['watch', 'x', 'y', '--run-id', RUN_ID], '--run-id is for one run: give its id, and no other\n'],
+    [
+      ['logs', 'x', 'a', '--run-id', 'latest'],
+      "error: option '--run-id <run-id>' argument 'latest' is invalid.",
+    ],
     [['status', 'x', '--fleet', 'y'], 'either the id of a run, or --fleet or --query, not both\n'],
-  ])('%j is wrong usage', async (args, says) => {
+  ])('rejects %j as wrong usage', async (args, says) => {
     const { exitCode, stdout, stderr } = await chandler(args, { env: { XDG_STATE_HOME: dir } });
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr.slice(0, says.length)).toBe(says);
   });
 
-  test('a plan is not written over a directory, whatever is said', async () => {
+  test('shows the help of a subcommand', async () => {
+    const { exitCode, stdout } = await chandler(['help', 'sandbox', 'up']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^Usage: chandler sandbox up /);
+  });
+
+  test('never replaces a directory with a plan', async () => {
     const outcomes = await Promise.all([chandler(['init', dir]), chandler(['init', dir, '--force'])]);
     for (const { exitCode, stderr } of outcomes) {
       expect(exitCode).toBe(1);
@@ -80,13 +100,37 @@ describe('without a server', () => {
     }
   });
 
-  test('validate says what a good plan holds', async () => {
+  test('validates a plan and prints a summary', async () => {
     const { exitCode, stdout } = await chandler(['validate', '-'], { input: GOOD });
     expect(stdout).toMatch(/^stdin: ok \(1 step, 1 finalizer, digest [0-9a-f]{12}\)\n$/);
     expect(exitCode).toBe(0);
   });
 
-  test('a bad plan is refused with every problem on a line, before any server is asked', async () => {
+  test('warns about surprising scripts in a valid plan', async () => {
+    const input = 'target: {host: h}\nsteps:\n  - name: a\n    script: |\n      make\n      server &\n';
+    const [shown, json, quiet] = await Promise.all([
+      chandler(['validate', '-'], { input }),
+      chandler(['validate', '-', '--json'], { input }),
+      chandler(['script', '-', '-q'], { input }),
+    ]);
+    expect(shown).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^stdin: ok/) as string,
+      stderr: expect.stringMatching(
+        /^stdin:5: warning: steps\[0\]\.script: if `make` fails.*\nstdin:6: warning: steps\[0\]\.script: `server` .*\n$/,
+      ) as string,
+    });
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      ok: true,
+      warnings: [
+        { path: 'steps[0].script', line: 5 },
+        { path: 'steps[0].script', line: 6 },
+      ],
+    });
+    expect([json.exitCode, json.stderr, quiet.exitCode, quiet.stderr]).toEqual([0, '', 0, '']);
+  });
+
+  test('refuses an invalid plan with a line for each problem before it contacts a server', async () => {
     const commands = ['validate', 'up', 'start'];
     const bad = join(dir, 'bad.yaml');
     for (const outcome of await Promise.all(commands.map((command) => chandler([command, bad])))) {
@@ -100,7 +144,7 @@ describe('without a server', () => {
     }
   });
 
-  test('script makes a program of a plan, for each way to bring it to a host', async () => {
+  test('generates the script of a plan in every format', async () => {
     const file = join(dir, 'provision.sh');
     const [shown, written, cloud, pixels] = await Promise.all([
       chandler(['script', '-'], { input: GOOD }),
@@ -121,7 +165,7 @@ describe('without a server', () => {
     expect(pixels.stdout).toContain('wished_log=/var/log/pixels-provision.log');
   });
 
-  test('script refuses what a host cannot have, and tells where it cannot write', async () => {
+  test('generates no script for a plan with secrets, and reports a path that it cannot write', async () => {
     const secret = GOOD.replace('finalize: y', 'secrets: {T: "env:T"}');
     const [refused, unwritten] = await Promise.all([
       chandler(['script', '-'], { input: secret }),
@@ -133,12 +177,12 @@ describe('without a server', () => {
     expect(unwritten.stderr).toMatch(/^cannot write .*no\/where: /);
   });
 
-  test('a plan that is not there is told in one line', async () => {
+  test('reports a missing plan on one line', async () => {
     const { exitCode, stderr } = await chandler(['validate', 'nowhere.yaml']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: 'nowhere.yaml: no such file\n' });
   });
 
-  test('an engine that does not answer is told in one line with what was tried', async () => {
+  test('reports on one line which server it tried', async () => {
     const address = '127.0.0.1:1';
     const byOption = await chandler(['status', '--address', address]);
     expect(byOption).toEqual({
@@ -151,18 +195,62 @@ describe('without a server', () => {
     expect(byVariable.stderr).toContain(`${address} (TEMPORAL_ADDRESS): ECONNREFUSED`);
   });
 
-  test('CHANDLER_DEBUG shows the stack', async () => {
+  test('prints the stack trace of an error with CHANDLER_DEBUG', async () => {
     const { stderr } = await chandler(['status', '--address', 'x'], { env: { CHANDLER_DEBUG: '1' } });
     expect(stderr).toMatch(/\n {4}at /);
   });
 
-  test('a reader that goes away ends the program quietly', async () => {
+  test('ends silently when its reader is gone', async () => {
     const { exitCode, stderr } = await chandler(['schema'], { closeStdout: true });
     expect({ exitCode, stderr }).toEqual({ exitCode: 141, stderr: '' });
   });
+
+  test.each([['schema'], ['version', '--json'], ['help']])(
+    'fails with the reason when it cannot write its output: %s',
+    (...words) => {
+      const run = () =>
+        execFileSync('sh', ['-c', 'exec node dist/cli/main.js "$@" >/dev/full', '-', ...words], {
+          cwd: root,
+          stdio: ['ignore', 'ignore', 'pipe'],
+          encoding: 'utf8',
+        });
+      expect(run).toThrow(
+        expect.objectContaining({
+          status: 1,
+          stderr: 'cannot write the output: ENOSPC: no space left on device, write\n',
+        }),
+      );
+    },
+  );
 });
 
-describe('with a server and no worker', () => {
+test('other terminals find the server of chandler dev in any data directory until it is killed', async () => {
+  const { env } = process;
+  const cli = await findTemporalCli({ env, cacheDir: defaultCacheDir(env), announce() {} });
+  const state = { XDG_STATE_HOME: join(dir, 'state') };
+  const data = join(dir, 'data');
+  const args = ['dist/cli/main.js', 'dev', '--data', data, '--temporal-cli', cli.path];
+  const dev = spawn(process.execPath, args, { cwd: root, env: { PATH: env['PATH'], HOME: dir, ...state } });
+  let output = '';
+  const ready = new Promise<void>((resolve, reject) => {
+    dev.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()).includes('Ready') && resolve());
+    dev.once('close', () => reject(new Error(`dev has ended: ${output}`)));
+  });
+  try {
+    await ready;
+    expect(await chandler(['status'], { env: state })).toMatchObject({ exitCode: 0, stdout: '' });
+  } finally {
+    dev.kill('SIGKILL');
+    const server = await readDevServer(data);
+    if (server) process.kill(server.pid, 'SIGKILL');
+  }
+  await poll(async () => (await readDevServer(data)) === undefined, 'the server is gone');
+  const { exitCode, stderr } = await chandler(['status'], { env: state });
+  expect(exitCode).toBe(5);
+  expect(stderr).toContain('no running `chandler dev`');
+});
+
+describe('the CLI with a server and no worker', () => {
   let server: DevServer;
   let address: string[];
 
@@ -174,7 +262,7 @@ describe('with a server and no worker', () => {
   });
   afterAll(() => server.stop({ graceMs: 0 }));
 
-  test('an unknown run is told by its id', async () => {
+  test('reports the id of an unknown run', async () => {
     const commands = [
       ['status', 'x'],
       ['logs', 'x', 'a'],
@@ -186,16 +274,18 @@ describe('with a server and no worker', () => {
       expect(outcome).toEqual({
         exitCode: 2,
         stdout: '',
-        stderr: 'no run with the id x; chandler status lists them\n',
+        stderr: expect.stringMatching(
+          /^no run with the id x; it never was, or it was deleted.*: chandler clean TARGET\n$/,
+        ) as string,
       });
     }
   });
 
-  test('a list without runs is empty', async () => {
+  test('prints an empty list when there are no runs', async () => {
     expect(await chandler(['status', '--json', ...address])).toMatchObject({ exitCode: 0, stdout: '[]\n' });
   });
 
-  test('is reached over TLS with the settings of the Temporal CLI, by clients and workers', async () => {
+  test('connects clients and workers over TLS with the settings of the Temporal CLI', async () => {
     const [key, cert] = [join(dir, 'tls.key'), join(dir, 'tls.crt')];
     const subject = [
       '-subj',
@@ -241,7 +331,7 @@ describe('with a server and no worker', () => {
     }
   });
 
-  test('a run is started, listed, refused a second time, and shown as one that no worker answers for', async () => {
+  test('starts and lists a run, refuses to start it twice, and reports that no worker answers for it', async () => {
     const plan = join(dir, 'good.yaml');
     const started = await chandler(['start', plan, '--target', 'port=2', ...address]);
     expect(started).toMatchObject({ exitCode: 0, stdout: 'provision:127.0.0.1:2\n' });
@@ -252,7 +342,16 @@ describe('with a server and no worker', () => {
     expect(again.stderr).toContain('a run with the id provision:127.0.0.1:2 is at work already (lease-held)');
 
     const listed = await chandler(['status', '--json', ...address]);
-    expect(JSON.parse(listed.stdout)).toMatchObject([{ id: 'provision:127.0.0.1:2', status: 'RUNNING' }]);
+    expect(JSON.parse(listed.stdout)).toMatchObject([
+      {
+        id: 'provision:127.0.0.1:2',
+        runId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+        status: 'RUNNING',
+      },
+    ]);
+    const shown = await chandler(['start', plan, '--id', 'other', '--json', ...address]);
+    expect(problemsOf('started', shown.stdout)).toEqual([]);
+    expect(JSON.parse(shown.stdout)).toMatchObject({ id: 'other' });
 
     const asked = await Promise.all([
       chandler(['status', 'provision:127.0.0.1:2', ...address]),
@@ -261,6 +360,52 @@ describe('with a server and no worker', () => {
     for (const { exitCode, stderr } of asked) {
       expect(exitCode).toBe(1);
       expect(stderr).toContain('no worker answers for this run');
+    }
+  });
+
+  test.each([['diff'], ['clean']])(
+    'reports that %s waits for a worker, and then how to start one',
+    async (name) => {
+      const words = name === 'diff' ? [join(dir, 'good.yaml')] : ['root@127.0.0.1:2'];
+      const { exitCode, stderr } = await chandler([name, ...words, ...address, '--task-queue', 'unserved']);
+      expect(exitCode).toBe(1);
+      expect(stderr.split('\n')).toEqual([
+        `No worker answers on the task queue unserved; waiting for one: chandler worker --address ${server.address} --task-queue unserved`,
+        'no worker serves the task queue unserved (no-worker)',
+        'Start a worker on that task queue: `chandler worker`.',
+        '',
+      ]);
+    },
+  );
+
+  test('mentions earlier runs of an id in its status, and refuses an unknown run id', async () => {
+    const plan = join(dir, 'good.yaml');
+    const start = async () => {
+      const { stdout } = await chandler(['start', plan, '--id', 'twice', '--json', ...address]);
+      return (JSON.parse(stdout) as { runId: string }).runId;
+    };
+    const client = await connectClient({ address: server.address });
+    try {
+      const runIds: string[] = [];
+      for (const reason of ['first', 'second']) {
+        runIds.push(await start());
+        await client.temporal.workflow.getHandle('twice').terminate(reason);
+      }
+      const [first, second] = runIds;
+      const status = (...more: string[]) => chandler(['status', 'twice', ...more, ...address]);
+      const latest = await status();
+      expect(latest.stdout).toContain('terminated: second');
+      expect(latest.stdout).toContain(`chandler status twice --run-id ${first} --address ${server.address}`);
+      const earlier = await status('--run-id', first!);
+      expect(earlier.stdout).toContain('terminated: first');
+      expect(earlier.stdout).toContain(`--run-id ${second}`);
+      const json = JSON.parse((await status('--run-id', first!, '--json')).stdout) as object;
+      expect(json).toMatchObject({ id: 'twice', runId: first });
+      const unknown = await status('--run-id', randomUUID());
+      expect(unknown.exitCode).toBe(2);
+      expect(unknown.stderr).toContain(`with the id twice; its runs are ${second}, ${first}\n`);
+    } finally {
+      await client.close();
     }
   });
 });

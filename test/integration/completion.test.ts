@@ -9,7 +9,7 @@ import { connect, type ChandlerClient } from '../../src/client.ts';
 import { poll } from '../support/poll.ts';
 
 const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-/** No other test has ids like it, and it holds what bash breaks words at. */
+/** Unlike ids of other tests, and with colons, at which bash splits words. */
 const id = `complete:${randomUUID().slice(0, 8)}:22`;
 
 let dir: string;
@@ -20,7 +20,7 @@ beforeAll(async () => {
   await symlink(cli, join(dir, 'chandler'));
   await chmod(cli, 0o755);
   await writeFile(join(dir, 'a-plan.yaml'), '');
-  // Without a worker: ids and steps are known to the server alone.
+  // Without a worker, so that ids and steps come from the server.
   client = await connect({ address: inject('temporalAddress'), taskQueue: randomUUID() });
   const steps = ['packages', 'site'].map((name) => ({ name, script: 'true' }));
   await client.start({ target: { host: 'web1' }, steps }, { workflowId: id });
@@ -40,7 +40,7 @@ const SHELLS = {
   fish: { start: 'fish --no-config -i', source: 'chandler completion fish | source' },
 } as const;
 
-/** What is typed before the Tab key, and what then stands there. */
+/** The text typed before the Tab key, and the completed line. */
 const TYPED: readonly (readonly [string, string])[] = [
   ['chandler valid', 'chandler validate'],
   ['chandler status --watc', 'chandler status --watch'],
@@ -51,54 +51,57 @@ const TYPED: readonly (readonly [string, string])[] = [
   [`chandler retry ${id} pa`, `chandler retry ${id} packages`],
 ];
 
-test.each(Object.entries(SHELLS))('in a real %s the Tab key completes', async (name, { start, source }) => {
-  const socket = join(dir, `${name}.sock`);
-  const tmux = (...args: string[]) =>
-    execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], { encoding: 'utf8' });
-  const screen = () => tmux('capture-pane', '-p', '-J');
-  const shows = (text: string) =>
-    poll(() => screen().includes(text), `${name} shows ${text}`, screen, 40_000);
-  // On a busy machine the server may be asked in vain once; a person would press the key again, too.
-  const pressTabUntil = async (text: string) => {
-    for (let presses = 1; !screen().includes(text); presses += 1) {
-      tmux('send-keys', 'Tab');
-      const shown = poll(() => screen().includes(text), `${name} shows ${text}`, screen, 8000);
-      await shown.catch((error: unknown) => {
-        if (presses === 5) throw error;
-      });
+test.each(Object.entries(SHELLS))(
+  'the Tab key completes commands, options, plans, ids and steps in a real %s',
+  async (name, { start, source }) => {
+    const socket = join(dir, `${name}.sock`);
+    const tmux = (...args: string[]) =>
+      execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], { encoding: 'utf8' });
+    const screen = () => tmux('capture-pane', '-p', '-J');
+    const shows = (text: string) =>
+      poll(() => screen().includes(text), `${name} shows ${text}`, screen, 40_000);
+    // On a busy machine a completion may time out. A person would press the key again, too.
+    const pressTabUntil = async (text: string) => {
+      for (let presses = 1; !screen().includes(text); presses += 1) {
+        tmux('send-keys', 'Tab');
+        const shown = poll(() => screen().includes(text), `${name} shows ${text}`, screen, 8000);
+        await shown.catch((error: unknown) => {
+          if (presses === 5) throw error;
+        });
+      }
+    };
+    const env = [
+      `HOME=${dir}`,
+      `PATH=${dir}:${process.env['PATH']}`,
+      `TEMPORAL_ADDRESS=${inject('temporalAddress')}`,
+      'TERM=xterm',
+      'PS1=$ ',
+    ];
+    tmux(
+      'new-session',
+      '-d',
+      '-x',
+      '150',
+      '-y',
+      '50',
+      '-c',
+      dir,
+      `env -i ${env.map((word) => `'${word}'`).join(' ')} ${start}`,
+    );
+    try {
+      // Printed only after the source command before it.
+      tmux('send-keys', '-l', `${source}; echo rea''dy`);
+      tmux('send-keys', 'Enter');
+      await shows('ready\n');
+      for (const [typed, completed] of TYPED) {
+        // Not C-c, which also discards input that is typed right after it.
+        tmux('send-keys', 'C-u', 'C-l');
+        tmux('send-keys', '-l', typed);
+        await pressTabUntil(completed);
+      }
+      expect(screen()).not.toMatch(/command not found|Unknown command|error/);
+    } finally {
+      tmux('kill-server');
     }
-  };
-  const env = [
-    `HOME=${dir}`,
-    `PATH=${dir}:${process.env['PATH']}`,
-    `TEMPORAL_ADDRESS=${inject('temporalAddress')}`,
-    'TERM=xterm',
-    'PS1=$ ',
-  ];
-  tmux(
-    'new-session',
-    '-d',
-    '-x',
-    '150',
-    '-y',
-    '50',
-    '-c',
-    dir,
-    `env -i ${env.map((word) => `'${word}'`).join(' ')} ${start}`,
-  );
-  try {
-    // Seen only once the line before it has been run.
-    tmux('send-keys', '-l', `${source}; echo rea''dy`);
-    tmux('send-keys', 'Enter');
-    await shows('ready\n');
-    for (const [typed, completed] of TYPED) {
-      // Not C-c, which makes a shell forget what is typed after it as well.
-      tmux('send-keys', 'C-u', 'C-l');
-      tmux('send-keys', '-l', typed);
-      await pressTabUntil(completed);
-    }
-    expect(screen()).not.toMatch(/command not found|Unknown command|error/);
-  } finally {
-    tmux('kill-server');
-  }
-});
+  },
+);

@@ -1,27 +1,33 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Target } from '../../src/domain/schema.ts';
+import type { Target } from '../../src/domain/plan/schema.ts';
 import { quote } from '../../src/shell/index.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 import { poll } from '../support/poll.ts';
-import { giveSecret, startStack, type Stack } from '../support/stack.ts';
+import { addSecret, startStack, type Stack } from '../support/stack.ts';
 
 const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 let stack: Stack;
 let gate: TestHost;
 let target: Target;
-/** A run with a step that has failed, one that runs until the file `go` is there, one that has succeeded. */
+/** A run with a succeeded step, a failed one, and one that runs until the file `go` exists. */
 let id: string;
+/** The file that receives notifications. */
+let notifications: string;
 
 beforeAll(async () => {
-  [stack, gate] = await Promise.all([startStack(), startHost()]);
+  [stack, gate] = await Promise.all([startStack({ workers: 0 }), startHost()]);
+  notifications = join(stack.secretsDir, 'notifications');
+  await stack.startWorker({
+    CHANDLER_NOTIFY_COMMAND: `echo "$CHANDLER_EVENT $CHANDLER_STEP: $CHANDLER_TEXT" >>${notifications}`,
+  });
   await copyFile(gate.identity, join(stack.secretsDir, 'id_gate'));
-  await giveSecret(stack, 'TOKEN', 'hunter2-is-secret');
+  await addSecret(stack, 'TOKEN', 'hunter2-is-secret');
   const jump = { host: gate.host, port: gate.port, identity: 'id_gate', hostKey: gate.hostKey };
   target = stack.target({ jump });
   id = await stack.start({
@@ -39,7 +45,7 @@ beforeAll(async () => {
         name: 'twice',
         retry: { attempts: 2, backoff: '1s' },
         script:
-          'echo "try $CHANDLER_GENERATION"; until [ -e "/root/try-$CHANDLER_GENERATION" ]; do sleep 0.1; done; [ "$CHANDLER_GENERATION" = 2 ]',
+          'echo "try $CHANDLER_ATTEMPT"; until [ -e "/root/try-$CHANDLER_ATTEMPT" ]; do sleep 0.1; done; [ "$CHANDLER_ATTEMPT" = 2 ]',
       },
     ],
   });
@@ -64,7 +70,7 @@ const environment = () => ({
   CHANDLER_IDENTITIES: stack.secretsDir,
 });
 
-/** Runs the command in a process of its own; `on` sees everything printed so far. */
+/** Runs the CLI. `on` receives everything printed so far. */
 async function chandler(
   args: readonly string[],
   options: { env?: Record<string, string>; on?: (stdout: string, end: () => void) => void } = {},
@@ -85,7 +91,7 @@ async function chandler(
   return { exitCode, ...output };
 }
 
-/** The same as a person types it. */
+/** The command line for a shell. */
 const command = (...args: string[]) => ['node', cli, ...args].map((word) => quote(word)).join(' ');
 
 /** A terminal with a shell in it. */
@@ -122,8 +128,82 @@ class Terminal {
   }
 }
 
+/** Installs a package that asks a question in the terminal that apt creates for dpkg. */
+const PACKAGE = `cd /root && mkdir -p asking/DEBIAN
+printf 'Package: asking\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: asks\n' >asking/DEBIAN/control
+printf '#!/bin/sh\nprintf "Really? "; read answer </dev/tty; echo "answered $answer"\n' >asking/DEBIAN/postinst
+chmod 755 asking/DEBIAN/postinst
+dpkg-deb --build asking asking.deb
+apt-get install -y ./asking.deb`;
+
+describe('a step that waits for input', () => {
+  it('appears in every view and in notifications, continues with the typed input, and waits again at the prompt of a package', async () => {
+    // The target of the other run is taken.
+    const run = await stack.start({
+      target: { host: gate.host, port: gate.port, user: 'root', identity: 'id_gate', hostKey: gate.hostKey },
+      name: 'asking',
+      steps: [{ name: 'asks', script: `read -rp "Colour? " colour; echo "chose $colour"\n${PACKAGE}` }],
+    });
+    const input = async () => (await stack.client.status(run)).steps[0]?.input;
+    const prompt = (lastLine: string) =>
+      poll(
+        async () => (await input())?.lastLine === lastLine,
+        lastLine,
+        () => lastLine,
+        30_000,
+      );
+    const terminal = new Terminal();
+    const type = async (text: string, shown: RegExp) => {
+      terminal.type(`clear; ${command('attach', run, 'asks')}; echo "exit=$?"`);
+      await terminal.shows(shown);
+      terminal.type(text);
+    };
+    try {
+      await prompt('Colour?');
+      const { stdout } = await chandler(['status', run]);
+      expect(stdout).toContain('waiting for input: Colour?');
+      expect(stdout).toContain(
+        `asks is waiting for input: Colour?\n  Type it        chandler attach ${run} asks`,
+      );
+      const { attach = '' } = (await input()) ?? {};
+      expect(attach).toMatch(/^ssh -t .* attach asks/);
+      const follow = (...args: string[]) =>
+        chandler(args, { on: (text, end) => text.includes('Colour?') && setTimeout(end, 5000) });
+      const [lines, json, log] = await Promise.all([
+        follow('watch', run),
+        follow('status', run, '--watch', '--json'),
+        follow('logs', run, 'asks', '-f'),
+      ]);
+      expect(lines.stdout).toContain(`asks is waiting for input: Colour?; type it with: ${attach}`);
+      expect(json.stdout.split('\n').filter((line) => line.includes('"waiting"'))).toEqual([
+        expect.stringContaining('"waitingFor":"input: Colour?"'),
+      ]);
+      expect(log.stderr).toContain(`asks: waiting for input: Colour?; type it with: ${attach}`);
+
+      await type('blue', /Colour\?/);
+      await prompt('Really?');
+      terminal.press('C-\\');
+      await terminal.shows(/exit=0/);
+      await type('yes', /Really\?/);
+      await stack.until(run, ({ steps }) => steps[0]?.state === 'succeeded', 'asks is done');
+      expect(await input()).toBeUndefined();
+      const { text } = await stack.client.readLog(run, 'asks');
+      expect(text).toMatch(/chose blue[^]*answered yes/);
+      const waits = (await readFile(notifications, 'utf8'))
+        .split('\n')
+        .filter((line) => line.startsWith('waiting asks: '));
+      expect(waits).toEqual([
+        expect.stringContaining('asks is waiting for input: Colour?'),
+        expect.stringContaining('asks is waiting for input: Really?'),
+      ]);
+    } finally {
+      terminal.close();
+    }
+  });
+});
+
 describe('chandler attach', () => {
-  it('opens the terminal of a step that runs, and of one that has failed to type into its shell', async () => {
+  it('opens the terminal of a running step, and the shell in the terminal of a failed one', async () => {
     const terminal = new Terminal();
     try {
       terminal.type(`${command('attach', id, 'long')}; echo "exit=$?"`);
@@ -145,13 +225,13 @@ describe('chandler attach', () => {
     }
   });
 
-  it('prints a command that does the same when it is pasted elsewhere', async () => {
+  it('prints an equivalent command for other terminals', async () => {
     const { exitCode, stdout, stderr } = await chandler(['attach', id, 'bad', '--print']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(/^env SHELL=\/bin\/sh ssh [^\n]+\n$/);
     const file = join(stack.secretsDir, 'printed');
     await writeFile(file, stdout);
-    // Of a zmx session that the person is in nothing reaches the host.
+    // The local zmx session must not affect the host.
     const terminal = new Terminal({ ZMX_SESSION: 'bad', SHELL: '/nowhere' });
     try {
       terminal.type(`. ${quote(file)}; echo "exit=$?"`);
@@ -163,7 +243,7 @@ describe('chandler attach', () => {
     }
   });
 
-  it('needs a terminal, and is refused in the session itself', async () => {
+  it('requires a terminal outside the session', async () => {
     expect(await chandler(['attach', id, 'bad'])).toEqual({
       exitCode: 2,
       stdout: '',
@@ -178,9 +258,9 @@ describe('chandler attach', () => {
     }
   });
 
-  it('makes no session where there is none any more, and says what else there is', async () => {
+  it('creates no session in place of an ended one, and suggests alternatives', async () => {
     const { attach = '' } = await stack.client.status(id);
-    const [, dir = '', zmx = ''] = /^ZMX_DIR=(\S+) (\S+) attach NAME$/.exec(attach) ?? [];
+    const [, dir = '', zmx = ''] = / env ZMX_DIR=(\S+) (\S+) attach NAME$/.exec(attach) ?? [];
     const terminal = new Terminal();
     try {
       await stack.onHost(`ZMX_DIR=${quote(dir)} ${quote(zmx)} kill bad`);
@@ -198,7 +278,7 @@ describe('chandler attach', () => {
 });
 
 describe('chandler ssh', () => {
-  it('runs a command on the host and hands on how it ended', async () => {
+  it('runs a command on the host and exits with its code', async () => {
     const { exitCode, stdout } = await chandler([
       'ssh',
       id,
@@ -210,7 +290,7 @@ describe('chandler ssh', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 7, stdout: '4\n' });
   });
 
-  it('tries what keys there are where the one of the plan is not here', async () => {
+  it("offers other keys if the plan's identity is not on this machine", async () => {
     const env = { CHANDLER_IDENTITIES: join(stack.secretsDir, 'none') };
     const outcome = await chandler(['ssh', id, '--', 'true'], { env: { ...env, SSH_AUTH_SOCK: '/nowhere' } });
     expect(outcome.exitCode).toBe(1);
@@ -223,7 +303,7 @@ describe('chandler ssh', () => {
 });
 
 describe('chandler logs', () => {
-  it('shows lines while the step still runs, and leaves nothing behind on Ctrl-C', async () => {
+  it('follows a running step, and leaves nothing behind after Ctrl-C', async () => {
     const { exitCode, stdout } = await chandler(['logs', id, 'long', '-f', '--tail', '3'], {
       on: (shown, end) => shown.split('\n').length > 12 && end(),
     });
@@ -231,7 +311,7 @@ describe('chandler logs', () => {
     expect(stdout).not.toContain('token');
     const ticks = [...stdout.matchAll(/^tick (\d+)$/gm)].map(([, tick]) => Number(tick));
     expect(ticks.length).toBeGreaterThan(9);
-    // Every line once and in order, over all the pages.
+    // Every line once and in order, across pages.
     expect(ticks).toEqual(ticks.map((_, i) => (ticks[0] ?? 0) + i));
 
     const query = "WorkflowType = 'readStepLog' AND ExecutionStatus = 'Running'";
@@ -249,7 +329,7 @@ describe('chandler logs', () => {
     );
   });
 
-  it('stars secrets, and begins where it is asked to', async () => {
+  it('masks secrets, and starts at the requested time or attempt', async () => {
     const whole = await chandler(['logs', id, 'long']);
     expect(whole).toMatchObject({ exitCode: 0, stderr: '' });
     expect(whole.stdout).toMatch(/^token \*+\ntick 1\ntick 2\n/);
@@ -262,42 +342,42 @@ describe('chandler logs', () => {
       exitCode: 1,
       stderr: 'good has not started yet\n',
     });
-    expect(await chandler(['logs', id, 'bad', '--generation', '2'])).toMatchObject({
+    expect(await chandler(['logs', id, 'bad', '--attempt', '2'])).toMatchObject({
       exitCode: 2,
-      stderr: 'bad has had one try only\n',
+      stderr: 'bad has had only one attempt\n',
     });
     const { exitCode, stderr } = await chandler(['logs', id, 'bad', '--since', 'now']);
     expect(exitCode).toBe(2);
     expect(stderr).toContain('It must be a duration');
   });
 
-  it('ends quietly when nobody reads any more', async () => {
+  it('ends silently when its reader is gone', async () => {
     const line = `node ${quote(cli)} logs ${id} long -f 2>&1 | head -n 2`;
     expect(execFileSync('sh', ['-c', line], { env: environment(), encoding: 'utf8' })).toMatch(
       /^token \*+\ntick 1\n$/,
     );
   });
 
-  it('goes on with the next try of a step that is tried again, and says so', async () => {
+  it('announces and follows the next attempt of a retried step', async () => {
     const following = chandler(['logs', id, 'twice', '-f'], {
       on: (shown) => shown === 'try 1\n' && void stack.onHost('touch /root/try-1'),
     });
-    const first = chandler(['logs', id, 'twice', '-f', '--generation', '1']);
-    await stack.until(id, ({ steps }) => steps[3]?.generation === 2, 'it is tried again');
+    const first = chandler(['logs', id, 'twice', '-f', '--attempt', '1']);
+    await stack.until(id, ({ steps }) => steps[3]?.attempt === 2, 'the second attempt runs');
     expect(await first).toEqual({ exitCode: 0, stdout: 'try 1\n', stderr: '' });
     await stack.onHost('touch /root/try-2');
     expect(await following).toEqual({
       exitCode: 0,
       stdout: 'try 1\ntry 2\n',
-      stderr: 'twice: try 1 is over; this is try 2\ntwice: it is over: succeeded\n',
+      stderr: 'twice: attempt 1 is over; attempt 2 follows\ntwice: it is over: succeeded\n',
     });
   });
 
-  it('of a step that waits for a person ends, and what can be read of a run that is over is read', async () => {
+  it('stops following a parked step, and still shows logs after the run has ended', async () => {
     expect(await chandler(['logs', id, 'bad', '-f'])).toEqual({
       exitCode: 0,
       stdout: 'trouble\n',
-      stderr: 'bad: it has failed (exit 3) and waits for a person\n',
+      stderr: 'bad: it failed (exit 3) and needs attention\n',
     });
     await stack.client.abort(id);
     await stack.client.result(id);
@@ -311,7 +391,7 @@ describe('chandler logs', () => {
     }
   });
 
-  it('says what to do when the host is gone', async () => {
+  it('reports what to do when the host is gone', async () => {
     await gate.stop();
     const { exitCode, stdout, stderr } = await chandler(['logs', id, 'bad']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import type { Diff } from '../../src/cli/diff/forecast.ts';
+import type { Diff } from '../../src/cli/diff/diff-row.ts';
 import { sandboxExec, sandboxSshd } from '../../src/dev/sandbox/index.ts';
 import { startDevServer, type DevServer } from '../../src/dev/temporal/index.ts';
-import { searchAttributes } from '../../src/domain/search-attributes.ts';
-import type { Finding } from '../../src/domain/finding.ts';
-import { script } from '../../src/provision/index.ts';
+import { searchAttributes } from '../../src/domain/run/search-attributes.ts';
+import type { Finding } from '../../src/domain/run/finding.ts';
+import { script } from '../../src/library/index.ts';
 import { stripToBusybox } from '../support/busybox.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
-import { giveSecret, startStack, type Stack } from '../support/stack.ts';
+import { addSecret, startStack, type Stack } from '../support/stack.ts';
 import { testCli } from '../support/temporal.ts';
 
 const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(home, { recursive: true, force: true }));
 
-/** Runs the CLI with nothing of this machine's settings. */
+/** Runs the CLI without any settings of this machine. */
 async function chandler(args: readonly string[], env: Record<string, string> = {}, input = '') {
   const child = spawn(process.execPath, [cli, ...args], {
     env: { PATH: process.env['PATH'], HOME: home, XDG_STATE_HOME: home, ...env },
@@ -54,30 +54,30 @@ async function doctor(args: readonly string[], env?: Record<string, string>) {
 }
 
 describe('doctor', () => {
-  it('without a server says so, and still what it sees here', async () => {
+  it('reports a missing server, and still the findings on this machine', async () => {
     const key = join(home, 'id_loose');
     await writeFile(key, '-----BEGIN OPENSSH PRIVATE KEY-----\nnothing\n');
     await chmod(key, 0o644);
     const env = { TEMPORAL_ADDRESS: '127.0.0.1:1', CHANDLER_IDENTITIES: home };
-    const seen = await doctor(['root@127.0.0.1'], env);
-    expect(seen).toMatchObject({ exitCode: 5, wrong: ['key', 'login', 'server'] });
-    expect(seen.of('server')).toMatchObject([
+    const report = await doctor(['root@127.0.0.1'], env);
+    expect(report).toMatchObject({ exitCode: 5, wrong: ['key', 'login', 'server'] });
+    expect(report.of('server')).toMatchObject([
       { looked: '127.0.0.1:1 (TEMPORAL_ADDRESS)', says: expect.stringContaining('ECONNREFUSED') as string },
     ]);
-    expect(seen.of('host-reach')).toMatchObject([{ verdict: 'skipped', mend: 'chandler worker' }]);
+    expect(report.of('host-reach')).toMatchObject([{ verdict: 'skipped', mend: 'chandler worker' }]);
     const fixed = await doctor(['--fix'], env);
     expect(fixed.of('key').filter((finding) => finding.fixed)).toHaveLength(1);
     expect(fixed).toMatchObject({ exitCode: 5, wrong: ['login', 'server'] });
   });
 
-  it('is not kept by settings that make no sense, and refuses a target that makes none', async () => {
+  it('reports invalid settings as a finding, and refuses an invalid target', async () => {
     const settings = await doctor([], { CHANDLER_LOG_LEVEL: 'loud' });
     expect(settings).toMatchObject({ exitCode: 1, wrong: ['settings'] });
     const bad = await chandler(['doctor', 'root@web1', '--target', 'port=99999']);
     expect(bad).toMatchObject({ exitCode: 2, stdout: '', stderr: expect.stringContaining('port') as string });
   });
 
-  describe('with a server that lacks much, and no worker', () => {
+  describe('with an incomplete server and no worker', () => {
     let server: DevServer;
     beforeAll(async () => {
       const attributes = { ChandlerHost: 'Keyword', ChandlerAttention: 'Keyword' } as const;
@@ -85,13 +85,13 @@ describe('doctor', () => {
     });
     afterAll(() => server.stop({ graceMs: 0 }));
 
-    it('names each search attribute that is missing or of the wrong type, and makes those that are missing', async () => {
+    it('reports missing and mistyped search attributes, and creates the missing ones', async () => {
       const at = ['--address', server.address];
       const others = Object.keys(searchAttributes).filter(
         (name) => name !== 'ChandlerHost' && name !== 'ChandlerAttention',
       );
-      const named = (seen: Awaited<ReturnType<typeof doctor>>, verdict: string) =>
-        seen
+      const named = (report: Awaited<ReturnType<typeof doctor>>, verdict: string) =>
+        report
           .of('search-attributes')
           .filter((finding) => finding.verdict === verdict && finding.looked.startsWith('Chandler'))
           .map(({ looked }) => looked)
@@ -109,12 +109,12 @@ describe('doctor', () => {
       expect(named(after, 'problem')).toEqual(['ChandlerAttention']);
     });
 
-    it.concurrent('says that nobody polls the task queue, and that a namespace is not there', async () => {
-      const seen = await doctor(['--address', server.address, '--task-queue', 'empty', 'root@127.0.0.1']);
-      expect(seen.of('workers')).toMatchObject([
+    it.concurrent('reports a task queue without workers and a missing namespace', async () => {
+      const report = await doctor(['--address', server.address, '--task-queue', 'empty', 'root@127.0.0.1']);
+      expect(report.of('workers')).toMatchObject([
         { verdict: 'problem', mend: `chandler worker --address ${server.address} --task-queue empty` },
       ]);
-      expect(seen.of('host-reach')).toMatchObject([{ verdict: 'skipped' }]);
+      expect(report.of('host-reach')).toMatchObject([{ verdict: 'skipped' }]);
       const nowhere = await doctor(['--address', server.address, '--namespace', 'nope']);
       expect(nowhere.of('namespace')).toMatchObject([
         { verdict: 'problem', mend: expect.stringContaining('operator namespace create') as string },
@@ -122,7 +122,7 @@ describe('doctor', () => {
       expect(nowhere.exitCode).toBe(1);
     });
 
-    it.concurrent('a question that nobody takes up is withdrawn', async () => {
+    it.concurrent('cancels an inspection that no worker picks up', async () => {
       const { connect } = await import('../../src/client.ts');
       const client = await connect({ address: server.address, taskQueue: 'empty' });
       try {
@@ -136,20 +136,20 @@ describe('doctor', () => {
       }
     });
 
-    it.concurrent('a question that workers fail at ends with what they say', async () => {
+    it.concurrent("reports the workers' error when they fail at an inspection", async () => {
       const { connect } = await import('../../src/client.ts');
       const taskQueue = { name: 'failing' };
       const client = await connect({ address: server.address, taskQueue: taskQueue.name });
-      const { workflowService: engine } = client.temporal;
+      const { workflowService: service } = client.temporal;
       try {
-        const asked = client.inspect();
+        const inspection = client.inspect();
         const [namespace, identity] = ['default', 'a worker'];
         const { taskToken } = await client.temporal.withDeadline(Date.now() + 10_000, () =>
-          engine.pollWorkflowTaskQueue({ namespace, taskQueue, identity }),
+          service.pollWorkflowTaskQueue({ namespace, taskQueue, identity }),
         );
         const failure = { message: 'no such workflow\n: inspectHost' };
-        await engine.respondWorkflowTaskFailed({ namespace, taskToken, identity, failure });
-        await expect(asked).rejects.toMatchObject({
+        await service.respondWorkflowTaskFailed({ namespace, taskToken, identity, failure });
+        await expect(inspection).rejects.toMatchObject({
           code: 'no-worker',
           message: expect.stringContaining('workers fail at it (no such workflow : inspectHost)') as string,
         });
@@ -160,7 +160,7 @@ describe('doctor', () => {
   });
 });
 
-describe('with a worker and a host', () => {
+describe('doctor with a worker and a host', () => {
   let stack: Stack;
   let pinned: string[];
   let env: Record<string, string>;
@@ -174,21 +174,21 @@ describe('with a worker and a host', () => {
   });
   afterAll(() => stack?.stop());
 
-  /** Everything on the host that a run of anything could leave behind. */
+  /** The state of every place on the host where something could be left behind. */
   const snapshot = () =>
     stack.onHost(
       "find /var/lib /root /home /run/chandler /tmp /etc /usr/local ! -path '/var/lib/dpkg/*' -printf '%p %T@ %m %u %s\\n' 2>/dev/null | sort | sha256sum; find /var/lib/chandler /root -type f -exec sha256sum {} + 2>/dev/null | sort",
     );
 
-  it('all is well, the worker tells its version, and a look at a fresh host leaves nothing there', async () => {
+  it("finds no problem, reports the worker's version, and leaves nothing on a fresh host", async () => {
     const before = await snapshot();
-    const seen = await doctor(pinned, env);
-    expect(seen).toMatchObject({ exitCode: 0, wrong: [] });
+    const report = await doctor(pinned, env);
+    expect(report).toMatchObject({ exitCode: 0, wrong: [] });
     const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string };
-    expect(seen.of('worker-version')).toMatchObject([
+    expect(report.of('worker-version')).toMatchObject([
       { looked: expect.stringMatching(new RegExp(`^chandler/${version} \\d+@`)) as string, verdict: 'ok' },
     ]);
-    const hostIds = seen.findings.filter(({ about }) => about === 'host').map(({ id }) => id);
+    const hostIds = report.findings.filter(({ about }) => about === 'host').map(({ id }) => id);
     expect(hostIds).toEqual(
       expect.arrayContaining(['host-login', 'host-tools', 'host-disk', 'host-sessions', 'host-clock']),
     );
@@ -199,7 +199,39 @@ describe('with a worker and a host', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
-  it('whatever stands in the way to a host is a finding with its advice', async () => {
+  it('inspects the host and the secrets of a plan, also with the command that init prints', async () => {
+    const [address = '', ...more] = pinned;
+    const target = ['--target', address, ...more];
+    const file = join(home, 'web.yaml');
+    const written = await chandler(['init', file, ...target]);
+    expect(written).toMatchObject({ exitCode: 0, stderr: '' });
+    const [, suggested = ''] = /^ {2}chandler (doctor \S+) /m.exec(written.stdout) ?? [];
+    const report = await doctor(suggested.split(' ').slice(1), env);
+    expect(report).toMatchObject({ exitCode: 0, wrong: [] });
+    expect(report.of('host-login')).toMatchObject([
+      { verdict: 'ok', name: `root@127.0.0.1:${stack.host.port}` },
+    ]);
+    expect(report.of('plan-needs')).toMatchObject([{ verdict: 'ok', says: 'the worker has all of it' }]);
+
+    const lacking = {
+      target: stack.target(),
+      steps: [{ name: 'a', script: 'x', secrets: { T: 'file:gone' } }],
+    };
+    await writeFile(file, stringify(lacking));
+    const [lacks, preset, refused] = await Promise.all([
+      doctor([file], env),
+      doctor(['preset:docker', ...target], env),
+      chandler(['doctor', 'preset:docker'], env),
+    ]);
+    expect(lacks).toMatchObject({ exitCode: 1, wrong: ['plan-needs'] });
+    expect(lacks.of('plan-needs')).toMatchObject([
+      { about: 'worker', says: expect.stringContaining('gone') as string },
+    ]);
+    expect(preset).toMatchObject({ exitCode: 0, wrong: [] });
+    expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('target') as string });
+  });
+
+  it('reports each obstacle on the way to a host with advice', async () => {
     const ways: Record<string, string[]> = {
       'host-reach': ['127.0.0.1:1', '--target', 'identity=id_test'],
       'host-key': [...pinned, '--target', `hostKey=SHA256:${'A'.repeat(43)}`],
@@ -207,24 +239,24 @@ describe('with a worker and a host', () => {
       'host-sudo': [...pinned, '--target', 'user=app', '--target', 'become=sudo'],
       identity: [...pinned, '--target', 'identity=gone'],
     };
-    const seen = await Promise.all(Object.values(ways).map((words) => doctor(words, env)));
-    expect(seen.map(({ exitCode, wrong }) => [exitCode, wrong])).toEqual(
+    const reports = await Promise.all(Object.values(ways).map((words) => doctor(words, env)));
+    expect(reports.map(({ exitCode, wrong }) => [exitCode, wrong])).toEqual(
       Object.keys(ways).map((id) => [1, [id]]),
     );
     for (const [i, id] of Object.keys(ways).entries())
-      expect(seen[i]?.of(id)).toMatchObject([{ mend: expect.stringMatching(/^\S/) as string }]);
+      expect(reports[i]?.of(id)).toMatchObject([{ mend: expect.stringMatching(/^\S/) as string }]);
   });
 
-  it('the faults of a host are each found', async () => {
+  it('reports each fault of a host', async () => {
     await stack.onHost(
       'mv /usr/bin/flock /root/flock; echo "MaxSessions 2" >>/etc/sandbox/sshd_config; mkdir -p /var/lib/chandler; head -c 300M /dev/zero >/var/lib/filler 2>/dev/null || :',
     );
     await sandboxSshd(stack.host, 'stop');
     await sandboxSshd(stack.host, 'start');
-    const seen = await doctor(pinned, env);
-    expect(seen).toMatchObject({ exitCode: 1, wrong: ['host-tools', 'host-disk'] });
-    expect(seen.of('host-tools')).toMatchObject([{ mend: 'apt-get install -y util-linux' }]);
-    expect(seen.of('host-sessions')).toMatchObject([
+    const report = await doctor(pinned, env);
+    expect(report).toMatchObject({ exitCode: 1, wrong: ['host-tools', 'host-disk'] });
+    expect(report.of('host-tools')).toMatchObject([{ mend: 'apt-get install -y util-linux' }]);
+    expect(report.of('host-sessions')).toMatchObject([
       { verdict: 'warning', says: expect.stringMatching(/^2 of 6/) as string },
     ]);
     await stack.onHost(
@@ -234,16 +266,16 @@ describe('with a worker and a host', () => {
     await sandboxSshd(stack.host, 'start');
   });
 
-  it('a key that everybody may read, a passphrase, and junk in known_hosts are found where the worker is', async () => {
+  it('reports a readable key and junk in known_hosts on the machine of the worker', async () => {
     const loose = join(stack.secretsDir, 'id_test');
     const known = await readFile(stack.host.knownHosts, 'utf8');
     await chmod(loose, 0o644);
     await writeFile(stack.host.knownHosts, `${known}junk\n`);
-    const seen = await doctor([], env);
-    expect(seen).toMatchObject({ exitCode: 1, wrong: ['key'] });
-    expect(seen.of('key')).toMatchObject([{ about: 'worker', mend: `chmod go-rwx ${loose}` }]);
-    expect(seen.of('known-hosts')).toMatchObject([{ verdict: 'warning' }]);
-    // Worker and key are on this very machine.
+    const report = await doctor([], env);
+    expect(report).toMatchObject({ exitCode: 1, wrong: ['key'] });
+    expect(report.of('key')).toMatchObject([{ about: 'worker', mend: `chmod go-rwx ${loose}` }]);
+    expect(report.of('known-hosts')).toMatchObject([{ verdict: 'warning' }]);
+    // The worker and the key are on this machine.
     const fixed = await doctor(['--fix'], env);
     expect(fixed).toMatchObject({ exitCode: 0, wrong: [] });
     await writeFile(stack.host.knownHosts, known);
@@ -277,9 +309,9 @@ describe('with a worker and a host', () => {
       );
       return { exitCode, would, ...first! };
     };
-    beforeAll(() => giveSecret(stack, 'token', 'hush-hush'));
+    beforeAll(() => addSecret(stack, 'token', 'hush-hush'));
 
-    it('tells what a run would do before it, after it, and after the plan has changed; and changes nothing', async () => {
+    it('reports what a run would do, before and after one and for a changed plan, without changing anything', async () => {
       const before = await snapshot();
       const fresh = await diff(plan());
       expect(fresh).toMatchObject({
@@ -296,7 +328,11 @@ describe('with a worker and a host', () => {
       const done = await chandler(['up', '-'], env, plan());
       expect(done).toMatchObject({ exitCode: 0 });
       const after = await snapshot();
-      expect(await diff(plan(), ['--exit-code'])).toMatchObject({ exitCode: 0, outcome: 'nothing-to-do' });
+      expect(await diff(plan(), ['--exit-code'])).toMatchObject({
+        exitCode: 0,
+        outcome: 'nothing-to-do',
+        would: { 'step one': 'keep', 'step two': 'keep' },
+      });
       const changed = plan({ steps: [{ name: 'three', script: 'true', check: 'test -e /root/three' }] });
       expect(await diff(changed)).toMatchObject({
         exitCode: 0,
@@ -304,9 +340,14 @@ describe('with a worker and a host', () => {
         would: { zmx: 'keep', 'step three': 'do', sentinel: 'do' },
       });
       expect(await snapshot()).toBe(after);
+
+      await stack.onHost('rm /root/one');
+      const drifted = { outcome: 'drifted', would: { 'step one': 'drift', 'step two': 'keep' } };
+      expect(await diff(plan(), ['--exit-code'])).toMatchObject({ exitCode: 1, ...drifted });
+      expect(await diff(plan())).toMatchObject({ exitCode: 0, ...drifted });
     });
 
-    it('tells who is at work, what a step lacks, and what cannot be looked at', async () => {
+    it('reports a run at work, the missing secret of a step, and a host that it cannot inspect', async () => {
       const name = 'sleeper';
       const id = await stack.start({
         steps: [{ name, script: 'exec sleep 1000' }],
@@ -336,7 +377,7 @@ describe('with a worker and a host', () => {
       expect(elsewhere.says).toContain('host-unreachable');
     });
 
-    it('goes on from what the script of the host has done', async () => {
+    it('counts the finished steps of a self-provisioning host as done', async () => {
       await stack.onHost('rm -rf /var/lib/chandler /root/ready');
       const steps = [
         { name: 'good', script: 'true', finalize: 'true' },
@@ -350,14 +391,14 @@ describe('with a worker and a host', () => {
         exitCode: 0,
         would: { 'step good': 'keep', 'step bad': 'do', 'finalizer good': 'do' },
       });
-      // Another plan has nothing to go on from.
+      // Nothing of another plan is done.
       const other = plan({ steps: [...steps, { name: 'more', script: 'true' }] });
       expect((await diff(other)).would).toMatchObject({ 'step good': 'do' });
       expect((await doctor(pinned, env)).wrong).toEqual(['host-script']);
       expect(await snapshot()).toBe(before);
     });
 
-    it('a plan that makes no sense is refused before anybody is asked, by the client and by the workflow', async () => {
+    it('refuses an invalid plan in the client and in the workflow', async () => {
       const bad = await chandler(['diff', '-'], env, plan({ colour: 'red' }));
       expect(bad).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('colour') as string });
       const handle = await stack.client.temporal.workflow.start('inspectHost', {
@@ -370,7 +411,7 @@ describe('with a worker and a host', () => {
   });
 });
 
-describe('on a host of busybox alone', () => {
+describe('on a host with only busybox', () => {
   let host: TestHost;
   let stack: Stack;
   beforeAll(async () => {
@@ -379,11 +420,11 @@ describe('on a host of busybox alone', () => {
   });
   afterAll(() => Promise.all([stack?.stop(), host?.stop()]));
 
-  it('diff asks checks as a run does, and leaves nothing behind', async () => {
+  it('diff runs the checks like a run, and leaves nothing behind', async () => {
     const env = { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue };
     const { knownHosts, identity, hostKey, port } = host;
     expect(knownHosts).not.toBe(stack.host.knownHosts);
-    await giveSecret(stack, 'id_busybox', await readFile(identity, 'utf8'));
+    await addSecret(stack, 'id_busybox', await readFile(identity, 'utf8'));
     const text = stringify({
       target: { host: '127.0.0.1', port, hostKey, identity: 'id_busybox' },
       steps: [

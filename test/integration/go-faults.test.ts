@@ -1,17 +1,17 @@
-// What the Go package was known for, by its numbers; each is shown to be gone.
+// The numbered faults of an earlier Go implementation, which this one must not have.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { sandboxExec, sandboxReboot, type SandboxHost } from '../../src/dev/sandbox/index.ts';
-import type { Step } from '../../src/domain/schema.ts';
+import type { Step } from '../../src/domain/plan/schema.ts';
 import { loadPrograms } from '../../src/host/programs.ts';
-import { parseSessions, presets, Runner, script, type ScriptOptions } from '../../src/provision/index.ts';
+import { parseSessions, presets, Runner, script, type ScriptOptions } from '../../src/library/index.ts';
 import type { Executor } from '../../src/ssh/index.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 import { poll } from '../support/poll.ts';
 
-describe('gone', () => {
+describe('unlike the Go package', () => {
   let host: TestHost;
   beforeAll(async () => {
     host = await startHost();
@@ -19,7 +19,7 @@ describe('gone', () => {
   afterAll(() => host?.stop());
   beforeEach(() =>
     sh(
-      'rm -rf /root/ran /root/met-* /root/mended /root/ready /var/lib/chandler/launches /var/lib/chandler/provisioned',
+      'rm -rf /root/ran /root/met-* /root/fixed /root/ready /var/lib/chandler/launches /var/lib/chandler/provisioned',
     ),
   );
 
@@ -35,10 +35,10 @@ describe('gone', () => {
     { name: 'slow', script: 'sleep 0.7; echo slow >>/root/ran', finalize: 'echo fin >>/root/ran' },
   ];
 
-  it('1. steps ran one after another, and the first failure aborted the script', async () => {
+  it('1. steps run at the same time, and a failure does not abort the others', async () => {
     await provision(failing);
     expect(await sh('cat /root/ran')).toBe('slow\n');
-    // Each waits for the other: one after another they never end.
+    // Each step waits for the other, so they end only at the same time.
     const meet = (own: string, other: string): Step => ({
       name: own,
       script: `touch /root/met-${own}; until [ -e /root/met-${other} ]; do sleep 0.05; done`,
@@ -47,25 +47,25 @@ describe('gone', () => {
     expect((await provision([meet('one', 'two'), meet('two', 'one')])).code).toBe(0);
   });
 
-  it('2. a failure under set -e aborted before the history was printed', async () => {
+  it('2. a failure prints the log of the step', async () => {
     const { code, stdout } = await provision(failing);
     expect([code, stdout]).toEqual([1, expect.stringContaining('    | what went wrong\n')]);
   });
 
-  it('3. ending steps killed the daemons, so that nothing was left to attach to', async () => {
+  it('3. the session of a failed step stays after the other steps are ended', async () => {
     await provision([...failing, { name: 'also', script: 'sleep 3456' }], { onStepFailure: 'fail' });
     const zmx = (await sh('ls -d /var/lib/chandler/zmx/*/zmx')).trim();
     expect(await sh(`ZMX_DIR=/run/chandler/zmx ${zmx} history bad`)).toContain('what went wrong');
   });
 
-  it('4. names and scripts were interpolated without quotes', async () => {
-    const odd = `it's "$(touch /root/mended)" \`id\` $HOME`;
+  it('4. names are validated and scripts are quoted', async () => {
+    const odd = `it's "$(touch /root/fixed)" \`id\` $HOME`;
     expect(() => script([{ name: '$(id)', script: 'x' }])).toThrow('steps[0].name');
     expect((await provision([{ name: 'a', script: `cat >/root/ran <<'END'\n${odd}\nEND` }])).code).toBe(0);
     expect(await sh('cat /root/ran; ls /root')).toBe(`${odd}\nran\n`);
   });
 
-  it('5. a connection error read as "provisioned", and nothing had a time limit', async () => {
+  it('5. a connection error does not count as provisioned, and steps have a time limit', async () => {
     const lost: Executor = { exec: async () => ({ kind: 'lost', reason: 'reset', started: 'unknown' }) };
     const runner = new Runner({
       executor: lost,
@@ -79,7 +79,7 @@ describe('gone', () => {
     expect([code, stdout]).toEqual([1, expect.stringContaining('took longer than 1 s')]);
   });
 
-  it('6. unreachable sessions were shown as running, the own one was skipped, labels could spoof the code', () => {
+  it('6. unreachable sessions do not count as running, the own session is listed, and labels cannot spoof the code', () => {
     const rows = [
       '  name=a\terr=Timeout\tstatus=unreachable',
       '→ name=b\tpid=1\tclients=0\tcreated=1\tstart_dir=/\tended=5\texit_code=3\texit_code=0',
@@ -90,7 +90,7 @@ describe('gone', () => {
     ]);
   });
 
-  it('7. nothing went on after a reboot, and on TERM the script exited with 0', async () => {
+  it('7. a script exits with an error on TERM, and continues after a reboot', async () => {
     const steps = [
       {
         name: 'a',
@@ -110,38 +110,44 @@ describe('gone', () => {
     expect(await sh('cat /root/ran')).toBe('again\n');
   });
 
-  it('8. restricted egress failed open', async () => {
-    const inside = await insideOwnNetwork(host);
+  it('8. restricted egress fails closed', async () => {
+    // Its own host with the rights of the machine and its own network, to which the rules apply.
+    const own = await startHost();
+    onTestFinished(own.stop);
+    const asMachine = { asMachine: true };
+    const provision = (steps: Step[]) =>
+      sandboxExec(own, ['sh', '-s'], { stdin: script(steps, { zmx: { source: 'tmux' } }), ...asMachine });
+    const sh = async (command: string) => (await sandboxExec(own, ['sh', '-c', command])).stdout;
+    const inside = await insideOwnNetwork(own);
     const allow = (names: string) =>
       presets.pixels({ egress: 'allowlist', devtools: false, allow: names.split(' ') });
     const reach = (address: string) =>
       inside(`timeout 2 bash -c 'exec 3<>/dev/tcp/${address}/443' 2>&1 || :`);
-    // A name that has no address: nothing gets out, and the host does not count as provisioned.
+    // A name without an address: no connection gets out, and the host does not count as provisioned.
     const closed = await provision(allow('nowhere.invalid'));
     expect([closed.code, closed.stdout]).toEqual([1, expect.stringContaining('none of the names')]);
     expect(await sh('ls /var/lib/chandler/provisioned 2>&1 || :')).toContain('No such file');
     expect(await inside('nft list chain inet egress output')).toContain('policy drop');
     expect(await reach('203.0.113.9')).toMatch(/prohibited|No route|unreachable/);
-    // One that has: that alone gets past the rules, to where nobody answers.
+    // A name with an address: only connections to it pass the rules. Nobody answers there.
     await sh("printf '203.0.113.9 allowed.test\\n' >>/etc/hosts");
     expect((await provision(allow('allowed.test'))).code).toBe(0);
     expect(await inside('nft list set inet egress allow4')).toContain('203.0.113.9');
     expect(await reach('203.0.113.9')).toBe('');
     expect(await reach('203.0.113.10')).toMatch(/prohibited|No route|unreachable/);
-    await sh('rm /usr/sbin/nft');
   });
 
-  it('9. the socket directories of root and of a user differed', async () => {
+  it('9. a login and the boot use the same socket directory', async () => {
     const text = script([{ name: 'shown', script: 'exit 1' }], { zmx: { source: 'tmux' } });
-    // A login has one of these, the boot has none.
+    // A login has XDG_RUNTIME_DIR, the boot does not.
     const login = ['env', 'XDG_RUNTIME_DIR=/tmp/login', 'sh', '-s'];
     const { stdout } = await sandboxExec(host, login, { stdin: text });
-    const attach = /look around with: (.*) attach shown/.exec(stdout)?.[1] ?? '';
-    expect(attach).toMatch(/^ZMX_DIR=\/run\/chandler\/zmx /);
+    const attach = /to inspect it: (.*) attach shown/.exec(stdout)?.[1] ?? '';
+    expect(attach).toMatch(/ZMX_DIR=\/run\/chandler\/zmx \S+$/);
     expect(await sh(`env -i XDG_RUNTIME_DIR=/tmp/other sh -c '${attach} list --short'`)).toContain('shown\n');
   });
 
-  it('10. what was downloaded ran without a checksum', async () => {
+  it('10. a download with a wrong checksum does not run', async () => {
     const archive = Buffer.from('an archive of somebody else');
     const server = createServer((_, response) => response.end(archive)).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -149,25 +155,25 @@ describe('gone', () => {
     const zmx = { source: 'release', url, sha256: '0'.repeat(64) } as const;
     const { code, stdout } = await provision([{ name: 'a', script: 'echo ran >>/root/ran' }], { zmx });
     server.close();
-    expect([code, stdout]).toEqual([1, expect.stringContaining('it was not unpacked and not run')]);
+    expect([code, stdout]).toEqual([1, expect.stringContaining('it was neither unpacked nor run')]);
     expect(await sh('ls /root')).not.toContain('ran');
   });
 
-  it('11. no steps at all broke it, a clone took over the sentinel, finalizers left no trace', async () => {
+  it('11. a script needs steps, ignores the sentinel of another plan, and logs finalizers', async () => {
     expect(() => script([])).toThrow('must hold at least one step');
     const steps: Step[] = [
       { name: 'a', script: 'echo a >>/root/ran', finalize: 'echo "finalizer was here"' },
     ];
     expect((await provision(steps)).code).toBe(0);
     expect(await sh('cat /var/lib/chandler/launches/*/log')).toContain('finalizer was here');
-    // A clone has the sentinel of what it was made from; for another plan that says nothing.
+    // A cloned host has the sentinel of its original, which does not count for another plan.
     const other = await provision([{ name: 'b', script: 'echo b >>/root/ran' }]);
     expect(other.code).toBe(0);
     expect(await sh('cat /root/ran')).toBe('a\nb\n');
   });
 });
 
-/** The network of the machine stays as it is: on the host `nft` acts on one of its own. Gives what runs programs in that. */
+/** Makes `nft` on the host act on its own network instead of the machine's. Returns a function that runs commands in it. */
 async function insideOwnNetwork(host: SandboxHost): Promise<(command: string) => Promise<string>> {
   const setUp = `
     touch /run/own-net && unshare --net=/run/own-net sh -c '
@@ -175,8 +181,9 @@ async function insideOwnNetwork(host: SandboxHost): Promise<(command: string) =>
       ip addr add 203.0.113.1/24 dev out; ip link set out up'
     mv /usr/sbin/nft /usr/sbin/nft.real
     printf '#!/bin/sh\\nexec nsenter --net=/run/own-net /usr/sbin/nft.real "$@"\\n' >/usr/sbin/nft && chmod 755 /usr/sbin/nft`;
-  const { code, stderr } = await sandboxExec(host, ['sh', '-c', setUp]);
+  const { code, stderr } = await sandboxExec(host, ['sh', '-c', setUp], { asMachine: true });
   if (code !== 0) throw new Error(`no network of its own: ${stderr}`);
   return async (command) =>
-    (await sandboxExec(host, ['nsenter', '--net=/run/own-net', 'sh', '-c', command])).stdout;
+    (await sandboxExec(host, ['nsenter', '--net=/run/own-net', 'sh', '-c', command], { asMachine: true }))
+      .stdout;
 }

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 const LEASE = '/var/lib/chandler/lease';
 
-describe('one host, two workflows', () => {
+describe('a host with several runs', () => {
   let stack: Stack;
   beforeAll(async () => (stack = await startStack()));
   afterAll(() => stack?.stop());
@@ -21,7 +20,7 @@ describe('one host, two workflows', () => {
     });
   const expectFree = () => stack.onHost(`test ! -e ${LEASE}`);
 
-  it('refuses the second at once, naming the first and how to end it; the first is not disturbed', async () => {
+  it('refuses the second at once, reports the first and how to end it, and does not disturb the first', async () => {
     const first = await startHolder('first', 'until test -e /root/go; do sleep 0.1; done');
     const second = await another('second');
     const { outcome, failure } = (await stack.client.result(second)) as never as {
@@ -33,13 +32,13 @@ describe('one host, two workflows', () => {
     expect(failure.message).toContain(`workflow ${first}`);
     expect(failure.advice).toMatch(/^.+$/);
     expect(failure.advice).toContain(`chandler abort ${first}`);
-    // The one that was refused has not let go of what is not its own.
+    // The refused run has not released the lease of the first.
     await stack.onHost(`test -e ${LEASE} && test ! -e /root/second && touch /root/go`);
     expect((await stack.client.result(first)).outcome).toBe('provisioned');
     await expectFree();
   });
 
-  it('lets the next one in after a run that failed, was aborted or was cancelled', async () => {
+  it('is free after a run that failed, was aborted or was cancelled', async () => {
     const failing = await stack.start({
       onStepFailure: 'fail',
       steps: [{ name: 'fails', script: 'exit 1' }],
@@ -60,38 +59,7 @@ describe('one host, two workflows', () => {
     }
   });
 
-  it('takes the host over from a workflow that was terminated, without touching what it left running', async () => {
-    await stack.onHost('rm -f /var/lib/chandler/provisioned');
-    const first = await startHolder('left', 'exec sleep 4831');
-    await poll(
-      async () => (await stack.onHost('ps -e -o args')).includes('sleep 4831'),
-      'the step runs on the host, too',
-    );
-    await stack.client.temporal.workflow.getHandle(first).terminate('test');
-    // A lease that nobody can release any more.
-    await stack.onHost(`test -e ${LEASE}`);
-    const next = await stack.start({
-      steps: [
-        { name: 'next', script: 'echo ran >> /root/next' },
-        { name: 'left', script: 'echo typed >> /root/typed' },
-      ],
-    });
-    const status = await stack.until(
-      next,
-      (s) => s.attention && s.steps[0]?.state === 'succeeded',
-      'the name of the step left behind is busy',
-    );
-    expect(status.steps[1]).toMatchObject({ state: 'parked', failure: { code: 'launch-conflict' } });
-    expect(await stack.onHost('cat /root/next; ps -e -o args')).toMatch(/^ran\n[^]*sleep 4831/);
-    await stack.onHost('test ! -e /root/typed');
-    await stack.client.abort(next);
-    await stack.client.result(next);
-    expect(await stack.onHost('ps -e -o args')).toContain('sleep 4831');
-    await stack.onHost('pid=$(ps -e -o pid,args | awk "/[s]leep 4831/ { print \\$1 }"); kill $pid');
-    await expectFree();
-  });
-
-  it('gives the host to exactly one of several that start at the same moment', async () => {
+  it('accepts exactly one of several that start at the same moment', async () => {
     const ids = await Promise.all(
       [1, 2, 3, 4].map(() =>
         stack.start({
@@ -103,7 +71,7 @@ describe('one host, two workflows', () => {
       ),
     );
     const results = ids.map((id) => stack.client.result(id));
-    // The three that lose are over before the winner is.
+    // The three losers end before the winner.
     let over = 0;
     for (const result of results) void result.then(() => (over += 1));
     await expect.poll(() => over).toBe(3);

@@ -2,7 +2,8 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Plan } from '../../src/domain/schema.ts';
+import type { Plan } from '../../src/domain/plan/schema.ts';
+import { acceptedActions } from '../../src/domain/run/audit-trail.ts';
 import { quote } from '../../src/shell/index.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
@@ -10,10 +11,10 @@ const target = { host: 'never-asked.invalid' };
 const step = { name: 'one', script: 'true' };
 const named = (name: unknown) => ({ target, steps: [{ name, script: 'true' }] });
 
-/** Text that a shell would love to interpret. */
+/** Text full of characters that a shell interprets. */
 const HOSTILE = `-n '"\`touch /root/pwned\`$(touch /root/pwned)$HOME\\ ;&|*?~ ünï 漢字 🚢\n--second\tline\r\n$'x'`;
 
-describe('a plan that another SDK starts, past our own validation', () => {
+describe("a plan from another SDK, which bypasses the client's validation", () => {
   let stack: Stack;
   beforeAll(async () => (stack = await startStack()));
   afterAll(() => stack?.stop());
@@ -22,7 +23,7 @@ describe('a plan that another SDK starts, past our own validation', () => {
     stack.client.temporal.workflow.start('provision', {
       taskQueue: stack.taskQueue,
       workflowId: `test:${randomUUID()}`,
-      // Were a plan retried or never refused, this would end it, and the test with it.
+      // Ends a plan that is retried or never refused, so that the test fails.
       workflowExecutionTimeout: '20s',
       args,
     });
@@ -43,7 +44,7 @@ describe('a plan that another SDK starts, past our own validation', () => {
       expect(failure.message).toContain(path);
       expect(failure.message).toContain(message);
     }
-    // Nothing but the plan was looked at.
+    // The workflow only validated the plan.
     const { historyLength } = await handle.describe();
     expect(historyLength).toBeLessThan(8);
     return problems;
@@ -77,7 +78,7 @@ describe('a plan that another SDK starts, past our own validation', () => {
       ['steps[0].needs'],
     ],
     ['a step that needs itself', { target, steps: [{ ...step, needs: ['one'] }] }, ['steps[0].needs']],
-    ['a need that is not there', { target, steps: [{ ...step, needs: ['nobody'] }] }, ['steps[0].needs[0]']],
+    ['a need of an unknown step', { target, steps: [{ ...step, needs: ['nobody'] }] }, ['steps[0].needs[0]']],
     ['no steps', { target, steps: [] }, ['steps']],
     [
       'a script of one megabyte',
@@ -91,7 +92,7 @@ describe('a plan that another SDK starts, past our own validation', () => {
     ],
     ['an empty script', { target, steps: [{ name: 'one', script: ' \n' }] }, ['steps[0].script']],
     ['a reserved name', named('logs'), ['steps[0].name']],
-    ['a name like that of a retry', named('one.2'), ['steps[0].name']],
+    ['a name like that of a second attempt', named('one.2'), ['steps[0].name']],
     ['a name that is too long', named('x'.repeat(41)), ['steps[0].name']],
     ['a name with a quote', named(`it's`), ['steps[0].name']],
     ['a name with a line end', named('one\ntwo'), ['steps[0].name']],
@@ -102,7 +103,7 @@ describe('a plan that another SDK starts, past our own validation', () => {
     ['a name that leads out of its directory', named('../x'), ['steps[0].name']],
     ['an empty name', named(''), ['steps[0].name']],
     [
-      'a name of a property of every object',
+      'the name of a property of every object',
       { target, steps: [{ ...step, needs: ['__proto__', 'constructor'] }] },
       ['steps[0].needs[0]', 'steps[0].needs[1]'],
     ],
@@ -130,17 +131,17 @@ describe('a plan that another SDK starts, past our own validation', () => {
     ['a string', 'provision it', ['']],
     ['a number', 42, ['']],
     ['a list', [{ target, steps: [step] }], ['']],
-    ['nothing but braces', {}, ['target', 'steps']],
-  ])('is refused at once, each problem by its path: %s', async (_, plan, paths) => {
+    ['an empty object', {}, ['target', 'steps']],
+  ])('is refused at once with the path of each problem: %s', async (_, plan, paths) => {
     const problems = await refusal(plan);
     expect([...new Set(problems.map(({ path }) => path))].sort()).toEqual([...paths].sort());
   });
 
-  it('is refused at once: no argument at all', async () => {
+  it('is refused at once without an argument', async () => {
     expect(await refusal()).toHaveLength(1);
   });
 
-  it('is refused even if it holds more problems than a failure can carry', async () => {
+  it('is refused even if it has more problems than a failure can carry', async () => {
     const keys = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`unknown${i}`, 1]));
     const problems = await refusal({ target, steps: [step], ...keys });
     expect(problems.length).toBeGreaterThan(50);
@@ -148,13 +149,13 @@ describe('a plan that another SDK starts, past our own validation', () => {
     await refusal({ target, steps: [step], ['k'.repeat(900_000)]: 1 });
   });
 
-  it('is refused even if its words are no Unicode', async () => {
+  it('is refused even if its text is invalid Unicode', async () => {
     expect(await refusal({ target, steps: [step], 'half \ud83d': 1 })).toMatchObject([
       { path: 'half \ufffd' },
     ]);
   });
 
-  it('is refused even if it is one chain of more steps than a stack can follow', async () => {
+  it('is refused even if its chain of needs is deeper than the call stack', async () => {
     const steps = Array.from({ length: 15_000 }, (_, i) => ({
       name: `s${i}`,
       script: 'x',
@@ -164,7 +165,7 @@ describe('a plan that another SDK starts, past our own validation', () => {
     expect(paths).toContain('steps');
   });
 
-  it('is taken literally where it may hold anything: script, variables, paths', async () => {
+  it('is taken literally in scripts, variables and paths', async () => {
     const sentinel = `/root/-it's "$(touch pwned)" \`x\`; ünï & *`;
     const marker = `/root/marker '$HOME' "$(touch pwned)" 漢`;
     const env = { HOSTILE, EMPTY: '', DASH: '-e', EQUALS: 'a=b=c', END: 'line end\n' };
@@ -190,10 +191,10 @@ describe('a plan that another SDK starts, past our own validation', () => {
     expect(text.replaceAll('\r', '')).toContain(HOSTILE.replaceAll('\r', ''));
   });
 
-  it('is not disturbed by messages that make no sense: the run goes on and counts none of them', async () => {
+  it('is not disturbed by invalid messages, which the run refuses and records', async () => {
     const plan = {
       target: stack.target(),
-      steps: [{ name: 'parks', script: 'test -e /root/mended' }],
+      steps: [{ name: 'parks', script: 'test -e /root/fixed' }],
       sentinel: { path: '/root/messages' },
     };
     const handle = await start(plan);
@@ -212,6 +213,7 @@ describe('a plan that another SDK starts, past our own validation', () => {
       [{ step: 'parks', script: 7 }],
       [{ step: 'parks', script: '' }],
       [{ step: 'parks', script: 'x'.repeat(300_000) }],
+      [{ step: 'parks', more: 'keys' }],
       [{ step: 'absent' }, 'and', 'more'],
     ];
     for (const name of ['retryStep', 'skipStep']) {
@@ -222,10 +224,11 @@ describe('a plan that another SDK starts, past our own validation', () => {
     await handle.signal('noSuchSignal', { anything: ['goes'] });
     await handle.signal('noSuchSignal');
     const before = await stack.client.status(handle.workflowId);
+    expect(acceptedActions(before)).toEqual([]);
     expect(before).toMatchObject({
       attention: true,
-      interventions: [],
-      steps: [{ state: 'parked', generation: 1 }],
+      refusedActions: 28,
+      steps: [{ state: 'parked', attempt: 1 }],
     });
     for (const [name, args] of [
       ['retryStep', []],
@@ -237,8 +240,8 @@ describe('a plan that another SDK starts, past our own validation', () => {
         handle.executeUpdate<unknown, [unknown]>(name, { args: args as unknown as [unknown] }),
       ).rejects.toThrow(/Update/);
     }
-    await stack.onHost('touch /root/mended');
-    await handle.signal('retryStep', { step: 'parks', more: 'keys' });
+    await stack.onHost('touch /root/fixed');
+    await handle.signal('retryStep', { step: 'parks' });
     expect(await handle.result()).toMatchObject({ outcome: 'provisioned' });
     expect(await failedTasks(handle.workflowId)).toBe(0);
   });
@@ -247,7 +250,7 @@ describe('a plan that another SDK starts, past our own validation', () => {
     ['no payload', []],
     ['null', [null]],
     ['a string', ['stop']],
-    ['a reason that is no text', [{ reason: { deep: [1] } }]],
+    ['a reason that is not a string', [{ reason: { deep: [1] } }]],
     ['a reason of more than a megabyte', [{ reason: 'x'.repeat(1_500_000) }]],
   ])('is aborted by an abort with %s', async (_, input) => {
     const plan = {
@@ -260,11 +263,11 @@ describe('a plan that another SDK starts, past our own validation', () => {
     await handle.signal('abort', ...input);
     const result = await stack.client.result(handle.workflowId);
     expect(result).toMatchObject({ outcome: 'aborted', failure: { code: 'aborted' } });
-    if ('failure' in result) expect(result.failure.message).toMatch(/^aborted: .{1,2000}$/);
+    if ('failure' in result) expect(result.failure.message).toMatch(/^aborted \(.{1,2000}\)$/);
     expect(await failedTasks(handle.workflowId)).toBe(0);
   });
 
-  it('may have as many steps with names as long as they may be, and a host with the longest of names', async () => {
+  it('may have the maximum number of steps with the longest names, and the longest host name', async () => {
     const name = (i: number) => `step-${i}-`.padEnd(40, 'x');
     const rest = Array.from({ length: 63 }, (_, i) => ({
       name: name(i + 1),
@@ -281,7 +284,7 @@ describe('a plan that another SDK starts, past our own validation', () => {
     expect(far).toMatchObject({ outcome: 'failed', failure: { code: 'identity-unavailable' } });
   });
 
-  /** Workflow tasks that threw: a run with one of those hangs until somebody mends the code. */
+  /** The number of failed workflow tasks. A run with such a task hangs until its code is fixed. */
   const failedTasks = async (workflowId: string): Promise<number> => {
     const { events } = await stack.client.temporal.workflow.getHandle(workflowId).fetchHistory();
     return (events ?? []).filter((event) => event.workflowTaskFailedEventAttributes).length;

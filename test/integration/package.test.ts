@@ -9,18 +9,18 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 const exec = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-describe('the package, somewhere else', () => {
+describe('the package, installed elsewhere', () => {
   let dir: string;
   let installed: string;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'chandler-package-'));
-    // The scripts would build again, under the feet of the other tests.
+    // The package's scripts would rebuild dist while other tests use it.
     const { stdout } = await exec('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', dir], {
       cwd: root,
     });
     const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
     await exec('tar', ['-xzf', join(dir, filename), '-C', dir]);
-    // What npm would install of its dependencies is what is installed here.
+    // Uses the dependencies that are installed here.
     await mkdir(join(dir, 'node_modules'));
     installed = join(dir, 'package');
     await symlink(join(root, 'node_modules'), join(installed, 'node_modules'));
@@ -28,7 +28,7 @@ describe('the package, somewhere else', () => {
   });
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
-  it('gives a command that finds everything it reads', async () => {
+  it('has a command that finds all its files', async () => {
     const cli = join(installed, 'dist/cli/main.js');
     const { stdout } = await exec(
       process.execPath,
@@ -51,7 +51,7 @@ describe('the package, somewhere else', () => {
     expect((await exec(process.execPath, ['use.mjs'], { cwd: dir })).stdout).toBe('function 1 true true\n');
   });
 
-  it('carries the workflows, bundled', async () => {
+  it('contains the bundled workflows', async () => {
     const { stdout } = await exec(
       'ls',
       ['dist/workflow-bundle.js', 'dist/host/programs/supervise.sh', 'dist/zmx/shim/zmx.sh'],
@@ -75,7 +75,7 @@ describe('the package, somewhere else', () => {
     const write = async (name: string, text: string) => writeFile(join(project, name), text);
     const node = async (...args: string[]) => exec(process.execPath, args, { cwd: project });
 
-    it('is what its types say, and they refuse what is wrong', async () => {
+    it('matches its types, which reject wrong uses', async () => {
       const compilerOptions = {
         target: 'es2023',
         module: 'nodenext',
@@ -85,21 +85,21 @@ describe('the package, somewhere else', () => {
         types: ['node'],
         outDir: 'out',
       };
-      await write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['main.ts', 'readme.ts'] }));
+      await write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['main.ts', 'example.ts'] }));
       await write('main.ts', PROGRAM);
       const [, example = ''] =
-        /```ts\n([^]*?)```/.exec(await readFile(join(root, 'README.md'), 'utf8')) ?? [];
+        /```ts\n([^]*?)```/.exec(await readFile(join(root, 'docs/library.md'), 'utf8')) ?? [];
       expect(example).toContain("from 'chandler'");
-      await write('readme.ts', example);
+      await write('example.ts', example);
       const tsc = join(root, 'node_modules/typescript/bin/tsc');
       const { stdout: compiled } = await node(tsc, '-p', '.', '--listFiles').catch(
         (error: unknown) => error as { stdout: string },
       );
       expect(compiled).not.toMatch(/^.*error TS.*$/m);
-      // Types that npm would not install with the package. Those of ms are for @temporalio/common: it depends on an ms that
-      // has its own, but in a place where nodenext does not look.
+      // Types that npm would not install with the package. Those of ms are an exception: the ms that @temporalio/common
+      // depends on has its own types, but where nodenext does not find them.
       expect(compiled).not.toMatch(/@types\/(?!node\/|ms\/)/);
-      // Other ways to find a package, and the strictest compiler (the types of the Temporal client are not as strict).
+      // Other module resolutions, with the strictest compiler options that the types of the Temporal client allow.
       for (const found of ['node20 --moduleResolution node16', 'preserve --moduleResolution bundler']) {
         const strictest = `-p . --noEmit --skipLibCheck --exactOptionalPropertyTypes --noUncheckedIndexedAccess --module ${found}`;
         const { stdout: errors } = await node(tsc, ...strictest.split(' ')).catch(
@@ -111,7 +111,7 @@ describe('the package, somewhere else', () => {
       const { stdout } = await node('out/main.js', inject('temporalAddress'));
       expect(JSON.parse(stdout)).toEqual({
         names: ['px-devtools', 'px-egress'],
-        asked: expect.stringMatching(/^env .* ZMX_DIR=\/z \/usr\/bin\/zmx list$/),
+        asked: expect.stringMatching(/ env -u .* ZMX_DIR=\/z \/usr\/bin\/zmx list$/),
         sessions: [{ name: 'px-devtools', endedAt: '9', exitCode: '0' }],
         status: 'px-devtools done, px-egress pending',
         done: false,
@@ -124,7 +124,7 @@ describe('the package, somewhere else', () => {
       });
     });
 
-    it('gives nothing but what it exports', async () => {
+    it('exposes only its exports', async () => {
       await write(
         'deep.js',
         "await import('chandler/dist/client.js').catch((error) => console.log(error.code));",
@@ -132,19 +132,19 @@ describe('the package, somewhere else', () => {
       expect((await node('deep.js')).stdout).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED\n');
     });
 
-    it('can be required, too', async () => {
+    it('can be required', async () => {
       await write('required.cjs', "console.log(typeof require('chandler').Runner);");
       expect((await node('required.cjs')).stdout).toBe('function\n');
     });
   });
 });
 
-it('has a reference that says what its docstrings say (else: npm run api)', async () => {
+it('the API reference matches the docstrings (update it with `npm run api`)', async () => {
   const check = exec('npm', ['run', '--silent', 'api', '--', '--check'], { cwd: root });
   await expect(check).resolves.toHaveProperty('stdout', '');
 }, 240_000);
 
-/** What somebody might write: every use of a type is one that has to compile, or has to fail to. */
+/** A program of a user: every use of a type must compile, or fail to compile where it says so. */
 const PROGRAM = String.raw`
 import {
   ChandlerError,
@@ -163,22 +163,24 @@ import {
 } from 'chandler';
 import type { Command, ExecOptions, Executor, Outcome, Plan, ResolvedTarget, Session, Step } from 'chandler';
 import schema from 'chandler/plan.schema.json' with { type: 'json' };
-// @ts-expect-error only what is exported can be imported
+// @ts-expect-error only exports can be imported
 import type { ClientOptions } from 'chandler/dist/client.js';
 
-/** A host that has said all it will say. */
+/** A host with prepared answers. */
 class Recording implements Executor {
   readonly asked: string[] = [];
-  async exec(command: Command, { onLine }: ExecOptions = {}): Promise<Outcome> {
-    this.asked.push(render(command));
-    const launches = this.asked.at(-1)?.split(' states ')[1]?.split(' ') ?? [];
-    if (launches.length > 0) {
-      const stdout = launches.map((id) => 'chandler: launch=' + id + ' state=absent').join('\\n');
-      stdout.split('\\n').forEach((line) => onLine?.(line));
-      return { kind: 'exited', code: 0, stdout, stderr: '' };
-    }
-    const stdout = '  name=px-devtools\tpid=7\tclients=0\tcreated=1\tstart_dir=/root\tended=9\texit_code=0\n';
-    onLine?.(stdout.trimEnd());
+  async exec(command: Command, { onOutput }: ExecOptions = {}): Promise<Outcome> {
+    const line = render(command);
+    this.asked.push(line);
+    const token = /[0-9a-f]{24}/.exec(line)?.[0];
+    const frame = (body: string) => ['chandler', token, body.length, body, token].join(':') + '\n';
+    const launches = line.split(' states ')[1]?.split(' ') ?? [];
+    const row = '  name=px-devtools\tpid=7\tclients=0\tcreated=1\tstart_dir=/root\tended=9\texit_code=0\n';
+    const stdout =
+      launches.length > 0
+        ? launches.map((id) => frame('launch=' + id + ' state=absent')).join('') + frame('end')
+        : frame('begin') + row + frame('code=0');
+    onOutput?.(Buffer.from(stdout));
     return { kind: 'exited', code: 0, stdout, stderr: '' };
   }
 }
@@ -215,11 +217,11 @@ const client = await connect({ address: process.argv[2] ?? '' });
 const unknownRun: unknown = await client.status('none').catch((error: unknown) => error);
 await client.close();
 
-// @ts-expect-error a step has no such key
+// @ts-expect-error an unknown key of a step
 const misspelt: Step = { name: 'a', script: 'true', finalise: 'true' };
-// @ts-expect-error nor a plan such a value
+// @ts-expect-error an unknown value in a plan
 const unheardOf: Plan = { ...plan, onStepFailure: 'explode' };
-// @ts-expect-error a code that there is not
+// @ts-expect-error an unknown failure code
 const never = failure instanceof ChandlerError && failure.code === 'no-such-code';
 
 console.log(

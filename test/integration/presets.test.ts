@@ -1,5 +1,5 @@
-// Each preset's own scripts on a host, with real apt, npm, nft and accounts. Stand-ins are the Docker daemon, which wants a
-// whole machine, and mise, which fetches its tools from all over the internet. `egress` is also in go-faults.test.ts.
+// Runs each preset's scripts on a host with real apt, npm, nft and accounts. Only two programs are stand-ins: the Docker
+// daemon, which needs a whole machine, and mise, which downloads from many sites. go-faults.test.ts also tests `egress`.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -11,17 +11,17 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sandboxExec } from '../../src/dev/sandbox/index.ts';
-import type { Step } from '../../src/domain/schema.ts';
-import { presets, script, type ScriptOptions } from '../../src/provision/index.ts';
+import type { Step } from '../../src/domain/plan/schema.ts';
+import { presets, script, type ScriptOptions } from '../../src/library/index.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 
 const STATE = '/var/lib/chandler';
 
-describe('preset', () => {
+describe('the preset', () => {
   let host: TestHost;
   let server: Server;
   let url: string;
-  /** What the server gives, by path, and the paths that it was asked for. */
+  /** The server's files by path, and the paths that were requested. */
   const files: Record<string, Buffer> = {};
   const asked: string[] = [];
   beforeAll(async () => {
@@ -48,20 +48,20 @@ describe('preset', () => {
     sandboxExec(host, ['sh', '-c', `cat >${path} && chmod 755 ${path}`], {
       stdin: ['#!/bin/sh', ...lines, ''].join('\n'),
     });
-  /** The steps of a preset, each tried once, with some settings changed. */
+  /** The steps of a preset with changed settings and one attempt each. */
   const stepsOf = (name: string, env: Record<string, string> = {}): Step[] =>
     presets
       .plan(name)
       .steps.map((step) => ({ ...step, retry: { attempts: 1 }, env: { ...step.env, ...env } }));
   const provision = (steps: Step[], options: ScriptOptions = {}) =>
     sandboxExec(host, ['sh', '-s'], { stdin: script(steps, { zmx: { source: 'tmux' }, ...options }) });
-  /** Provisions a host that remembers nothing, however much was done to it. */
+  /** Provisions the host after removing Chandler's records of earlier work. */
   const provisionAnew = async (steps: Step[], options: ScriptOptions = {}) => {
     await sh(`rm -rf ${STATE}/launches ${STATE}/script ${STATE}/provisioned`);
     return provision(steps, options);
   };
 
-  it('docker is not done before a daemon answers, and is satisfied once one does', async () => {
+  it('docker fails until a daemon answers, and is satisfied afterwards', async () => {
     await putProgram('/usr/local/bin/docker', [
       'if [ -e /run/docker-answers ]; then echo "Server 20"; exit; fi',
       'echo "Cannot connect to the Docker daemon" >&2; exit 1',
@@ -85,7 +85,7 @@ describe('preset', () => {
     expect((await provisionAnew(steps)).stdout).toMatch(/docker: is satisfied[^]* provisioned: /);
   });
 
-  it('docker keeps the settings of its host, lets users in, and gets the command where that is apart', async () => {
+  it('docker keeps existing settings, adds users to its group, and installs the command where it is a separate package', async () => {
     await putProgram('/root/docker', ['echo "Server 26"']);
     await putProgram('/usr/local/bin/apt-get', [
       'echo "$*" >>/root/apt-calls',
@@ -108,7 +108,7 @@ describe('preset', () => {
     expect([await satisfied('app'), await satisfied('app other')]).toEqual([0, 1]);
   });
 
-  it('toolchain runs nothing of an archive that is not the one, and gives its tools to everybody', async () => {
+  it('toolchain runs nothing from an archive with a wrong hash, and installs its tools for all users', async () => {
     const [version] = stepsOf('toolchain').map(({ env }) => env?.['MISE_VERSION']);
     files['/mise.tgz'] = await tarball({
       'package/bin/mise': [
@@ -149,7 +149,7 @@ describe('preset', () => {
     expect(asked).toEqual([]);
   });
 
-  it('pixels installs agents for one user, who has them at the next login, and brings them up to date', async () => {
+  it("pixels installs and updates agents for one user, on the path of that user's next login", async () => {
     const agent = async (version: string) => {
       files[`/agent-${version}.tgz`] = await tarball({
         'package/package.json': JSON.stringify({
@@ -169,26 +169,42 @@ describe('preset', () => {
       expect(await sh("su - pixel -c 'command -v an-agent; an-agent'")).toBe(
         `/home/pixel/.local/bin/an-agent\n${version} of pixel\n`,
       );
-      // Not only in the shell that Debian gives a new user, whose own files know that place.
+      // In every login shell, not only with the startup files that Debian creates for a new user.
       expect(await sh('stat -c %a /etc/profile.d/50-agents.sh; find /home/pixel -user root')).toBe('644\n');
       await sh(`rm ${sentinel!.path}`);
     }
   });
 
-  it('egress gives an address that is still right all its time again', async () => {
+  it('egress renews the time of an address that is still valid', async () => {
     await sh("printf '203.0.113.9 allowed.test\\n' >>/etc/hosts");
-    // Without the finalizer: nothing is done to the network of this machine.
+    // Without the finalizer, which would change the network of this machine.
     const [{ finalize: _, ...step }] = stepsOf('egress', { ALLOW: 'allowed.test' }) as [Step];
-    expect((await provisionAnew([step])).code).toBe(0);
-    const told = await sh(`unshare --net sh -c '
+    const asMachine = { stdin: step.script, asMachine: true };
+    const env = Object.entries(step.env ?? {}).map(([name, value]) => `${name}=${value}`);
+    expect(await sandboxExec(host, ['env', ...env, 'bash', '-s'], asMachine)).toMatchObject({ code: 0 });
+    const inOwnNetwork = `
       set -e; ip addr add 203.0.113.1/32 dev lo; ip link set lo up
       egress lock; egress refresh; sleep 2
-      nft -j list set inet egress allow4; egress refresh; nft -j list set inet egress allow4'`);
-    const [before, after] = [...told.matchAll(/"val": ?"203\.0\.113\.9".*?"expires": ?(\d+)/g)].map(([, s]) =>
-      Number(s),
+      nft -j list set inet egress allow4; egress refresh; nft -j list set inet egress allow4`;
+    const { stdout } = await sandboxExec(host, ['unshare', '--net', 'sh', '-c', inOwnNetwork], asMachine);
+    const [before, after] = [...stdout.matchAll(/"val": ?"203\.0\.113\.9".*?"expires": ?(\d+)/g)].map(
+      ([, s]) => Number(s),
     );
     expect(before).toBeLessThanOrEqual(1798);
     expect(after).toBeGreaterThan(before!);
+  });
+
+  it('egress reports why it cannot work on a host that shares its network, and changes nothing', async () => {
+    const rules = () => promisify(execFile)('nft', ['list', 'ruleset']).then((output) => output.stdout);
+    const before = await rules();
+    await sh('rm -rf /etc/egress');
+    const { code, stdout } = await provisionAnew(stepsOf('egress'));
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/egress cannot be restricted here: .*not permitted.*network of its own/),
+    ]);
+    expect(await rules()).toBe(before);
+    expect(await sh('ls /etc/egress 2>&1 || :')).toContain('No such file');
   });
 
   it.each([
@@ -196,14 +212,14 @@ describe('preset', () => {
     ['toolchain', 'the host has no curl, and no apt-get'],
     ['pixels', 'the host lacks git curl, and has no apt-get'],
     ['egress', 'the host lacks nftables, and has no apt-get'],
-  ])('%s says what is missing on a host of another distribution', async (name, message) => {
+  ])('%s reports what is missing on another distribution', async (name, message) => {
     await sh('for t in apt-get docker git curl nft; do while p=$(command -v $t); do rm -f "$p"; done; done');
     const { code, stdout } = await provisionAnew(stepsOf(name, { MISE_VERSION: 'another' }));
     expect([code, stdout]).toEqual([1, expect.stringContaining(message)]);
   });
 });
 
-/** A gzipped archive, as npm's registry has them. */
+/** A gzipped archive like those of npm's registry. */
 async function tarball(contents: Record<string, string>): Promise<Buffer> {
   const dir = await mkdtemp(join(tmpdir(), 'chandler-tarball-'));
   for (const [path, text] of Object.entries(contents)) {

@@ -12,7 +12,7 @@ describe('a run', () => {
   beforeAll(async () => (stack = await startStack()));
   afterAll(() => stack?.stop());
 
-  it('runs steps at the same time, needs in order, finalizers last, and writes a sentinel that reads back', async () => {
+  it('runs independent steps at the same time, dependent steps in order and finalizers last, and writes a sentinel', async () => {
     const mark = (name: string) =>
       `echo "begin ${name}" >> /root/order; sleep 0.7; echo "end ${name}" >> /root/order`;
     const id = await stack.start({
@@ -37,7 +37,7 @@ describe('a run', () => {
     });
   });
 
-  it('runs nothing on a host that this plan has provisioned, and runs again when the plan has changed', async () => {
+  it('runs nothing on a host that the plan has provisioned, unless the plan has changed', async () => {
     const steps = (n: number) => [{ name: 'count', script: `echo ran-${n} >> /root/count` }];
     expect((await stack.client.result(await stack.start({ steps: steps(1) }))).outcome).toBe('provisioned');
     expect((await stack.client.result(await stack.start({ steps: steps(1) }))).outcome).toBe(
@@ -52,12 +52,12 @@ describe('a run', () => {
     expect((await stack.client.result(skipping)).outcome).toBe('already-provisioned');
   });
 
-  it('parks when a step fails: siblings go on, the session shows the code, a signal from the CLI retries it', async () => {
+  it('parks a failed step, whose session stays and whose siblings continue, until a signal retries it', async () => {
     const id = await stack.start({
       steps: [
         {
           name: 'fails',
-          script: 'echo to-see-this; test -e /root/mended || exit 3',
+          script: 'echo to-see-this; test -e /root/fixed || exit 3',
           finalize: 'echo once >> /root/finalized',
         },
         { name: 'sibling', script: 'sleep 1; echo sibling-done' },
@@ -67,24 +67,24 @@ describe('a run', () => {
     expect(parked.steps[0]).toMatchObject({ state: 'parked', exitCode: 3, failure: { code: 'step-failed' } });
     expect(parked.steps[0]?.failure?.logTail).toContain('to-see-this');
     expect(await stack.onHost(`${ZMX} list`)).toMatch(/name=fails\t.*exit_code=3/);
-    // The session's shell is still there to look around in.
+    // The session's shell still accepts commands.
     await stack.onHost(
       `${ZMX} run fails -d touch /root/looked-around && until test -e /root/looked-around; do sleep 0.1; done`,
     );
 
-    await stack.onHost('touch /root/mended');
+    await stack.onHost('touch /root/fixed');
     const { path } = await testCli();
     const signal = ['workflow', 'signal', '--address', stack.address, '-w', id, '--name', 'retryStep'];
     await exec(path, [...signal, '--input', '{"step": "fails"}']);
     const { outcome } = await stack.client.result(id);
     expect(outcome).toBe('provisioned');
     const status = await stack.client.status(id);
-    expect(status.steps[0]).toMatchObject({ state: 'succeeded', generation: 2, session: 'fails.2' });
-    expect(status.interventions).toMatchObject([{ action: 'retryStep', step: 'fails' }]);
+    expect(status.steps[0]).toMatchObject({ state: 'succeeded', attempt: 2, session: 'fails.2' });
+    expect(status.auditTrail).toMatchObject([{ action: 'retryStep', step: 'fails' }]);
     expect(await stack.onHost('cat /root/finalized')).toBe('once\n');
   });
 
-  it('retries with a replaced script, skips, and refuses what makes no sense', async () => {
+  it('retries with a replaced script, skips, and refuses actions that do not apply', async () => {
     const id = await stack.start({
       steps: [
         { name: 'bad', script: 'exit 1' },
@@ -95,22 +95,59 @@ describe('a run', () => {
     await expect(stack.client.retry(id, { step: 'nope' })).rejects.toThrow(
       'there is no step "nope"; the steps are bad, worse',
     );
-    await stack.client.retry(id, { step: 'bad', script: 'echo mended' });
+    await stack.client.retry(id, { step: 'bad', script: 'echo fixed' });
     await stack.until(id, (s) => s.steps[0]?.state === 'succeeded', 'bad succeeded');
-    await expect(stack.client.retry(id, { step: 'bad' })).rejects.toThrow('bad is succeeded, not parked');
+    await expect(stack.client.retry(id, { step: 'bad' })).rejects.toThrow(
+      'bad is not parked: it has already succeeded',
+    );
     await stack.client.skip(id, { step: 'worse', reason: 'by hand' });
     expect((await stack.client.result(id)).outcome).toBe('provisioned');
     expect((await stack.client.status(id)).steps.map((step) => step.state)).toEqual(['succeeded', 'skipped']);
   });
 
-  it('leaves no sentinel when a finalizer fails, and retries the finalizer alone', async () => {
+  it('runs a skipped step in the next run of the plan, and repeats only its dependents and the finalizers', async () => {
+    await stack.onHost('rm -f /root/done /root/open');
+    const did = (what: string) => `echo ${what} >>/root/done`;
+    const steps = [
+      { name: 'firewall', script: `${did('firewall')}; test -e /root/open` },
+      { name: 'app', script: did('app'), finalize: did('reload') },
+      { name: 'rules', script: did('rules'), needs: ['firewall'] },
+    ];
+    const skip = async (id: string) => {
+      await stack.until(id, ({ attention }) => attention, 'firewall is parked');
+      await stack.client.skip(id, { step: 'firewall' });
+      return stack.client.result(id);
+    };
+    const first = await stack.start({ steps });
+    expect((await skip(first)).outcome).toBe('provisioned');
+    // Skips again: the launches keep their owner across any number of runs.
+    const second = await stack.start({ steps, sentinel: { whenPresent: 'skip' } });
+    expect((await skip(second)).outcome).toBe('provisioned');
+    await stack.onHost('touch /root/open');
+    const third = await stack.start({ steps });
+    expect((await stack.client.result(third)).outcome).toBe('provisioned');
+    expect((await stack.client.status(third)).steps).toMatchObject([
+      { state: 'succeeded', attempt: 3 },
+      { state: 'succeeded', attempt: 1 },
+      { state: 'succeeded', attempt: 2 },
+    ]);
+    expect((await stack.client.result(await stack.start({ steps }))).outcome).toBe('already-provisioned');
+    expect((await stack.onHost('cat /root/done')).trim().split('\n').toSorted()).toEqual([
+      'app',
+      ...Array.from({ length: 3 }, () => 'firewall'),
+      ...Array.from({ length: 2 }, () => 'reload'),
+      ...Array.from({ length: 2 }, () => 'rules'),
+    ]);
+  });
+
+  it('leaves no sentinel when a finalizer fails, and retries only the finalizer', async () => {
     await stack.onHost('rm -f /var/lib/chandler/provisioned');
     const id = await stack.start({
       steps: [
         {
           name: 'main',
           script: 'echo ran >> /root/main-ran',
-          finalize: 'test -e /root/final-mended || exit 9',
+          finalize: 'test -e /root/final-fixed || exit 9',
         },
       ],
     });
@@ -119,13 +156,13 @@ describe('a run', () => {
       state: 'succeeded',
       finalizer: { state: 'parked', exitCode: 9, failure: { code: 'finalizer-failed' } },
     });
-    await stack.onHost('test ! -e /var/lib/chandler/provisioned && touch /root/final-mended');
+    await stack.onHost('test ! -e /var/lib/chandler/provisioned && touch /root/final-fixed');
     await stack.client.retry(id, { step: 'main' });
     expect((await stack.client.result(id)).outcome).toBe('provisioned');
     expect(await stack.onHost('cat /root/main-ran')).toBe('ran\n');
   });
 
-  it('fails at once with onStepFailure: fail, ending the siblings', async () => {
+  it('fails at once with onStepFailure: fail, and ends the siblings', async () => {
     const id = await stack.start({
       onStepFailure: 'fail',
       steps: [
@@ -139,7 +176,7 @@ describe('a run', () => {
     expect((await stack.client.status(id)).steps.map((step) => step.state)).toEqual(['failed', 'killed']);
   });
 
-  it('goes on with onStepFailure: continue, but finalizes nothing and fails in the end', async () => {
+  it('continues with onStepFailure: continue, but runs no finalizer and fails in the end', async () => {
     await stack.onHost('rm -f /var/lib/chandler/provisioned');
     const id = await stack.start({
       onStepFailure: 'continue',
@@ -161,10 +198,10 @@ describe('a run', () => {
     await stack.onHost('test ! -e /root/never && test ! -e /var/lib/chandler/provisioned');
   });
 
-  it('retries by policy, leaves satisfied steps alone, and ends what takes too long', async () => {
+  it('retries by policy, does not run satisfied steps, and ends steps that take too long', async () => {
     const id = await stack.start({
       steps: [
-        { name: 'flaky', script: '[ "$CHANDLER_GENERATION" -ge 3 ]', retry: { attempts: 3, backoff: 100 } },
+        { name: 'flaky', script: '[ "$CHANDLER_ATTEMPT" -ge 3 ]', retry: { attempts: 3, backoff: 100 } },
         { name: 'there', check: 'test -d /root', script: 'touch /root/not-needed' },
         { name: 'late', script: 'exec sleep 4712', timeout: '2s' },
       ],
@@ -172,13 +209,13 @@ describe('a run', () => {
     const status = await stack.until(id, (s) => s.attention, 'late parked');
     expect(status.steps[2]).toMatchObject({ state: 'parked', failure: { code: 'step-timeout' } });
     await stack.until(id, (s) => s.steps[0]?.state === 'succeeded', 'flaky succeeded');
-    expect((await stack.client.status(id)).steps[0]?.generation).toBe(3);
+    expect((await stack.client.status(id)).steps[0]?.attempt).toBe(3);
     expect((await stack.client.status(id)).steps[1]?.state).toBe('satisfied');
     expect(await stack.onHost('ps -e -o args; test ! -e /root/not-needed')).not.toContain('sleep 4712');
     await stack.client.abort(id, { reason: 'enough' });
     expect(await stack.client.result(id)).toMatchObject({
       outcome: 'aborted',
-      failure: { message: 'aborted: enough' },
+      failure: { message: 'aborted (enough)' },
     });
   });
 });

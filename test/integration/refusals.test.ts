@@ -1,24 +1,24 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { PartFailure } from '../../src/domain/status.ts';
-import type { Plan, Target } from '../../src/domain/schema.ts';
+import type { PartFailure } from '../../src/domain/run/status.ts';
+import type { Plan, Target } from '../../src/domain/plan/schema.ts';
 import { sandboxExec, sandboxSshd } from '../../src/dev/sandbox/index.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
-import { giveSecret, startStack, type Stack } from '../support/stack.ts';
+import { addSecret, startStack, type Stack } from '../support/stack.ts';
 
 const exec = promisify(execFile);
 const ZMX = 'ZMX_DIR=/run/chandler/zmx zmx';
-/** A fingerprint of nobody. */
+/** A fingerprint that belongs to no key. */
 const FOREIGN_KEY = `SHA256:${'A'.repeat(43)}`;
 
 type Change = Omit<Partial<Plan>, 'target'> & { target?: Partial<Target> };
 
-/** Runs a plan of one step that must not come to run, and gives the failure: soon, with the code, and one line of advice. */
+/** Runs a plan with one step that must never run. Expects a failure with this code and one line of advice within the time. */
 async function refused(
   stack: Stack,
   code: string,
@@ -41,7 +41,7 @@ async function refused(
   return result.failure;
 }
 
-/** What lies in Chandler's places on the host beyond its own programs. */
+/** The files in Chandler's directories on the host, except its own programs. */
 const leftovers = (stack: Stack) =>
   stack.onHost(
     'cd /; find var/lib/chandler run/chandler usr/local/bin/zmx ! -type d ! -path "*/bin/host-*" ! -path "*/bin/supervise-*" ! -name lease.lock 2>/dev/null || :',
@@ -49,22 +49,22 @@ const leftovers = (stack: Stack) =>
 const clean = (stack: Stack) =>
   stack.onHost('rm -rf /var/lib/chandler/* /run/chandler /usr/local/bin/zmx /root/never');
 
-describe('a host that is refused, or refuses', () => {
+describe('a run', () => {
   let stack: Stack;
   let trusted: string;
   beforeAll(async () => {
     stack = await startStack();
     trusted = await readFile(stack.host.knownHosts, 'utf8');
-    // So that the log tells of every attempt to log in.
+    // Makes sshd log every attempt to log in.
     await stack.onHost('echo "LogLevel DEBUG1" >> /etc/sandbox/sshd_config');
     await sandboxSshd(stack.host, 'stop');
     await sandboxSshd(stack.host, 'start');
   });
   afterAll(() => stack?.stop());
 
-  const sshdLog = () => readFileSync(join(dirname(stack.host.identity), 'host.log'), 'utf8');
+  const sshdLog = () => readFileSync(`${stack.host.root}/var/log/sshd.log`, 'utf8');
 
-  /** Runs `work` and gives what sshd logged meanwhile. */
+  /** Runs `work`. Returns what sshd logged meanwhile. */
   const logDuring = async (work: () => Promise<unknown>): Promise<string> => {
     const before = sshdLog().length;
     await work();
@@ -72,7 +72,7 @@ describe('a host that is refused, or refuses', () => {
     return sshdLog().slice(before);
   };
 
-  describe('by its key', () => {
+  describe('fails because of the host key', () => {
     let foreign: string;
     beforeAll(async () => {
       const key = join(stack.secretsDir, 'foreign');
@@ -98,13 +98,13 @@ describe('a host that is refused, or refuses', () => {
       ['revoked', 'host-key-mismatch', () => `${trusted}@revoked ${trusted}`, undefined, /revokes/],
       ['other than the pinned one', 'host-key-mismatch', () => trusted, FOREIGN_KEY, /is pinned/],
       [
-        'changed, even if new ones are welcome',
+        'changed, even with accept-new',
         'host-key-mismatch',
         () => foreign,
         'accept-new',
         /records a different key/,
       ],
-    ])('is refused before anybody tries to log in: %s', async (_, code, knownHosts, hostKey, says) => {
+    ])('before any login if the key is %s', async (_, code, knownHosts, hostKey, says) => {
       await writeFile(stack.host.knownHosts, knownHosts());
       try {
         const { hostKey: __, ...bare } = stack.target();
@@ -128,7 +128,7 @@ describe('a host that is refused, or refuses', () => {
       expect(await leftovers(stack)).toBe('');
     });
 
-    it('is recorded by accept-new, and holds from then on', async () => {
+    it('unless accept-new records a new key, in its own file beside known_hosts', async () => {
       await writeFile(stack.host.knownHosts, '');
       const run = async (hostKey: string) => {
         const id = await stack.start({
@@ -136,19 +136,24 @@ describe('a host that is refused, or refuses', () => {
           steps: [{ name: 'runs', script: 'true' }],
           sentinel: { whenPresent: 'ignore' },
         });
-        expect((await stack.client.result(id)).outcome).toBe('provisioned');
+        return stack.client.result(id);
       };
-      await run('accept-new');
-      expect((await readFile(stack.host.knownHosts, 'utf8')).trim().split(' ', 3)).toEqual(
-        trusted.trim().split(' ', 3),
-      );
-      await run('known_hosts');
+      const learned = `${stack.host.knownHosts}.learned/direct`;
+      try {
+        expect((await run('accept-new')).outcome).toBe('provisioned');
+        expect((await readFile(learned, 'utf8')).trim().split(' ', 3)).toEqual(trusted.trim().split(' ', 3));
+        expect(await readFile(stack.host.knownHosts, 'utf8')).toBe('');
+        expect((await run('accept-new')).outcome).toBe('provisioned');
+        expect(await run('known_hosts')).toMatchObject({ failure: { code: 'host-key-unknown' } });
+      } finally {
+        await writeFile(stack.host.knownHosts, trusted);
+      }
       await clean(stack);
     });
   });
 
-  describe('by its login', () => {
-    it('a key that the host does not know', async () => {
+  describe('fails because it cannot log in', () => {
+    it('with a key that the host does not accept', async () => {
       const { message } = await refused(stack, 'auth-failed', { target: { identity: 'foreign' } });
       expect(message).toContain('foreign');
       expect(await leftovers(stack)).toBe('');
@@ -163,22 +168,25 @@ describe('a host that is refused, or refuses', () => {
       'agent',
       'foreign.pub',
       'no-key',
-    ])('an identity that is none, or not in an allowed place, which is never read: %s', async (identity) => {
-      const outside = join(dirname(stack.secretsDir), 'secret-outside');
-      await copyFile(stack.host.identity, outside);
-      await exec('ln', ['-sf', outside, join(stack.secretsDir, 'link-outside')]);
-      await writeFile(join(stack.secretsDir, 'no-key'), 'sEcReT text');
-      try {
-        const { message } = await refused(stack, 'identity-unavailable', { target: { identity } });
-        expect(message).toContain(identity === 'agent' ? 'SSH_AUTH_SOCK' : identity);
-        expect(message).not.toMatch(/root:|sEcReT/);
-      } finally {
-        await exec('rm', ['-f', outside]);
-      }
-      expect(await leftovers(stack)).toBe('');
-    });
+    ])(
+      'with an identity that is invalid or outside the allowed directory, which it never reads: %s',
+      async (identity) => {
+        const outside = join(dirname(stack.secretsDir), 'secret-outside');
+        await copyFile(stack.host.identity, outside);
+        await exec('ln', ['-sf', outside, join(stack.secretsDir, 'link-outside')]);
+        await writeFile(join(stack.secretsDir, 'no-key'), 'sEcReT text');
+        try {
+          const { message } = await refused(stack, 'identity-unavailable', { target: { identity } });
+          expect(message).toContain(identity === 'agent' ? 'SSH_AUTH_SOCK' : identity);
+          expect(message).not.toMatch(/root:|sEcReT/);
+        } finally {
+          await exec('rm', ['-f', outside]);
+        }
+        expect(await leftovers(stack)).toBe('');
+      },
+    );
 
-    it('a port where nobody listens, after the time that the plan gives', async () => {
+    it('after the connect timeout of the plan on a port that nothing listens on', async () => {
       const proxy = await startFaultProxy(1);
       await proxy.close();
       const begin = Date.now();
@@ -186,11 +194,11 @@ describe('a host that is refused, or refuses', () => {
         target: { port: proxy.port, connectTimeout: '2s' },
       });
       expect(Date.now() - begin).toBeGreaterThan(1000);
-      // The engine hands on what the last try died of, unless another one is under way just then.
+      // The server returns the error of the last attempt, or a timeout if another attempt is running.
       expect(`${message} ${advice}`).toMatch(/ECONNREFUSED.*Nothing listens on that port|no answer in time/);
     });
 
-    it('a host that takes connections and says nothing', async () => {
+    it('on a host that accepts connections and never responds', async () => {
       const proxy = await startFaultProxy(stack.host.port);
       proxy.setMode('blackhole');
       const { message } = await refused(stack, 'host-unreachable', {
@@ -201,12 +209,38 @@ describe('a host that is refused, or refuses', () => {
     });
   });
 
-  describe('by what it lacks', () => {
+  describe('on an unsuitable host', () => {
     const hide = (tool: string) => `mv $(readlink -f $(command -v ${tool})) /usr/bin/.hidden-${tool}`;
     const show = (tool: string) => `mv /usr/bin/.hidden-${tool} /usr/bin/${tool}`;
+    const login = (text: string) =>
+      `touch /root/.bashrc; mv /root/.bashrc /root/.kept; echo '${text}' >/root/.bashrc`;
+    const LOGIN_AGAIN = 'mv /root/.kept /root/.bashrc';
 
-    it.each<[what: string, code: string, spoil: string, mend: string, says: RegExp, plan?: Change]>([
+    it.each<[what: string, code: string, damage: string, repair: string, says: RegExp, plan?: Change]>([
       ['no flock', 'host-unsupported', hide('flock'), show('flock'), /no flock.*Install util-linux/],
+      ['no-base64', 'host-unsupported', hide('base64'), show('base64'), /no base64.*Install coreutils/],
+      ['no tee', 'host-unsupported', hide('tee'), show('tee'), /no tee on.*Install coreutils/],
+      [
+        'rc-exit0: a login that ends before the command',
+        'login-interferes',
+        login('echo bye; exit 0'),
+        LOGIN_AGAIN,
+        /ends or replaces the shell \(exit 0\).*“bye”.*~\/\.bashrc/,
+      ],
+      [
+        'rc-other-shell: a login that becomes fish',
+        'login-interferes',
+        login('exec fish'),
+        LOGIN_AGAIN,
+        /replaces the shell.*interactive shells only/,
+      ],
+      [
+        'A2: a forced command',
+        'login-interferes',
+        `cp -p /root/.ssh/authorized_keys /root/.ssh/kept; sed -i 's/^/command="echo restricted" /' /root/.ssh/authorized_keys; sh /etc/sandbox/sshd.sh drop`,
+        'mv /root/.ssh/kept /root/.ssh/authorized_keys; sh /etc/sandbox/sshd.sh drop',
+        /forced command.*“restricted”.*command= in authorized_keys/,
+      ],
       [
         'no tmux for the shim',
         'zmx-unavailable',
@@ -237,35 +271,35 @@ describe('a host that is refused, or refuses', () => {
         /state directory writable/,
       ],
       [
-        'no room for the state directory',
+        'no space for the state directory',
         'disk-full',
         'mkdir -p /var/lib/chandler; mount -t tmpfs -o size=64k none /var/lib/chandler; head -c 1000000 /dev/zero > /var/lib/chandler/ballast || :',
         'umount /var/lib/chandler',
         /No space left.*Free space/,
       ],
-    ])('%s', async (_, code, spoil, mend, says, plan) => {
+    ])('fails with advice: %s', async (_, code, damage, repair, says, plan) => {
       await clean(stack);
-      await stack.onHost(spoil);
+      await stack.onHost(damage, { asMachine: true });
       let left: string;
       try {
         const { message, advice } = await refused(stack, code, plan);
         expect(`${message} ${advice}`).toMatch(says);
       } finally {
         left = await leftovers(stack);
-        await stack.onHost(mend);
+        await stack.onHost(repair, { asMachine: true });
       }
       expect(left.replace(/^var\/lib\/chandler(\/ballast)?\n$/m, '')).toBe('');
     });
 
-    it('runs once that is mended', async () => {
-      const id = await stack.start({ steps: [{ name: 'mended', script: 'true' }] });
+    it('succeeds once the faults are fixed', async () => {
+      const id = await stack.start({ steps: [{ name: 'fixed', script: 'true' }] });
       expect((await stack.client.result(id)).outcome).toBe('provisioned');
       await clean(stack);
     });
   });
 
-  describe('by its sentinel', () => {
-    it.each(['/root', '/root/fifo'])('%s is no file that can be read, so it says nothing', async (path) => {
+  describe('fails because of the sentinel', () => {
+    it.each(['/root', '/root/fifo'])('if %s is not a readable file', async (path) => {
       await stack.onHost('test -e /root/fifo || mkfifo /root/fifo');
       const id = await stack.start({ steps: [{ name: 'ran', script: 'true' }], sentinel: { path } });
       const result = await stack.client.result(id);
@@ -273,20 +307,20 @@ describe('a host that is refused, or refuses', () => {
     });
   });
 
-  describe('by its bootstrap marker', () => {
-    it('that appears late, and so is the run', async () => {
+  describe('with a bootstrap marker', () => {
+    it('waits until the marker appears', async () => {
       const id = await stack.start({
         steps: [{ name: 'boots', script: 'test -e /root/booted' }],
         bootstrap: { marker: '/root/booted', timeout: '20s' },
         sentinel: { whenPresent: 'ignore' },
       });
-      await stack.until(id, (status) => status.phase === 'waiting-for-bootstrap', 'it waits');
+      await stack.until(id, (status) => status.waitingFor === '/root/booted', 'it waits');
       await stack.onHost('touch /root/booted');
       expect((await stack.client.result(id)).outcome).toBe('provisioned');
       await clean(stack);
     });
 
-    it('that never appears', async () => {
+    it('fails if the marker never appears', async () => {
       const { message } = await refused(stack, 'bootstrap-timeout', {
         bootstrap: { marker: '/root/never-booted', timeout: '1s' },
       });
@@ -296,11 +330,11 @@ describe('a host that is refused, or refuses', () => {
   });
 });
 
-describe('a step that cannot start', () => {
+describe('a run with a step that cannot start', () => {
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack();
-    // Installs zmx, so that a person can use it.
+    // Installs zmx for the commands below.
     const id = await stack.start({ steps: [{ name: 'first', script: 'true' }] });
     expect((await stack.client.result(id)).outcome).toBe('provisioned');
   });
@@ -313,25 +347,57 @@ describe('a step that cannot start', () => {
     return status.steps[0]?.failure;
   };
 
-  it('parks for want of a secret, and goes on once it is there', async () => {
-    const script = 'test "$TOKEN" = four-words';
-    const id = await start([
-      { name: 'secret', script, secrets: { TOKEN: 'file:token', OTHER: 'file:other' } },
-    ]);
-    await giveSecret(stack, 'other', 'value-of-another');
-    const failure = await parked(id);
-    expect(failure).toMatchObject({
-      code: 'secret-unavailable',
-      advice: expect.stringMatching(/CHANDLER_SECRETS_DIR/),
+  it('fails before its first step if its last one lacks a secret, and reports everything that is missing', async () => {
+    await addSecret(stack, 'other', 'value-of-another');
+    const steps = [
+      { name: 'first', script: 'touch /root/begun' },
+      {
+        name: 'secret',
+        script: 'test "$TOKEN" = four-words',
+        secrets: { TOKEN: 'file:token', OTHER: 'file:other', WORD: 'env:ABSENT' },
+      },
+    ];
+    const result = await stack.client.result(await start(steps, { zmx: { source: 'file', file: 'absent' } }));
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      failure: {
+        code: 'zmx-unavailable',
+        message: expect.stringMatching(
+          /^zmx: absent: .*\nsteps\[1\]\.secrets\.TOKEN: token: not a file .*\nsteps\[1\]\.secrets\.WORD: .* CHANDLER_SECRET_ABSENT$/,
+        ) as string,
+        advice: expect.stringMatching(/zmx\.source.*CHANDLER_SECRETS_DIR/) as string,
+      },
     });
-    expect(JSON.stringify(failure)).not.toContain('value-of-another');
-    await giveSecret(stack, 'token', 'four-words');
+    expect(JSON.stringify(result)).not.toContain('value-of-another');
+    await stack.onHost('test ! -e /root/begun && test ! -e /var/lib/chandler/lease');
+  });
+
+  it('parks if a secret disappears meanwhile, and continues once it is back', async () => {
+    await addSecret(stack, 'token', 'four-words');
+    const id = await start([
+      { name: 'first', script: 'until test -e /root/gone; do sleep 0.2; done' },
+      {
+        name: 'secret',
+        script: 'test "$TOKEN" = four-words',
+        needs: ['first'],
+        secrets: { TOKEN: 'file:token' },
+      },
+    ]);
+    await stack.until(id, ({ steps }) => steps[0]?.state === 'running', 'the first step runs');
+    await rm(join(stack.secretsDir, 'token'));
+    await stack.onHost('touch /root/gone');
+    const { steps } = await stack.until(id, ({ attention }) => attention, 'parked');
+    expect(steps[1]?.failure).toMatchObject({
+      code: 'secret-unavailable',
+      advice: expect.stringMatching(/CHANDLER_SECRETS_DIR/) as string,
+    });
+    await addSecret(stack, 'token', 'four-words');
     await stack.client.retry(id, { step: 'secret' });
     expect((await stack.client.result(id)).outcome).toBe('provisioned');
   });
 
   it.each(['file:link-shadow', 'file:sub/../../../etc/shadow', 'env:HOME', 'env:absent'])(
-    'never gets what is outside the places for secrets: %s',
+    'never reads secrets outside the allowed places: %s',
     async (reference) => {
       await exec('ln', ['-sfn', '/etc/shadow', join(stack.secretsDir, 'link-shadow')]);
       await exec('mkdir', ['-p', join(stack.secretsDir, 'sub')]);
@@ -344,7 +410,7 @@ describe('a step that cannot start', () => {
     },
   );
 
-  it('types nothing into a busy session that is not ours, and does not end it either', async () => {
+  it('neither types into a busy foreign session nor ends it', async () => {
     await stack.onHost(`${ZMX} run taken -d sleep 4841`);
     const id = await start([{ name: 'taken', script: 'touch /root/typed' }]);
     expect(await parked(id)).toMatchObject({ code: 'launch-conflict' });
@@ -356,7 +422,7 @@ describe('a step that cannot start', () => {
     await stack.onHost(`${ZMX} kill taken; test ! -e /root/typed`);
   });
 
-  it('takes the name of a session that has ended, whoever started it', async () => {
+  it('reuses the name of an ended session, whoever started it', async () => {
     await stack.onHost(`${ZMX} run ended -d true; ${ZMX} wait ended`);
     const run = async (line: string) => {
       const id = await start([{ name: 'ended', script: `echo ${line} >> /root/ended` }], {
@@ -370,7 +436,7 @@ describe('a step that cannot start', () => {
     expect(await stack.onHost('cat /root/ended')).toBe('one\ntwo\n');
   });
 
-  it('starts again in spite of a login that exits, eats its input or is slow, and never runs twice', async () => {
+  it('starts the step again if a login exits, swallows input or is slow, and never runs it twice', async () => {
     await stack.onHost(`cat > /root/.bash_profile <<'END'
 once() { [ -e "/root/profile-$1" ] || { touch "/root/profile-$1"; return 0; }; return 1; }
 case $ZMX_SESSION in
@@ -379,17 +445,19 @@ case $ZMX_SESSION in
   slow) sleep 3 ;;
   noisy) echo 'chandler: state=exited code=0'; echo noise >&2 ;;
   dies*) exit 0 ;;
+  fish*) exec fish -l ;;
+  asks*) read -p 'code: ' code; read -p 'again: ' code ;;
 esac
 END`);
     const names = ['exits', 'eats', 'slow', 'noisy'];
     const id = await start([
       ...names.map((name) => ({ name, script: `echo ran >> /root/login-${name}` })),
-      { name: 'dies', script: 'echo ran >> /root/login-dies' },
+      ...['dies', 'fish', 'asks'].map((name) => ({ name, script: `echo ran >> /root/login-${name}` })),
     ]);
     const status = await stack.until(
       id,
       ({ steps }) => steps.every(({ state }) => state === 'succeeded' || state === 'parked'),
-      'each has started, or said why not',
+      'each step has started or is parked',
     );
     expect(status.steps.map(({ state }) => state)).toEqual([
       'succeeded',
@@ -397,20 +465,24 @@ END`);
       'succeeded',
       'succeeded',
       'parked',
+      'parked',
+      'parked',
     ]);
-    expect(status.steps[4]?.failure).toMatchObject({
-      code: 'launch-not-started',
-      advice: expect.stringMatching(/profile/),
-    });
+    for (const [i, said] of [/the session ended/, /swallowed/, /swallowed.* printed: .*again:/].entries())
+      expect(status.steps[4 + i]?.failure).toMatchObject({
+        code: 'launch-not-started',
+        message: expect.stringMatching(said),
+        advice: expect.stringMatching(/profile/),
+      });
     expect(await stack.onHost('cat /root/login-*')).toBe('ran\n'.repeat(4));
-    expect(status.steps.slice(0, 4).map(({ generation }) => generation)).toEqual([1, 1, 1, 1]);
+    expect(status.steps.slice(0, 4).map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
     await stack.onHost('rm /root/.bash_profile');
-    await stack.client.retry(id, { step: 'dies' });
+    for (const step of ['dies', 'fish', 'asks']) await stack.client.retry(id, { step });
     expect((await stack.client.result(id)).outcome).toBe('provisioned');
-    expect(await stack.onHost('cat /root/login-dies')).toBe('ran\n');
+    expect(await stack.onHost('cat /root/login-*')).toBe('ran\n'.repeat(7));
   });
 
-  it('reaches its host through a jump host, whose key is checked as well', async () => {
+  it('reaches its host through a jump host, and checks the key of both', async () => {
     const jump: TestHost = await startHost();
     try {
       await copyFile(jump.identity, join(stack.secretsDir, 'id_jump'));
@@ -424,7 +496,7 @@ END`);
       if ('failure' in bad) expect(bad.failure.message).toContain(`:${jump.port}`);
       const id = await through(jump.hostKey);
       expect(await stack.client.result(id)).toMatchObject({ outcome: 'provisioned' });
-      expect(readFileSync(join(dirname(jump.identity), 'host.log'), 'utf8')).toContain('Accepted publickey');
+      expect(readFileSync(`${jump.root}/var/log/sshd.log`, 'utf8')).toContain('Accepted publickey');
       const { code } = await sandboxExec(jump, ['test', '-e', '/var/lib/chandler']);
       expect(code).not.toBe(0);
     } finally {
@@ -433,7 +505,7 @@ END`);
   });
 });
 
-describe('a disk that is full', () => {
+describe('a full disk', () => {
   let stack: Stack;
   beforeAll(async () => (stack = await startStack({ diskMiB: 8 })));
   afterAll(() => stack?.stop());
@@ -448,22 +520,22 @@ describe('a disk that is full', () => {
     expect(await leftovers(stack)).toBe('');
   });
 
-  it('by the step itself: its end is told all the same, retrying says why not, and succeeds with room', async () => {
+  it('does not hide the end of a step that filled it, fails a retry, and allows one after space is freed', async () => {
     const script =
       'test -e /root/room && exit; echo begin; head -c 100000000 /dev/zero > /root/ballast; echo end; exit 7';
     const id = await stack.start({ steps: [{ name: 'fills', script }] });
     const failed = await stack.until(id, (s) => s.attention, 'parked');
     expect(failed.steps[0]).toMatchObject({ state: 'parked', exitCode: 7, failure: { code: 'step-failed' } });
     await stack.client.retry(id, { step: 'fills' });
-    const full = await stack.until(id, (s) => s.attention && s.steps[0]?.generation === 2, 'parked again');
+    const full = await stack.until(id, (s) => s.attention && s.steps[0]?.attempt === 2, 'parked again');
     expect(full.steps[0]).toMatchObject({ failure: { code: 'disk-full' } });
     await stack.onHost('rm /root/ballast; touch /root/room');
     await stack.client.retry(id, { step: 'fills' });
     expect((await stack.client.result(id)).outcome).toBe('provisioned');
   });
 
-  it('while a step prints: it runs on, and no secret stays in the log that could not be masked', async () => {
-    await giveSecret(stack, 'token', 'sEcReT-4712');
+  it('does not stop a step that prints, nor leave an unmasked secret in its log', async () => {
+    await addSecret(stack, 'token', 'sEcReT-4712');
     const script = `rm -f /root/ballast
       seq 60000; echo "token $TOKEN"
       until grep -q '^token ' "\${0%/*}/log"; do sleep 0.1; done

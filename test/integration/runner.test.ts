@@ -4,7 +4,7 @@ import { createSshPool, loadPrograms, parseSessions, Runner } from '../../src/in
 import { sandboxExec } from '../../src/dev/sandbox/index.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 
-describe('a Runner over ssh, without Temporal', () => {
+describe('a Runner over SSH, without Temporal', () => {
   const pool = createSshPool();
   let host: TestHost;
   let runner: Runner;
@@ -25,7 +25,7 @@ describe('a Runner over ssh, without Temporal', () => {
     await host?.stop();
   });
 
-  it('runs steps, waits for them and tells of them', async () => {
+  it('runs steps, waits for them and reports their status', async () => {
     await runner.run({ name: 'good', script: 'echo "$WORD"', env: { WORD: "it's" } });
     await runner.run({ name: 'bad', script: 'exit 3' });
     await runner.wait('good');
@@ -45,42 +45,43 @@ describe('a Runner over ssh, without Temporal', () => {
     await expect(runner.history('nowhere')).rejects.toThrow(/^getting history for nowhere: /);
   });
 
-  it('does not take the word of a step for its end', async () => {
+  it('does not believe a step that fakes its end', async () => {
     const spoof = 'zmx=$(ls /var/lib/chandler/zmx/*/zmx); "$zmx" set liar ended=9 exit_code=0';
     await runner.run({
       name: 'liar',
       script: `echo ZMX_TASK_COMPLETED:0; ${spoof}; until [ -e /root/enough ]; do sleep 0.1; done; exit 3`,
     });
-    const said = async () => parseSessions(await runner.list()).find(({ name }) => name === 'liar')?.exitCode;
-    await expect.poll(said).toBe('0');
+    const listedCode = async () =>
+      parseSessions(await runner.list()).find(({ name }) => name === 'liar')?.exitCode;
+    await expect.poll(listedCode).toBe('0');
     expect(await runner.pollStatus(['liar'])).toEqual({ status: 'liar running', done: false });
     await sandboxExec(host, ['touch', '/root/enough']);
     await expect(runner.wait('liar')).rejects.toThrow('(exit 3)');
     expect(await runner.pollStatus(['liar'])).toEqual({ status: 'liar failed (exit 3)', done: true });
   });
 
-  it('shows the end of what was printed, however much that was', async () => {
+  it('shows the end of any amount of output', async () => {
     const script = `seq -f '%0115.0f' 12000; echo THE END; exit 4`;
     await runner.run({ name: 'loud', script });
     await expect(runner.wait('loud')).rejects.toThrow('(exit 4)');
     await expect.poll(() => runner.history('loud')).toMatch(/0012000\nTHE END\n/);
   });
 
-  it('knows whether the host is provisioned, or can do that by itself', async () => {
+  it('reports whether the host is provisioned or self-provisioning', async () => {
     expect([await runner.isProvisioned(), await runner.hasProvisionScript()]).toEqual([false, false]);
     await runner.waitProvisioned(() => expect.unreachable());
     const script = '/usr/local/bin/chandler-provision.sh';
     await sandboxExec(host, ['sh', '-c', `printf '#!/bin/sh\\n' >${script}; chmod 755 ${script}`]);
     expect(await runner.hasProvisionScript()).toBe(true);
-    const told: string[] = [];
+    const reported: string[] = [];
     await runner.waitProvisioned(
       (status) => {
-        told.push(status);
+        reported.push(status);
         void sandboxExec(host, ['touch', '/var/lib/chandler/provisioned']);
       },
       { intervalMs: 50 },
     );
-    expect(told[0]).toContain('good done');
+    expect(reported[0]).toContain('good done');
     expect(await runner.isProvisioned()).toBe(true);
   });
 });

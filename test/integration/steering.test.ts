@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
-describe('a run that people steer', () => {
+describe('a run that operators steer', () => {
   let stack: Stack;
-  let told: string;
+  let notifications: string;
   const posted: { event: string; step?: string; url?: string }[] = [];
-  // The webhook is down at first.
+  // The webhook fails twice at first.
   let refusals = 2;
   const hook = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -25,9 +25,9 @@ describe('a run that people steer', () => {
   beforeAll(async () => {
     await new Promise<void>((resolve) => void hook.listen(0, '127.0.0.1', resolve));
     stack = await startStack({ workers: 0 });
-    told = join(stack.secretsDir, 'told');
+    notifications = join(stack.secretsDir, 'notifications');
     await stack.startWorker({
-      CHANDLER_NOTIFY_COMMAND: `echo "$CHANDLER_EVENT $CHANDLER_STEP" >>${told}`,
+      CHANDLER_NOTIFY_COMMAND: `echo "$CHANDLER_EVENT $CHANDLER_STEP" >>${notifications}`,
       CHANDLER_NOTIFY_URL: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`,
       CHANDLER_UI_URL: 'http://ui.example',
     });
@@ -37,14 +37,14 @@ describe('a run that people steer', () => {
     await stack?.stop();
   });
 
-  it('is given time, a variable, and a step once more with all that needs it; people are told, and it is found by its labels', async () => {
+  it('accepts more time, a variable and a reset of a step with its dependents, sends notifications, and is found by its labels', async () => {
     const fleet = `fleet ${stack.taskQueue}`;
     const id = await stack.start({
       name: 'steered',
       fleet,
       labels: { tier: 'front', 'example.org/zone': 'eu-1' },
       steps: [
-        { name: 'base', script: 'echo "base $CHANDLER_GENERATION" >>/root/steered', timeout: '1h' },
+        { name: 'base', script: 'echo "base $CHANDLER_ATTEMPT" >>/root/steered', timeout: '1h' },
         { name: 'app', needs: ['base'], script: 'echo "app $MIRROR" >>/root/steered; test -n "$MIRROR"' },
         {
           name: 'slow',
@@ -69,24 +69,24 @@ describe('a run that people steer', () => {
       resetDownstream: true,
       env: { ANY: 'value' },
     });
-    expect(answer.steps[0]?.state).not.toBe('succeeded');
+    expect(answer?.steps[0]?.state).not.toBe('succeeded');
     await stack.until(
       id,
-      ({ steps }) => steps[1]?.state === 'parked' && steps[1].generation === 2,
+      ({ steps }) => steps[1]?.state === 'parked' && steps[1].attempt === 2,
       'app is parked again',
     );
     await stack.client.retry(id, { step: 'app', env: { MIRROR: "it's $(here)" } });
     await stack.until(id, ({ steps }) => steps[1]?.state === 'succeeded', 'app is done');
-    // Past the time that it had at first.
+    // Waits beyond the step's original timeout.
     const begunMs = (await stack.client.status(id)).steps[2]?.startedAtMs ?? Infinity;
     await poll(() => Date.now() > begunMs + 9000, 'the first timeout is over');
-    expect((await stack.client.status(id)).steps[2]).toMatchObject({ state: 'running', generation: 1 });
+    expect((await stack.client.status(id)).steps[2]).toMatchObject({ state: 'running', attempt: 1 });
     await stack.onHost('touch /root/enough');
     const result = await stack.client.result(id);
     expect(result).toMatchObject({
       outcome: 'provisioned',
       result: {
-        interventions: [
+        auditTrail: [
           { action: 'extendTimeout', step: 'slow', extendedByMs: 3_600_000, reason: 'a slow mirror' },
           { action: 'retryStep', step: 'base', reset: ['app'], env: ['ANY'] },
           { action: 'retryStep', step: 'app', env: ['MIRROR'] },
@@ -99,7 +99,7 @@ describe('a run that people steer', () => {
 
     await poll(
       () => posted.length === 3,
-      'the webhook has got everything',
+      'the webhook has received every notification',
       () => JSON.stringify(posted),
     );
     const url = `http://ui.example/namespaces/default/workflows/${encodeURIComponent(id)}`;
@@ -109,7 +109,7 @@ describe('a run that people steer', () => {
       'provisioned undefined',
     ]);
     for (const notification of posted) expect(notification.url).toBe(url);
-    expect((await readFile(told, 'utf8')).split('\n').sort()).toEqual([
+    expect((await readFile(notifications, 'utf8')).split('\n').sort()).toEqual([
       '',
       'parked app',
       'parked app',

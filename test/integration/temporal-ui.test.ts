@@ -1,17 +1,20 @@
 /**
- * What an operator sees of runs in the Temporal UI, and does there, in a real browser. With CHANDLER_SCREENSHOTS=DIR it
- * also takes the README's pictures (`npm run screenshots`).
+ * Checks in a real browser how operators see and control runs in the Temporal UI. With CHANDLER_SCREENSHOTS=DIR it also
+ * takes the screenshots of the README (`npm run screenshots`).
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DevServer } from '../../src/dev/temporal/index.ts';
-import { block, code, prose, table } from '../../src/domain/markdown-text.ts';
+import { RunPausedError } from '../../src/client.ts';
+import { block, code, prose, table } from '../../src/domain/text/markdown.ts';
+import type { RunStatus } from '../../src/domain/run/status.ts';
 import { startBrowser, TemporalUi } from '../support/browser.ts';
+import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { startTestServer } from '../support/temporal.ts';
 
 const ID = 'provision:web1';
-/** One step is done soon, one fails at first, and one goes on until that is mended. */
+/** One step that ends soon, one that fails at first, and one that runs until the failed one has succeeded. */
 const plan = {
   name: 'web',
   zmx: { source: 'tmux' as const },
@@ -20,7 +23,7 @@ const plan = {
     {
       name: 'network',
       script: `echo 'asking for a lease'
-if [ "$CHANDLER_GENERATION" -eq 1 ]; then echo 'no answer from 10.0.0.1: is the cable in?' >&2; exit 3; fi
+if [ "$CHANDLER_ATTEMPT" -eq 1 ]; then echo 'no answer from 10.0.0.1: is the cable in?' >&2; exit 3; fi
 touch /run/lease`,
     },
     {
@@ -66,11 +69,11 @@ describe('in the Temporal UI', () => {
     await server?.stop();
   });
 
-  /** Takes a picture of what matters on the page, without the menu at its left. */
+  /** Takes a screenshot of a part of the page, by default without the menu on the left. */
   const picture = async (name: string, clip: { x?: number; y?: number; width?: number; height: number }) => {
     const dir = process.env['CHANDLER_SCREENSHOTS'];
     if (dir === undefined) return;
-    // The UI moves things into their places.
+    // The UI animates its layout.
     await ui.page.waitForTimeout(1000);
     const place = { x: 256, y: 56, width: 1024, ...clip };
     await ui.page.screenshot({ path: join(dir, `ui-${name}.png`), clip: place });
@@ -78,11 +81,11 @@ describe('in the Temporal UI', () => {
   const shown = async (which: 'summary' | 'details' | 'current', text: string) => {
     const main = ui.metadata(which).locator('main');
     await main.getByText(text).first().waitFor();
-    // What keeps a cell in one line is a space like others.
+    // Cells use non-breaking spaces.
     return (await main.innerText()).replaceAll('\u00a0', ' ');
   };
 
-  it('the list is filtered by what a run is about, and has columns for it', async () => {
+  it("the list has filters and columns for Chandler's search attributes", async () => {
     await ui.search("WorkflowType = 'readStepLog'", 1);
     expect((await ui.search("WorkflowType = 'provision'", 3)).toSorted()).toEqual([
       'provision:base1',
@@ -102,14 +105,14 @@ describe('in the Temporal UI', () => {
     expect(await ui.search('ChandlerAttention = true', 1)).toEqual([ID]);
   });
 
-  it('a run tells what it does: a summary beside each activity and timer, heartbeats that can be read', async () => {
+  it('a run has a summary for each activity and timer, and readable heartbeats', async () => {
     await ui.open(ID);
     await ui.page.getByText('network · parked: retryStep, skipStep or abort').first().waitFor();
     await ui.page.getByText('waitStep • site · wait').first().waitFor();
     await ui.tab('pending-activities');
     await ui.page.getByText('fetching index.html').first().waitFor();
     const beat =
-      /\{\s*"step": "site",\s*"elapsedS": \d+,\s*"logBytes": \d+,\s*"lastLine": "fetching index.html"\s*\}/;
+      /\{\s*"step": "site",\s*"kind": "step",\s*"attempt": 1,\s*"elapsedS": \d+,\s*"logBytes": \d+,\s*"lastLine": "fetching index.html"\s*\}/;
     expect(await ui.page.locator('main').innerText()).toMatch(beat);
     const { events } = await stack.client.temporal.workflow.getHandle(ID).fetchHistory();
     const silent = (events ?? []).filter(
@@ -123,18 +126,43 @@ describe('in the Temporal UI', () => {
     expect(silent).toEqual([]);
   });
 
-  it('a parked run tells what happened, where to look, and how to act, ready to be copied', async () => {
+  it('a pause from the UI appears in the status with the command that ends it, and can be ended in the UI', async () => {
+    const press = async (name: string) => {
+      await ui.page.getByRole('button', { name, exact: true }).first().click();
+      await ui.page.locator('dialog[open]').getByTestId('confirm-modal-button').click();
+    };
+    const pauseOf = async () => {
+      const status = await stack.client.status(ID).catch((error: unknown) => error);
+      if (status instanceof RunPausedError) return status.pause.unpause;
+      return (status as RunStatus).steps.find(({ name }) => name === 'site')?.serverPause?.unpause;
+    };
+    for (const [what, words] of [
+      ['', 'temporal activity unpause'],
+      [' Workflow', 'temporal workflow unpause'],
+    ] as const) {
+      await press(`Pause${what}`);
+      await poll(async () => (await pauseOf())?.startsWith(`${words} --workflow-id ${ID} `) ?? false, words);
+      // The page refreshes only every ten seconds.
+      await ui.page.reload();
+      await press(`Unpause${what}`);
+      await expect.poll(pauseOf, { message: `no longer: ${words}` }).toBeUndefined();
+      expect((await stack.client.status(ID)).phase).toBe('steps');
+      await ui.page.reload();
+    }
+  });
+
+  it('a parked run shows what happened, where to look, and actions to copy', async () => {
     await ui.tab('user-metadata');
     expect(await shown('summary', 'provision')).toContain(`provision ${address}: web, 3 steps`);
     const details = await shown('details', 'Provisions');
     for (const text of [`chandler retry ${ID} NAME`, 'site has a finalizer', 'retryStep {"step":"NAME"}'])
       expect(details).toContain(text);
-    const current = await shown('current', 'waits for a person');
-    expect(current).toMatch(/^\s*⚠ steps · web · root@127\.0\.0\.1:\d+ · began \d\d:\d\d:\d\d UTC/);
+    const current = await shown('current', 'needs attention');
+    expect(current).toMatch(/^\s*⚠ steps · web · root@127\.0\.0\.1:\d+ · started \d\d:\d\d:\d\d UTC/);
     expect(current).toContain(`network on ${address}: exit 3`);
     expect(current).toContain('asking for a lease\nno answer from 10.0.0.1: is the cable in?');
     expect(current).toMatch(
-      /Look around with: ssh -t -p \d+ root@127\.0\.0\.1 'ZMX_DIR=\S+ \S+ attach network'/,
+      /Look around with: ssh -t -p \d+ root@127\.0\.0\.1 '.* env ZMX_DIR=\S+ \S+ attach network .*'/,
     );
     expect(current).toContain('retryStep {"step":"network"} runs it again');
     expect(current).toMatch(
@@ -145,37 +173,37 @@ describe('in the Temporal UI', () => {
     await ui.page.getByText(`network on ${address}: exit 3. Look around with: \`ssh -t `).first().waitFor();
   });
 
-  it('a signal that a person sends there runs the step again, and the run goes on to its end', async () => {
+  it('a signal from the UI retries the step, and the run continues to its end', async () => {
     await ui.tab('timeline');
     const submit = await ui.fillSignal('retryStep', '{"step":"network"}');
     await picture('signal', (await ui.page.locator('dialog[open]').boundingBox())!);
     await submit.click();
     await stack.until(ID, ({ phase }) => phase === 'provisioned', 'the run is done');
-    // By itself the page looks again only after ten seconds.
+    // The page refreshes only every ten seconds.
     await ui.page.reload();
     await ui.page.getByText('COMPLETED').first().waitFor();
     await ui.page.getByText('"outcome": "provisioned"').first().waitFor();
     await ui.tab('user-metadata');
     const current = await shown('current', 'provisioned');
     expect(current).toMatch(
-      /^\s*✔ provisioned · web · root@127\.0\.0\.1:\d+ · began \d\d:\d\d:\d\d UTC, took/,
+      /^\s*✔ provisioned · web · root@127\.0\.0\.1:\d+ · started \d\d:\d\d:\d\d UTC, took/,
     );
     expect(current).toContain('Sentinel: /var/lib/chandler/provisioned');
     expect(current).toMatch(/network\s+✔ succeeded\s+2\s/);
     expect(current).toMatch(/site \(finalizer\)\s+✔ succeeded\s+1\s/);
-    expect(current).toMatch(/What people did[\s\S]*\d\d:\d\d:\d\d\s+retryStep network/);
-    expect(current).not.toContain('waits for a person');
+    expect(current).toMatch(/Audit trail[\s\S]*\d\d:\d\d:\d\d\s+retryStep network/);
+    expect(current).not.toContain('needs attention');
     await picture('done', { y: 270, height: 620 });
     expect(await ui.search("ChandlerPhase = 'provisioned'", 2)).toContain(ID);
   });
 
-  it('a run that failed says of which host, why, and what to do', async () => {
+  it('a failed run shows its host, the reason, and what to do', async () => {
     expect(await ui.search("ChandlerPhase = 'failed'", 1)).toEqual(['provision:web2']);
     await ui.open('provision:web2');
     await ui.tab('user-metadata');
     const current = await shown('current', 'failed');
     expect(current).toMatch(/^\s*✘ failed · web · /);
-    expect(current).toContain(`identity-unavailable: ${address}: id_of_nobody: `);
+    expect(current).toContain('identity-unavailable: target.identity: id_of_nobody: ');
     expect(current).toContain('Put the identity where the worker may read it');
   });
 
@@ -189,7 +217,7 @@ describe('in the Temporal UI', () => {
     '1. item ``',
     '--- ``',
     '{.class} ``',
-  ])('text of others is shown as it is, whatever it looks like: %s', async (evil) => {
+  ])('untrusted text is shown literally: %s', async (evil) => {
     const columns = [
       { title: 'a', align: 'left' as const },
       { title: 'b', align: 'right' as const },

@@ -3,8 +3,11 @@ import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 const deploymentName = 'chandler-test';
-/** `ROUTING_CONFIG_UPDATE_STATE_COMPLETED` (temporal/api/enums/v1/task_queue.proto) */
-const ROUTED = 2;
+type Service = Stack['client']['temporal']['workflowService'];
+type QueueType = NonNullable<Parameters<Service['describeTaskQueue']>[0]['taskQueueType']>;
+/** temporal.api.enums.v1.TaskQueueType: workflow and activity. */
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the SDK exports no values of it
+const QUEUES = [1 as QueueType, 2 as QueueType];
 
 describe('two builds side by side', () => {
   let stack: Stack;
@@ -17,22 +20,47 @@ describe('two builds side by side', () => {
       CHANDLER_BUILD_ID: buildId,
       CHANDLER_VERSIONING_BEHAVIOR: behavior,
     });
-  /** Sends new runs to a build. A worker is known a moment after it has started, and so is the change to each queue. */
+  /** Sends new runs to a build. The server registers workers and applies changes to queues with a delay. */
   const makeCurrent = async (buildId: string) => {
-    const engine = stack.client.temporal.workflowService;
+    const server = stack.client.temporal.workflowService;
     const deployment = { namespace: 'default', deploymentName };
+    // The change may stay unfinished if a queue is registered meanwhile.
     await poll(
       () =>
-        engine.setWorkerDeploymentCurrentVersion({ ...deployment, buildId }).then(
+        server
+          .describeWorkerDeploymentVersion({
+            namespace: 'default',
+            deploymentVersion: { deploymentName, buildId },
+          })
+          .then(
+            ({ workerDeploymentVersionInfo }) =>
+              new Set((workerDeploymentVersionInfo?.taskQueueInfos ?? []).map(({ type }) => type)).size >= 2,
+            () => false,
+          ),
+      `the server knows the queues of build ${buildId}`,
+    );
+    await poll(
+      () =>
+        server.setWorkerDeploymentCurrentVersion({ ...deployment, buildId }).then(
           () => true,
           () => false,
         ),
       `build ${buildId} is current`,
     );
-    await poll(async () => {
-      const { workerDeploymentInfo } = await engine.describeWorkerDeployment(deployment);
-      return Number(workerDeploymentInfo?.routingConfigUpdateState) === ROUTED;
-    }, `every queue knows that build ${buildId} is current`);
+    // Checks each queue, since the change itself may stay unfinished.
+    const isRouted = async (taskQueueType: QueueType) => {
+      const taskQueue = { name: stack.taskQueue };
+      const { versioningInfo } = await server.describeTaskQueue({
+        namespace: 'default',
+        taskQueue,
+        taskQueueType,
+      });
+      return versioningInfo?.currentDeploymentVersion?.buildId === buildId;
+    };
+    await poll(
+      async () => (await Promise.all(QUEUES.map(isRouted))).every(Boolean),
+      `both queues know that build ${buildId} is current`,
+    );
   };
   const startWaiting = async (name: string) => {
     const script = `until test -e /root/${name}; do sleep 0.1; done`;
@@ -40,7 +68,7 @@ describe('two builds side by side', () => {
     await stack.until(id, ({ steps }) => steps[0]?.state === 'running', `${name} runs`);
     return id;
   };
-  /** Lets the step end, and tells which builds the run was driven by. */
+  /** Lets the step end. Returns the builds that executed the run. */
   const buildsOf = async (id: string, name: string) => {
     await stack.onHost(`touch /root/${name}`);
     expect((await stack.client.result(id)).outcome).toBe('provisioned');
@@ -51,7 +79,7 @@ describe('two builds side by side', () => {
     return [...new Set(builds)];
   };
 
-  it('end each run on the build it began with, while new ones begin on the current one', async () => {
+  it('end each pinned run on the build it started with, while new runs start on the current one', async () => {
     await startBuild('1');
     await makeCurrent('1');
     const old = await startWaiting('old');
@@ -61,7 +89,7 @@ describe('two builds side by side', () => {
     expect(await buildsOf(await startWaiting('new'), 'new')).toEqual(['2']);
   });
 
-  it('hand a run over that may be upgraded, also from a worker that is gone', async () => {
+  it('hand over a run with auto-upgrade, even from a worker that is gone', async () => {
     const three = await startBuild('3', 'AUTO_UPGRADE');
     await makeCurrent('3');
     const id = await startWaiting('handed');

@@ -7,20 +7,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Plan } from '../../src/domain/schema.ts';
+import type { Plan } from '../../src/domain/plan/schema.ts';
 import { loadShim } from '../../src/zmx/index.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 const exec = promisify(execFile);
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-describe('zmx comes', () => {
+describe('zmx is installed', () => {
   let stack: Stack;
   let dir: string;
   let archive: Buffer;
   let server: Server;
   let url: string;
-  /** Who asked the server: the host's curl or wget, or the worker. */
+  /** The requests to the server with their sender: curl or wget on the host, or the worker. */
   let asked: string[];
 
   beforeAll(async () => {
@@ -39,7 +39,7 @@ describe('zmx comes', () => {
     await new Promise((resolve) => server.once('listening', resolve));
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     stack = await startStack({ workers: 0 });
-    await stack.startWorker({ CHANDLER_ZMX_DIR: join(dir, 'allowed') });
+    await stack.startWorker({ CHANDLER_ZMX_DIR: join(dir, 'allowed'), CHANDLER_ZMX_URLS: `${url}/` });
   });
   afterAll(async () => {
     server?.close();
@@ -60,13 +60,13 @@ describe('zmx comes', () => {
       ...(zmx && { zmx }),
       keepSessions: 'all',
     });
-  /** Runs a plan with that zmx; the path of the zmx it ran in. */
+  /** Runs a plan with this source of zmx. Returns the path of the zmx that it used. */
   const runWith = async (zmx: Plan['zmx']): Promise<string> => {
     const id = await start(zmx);
     expect(await stack.client.result(id)).toMatchObject({ outcome: 'provisioned' });
     expect(await stack.onHost('cat /root/ran')).toBe('ran\n');
     const { attach } = await stack.client.status(id);
-    const path = /^ZMX_DIR=\S+ (\S+) attach NAME$/.exec(attach ?? '')?.[1] ?? '';
+    const path = / env ZMX_DIR=\S+ (\S+) attach NAME$/.exec(attach ?? '')?.[1] ?? '';
     expect(await stack.onHost(`ZMX_DIR=/run/chandler/zmx ${path} list`)).toMatch(/name=uses\t.*exit_code=0/);
     return path;
   };
@@ -89,7 +89,7 @@ describe('zmx comes', () => {
       `for tool in ${tools.join(' ')}; do if [ -e /usr/bin/$tool ]; then mv /usr/bin/$tool /usr/bin/.hidden-$tool; fi; done`,
     );
 
-  it('from a release that the host pulls, once', async () => {
+  it('from a release that the host downloads once', async () => {
     const path = await runWith(release());
     expect(path).toMatch(/^\/var\/lib\/chandler\/zmx\/[^/]+\/zmx$/);
     expect(await stack.onHost('readlink /usr/local/bin/zmx')).toBe(`${path}\n`);
@@ -100,26 +100,26 @@ describe('zmx comes', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('from a release that the worker gets and pushes, if the host can get nothing', async () => {
+  it('from a release that the worker downloads and uploads if the host cannot', async () => {
     await hide('curl', 'wget');
     await runWith(release());
     expect(asked).toEqual(['worker /zmx.tar.gz']);
   });
 
-  it('from nowhere if the archive is not the expected one: it is not unpacked', async () => {
-    const said = await refused(release({ sha256: '0'.repeat(64) }), 'zmx-checksum');
-    expect(said).toContain(sha256(archive));
+  it('only from an archive with the expected hash', async () => {
+    const message = await refused(release({ sha256: '0'.repeat(64) }), 'zmx-checksum');
+    expect(message).toContain(sha256(archive));
     await hide('curl', 'wget');
     await refused(release({ sha256: '0'.repeat(64) }), 'zmx-checksum');
   });
 
-  it('from nowhere if nobody can get the archive', async () => {
-    const said = await refused(release({ url: `${url}/absent` }), 'zmx-unavailable');
-    expect(said).toMatch(/the host: .*404.*the worker: .*404/);
-    expect(said).toContain('zmx.source: tmux or file');
+  it('only if the host or the worker can download the archive', async () => {
+    const message = await refused(release({ url: `${url}/absent` }), 'zmx-unavailable');
+    expect(message).toMatch(/the host: .*404.*the worker: .*404/);
+    expect(message).toContain('zmx.source: tmux or file');
   });
 
-  it.each(['zmx-file', 'zmx.tar.gz'])('from a file of the worker, pushed: %s', async (file) => {
+  it.each(['zmx-file', 'zmx.tar.gz'])('from a file that the worker uploads: %s', async (file) => {
     await hide('curl', 'wget');
     const path = await runWith({ source: 'file', file });
     expect(await stack.onHost(`sha256sum < ${path}`)).toContain(loadShim().sha256);
@@ -132,12 +132,15 @@ describe('zmx comes', () => {
     ['../zmx', {}, 'zmx-unavailable'],
     ['/etc/shadow', {}, 'zmx-unavailable'],
     ['no-zmx', {}, 'zmx-unavailable'],
-  ] as const)('from no such file: %s %j', async (file, changes, code) => {
-    const said = await refused({ source: 'file', file, ...changes }, code);
-    expect(said).toContain(file === 'no-zmx' ? 'does not answer' : file);
-  });
+  ] as const)(
+    'only from a valid file in the allowed directory, not from %s %j',
+    async (file, changes, code) => {
+      const message = await refused({ source: 'file', file, ...changes }, code);
+      expect(message).toContain(file === 'no-zmx' ? 'does not answer' : file);
+    },
+  );
 
-  it('from the host itself if there is one that is new enough: it is used and never replaced', async () => {
+  it('only if the host has none that is new enough, and never replaces the existing one', async () => {
     await stack.onHost('mkdir -p /opt/own');
     await writeOnHost('/opt/own/zmx', loadShim().content);
     const wrapper = `#!/bin/sh\n[ "$1" != version ] || { printf 'zmx\\t0.9.9\\n'; exit; }\nexec /opt/own/zmx "$@"\n`;
@@ -146,7 +149,7 @@ describe('zmx comes', () => {
     const before = await inode();
     expect(await runWith(release())).toBe('/usr/local/bin/zmx');
     expect(await inode()).toBe(before);
-    // Another one beside it does not take its place either.
+    // Another zmx does not take its place either.
     await stack.onHost('rm /root/ran /var/lib/chandler/provisioned');
     expect(await runWith({ source: 'file', file: 'zmx-file' })).toMatch(/^\/var\/lib\/chandler\/zmx\//);
     expect(await inode()).toBe(before);

@@ -1,28 +1,28 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { script } from '../../src/provision/index.ts';
+import { script } from '../../src/library/index.ts';
 import { loadShim } from '../../src/zmx/index.ts';
 import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 const versions = ['0.5.0', '0.6.0', '0.7.0', '0.8.1', '0.9.0-dev'];
 const SHIM = '/opt/zmx/shim';
-const CLEAN = `rm -rf /root/mended /var/lib/chandler /run/chandler ${SHIM}.memory`;
+const CLEAN = `rm -rf /root/fixed /var/lib/chandler /run/chandler ${SHIM}.memory`;
 
-/** Fast and slow, with a lot to print, in need of another, with a finalizer, and failing at first: by policy and for good. */
+/** Covers fast and slow steps, a lot of output, needs, a finalizer, retries by policy, and parked steps. */
 const steps = [
   { name: 'fast', script: 'echo fast', finalize: 'echo finalized' },
   { name: 'prints', script: 'seq 20000; sleep 0.6' },
   {
     name: 'flaky',
-    script: 'echo try $CHANDLER_GENERATION; test $CHANDLER_GENERATION -ge 3',
+    script: 'echo try $CHANDLER_ATTEMPT; test $CHANDLER_ATTEMPT -ge 3',
     retry: { attempts: 3, backoff: '10ms' },
   },
-  { name: 'parks', script: 'echo parks; test -e /root/mended', needs: ['fast'] },
+  { name: 'parks', script: 'echo parks; test -e /root/fixed', needs: ['fast'] },
   { name: 'killed', script: 'sleep 60', timeout: '700ms', needs: ['fast'] },
 ];
 
-describe('one plan ends the same in every version of zmx', () => {
+describe('a run', () => {
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack();
@@ -41,23 +41,21 @@ describe('one plan ends the same in every version of zmx', () => {
     await stack.onHost(CLEAN);
   };
 
-  it.each(versions)('%s', async (version) => {
+  it.each(versions)('has the same results with zmx %s', async (version) => {
     await install(version);
     const { client } = stack;
     const id = await stack.start({ steps, zmx: { source: 'release' }, keepSessions: 'all' });
     const waits = async () =>
       (await client.status(id)).steps.filter(({ state }) => state === 'parked').length === 2;
-    await poll(waits, 'two steps wait for a person');
+    await poll(waits, 'two steps need attention');
     expect((await client.status(id)).attach).toContain('/usr/local/bin/zmx');
-    await stack.onHost('touch /root/mended');
+    await stack.onHost('touch /root/fixed');
     await client.retry(id, { step: 'parks' });
     await client.skip(id, { step: 'killed' });
     expect(await client.result(id)).toMatchObject({ outcome: 'provisioned' });
 
     const status = await client.status(id);
-    expect(
-      status.steps.map(({ name, state, generation, session }) => [name, state, generation, session]),
-    ).toEqual([
+    expect(status.steps.map(({ name, state, attempt, session }) => [name, state, attempt, session])).toEqual([
       ['fast', 'succeeded', 1, 'fast'],
       ['prints', 'succeeded', 1, 'prints'],
       ['flaky', 'succeeded', 3, 'flaky.3'],
@@ -65,10 +63,10 @@ describe('one plan ends the same in every version of zmx', () => {
       ['killed', 'skipped', 1, 'killed'],
     ]);
     expect((await client.readLog(id, 'parks')).text).toBe('parks\r\n');
-    expect((await client.readLog(id, 'flaky', { generation: 1 })).text).toBe('try 1\r\n');
+    expect((await client.readLog(id, 'flaky', { attempt: 1 })).text).toBe('try 1\r\n');
     expect((await client.readLog(id, 'prints', { offset: -7 })).text).toBe('20000\r\n');
     expect((await client.readLog(id, 'fast', { finalizer: true })).text).toBe('finalized\r\n');
-    // What a person sees there: the right code, also of what was over at once.
+    // People on the host see the right exit codes, also of very short steps.
     const list = await stack.onHost('ZMX_DIR=/run/chandler/zmx zmx list');
     for (const [name, code] of [
       ['fast', 0],
@@ -80,11 +78,11 @@ describe('one plan ends the same in every version of zmx', () => {
       expect(list).toMatch(new RegExp(`name=${name}\t.*\texit_code=${code}\\b`));
     expect(list).not.toContain('name=killed\t');
 
-    // And as a host does it that provisions itself.
+    // The same steps on a self-provisioning host.
     const own = steps.filter(({ name }) => name !== 'killed');
     await put('/root/provision.sh', Buffer.from(script(own, { keepSessions: 'all' })));
-    await stack.onHost(`${CLEAN}; touch /root/mended; /root/provision.sh`);
-    // An old zmx learns of an end a moment later.
+    await stack.onHost(`${CLEAN}; touch /root/fixed; /root/provision.sh`);
+    // An old zmx notices an end with a delay.
     const ends = async () =>
       [
         ...(await stack.onHost('ZMX_DIR=/run/chandler/zmx zmx list')).matchAll(
@@ -95,7 +93,7 @@ describe('one plan ends the same in every version of zmx', () => {
     expect(await stack.onHost('cat /var/lib/chandler/provisioned')).toContain('"name":"flaky"');
   });
 
-  it('types nothing into a session that has ended and cannot be closed', async () => {
+  it('parks a step instead of typing into an ended session that cannot be closed', async () => {
     await install('0.7.0');
     await stack.onHost(
       `export ZMX_DIR=/run/chandler/zmx; zmx run stuck -d true; zmx wait stuck; touch ${SHIM}.memory$ZMX_DIR/deaf`,
@@ -104,7 +102,7 @@ describe('one plan ends the same in every version of zmx', () => {
       steps: [{ name: 'stuck', script: 'touch /root/typed' }],
       zmx: { source: 'release' },
     });
-    const status = await stack.until(id, ({ attention }) => attention, 'the step waits for a person');
+    const status = await stack.until(id, ({ attention }) => attention, 'the step needs attention');
     expect(status.steps[0]).toMatchObject({
       state: 'parked',
       failure: { code: 'launch-conflict', message: expect.stringContaining('cannot be closed') },

@@ -7,6 +7,12 @@ const SHELLS: [string, string[]][] = [
   ['dash', []],
   ['bash', ['--posix']],
   ['busybox', ['ash']],
+  ['zsh', ['-f']],
+];
+/** Login shells that are not POSIX shells. csh accepts no line end inside a word. */
+const OTHERS: [string, string[], string][] = [
+  ['fish', ['--no-config'], '\n'],
+  ['tcsh', ['-f'], ''],
 ];
 
 describe('a command', () => {
@@ -16,7 +22,7 @@ describe('a command', () => {
     expect(renderMasked(command)).toBe(`login --user 'o'\\''brien' *** </dev/null`);
   });
 
-  it('refuses a NUL byte, which no process can be given', () => {
+  it('refuses a NUL byte, which no argument of a process can hold', () => {
     expect(() => quote('a\0b')).toThrow(TypeError);
   });
 
@@ -33,9 +39,26 @@ describe('a command', () => {
     fc.assert(
       fc.property(words, (list) => {
         const line = render(sh('printf', '%s\\n\\001', ...list));
-        const said = execFileSync(shell, [...options, '-c', line]).toString('utf8');
-        // Lone surrogates cannot be sent as UTF-8; Node replaces them, for the shell and for us.
-        expect(said).toBe(list.map((text) => `${text.toWellFormed()}\n\u0001`).join(''));
+        const printed = execFileSync(shell, [...options, '-c', line]).toString('utf8');
+        // Node replaces lone surrogates, which UTF-8 cannot encode.
+        expect(printed).toBe(list.map((text) => `${text.toWellFormed()}\n\u0001`).join(''));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each(OTHERS)('login-shell-%s: is taken literally, whatever its words hold', (shell, options, more) => {
+    const characters = Array.from({ length: 95 }, (_, i) => String.fromCodePoint(32 + i));
+    const word = fc.oneof(
+      fc.string({ unit: fc.constantFrom(...characters, '\t', ...more) }),
+      fc.string({ unit: fc.constantFrom('!', '\\', "'", '"', '$', ' ', 'a') }),
+      fc.constantFrom('', '-n', '~', '*', '$HOME', '!!', '%self', '=ls', '@', '\\\\', "\\'", '!'),
+    );
+    fc.assert(
+      fc.property(fc.array(word, { minLength: 1, maxLength: 20 }), (list) => {
+        const line = render(sh('/usr/bin/printf', '%s\\n\\001', ...list));
+        const printed = execFileSync(shell, [...options, '-c', line]).toString('utf8');
+        expect(printed).toBe(list.map((text) => `${text}\n\u0001`).join(''));
       }),
       { numRuns: 60 },
     );

@@ -18,8 +18,8 @@ const web: ClientTarget = {
 const options = (target: ClientTarget) =>
   sshArguments(target, { tty: false }).filter((_, i, all) => all[i - 1] === '-o');
 
-describe('the command of ssh', () => {
-  it('has all that the target says, and nothing of anybody else', () => {
+describe('the ssh command', () => {
+  it('contains the settings of the target and ignores all other configuration', () => {
     expect(sshArguments(web, { tty: true, command: "echo 'a'" }).join(' ')).toBe(
       'ssh -F none -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/home/me/.ssh/known_hosts' +
         ' -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no -o IdentitiesOnly=yes -o IdentityFile=/keys/id' +
@@ -28,7 +28,7 @@ describe('the command of ssh', () => {
     );
   });
 
-  it('gives the jump host its own settings, quoted for a shell that ssh calls', () => {
+  it('gives the jump host its own settings, quoted for the shell that ssh starts', () => {
     const gate: ClientTarget = {
       host: 'gate',
       port: 22,
@@ -50,18 +50,20 @@ describe('the command of ssh', () => {
   test.each([
     ['a blank', '/a b/id', 'IdentityFile="/a b/id"'],
     ['a quote and a backslash', '/a"b\\c', 'IdentityFile="/a\\"b\\\\c"'],
-    ['what ssh would replace', '/a%h', 'IdentityFile=/a%%h'],
-    ['what ssh would replace by the home directory', '/~', 'IdentityFile="/~"'],
-  ])('means a path with %s literally', (_, file, option) => {
+    ['a percent sign, which ssh expands', '/a%h', 'IdentityFile=/a%%h'],
+    ['a tilde, which ssh expands', '/~', 'IdentityFile="/~"'],
+  ])('preserves a path with %s', (_, file, option) => {
     expect(options({ ...web, identities: { files: [file], agent: 'same' } })).toContain(option);
   });
 
-  it('is refused for a path that ssh would always change', () => {
+  it('is refused for a path that ssh cannot take literally', () => {
     const hostKey = { kind: 'known-hosts', files: ['/a/${HOME}'] } as const;
-    expect(() => sshArguments({ ...web, hostKey }, { tty: false })).toThrow(/would take \$\{ for a variable/);
+    expect(() => sshArguments({ ...web, hostKey }, { tty: false })).toThrow(
+      /would expand \$\{ as a variable/,
+    );
   });
 
-  it('of somebody with settings of their own is short', () => {
+  it('has a short form that relies on the settings of the user', () => {
     const target = { host: 'web1', port: 2222, jump: { host: 'gate', user: 'me' } };
     expect(render(shortSshCommand(target, { tty: true, command: 'zmx attach a' }))).toBe(
       "ssh -t -J me@gate:22 -p 2222 root@web1 'zmx attach a'",
@@ -73,13 +75,13 @@ describe('the command of ssh', () => {
     );
   });
 
-  // -J is a list, and older versions of ssh hand what stands in it to a shell as it is.
+  // -J is a list, and older versions of ssh pass its text to a shell unquoted.
   it.each(['a,b', 'a b', '$(id>pwned)', "o'neill; id>pwned;", '`id>pwned`', '100%h', 'x/y', 'a\\b'])(
-    'can be pasted whatever the users are called: %s',
+    'can be pasted with any user name: %s',
     (user) => {
       const dir = mkdtempSync(join(tmpdir(), 'chandler-paste-'));
       try {
-        // Stands in for the ssh that ssh itself calls.
+        // Stands in for the ssh that ssh itself starts.
         writeFileSync(join(dir, 'ssh'), '#!/bin/sh\nprintf "%s\\n" "$@" >"$ARGS"\n', { mode: 0o755 });
         const command = render(
           shortSshCommand({ host: 'web1', jump: { host: 'fe80::1%eth0', port: 2222, user } }, { tty: false }),
@@ -120,7 +122,7 @@ describe('the real ssh', () => {
 
   beforeAll(async () => {
     [server, gate] = await Promise.all([startSshd({ hostKeys: ['ed25519', 'ecdsa'] }), startSshd()]);
-    // A name that everything between here and the file has to get right.
+    // A path that needs quoting at every level.
     dir = mkdtempSync(join(tmpdir(), `chandler's 100%h "ssh" `));
     writeFileSync(join(dir, 'id'), server.clientKey, { mode: 0o600 });
     writeFileSync(join(dir, 'gate'), gate.clientKey, { mode: 0o600 });
@@ -151,8 +153,8 @@ describe('the real ssh', () => {
       ...changes,
     }),
   });
-  /** What a command that always works says, or how ssh refuses to run it. */
-  const say = (to: ClientTarget): Promise<string> =>
+  /** The output of a command that always works, or ssh's error. */
+  const connect = (to: ClientTarget): Promise<string> =>
     new Promise((resolve) => {
       const [program = '', ...args] = sshArguments(to, { tty: false, command: 'echo in' });
       const env = { PATH: process.env['PATH'], SHELL: '/bin/sh' };
@@ -162,46 +164,46 @@ describe('the real ssh', () => {
     });
   const REFUSED = /^255: [^]*Host key verification failed|^255: [^]*Connection closed by UNKNOWN port 65535/;
 
-  it('logs in with a known key, with a pinned one, and through a host with settings of its own', async () => {
-    expect(await say(target())).toBe('in');
-    expect(await say(target({ hostKey: pin(server) }))).toBe('in');
-    expect(await say(target(through()))).toBe('in');
-    expect(await say(target({ hostKey: pin(server), ...through() }))).toBe('in');
+  it('logs in with a known or a pinned host key, directly and through a jump host', async () => {
+    expect(await connect(target())).toBe('in');
+    expect(await connect(target({ hostKey: pin(server) }))).toBe('in');
+    expect(await connect(target(through()))).toBe('in');
+    expect(await connect(target({ hostKey: pin(server), ...through() }))).toBe('in');
   });
 
-  it('refuses every other key, of the host and of the one before it', async () => {
+  it('refuses every other host key, of the target and of the jump host', async () => {
     const wrong = pin(gate);
-    expect(await say(target({ hostKey: wrong }))).toMatch(REFUSED);
-    // As a worker does: the key that the host offers first counts.
-    expect(await say(target({ hostKey: pin(server, 'ecdsa') }))).toMatch(REFUSED);
-    expect(await say(target({ hostKey: { kind: 'known-hosts', files: [join(dir, 'none')] } }))).toMatch(
+    expect(await connect(target({ hostKey: wrong }))).toMatch(REFUSED);
+    // As in a worker, the key that the host offers first must match.
+    expect(await connect(target({ hostKey: pin(server, 'ecdsa') }))).toMatch(REFUSED);
+    expect(await connect(target({ hostKey: { kind: 'known-hosts', files: [join(dir, 'none')] } }))).toMatch(
       REFUSED,
     );
-    expect(await say(target(through({ hostKey: pin(server) })))).toMatch(REFUSED);
+    expect(await connect(target(through({ hostKey: pin(server) })))).toMatch(REFUSED);
     expect(
-      await say(target(through({ hostKey: { kind: 'known-hosts', files: [server.knownHosts] } }))),
+      await connect(target(through({ hostKey: { kind: 'known-hosts', files: [server.knownHosts] } }))),
     ).toMatch(REFUSED);
-    expect(await say(target({ hostKey: wrong, ...through() }))).toMatch(REFUSED);
+    expect(await connect(target({ hostKey: wrong, ...through() }))).toMatch(REFUSED);
   });
 
-  it('takes a new key once and refuses another one afterwards', async () => {
+  it('records a new host key once, and then refuses another one', async () => {
     const file = join(dir, 'new');
     const hostKey = { kind: 'accept-new', files: [file, join(dir, 'none')] } as const;
-    expect(await say(target({ hostKey }))).toBe('in');
+    expect(await connect(target({ hostKey }))).toBe('in');
     expect(readFileSync(file, 'utf8')).toContain(server.hostKey());
-    expect(await say(target({ hostKey }))).toBe('in');
+    expect(await connect(target({ hostKey }))).toBe('in');
     const other = join(dir, 'changed');
     appendFileSync(other, `[127.0.0.1]:${server.port} ${gate.hostKey()}\n`);
-    expect(await say(target({ hostKey: { ...hostKey, files: [other] } }))).toMatch(REFUSED);
+    expect(await connect(target({ hostKey: { ...hostKey, files: [other] } }))).toMatch(REFUSED);
   });
 
-  it('offers no key but those it is told of', async () => {
+  it('offers only the keys of the target', async () => {
     const identities = { files: [join(dir, 'gate')], agent: 'same' } as const;
-    expect(await say(target({ identities }))).toMatch(/^255: [^]*Permission denied \(publickey\)/);
-    expect(await say(target({ identities: { files: [], agent: 'all' } }))).toMatch(
+    expect(await connect(target({ identities }))).toMatch(/^255: [^]*Permission denied \(publickey\)/);
+    expect(await connect(target({ identities: { files: [], agent: 'all' } }))).toMatch(
       /^255: [^]*Permission denied/,
     );
     const both = [join(dir, 'gate'), join(dir, 'id')];
-    expect(await say(target({ identities: { files: both, agent: 'all' } }))).toBe('in');
+    expect(await connect(target({ identities: { files: both, agent: 'all' } }))).toBe('in');
   });
 });

@@ -4,9 +4,10 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ChandlerError } from '../../src/domain/run/failure.ts';
 import { openConnection } from '../../src/ssh/connection.ts';
 import type { SshConnectionOptions } from '../../src/ssh/connection.ts';
-import type { ResolvedTarget } from '../../src/ssh/target.ts';
+import type { ResolvedTarget } from '../../src/ssh/resolved-target.ts';
 import { sh } from '../../src/shell/index.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import type { FaultProxy } from '../support/fault-proxy.ts';
@@ -47,14 +48,14 @@ const failure = (code: string, message: string | RegExp, advice?: string): objec
   ...(advice !== undefined && { advice: matching(advice) }),
 });
 
-/** A server for one test; it ends after all of them, whatever becomes of the test. */
+/** Starts another server, which ends after all tests. */
 async function startOther(options?: SshdOptions): Promise<Sshd> {
   const server = await startSshd(options);
   others.push(server);
   return server;
 }
 
-describe('a host that cannot be reached', () => {
+describe('a host cannot be reached if it', () => {
   it('has no address', async () => {
     expect(await attempt({ host: 'nowhere.invalid' })).toMatchObject(
       failure('host-unreachable', 'ENOTFOUND', 'does not resolve'),
@@ -68,11 +69,20 @@ describe('a host that cannot be reached', () => {
     );
   });
 
-  it('takes the connection and says nothing', async () => {
+  it('does not finish the handshake in time', async () => {
     proxy.setMode('blackhole');
     const error = await attempt({ port: proxy.port }, { readyTimeoutMs: 200 });
     proxy.setMode('pass');
     expect(error).toMatchObject(failure('host-unreachable', '', 'does not answer'));
+  });
+
+  it('does not greet in time', async () => {
+    proxy.setMode('blackhole');
+    const error = await attempt({ port: proxy.port }, { greetingTimeoutMs: 200 });
+    proxy.setMode('pass');
+    expect(error).toMatchObject(
+      failure('host-unreachable', 'accepted the connection and sent nothing for 200 ms', 'does not answer'),
+    );
   });
 
   it.each([
@@ -82,7 +92,7 @@ describe('a host that cannot be reached', () => {
     'Exceeded MaxStartups\r\n',
     'SSH-1.5-x\r\n',
     '\0'.repeat(9000),
-  ])('says %j and hangs up', async (greeting) => {
+  ])('sends %j and hangs up', async (greeting) => {
     const server = createServer((socket) => socket.on('error', () => undefined).end(greeting)).listen(
       0,
       '127.0.0.1',
@@ -93,15 +103,15 @@ describe('a host that cannot be reached', () => {
     expect(error).toMatchObject({ code: 'host-unreachable' });
   });
 
-  it('resets the connection under the login', async () => {
+  it('resets the connection during the login', async () => {
     proxy.setMode('truncate', { truncateBytes: 1000 });
     const error = await attempt({ port: proxy.port });
     proxy.setMode('pass');
     expect(error).toMatchObject({ code: 'host-unreachable' });
   });
 
-  it('is not waited for longer than the connect timeout', async () => {
-    // TEST-NET-1: either silence or, in a sandbox without routes, an error at once.
+  it('does not accept the connection within the connect timeout', async () => {
+    // TEST-NET-1 never answers; without a route, connecting fails at once.
     const startedAt = performance.now();
     expect(await attempt({ host: '192.0.2.1' }, { connectTimeoutMs: 300 })).toMatchObject({
       code: 'host-unreachable',
@@ -110,7 +120,7 @@ describe('a host that cannot be reached', () => {
   });
 });
 
-describe('a login that is refused', () => {
+describe('a login is refused', () => {
   it('for the user', async () => {
     const error = await attempt({ user: 'nobody' });
     expect(error).toMatchObject(
@@ -126,7 +136,7 @@ describe('a login that is refused', () => {
   });
 });
 
-describe('an identity that cannot be used', () => {
+describe('an identity cannot be used if it', () => {
   it('has a passphrase', async () => {
     const file = join(sshd.dir, 'locked');
     await makeKey(file, 'ed25519', 'secret words');
@@ -138,28 +148,28 @@ describe('an identity that cannot be used', () => {
     expect(String(error)).not.toContain(privateKey.slice(100, 130));
   });
 
-  it('is no key', async () => {
+  it('is not a key', async () => {
     const auth = { kind: 'key', privateKey: 'hello', source: 'x' } as const;
     expect(await attempt({ auth })).toMatchObject(
       failure('identity-unavailable', 'identity x: ', 'OpenSSH format'),
     );
   });
 
-  it('is the public half', async () => {
+  it('is a public key', async () => {
     const privateKey = readFileSync(join(sshd.dir, 'client.pub'), 'utf8');
     expect(await attempt({ auth: { kind: 'key', privateKey, source: 'x' } })).toMatchObject(
-      failure('identity-unavailable', 'holds no private key'),
+      failure('identity-unavailable', 'is no private key'),
     );
   });
 
-  it('is in an agent that is not there', async () => {
+  it('is in an agent that does not run', async () => {
     const auth = { kind: 'agent', socket: join(sshd.dir, 'no-agent') } as const;
     expect(await attempt({ auth })).toMatchObject(failure('identity-unavailable', `agent ${auth.socket}`));
   });
 });
 
 describe('an agent', () => {
-  it('that holds no key is named; one that holds the key logs in', async () => {
+  it('without a key is reported, and one with the key logs in', async () => {
     const socket = join(sshd.dir, 'agent');
     const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] });
     await new Promise((resolve) => agent.stdout.once('data', resolve));
@@ -174,6 +184,58 @@ describe('an agent', () => {
   });
 });
 
+describe('ssh-certificate: the failure on a host that requires a certificate', () => {
+  let certified: Sshd;
+  /** A key that the host accepts only with its certificate. */
+  let key: string;
+  beforeAll(async () => {
+    certified = await startOther();
+    const ca = join(certified.dir, 'ca');
+    key = join(certified.dir, 'certified');
+    await Promise.all([makeKey(ca, 'ed25519'), makeKey(key, 'ed25519')]);
+    execFileSync('ssh-keygen', ['-q', '-s', ca, '-I', 'test', '-n', 'root', `${key}.pub`]);
+  });
+
+  it.each([
+    [
+      'a certificate beside the key',
+      { certificate: 'certified-cert.pub' },
+      'certified-cert.pub) are not supported',
+    ],
+    ['no certificate', {}, 'Check target.user'],
+  ])('mentions certificates only if there is one: %s', async (_, certificate, advice) => {
+    const auth = {
+      kind: 'key',
+      privateKey: readFileSync(key, 'utf8'),
+      source: 'certified',
+      ...certificate,
+    } as const;
+    const refused = await openConnection(certified.target({ auth })).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'auth-failed' });
+    expect(`${String(refused)} ${(refused as ChandlerError).advice}`).toContain(advice);
+  });
+
+  it('mentions a certificate in an agent', async () => {
+    const socket = join(certified.dir, 'agent');
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] });
+    await new Promise((resolve) => agent.stdout.once('data', resolve));
+    try {
+      execFileSync('ssh-add', ['-q', key], { env: { SSH_AUTH_SOCK: socket }, stdio: 'ignore' });
+      await expect(
+        openConnection(certified.target({ auth: { kind: 'agent', socket } })),
+      ).rejects.toMatchObject(
+        failure(
+          'auth-failed',
+          /certificates \(ssh-ed25519-cert-v01@openssh\.com in .* are not supported/,
+          'public key itself',
+        ),
+      );
+    } finally {
+      agent.kill();
+    }
+  });
+});
+
 describe('a host without a common algorithm', () => {
   it('is unsupported', async () => {
     const old = await startOther({ config: ['MACs hmac-sha1', 'Ciphers aes128-ctr'] });
@@ -184,7 +246,7 @@ describe('a host without a common algorithm', () => {
 });
 
 describe('a connection', () => {
-  it('offers no login before the key that is asked for, and no other method', async () => {
+  it('authenticates only with the public key', async () => {
     const since = sshd.log().length;
     expect(await attempt({})).toBe('connected');
     const tries = [
@@ -196,7 +258,7 @@ describe('a connection', () => {
     expect(new Set(tries.map(([, method]) => method))).toEqual(new Set(['publickey']));
   });
 
-  it('leads through a jump host', async () => {
+  it('works through a jump host', async () => {
     const inner = await startOther();
     const jump = await openConnection(sshd.target());
     const channel = await jump.forward('127.0.0.1', inner.port);
@@ -209,7 +271,7 @@ describe('a connection', () => {
     expect(await running).toMatchObject({ kind: 'lost' });
   });
 
-  it('through a jump host that cannot reach the target, or may not, says so', async () => {
+  it('reports a jump host that cannot reach the target or may not forward', async () => {
     const jump = await openConnection(sshd.target());
     await expect(jump.forward('127.0.0.1', await freePort())).rejects.toMatchObject(
       failure('host-unreachable', '', 'as seen from there'),
@@ -234,7 +296,7 @@ describe('a connection', () => {
     connection.close();
   });
 
-  it('tells once that it is gone', async () => {
+  it('reports once that it is gone', async () => {
     const connection = await openConnection(sshd.target({ port: proxy.port }));
     const reasons: string[] = [];
     connection.onGone((reason) => reasons.push(reason));

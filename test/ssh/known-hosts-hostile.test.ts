@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { checkHostKey } from '../../src/ssh/host-key.ts';
 import { fingerprint, lookUpHostKey, parseKnownHosts, recordedKeyTypes } from '../../src/ssh/known-hosts.ts';
 
 const ED = 'ssh-ed25519';
-/** A key as ssh-keygen takes it: any 32 bytes will do. */
+/** A key that ssh-keygen accepts: any 32 bytes will do. */
 const key = (byte: number) => {
   const part = (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
   return Buffer.concat([part(Buffer.from(ED)), part(Buffer.alloc(32, byte))]);
@@ -61,18 +61,18 @@ const files = fc
   .tuple(fc.array(line, { maxLength: 6 }), fc.constantFrom('\n', '\r\n'))
   .map(([lines, end]) => lines.join(end));
 
-describe('a known_hosts file that holds anything', () => {
+describe('a known_hosts file with arbitrary content', () => {
   let dir = '';
   beforeAll(() => {
     dir = mkdtempSync(join(tmpdir(), 'chandler-known-'));
   });
   afterAll(() => rmSync(dir, { recursive: true }));
 
-  /** The lines that ssh-keygen finds for a name, with a key that it can read. */
-  function oracle(text: string, host: string): { line: number; mark: string; keys: string }[] {
+  /** The lines with a readable key that ssh-keygen finds for a name. */
+  function linesFoundBySshKeygen(text: string, host: string): { line: number; mark: string; keys: string }[] {
     const path = join(dir, 'known_hosts');
     writeFileSync(path, text);
-    const said = (() => {
+    const printed = (() => {
       try {
         const stdio = ['ignore', 'pipe', 'ignore'] as ['ignore', 'pipe', 'ignore'];
         return execFileSync('ssh-keygen', ['-l', '-F', host, '-f', path], { stdio }).toString('latin1');
@@ -80,7 +80,7 @@ describe('a known_hosts file that holds anything', () => {
         return String((error as { stdout?: Buffer }).stdout ?? '');
       }
     })();
-    return [...said.matchAll(/^# Host .* found: line (\d+) ?(.*)\n(.*)$/gm)].map(
+    return [...printed.matchAll(/^# Host .* found: line (\d+) ?(.*)\n(.*)$/gm)].map(
       ([, at, mark = '', keys = '']) => ({
         line: Number(at),
         mark: mark.trim(),
@@ -89,14 +89,14 @@ describe('a known_hosts file that holds anything', () => {
     );
   }
 
-  it('grants what ssh-keygen finds, and nothing else', () => {
+  it('grants exactly what ssh-keygen finds', () => {
     let granted = 0;
     fc.assert(
       fc.property(files, fc.constantFrom(22, 2222), (text, port) => {
         const answer = lookUpHostKey(text, 'h', port, ED, good);
         const found = [
-          ...oracle(text, port === 22 ? 'h' : `[h]:${port}`),
-          ...(port === 22 ? [] : oracle(text, 'h')),
+          ...linesFoundBySshKeygen(text, port === 22 ? 'h' : `[h]:${port}`),
+          ...(port === 22 ? [] : linesFoundBySshKeygen(text, 'h')),
         ].filter(({ keys }) => keys.includes(fingerprint(good)));
         const revoked = found.some(({ mark }) => mark === 'REVOKED');
         const plain = found.filter(({ mark }) => mark === '').map((each) => each.line);
@@ -104,7 +104,7 @@ describe('a known_hosts file that holds anything', () => {
           granted += 1;
           expect(plain).toContain(answer.line);
         }
-        // A key that is recorded for a host and revoked for another port is for OpenSSH alone to think about.
+        // OpenSSH treats a key that is recorded for a host and revoked for another port in its own way.
         if (port === 22) expect(answer.kind === 'match').toBe(plain.length > 0 && !revoked);
         if (answer.kind === 'revoked') expect(revoked).toBe(true);
       }),
@@ -113,7 +113,7 @@ describe('a known_hosts file that holds anything', () => {
     expect(granted).toBeGreaterThan(0);
   });
 
-  it('made of bytes breaks nothing, and grants a key only where the key is written', () => {
+  it('breaks nothing, and grants a key only if it contains that key', () => {
     const piece = fc.oneof(
       fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes).toString('utf8')),
       fc.string({ unit: 'binary', maxLength: 10 }),
@@ -135,7 +135,7 @@ describe('a known_hosts file that holds anything', () => {
     );
   });
 
-  it('takes time in proportion to its size, whatever its patterns', () => {
+  it('is read in time proportional to its size, whatever its patterns', () => {
     const host = 'a'.repeat(250);
     const patterns = ['*a*a*a*a*b', `*${'a'.repeat(125)}b`, '?'.repeat(200), `!${'*a'.repeat(60)}`, '|1|a|b'];
     const timeOf = (text: string) => {
@@ -146,34 +146,36 @@ describe('a known_hosts file that holds anything', () => {
     for (const pattern of patterns) {
       const lineOf = (count: number) => `${`${pattern},`.repeat(count)}x ${ED} ${b64}\n`;
       timeOf(lineOf(20));
-      // Twenty times as much, in lines or in one: quadratic would be four hundred times.
+      // Twenty times the size, in many lines or in one: quadratic time would grow four hundred times.
       const small = Math.max(timeOf(lineOf(20)), 5);
       expect(timeOf(lineOf(20).repeat(20))).toBeLessThan(small * 80);
       expect(timeOf(lineOf(400))).toBeLessThan(small * 80);
     }
   });
 
-  it('never lets a key through that nothing vouches for, and refuses in plain words', () => {
+  it('never lets an unrecorded key through, and leaves no control characters in the refusal', () => {
     const keys = fc.oneof(
       fc.constantFrom(good, other),
       fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
     );
+    const dir = mkdtempSync(join(tmpdir(), 'chandler-known-hosts-'));
+    onTestFinished(() => rmSync(dir, { recursive: true }));
+    const file = join(dir, 'known_hosts');
     fc.assert(
       fc.property(files, keys, (text, offered) => {
         const target = {
           host: 'h',
           port: 22,
           user: 'root',
-          hostKey: { kind: 'known_hosts', files: ['/k'] },
+          hostKey: { kind: 'known_hosts', files: [file] },
         } as unknown as Parameters<typeof checkHostKey>[0];
-        const check = checkHostKey(target, {
-          read: () => text,
-          append: () => expect.fail('nothing to record'),
-        });
-        const said: boolean[] = [];
-        check.verify(offered, (ok) => said.push(ok));
-        expect(said).toHaveLength(1);
-        if (said[0]) expect(text).toContain(offered.toString('base64'));
+        writeFileSync(file, text);
+        const check = checkHostKey(target);
+        const answers: boolean[] = [];
+        check.verify(offered, (ok) => answers.push(ok));
+        expect(answers).toHaveLength(1);
+        expect(readFileSync(file, 'utf8')).toBe(text);
+        if (answers[0]) expect(text).toContain(offered.toString('base64'));
         else {
           expect(check.refusal()?.code).toMatch(/^host-key-/);
           expect(check.refusal()?.message).not.toMatch(/\p{Cc}/u);

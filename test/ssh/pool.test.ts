@@ -38,7 +38,7 @@ const times = async <T>(count: number, work: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, work));
 const ok = { kind: 'exited', code: 0 };
 
-/** A server for one test; it ends after all of them, whatever becomes of the test. */
+/** Starts another server, which ends after all tests. */
 async function startOther(options?: SshdOptions): Promise<Sshd> {
   const server = await startSshd(options);
   others.push(server);
@@ -46,7 +46,7 @@ async function startOther(options?: SshdOptions): Promise<Sshd> {
 }
 
 describe('a pool', () => {
-  it('dials once for ten commands at a time on a cold pool', async () => {
+  it('dials once for ten simultaneous commands when it is cold', async () => {
     const pool = makePool({ growAfterMs: 1000 });
     const executor = pool.executor(through());
     const before = proxy.accepted();
@@ -57,7 +57,7 @@ describe('a pool', () => {
     expect(pool.stats()).toEqual({ hosts: 1, connections: 1, dialing: 0, active: 0, waiting: 0, dials: 1 });
   });
 
-  it('shares a failed first dial among all who wait for it', async () => {
+  it('reports a failed first dial to every waiting command', async () => {
     const pool = makePool();
     const executor = pool.executor(sshd.target({ user: 'nobody' }));
     const results = await Promise.allSettled(
@@ -69,7 +69,7 @@ describe('a pool', () => {
     expect(pool.stats()).toMatchObject({ hosts: 0, dials: 1, waiting: 0 });
   });
 
-  it('opens more connections for long commands: thirty run at a time', async () => {
+  it('opens more connections for long commands, so that thirty run at a time', async () => {
     const pool = makePool();
     const executor = pool.executor(sshd.target());
     const startedAt = performance.now();
@@ -79,7 +79,7 @@ describe('a pool', () => {
     expect(pool.stats().connections).toBeGreaterThan(3);
   });
 
-  it('fails while the host refuses connections, and works again after', async () => {
+  it('fails while the host refuses connections, and works again afterwards', async () => {
     const executor = makePool().executor(through());
     await proxy.refuse();
     await expect(executor.exec(sh('true'))).rejects.toMatchObject({ code: 'host-unreachable' });
@@ -87,12 +87,12 @@ describe('a pool', () => {
     expect(await executor.exec(sh('true'))).toMatchObject(ok);
   });
 
-  it('makes commands wait at the limit of connections, and lets them give up', async () => {
-    const pool = makePool({ connectionsPerHost: 1, sessionsPerConnection: 2, growAfterMs: 1 });
+  it('queues commands at the connection limit until one is free, aborted or timed out', async () => {
+    const pool = makePool({ connectionsPerHost: 1, execsPerConnection: 2, growAfterMs: 1 });
     const executor = pool.executor(sshd.target());
     let begun = 0;
-    const onLine = (): number => ++begun;
-    const busy = times(2, async () => executor.exec(sh('sh', '-c', 'echo; sleep 1'), { onLine }));
+    const onOutput = (): number => ++begun;
+    const busy = times(2, async () => executor.exec(sh('sh', '-c', 'echo; sleep 1'), { onOutput }));
     await vi.waitUntil(() => begun === 2, { interval: 5, timeout: 60_000 });
     const abort = new AbortController();
     const aborted = executor.exec(sh('true'), { signal: abort.signal });
@@ -104,7 +104,7 @@ describe('a pool', () => {
     expect(await late).toMatchObject({
       kind: 'lost',
       started: 'no',
-      reason: expect.stringContaining('no free session') as string,
+      reason: expect.stringContaining('no free connection') as string,
     });
     expect([...(await busy), await patient]).toMatchObject([ok, ok, ok]);
     expect(pool.stats()).toMatchObject({ connections: 1, dials: 1, waiting: 0 });
@@ -130,7 +130,7 @@ describe('a pool', () => {
     expect(events).toEqual(['opened', 'gone', 'opened']);
   });
 
-  it('replaces a connection that dies as it is used, before the command was sent', async () => {
+  it('replaces a connection that dies before the command is sent', async () => {
     const pool = makePool();
     const executor = pool.executor(through());
     await executor.exec(sh('true'));
@@ -139,7 +139,7 @@ describe('a pool', () => {
     expect(pool.stats().dials).toBe(2);
   });
 
-  it('replaces a connection that went silent, once', async () => {
+  it('replaces a silent connection once', async () => {
     let cured = true;
     const pool = makePool({
       keepaliveMs: 100,
@@ -158,19 +158,42 @@ describe('a pool', () => {
     expect(pool.stats()).toMatchObject({ hosts: 0, connections: 0, active: 0, dials: 3 });
   });
 
-  it('never runs a command again that may have run', async () => {
+  it('waits longer for a host that was silent last time', async () => {
+    const pool = makePool({ greetingTimeoutMs: 200, readyTimeoutMs: 1000 });
+    const executor = pool.executor(through());
+    const dial = async () => {
+      const startedAt = performance.now();
+      const message = await executor.exec(sh('true')).then(String, (error: Error) => error.message);
+      return { message, tookMs: performance.now() - startedAt };
+    };
+    proxy.setMode('blackhole');
+    const first = await dial();
+    expect(first.message).toContain('sent nothing for 200 ms');
+    expect(first.tookMs).toBeLessThan(900);
+    const second = await dial();
+    expect(second.message).toContain('Timed out while waiting for handshake');
+    expect(second.tookMs).toBeGreaterThan(900);
+    proxy.setMode('pass');
+    expect(await executor.exec(sh('true'))).toMatchObject(ok);
+    proxy.reset();
+    proxy.setMode('blackhole');
+    expect((await dial()).message).toContain('sent nothing for 200 ms');
+    proxy.setMode('pass');
+  });
+
+  it('never repeats a command that may have run', async () => {
     const pool = makePool();
     const executor = pool.executor(through());
     const file = `${sshd.dir}/ran`;
     await executor.exec(sh('true'));
     const running = executor.exec(sh('sh', '-c', 'echo x >>"$0"; echo begun; sleep 5', file), {
-      onLine: () => proxy.reset(),
+      onOutput: () => proxy.reset(),
     });
     expect(await running).toMatchObject({ kind: 'lost', started: 'unknown' });
     expect(await executor.exec(sh('cat', file))).toMatchObject({ ...ok, stdout: 'x\n' });
   });
 
-  it('works with a host that allows one session a connection', async () => {
+  it('works with a host that allows one exec per connection', async () => {
     const narrow = await startOther({ config: ['MaxSessions 1'] });
     const pool = makePool();
     const executor = pool.executor(narrow.target());
@@ -179,7 +202,7 @@ describe('a pool', () => {
     await pool.close();
   });
 
-  it('says so if the host allows no session at all', async () => {
+  it('reports a host that allows no exec at all', async () => {
     const none = await startOther({ config: ['MaxSessions 0'] });
     const pool = makePool();
     const executor = pool.executor(none.target());
@@ -193,8 +216,8 @@ describe('a pool', () => {
     await pool.close();
   });
 
-  it('does not count on the session of a command that it left', async () => {
-    const pool = makePool({ sessionsPerConnection: 2 });
+  it('counts the exec of a command that timed out as still in use', async () => {
+    const pool = makePool({ execsPerConnection: 2 });
     const executor = pool.executor(sshd.target());
     for (let i = 0; i < 3; i++)
       expect(await executor.exec(sh('sleep', '3'), { timeoutMs: 500 })).toMatchObject({ kind: 'lost' });
@@ -202,7 +225,7 @@ describe('a pool', () => {
     expect(pool.stats()).toMatchObject({ connections: 1, dials: 2 });
   });
 
-  it('keeps targets apart that differ in identity, user or policy', async () => {
+  it('keeps separate connections for targets that differ in identity, user or policy', async () => {
     const pool = makePool();
     const strict = sshd.target();
     await pool.executor(strict).exec(sh('true'));
@@ -214,7 +237,7 @@ describe('a pool', () => {
     await expect(stranger.exec(sh('true'))).rejects.toMatchObject({ code: 'identity-unavailable' });
   });
 
-  it('goes through a jump host, on one connection to it', async () => {
+  it('uses one connection to a jump host', async () => {
     const inner = await startOther();
     const before = proxy.accepted();
     const pool = makePool({ idleCloseMs: 200 });
@@ -233,13 +256,13 @@ describe('a pool', () => {
     await expect(wrongJump.exec(sh('true'))).rejects.toMatchObject({ code: 'auth-failed' });
   });
 
-  it('that is closed lets short commands finish, ends long ones and takes no more', async () => {
+  it('lets short commands finish when it is closed, ends long ones and accepts no more', async () => {
     const pool = makePool({ drainMs: 2000 });
     const executor = pool.executor(sshd.target());
     let begun = 0;
-    const onLine = (): number => ++begun;
-    const short = executor.exec(sh('sh', '-c', 'echo; sleep 0.3'), { onLine });
-    const long = executor.exec(sh('sh', '-c', 'echo; exec sleep 30'), { onLine });
+    const onOutput = (): number => ++begun;
+    const short = executor.exec(sh('sh', '-c', 'echo; sleep 0.3'), { onOutput });
+    const long = executor.exec(sh('sh', '-c', 'echo; exec sleep 30'), { onOutput });
     await vi.waitUntil(() => begun === 2, { interval: 5, timeout: 60_000 });
     const startedAt = performance.now();
     await pool.close();
@@ -250,7 +273,7 @@ describe('a pool', () => {
     expect(pool.stats()).toMatchObject({ hosts: 0, connections: 0 });
   });
 
-  it('refuses a command of more than 8 KB before it dials', async () => {
+  it('refuses a command of more than 8 KB before dialing', async () => {
     const pool = makePool();
     await expect(pool.executor(sshd.target()).exec(sh('echo', 'x'.repeat(9000)))).rejects.toThrow(TypeError);
     expect(pool.stats().dials).toBe(0);

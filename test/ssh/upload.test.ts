@@ -7,6 +7,7 @@ import { openConnection } from '../../src/ssh/connection.ts';
 import type { Connection } from '../../src/ssh/connection.ts';
 import type { Executor, Outcome } from '../../src/ssh/executor.ts';
 import { upload } from '../../src/ssh/upload.ts';
+import { asPrinted } from '../support/frames.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import type { FaultProxy } from '../support/fault-proxy.ts';
 import { pause, startSshd } from '../support/sshd.ts';
@@ -32,7 +33,24 @@ afterAll(async () => {
 });
 
 const answering = (outcome: Outcome): Executor => ({ exec: async () => outcome });
+/** A host on which the program fails with this code, and other commands work. */
+const failing = (failed: number, stderr: string): Executor => ({
+  exec: async (command, options) => {
+    const line = Buffer.from(options?.stdin ?? '')
+      .toString()
+      .trimEnd();
+    const stdout = asPrinted(command, `chandler: failed=${failed}\nchandler: line=${line.length}\n`);
+    options?.onOutput?.(stdout);
+    return { kind: 'exited', code: failed, stdout: stdout.toString(), stderr };
+  },
+});
 const exited = (code: number, stderr: string): Outcome => ({ kind: 'exited', code, stdout: '', stderr });
+const killed: Outcome = { kind: 'signalled', signal: 'SIGKILL', stdout: '', stderr: '' };
+/** A host on which the program is killed, and other commands work. */
+const killing: Executor = {
+  exec: async (command, options) =>
+    String(options?.stdin).startsWith('printf') ? failing(0, '').exec(command, options) : killed,
+};
 
 describe('upload', () => {
   it('installs the content with its mode', async () => {
@@ -42,7 +60,7 @@ describe('upload', () => {
     expect(statSync(path).mode & 0o7777).toBe(0o640);
   });
 
-  it('replaces what was there, and takes nothing and every byte', async () => {
+  it('replaces a file, with empty content and with every byte', async () => {
     const path = join(dir, 'replaced');
     writeFileSync(path, 'old');
     const content = Buffer.from(Array.from({ length: 70_000 }, (_, i) => i % 256));
@@ -52,7 +70,7 @@ describe('upload', () => {
     expect(readFileSync(path, 'utf8')).toBe('');
   });
 
-  it('cut off midway installs nothing and leaves nothing behind', async () => {
+  it('installs nothing and leaves nothing behind when the connection breaks', async () => {
     const path = join(dir, 'cut', 'file');
     mkdirSync(join(dir, 'cut'));
     writeFileSync(path, 'old');
@@ -66,7 +84,7 @@ describe('upload', () => {
     expect(readFileSync(path, 'utf8')).toBe('old');
   });
 
-  it('to a full disk is told as such', async () => {
+  it('reports a full disk and a read-only one', async () => {
     const mount = join(dir, 'full');
     mkdirSync(mount);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', mount]);
@@ -93,41 +111,43 @@ describe('upload', () => {
     ['a directory that is missing', (): string => join(dir, 'missing', 'f')],
     ['a file as directory', (): string => `${join(dir, "it's here")}/f`],
     ['a directory in place of the file', (): string => dir],
-  ])('to %s is told as such', async (_, path) => {
+  ])('reports %s', async (_, path) => {
     const failed = upload(connection, { path: path(), content: 'x', mode: 0o600 });
     await expect(failed).rejects.toMatchObject({ code: 'state-directory-unwritable' });
   });
 
-  it('never lets a path read as an option', async () => {
+  it('never passes a path as an option', async () => {
     const sent: string[] = [];
     const executor: Executor = {
-      exec: async (command) => {
+      exec: async (command, options) => {
         sent.push(render(command));
+        options?.onOutput?.(asPrinted(command, ''));
         return exited(0, '');
       },
     };
     await upload(executor, { path: '-rf', content: 'x', mode: 0o600 });
     const sum = '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881';
-    expect(sent.join().endsWith(` upload ./-rf 0600 1 ${sum}`)).toBe(true);
+    expect(sent.join().endsWith(` ./-rf 0600 1 ${sum}`)).toBe(true);
   });
 
-  it.each<[string, Outcome, string]>([
+  it.each<[string, Outcome | Executor, string]>([
     ['a lost connection', { kind: 'lost', reason: 'gone', started: 'unknown' }, 'connection-lost'],
-    ['a killed shell', { kind: 'signalled', signal: 'SIGKILL', stdout: '', stderr: '' }, 'connection-lost'],
-    ['a short count', exited(65, '5 of 6 bytes arrived'), 'disk-full'],
-    ['a wrong sum', exited(66, 'sha256 is x, not y'), 'connection-lost'],
-    ['a host without sha256sum', exited(69, 'sha256sum is not installed'), 'host-unsupported'],
+    ['a killed program', killing, 'connection-lost'],
+    ['a login that kills every command', answering(killed), 'login-interferes'],
+    ['a short count', failing(65, '5 of 6 bytes arrived'), 'disk-full'],
+    ['a wrong sum', failing(66, 'sha256 is x, not y'), 'connection-lost'],
+    ['a host without sha256sum', failing(69, 'sha256sum is not installed'), 'host-unsupported'],
     [
       'a directory of another user',
-      exited(73, 'mktemp: failed: Permission denied'),
+      failing(73, 'mktemp: failed: Permission denied'),
       'state-directory-unwritable',
     ],
-    ['a quota', exited(74, 'cat: write error: Disk quota exceeded'), 'disk-full'],
-    ['a shell that is missing', exited(127, 'sh: not found'), 'host-unsupported'],
-  ])('names %s', async (_, outcome, code) => {
-    await expect(upload(answering(outcome), { path: '/x', content: 'x', mode: 0o600 })).rejects.toMatchObject(
-      { code },
-    );
+    ['a quota', failing(74, 'cat: write error: Disk quota exceeded'), 'disk-full'],
+    ['a shell that is missing', exited(127, 'sh: not found'), 'login-interferes'],
+    ['a program that never ran', exited(0, ''), 'login-interferes'],
+  ])('reports %s', async (_, outcome, code) => {
+    const executor = 'kind' in outcome ? answering(outcome) : outcome;
+    await expect(upload(executor, { path: '/x', content: 'x', mode: 0o600 })).rejects.toMatchObject({ code });
   });
 });
 

@@ -1,7 +1,7 @@
 import { chromium, type Browser, type FrameLocator, type Locator, type Page } from 'playwright-core';
 import { poll } from './poll.ts';
 
-/** Debian's own; see scripts/install.mjs. */
+/** Where Debian installs it; see scripts/install.mjs. */
 const EXECUTABLE = '/usr/bin/chromium';
 const ARGS = [
   '--no-sandbox',
@@ -11,18 +11,18 @@ const ARGS = [
   '--disable-component-update',
   '--no-first-run',
 ];
-/** For what hangs: the UI takes seconds to paint on a busy machine. */
-const PATIENCE_MS = 60_000;
+/** Only a hanging page takes this long: the UI paints within seconds, even on a busy machine. */
+const TIMEOUT_MS = 60_000;
 
-/** Starts a real browser without a screen. */
+/** Starts a headless browser. */
 export async function startBrowser(): Promise<{ readonly page: Page; readonly stop: () => Promise<void> }> {
   const browser: Browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS });
   const page = await browser.newPage({ viewport: { width: 1280, height: 1250 }, timezoneId: 'UTC' });
-  page.setDefaultTimeout(PATIENCE_MS);
+  page.setDefaultTimeout(TIMEOUT_MS);
   return { page, stop: () => browser.close() };
 }
 
-/** The Temporal UI as a person goes through it. */
+/** Drives the Temporal UI as a person would. */
 export class TemporalUi {
   readonly page: Page;
   readonly #url: string;
@@ -32,7 +32,7 @@ export class TemporalUi {
     this.#url = `${uiUrl}/namespaces/default/workflows`;
   }
 
-  /** Types a query over the list; answers with the ids that are found, once there are `count`. */
+  /** Searches the list with a query. Returns the ids found once there are `count`. */
   async search(query: string, count: number): Promise<string[]> {
     const { page } = this;
     const field = page.getByTestId('workflow-manual-search-input');
@@ -41,7 +41,7 @@ export class TemporalUi {
       await page.getByTestId('toggle-manual-query').click();
     }
     let ids: string[] = [];
-    // What is typed before the page is at work is lost, and what was found is not looked for again by itself.
+    // The page loses text that is typed before it has loaded, and does not refresh results by itself.
     await poll(
       async () => {
         await field.fill(query);
@@ -58,7 +58,7 @@ export class TemporalUi {
     return ids;
   }
 
-  /** The ids in the list: those of links that lead to runs; others lead to filters. */
+  /** The ids in the list. Only links to runs count: others lead to filters. */
   async #listedIds(): Promise<string[]> {
     const links = await this.page
       .locator('tbody')
@@ -69,7 +69,7 @@ export class TemporalUi {
     );
   }
 
-  /** Shows other columns of the list. */
+  /** Changes the columns of the list. */
   async changeColumns(changes: {
     readonly remove: readonly string[];
     readonly add: readonly string[];
@@ -82,24 +82,23 @@ export class TemporalUi {
     await page.getByTestId('drawer-close-button').click();
   }
 
-  /** Opens a run that the list shows. */
   async open(workflowId: string): Promise<void> {
     await this.page.getByRole('link', { name: workflowId, exact: true }).first().click();
     await this.page.getByRole('heading', { name: workflowId }).waitFor();
   }
 
-  /** Goes to a tab of the run: `timeline`, `history`, `pending-activities`, `user-metadata`. */
+  /** Opens a tab of the run: `timeline`, `history`, `pending-activities`, `user-metadata`. */
   async tab(name: string): Promise<void> {
     await this.page.locator(`a[href*="/${name}"]`).first().click();
     await this.page.waitForURL((url) => url.pathname.endsWith(`/${name}`));
   }
 
-  /** Where the user metadata is rendered: static summary, static details, current details. */
+  /** The frame that renders the static summary, the static details or the current details. */
   metadata(which: 'summary' | 'details' | 'current'): FrameLocator {
     return this.page.frameLocator('iframe').nth({ summary: 0, details: 1, current: 2 }[which]);
   }
 
-  /** More Actions → Send a Signal, as far as the button that sends it. */
+  /** Fills in the dialog More Actions → Send a Signal. Returns the button that sends it. */
   async fillSignal(name: string, input: string): Promise<Locator> {
     const { page } = this;
     await page.getByRole('button', { name: 'More Actions' }).click();

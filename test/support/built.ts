@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The workflows of today's sources, as workers load them. */
+/** The built workflows, as workers load them. */
 export const workflowBundle = { codePath: join(root, 'dist/workflow-bundle.js') };
 
-/** Builds the program that the workers run, unless what is there is newer than everything that it is made of. */
+/** Builds the program that the workers run, unless the build is newer than every source file. */
 export function ensureBuilt(): void {
   if (isStale()) execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' });
 }
@@ -22,5 +22,5 @@ function isStale(): boolean {
   );
 }
 
-/** Everything that is tested, or tests, may need what is built. */
+/** A vitest `globalSetup`: any test may need the build. */
 export default ensureBuilt;

@@ -1,8 +1,8 @@
 import { sandboxExec, type SandboxHost } from '../../src/dev/sandbox/index.ts';
 
 /**
- * Turns a host into what a small distribution is: busybox, sshd and tmux with their libraries, and no other program (no
- * bash, no util-linux, no coreutils).
+ * Strips a host down to a small distribution: busybox, sshd and tmux with their libraries, and no other program (no bash,
+ * util-linux or coreutils).
  */
 export async function stripToBusybox(host: SandboxHost): Promise<void> {
   const { code, stderr } = await sandboxExec(host, ['/bin/busybox', 'sh', '-s'], { stdin: STRIP });
@@ -11,9 +11,9 @@ export async function stripToBusybox(host: SandboxHost): Promise<void> {
 
 const STRIP = `
 set -e
-# Debian's busybox has no flock. Alpine's has one that knows neither -w nor --version.
+# Debian's busybox has no flock. The one in Alpine's busybox supports neither -w nor --version.
 cp /usr/bin/flock /usr/lib/flock-of-util-linux
-# Everything below is asked of this one, wherever it may be called.
+# The commands below use this copy, since they delete the directories of the others.
 cp /bin/busybox /root/busybox
 cd /usr/bin
 /root/busybox find . -mindepth 1 -maxdepth 1 ! -name tmux | /root/busybox xargs /root/busybox rm -rf

@@ -5,57 +5,57 @@ import { poll } from './poll.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface ChandlerOptions {
-  /** Beside PATH and HOME, nothing of this machine's settings is there. */
+  /** Added to an environment of only PATH, HOME and XDG_STATE_HOME. */
   readonly env?: Record<string, string>;
-  /** For HOME and the state of `dev` and `sandbox`. */
+  /** HOME, and the directory for the state of `dev` and `sandbox`. */
   readonly home: string;
   readonly input?: string;
-  /** Nobody reads what it prints, from the start. */
+  /** Closes the reading end of stdout before the program prints anything. */
   readonly closeStdout?: boolean;
-  /** Sends SIGINT after so many milliseconds, or once the output shows this. */
+  /** Sends SIGINT after this many milliseconds, or once the output matches. */
   readonly interrupt?: number | RegExp;
-  /** Does something once the output shows this. */
+  /** Calls `act` once the output matches `shows`. */
   readonly when?: { readonly shows: RegExp; readonly act: () => unknown };
 }
 
-/** How the program ended, or by which signal, and what it printed. */
+/** The program's exit code, or the signal that ended it, and its output. */
 export interface Ended {
   readonly exitCode: number | NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs the built program as a person without a terminal would; nothing of it may be left when it has ended. */
+/** Runs the built program without a terminal. Fails if any of its processes is left after its end. */
 export async function chandler(args: readonly string[], options: ChandlerOptions): Promise<Ended> {
   const { home, env, interrupt, when } = options;
   const child = spawn(process.execPath, ['dist/cli/main.js', ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: home, XDG_STATE_HOME: home, ...env },
-    // A group of its own, in which nobody may be left.
+    // Its own process group, which must be empty after its end.
     detached: true,
     timeout: 100_000,
     killSignal: 'SIGKILL',
   });
   const output = { stdout: '', stderr: '' };
-  const shown = (pattern: RegExp) => pattern.test(output.stdout) || pattern.test(output.stderr);
+  const matches = (pattern: RegExp) => pattern.test(output.stdout) || pattern.test(output.stderr);
   let [interrupted, acted] = [false, false];
-  const look = () => {
-    if (interrupt instanceof RegExp && !interrupted && shown(interrupt)) {
+  const react = () => {
+    if (interrupt instanceof RegExp && !interrupted && matches(interrupt)) {
       interrupted = true;
       child.kill('SIGINT');
     }
-    if (when && !acted && shown(when.shows)) {
+    if (when && !acted && matches(when.shows)) {
       acted = true;
       void when.act();
     }
   };
-  const take = (name: 'stdout' | 'stderr') => (chunk: Buffer) => {
+  const collect = (name: 'stdout' | 'stderr') => (chunk: Buffer) => {
     output[name] += chunk.toString();
-    look();
+    react();
   };
   if (options.closeStdout) child.stdout.destroy();
-  else child.stdout.on('data', take('stdout'));
-  child.stderr.on('data', take('stderr'));
+  else child.stdout.on('data', collect('stdout'));
+  child.stderr.on('data', collect('stderr'));
   const timer = typeof interrupt === 'number' && setTimeout(() => child.kill('SIGINT'), interrupt);
   child.stdin.on('error', () => undefined).end(options.input ?? '');
   const exitCode = await new Promise<Ended['exitCode']>((resolve) =>
@@ -65,7 +65,7 @@ export async function chandler(args: readonly string[], options: ChandlerOptions
   const group = -(child.pid ?? 0);
   await poll(
     () => isGone(group),
-    `everything of chandler ${args.join(' ')} ends`,
+    `every process of chandler ${args.join(' ')} ends`,
     () => output.stderr,
     10_000,
   );
@@ -81,8 +81,8 @@ function isGone(pid: number): boolean {
   }
 }
 
-/** Does something with each, so many at once. */
-export async function eachOf<T, R>(
+/** Maps the items with `work`, at most `atOnce` at a time. */
+export async function mapConcurrently<T, R>(
   items: readonly T[],
   atOnce: number,
   work: (item: T) => Promise<R>,

@@ -2,11 +2,11 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 
 /**
- * What the proxy does to the connections it carries:
- * - `pass`: hands everything on.
- * - `blackhole`: keeps connections open, new ones too, and hands nothing on: a dead host, or a firewall that drops.
- * - `delay`: hands everything on `delayMs` later, each way.
- * - `truncate`: hands on the next `truncateBytes` bytes from client to host, then resets that connection.
+ * What the proxy does to its connections:
+ * - `pass`: forwards everything.
+ * - `blackhole`: keeps connections open, accepts new ones, and forwards nothing, like a dead host or a firewall that drops.
+ * - `delay`: forwards everything `delayMs` later, each way.
+ * - `truncate`: forwards the next `truncateBytes` bytes from client to host, then resets that connection.
  */
 export type FaultMode = 'pass' | 'blackhole' | 'delay' | 'truncate';
 
@@ -15,31 +15,30 @@ export type FaultMode = 'pass' | 'blackhole' | 'delay' | 'truncate';
  *
  * ```ts
  * const proxy = await startFaultProxy(sshd.port);
- * sshd.alsoKnownAt(proxy.port);                        // the host key, as seen through the proxy
+ * sshd.alsoKnownAt(proxy.port);                        // trusts the host key on the proxy's port, too
  * const pool = createSshPool(); const executor = pool.executor(sshd.target({ port: proxy.port }));
- * proxy.reset();                                       // every open connection: TCP reset; new ones work
- * proxy.setMode('blackhole');                          // silence, from now on
- * await proxy.refuse(); … await proxy.accept();        // connection refused, and again not
+ * proxy.reset();                                       // resets every open connection; new ones work
+ * proxy.setMode('blackhole');                          // silence from now on
+ * await proxy.refuse(); … await proxy.accept();        // refuses connections for a while
  * await proxy.close();
  * ```
  */
 export interface FaultProxy {
   readonly port: number;
-  /** Connections taken since the start: a test counts dials with it. */
+  /** Connections accepted since the start, for counting dials. */
   readonly accepted: () => number;
-  /** Connections open now. */
   readonly open: () => number;
-  /** Holds for open and new connections alike. */
+  /** Applies to open and new connections. */
   readonly setMode: (mode: FaultMode, options?: { delayMs?: number; truncateBytes?: number }) => void;
-  /** Bytes handed on from the host so far: they grow when it is heard. */
+  /** Bytes forwarded from the host so far. The number grows whenever the host sends something. */
   readonly heard: () => number;
   /** Ends every open connection with a TCP reset. */
   readonly reset: () => void;
-  /** Takes the host's end of every open connection away and tells the client nothing: half-open. New ones work. */
+  /** Leaves every open connection half-open: resets the host's end without telling the client. New ones work. */
   readonly strand: () => void;
-  /** Stops listening, so that connecting is refused; open connections go on. */
+  /** Stops listening, so that new connections are refused. Open ones continue. */
   readonly refuse: () => Promise<void>;
-  /** Listens again, on the same port. */
+  /** Listens again on the same port. */
   readonly accept: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -81,7 +80,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       from.on('error', () => undefined);
       from.on('end', () => mode !== 'blackhole' && !pair.stranded && to.end());
       from.on('close', () => {
-        // Of a black hole, the other side hears nothing; and of a half-open connection, the client does not.
+        // A black hole forwards no close either, and a half-open connection none to the client.
         if (mode === 'blackhole' || (pair.stranded && from === host)) return;
         pairs.delete(pair);
         to.destroy();

@@ -1,4 +1,4 @@
-/** Something to wait for, until the test lets it go on. */
+/** A promise that the test resolves with `open`. */
 export function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
   let open = () => {};
   const passed = new Promise<void>((resolve) => (open = resolve));

@@ -1,13 +1,13 @@
 import * as fc from 'fast-check';
-import { ChandlerError } from '../../src/domain/failure.ts';
+import { ChandlerError } from '../../src/domain/run/failure.ts';
 import type { Executor, Outcome } from '../../src/ssh/executor.ts';
-import { BoundedOutput, LineSplitter } from '../../src/ssh/output.ts';
+import { BoundedOutput } from '../../src/ssh/bounded-output.ts';
+import { asPrinted } from './frames.ts';
 
-/** Of one line and of one command, as in ssh/session.ts. Bytes. */
-const MAX_LINE_BYTES = 64 * 1024;
+/** The output limit of one command, as in ssh/session.ts. Bytes. */
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 
-/** What drives a terminal, breaks a table, or is read as something else. */
+/** Text with terminal sequences, table breakers, markup and imitated answers. */
 export const nastyText = fc
   .array(
     fc.oneof(
@@ -59,7 +59,7 @@ const KEYS =
 const word = fc
   .tuple(fc.constantFrom(...KEYS.split(' ')), fc.option(value))
   .map(([key, text]) => (text === null ? key : `${key}=${text}`));
-/** What the host programs answer when all is well, to be bent. */
+/** Correct answers of the host programs, for distorting. */
 const wellFormed = fc.constantFrom(
   'state=exited code=0 at=1 elapsed_ms=1 log_bytes=0',
   'state=exited code=3 at=1 elapsed_ms=1 log_bytes=0',
@@ -85,7 +85,7 @@ const line = fc.oneof(
   bent.map((text) => `chandler: ${text}`),
   wellFormed.chain((text) => fc.nat(text.length).map((end) => `chandler: ${text.slice(0, end)}`)),
   nastyText.map((text) => `chandler: progress log_bytes=5 last=${base64(text)}`),
-  // A word that says the opposite of what stands before it.
+  // A word that contradicts an earlier one.
   fc
     .tuple(
       wellFormed,
@@ -97,19 +97,21 @@ const line = fc.oneof(
   nastyText,
 );
 
-/** Bytes that a host may send in place of an answer. */
+/** Bytes that a host may send instead of an answer. */
 export const hostileBytes = fc
   .tuple(fc.array(line, { maxLength: 8 }), fc.constantFrom('\n', '\r\n'), fc.uint8Array({ maxLength: 6 }))
   .map(([lines, end, junk]) => Buffer.concat([Buffer.from(lines.join(end)), junk]));
 
-/** What a host answers to a command, whatever that is. */
+/** A host's answer to any command. */
 export interface HostileAnswer {
   readonly stdout: Uint8Array;
   readonly stderr: Uint8Array;
   readonly end: { readonly code: number } | { readonly signal: string } | { readonly reason: string };
+  /** Whether the program reports its end. Default: true. */
+  readonly ends?: boolean;
 }
 
-/** Everything that an {@link Executor} may answer with. */
+/** Any answer that an {@link Executor} may return. */
 export const hostileAnswer: fc.Arbitrary<HostileAnswer> = fc.record({
   stdout: hostileBytes,
   stderr: hostileBytes,
@@ -119,21 +121,21 @@ export const hostileAnswer: fc.Arbitrary<HostileAnswer> = fc.record({
     { weight: 1, arbitrary: nastyText.map((signal) => ({ signal })) },
     { weight: 1, arbitrary: nastyText.map((reason) => ({ reason })) },
   ),
+  ends: fc.boolean(),
 });
 
-/** A host that answers every command in the same way, read with the limits of a real session. */
-export function answering({ stdout, stderr, end }: HostileAnswer): Executor {
+/** A host that gives every command the same answer, read with the limits of a real connection. */
+export function answering({ stdout, stderr, end, ends = true }: HostileAnswer): Executor {
   return {
-    async exec(_, options = {}): Promise<Outcome> {
-      const lines = options.onLine && new LineSplitter(options.onLine, MAX_LINE_BYTES);
-      const [out, err] = [stdout, stderr].map((bytes) => {
+    async exec(command, options = {}): Promise<Outcome> {
+      const printed = asPrinted(command, stdout, { ...('code' in end && { code: end.code }), ends });
+      const [out, err] = [printed, stderr].map((bytes) => {
         const output = new BoundedOutput(options.maxOutputBytes ?? MAX_OUTPUT_BYTES);
         output.push(Buffer.from(bytes));
         return output.text();
       });
-      lines?.push(Buffer.from(stdout));
+      options.onOutput?.(printed);
       if ('reason' in end) return { kind: 'lost', reason: end.reason, started: 'unknown' };
-      lines?.finish();
       const texts = { stdout: out ?? '', stderr: err ?? '' };
       return 'signal' in end
         ? { kind: 'signalled', signal: end.signal, ...texts }
@@ -142,8 +144,8 @@ export function answering({ stdout, stderr, end }: HostileAnswer): Executor {
   };
 }
 
-/** The last line of ours that has a word `key`; a word given twice makes a line nobody's. */
-export function ownLine(stdout: Uint8Array, key: string): ReadonlyMap<string, string> | undefined {
+/** The last valid answer with a word `key`. A line that repeats a word is not valid. */
+export function lastAnswer(stdout: Uint8Array, key: string): ReadonlyMap<string, string> | undefined {
   const lines = Buffer.from(stdout)
     .toString('utf8')
     .split('\n')
@@ -159,15 +161,15 @@ export function ownLine(stdout: Uint8Array, key: string): ReadonlyMap<string, st
   return lines.findLast((words) => words.has(key) && !words.has('progress'));
 }
 
-/** Text that may be shown to anybody: no escape sequence, no control character, no text turned round. */
+/** Matches characters that must not be shown: control characters, escape sequences and text direction marks. */
 export const UNFIT = /[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
-/** The failure of a promise, which must be one of ours; nothing if it kept its word. */
+/** The failure of a promise, which must be a ChandlerError. Returns undefined if the promise is fulfilled. */
 export async function failureOf(promise: Promise<unknown>): Promise<ChandlerError | undefined> {
   const error: unknown = await promise.then(
     () => undefined,
     (reason: unknown) => reason,
   );
   if (error === undefined || error instanceof ChandlerError) return error;
-  throw new Error('not a failure of ours', { cause: error });
+  throw new Error('not a ChandlerError', { cause: error });
 }

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sandboxDown, sandboxExec, sandboxUp } from '../../src/dev/sandbox/index.ts';
 import type { Output, SandboxHost, UpOptions } from '../../src/dev/sandbox/index.ts';
-import { run } from '../../src/dev/sandbox/run.ts';
+import { run } from '../../src/dev/sandbox/run-program.ts';
 
-/** What a test may ask of its hosts. */
+/** What a test may choose for its hosts. */
 export type HostOptions = Pick<UpOptions, 'diskMiB' | 'systemPackages'>;
 
-/** A host for one test file; `stop` leaves nothing of it. */
+/** A host for one test file. `stop` removes it completely. */
 export type TestHost = SandboxHost & { readonly stop: () => Promise<void> };
 
-/** Starts a host in a folder of its own. */
+/** Starts a host in its own folder. */
 export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   const { hosts, stop } = await startHosts(1, options);
   const [host] = hosts;
@@ -19,7 +19,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   return { ...host, stop };
 }
 
-/** Starts several hosts at once; `stop` ends all of them. */
+/** Starts several hosts at once. `stop` ends all of them. */
 export async function startHosts(
   count: number,
   options: HostOptions = {},
@@ -31,7 +31,7 @@ export async function startHosts(
   };
   try {
     const hosts = await sandboxUp({ ...options, dir, count, announce });
-    // The hosts are laid over this machine, which may have a zmx of its own.
+    // Hosts share the files of this machine, which may have its own zmx.
     for (const host of hosts) await sandboxExec(host, ['rm', '-f', '/usr/local/bin/zmx', '/usr/bin/zmx']);
     return { hosts, stop };
   } catch (error) {
@@ -40,7 +40,7 @@ export async function startHosts(
   }
 }
 
-/** Logs in with the machine's own ssh client, the host's key checked, and runs a command. */
+/** Runs a command over this machine's ssh client, which checks the host key. */
 export function sshTo(host: SandboxHost, command: string, user = 'root'): Promise<Output> {
   const options = [
     'StrictHostKeyChecking=yes',

@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Files that take long, the longest first. What is not named here takes a few seconds. */
+/** Slow test files, the slowest first. Others take a few seconds. */
 const LONG = [
   'integration/cli-hardness',
   'integration/faults',
@@ -19,7 +19,8 @@ const LONG = [
   'integration/connect',
   'integration/watch',
   'integration/refusals',
-  'workflows/messages',
+  'workflows/handle-actions',
+  'workflows/end-run',
   'workflows/steering',
   'integration/batch',
   'workflows/continue-as-new',
@@ -28,11 +29,11 @@ const LONG = [
   'integration/temporal-ui',
 ].map((name) => join(root, 'test', `${name}.test.ts`));
 
-/** Starts the long files first: one that starts last is waited for by idle cores. */
+/** Starts slow test files first: one that starts last leaves the other cores idle. */
 export class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const gone = LONG.filter((path) => !existsSync(path));
-    if (gone.length > 0) throw new Error(`long-first.ts names what is not there: ${gone.join(', ')}`);
+    if (gone.length > 0) throw new Error(`long-first.ts names missing files: ${gone.join(', ')}`);
     const others = await super.sort(files.filter(({ moduleId }) => !LONG.includes(moduleId)));
     return [...LONG.flatMap((path) => files.filter(({ moduleId }) => moduleId === path)), ...others];
   }

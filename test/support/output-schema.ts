@@ -8,7 +8,7 @@ const ajv = new Ajv2020({
 });
 ajv.addSchema(JSON.parse(readFileSync(url, 'utf8')) as object, 'output');
 
-/** What is wrong with a text as the named output; empty if nothing is. */
+/** Validates a text as the named output. Returns the problems, or an empty list. */
 export function problemsOf(name: string, json: string): string[] {
   const validate = ajv.getSchema(`output#/$defs/${name}`);
   if (!validate) throw new Error(`there is no output named ${name}`);

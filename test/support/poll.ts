@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Asks again and again until the answer is yes. */
+/** Waits until the condition is true. Throws an error with `what` and `describe()` after `withinMs`. */
 export async function poll(
-  question: () => boolean | Promise<boolean>,
+  isMet: () => boolean | Promise<boolean>,
   what: string,
   describe: () => string = () => '',
   withinMs = 100_000,
 ): Promise<void> {
   const end = Date.now() + withinMs;
-  while (!(await question())) {
+  while (!(await isMet())) {
     if (Date.now() > end) throw new Error(`waited ${withinMs} ms in vain: ${what}\n${describe()}`);
     await delay(50);
   }

@@ -14,20 +14,21 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { HostKeyPolicy, ResolvedTarget } from '../../src/ssh/target.ts';
+import type { HostKeyPolicy, ResolvedTarget } from '../../src/ssh/resolved-target.ts';
+import { endProcesses } from './own-home.ts';
 
 const run = promisify(execFile);
 
 export interface SshdOptions {
-  /** Types of host keys; default ['ed25519']. */
+  /** Types of host keys. Default: ['ed25519']. */
   readonly hostKeys?: readonly ('ed25519' | 'ecdsa' | 'rsa')[];
-  /** More lines of sshd_config, e.g. 'MaxSessions 1'. They come first, so they win. */
+  /** Lines for the start of sshd_config, where they take precedence, e.g. 'MaxSessions 1'. */
   readonly config?: readonly string[];
 }
 
 export interface Sshd {
   readonly port: number;
-  /** Everything of this server is in here: keys, config, log. */
+  /** Holds the keys, configuration and log of this server. */
   readonly dir: string;
   /** $HOME of the commands that run on this server. */
   readonly home: string;
@@ -35,23 +36,23 @@ export interface Sshd {
   readonly clientKey: string;
   /** A known_hosts file with every host key of this server, for 127.0.0.1. */
   readonly knownHosts: string;
-  /** Adds this server, seen on another port (of a fault proxy), to known_hosts. */
+  /** Adds this server's key on another port, e.g. that of a fault proxy, to known_hosts. */
   alsoKnownAt(port: number): void;
   /** The public host key `type base64`. */
   hostKey(type?: 'ed25519' | 'ecdsa' | 'rsa'): string;
-  /** A target that logs in; change what the test is about. */
+  /** A target that can log in, with the given changes. */
   target(changes?: Partial<ResolvedTarget>): ResolvedTarget;
   log(): string;
-  /** Waits until the log has a line that fits, from character `since` on; 5 s at most. */
+  /** Waits up to 5 s for a matching line in the log, from character `since` on. */
   logged(pattern: RegExp, since?: number): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Starts a real OpenSSH server on a loopback port; needs root and /usr/sbin/sshd, nothing else. */
+/** Starts a real OpenSSH server on a loopback port. Needs root and /usr/sbin/sshd. */
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const dir = mkdtempSync(join(tmpdir(), 'chandler-sshd-'));
   chmodSync(dir, 0o700);
-  // sshd's privilege separation directory, which its service would make.
+  // sshd's privilege separation directory, which its service creates.
   mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const home = join(dir, 'home');
   mkdirSync(home, { mode: 0o700 });
@@ -76,13 +77,13 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     'MaxStartups 100',
     'LogLevel DEBUG1',
     'PidFile none',
-    // A home of its own: bash under sshd runs ~/.bashrc, and the real one may take 150 ms.
+    // Its own home: bash under sshd runs ~/.bashrc, and the real one may take 150 ms.
     `SetEnv HOME=${home}`,
   ];
   writeFileSync(join(dir, 'sshd_config'), `${config.join('\n')}\n`);
   const logFile = join(dir, 'log');
   writeFileSync(logFile, '');
-  // setpriv: the server ends with the test run, even one that is killed. It becomes sshd, so the pid is sshd's.
+  // With setpriv the server ends with the test run, even a killed one. setpriv execs sshd, so the pid is sshd's.
   const child = spawn(
     'setpriv',
     ['--pdeathsig', 'KILL', '/usr/sbin/sshd', '-D', '-f', join(dir, 'sshd_config'), '-E', logFile],
@@ -133,6 +134,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     },
     stop: async () => {
       await endTree(child);
+      // Commands outlive their connection.
+      endProcesses(dir);
       rmSync(dir, { recursive: true, force: true });
     },
   };
@@ -208,6 +211,6 @@ function endProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has ended by itself.
+    // It has already ended.
   }
 }

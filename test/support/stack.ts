@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 import { connect, type ChandlerClient } from '../../src/client.ts';
-import type { Plan, Target } from '../../src/domain/schema.ts';
-import type { RunStatus } from '../../src/domain/status.ts';
+import type { Plan, Target } from '../../src/domain/plan/schema.ts';
+import type { RunStatus } from '../../src/domain/run/status.ts';
 import { sandboxExec } from '../../src/dev/sandbox/index.ts';
 import { findStatus } from './find-status.ts';
 import { poll } from './poll.ts';
@@ -16,34 +16,33 @@ import { startHost, type HostOptions, type TestHost } from './hosts.ts';
 
 const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
-/** A worker in a process of its own. */
+/** A worker in its own process. */
 export interface WorkerProcess {
   readonly pid: number;
-  /** What it has logged so far. */
   readonly log: () => string;
   readonly kill: (signal: NodeJS.Signals) => Promise<void>;
 }
 
-/** One host, a client and the means to start workers, around the server that all integration tests share. */
+/** A host, a client and workers on the server that all integration tests share. */
 export interface Stack {
   readonly host: TestHost;
   readonly client: ChandlerClient;
   readonly taskQueue: string;
   readonly address: string;
   readonly secretsDir: string;
-  /** A target for the host; `port` may be that of a proxy. */
+  /** A target for the host. `port` may be that of a proxy. */
   readonly target: (changes?: Partial<Target>) => Target;
   readonly startWorker: (env?: Record<string, string>) => Promise<WorkerProcess>;
-  /** Starts a plan on the host under a new id; the tmux shim stands in for zmx unless the plan says otherwise. */
+  /** Starts a plan on the host under a new id. The tmux shim replaces zmx unless the plan chooses another source. */
   readonly start: (plan: Omit<Plan, 'target'> & { target?: Target }, workflowId?: string) => Promise<string>;
   /** Waits until the status satisfies `condition`. */
   readonly until: (id: string, condition: (status: RunStatus) => boolean, what: string) => Promise<RunStatus>;
-  /** Runs a shell command on the host, past SSH; returns what it printed. */
-  readonly onHost: (script: string) => Promise<string>;
+  /** Runs a shell command on the host without SSH. Returns its output. */
+  readonly onHost: (script: string, options?: { readonly asMachine?: boolean }) => Promise<string>;
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a host, a worker and a client; `address` is that of another server than all share. */
+/** Starts a host, workers and a client. `address` selects another server than the shared one. */
 export async function startStack(
   options: HostOptions & { workers?: number; address?: string } = {},
 ): Promise<Stack> {
@@ -125,8 +124,8 @@ export async function startStack(
       );
       return status!;
     },
-    async onHost(script) {
-      const { stdout, stderr, code } = await sandboxExec(host, ['sh', '-c', script]);
+    async onHost(script, options) {
+      const { stdout, stderr, code } = await sandboxExec(host, ['sh', '-c', script], options);
       if (code !== 0) throw new Error(`on the host: exit ${code}: ${stderr}${stdout}`);
       return stdout;
     },
@@ -143,7 +142,7 @@ export async function startStack(
   };
 }
 
-/** Puts a secret where the stack's workers find it as `file:NAME`. */
-export async function giveSecret(stack: Stack, name: string, value: string): Promise<void> {
+/** Stores a secret that the stack's workers find as `file:NAME`. */
+export async function addSecret(stack: Stack, name: string, value: string): Promise<void> {
   await writeFile(join(stack.secretsDir, name), value, { mode: 0o600 });
 }

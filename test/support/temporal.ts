@@ -10,7 +10,7 @@ import {
   type FindOptions,
   type FoundProgram,
 } from '../../src/dev/temporal/index.ts';
-import { searchAttributes } from '../../src/domain/search-attributes.ts';
+import { searchAttributes } from '../../src/domain/run/search-attributes.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -19,7 +19,7 @@ declare module 'vitest' {
   }
 }
 
-/** The Temporal CLI as a developer would get it, from the cache that all runs share. */
+/** Finds the Temporal CLI as for a developer, with the cache that all runs share. */
 export function testCli(): Promise<FoundProgram> {
   return findTemporalCli(findOptions());
 }
@@ -29,17 +29,17 @@ export async function testServerPath(): Promise<string> {
   return (await findTestServer(findOptions())).path;
 }
 
-/** Starts a dev server with a database of its own; `stop` kills it at once and removes everything. */
+/** Starts a dev server with its own database. `stop` kills it at once and removes everything. */
 export async function startTestServer(): Promise<DevServer> {
   const { path: cli } = await testCli();
   const dir = await mkdtemp(join(tmpdir(), 'chandler-test-temporal-'));
   const server = await startDevServer({ cli, dbFile: join(dir, 'temporal.db'), searchAttributes });
-  // A test run that ends without `stop` must not leave a server behind.
+  // The server must not outlive a test run that ends without `stop`.
   const kill = () => {
     try {
       process.kill(server.pid, 'SIGKILL');
     } catch {
-      // The test has killed it itself.
+      // The test has already killed it.
     }
   };
   process.once('exit', kill);
@@ -53,7 +53,7 @@ export async function startTestServer(): Promise<DevServer> {
   };
 }
 
-/** For a vitest `globalSetup` file: `export default provideTestServer`; tests then `inject('temporalAddress')`. */
+/** For a vitest `globalSetup` file: `export default provideTestServer`. Tests then `inject('temporalAddress')`. */
 export async function provideTestServer(project: {
   provide(key: 'temporalAddress', value: string): void;
 }): Promise<() => Promise<void>> {

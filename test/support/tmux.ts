@@ -7,22 +7,21 @@ import { poll } from './poll.ts';
 
 const exec = promisify(execFile);
 
-/** A shell in a real terminal, for programs that draw on it. */
+/** A shell in a real terminal, for full-screen programs. */
 export interface TmuxTerminal {
-  /** What is on the screen, without blanks at the ends of lines. */
+  /** The text on the screen, without trailing blanks. */
   readonly text: () => Promise<string>;
   /** Presses keys by their names in tmux (`Enter`, `C-c`, `PPage`), or single letters. */
   readonly press: (...keys: readonly string[]) => Promise<void>;
-  /** Types a text as it is. */
   readonly type: (text: string) => Promise<void>;
-  /** Waits until the screen shows what is looked for. */
+  /** Waits until the screen shows the wanted text. Returns the screen. */
   readonly until: (wanted: RegExp | ((text: string) => boolean), what?: string) => Promise<string>;
   readonly resize: (columns: number, rows: number) => Promise<void>;
-  /** How the terminal has been left: no alternate screen and a cursor, if all is well. */
+  /** The modes of the terminal. A program that exits must leave no alternate screen and a visible cursor. */
   readonly modes: () => Promise<{ readonly alternate: boolean; readonly cursor: boolean }>;
-  /** Copies all that the terminal gets to a shell command's standard input from now on. */
+  /** Copies all further output to the standard input of a shell command. */
   readonly pipeTo: (command: string) => Promise<void>;
-  /** Takes the terminal away from what runs in it. */
+  /** Closes the terminal under the program in it. */
   readonly hangUp: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -33,7 +32,7 @@ export interface TmuxOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Starts a tmux server of its own with a shell in it. */
+/** Starts a shell in its own tmux server. */
 export async function startTmux({ columns, rows, env }: TmuxOptions): Promise<TmuxTerminal> {
   const dir = await mkdtemp(join(tmpdir(), 'chandler-tmux-'));
   const tmux = async (...args: readonly string[]): Promise<string> => {
@@ -46,7 +45,7 @@ export async function startTmux({ columns, rows, env }: TmuxOptions): Promise<Tm
   const size = ['-x', String(columns), '-y', String(rows)];
   await tmux('new-session', '-d', ...size, 'bash --norc --noprofile');
   const text = async () => (await tmux('capture-pane', '-p')).replaceAll(/[ \n]+$/g, '');
-  await poll(async () => /[$#]/.test(await text()), 'the shell is there');
+  await poll(async () => /[$#]/.test(await text()), 'the shell has started');
   return {
     text,
     press: async (...keys) => void (await tmux('send-keys', ...keys)),
@@ -69,11 +68,11 @@ export async function startTmux({ columns, rows, env }: TmuxOptions): Promise<Tm
     pipeTo: async (command) => void (await tmux('pipe-pane', '-O', command)),
     hangUp: async () => void (await tmux('kill-pane')),
     async stop() {
-      // A server whose last session has ended is gone already.
+      // The server exits by itself with its last session.
       await tmux('kill-server').catch((error: unknown) => {
         if (!String(error).includes('no server running')) throw error;
       });
-      // What ran in it may still be writing its last words.
+      // A program that is ending may still write files.
       await rm(dir, { recursive: true, force: true, maxRetries: 10 });
     },
   };

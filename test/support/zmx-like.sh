@@ -1,13 +1,13 @@
 #!/bin/sh
-# zmx-like: the shim, with what the contract tells of another version of zmx. VERSION and SHIM are put in by the test.
-# It exits 99 where Chandler calls it in a way that this version would not survive.
+# Imitates another version of zmx: the shim with that version's recorded behaviour. The test inserts VERSION and SHIM.
+# Exits with 99 when Chandler makes a call that this version does not support.
 version=@VERSION@ shim=@SHIM@
 memory=$shim.memory/${ZMX_DIR:?}
-# before_0_6, before_0_7, since_0_8: not empty in those versions. Told without a process: rows of a list ask for it, too.
+# before_0_6, before_0_7, since_0_8: not empty in those versions. Computed once, without a process for each row of a list.
 before_0_6='' before_0_7='' since_0_8=''
 case $version in 0.[0-5].*) before_0_6=yes before_0_7=yes ;; 0.6.*) before_0_7=yes ;; 0.[89].*) since_0_8=yes ;; esac
 now_ms() { date +%s%3N; }
-# since FILE: milliseconds since it was written; a lot if it never was.
+# since FILE: milliseconds since FILE was written. A large number if it was never written.
 since() { echo $(($(now_ms) - $(cat "$memory/$1" 2>/dev/null || echo 0))); }
 mkdir -p "$memory"
 command=${1-} name=${2-}
@@ -26,13 +26,13 @@ case $command in
   run)
     shift 2
     if [ -n "$before_0_7" ]; then
-      # The session's shell is $SHELL; a supervisor typed into another one than bash is not what Chandler means.
+      # The session's shell is $SHELL. Chandler's command line is for bash.
       [ "${SHELL##*/}" = bash ] || exit 99
-      # A name that was killed half a second ago is not free yet.
+      # A killed session keeps its name for half a second.
       if [ "$(since "killed-$name")" -lt 500 ]; then exit 1; fi
     fi
     if [ -n "$before_0_6" ]; then
-      # The daemon keeps what it was called with: who reads from there waits until the session ends.
+      # The daemon keeps its caller's descriptors open until the session ends, so readers wait until then.
       (until [ -S "$ZMX_DIR/$name" ]; do sleep 0.05; done; while [ -S "$ZMX_DIR/$name" ]; do sleep 0.5; done) &
     fi
     [ "${1-}" = -d ] || exit 99
@@ -49,9 +49,9 @@ case $command in
       session=${session%%	*}
       if [ -n "$before_0_7" ] && [ "$(cat "$memory/took-$session" 2>/dev/null || echo 0)" -lt 500 ]; then
         case $row in
-          # The end of what took less in a new session is missed for good.
+          # In a new session the end of a command shorter than that is never recorded.
           *'	ended='*) row=${row%%	ended=*} ;;
-          # What prints hard looks as if it were dying, now and then.
+          # A session that prints a lot sometimes looks unreachable.
           '  name='*) if [ $(($(date +%-N) / 1000 % 2)) -eq 0 ]; then row="  name=$session	err=Unexpected	status=unreachable"; fi ;;
         esac
       fi
@@ -66,11 +66,11 @@ case $command in
       echo "error: session \"$name\" does not exist" >&2
       exit 1
     elif [ -n "$before_0_6" ] && [ -S "$ZMX_DIR/$name" ] && [ ! -e "$memory/refused-$name" ]; then
-      # As if it printed hard just now.
+      # As if the session printed a lot just now.
       : >"$memory/refused-$name"
       printf 'session %s is unresponsive (Unexpected)\n' "$name"
     elif [ -n "$before_0_7" ] && [ -S "$ZMX_DIR/$name" ]; then
-      # Answers at once; the session is there for half a second more.
+      # kill returns at once, but the session exists for another half second.
       now_ms >"$memory/killed-$name"
       (sleep 0.5; exec "$shim" "$@") </dev/null >/dev/null 2>&1 &
       echo "killed session $name"

@@ -36,12 +36,12 @@ describe('a run whose history grows long', () => {
     }
   };
 
-  it('goes on in a fresh one: no try is lost, doubled or counted anew', async () => {
+  it('continues as new: no attempt is lost, doubled or counted anew', async () => {
     const tries = new Map<string, number>();
     const { asked, activities } = fakeActivities({
       waitStep: async ({ launch }) => {
-        tries.set(launch.step, launch.generation);
-        if (launch.step === 'flaky' && launch.generation < 10) throw failed(3);
+        tries.set(launch.step, launch.attempt);
+        if (launch.step === 'flaky' && launch.attempt < 10) throw failed(3);
         return ended;
       },
     });
@@ -56,9 +56,9 @@ describe('a run whose history grows long', () => {
       expect(await client.status(id)).toMatchObject({
         phase: 'provisioned',
         steps: [
-          { state: 'succeeded', generation: 10, finalizer: { state: 'succeeded', generation: 1 } },
-          { state: 'succeeded', generation: 1 },
-          { state: 'succeeded', generation: 1 },
+          { state: 'succeeded', attempt: 10, finalizer: { state: 'succeeded', attempt: 1 } },
+          { state: 'succeeded', attempt: 1 },
+          { state: 'succeeded', attempt: 1 },
         ],
       });
     });
@@ -68,7 +68,41 @@ describe('a run whose history grows long', () => {
     ).toEqual(['prepareHost', 'installZmx', 'verifySentinel', 'releaseHost']);
   });
 
-  it('takes along what is parked, what runs, and what people said', async () => {
+  it('can be read by the run id of each of its histories, and so can an earlier run of the same id', async () => {
+    const { activities } = fakeActivities({
+      waitStep: async ({ launch }) => {
+        if (launch.step === 'later') return untilCancelled();
+        if (launch.attempt < 10) throw failed(3);
+        return ended;
+      },
+    });
+    const steps = [step('flaky', { retry: { attempts: 10, backoff: '1ms' } })];
+    await harness.run(activities, steps, {}, async (client, workflowId) => {
+      expect((await client.result(workflowId)).outcome).toBe('provisioned');
+      const first = (await chain(workflowId)).at(-1)!;
+      const pending = [step('later')];
+      const second = await client.start({ target: { host: 'h' }, steps: pending }, { workflowId });
+      await client.abort(workflowId, { reason: 'wrong host' });
+      expect((await client.result(workflowId)).outcome).toBe('aborted');
+
+      const at = { runId: first };
+      expect(await client.result(workflowId, at)).toMatchObject({ outcome: 'provisioned' });
+      const all = await Promise.all(Array.from({ length: 8 }, () => client.status(workflowId, at)));
+      for (const status of all)
+        expect(status).toMatchObject({
+          phase: 'provisioned',
+          steps: [{ name: 'flaky', attempt: 10 }],
+        });
+      expect((await client.readLog(workflowId, 'flaky', at)).complete).toBe(true);
+      expect((await client.status(workflowId, { runId: second.runId })).phase).toBe('aborted');
+      expect((await client.status(workflowId)).phase).toBe('aborted');
+      await expect(client.status(workflowId, { runId: randomUUID() })).rejects.toThrow(
+        expect.objectContaining({ name: 'WorkflowNotFoundError' }),
+      );
+    });
+  });
+
+  it('keeps what is parked, what runs, and the actions of operators', async () => {
     let finish = () => {};
     const finished = new Promise<void>((resolve) => (finish = resolve));
     const scripts = new Set<string>();
@@ -77,12 +111,12 @@ describe('a run whose history grows long', () => {
       runStep: async ({ step, launch }) => {
         scripts.add(step.script);
         // A launch may be asked for again in a fresh history.
-        if (step.name === 'parks') envs.set(launch.generation, step.env);
+        if (step.name === 'parks') envs.set(launch.attempt, step.env);
         return 'started';
       },
       waitStep: async ({ launch }) => {
         if (launch.step === 'long') await finished;
-        if (launch.step === 'parks' && launch.generation < 3) throw failed(3);
+        if (launch.step === 'parks' && launch.attempt < 3) throw failed(3);
         return ended;
       },
     });
@@ -91,10 +125,10 @@ describe('a run whose history grows long', () => {
       [step('long', { timeout: '1h' }), step('parks')],
       {},
       async (client, id) => {
-        const parks = (generation: number) =>
+        const parks = (attempt: number) =>
           expect
             .poll(async () => (await client.status(id)).steps[1])
-            .toMatchObject({ state: 'parked', generation, failure: { code: 'step-failed' } });
+            .toMatchObject({ state: 'parked', attempt, failure: { code: 'step-failed' } });
         await parks(1);
         await client.extendTimeout(id, { step: 'long', by: '1h', requestId: 'once' });
         // Every word makes the history longer.
@@ -106,13 +140,13 @@ describe('a run whose history grows long', () => {
         await parks(2);
         const { length } = await chain(id);
         expect(length).toBeGreaterThan(1);
-        expect(await currentDetails(client, id)).toContain('### ⚠ parks waits for a person');
-        const { interventions, steps } = await client.status(id);
-        expect(interventions).toHaveLength(18);
-        expect(steps[0]).toMatchObject({ state: 'running', generation: 1, extendedByMs: 3_600_000 });
+        expect(await currentDetails(client, id)).toContain('### ⚠ parks needs attention');
+        const { auditTrail, steps } = await client.status(id);
+        expect(auditTrail).toHaveLength(18);
+        expect(steps[0]).toMatchObject({ state: 'running', attempt: 1, extendedByMs: 3_600_000 });
         // What was ordered in an earlier history is known in this one.
         await client.extendTimeout(id, { step: 'long', by: '1h', requestId: 'once' });
-        expect((await client.status(id)).interventions).toHaveLength(18);
+        expect((await client.status(id)).auditTrail).toHaveLength(18);
         await client.retry(id, { step: 'parks' });
         finish();
         expect((await client.result(id)).outcome).toBe('provisioned');
@@ -127,7 +161,7 @@ describe('a run whose history grows long', () => {
     expect(asked.filter((each) => each.startsWith('killStep long'))).toEqual([]);
   });
 
-  it('can be aborted in each of them', async () => {
+  it('can be aborted in each of its histories', async () => {
     const { asked, activities } = fakeActivities({
       waitStep: ({ launch }) => (launch.step === 'long' ? untilCancelled() : Promise.reject(failed(3))),
     });
@@ -145,7 +179,7 @@ describe('a run whose history grows long', () => {
     expect(asked.at(-1)).toBe('releaseHost');
   });
 
-  it('is aborted by who says so in the moment it moves', async () => {
+  it('is aborted by an action that arrives while it continues as new', async () => {
     let finish = () => {};
     const finished = new Promise<void>((resolve) => (finish = resolve));
     const { activities } = fakeActivities({
@@ -184,7 +218,7 @@ describe('a run whose history grows long', () => {
     });
   });
 
-  it('can be reset by the engine after people were told of it', async () => {
+  it('can be reset by Temporal after a notification', async () => {
     const told: string[] = [];
     const { activities } = fakeActivities({
       admitPlan: async () => ({
@@ -193,7 +227,7 @@ describe('a run whose history grows long', () => {
         notify: { events: ['parked', 'provisioned'], channels: ['url'] },
       }),
       waitStep: async ({ launch }) => {
-        if (launch.generation === 1) throw failed(3);
+        if (launch.attempt === 1) throw failed(3);
         return ended;
       },
       sendNotification: async ({ notification }) => void told.push(notification.event),

@@ -2,13 +2,13 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure, type Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import type { Activities, HostSight } from '../../src/activities/types.ts';
+import type { Activities, HostInspection } from '../../src/activities/activity-types.ts';
 import { createClient, type ChandlerClient } from '../../src/client.ts';
-import { defaultCacheDir, findTemporalCli } from '../../src/dev/temporal/index.ts';
-import type { Plan, WatchInput } from '../../src/domain/schema.ts';
-import { validatePlan, validateWatch } from '../../src/domain/validate.ts';
+import type { Plan, WatchInput } from '../../src/domain/plan/schema.ts';
+import { withoutTaskLimit } from '../../src/worker.ts';
+import { validatePlan, validateWatch } from '../../src/domain/plan/validate.ts';
 import { workflowBundle } from '../support/built.ts';
-import { testServerPath } from '../support/temporal.ts';
+import { testCli, testServerPath } from '../support/temporal.ts';
 
 /** What prepareHost finds out about the fake host. */
 export const facts = {
@@ -21,7 +21,7 @@ export const facts = {
   tools: [],
 };
 /** A host on which Chandler has never been. */
-export const sight: HostSight = {
+export const sight: HostInspection = {
   facts,
   user: 'root',
   nowMs: 0,
@@ -29,6 +29,8 @@ export const sight: HostSight = {
   missing: { tools: [], packages: [] },
   state: { exists: false, noexec: false },
   sentinel: { path: '/s/provisioned', found: 'absent' },
+  leftovers: [],
+  openSessions: [],
   launches: [],
   zmx: { kind: 'there', path: '/zmx', version: '0.7.0' },
   zmxReady: [],
@@ -52,12 +54,19 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
 } {
   const asked: string[] = [];
   const works: Activities = {
-    admitPlan: async (plan) => ({ problems: validatePlan(plan).problems ?? [], searchAttributes: false }),
-    admitWatch: async (input) => ({ problems: validateWatch(input).problems ?? [], searchAttributes: false }),
-    prepareHost: async ({ sentinelPath = '/s/provisioned' }) => ({ facts, pruned: 0, sentinelPath }),
+    admitPlan: async (plan) => ({ problems: validatePlan(plan).problems ?? [], searchAttributes: [] }),
+    admitWatch: async (input) => ({ problems: validateWatch(input).problems ?? [], searchAttributes: [] }),
+    prepareHost: async ({ sentinelPath = '/s/provisioned' }) => ({
+      facts,
+      pruned: 0,
+      sentinelPath,
+      lease: 'l',
+      ended: [],
+    }),
     awaitBootstrap: async () => undefined,
     installZmx: async () => ({ path: '/zmx', version: '0.7.0', source: 'tmux' }),
     runStep: async () => 'started',
+    inspectLaunch: async () => ({ kind: 'running', logBytes: 0 }),
     waitStep: async () => ended,
     finalizeStep: async () => ended,
     verifySentinel: async () => undefined,
@@ -71,14 +80,15 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
     stopScript: async () => undefined,
     sendNotification: async () => undefined,
     inspectWorker: async () => ({ identity: 'w', version: '1', aheadMs: 0, findings: [], lacks: [] }),
-    lookAtHost: async () => sight,
+    inspectHost: async () => sight,
     checkStep: async () => 0,
+    cleanHost: async () => ({ ended: [], closed: [], open: [] }),
   };
   const activities = Object.fromEntries(
     Object.entries({ ...works, ...changes }).map(([name, activity]) => [
       name,
-      async (input: { launch?: { step: string; generation: number } }) => {
-        asked.push(input.launch ? `${name} ${input.launch.step} ${input.launch.generation}` : name);
+      async (input: { launch?: { step: string; attempt: number } }) => {
+        asked.push(input.launch ? `${name} ${input.launch.step} ${input.launch.attempt}` : name);
         return (activity as Ask)(input);
       },
     ]),
@@ -106,8 +116,9 @@ export async function untilCancelled(): Promise<never> {
   return beating(Context.current().cancelled);
 }
 
-/** A server on which time passes as fast as nobody works, and the workflows on it. */
+/** A Temporal server, and the workflows on it. */
 export interface Harness {
+  /** With `skipsTime` that of the latest run, or of the first one before it begins. */
   readonly env: TestWorkflowEnvironment;
   /** Of the runs that it starts. */
   readonly taskQueue: string;
@@ -127,6 +138,7 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
+const taskQueue = 'harness';
 let isQuiet = false;
 
 /** Test files share a process, which takes this once. */
@@ -135,45 +147,47 @@ function quiet(): void {
   isQuiet = true;
 }
 
-/** With `suggestContinueAsNewAt` on a real dev server, which suggests a fresh history after so many events. */
-export async function startHarness(options: { suggestContinueAsNewAt?: number } = {}): Promise<Harness> {
+export interface HarnessOptions {
+  /** The server suggests a fresh history after so many events. */
+  readonly suggestContinueAsNewAt?: number;
+  /**
+   * On a server on which time passes as fast as nobody works. It is not Temporal's server, and gets two things wrong that hang a
+   * test: it stops to skip time, for all workflows, once one has ended while an activity was under way; and it never goes on
+   * with a workflow that cancels an activity or a timer that has ended in the same moment. So each run has one of its own, and
+   * only tests that need hours to pass are run on it.
+   */
+  readonly skipsTime?: boolean;
+}
+
+export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
   quiet();
-  const env = await startEnvironment(options.suggestContinueAsNewAt);
-  const taskQueue = 'harness';
-  const client = createClient(env.client, taskQueue, async () => undefined);
-  const hosts = new Hosts();
-  // One serves all runs: to start one takes longer than most of them.
-  let worker: Worker | undefined;
-  let working: Promise<void> | undefined;
-  const ensureWorker = async () => {
-    worker ??= await Worker.create({
-      connection: env.nativeConnection,
-      taskQueue,
-      workflowBundle,
-      activities: hosts.activities(),
-      maxHeartbeatThrottleInterval: 100,
-    });
-    working ??= worker.run();
-  };
+  const start = async () => new Served(await startEnvironment(options));
+  let served = await start();
+  const ended: Promise<void>[] = [];
   let count = 0;
   const work = async (
     activities: Activities,
     begin: (client: ChandlerClient, workflowId: string) => Promise<unknown>,
     act: (client: ChandlerClient, id: string) => Promise<void>,
   ) => {
+    if (count > 0 && options.skipsTime === true) {
+      ended.push(served.stop());
+      served = await start();
+    }
     const workflowId = `workflow-${(count += 1)}`;
-    hosts.add(workflowId, activities);
-    await ensureWorker();
+    const client = await served.serve(workflowId, activities);
     await begin(client, workflowId);
     try {
       await act(client, workflowId);
     } finally {
-      await endRun(env.client, workflowId);
+      await endRun(client.temporal, workflowId);
     }
   };
   const target = { host: 'h' };
   return {
-    env,
+    get env() {
+      return served.env;
+    },
     taskQueue,
     run: (activities, steps, options, act) =>
       work(
@@ -184,11 +198,42 @@ export async function startHarness(options: { suggestContinueAsNewAt?: number } 
     watch: (activities, input, act) =>
       work(activities, (client, workflowId) => client.watch({ target, ...input }, { workflowId }), act),
     async stop() {
-      worker?.shutdown();
-      await working;
-      await env.teardown();
+      await Promise.all([...ended, served.stop()]);
     },
   };
+}
+
+/** A server and the worker of its runs: to start one takes longer than most of them. */
+class Served {
+  readonly env: TestWorkflowEnvironment;
+  readonly #hosts = new Hosts();
+  #worker?: Worker;
+  #working?: Promise<void>;
+
+  constructor(env: TestWorkflowEnvironment) {
+    this.env = env;
+  }
+
+  /** Returns a client whose run of this id has these activities. */
+  async serve(workflowId: string, activities: Activities): Promise<ChandlerClient> {
+    this.#hosts.add(workflowId, activities);
+    this.#worker ??= await Worker.create({
+      connection: this.env.nativeConnection,
+      taskQueue,
+      workflowBundle,
+      activities: this.#hosts.activities(),
+      maxHeartbeatThrottleInterval: 100,
+      ...withoutTaskLimit,
+    });
+    this.#working ??= this.#worker.run();
+    return createClient(this.env.client, taskQueue, async () => undefined);
+  }
+
+  async stop(): Promise<void> {
+    this.#worker?.shutdown();
+    await this.#working;
+    await this.env.teardown();
+  }
 }
 
 /** What runs ask of their hosts goes to the activities that each was started with. */
@@ -218,25 +263,25 @@ class Hosts {
   }
 }
 
-/** What goes on would meet the next run, and hold up its time. */
+/** A run that is still open would disturb the next test. */
 async function endRun(client: Client, workflowId: string): Promise<void> {
   const handle = client.workflow.getHandle(workflowId);
   const { status } = await handle.describe();
   if (status.name === 'RUNNING') await handle.terminate();
 }
 
-async function startEnvironment(suggestContinueAsNewAt?: number): Promise<TestWorkflowEnvironment> {
-  if (suggestContinueAsNewAt === undefined) {
+async function startEnvironment(options: HarnessOptions): Promise<TestWorkflowEnvironment> {
+  if (options.skipsTime === true) {
     const executable = { type: 'existing-path', path: await testServerPath() } as const;
     return TestWorkflowEnvironment.createTimeSkipping({ server: { executable } });
   }
-  const { env } = process;
-  const { path } = await findTemporalCli({ env, cacheDir: defaultCacheDir(env), announce() {} });
+  const { suggestContinueAsNewAt: suggestAt } = options;
+  const { path } = await testCli();
   return TestWorkflowEnvironment.createLocal({
     server: {
       executable: { type: 'existing-path', path },
       extraArgs: [
-        `limit.historyCount.suggestContinueAsNew=${suggestContinueAsNewAt}`,
+        ...(suggestAt === undefined ? [] : [`limit.historyCount.suggestContinueAsNew=${suggestAt}`]),
         'history.transferProcessorMaxPollRPS=1000',
       ].flatMap((value) => ['--dynamic-config-value', value]),
     },

@@ -1,6 +1,6 @@
-import type { Activities } from '../../src/activities/types.ts';
+import type { Activities } from '../../src/activities/activity-types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
-import type { Plan, WatchInput } from '../../src/domain/schema.ts';
+import type { Plan, WatchInput } from '../../src/domain/plan/schema.ts';
 import { findStatus } from '../support/find-status.ts';
 import { poll } from '../support/poll.ts';
 import { ended, facts, failed, step, untilCancelled } from './harness.ts';
@@ -34,8 +34,7 @@ function failsFirst(): Partial<Activities> {
 }
 /** Fails the first try of each finalizer. */
 const failingFinalizer: Partial<Activities> = {
-  finalizeStep: ({ launch }) =>
-    launch.generation === 1 ? Promise.reject(failed(4)) : Promise.resolve(ended),
+  finalizeStep: ({ launch }) => (launch.attempt === 1 ? Promise.reject(failed(4)) : Promise.resolve(ended)),
 };
 const endless: Partial<Activities> = {
   waitStep: ({ launch }) => (launch.step === 'endless' ? untilCancelled() : Promise.resolve(ended)),
@@ -54,6 +53,8 @@ export const recordings: Readonly<Record<string, Recording>> = {
         pruned: 0,
         sentinelPath: '/s/provisioned',
         sentinel: 'done',
+        lease: 'l',
+        ended: [],
       }),
     },
     steps: [step('a')],
@@ -137,7 +138,7 @@ export const recordings: Readonly<Record<string, Recording>> = {
     changes: {
       admitPlan: async () => ({
         problems: [{ path: 'steps', message: 'is missing' }],
-        searchAttributes: false,
+        searchAttributes: [],
       }),
     },
     steps: [step('a')],
@@ -174,7 +175,7 @@ export const recordings: Readonly<Record<string, Recording>> = {
       await client.retry(id, { step: 'b' });
     },
   },
-  'set-back': {
+  'reset-downstream': {
     changes: failsFirst(),
     steps: [step('a'), step('b', { needs: ['a'] }), step('c', { needs: ['b'] })],
     async act(client, id) {
@@ -184,7 +185,7 @@ export const recordings: Readonly<Record<string, Recording>> = {
   },
   extended: {
     changes: {
-      waitStep: ({ launch }) => (launch.generation === 1 ? untilCancelled() : Promise.resolve(ended)),
+      waitStep: ({ launch }) => (launch.attempt === 1 ? untilCancelled() : Promise.resolve(ended)),
     },
     steps: [step('a', { timeout: '2s' })],
     async act(client, id) {
@@ -194,7 +195,7 @@ export const recordings: Readonly<Record<string, Recording>> = {
       await client.retry(id, { step: 'a' });
     },
   },
-  told: {
+  notified: {
     changes: {
       ...failsFirst(),
       admitPlan: async () => ({

@@ -1,6 +1,6 @@
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Notification } from '../../src/domain/notification.ts';
+import type { Notification } from '../../src/domain/run/notification.ts';
 import { workflowBundle } from '../support/built.ts';
 import { fakeActivities, startHarness, type Harness } from './harness.ts';
 
@@ -12,7 +12,7 @@ describe('a run whose input is refused', () => {
   });
   afterAll(() => harness?.stop());
 
-  it('ends, and people are told of it, however long what it says is', async () => {
+  it('fails and is notified, however long its input is', async () => {
     const told: Notification[] = [];
     const { activities } = fakeActivities({
       admitPlan: async () => ({

@@ -23,18 +23,18 @@ describe('a recorded history', () => {
   const read = (file: string) => readFileSync(`${folder}/${file}`, 'utf8');
   const replay = (text: string) => Worker.runReplayHistory({ workflowBundle }, JSON.parse(text), 'recorded');
 
-  it('is there for each way a run can go', () => {
+  it('exists for each recording', () => {
     expect(files).toEqual(expect.arrayContaining(Object.keys(recordings).map((name) => `${name}.json`)));
   });
 
-  it.each(files)('%s is replayed without a difference', async (file) => {
+  it.each(files)('%s replays without a difference', async (file) => {
     const outcome = replay(read(file)).catch((cause: unknown) => {
       throw new Error(ADVICE, { cause });
     });
     await expect(outcome).resolves.toBeUndefined();
   });
 
-  it('of other orders than ours is refused', async () => {
+  it('with other commands is refused', async () => {
     const changed = read('provisioned.json').replaceAll('"installZmx"', '"installAnother"');
     await expect(replay(changed)).rejects.toBeInstanceOf(DeterminismViolationError);
   });

@@ -1,8 +1,8 @@
 /** A host that provisions itself, as a watch sees it. */
 import { ApplicationFailure } from '@temporalio/client';
-import type { Activities, ScriptView } from '../../src/activities/types.ts';
-import { makeLaunch } from '../../src/domain/ids.ts';
-import { planDigest } from '../../src/domain/plan.ts';
+import type { Activities, ScriptView } from '../../src/activities/activity-types.ts';
+import { makeLaunch } from '../../src/domain/run/ids.ts';
+import { planDigest } from '../../src/domain/plan/resolve-plan.ts';
 import { facts, step } from './harness.ts';
 
 export const steps = [step('a'), step('b', { needs: ['a'] })];
@@ -25,12 +25,14 @@ const failure = { code: 'step-failed', message: 'a: exit 7', advice: 'look', exi
 export function showing(
   ...views: Partial<ScriptView>[]
 ): Pick<Activities, 'followScript' | 'readScriptPlan'> {
+  let isGone = false;
   return {
     async followScript({ seen }) {
       const last = Number(seen || 0);
-      const view = views[last];
+      const view = isGone ? undefined : views[last];
       if (view) return { sentinelPath: '/s/provisioned', parts: [], seen: String(last + 1), ...view };
       // Time passes while nothing runs, and a try that waits for its next is nothing.
+      isGone = true;
       throw ApplicationFailure.create({
         message: 'nothing new',
         type: 'connection-lost',
@@ -55,5 +57,12 @@ export const gaveUpOnA: Partial<ScriptView> = {
 
 /** What a run finds there that takes the host over from `left`. */
 export const foundOn = (left: typeof script): Pick<Activities, 'prepareHost'> => ({
-  prepareHost: async () => ({ facts, pruned: 0, sentinelPath: '/s/provisioned', script: left }),
+  prepareHost: async () => ({
+    facts,
+    pruned: 0,
+    sentinelPath: '/s/provisioned',
+    script: left,
+    lease: 'l',
+    ended: [],
+  }),
 });

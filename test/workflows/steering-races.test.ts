@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Activities } from '../../src/activities/types.ts';
+import type { Activities } from '../../src/activities/activity-types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
 import { gate } from '../support/gate.ts';
 import { beating, failed, fakeActivities, replay, startHarness, step, type Harness } from './harness.ts';
@@ -11,14 +11,14 @@ beforeAll(async () => {
 afterAll(() => harness?.stop());
 
 const states = async (client: ChandlerClient, id: string) =>
-  (await client.status(id)).steps.map(({ name, state, generation }) => `${name} ${state} ${generation}`);
+  (await client.status(id)).steps.map(({ name, state, attempt }) => `${name} ${state} ${attempt}`);
 
 const reach = (client: ChandlerClient, id: string, wanted: string[]) =>
   expect.poll(() => states(client, id), { interval: 30, timeout: 10_000 }).toEqual(wanted);
 
 const steps = [step('a'), step('b', { needs: ['a'] })];
 const failsOnce: Activities['waitStep'] = ({ launch }) =>
-  launch.step === 'b' && launch.generation === 1
+  launch.step === 'b' && launch.attempt === 1
     ? Promise.reject(failed(3))
     : Promise.resolve({ exitCode: 0, elapsedMs: 1, logBytes: 0 });
 
@@ -51,7 +51,7 @@ describe('a step that is set back', () => {
     const starting = gate();
     const { asked, activities } = fakeActivities({
       runStep: async ({ launch }) => {
-        if (launch.step === 'a' || launch.generation > 1) return 'started';
+        if (launch.step === 'a' || launch.attempt > 1) return 'started';
         await beating(starting.passed);
         throw failed(3);
       },
@@ -72,8 +72,8 @@ describe('a step that is set back', () => {
       await reach(client, id, ['a succeeded 1', 'b parked 1']);
       await client.retry(id, { step: 'a', resetDownstream: true });
       await expect.poll(() => asked).toContain('killStep b 1');
-      await expect(client.skip(id, { step: 'b' })).rejects.toThrow('b is being set back');
-      await expect(client.retry(id, { step: 'b' })).rejects.toThrow('b is being set back');
+      await expect(client.skip(id, { step: 'b' })).rejects.toThrow('b is being reset');
+      await expect(client.retry(id, { step: 'b' })).rejects.toThrow('b is being reset');
       killing.open();
       expect((await client.result(id)).outcome).toBe('provisioned');
     });
@@ -88,14 +88,14 @@ describe('what many messages bring together', () => {
       await client.retry(id, { step: 'a', env: { A: 'x'.repeat(40_000) } });
       await reach(client, id, ['a parked 2']);
       await expect(client.retry(id, { step: 'a', env: { B: 'x'.repeat(40_000) } })).rejects.toThrow(
-        'env would be longer than 65536 bytes (as JSON), together with what a was given before',
+        'env would be longer than 65536 bytes (as JSON), together with what earlier retries of a set',
       );
       const names = Array.from({ length: 1000 }, (_, i) => `NAME_${i}`);
       const env = Object.fromEntries(names.map((name) => [name, '']));
       await client.retry(id, { step: 'a', env });
-      const { interventions } = await client.status(id);
-      expect(interventions[1]?.env?.at(-1)).toMatch(/^\d+ more$/);
-      expect(interventions[1]?.env?.join('').length).toBeLessThan(1100);
+      const { auditTrail } = await client.status(id);
+      expect(auditTrail[1]?.env?.at(-1)).toMatch(/^\d+ more$/);
+      expect(auditTrail[1]?.env?.join('').length).toBeLessThan(1100);
       await reach(client, id, ['a parked 3']);
       await client.abort(id);
       await client.result(id);

@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Activities } from '../../src/activities/types.ts';
+import type { Activities } from '../../src/activities/activity-types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
-import type { Notification } from '../../src/domain/notification.ts';
-import { validatePlan } from '../../src/domain/validate.ts';
+import type { Notification } from '../../src/domain/run/notification.ts';
+import { validatePlan } from '../../src/domain/plan/validate.ts';
 import { findStatus } from '../support/find-status.ts';
 import {
   beating,
@@ -28,8 +28,8 @@ afterAll(() => harness?.stop());
 function launches(
   behaviour: Readonly<Record<string, 'fails' | 'goes on'>>,
 ): Pick<Activities, 'waitStep' | 'finalizeStep'> {
-  const end = ({ launch }: { launch: { step: string; generation: number } }) => {
-    const how = behaviour[`${launch.step} ${launch.generation}`];
+  const end = ({ launch }: { launch: { step: string; attempt: number } }) => {
+    const how = behaviour[`${launch.step} ${launch.attempt}`];
     if (how === 'fails') return Promise.reject(failed(3));
     return how === 'goes on' ? untilCancelled() : Promise.resolve(ended);
   };
@@ -64,7 +64,7 @@ describe('who has done something to a run', () => {
       await client.skip(id, { step: 'b', reason: 'by hand' });
       const result = await client.result(id);
       const us = `${process.pid}@${hostname()}`;
-      const interventions = [
+      const auditTrail = [
         {
           action: 'retryStep',
           step: 'a',
@@ -74,8 +74,8 @@ describe('who has done something to a run', () => {
         },
         { action: 'skipStep', step: 'b', reason: 'by hand', by: us, atMs: expect.any(Number) as number },
       ];
-      expect((await client.status(id)).interventions).toEqual(interventions);
-      expect(result).toMatchObject({ outcome: 'provisioned', result: { interventions } });
+      expect((await client.status(id)).auditTrail).toEqual(auditTrail);
+      expect(result).toMatchObject({ outcome: 'provisioned', result: { auditTrail } });
       await replay(client, id);
     });
   });
@@ -87,7 +87,7 @@ describe('who has done something to a run', () => {
       await client.abort(id, { reason: 'wrong image' });
       expect(await client.result(id)).toMatchObject({
         outcome: 'aborted',
-        failure: { interventions: [{ action: 'abort', reason: 'wrong image' }] },
+        failure: { auditTrail: [{ action: 'abort', reason: 'wrong image' }] },
       });
     });
   });
@@ -100,19 +100,21 @@ describe('a message with a request id', () => {
       const handle = client.temporal.workflow.getHandle(id);
       await reach(client, id, { a: 'parked' });
       const order = { step: 'a', requestId: 'r-1' };
-      await expect(client.retry(id, { ...order, step: 'b' })).rejects.toThrow('b is succeeded, not parked');
+      await expect(client.retry(id, { ...order, step: 'b' })).rejects.toThrow(
+        'b is not parked: it has already succeeded',
+      );
       await client.retry(id, order);
       await expect
         .poll(async () => (await client.status(id)).steps[1])
-        .toMatchObject({ state: 'parked', generation: 2 });
+        .toMatchObject({ state: 'parked', attempt: 2 });
       await handle.signal('retryStep', order);
       const again = await client.retry(id, order);
       expect(again).toMatchObject({
-        steps: [{}, { state: 'parked', generation: 2 }],
-        interventions: [{ step: 'a' }],
+        steps: [{}, { state: 'parked', attempt: 2 }],
+        auditTrail: [{ step: 'a' }],
       });
       await expect(client.abort(id, { requestId: 'r-1' })).rejects.toThrow(
-        'the request id was used for retryStep already',
+        'the request id was already used for retryStep',
       );
       for (const requestId of ['', 5, 'x'.repeat(201)]) {
         const odd = { step: 'a', requestId } as { step: string };
@@ -137,7 +139,7 @@ describe('retryStep with env', () => {
     const { activities } = fakeActivities({
       ...launches({ 'a 1': 'fails', 'a 2': 'fails' }),
       runStep: async ({ launch, step: { env } }) => {
-        envs[`${launch.step} ${launch.generation}`] = env;
+        envs[`${launch.step} ${launch.attempt}`] = env;
         return 'started';
       },
       finalizeStep: async ({ step: { env } }) => {
@@ -154,7 +156,7 @@ describe('retryStep with env', () => {
         [[], 'env must be an object such as {"NAME": "value"}'],
         [{ 'A B': '' }, 'env.A B: must be the name of an environment variable'],
         [{ ZMX_DIR: '/' }, 'env.ZMX_DIR: must not begin with CHANDLER_ or ZMX_: those are reserved'],
-        [{ UID: '0' }, 'env.UID: is a variable that bash lets nobody set'],
+        [{ UID: '0' }, 'env.UID: is read-only in bash'],
         [{ A: 5 }, 'env.A: must be text without a NUL byte'],
         [{ A: 'x\0' }, 'env.A: must be text without a NUL byte'],
         [{ A: 'x'.repeat(65_536) }, 'env is longer than 65536 bytes (as JSON)'],
@@ -164,10 +166,10 @@ describe('retryStep with env', () => {
       await client.retry(id, { step: 'a', env: { B: 'one', C: 'one' } });
       await expect
         .poll(async () => (await client.status(id)).steps[0])
-        .toMatchObject({ state: 'parked', generation: 2 });
+        .toMatchObject({ state: 'parked', attempt: 2 });
       await client.retry(id, { step: 'a', env: { C: 'two' } });
       expect((await client.result(id)).outcome).toBe('provisioned');
-      expect((await client.status(id)).interventions).toMatchObject([{ env: ['B', 'C'] }, { env: ['C'] }]);
+      expect((await client.status(id)).auditTrail).toMatchObject([{ env: ['B', 'C'] }, { env: ['C'] }]);
     });
     expect(envs).toEqual({
       'a 1': { A: 'plan', B: 'plan' },
@@ -196,9 +198,9 @@ describe('retryStep with resetDownstream', () => {
       await client.temporal.workflow.getHandle(id).signal('retryStep', order);
       await expect
         .poll(async () => (await client.status(id)).steps)
-        .toMatchObject([{ generation: 3 }, { generation: 3 }, { generation: 2 }, { generation: 1 }]);
-      const { interventions } = await client.status(id);
-      expect(interventions).toMatchObject([{ script: true, reset: ['b'] }, { reset: ['b', 'c'] }]);
+        .toMatchObject([{ attempt: 3 }, { attempt: 3 }, { attempt: 2 }, { attempt: 1 }]);
+      const { auditTrail } = await client.status(id);
+      expect(auditTrail).toMatchObject([{ script: true, reset: ['b'] }, { reset: ['b', 'c'] }]);
       expect(begun(asked).filter((what) => what !== 'run d 1')).toEqual([
         'run a 1',
         'run b 1',
@@ -224,7 +226,9 @@ describe('retryStep with resetDownstream', () => {
     const options = { onStepFailure: 'continue' as const };
     await harness.run(activities, chain, options, async (client, id) => {
       await reach(client, id, { a: 'failed', b: 'blocked', c: 'blocked', d: 'running' });
-      await expect(client.retry(id, { step: 'a' })).rejects.toThrow('a is failed, not parked');
+      await expect(client.retry(id, { step: 'a' })).rejects.toThrow(
+        'a is not parked: it has failed for good',
+      );
       await client.retry(id, { step: 'a', resetDownstream: true });
       await reach(client, id, { a: 'succeeded', b: 'succeeded', c: 'succeeded', d: 'running' });
       await client.abort(id);
@@ -246,7 +250,7 @@ describe('retryStep with resetDownstream', () => {
       await client.retry(id, { step: 'a', resetDownstream: true });
       await reach(client, id, { a: 'pending', b: 'pending' });
       await expect(client.retry(id, { step: 'a', resetDownstream: true })).rejects.toThrow(
-        'a is pending; it must be parked, failed or done',
+        'a has not started yet; only a parked, failed or done step can be reset',
       );
       await client.resume(id);
       await reach(client, id, { a: 'succeeded', b: 'succeeded' });
@@ -272,7 +276,7 @@ describe('retryStep with resetDownstream', () => {
       await client.retry(id, { step: 'b' });
       await expect
         .poll(async () => (await client.status(id)).steps[1])
-        .toMatchObject({ state: 'parked', generation: 2 });
+        .toMatchObject({ state: 'parked', attempt: 2 });
       await client.abort(id);
       await client.result(id);
     });
@@ -284,7 +288,7 @@ describe('retryStep with resetDownstream', () => {
     await harness.run(failing, [step('a', { finalize: 'x' })], {}, async (client, id) => {
       await expect.poll(async () => (await client.status(id)).steps[0]?.finalizer?.state).toBe('parked');
       await expect(client.retry(id, { step: 'a', resetDownstream: true })).rejects.toThrow(
-        "steps can't be set back in this phase (finalizers)",
+        "steps can't be reset in this phase (finalizers)",
       );
       await client.abort(id);
     });
@@ -297,8 +301,8 @@ describe('extendTimeout', () => {
     const { activities } = fakeActivities({
       waitStep: ({ launch }) => {
         if (launch.step !== 'a') return Promise.resolve(ended);
-        waits.push(launch.generation);
-        return launch.generation === 1 ? untilCancelled() : Promise.resolve(ended);
+        waits.push(launch.attempt);
+        return launch.attempt === 1 ? untilCancelled() : Promise.resolve(ended);
       },
     });
     const steps = [step('a', { timeout: '2s' }), step('z', { needs: ['a'] })];
@@ -323,7 +327,7 @@ describe('extendTimeout', () => {
       await client.extendTimeout(id, { step: 'a', by: '1h' });
       await client.retry(id, { step: 'a' });
       expect((await client.result(id)).outcome).toBe('provisioned');
-      expect((await client.status(id)).interventions).toMatchObject([
+      expect((await client.status(id)).auditTrail).toMatchObject([
         { action: 'extendTimeout', step: 'a', extendedByMs: 1000, reason: 'slow mirror' },
         { extendedByMs: 500 },
         { extendedByMs: 3_600_000 },
@@ -341,7 +345,9 @@ describe('extendTimeout', () => {
     const { activities } = fakeActivities(launches({ 'b 1': 'fails' }));
     await harness.run(activities, [step('a'), step('b')], {}, async (client, id) => {
       await reach(client, id, { a: 'succeeded', b: 'parked' });
-      await expect(client.extendTimeout(id, { step: 'a', by: '1m' })).rejects.toThrow('a is succeeded');
+      await expect(client.extendTimeout(id, { step: 'a', by: '1m' })).rejects.toThrow(
+        'a has already succeeded',
+      );
       await client.abort(id);
     });
   });
@@ -352,8 +358,8 @@ describe('extendTimeout', () => {
       let end = () => {};
       const ending = new Promise<void>((resolve) => (end = resolve));
       const { asked, activities } = fakeActivities({
-        [kind === 'step' ? 'waitStep' : 'finalizeStep']: ({ launch }: { launch: { generation: number } }) =>
-          launch.generation === 1 ? untilCancelled() : Promise.resolve(ended),
+        [kind === 'step' ? 'waitStep' : 'finalizeStep']: ({ launch }: { launch: { attempt: number } }) =>
+          launch.attempt === 1 ? untilCancelled() : Promise.resolve(ended),
         async killStep() {
           await beating(ending);
           return { found: 1, left: 0 };
@@ -365,14 +371,14 @@ describe('extendTimeout', () => {
         const more = { step: 'a', by: '1h' };
         const what = kind === 'step' ? 'a' : 'the finalizer of a';
         await expect(client.extendTimeout(id, more)).rejects.toThrow(
-          `the time of ${what} is up, and it is being ended; give it more before its next try`,
+          `the time of ${what} is up, and it is being ended; extend it before its next attempt`,
         );
         end();
         await expect.poll(async () => (await client.status(id)).attention).toBe(true);
         await client.extendTimeout(id, more);
         await client.retry(id, { step: 'a' });
         await client.result(id);
-        expect((await client.status(id)).interventions.map(({ action }) => action)).toEqual([
+        expect((await client.status(id)).auditTrail.map(({ action }) => action)).toEqual([
           'extendTimeout',
           'retryStep',
         ]);
@@ -410,7 +416,7 @@ describe('a worker that is set up to tell people', () => {
       await client.retry(id, { step: 'a' });
       await expect
         .poll(async () => (await client.status(id)).steps[0])
-        .toMatchObject({ state: 'parked', generation: 2 });
+        .toMatchObject({ state: 'parked', attempt: 2 });
       await client.retry(id, { step: 'a' });
       expect((await client.result(id)).outcome).toBe('provisioned');
       await expect.poll(() => told.length).toBe(3);
@@ -431,7 +437,7 @@ describe('a worker that is set up to tell people', () => {
           event: 'parked',
           step: 'a',
           failure: { code: 'step-failed', exitCode: 3 },
-          text: `root@h:22 needs a person: a is parked: exit 3 (step-failed)\nLook and act: chandler watch ${id}`,
+          text: `root@h:22 needs attention: a is parked: exit 3 (step-failed)\nInspect and act: chandler watch ${id}`,
         },
         { ...run, id: `${runId}:parked:step:a:2`, event: 'parked' },
         { ...run, id: `${runId}:provisioned`, event: 'provisioned', text: 'root@h:22 is provisioned (web)' },

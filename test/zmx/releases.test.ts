@@ -4,7 +4,7 @@ import { releaseFor } from '../../src/zmx/index.ts';
 const HASH = 'a'.repeat(64);
 
 describe('releaseFor', () => {
-  it('pins the default version for both CPUs, under all names of them', () => {
+  it('pins the default version for both CPU architectures, under all their names', () => {
     const x86 = {
       version: '0.7.0',
       url: 'https://zmx.sh/a/zmx-0.7.0-linux-x86_64.tar.gz',
@@ -21,13 +21,13 @@ describe('releaseFor', () => {
     expect(releaseFor({ arch: 'arm64' })).toEqual(arm);
   });
 
-  it('takes 0.6.0 from where its hash is stable', () => {
+  it('downloads 0.6.0 from GitHub, where its hash is stable', () => {
     expect(releaseFor({ arch: 'x86_64', version: '0.6.0' }).url).toBe(
       'https://github.com/neurosnap/zmx/releases/download/v0.6.0/zmx-0.6.0-linux-x86_64.tar.gz',
     );
   });
 
-  it('has a whole hash for every version and CPU', () => {
+  it('has a complete hash for every version and CPU architecture', () => {
     for (const version of ['0.5.0', '0.6.0', '0.7.0', '0.8.1']) {
       for (const arch of ['x86_64', 'aarch64']) {
         expect(releaseFor({ arch, version }).sha256).toMatch(/^[0-9a-f]{64}$/);
@@ -35,7 +35,7 @@ describe('releaseFor', () => {
     }
   });
 
-  it('keeps the pinned hash for a mirror, and lets it be overridden', () => {
+  it('uses the pinned hash for a mirror unless the plan overrides it', () => {
     const url = 'http://mirror/zmx.tar.gz';
     expect(releaseFor({ arch: 'x86_64', url })).toMatchObject({
       url,
@@ -52,16 +52,19 @@ describe('releaseFor', () => {
     );
   });
 
-  it.each(['armv7l', 'i686', 'riscv64', '', 'constructor'])('has nothing for the CPU %j', (arch) => {
-    expect(() => releaseFor({ arch })).toThrow(
-      expect.objectContaining({
-        code: 'host-unsupported',
-        advice: expect.stringContaining('zmx.source: tmux'),
-      }),
-    );
-  });
+  it.each(['armv7l', 'i686', 'riscv64', '', 'constructor'])(
+    'has no release for the CPU architecture %j',
+    (arch) => {
+      expect(() => releaseFor({ arch })).toThrow(
+        expect.objectContaining({
+          code: 'host-unsupported',
+          advice: expect.stringContaining('zmx.source: tmux'),
+        }),
+      );
+    },
+  );
 
-  it('has nothing older than will do, whatever its hash', () => {
+  it('refuses a version that is too old, whatever its hash', () => {
     expect(() =>
       releaseFor({ arch: 'x86_64', version: '0.4.2', url: 'http://mirror/zmx', sha256: HASH }),
     ).toThrow(
@@ -69,7 +72,7 @@ describe('releaseFor', () => {
     );
   });
 
-  it.each(['0.9.9', 'constructor'])('does not guess the hash of %s', (version) => {
+  it.each(['0.9.9', 'constructor'])('requires a hash for the unknown version %s', (version) => {
     expect(() => releaseFor({ arch: 'x86_64', version })).toThrow(
       expect.objectContaining({ code: 'zmx-unavailable', advice: expect.stringContaining('zmx.sha256') }),
     );

@@ -2,18 +2,18 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { aborted, type CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 
-/** A command's work: answers the exit code. */
+/** The work of a command; returns the exit code. */
 export type Handler<Args extends unknown[]> = (context: CliContext, ...args: Args) => Promise<number>;
 
-/** Makes commander's action out of a handler. */
+/** Makes a commander action of a handler. */
 export interface Act {
   /** Ctrl-C ends the command at once. */
   <Args extends unknown[]>(handler: Handler<Args>): (...args: Args) => Promise<void>;
-  /** The handler sees to `context.signal` itself. */
+  /** The handler watches `context.signal` itself. */
   untilStopped<Args extends unknown[]>(handler: Handler<Args>): (...args: Args) => Promise<void>;
 }
 
-/** Binds actions to the context that there is once the arguments are read; `done` gets the exit code. */
+/** `contextNow` is called once the arguments are read; `done` receives the exit code. */
 export function actIn(contextNow: () => CliContext, done: (exitCode: number) => void): Act {
   const untilStopped: Act['untilStopped'] =
     (handler) =>
@@ -28,18 +28,15 @@ export function actIn(contextNow: () => CliContext, done: (exitCode: number) => 
   return Object.assign(act, { untilStopped });
 }
 
-/** Gives a command the options that say which engine. */
-export function withEngineOptions(command: Command): Command {
+export function withServerOptions(command: Command): Command {
   return command
     .option('--address <host:port>', 'the Temporal server (default: TEMPORAL_ADDRESS, or the running `dev`)')
     .option('--namespace <name>', 'its namespace (default: TEMPORAL_NAMESPACE, or "default")')
     .option('--task-queue <name>', 'the task queue (default: CHANDLER_TASK_QUEUE, or "chandler")');
 }
 
-/** What a command takes for a plan. */
 export const PLAN_ARGUMENT = 'YAML or JSON; - is standard input, preset:NAME a ready-made one';
 
-/** Gives a command the options that change a plan's target. */
 export function withTargetOption(command: Command): Command {
   return command.option(
     '--target <value>',
@@ -48,7 +45,6 @@ export function withTargetOption(command: Command): Command {
   );
 }
 
-/** Reads a whole number of at least `least`. */
 export function wholeNumber(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);

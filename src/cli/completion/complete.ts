@@ -22,7 +22,7 @@ export interface Line {
   readonly options: Readonly<Record<string, string>>;
 }
 
-/** Answers for what only the machine or the engine knows. */
+/** Answers for what only the machine or the server knows. */
 export interface Sources {
   /** Values of an argument or an option by what the usage calls it: `id`, `step`, `plan`. */
   readonly valuesOf: (name: string, line: Line) => Promise<Completion>;

@@ -1,7 +1,7 @@
 import { chmod, stat } from 'node:fs/promises';
-import { isLooseKey } from '../../config/inspect-keys.ts';
-import { reasonOf } from '../../domain/failure.ts';
-import type { Finding } from '../../domain/finding.ts';
+import { isLooseKey } from '../../inspect/inspect-keys.ts';
+import { reasonOf } from '../../domain/run/failure.ts';
+import type { Finding } from '../../domain/run/finding.ts';
 
 /** For group and others. */
 const NOT_THEIRS = 0o077;
@@ -22,7 +22,7 @@ async function fixKey(finding: Finding): Promise<Finding> {
   try {
     const { mode } = await stat(looked);
     await chmod(looked, mode & 0o7777 & ~NOT_THEIRS);
-    return { ...rest, id, looked, verdict: 'ok', fixed: 'took it away from group and others' };
+    return { ...rest, id, looked, verdict: 'ok', fixed: 'group and others have no access any more' };
   } catch (error) {
     return { ...finding, says: `${finding.says}; this program may not change that: ${reasonOf(error)}` };
   }

@@ -1,5 +1,5 @@
 export { sandboxExec, sandboxReboot, sandboxSshd } from './control.ts';
-export { sandboxDown, sandboxList } from './down.ts';
-export type { ListedHost, Output, SandboxHost } from './types.ts';
-export { sandboxUp } from './up.ts';
-export type { UpOptions } from './up.ts';
+export { sandboxDown, sandboxList } from './sandbox-down.ts';
+export type { ListedHost, Output, SandboxHost } from './sandbox-host.ts';
+export { sandboxUp } from './sandbox-up.ts';
+export type { UpOptions } from './sandbox-up.ts';

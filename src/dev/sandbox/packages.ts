@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
-import { runOrThrow } from './run.ts';
+import { runOrThrow } from './run-program.ts';
 
-/** What a namespace host needs from the machine, as Debian packages. */
+/** The Debian packages that namespace hosts need. */
 export const NEEDED_PACKAGES: readonly string[] = ['openssh-server', 'openssh-client', 'tmux'];
 
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
@@ -12,15 +12,6 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   procps: 'ps',
 };
 
-/** The apt-get command lines that install packages. */
-export function installCommands(packages: readonly string[]): string[][] {
-  return [
-    ['apt-get', 'update', '-qq'],
-    ['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...packages],
-  ];
-}
-
-/** What `ensurePackages` does to the machine; tests give their own. */
 export interface PackageEffects {
   readonly has: (program: string) => Promise<boolean>;
   readonly uid: number;
@@ -28,11 +19,7 @@ export interface PackageEffects {
   readonly announce: (line: string) => void;
 }
 
-/**
- * Installs what is missing, with apt-get and as root only, after saying so on one line.
- *
- * @throws Error with the exact command to run where it can't install.
- */
+/** Installs missing packages with apt-get. @throws Error with the command to run if this is not root */
 export async function ensurePackages(packages: readonly string[], effects: PackageEffects): Promise<void> {
   const present = await Promise.all(packages.map((name) => effects.has(PROGRAMS[name] ?? name)));
   const missing = packages.filter((_, i) => present[i] === false);
@@ -40,7 +27,10 @@ export async function ensurePackages(packages: readonly string[], effects: Packa
   const list = missing.join(', ');
   if (!(await effects.has('apt-get')))
     throw new Error(`sandbox hosts need ${list}: install them with this machine's package manager`);
-  const commands = installCommands(missing);
+  const commands = [
+    ['apt-get', 'update', '-qq'],
+    ['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing],
+  ];
   if (effects.uid !== 0) {
     const line = commands.map((argv) => `sudo ${argv.join(' ')}`).join(' && ');
     throw new Error(`sandbox hosts need ${list}: run \`${line}\``);
@@ -49,7 +39,6 @@ export async function ensurePackages(packages: readonly string[], effects: Packa
   for (const argv of commands) await effects.run(argv);
 }
 
-/** The effects on this machine. */
 export function packageEffects(announce: (line: string) => void): PackageEffects {
   return {
     has: hasProgram,
@@ -60,8 +49,6 @@ export function packageEffects(announce: (line: string) => void): PackageEffects
 }
 
 async function hasProgram(program: string): Promise<boolean> {
-  const found = await Promise.allSettled(
-    FOLDERS.map((folder) => access(`${folder}/${program}`, constants.X_OK)),
-  );
-  return found.some((result) => result.status === 'fulfilled');
+  const found = FOLDERS.map((folder) => access(`${folder}/${program}`, constants.X_OK).then(() => true));
+  return Promise.any(found).catch(() => false);
 }

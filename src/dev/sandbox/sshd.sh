@@ -1,10 +1,10 @@
 #!/bin/sh
-# Controls the sshd of a sandbox host from the inside.
-# start: brings it up; stop: ends the listener, connections live on; drop: cuts every connection.
+# Controls the sshd of a sandbox host. stop: ends the listener only; drop: cuts every connection.
 set -eu
 pid_file=/run/sandbox/sshd.pid
+log=/var/log/sshd.log
 
-# Tells whether sshd itself (not a process that was given its number since) listens.
+# The name is checked, because another process may have got the id.
 listening() {
   [ -s "$pid_file" ] && read -r pid <"$pid_file" && read -r comm <"/proc/$pid/comm" && [ "$comm" = sshd ]
 } 2>/dev/null
@@ -23,12 +23,12 @@ start() {
   if listening; then return 0; fi
   mkdir -p /run/sshd /run/sandbox
   rm -f "$pid_file"
-  # The log is that of the first process: a file of the sandbox, or the container's own log.
-  setsid /usr/sbin/sshd -D -e -f /etc/sandbox/sshd_config </dev/null >>/proc/1/fd/2 2>&1 &
+  setsid /usr/sbin/sshd -D -e -f /etc/sandbox/sshd_config </dev/null >>"$log" 2>&1 &
   child=$!
   # shellcheck disable=SC2317 # called through await
   settled() { listening || ! kill -0 "$child" 2>/dev/null; }
   if ! await settled || ! listening; then
+    tail -n 5 "$log" >&2
     echo 'sshd did not start' >&2
     return 1
   fi
@@ -57,11 +57,6 @@ drop() {
 }
 
 case $1 in
-  start) start ;;
-  stop) stop ;;
-  drop) drop ;;
-  *)
-    echo "usage: sshd.sh start|stop|drop" >&2
-    exit 2
-    ;;
+  start | stop | drop) "$1" ;;
+  *) echo "usage: sshd.sh start|stop|drop" >&2 && exit 2 ;;
 esac

@@ -1,11 +1,10 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hostSchema } from './types.ts';
-import type { SandboxHost } from './types.ts';
+import { hostSchema, type SandboxHost } from './sandbox-host.ts';
 
 const HOST_NAME = /^sandbox-([1-9]\d*)$/;
 
-/** The names of the hosts that have a folder, however incomplete, in the order they were made. */
+/** The names of the hosts that have a folder, however incomplete, in their numeric order. */
 export async function hostNames(dir: string): Promise<string[]> {
   const entries = await readdir(dir, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
@@ -17,7 +16,7 @@ export async function hostNames(dir: string): Promise<string[]> {
     .sort((a, b) => numberOf(a) - numberOf(b));
 }
 
-/** Makes the folder of a new host and returns its name; no other process can get the same one. */
+/** Makes the folder of a new host and returns its name, which no other process can claim. */
 export async function claimName(dir: string): Promise<string> {
   await mkdir(dir, { recursive: true });
   for (let number = 1; ; number += 1) {
@@ -31,14 +30,14 @@ export async function claimName(dir: string): Promise<string> {
   }
 }
 
-/** Notes a host down, whole or not at all. */
+/** Writes host.json atomically. */
 export async function writeHost(folder: string, host: SandboxHost): Promise<void> {
   const path = join(folder, 'host.json');
   await writeFile(`${path}.new`, `${JSON.stringify(host, undefined, 2)}\n`, { mode: 0o600 });
   await rename(`${path}.new`, path);
 }
 
-/** Reads a host's note; undefined when there is none that can be understood. */
+/** Returns undefined if host.json is missing or damaged. */
 export async function readHost(folder: string): Promise<SandboxHost | undefined> {
   try {
     return hostSchema.parse(JSON.parse(await readFile(join(folder, 'host.json'), 'utf8')));

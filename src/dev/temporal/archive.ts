@@ -1,29 +1,26 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ask } from './answer.ts';
+import { ask } from './ask-program.ts';
 import { download, request } from './download.ts';
 import type { FetchOptions } from './wheel.ts';
 
-/** A closed network must not cost more than this. */
+/** Short, because a closed network costs this much. */
 const INFO_ANSWER_MS = 2500;
 const ARCHIVE_ANSWER_MS = 10_000;
 const UNPACK_MS = 120_000;
 const ARCHES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
 /**
- * Downloads the official archive as the SDK's `cached-download` does (sdk-core, ephemeral_server/mod.rs): one request
- * tells the archive's address and the name in it. The SDK itself can't be asked: it downloads only to start a server
- * at once. As with the SDK, what vouches for the archive is TLS. Returns the path of the unpacked program.
+ * Downloads the official archive as the SDK's `cached-download` does (sdk-core, ephemeral_server/mod.rs), which offers no download
+ * without a start. As there, only TLS protects the archive. Returns the path of the unpacked program.
  */
 export async function fetchArchive(options: FetchOptions & { readonly infoUrl: string }): Promise<string> {
   const { release, dir, announce, signal } = options;
   const arch = ARCHES[process.arch];
   if (!arch) throw new Error(`there is none for ${process.arch}`);
   const query = new URLSearchParams({ arch, platform: process.platform, format: 'tar.gz' });
-  const answer = await request(`${options.infoUrl}?${query.toString()}`, {
-    answerMs: INFO_ANSWER_MS,
-    signal,
-  });
+  const address = `${options.infoUrl}?${query.toString()}`;
+  const answer = await request(address, { answerMs: INFO_ANSWER_MS, signal });
   const { archiveUrl, fileToExtract } = (await answer.json()) as Record<string, unknown>;
   if (typeof archiveUrl !== 'string' || typeof fileToExtract !== 'string')
     throw new Error(`${options.infoUrl}: not the answer that the SDK expects`);

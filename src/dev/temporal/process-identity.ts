@@ -1,39 +1,31 @@
 import { readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { sendSignal, startTicks } from '../processes.ts';
-import { ask } from './answer.ts';
+import { waitUntil } from '../wait-until.ts';
+import { ask } from './ask-program.ts';
 
-/** A process, told apart from a later one with the same number. */
+/** A process, distinguished from a later one with the same id. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Boot and start time, as the system tells them; compared, never read. */
+  /** Boot and start time, to compare. */
   readonly startMark: string;
 }
 
-const POLL_MS = 20;
-
-/** Tells the identity of a live process; undefined when there is none (a zombie counts as none). */
+/** Returns undefined if no such process is alive. A zombie is not. */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
   const startMark = process.platform === 'linux' ? await linuxStartMark(pid) : await psStartMark(pid);
   return startMark === undefined ? undefined : { pid, startMark };
 }
 
-/** Whether exactly this process still lives. */
 export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   return (await identify(identity.pid))?.startMark === identity.startMark;
 }
 
-/** Waits until the process is gone; false when it still lives after the bound. */
-export async function waitGone(identity: ProcessIdentity, boundMs: number): Promise<boolean> {
-  const until = performance.now() + boundMs;
-  while (await isAlive(identity)) {
-    if (performance.now() >= until) return false;
-    await delay(POLL_MS);
-  }
-  return true;
+/** Returns false if the process is still alive after the time. */
+export function waitGone(identity: ProcessIdentity, withinMs: number): Promise<boolean> {
+  return waitUntil(async () => !(await isAlive(identity)), { withinMs, everyMs: 20 });
 }
 
-/** Ends a process: TERM, after `graceMs` KILL; returns when it is gone, throws when even KILL did not end it. */
+/** Ends a process: TERM, after `graceMs` KILL. Returns when it is gone. @throws Error if it survives */
 export async function endProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
   if (graceMs > 0 && (await isAlive(identity))) {
     sendSignal(identity.pid, 'SIGTERM');

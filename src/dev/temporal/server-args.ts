@@ -1,11 +1,12 @@
 export type SearchAttributeType = 'Text' | 'Keyword' | 'Int' | 'Double' | 'Bool' | 'Datetime' | 'KeywordList';
 
-/** One start of a dev server: everything decided. */
 export interface DevServerLaunch {
   readonly port: number;
   readonly uiPort: number;
   readonly metricsPort: number;
   readonly httpPort: number;
+  /** The one host name that the HTTP API answers to. */
+  readonly httpHost: string;
   readonly namespace: string;
   readonly dbFile: string | undefined;
   readonly searchAttributes: Readonly<Record<string, SearchAttributeType>>;
@@ -13,7 +14,6 @@ export interface DevServerLaunch {
 
 export const IP = '127.0.0.1';
 
-/** The arguments of `temporal` for one start. */
 export function devServerArgs(launch: DevServerLaunch): string[] {
   const flags: [name: string, value: string | number][] = [
     ['ip', IP],
@@ -23,24 +23,22 @@ export function devServerArgs(launch: DevServerLaunch): string[] {
     ['http-port', launch.httpPort],
     ['namespace', launch.namespace],
     ['log-level', 'error'],
-    // Its default, 20 a second, makes every hop of a workflow take 50 ms.
+    // At the default, 20 a second, every hop of a workflow takes 50 ms.
     ['dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
-    ...Object.entries(launch.searchAttributes).map(([name, type]) => attributeFlag(name, type)),
-    ...(launch.dbFile === undefined ? [] : databaseFlags(launch.dbFile)),
+    // Experimental, so off by default.
+    ['dynamic-config-value', 'frontend.WorkflowPauseEnabled=true'],
+    // The HTTP API cannot be switched off, and accepts text/plain of any Origin: requests that every web page can send.
+    ['dynamic-config-value', `frontend.httpAllowedHosts=["${launch.httpHost}"]`],
   ];
+  for (const [name, type] of Object.entries(launch.searchAttributes))
+    flags.push(['search-attribute', `${name}=${type}`]);
+  // WAL without a sync has three times the throughput. Only a power failure can lose data.
+  if (launch.dbFile !== undefined)
+    flags.push(
+      ['db-filename', launch.dbFile],
+      ['sqlite-pragma', 'journal_mode=wal'],
+      ['sqlite-pragma', 'synchronous=off'],
+    );
   const rendered = flags.flatMap(([name, value]) => [`--${name}`, String(value)]);
   return ['server', 'start-dev', ...rendered, '--ui-disable-news-fetch'];
-}
-
-function attributeFlag(name: string, type: SearchAttributeType): [string, string] {
-  return ['search-attribute', `${name}=${type}`];
-}
-
-/** WAL without a sync: three times the throughput. A killed server loses nothing by it, a power failure may. */
-function databaseFlags(file: string): [string, string][] {
-  return [
-    ['db-filename', file],
-    ['sqlite-pragma', 'journal_mode=wal'],
-    ['sqlite-pragma', 'synchronous=off'],
-  ];
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
+import { answers } from '../answers.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 
-/** What others need to know of a dev server; `server.json` beside its database holds the same. */
+/** The content of `server.json`, beside the server's database. */
 export interface DevServerInfo extends ProcessIdentity {
   /** `127.0.0.1:PORT` */
   readonly address: string;
@@ -21,49 +21,36 @@ export async function writeServerRecord(dir: string, info: DevServerInfo): Promi
   await rename(fresh, join(dir, RECORD));
 }
 
-/** Removes `server.json` unless it tells of another process by now. */
+/** Removes `server.json` unless another process has written it. */
 export async function removeServerRecord(dir: string, of: ProcessIdentity): Promise<void> {
   const recorded = await readServerRecord(dir);
   if (recorded?.pid === of.pid && recorded.startMark === of.startMark) await rm(join(dir, RECORD));
 }
 
-/** The recorded server if its process lives, whether it answers or not. */
+/** The recorded server if its process is alive. */
 export async function findServerProcess(dir: string): Promise<DevServerInfo | undefined> {
   const info = await readServerRecord(dir);
   return info && (await isAlive(info)) ? info : undefined;
 }
 
-/** The dev server that runs on the database in this directory; undefined when none lives and answers. */
+/** The recorded server if its process is alive and accepts connections. */
 export async function readDevServer(dir: string): Promise<DevServerInfo | undefined> {
   const info = await findServerProcess(dir);
-  return info && (await accepts(info.address)) ? info : undefined;
+  return info && (await answers(portOf(info.address))) ? info : undefined;
 }
 
-/** Whether something accepts connections at `HOST:PORT`. */
-export function accepts(address: string): Promise<boolean> {
-  const [host = '', port] = address.split(':');
-  return new Promise((resolve) => {
-    const socket = connect({ host, port: Number(port), timeout: 1000 });
-    const settle = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', () => settle(true));
-    socket.once('timeout', () => settle(false));
-    socket.once('error', () => settle(false));
-  });
+/** `address` is `127.0.0.1:PORT`. */
+export function portOf(address: string): number {
+  return Number(address.split(':')[1]);
 }
 
-/**
- * Does something while no other process starts a server in this directory. The lock names its owner; one whose owner
- * is dead counts for nothing. Throws when a live owner holds it.
- */
+/** Runs `action` under the directory's start lock. @throws Error if a live process holds it */
 export async function whileStarting<T>(dir: string, action: () => Promise<T>): Promise<T> {
   const lock = join(dir, LOCK);
   const own = join(dir, `${LOCK}.${randomUUID()}`);
   await writeFile(own, JSON.stringify(await identify(process.pid)), { mode: 0o600 });
   try {
-    // A link is there whole or not at all: nobody reads a lock without an owner.
+    // Creating a link is atomic, so the lock always names its owner.
     await link(own, lock).catch(async () => {
       await removeDeadLock(lock);
       await link(own, lock);
@@ -86,7 +73,7 @@ async function removeDeadLock(lock: string): Promise<void> {
     throw new Error(`process ${owner.pid} is starting a dev server here at this moment (${lock})`);
   const dead = `${lock}.${randomUUID()}`;
   await rename(lock, dead);
-  // Between reading and renaming another process may have done the same and have its own lock there by now.
+  // Another process may have replaced the lock since it was read.
   if ((await readFile(dead, 'utf8')) !== content) await rename(dead, lock);
   else await rm(dead);
 }
@@ -95,9 +82,7 @@ async function readServerRecord(dir: string): Promise<DevServerInfo | undefined>
   try {
     const info = JSON.parse(await readFile(join(dir, RECORD), 'utf8')) as Partial<DevServerInfo>;
     const { address, uiUrl, pid, startMark } = info;
-    const isWhole =
-      address !== undefined && uiUrl !== undefined && pid !== undefined && startMark !== undefined;
-    return isWhole ? { address, uiUrl, pid, startMark } : undefined;
+    return address && uiUrl && pid && startMark ? { address, uiUrl, pid, startMark } : undefined;
   } catch {
     return undefined;
   }

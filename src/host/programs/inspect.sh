@@ -1,6 +1,6 @@
-# Looks at a host and changes nothing: joined to common.sh, script.sh and facts.sh, and sent over standard input to
-# `sh -s -- STATE_DIR SUBCOMMAND ARGUMENT...`. An empty STATE_DIR stands for the default. Nothing here may write: no
-# directory, no file, no lock that is not there already.
+# Inspects a host without changing it: appended to common.sh, script.sh, facts.sh and leftovers.sh, and sent over standard input to
+# `sh -s -- TOKEN STATE_DIR SUBCOMMAND ARGUMENT...`. An empty STATE_DIR stands for the default. Nothing here may write: no
+# directory, no file, no new lock.
 : "${subcommand:?}"
 find_places "$state_dir"
 
@@ -11,13 +11,13 @@ nearest() {
   printf '%s\n' "$near"
 }
 
-# why_unwritable PATH: why nothing could be made there, as far as can be told without trying; empty if it could.
+# why_unwritable PATH: prints why PATH cannot be written, as far as can be judged without trying; empty if it can.
 why_unwritable() {
   near=$(nearest "$1")
   if [ ! -d "$near" ] && [ "$near" != "$1" ]; then
     echo "$near is not a directory"
   elif is_mounted "$near" ro; then
-    # Asked of the mounts, because some shells tell root that everything can be written.
+    # Read from the mounts, because for root some shells report everything as writable.
     echo "$near is on a file system that is read-only"
   elif [ ! -w "$near" ]; then
     echo "$near cannot be written by $(id -un)"
@@ -29,7 +29,7 @@ is_mounted() {
   awk -v at="$mount" -v option="$2" '$2 == at { options = $4 } END { exit !index("," options ",", "," option ",") }' /proc/mounts 2>/dev/null
 }
 
-# free_of FLAGS PATH: what df has for free blocks or inodes.
+# free_of FLAGS PATH: prints the free blocks or inodes.
 free_of() { df "$1" "$2" 2>/dev/null | awk 'NR == 2 { print $4 }'; }
 
 say_state() {
@@ -42,7 +42,7 @@ say_state() {
   say "state=$there noexec=$noexec unwritable=$(printf '%s' "$why" | encode) free_kib=$(free_of -Pk "$near") free_inodes=$(free_of -Pi "$near")"
 }
 
-# say_sentinel PATH: as sentinel_read in host.sh tells it.
+# say_sentinel PATH: like sentinel_read in host.sh.
 say_sentinel() {
   why=$(why_unwritable "$1" | encode)
   if [ ! -e "$1" ]; then
@@ -54,8 +54,8 @@ say_sentinel() {
   fi
 }
 
-# say_zmx_store: the zmx that is there, and those that lie ready. A zmx may make the directory that it is given, so it
-# is given one in memory that is gone at once.
+# say_zmx_store: reports the host's own zmx and those that Chandler has installed. zmx makes its ZMX_DIR, so it gets a temporary one
+# in memory.
 say_zmx_store() {
   if [ -w /dev/shm ]; then shm=/dev/shm; else shm=${TMPDIR:-/tmp}; fi
   if scratch=$(mktemp -d "$shm/chandler-look.XXXXXX" 2>/dev/null); then
@@ -72,10 +72,24 @@ say_zmx_store() {
   done
 }
 
-# look SENTINEL MARKER: empty ones stand for the default and for none.
-look() {
-  # First, because its line has words that others have, too. Asking for a lock makes its file where there is none.
+# say_login: reports how long a login shell takes before it reads commands. A slower one is not ended, because it could leave its
+# own locks behind.
+say_login() {
+  HISTFILE='' setsid "$shell" -lic : </dev/null >/dev/null 2>&1 &
+  i=0
+  while kill -0 $! 2>/dev/null && [ $i -lt 60 ]; do
+    sleep 0.1
+    i=$((i + 1))
+  done
+  say "login_ds=$i"
+}
+
+# report SENTINEL MARKER TOOLS LOGIN: an empty SENTINEL stands for the default, an empty MARKER for none; an empty LOGIN starts no
+# login shell.
+report() {
+  # First, because later answers with the same keys replace its. Without a lock file there is no script, and flock would make one.
   if [ -e "$state_dir/script/lock" ]; then script_read; else say script=absent; fi
+  say_tools "$3"
   say "now=$(date +%s) user=$(id -un | head -c 1000)"
   say_facts
   say_state
@@ -85,7 +99,8 @@ look() {
   fi
   say "lease=$(head -n 1 "$state_dir/lease" 2>/dev/null | head -c 16384)"
   say_zmx_store
-  say looked=yes
+  leftovers
+  [ -z "${4:-}" ] || say_login
 }
 
 # inspect_check ID BOUND_S: runs $check_body as `check` in follow.sh runs it, but it never touches the disk.
@@ -101,8 +116,10 @@ inspect_check() {
 }
 
 case $subcommand in
-  look) look "$@" ;;
+  report) report "$@" ;;
   states) states "$@" ;;
+  leftovers) leftovers ;;
   check) inspect_check "$@" ;;
   *) refuse invalid-input "no such subcommand: $subcommand" ;;
 esac
+say end

@@ -1,21 +1,21 @@
-# kill ID GRACE_S SESSION ZMX ZMX_DIR: ends everything of the launch and does not return before nothing is left.
-# The step gets TERM and GRACE_S seconds, then KILL. A launch that has not begun never will. Without SESSION that stays.
+# kill ID GRACE_S SESSION ZMX ZMX_DIR: ends every process of the launch: TERM, GRACE_S seconds, KILL. A launch that has not begun
+# never will. Without SESSION the session stays.
 kill_launch() {
   launch_dir "$1"
-  # An order to create it that is still on its way must find that it comes too late.
+  # A delayed `create` must find the launch cancelled.
   [ -d "$launch" ] || entomb
   touch "$launch/cancelled" || :
   sync "$launch" 2>/dev/null || :
   forget_secrets "$1"
   found=0
   i=0
-  # Three bounds: the grace, then ten seconds of KILL, because what is killed may have just forked.
+  # The grace, then ten seconds of KILL, because a process may fork while it is killed.
   limit=$(($2 * 10 + 100))
   while [ $i -lt $limit ]; do
     pids=$(marked "$1")
     if [ -z "$pids" ]; then
       locked || break
-      # The supervisor is about to record the end, or about to begin: then it looks for `cancelled` first.
+      # The supervisor is recording the end, or is starting and will find `cancelled`.
       if [ $i -ge $(($2 * 10 + 50)) ]; then supervisor | xargs -r kill -9; fi
     else
       if [ "$found" -eq 0 ]; then found=$(printf '%s\n' "$pids" | wc -l); fi
@@ -37,7 +37,7 @@ kill_launch() {
   describe
 }
 
-# entomb: makes a launch that was never created one that is over.
+# entomb: creates the launch as a cancelled one.
 entomb() {
   mkdir -p "$state_dir/launches" 2>/dev/null
   errors=$({
@@ -53,4 +53,26 @@ close_session() {
   [ -S "$4/$1" ] && [ "$(cat "$state_dir/sessions/$1" 2>/dev/null)" = "$2" ] || return 0
   launch_dir "$2"
   locked || end_session "$1" "$3" "$4"
+}
+
+# script-end SIGNAL BOUND_S: USR1 ends the script only, TERM also what it has started. Returns once it has ended.
+script_end() {
+  work=$state_dir/script
+  if [ ! -e "$work/lock" ]; then
+    say ended=yes
+    return
+  fi
+  i=$(($2 * 10))
+  while ! flock -n -s "$work/lock" true 2>/dev/null && [ $i -gt 0 ]; do
+    pid=$(sed -n 's/^pid=//p' "$work/pid" 2>/dev/null)
+    start=$(sed -n 's/^start=//p' "$work/pid" 2>/dev/null)
+    # Repeated, because a script that has just started has no traps yet.
+    if [ $((i % 20)) -eq 0 ] && [ -n "$pid" ] &&
+      [ "$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$start" ]; then
+      kill -s "$1" "$pid" 2>/dev/null
+    fi
+    sleep 0.1
+    i=$((i - 1))
+  done
+  if flock -n -s "$work/lock" true 2>/dev/null; then say ended=yes; else say ended=no; fi
 }

@@ -1,5 +1,5 @@
 # create ID BYTES SHA256 SETTINGS_BYTES ENV_BYTES <settings, env and script, one after another
-# All or nothing: the directory appears by one rename, and only if every byte of it arrived.
+# All or nothing: the directory appears by one rename, after every byte has arrived.
 create() {
   launch_dir "$1"
   if [ -d "$launch" ]; then
@@ -8,13 +8,7 @@ create() {
     return
   fi
   mkdir -p "$state_dir/launches" 2>/dev/null
-  new=$(mktemp -d "$state_dir/launches/.new.XXXXXX" 2>&1) || {
-    err=$new
-    case $err in
-      *'No space'*) refuse disk-full "no space left for $state_dir" ;;
-      *) refuse state-directory-unwritable "$err" ;;
-    esac
-  }
+  new=$(mktemp -d "$state_dir/launches/.new.XXXXXX" 2>&1) || explain "$new" state-directory-unwritable
   trap 'rm -rf "$new"' EXIT
   errors=$({
     cat >"$new/body" &&
@@ -27,61 +21,67 @@ create() {
   } 2>&1) || explain "$errors"
   sum=$(sha256sum <"$new/body")
   if [ "$(size_of "$new/body")" != "$2" ] || [ "${sum%% *}" != "$3" ]; then
-    if is_full; then refuse disk-full "no space left for $state_dir"; fi
+    if is_full; then refuse_full; fi
     refuse connection-lost 'the launch arrived damaged'
   fi
   rm -f "$new/body"
-  # A loss of power must leave neither an empty environment nor a launch that ran and is not known.
+  # A power cut must leave neither an empty environment nor an unknown launch.
   sync "$new"/* "$new" 2>/dev/null || :
   mv -T "$new" "$launch" 2>/dev/null || [ -d "$launch" ] || refuse state-directory-unwritable "cannot create $launch"
   sync "$state_dir/launches" 2>/dev/null || :
   describe
 }
 
-has_begun() { [ -e "$launch/exit" ] || [ -e "$launch/started" ] || [ -e "$launch/cancelled" ]; }
+has_begun() { [ ! -f "$launch/lock" ] || [ -e "$launch/exit" ] || [ -e "$launch/started" ] || [ -e "$launch/cancelled" ]; }
+
+# A login may export functions with the names of tools; bash -p imports none.
+bare=
+[ "$shell" != bash ] || bare=-p
 
 # start ID SUPERVISOR BOUND_S SESSION ZMX ZMX_DIR <secrets; SESSION is empty for a launch without a session
-# Safe to repeat. Answers once the launch has its record, or `created` when it has none after BOUND_S seconds.
+# Safe to repeat. Answers once the launch has its record; otherwise `created` after BOUND_S seconds, or as soon as the launch
+# certainly will not begin. Then `waiting` is what its session waits for, and `said` its last output.
 start() {
   launch_dir "$1"
   [ -d "$launch" ] || refuse launch-not-started "launch $1 was never created"
   secrets=$run/secrets/$1
-  if has_begun; then
-    cat >/dev/null
-    # Those of a start that did not come to its end.
-    forget_secrets "$1"
-    describe
-    return
-  fi
   cat >"$secrets.$$"
-  # One start at a time: a second would type into the session of the first. Not before all was read, which may take long.
+  # One start at a time: a second would type into the first one's session. Locked after reading, which may take long.
   exec 8<"$launch"
   flock 8
   if has_begun; then
+    # Including those of an interrupted start.
     forget_secrets "$1"
     describe
     return
   fi
-  # In one step: the supervisor of an earlier start may be reading it.
+  # A step may have removed the state directory and zmx with it.
+  if [ -n "$4" ] && [ ! -x "$5" ]; then
+    rm -f "$secrets.$$"
+    refuse zmx-unavailable "$5 is gone"
+  fi
+  # By rename: the supervisor of an earlier start may be reading it.
   printf '%s' "$secrets" | write "$launch/.secrets-path"
   mv -f "$launch/.secrets-path" "$launch/secrets-path"
-  rm -f "$launch/held"
   if [ -s "$secrets.$$" ]; then mv -f "$secrets.$$" "$secrets"; else rm -f "$secrets.$$"; fi
   if [ -n "$4" ]; then
     if clear_session "$1" "$4" "$5" "$6"; then
-      mkdir -p "$state_dir/sessions" "$6"
+      mkdir -p "$state_dir/sessions" "$state_dir/makers" "$6"
       printf '%s\n' "$1" | write "$state_dir/sessions/$4"
+      ln -sfn "$5" "$state_dir/makers/$4"
       [ "$shell" = bash ] || stand_in_for_bash
-      # zmx answers 0 before anything has started; only the record counts.
-      call_zmx "$5" "$6" run "$4" -d "$shell" "$2" "$launch" >/dev/null 2>&1
+      rm -f "$launch/held"
+      # zmx exits with 0 before anything has started, so only the record counts. Opened to append: zmx writes to a file at offset 0.
+      call_zmx "$5" "$6" run "$4" -d "$shell" ${bare:+"$bare"} "$2" "$launch" >>"$launch/said" 2>&1
     fi
   else
-    # setsid: a launch without a session must not die with the connection that asked for it.
-    setsid "$shell" "$2" "$launch" </dev/null >/dev/null 2>&1 8>&- &
+    rm -f "$launch/held"
+    # setsid: a launch without a session must not end with the SSH connection.
+    setsid "$shell" ${bare:+"$bare"} "$2" "$launch" </dev/null >/dev/null 2>&1 8>&- &
   fi
   exec 8>&-
-  # Hundredths of a second. A login is quick, or takes its time.
-  left=$(($3 * 100)) quick=50
+  # Hundredths of a second. Most logins are quick, so the first half second is checked often.
+  left=$(($3 * 100)) quick=50 looks=0 waiting=login-shell
   while [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ $left -gt 0 ]; do
     if [ $quick -gt 0 ]; then
       sleep 0.02
@@ -90,37 +90,72 @@ start() {
       sleep 0.1
       left=$((left - 10))
     fi
-    # A login that exits takes its session along: nothing will begin in it any more. A multiplexer may need to be
-    # looked at before it sees that.
-    if [ -n "$4" ] && [ $((left % 100)) -eq 0 ]; then call_zmx "$5" "$6" list --short >/dev/null 2>&1; fi
-    if [ -n "$4" ] && [ ! -S "$6/$4" ]; then left=0; fi
-    # The supervisor has died, or found no room for its records.
-    if [ $((left % 100)) -eq 0 ] && [ -e "$launch/held" ] && ! locked; then break; fi
+    if [ $((left % 100)) -eq 0 ]; then
+      # The supervisor has died or found no room for its records.
+      if [ -e "$launch/held" ] && ! locked; then waiting='' left=0; fi
+      # Asking also makes the tmux shim notice that a shell has ended.
+      if [ -n "$4" ] && has_swallowed "$4" "$5" "$6"; then looks=$((looks + 1)); else looks=0; fi
+      if [ $looks -eq 3 ]; then
+        waiting=input left=0
+        # Tells the next start to recreate the session.
+        true >"$launch/held"
+      fi
+    fi
+    # A login that exits ends its session, so nothing will begin in it.
+    if [ -n "$4" ] && [ ! -S "$6/$4" ]; then waiting=nothing left=0; fi
   done
-  if [ ! -e "$launch/started" ] && is_full; then refuse disk-full "no space left for $state_dir"; fi
-  # Cancelled meanwhile: whoever did that may have looked for the session before it was there.
+  if [ ! -e "$launch/started" ] && is_full; then refuse_full; fi
+  if [ -n "$4" ] && ! has_begun; then
+    say "waiting=$waiting said=$({ cat "$launch/said"; call_zmx "$5" "$6" history "$4"; } 2>/dev/null | grep . | tail -n 20 | tail -c 1000 | encode)"
+  fi
+  # Cancelled meanwhile, perhaps before the session existed.
   if [ -n "$4" ] && [ -e "$launch/cancelled" ] && [ -S "$6/$4" ]; then end_session "$4" "$5" "$6"; fi
   describe
 }
 
-# stand_in_for_bash: zmx insists on a program of that name for the shell of a session.
+# row_of SESSION ZMX ZMX_DIR: prints its row of `zmx list`.
+row_of() { call_zmx "$2" "$3" list 2>/dev/null | awk -F '\t' -v want="  name=$1" '$1 == want'; }
+# has_swallowed SESSION ZMX ZMX_DIR: whether the session's shell, or what replaced it, has read the typed line and waits for more.
+# While a login runs, the shell waits for a child, or the typed line waits in the terminal.
+has_swallowed() {
+  pid=$(row_of "$@" | cut -f 2)
+  pid=${pid#pid=}
+  [ -c "/proc/$pid/fd/0" ] && read -r stat <"/proc/$pid/stat" || return
+  wchan=
+  children=
+  read -r wchan <"/proc/$pid/wchan"
+  read -r children <"/proc/$pid/task/$pid/children"
+  # A shell that reads its terminal may have background children. Not every kernel reports what a process waits for.
+  case ${stat##*) }/$wchan/$children in S*/*tty*/* | S*/*woken/* | S*/*poll*/* | S*/*select*/* | S*/*/) ;; *) return 1 ;; esac
+  # dash has no read -t, so the answer is no. bash -c reads ~/.bashrc if SSH_CLIENT is set.
+  [ "$(unset SSH_CLIENT SSH2_CLIENT; "$shell" ${bare:+"$bare"} -c 'read -t 0; echo $?' <"/proc/$pid/fd/0")" = 1 ]
+} 2>/dev/null
+
+# stand_in_for_bash: zmx starts sessions with a program of that name only.
 stand_in_for_bash() {
   [ ! -x "$state_dir/no-bash/bash" ] || return 0
   mkdir -p "$state_dir/no-bash"
   # shellcheck disable=SC2016 # a program
-  printf '%s\n' '#!/bin/sh' 'if [ "${1:-}" = --posix ]; then shift; fi' 'if [ $# -eq 0 ]; then set -- -l; fi' 'exec /bin/sh "$@"' |
+  printf '%s\n' '#!/bin/sh' 'while case ${1:-} in --*) ;; *) false ;; esac; do shift; done' 'if [ $# -eq 0 ]; then set -- -l; fi' 'exec /bin/sh "$@"' |
     write "$state_dir/no-bash/bash.new"
   chmod 755 "$state_dir/no-bash/bash.new"
   mv -f "$state_dir/no-bash/bash.new" "$state_dir/no-bash/bash"
 }
 
-# clear_session ID SESSION ZMX ZMX_DIR: makes the name free, unless somebody's work is in it. False if the launch itself is
-# about to begin in it: what is typed into it now would be the step's to read.
+# clear_session ID SESSION ZMX ZMX_DIR: frees the name unless the session is in use. False if the launch itself is about to begin in
+# it, because the step would read whatever is typed now.
 clear_session() {
   [ -S "$4/$2" ] || return 0
   owner=$(cat "$state_dir/sessions/$2" 2>/dev/null)
   if [ "$owner" = "$1" ]; then
-    # Ours, and it never began: hold the lock, so that it can't begin while it is being closed.
+    # The launch's own session, before the launch has begun. A running login is not ended: it could leave its own locks behind.
+    i=0
+    until [ -e "$launch/held" ] || [ $i -eq 3 ]; do
+      has_swallowed "$2" "$3" "$4" || { [ ! -S "$4/$2" ]; return; }
+      sleep 1
+      i=$((i + 1))
+    done
+    # With the lock held, the launch cannot begin while its session is closed.
     exec 9>>"$launch/lock"
     flock -n 9 || return 1
     free_session "$2" "$3" "$4"
@@ -132,16 +167,8 @@ clear_session() {
     launch_dir "$owner"
     if locked; then refuse launch-conflict "session $2 is busy with launch $owner"; fi
     launch=$mine
-  elif ! call_zmx "$3" "$4" list 2>/dev/null |
-    # Labels may be called `ended`, too: only the columns before them count.
-    awk -F '\t' -v want="name=$2" '
-      { sub(/^(  |→ )/, "", $1) }
-      $1 == want {
-        i = 2
-        while ($i ~ /^(pid|clients|created|start_dir|cwd|cmd)=/) i++
-        if ($i ~ /^ended=[0-9]+$/ && $(i + 1) ~ /^exit_code=/) found = 1
-      }
-      END { exit !found }'; then
+  # A label may be named `ended`, so only the columns before the labels count.
+  elif [ -z "$(row_of "$2" "$(readlink "$state_dir/makers/$2" || echo "$3")" "$4" | awk '/^[^\t]*(\t(pid|clients|created|start_dir|cwd|cmd)=[^\t]*)*\tended=[0-9]+\texit_code=/')" ]; then
     refuse launch-conflict "session $2 is busy and was not started by Chandler"
   fi
   free_session "$2" "$3" "$4"

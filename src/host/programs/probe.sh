@@ -1,16 +1,19 @@
-# The first thing a host is asked: joined to facts.sh and sent over standard input to `sh -s -- STATE_DIR PROGRAM...`.
-# An empty STATE_DIR stands for the default. Facts are lines of key=value, marked `chandler:`.
-set -u
-umask 077
-LC_ALL=C
-export LC_ALL
-say() { printf 'chandler: %s\n' "$*"; }
-encode() { base64 | tr -d '\n'; }
-
-find_places "$1"
-shift
+# Reads the facts of a host and makes its directories: appended to common.sh and facts.sh and sent over standard input to
+# `sh -s -- TOKEN STATE_DIR probe NEEDED USEFUL PROGRAM...`. An empty STATE_DIR stands for the default. NEEDED and USEFUL name tools.
+: "${state_dir?}" "${subcommand:?}" "${login_umask:?}"
+say begun
+say_tools "$1 $2"
+for tool in $1; do
+  case $tools, in *",$tool,"*) ;; *)
+    say end
+    exit
+    ;;
+  esac
+done
+shift 2
+find_places "$state_dir"
 say_facts
-# The error text tells a full disk from a read-only one, but a shell's own printf has only one for both.
+# With head, because a shell's own printf reports the same error for a full and a read-only disk.
 if errors=$({ mkdir -p "$state_dir/bin" "$state_dir/launches" "$zmx_dir" && head -c 4096 /dev/zero >"$state_dir/.probe" && rm -f "$state_dir/.probe"; } 2>&1); then
   chmod 700 "$state_dir"
   say writable=yes
@@ -22,3 +25,4 @@ for program; do
   if [ -s "$state_dir/bin/$program" ]; then say "program=$program present=yes"; else say "program=$program present=no"; fi
 done
 say_zmx "$zmx_dir"
+say end

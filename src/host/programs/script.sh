@@ -1,11 +1,11 @@
-# script: what became of the script with which this host provisions itself, if there is one.
+# script-read: reports the state of the self-provisioning script.
 script_read() {
   work=$state_dir/script
   if [ ! -e "$work/about" ]; then
     say script=absent
     return
   fi
-  # Looked at before the phase: one that ends in between must not seem to have died.
+  # Before the phase: a script that ends in between must not seem to have died.
   alive=yes
   ! flock -n -s "$work/lock" true || alive=no
   outcomes=
@@ -15,39 +15,17 @@ script_read() {
   say "script=present alive=$alive $(tr '\n' ' ' <"$work/about")$(tr '\n' ' ' <"$work/phase" 2>/dev/null)zmx=$(encode 2>/dev/null <"$work/zmx") outcomes=$outcomes"
 }
 
-# script-plan: what it does, as JSON.
+# script-plan: reports its plan as JSON.
 script_plan() { say "plan=$(encode <"$state_dir/script/plan")"; }
 
-# script-end SIGNAL BOUND_S: USR1 makes it leave and what it started go on; TERM ends all of it. Returns once it is gone.
-script_end() {
-  work=$state_dir/script
-  if [ ! -e "$work/lock" ]; then
-    say ended=yes
-    return
-  fi
-  i=$(($2 * 10))
-  while ! flock -n -s "$work/lock" true 2>/dev/null && [ $i -gt 0 ]; do
-    pid=$(sed -n 's/^pid=//p' "$work/pid" 2>/dev/null)
-    start=$(sed -n 's/^start=//p' "$work/pid" 2>/dev/null)
-    # It may have only just begun, so it is told more than once.
-    if [ $((i % 20)) -eq 0 ] && [ -n "$pid" ] &&
-      [ "$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$start" ]; then
-      kill -s "$1" "$pid" 2>/dev/null
-    fi
-    sleep 0.1
-    i=$((i - 1))
-  done
-  if flock -n -s "$work/lock" true 2>/dev/null; then say ended=yes; else say ended=no; fi
-}
-
-# script-follow BOUND_S SEEN ID...: where the script and its launches are, as soon as that is not SEEN, or after BOUND_S
-# seconds.
+# script-follow BOUND_S SEEN ID...: waits until the state of the script and its launches is not SEEN, at most BOUND_S seconds.
 script_follow() {
   i=$(($1 * 5))
   seen=$2
   shift 2
   while :; do
     found=$(
+      token=
       script_read
       states "$@"
     )
@@ -63,14 +41,29 @@ script_follow() {
       done
     fi
   done
-  printf '%s\n' "$found"
   say "seen=$now"
 }
 
-# states ID...: a line each.
+# script-provisioned OWNER: records that a workflow has finished the work of OWNER's script.
+script_provisioned() {
+  work=$state_dir/script
+  if grep -qxF "owner=$1" "$work/about" 2>/dev/null; then
+    printf 'phase=provisioned\ncode=\ntext=\n' | write "$work/.phase"
+    mv -f "$work/.phase" "$work/phase"
+    # As the script does: after the sentinel is removed, everything runs again under another owner.
+    case $1 in *.*) round=${1##*.} ;; *) round=1 ;; esac
+    echo $((round + 1)) | write "$work/.round"
+    mv -f "$work/.round" "$work/round"
+  fi
+  say script=settled
+}
+
+# states ID...: one line each.
 states() {
   for id; do
     launch_dir "$id"
-    say "launch=$id $(describe | sed 's/^chandler: //')"
+    about="launch=$id "
+    describe
   done
+  about=
 }

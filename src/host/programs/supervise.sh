@@ -1,38 +1,40 @@
 #!/bin/sh
-# supervise DIR: runs the launch in DIR once, whatever happens and however often it is asked to.
-# DIR holds settings, env, script, lock and secrets-path; this program adds held, started, log and exit. The lock is held
-# for as long as it may still write there, and nothing that it starts inherits it.
+# supervise DIR: runs the launch in DIR once, however often it is called.
+# DIR holds settings, env, script, lock and secrets-path; this program adds held, started, log and exit. It holds the lock while it
+# may write there; nothing that it starts inherits the lock.
 set -u
 umask 077
 LC_ALL=C
 export LC_ALL
+# A login may have closed standard output and error.
+true 3>&2 || exec 2>/dev/null
+true 3>&1 2>/dev/null || exec >/dev/null
 dir=$1
 id=${dir##*/}
 
-# put NAME: standard input becomes DIR/NAME in one step, on disk before it is seen.
+# put NAME: writes standard input to DIR/NAME by rename, synced to disk first.
 put() {
   cat >"$dir/.$1" && { sync "$dir/.$1" 2>/dev/null || :; } && mv -f "$dir/.$1" "$dir/$1" && { sync "$dir" 2>/dev/null || :; }
 }
-# uptime_cs: hundredths of a second since boot: unlike the wall clock it never jumps.
+# uptime_cs: hundredths of a second since boot, which unlike the wall clock never jump.
 uptime_cs() {
   read -r up _ </proc/uptime
   echo "${up%.*}${up#*.}"
 }
 drop_secrets() { rm -f "$secrets"; }
-# zmx shows the code of this program; 75 (temporary failure) means "not mine to run".
+# zmx shows the exit code of this program; 75 (temporary failure) means that it did not run the launch.
 recorded_code() { sed -n 's/^code=//p' "$dir/exit" 2>/dev/null; }
 
-linger=0 generation=1 step='' mask=022 locale=''
+linger=0 attempt=1 step='' mask=022 locale=''
 # shellcheck disable=SC1091 # written by `create`
 . "$dir/settings" || exit 75
 secrets=$(cat "$dir/secrets-path") || exit 75
-# What is removed below is named by this path. Any other would be a step without its secrets, and files of others taken
-# for them.
+# Files under this path are read and removed below, so no other path is accepted.
 case $secrets in /*"/secrets/$id") ;; *) exit 75 ;; esac
 exec 9>>"$dir/lock" || exit 75
 i=0
 until flock -n 9; do
-  # Another supervisor owns this launch, or somebody only looks. The owner reads the secrets before it writes `started`.
+  # Another supervisor owns this launch, or a check holds the lock for a moment. The owner reads the secrets before it writes `started`.
   if [ -e "$dir/started" ]; then drop_secrets; exit 75; fi
   [ $i -lt 100 ] || exit 75
   sleep 0.05
@@ -41,52 +43,77 @@ done
 if [ -e "$dir/exit" ]; then drop_secrets; exit "$(recorded_code)"; fi
 if [ -e "$dir/started" ]; then drop_secrets; exit 75; fi
 
-# A hang-up or a termination ends the step, not this program nor what it calls: they stay to record how the step ended.
+# A hang-up or TERM ends the step, but not this program, which records how the step ended.
 trap '' HUP INT TERM
 
 begin=$(uptime_cs)
-secret_env='' secret_sed=''
+# With secrets, that also defines `mask` and `masked`.
+secret_env='' secret_mask=''
 # shellcheck disable=SC1090 # written by `start`
 if [ -e "$secrets" ]; then . "$secrets"; fi
 drop_secrets
-# Whoever waits for `started` sees by this, and by a lock that nobody holds, that it will not come.
+# With this file and a free lock, a waiting `start` knows that `started` will not come.
 true >"$dir/held" || exit 75
 read -r stat </proc/self/stat
 boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
-# Room for the record of the end: a step that fills the disk must not keep itself from being over.
-head -c 512 /dev/zero | tr '\000' '\n' >"$dir/.exit" || exit 75
+# Reserves space for the record of the end, because the step may fill the disk.
+printf '%512s\n' '' >"$dir/.exit" || exit 75
 # shellcheck disable=SC2086 # the fields after the name in parentheses hold no blanks of their own
 set -- ${stat##*) }
 printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "$(date +%s)" | put started || exit 75
 
-# The marker is set inside, so that `kill` finds the step and all it left behind, but neither `script` nor `tee`.
+# The marker is set inside, so that `kill` finds the step and its leftovers, but not `script` and `tee`.
 # shellcheck disable=SC2016 # expanded by the inner shell
 inner='SHELL=$CHANDLER_SHELL CHANDLER_LAUNCH=$CHANDLER_ID
 export SHELL CHANDLER_LAUNCH
 unset CHANDLER_SHELL CHANDLER_ID
 exec /bin/sh -c "$CHANDLER_GATE"'
-# Whoever looks for the marker finds this shell from now on. If the supervisor has died before, somebody may have looked
-# already, and the launch is taken for interrupted: then the step must not begin any more.
+# From here on the marker leads to this shell. If the supervisor has died before, the launch may already count as interrupted, so
+# the step must not begin any more.
+# The shell leads the session of the pty: the terminal hangs up when it exits, and it traps signals so as not to exit earlier. It
+# reports the script's code on fd 3. Then it gives background processes time to ignore the hang-up (nohup) or to leave the session
+# (setsid): while one that the hang-up would end is busy, two seconds at most. It reports the rest.
 # shellcheck disable=SC2016,SC2089 # expanded by the inner shell
-gate='CHANDLER_LINE=
-read -r CHANDLER_LINE <"$CHANDLER_SCRIPT" 2>/dev/null
+gate='read -r CHANDLER_LINE <"$CHANDLER_SCRIPT" 2>/dev/null
 set -- "$CHANDLER_SCRIPT" "$CHANDLER_LINE"
 unset CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_LINE
 if flock -n -s "${1%/*}/lock" true 2>/dev/null; then exit 75; fi
-case $2 in "#!"*) exec "$1" ;; esac
-if command -v bash >/dev/null 2>&1; then exec bash "$1"; fi
-exec sh "$1"'
+trap : HUP INT QUIT USR1 USR2 PIPE TERM
+case $2 in
+"#!"*) set -- "$1" ;;
+*) set -- "$1" sh; if command -v bash >/dev/null; then set -- "$1" bash; fi ;;
+esac
+$2 "$1" 3>&-
+printf "\n%s\n" code=$? >&3 2>/dev/null
+i=0
+while [ -t 1 ]; do
+set --
+for p in $(grep -lE "^[0-9]+ \(.*\) [^Z] [0-9]+ $$ $$ " /proc/[0-9]*/stat 2>/dev/null); do set -- "$@" "${p}us"; done
+# Two processes: this shell and grep.
+[ $# -gt 2 ] || break
+set -- $(grep -LE "^Sig(Blk|Ign|Cgt):.*[13579bdf]$" "$@" 2>/dev/null)
+# Idle twice in a row, so that a process that is leaving the session is not reported.
+grep -qE "^State:.[RD]" "$@" 2>/dev/null </dev/null || i=$((i + 20))
+if [ $i -ge 40 ]; then
+for p; do printf "\n%s\n" "hup=$(tr "\0-\37" " " <"${p%status}cmdline")"; done >&3 2>/dev/null
+break
+fi
+sleep 0.05
+i=$((i + 1))
+done'
 
-# run_step: the script on a pty of its own, under its environment. Its code is this function's.
+# run_step: runs the script on its own pty with its environment; returns its code.
 run_step() (
   trap - HUP INT TERM
   umask "$mask"
   if [ -n "$locale" ]; then LC_ALL=$locale; else unset LC_ALL; fi
+  # The supervisor's session is not the step's.
+  unset ZMX_SESSION ZMX_SESSION_PREFIX ZMX_DIR TMUX TMUX_PANE
   set -- "$inner" "$pty" "$secret_env" "$dir/env"
-  CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_GATE=$gate CHANDLER_STEP=$step CHANDLER_GENERATION=$generation
+  CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_GATE=$gate CHANDLER_STEP=$step CHANDLER_ATTEMPT=$attempt
   # shellcheck disable=SC2090 # the gate is a program
-  export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_STEP CHANDLER_GENERATION
-  # From here on the names of variables are the plan's.
+  export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_STEP CHANDLER_ATTEMPT
+  # From here on the plan names the variables.
   set -a
   # shellcheck disable=SC1090 # written by `create`
   . "$4"
@@ -95,77 +122,118 @@ run_step() (
   CHANDLER_SHELL=${SHELL:-/bin/sh}
   set +a
   if [ "$2" = yes ]; then exec env SHELL=/bin/sh script -q -e -f -c "$1" /dev/null; fi
-  exec sh -c "$1" 2>&1
+  exec setsid sh -c "$1" 2>&1
 )
 
-# Only the script of util-linux hands on the exit code; without it the step's output is a pipe.
+# Only the `script` of util-linux returns the exit code; without it the step's output is a pipe.
 pty=no
 case $(script --version 2>/dev/null) in *util-linux*) pty=yes ;; esac
-# mask: standard input with every secret starred, byte for byte, line by line; nothing of it ever reaches the disk.
-# The program comes through a pipe, because arguments can be seen by everybody.
-masks=no
-if [ -n "$secret_sed" ] && [ "$(echo yes | sed -u p 2>/dev/null | head -n 1)" = yes ]; then masks=yes; fi
-mask() {
-  exec 5<&0
-  printf '%s\n' "$secret_sed" | LC_ALL=C sed -u -f /dev/stdin /dev/fd/5
+# again COMMAND...: repeats the command while it gets killed.
+again() {
+  while "$@"; again=$?; [ $again = 137 ]; do :; done
+  return $again
 }
-# keep: standard input into the log and to standard output; false if the log could not take all of it.
-keep() { if [ $masks = no ]; then tee -a "$dir/log"; else mask | tee -a "$dir/log"; fi; }
-
-code=143 log=whole
-if [ ! -e "$dir/cancelled" ]; then
-  exec 4>&1
-  if [ $pty = yes ]; then
-    # fd 3 carries the code past the pipe, fd 4 is the session's terminal; the step gets neither, nor the lock.
-    said=$(
-      exec 9>&-
-      {
-        {
-          run_step 3>&- 4>&-
-          echo $? >&3
-        } | { keep >&4 3>&- 4>&- || echo cut >&3; }
-      } 3>&1
-    )
-    code=
-    for word in $said; do
-      if [ "$word" = cut ]; then log='cut'; else code=$word; fi
-    done
+# report LINE: starts with a line end, because tee may be in the middle of a line.
+report() { printf '\n%s\n' "$1"; }
+# keep: copies standard input to the log and to standard output, even if the latter goes away or a copying process is killed.
+# Standard error gets their messages and the time of a hang-up.
+keep() {
+  exec 6<&0
+  if [ -z "$secret_mask" ]; then
+    again tee -a /proc/self/fd/7
   else
-    mkfifo "$dir/.out"
-    keep <"$dir/.out" >&4 4>&- 9>&- &
-    keeper=$!
-    run_step >"$dir/.out" 4>&- 9>&-
-    code=$?
-    # What the step has left behind may hold the pipe as long as it likes; what it prints from now on is lost.
-    i=0
-    while kill -0 $keeper 2>/dev/null && [ $i -lt 20 ]; do sleep 0.05; i=$((i + 1)); done
-    if kill -9 $keeper 2>/dev/null; then wait $keeper 2>/dev/null; else wait $keeper || log='cut'; fi
-    rm -f "$dir/.out"
+    masked | again tee -a /proc/self/fd/7
+  fi <&6 &
+  trap 'report "lost=$(date +%s)" >&2' HUP
+  while wait $!; kept=$?; [ $kept = 129 ]; do :; done
+  # The step must not block on its output if nothing can be written.
+  [ $kept -lt 2 ] || echo tee:/fd/7 >&2
+  [ $kept = 0 ] || cat <&6 >/dev/null
+  return $kept
+}
+# attend: runs the step; reports its exit code, and the time unless the code is 0.
+attend() {
+  run_step 4>&- 7>&-
+  set -- $?
+  [ "$1" = 0 ] || report "died=$(date +%s)" >&3
+  report "end=$1" >&3
+}
+
+code=143 own=143 log=whole lost='' hup='' nl='
+'
+if [ ! -e "$dir/cancelled" ]; then
+  code=137 own='' died='' tty=no
+  exec 4>&1
+  [ ! -t 4 ] || tty=yes
+  # fd 3 carries reports past the pipe, fd 4 is the session's terminal; the step gets neither of them nor the lock. The shell that
+  # leads the step's session holds fd 3, so this waits for the end of the script even if other processes die.
+  said=$(
+    exec 9>&-
+    # Opened before the step begins, which may put something else in its place: the open of a FIFO never ends.
+    command exec 7>>"$dir/log" || { echo tee:/fd/7; exec 7>/dev/null; }
+    if [ $pty = yes ]; then
+      { attend | keep >&4 2>&3 3>&- 4>&-; } 3>&1
+    else
+      mkfifo "$dir/.out"
+      keep <"$dir/.out" >&4 2>/dev/null 4>&- &
+      attend 3>&1 >"$dir/.out"
+      # Background processes of the step may hold the pipe without limit.
+      i=0
+      while kill -0 $! 2>/dev/null && [ $i -lt 20 ]; do sleep 0.05; i=$((i + 1)); done
+      if [ $i -lt 20 ] && ! wait $! && { [ $tty = no ] || [ -t 4 ]; }; then echo tee:/fd/7; fi
+      rm -f "$dir/.out"
+    fi
+  )
+  set -f
+  IFS=$nl
+  for line in $said; do
+    value=${line#*=}
+    case $line in
+      code=*) own=$value ;;
+      end=*) code=$value ;;
+      # `script` died before the step's script: the terminal was killed, and later output is lost.
+      died=*) [ -n "$own" ] || died=$value ;;
+      lost=*) lost=${lost:-$value} ;;
+      hup=*) hup=$hup$value$nl ;;
+      # tee writes a message in pieces, so another line may be in between.
+      tee:*/fd/7* | /*/fd/7*) log='cut' ;;
+    esac
+  done
+  set +f
+  unset IFS
+  # A killed `script` does not restore the session's terminal.
+  [ "$code" -lt 129 ] || stty sane <&4
+  if [ $tty = no ] || [ -t 4 ]; then lost=; else lost=${lost:-$(date +%s)}; fi
+  if [ -n "$own" ]; then
+    code=$own
+    if [ -n "$died" ]; then lost=${lost:-$died} log='cut'; fi
+  elif [ "$code" -lt 129 ] || [ -e "$dir/cancelled" ]; then
+    own=$code
+  fi
+  if [ -n "$hup" ]; then
+    [ -z "$secret_mask" ] || hup=$(printf %s "$hup" | mask)
+    hup=$(printf %s "$hup" | head -c 240 | base64 | tr -d '\n')
   fi
   exec 4>&-
 fi
-# Whoever ends a launch says so before; then its code tells nothing about the step.
+# `kill` writes `cancelled` first; then the code means nothing for the step.
 by=itself
 [ ! -e "$dir/cancelled" ] || by='kill'
-# Also what a start has left that did not come to its end.
+# Including those of an interrupted start.
 rm -f "$secrets" "$secrets".*
-# A sed that cannot mask as it goes (busybox) does it before anybody is told that the step has ended. In place: what is
-# written is as long as what was read, and a full disk must not keep secrets in the log.
-if [ -n "$secret_sed" ] && [ $masks = no ] && [ -s "$dir/log" ]; then
-  printf '%s\n' "$secret_sed" | LC_ALL=C sed -f /dev/stdin "$dir/log" 1<>"$dir/log"
-fi
 end=$(uptime_cs)
 at=$(date +%s)
-# What tells the time may have been killed, too: a record without numbers could never be read.
+# The commands that read the time may have been killed; a record needs numbers.
 [ "${end:-0}" -ge "${begin:-0}" ] || end=$begin
-# Into the room that was kept for it; where that takes new room all the same (btrfs), somebody has to make some.
-until printf 'code=%s\nat=%s\nelapsed_ms=%s\nlog=%s\nby=%s\n' "${code:-137}" "${at:-0}" "$(((end - begin) * 10))" $log $by 1<>"$dir/.exit" &&
-  { sync "$dir/log" "$dir/.exit" 2>/dev/null || :; } && mv -f "$dir/.exit" "$dir/exit"; do
-  [ -d "$dir" ] || exit "${code:-137}"
+# Writes into the reserved space; a file system that needs new space anyway (btrfs) makes this wait. There is no record if the code
+# is unknown, because the leader of the step's session was killed, or if the step has removed or replaced its records.
+while [ -n "$own" ] && [ -f "$dir/.exit" ] && [ -f "$dir/log" ] && [ ! -d "$dir/exit" ]; do
+  printf 'code=%s\nat=%s\nelapsed_ms=%s\nlog=%s\nby=%s\nlost=%s\nhup=%s\n' "$code" "${at:-0}" "$(((end - begin) * 10))" $log $by \
+    "$lost" "$hup" 1<>"$dir/.exit" && { sync "$dir/log" "$dir/.exit" 2>/dev/null || :; } && mv -fT "$dir/.exit" "$dir/exit" && break
   sleep 1
 done
 sync "$dir" 2>/dev/null || :
 exec 9>&-
-# zmx 0.5 and 0.6 miss the end of what takes less than half a second.
+# zmx 0.5 and 0.6 miss the end of a command that takes less than half a second.
 if [ "$linger" != 0 ]; then sleep "$linger"; fi
-exit "${code:-137}"
+exit "$code"

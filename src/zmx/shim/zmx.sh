@@ -1,9 +1,9 @@
 #!/bin/sh
-# zmx, as seen from its command line (0.7.0), over the tmux of this host. For hosts that can't have the real one.
-# One tmux server per session, its socket named like the session: so environment, directory and PATH are those of the
-# first `run`, a session ends alone, and the socket file is the session, as with zmx. What is known of a session
-# (run, end, labels) lives in options of its server and is gone with it: there is no state to clean up.
-# Differences from zmx are listed in test/zmx/shim.test.ts.
+# The command line of zmx 0.7.0 over the host's tmux, for hosts that cannot have the real one. One file, because it is installed
+# under that name as it is.
+# Each session has a tmux server whose socket has the session's name: environment, directory and PATH are those of the first
+# `run`, a session ends alone, and the socket file is the session, as with zmx. The state of a session (run, end, labels) is held
+# in options of its server, so there is nothing to clean up. Differences from zmx are listed in test/zmx/shim.test.ts.
 set -u
 unset TMUX TMUX_PANE
 # The session this call comes from.
@@ -35,7 +35,6 @@ main() {
     write | wr) write_command "$@" ;;
     tail | t) tail_command "$@" ;;
     get | g | set | clear) label_command "$command" "$@" ;;
-    completions | c) completions_command "${1-}" ;;
     *) show_help ;;
   esac
 }
@@ -103,8 +102,8 @@ make_dir() {
 
 # --- names ---
 
-# resolve NAME: sets name and socket. A name that can't be a file of the socket directory ends silently, one that is
-# too long for a socket ends with a message and 0.
+# resolve NAME: sets name and socket. A name that cannot be a file of the socket directory exits silently, one that is too long
+# for a socket exits with a message and 0, as with zmx.
 resolve() {
   valid_name "$1"
   if [ $((${#socket_dir} + ${#name} + 1)) -gt 26 ] && [ "$(bytes "$socket")" -gt 107 ]; then
@@ -123,7 +122,6 @@ valid_name() {
   case $name in '' | */* | . | ..) exit 1 ;; esac
   socket=$socket_dir/$name
 }
-# existing_or_die NAME...: after resolve; as `history` answers.
 refuse_other_file() { if [ -e "$socket" ] && [ ! -S "$socket" ]; then exit 1; fi; }
 
 # each_session FUNCTION: calls it with name and socket set, in byte order of the names.
@@ -146,7 +144,7 @@ each_call() {
   "$1"
 }
 
-# add_matcher ARGUMENT: one line per matcher can't hold every name, so they are kept as numbered variables.
+# add_matcher ARGUMENT: matchers are numbered variables, because a name may hold line ends.
 matchers=0
 add_matcher() {
   kind=exact
@@ -160,7 +158,7 @@ add_matcher() {
   matchers=$((matchers + 1))
   eval "matcher_$matchers=\$name kind_$matchers=\$kind"
 }
-# add_matchers ARGUMENT...: one at least; ends with the help if one of them asks for it.
+# add_matchers ARGUMENT...: exits with the help if one of them asks for it, with 1 if there is none.
 add_matchers() {
   for argument; do
     if asks_help "$argument"; then
@@ -186,10 +184,10 @@ matched() {
 
 tmux_path() { tmux=$(command -v tmux) || fail 'tmux not found (this zmx is a shim over tmux)'; }
 session_tmux() { "$tmux" -u -S "$socket" "$@"; }
-# ask ...: a question that must not hang on a stopped server.
+# ask ...: with a timeout, because a stopped server never answers.
 ask() { timeout -s KILL "${patience:-1}" "$tmux" -u -S "$socket" "$@" 2>&1 </dev/null; }
 
-# alive PID: also where nobody reaps orphans, as in a container without an init.
+# alive PID: a zombie is not alive: in a container without an init it stays.
 alive() {
   { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
   case ${stat##*) } in [ZX]*) return 1 ;; esac
@@ -205,8 +203,8 @@ end_server() {
   done 2>/dev/null
 }
 
-# watch_end: sets $! to a helper of a client. A session that tmux takes for alive though its shell has ended (see
-# probe) is closed by looking at it.
+# watch_end: sets $! to a helper of a client. It closes a session whose shell has ended although tmux takes it for alive (see
+# probe).
 watch_end() {
   (while sleep 1 && kill -0 $$; do
     probe '#{pane_pid}'
@@ -225,8 +223,8 @@ probe() {
       "#{?pane_dead,dead #{pid},=$1}" </dev/null 2>/dev/null)
     case $?$answer in
       0dead*)
-        # On the end of a pty tmux 3.3a calls libutempter, which swallows the SIGCHLD of the shell if it comes right
-        # then; the server would wait for it for ever.
+        # When a pty ends, tmux 3.3a calls libutempter, which may swallow the SIGCHLD of the shell; the server would then wait
+        # for ever.
         status=gone
         rm -f -- "$socket"
         end_server "${answer#dead }"
@@ -242,7 +240,7 @@ probe() {
     esac
     [ -S "$socket" ] || status=gone
     [ "$status" = Unexpected ] || break
-    # The server is being born or is dying: look again.
+    # The server is starting or ending: ask again.
     tries=$((tries + 1))
     [ $tries -lt 25 ] || break
     sleep 0.02
@@ -250,13 +248,13 @@ probe() {
   if [ "$status" = refused ]; then rm -f -- "$socket"; fi
 }
 
-# The end of a command is the marker in the output of the pty. It is read from a pipe that is opened just before the
-# command is typed, so that the end of an earlier command is never taken for this one's; and it is recorded only if no
-# later run has begun. grep ends with the first match and closes the pipe.
+# The end of a command is the marker in the output of the pty. It is read from a pipe that is opened just before the command is
+# typed, so that the end of an earlier command does not count, and it is recorded only if no later run has begun. grep ends with
+# the first match and closes the pipe. After a command that leaves the terminal raw, no carriage return precedes the line feed.
 # shellcheck disable=SC2016 # expanded by the shell that tmux starts
 monitor='
 binary=$(echo | grep -a "" >/dev/null 2>&1 && echo -a)
-marker=$(LC_ALL=C grep $binary -m 1 -o -E "ZMX_TASK_COMPLETED:(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])$ZMX_SHIM_CR") || exit
+marker=$(LC_ALL=C grep $binary -m 1 -o -E "ZMX_TASK_COMPLETED:(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])($ZMX_SHIM_CR|$)") || exit
 code=${marker##*:}
 exec "$ZMX_SHIM_TMUX" -S "$ZMX_SHIM_SOCKET" if-shell -F "#{==:#{@run},$run}" \
   "set -s @ended $(date +%s) ; set -s @exit_code ${code%$ZMX_SHIM_CR}"'
@@ -264,7 +262,7 @@ exec "$ZMX_SHIM_TMUX" -S "$ZMX_SHIM_SOCKET" if-shell -F "#{==:#{@run},$run}" \
 # What runs on the pty: the shell, without a trace of tmux in its environment.
 # shellcheck disable=SC2016
 shell='
-# A directory that is no more, where tmux would go home instead.
+# In a removed directory tmux would go home instead.
 if [ "${ZMX_SHIM_GONE+x}" ] && cd -P "/proc/$PPID/cwd"; then export PWD="$ZMX_SHIM_GONE"; fi 2>/dev/null
 unset TMUX TMUX_PANE TERM_PROGRAM TERM_PROGRAM_VERSION TERM SHELL ZMX_SHIM_GONE
 if [ "${ZMX_SHIM_TERM+x}" ]; then export TERM="$ZMX_SHIM_TERM"; fi
@@ -274,7 +272,7 @@ unset ZMX_SHIM_TERM ZMX_SHIM_SHELL ZMX_SHIM_ARGV0 ZMX_SHIM_TMUX ZMX_SHIM_SOCKET 
 if [ "${BASH_VERSION+x}" ]; then exec -a "${zero:-$1}" "$@"; fi
 exec "$@"'
 
-# Closes what a program must not inherit. What the shell itself has open there (a busybox one keeps copies) goes by itself.
+# Closes descriptors that a program must not inherit. Those of the shell itself close on exec.
 # shellcheck disable=SC2016
 closer='
 for fd in /proc/$$/fd/*; do
@@ -285,11 +283,11 @@ for fd in /proc/$$/fd/*; do
 done
 exec "$@"'
 
-# What follows the end of the shell: the name is free, clients get the last output, the server goes.
+# Runs when the shell has ended: frees the name, lets clients read the last output, ends the server.
 # shellcheck disable=SC2016
 farewell='rm -f -- "$ZMX_SHIM_SOCKET"; sleep 0.05; kill -TERM $PPID; sleep 1; kill -KILL $PPID'
 
-# create ARGV0 COMMAND...: makes the session, with COMMAND on its pty; 1 if there is one already or it could not be made.
+# create ARGV0 COMMAND...: makes the session with COMMAND on its pty; 1 if the session exists or cannot be made.
 create() (
   argv0=$1
   shift
@@ -301,7 +299,7 @@ create() (
   [ -z "$argv0" ] || label=
   for argument; do
     shift
-    # A word that ends with a semicolon would end the command for tmux.
+    # For tmux a word that ends with a semicolon ends the command.
     case $argument in *\;) argument=${argument%;}\\\; ;; esac
     set -- "$@" "$argument"
   done
@@ -323,16 +321,16 @@ create() (
     set -s @start_dir "$directory" \; set -s @cmd "$label" \; \
     set -gw remain-on-exit on \; \
     set-hook -g pane-died "run-shell -b '$farewell'" \; \
-    new-session -d -s zmx -x 120 -y 24 "$bash" --posix -c "$shell" sh "$@" \; \
+    new-session -d -s zmx -x 120 -y 24 "$bash" --norc --posix -c "$shell" sh "$@" \; \
     set -gwq scroll-on-clear off
   # shellcheck disable=SC1003
   [ "${ZMX_NO_DETACH_KEY+x}" ] || set -- "$@" \; bind-key -n 'C-\' detach-client
-  # The server lives on and must not hold what the caller waits for: a shell can close no descriptor above 9 by itself.
+  # The server must not hold descriptors that the caller waits for. A shell cannot close those above 9 by itself.
   exec </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
   for descriptor in /proc/self/fd/1[1-9] /proc/self/fd/[2-9][0-9] /proc/self/fd/[1-9][0-9][0-9]*; do
     [ -e "$descriptor" ] || continue
     # shellcheck disable=SC2093 # nothing comes after it
-    exec "$bash" --posix -c "$closer" sh "$@"
+    exec "$bash" --norc --posix -c "$closer" sh "$@"
   done
   exec "$@"
 )
@@ -358,12 +356,14 @@ ensure() {
     exit 1
   fi
   if create "$@"; then created=yes; return; fi
-  # Somebody else was faster, or it can't be made.
+  # Another call was faster, or the session cannot be made: a broken tmux prints the reason.
   probe '#{pane_pid}'
-  [ "$status" = ok ] || exit 1
+  [ "$status" = ok ] && return
+  "$tmux" -V >/dev/null
+  exit 1
 }
 
-# quote_all ARGUMENT...: sets typed, words as the shell reads them back.
+# quote_all ARGUMENT...: sets typed, the words quoted for the shell.
 quote_all() {
   typed=
   for argument; do
@@ -388,15 +388,17 @@ quote_all() {
   typed=${typed# }
 }
 
-# type_in: reads bytes and gives them to the pty as keys.
+# type_in: types standard input into the pty.
 type_in() { session_tmux load-buffer -b "zmx$$" - \; paste-buffer -r -d -b "zmx$$" >/dev/null 2>&1; }
 
 # --- commands ---
 
 show_version() {
   tmux_path
+  # Without a UTF-8 locale tmux refuses even this.
+  tmux_version=$("$tmux" -V 2>&1) || fail "$tmux_version"
   printf 'zmx\t\t%s\nghostty_vt\t%s (chandler shim)\nsocket_dir\t%s\nlog_dir\t\t%s\n' \
-    $version "$("$tmux" -V)" "$socket_dir" "$log_dir"
+    $version "$tmux_version" "$socket_dir" "$log_dir"
 }
 
 show_help() {
@@ -417,10 +419,9 @@ Commands:
   set <name> k=v...                Set labels (k= removes one)
   clear <name>                     Remove all labels
   [k]ill <name>... [--force]       End sessions
-  [hi]story <name> [--vt|--html]   Print screen and scrollback
+  [hi]story <name> [--vt]          Print screen and scrollback
   [w]ait <name>...                 Wait for the commands of sessions
   [t]ail <name>...                 Follow the output of sessions
-  [c]ompletions <shell>            Print completions for bash, zsh or fish
   [v]ersion                        Show version, socket directory and log directory
   [h]elp                           Show this
 
@@ -513,7 +514,7 @@ type_command() {
   printf %s "$typed" | session_tmux load-buffer -b "zmx$$" - \; set -s @run $$ \; set -suq @ended \; set -suq @exit_code \; \
     pipe-pane -O "run=$$; eval \"\$ZMX_SHIM_MONITOR\"" \; paste-buffer -r -d -b "zmx$$" >/dev/null 2>&1
 }
-# await_line_editor: a terminal takes no line above 4095 bytes before the shell's line editor is up.
+# await_line_editor: before the shell's line editor runs, a terminal accepts no line above 4095 bytes.
 await_line_editor() {
   tty=$(ask display-message -p '#{pane_tty}')
   i=0
@@ -524,8 +525,8 @@ await_line_editor() {
   done
 }
 
-# follow START: prints what comes out of the pty after START until the marker, and exits with its code (0 if the
-# session goes away first). A client in tmux's control mode gets the output; octal escapes stand for control bytes.
+# follow START: prints the output of the pty after START until the marker, and exits with its code (0 if the session ends first).
+# A client in tmux's control mode gets the output, with octal escapes for control bytes.
 follow() {
   work=$(mktemp -d "${TMPDIR:-/tmp}/zmx.XXXXXX") || exit 1
   helpers=
@@ -540,10 +541,10 @@ follow() {
   exec 8>"$work/in" 9<"$work/out"
   watch_end 9<&-
   helpers="$helpers $!"
-  # The first answer ends when the client is attached: from then on no output is missed.
+  # No output is missed once the client is attached, which ends the first answer.
   line=
   while IFS= read -r line <&9; do case $line in %end* | %error* | %exit*) break ;; esac done
-  # No answer, and the session is there: a tmux before 3.2. That is not the end of a command.
+  # A session without an answer means a tmux before 3.2, not the end of a command.
   [ -n "$line" ] || [ ! -S "$socket" ] || fail "$("$tmux" -V) cannot be followed: 3.2 is needed"
   "$1" || exit 1
   interactive=
@@ -566,10 +567,10 @@ follow() {
       }
       text = text $0
       if (first) {
-        # The echo of what was typed.
+        # Skips the echo of the typed line; a terminal without echo has none.
         held = held text
         if (!(cut = index(held, "\n"))) next
-        text = substr(held, cut + 1)
+        text = substr(held, substr(held, 1, cut) ~ /ZMX_TASK_COMPLETED:[0-9]+\r?\n/ ? 1 : cut + 1)
         first = 0
       }
       printf "%s", text
@@ -598,7 +599,7 @@ history_command() {
         return
         ;;
       --vt) format=vt ;;
-      --html) format=html ;;
+      --html) fail 'history --html is not supported' ;;
       *) [ -n "$wanted" ] || wanted=.$argument ;;
     esac
   done
@@ -613,50 +614,33 @@ history_command() {
   [ "$status" = ok ] || return 0
   screen $format
 }
-# screen FORMAT: scrollback and screen without the empty rows at the end; on the alternate screen only that.
+# screen FORMAT: scrollback and screen (only the alternate screen, if that is on) without the empty rows at the end.
 screen() {
   if [ "$1" = plain ]; then
     capture '' | LC_ALL=C awk 'NF { for (; empty; empty--) printf "\n"; printf "%s%s", sep, $0; sep = "\n"; next } { empty++ }'
     return
   fi
-  format=$1
   # shellcheck disable=SC2046
   set -- $(ask display-message -p '#{cursor_y} #{cursor_x} #{alternate_on}')
-  [ "$format ${3-}" != 'vt 1' ] || printf '\033[?1049h'
-  capture '-e -N' | LC_ALL=C awk -v html="$([ "$format" = vt ] || echo 1)" "$styled"
-  if [ "$format" = vt ]; then printf '\033[0m\033[%d;%dH' $((${1-0} + 1)) $((${2-0} + 1)); fi
+  [ "${3-}" != 1 ] || printf '\033[?1049h'
+  capture '-e -N' | LC_ALL=C awk "$styled"
+  printf '\033[0m\033[%d;%dH' $((${1-0} + 1)) $((${2-0} + 1))
 }
 capture() { patience=5 ask if-shell -F '#{alternate_on}' "capture-pane -p $1" "capture-pane -p $1 -S -"; }
 
-# Rows of tmux with its escape sequences, which tell what changes, as zmx writes them: each style is complete in itself.
+# tmux writes the changes of the style, zmx each style in full.
 # shellcheck disable=SC2016
 styled='
-function palette(  i, v, part, hex) {
-  split("1d1f21 cc6666 b5bd68 f0c674 81a2be b294bb 8abeb7 c5c8c6 666666 d54e53 b9ca4a e7c547 7aa6da c397d8 70c0b1 eaeaea", hex, " ")
-  split("00 5f 87 af d7 ff", part, " ")
-  printf "<style>:root{"
-  for (i = 0; i < 256; i++) {
-    v = i - 16
-    if (i < 16) v = hex[i + 1]
-    else if (i < 232) v = part[int(v / 36) + 1] part[int(v / 6) % 6 + 1] part[v % 6 + 1]
-    else { v = sprintf("%02x", 8 + 10 * (i - 232)); v = v v v }
-    printf "--vt-palette-%d: #%s;", i, v
-  }
-  printf "}</style><div style=\"font-family: monospace; white-space: pre;\">"
-}
+# :R.G.B is an RGB colour, a number one of the palette.
 function colour(at, value) {
-  if (index(value, ":")) return html ? css[at] ": rgb(" rgb(value, ", ") ");" : esc "[" at ";2;" rgb(value, ";") "m"
-  return html ? css[at] ": var(--vt-palette-" value ");" : esc "[" at ";5;" value "m"
-}
-# :R.G.B is a colour of its own, a number one of the palette.
-function rgb(value, between) {
+  if (!index(value, ":")) return esc "[" at ";5;" value "m"
   value = substr(value, 2)
-  gsub(/[.]/, between, value)
-  return value
+  gsub(/[.]/, ";", value)
+  return esc "[" at ";2;" value "m"
 }
 function wanted(  i, all) {
   all = ""
-  for (i = 1; i <= marks; i++) if (on[mark[i]]) all = all (html ? css[mark[i]] ";" : esc "[" mark[i] "m")
+  for (i = 1; i <= marks; i++) if (on[mark[i]]) all = all esc "[" mark[i] "m"
   if (fore != "") all = all colour(38, fore)
   if (back != "") all = all colour(48, back)
   return all
@@ -687,32 +671,17 @@ function sgr(codes,  n, c, i, k) {
     else if (k >= 100 && k < 108) back = k - 92
   }
 }
-function text(part,  style, out) {
+function text(part,  style) {
   if (part == "") return
   plain = plain part
   style = wanted()
-  out = ""
-  if (style != shown) out = html ? (shown == "" ? "" : "</div>") (style == "" ? "" : "<div style=\"display: inline;" style "\">") : esc "[0m" style
+  row = row (style == shown ? "" : esc "[0m" style) part
   shown = style
-  if (html) {
-    gsub(/&/, "\\&amp;", part)
-    gsub(/</, "\\&lt;", part)
-    gsub(/>/, "\\&gt;", part)
-    gsub(/"/, "\\&quot;", part)
-    gsub(sprintf("%c", 39), "\\&#39;", part)
-  }
-  row = row out part
 }
 BEGIN {
   esc = sprintf("%c", 27)
-  css[38] = "color"; css[48] = "background-color"
-  css[1] = "font-weight: bold"; css[2] = "opacity: 0.5"; css[3] = "font-style: italic"; css[4] = "text-decoration: underline"
-  css[5] = "animation: blink 1s step-end infinite"; css[7] = "filter: invert(100%)"; css[8] = "visibility: hidden"
-  css[9] = "text-decoration: line-through"; css[53] = "text-decoration: overline"
   marks = split("1 2 3 5 7 8 9 53 4", mark, " ")
   for (i = 1; i <= marks; i++) on[mark[i]] = 0
-  end = html ? "\n" : "\r\n"
-  if (html) palette()
 }
 {
   rest = $0
@@ -726,11 +695,10 @@ BEGIN {
   }
   text(rest)
   if (plain == "") { empty++; next }
-  for (; empty; empty--) printf "%s", end
+  for (; empty; empty--) printf "\r\n"
   printf "%s%s", sep, row
-  sep = end
-}
-END { if (html) printf "%s</div>", shown == "" ? "" : "</div>" }'
+  sep = "\r\n"
+}'
 
 kill_command() {
   force=
@@ -872,8 +840,7 @@ attach_command() {
   created=
   if [ $# -gt 0 ]; then
     ensure '' "$@"
-    # A command that ends at once leaves nothing to attach to. Asked several times, because that takes the longer to be
-    # seen the busier the host is, and so does the asking.
+    # A command that ends at once leaves nothing to attach to. Asked several times, because a busy host notices the end late.
     i=0
     while [ -n "$created" ] && [ $i -lt 8 ]; do
       probe '#{pane_pid}'
@@ -893,7 +860,7 @@ attach_command() {
     printf '\033c'
     return 0
   fi
-  # A terminal that this host does not know is taken for the nearest that it does.
+  # Falls back to a similar terminal that the host knows.
   exec 8>&1
   watch_end
   watcher=$!
@@ -906,7 +873,7 @@ attach_command() {
   printf '\033c'
   return 0
 }
-# switch_clients: from inside a session, attach moves the clients of that session; without any it does nothing.
+# switch_clients: inside a session, attach moves the clients of that session; without clients it does nothing.
 switch_clients() {
   target=$name
   name=$self socket=$socket_dir/$self
@@ -927,7 +894,7 @@ detach_command() {
   return 0
 }
 
-# text_for NAME TEXT...: sets name, socket and text; the text comes from stdin if there is none.
+# text_for NAME TEXT...: sets name, socket and text; without TEXT it reads standard input.
 text_for() {
   [ -n "${1-}" ] || exit 1
   resolve "$1"
@@ -966,7 +933,7 @@ print_command() {
   printf %s "$text" >"$answer"
 }
 
-# tail: ends with the first of the sessions that ends.
+# tail: ends when the first session ends.
 tail_command() {
   add_matchers "$@"
   tmux_path
@@ -1004,7 +971,7 @@ follow_matched() {
   followers="$followers $!"
 }
 
-# write NAME FILE: what is typed is base64, in lines that a shell's line editor takes.
+# write NAME FILE: types base64 in lines that a shell's line editor accepts.
 write_command() {
   for argument in "${1-}" "${2-}"; do
     if asks_help "$argument"; then
@@ -1027,55 +994,6 @@ write_command() {
     done
   } | type_in || exit 1
   printf 'file created %s\n' "$file"
-}
-
-completions_command() {
-  commands='attach run send print write detach list get set clear kill history wait tail completions version help'
-  case $1 in
-    bash)
-      cat <<END
-_zmx() {
-  local current=\${COMP_WORDS[COMP_CWORD]} words=
-  case \$COMP_CWORD,\${COMP_WORDS[1]} in
-    1,*) words='$commands' ;;
-    2,completions | 2,c) words='bash zsh fish' ;;
-    *,list | *,ls | *,l) words=--short ;;
-    2,*) words=\$(zmx list --short 2>/dev/null) ;;
-    *,kill | *,k | *,wait | *,w | *,tail | *,t) words="\$(zmx list --short 2>/dev/null)" ;;
-    *,history | *,hi) words='--vt --html' ;;
-  esac
-  local IFS=\$' \\t\\n'
-  COMPREPLY=(\$(compgen -W "\$words" -- "\$current"))
-}
-complete -o bashdefault -o default -F _zmx zmx
-END
-      ;;
-    zsh)
-      cat <<END
-_zmx() {
-  local -a words_here
-  case \$CURRENT,\$words[2] in
-    2,*) words_here=($commands) ;;
-    3,completions | 3,c) words_here=(bash zsh fish) ;;
-    *,list | *,ls | *,l) words_here=(--short) ;;
-    *) words_here=(\${(f)"\$(zmx list --short 2>/dev/null)"}) ;;
-  esac
-  compadd -- \$words_here
-}
-compdef _zmx zmx
-END
-      ;;
-    fish)
-      cat <<END
-complete -c zmx -f
-complete -c zmx -n '__fish_is_nth_token 1' -a '$commands'
-complete -c zmx -n 'not __fish_is_nth_token 1; and not __fish_seen_subcommand_from list ls l completions c version help' -a '(zmx list --short 2>/dev/null)'
-complete -c zmx -n '__fish_seen_subcommand_from completions c' -a 'bash zsh fish'
-complete -c zmx -n '__fish_seen_subcommand_from list ls l' -l short
-END
-      ;;
-    --help | -h) show_help ;;
-  esac
 }
 
 label_command() {
@@ -1128,7 +1046,7 @@ label_command() {
       ;;
   esac
 }
-# check_labels: of $pairs, `k=v` words; a word without `=` runs into the next, as in zmx.
+# check_labels: checks the `k=v` words of $pairs; a word without `=` runs into the next, as in zmx.
 check_labels() {
   rest=$pairs
   while :; do

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { renderCompletion } from '../../../src/cli/completion/answer.ts';
+import { renderCompletion } from '../../../src/cli/completion/answer-completion.ts';
 import { cutForBash, splitLine } from '../../../src/cli/completion/bash-line.ts';
 import { complete, type Line } from '../../../src/cli/completion/complete.ts';
 import { idleProgram } from '../fake-context.ts';

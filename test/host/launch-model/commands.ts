@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import type { LaunchState } from '../../../src/domain/launch-state.ts';
+import type { LaunchState } from '../../../src/domain/run/launch-state.ts';
 import { poll } from '../../support/poll.ts';
 import { signal, type HostUnderTest, type Remains } from './host-under-test.ts';
 import { after, answers, isOver, learn, wrongs, type Event, type Kind, type LaunchModel } from './model.ts';
@@ -187,6 +187,27 @@ const hit = (launch: LaunchModel) => {
   launch.history = { ...launch.history, supervisorHit: true };
 };
 
+/** Kills one process around the step, once the step has begun. */
+const partKilled = (
+  part: 'script' | 'tee' | 'leader',
+  event: Event,
+  name: string,
+  learnFrom: (launch: LaunchModel) => void,
+) =>
+  step(
+    `kill the ${part} of`,
+    name,
+    (launch) => mayBe(launch, 'running') && launch.may.size === 1 && !launch.released,
+    async (_, host, launch) => {
+      const id = idOf(host, name);
+      await poll(() => host.ledger(id).begins > 0, 'the step');
+      apply(event, launch);
+      learnFrom(launch);
+      for (const pid of host.parts(id, part)) signal(pid, 'SIGKILL');
+      if (part === 'leader') await unsupervised(host, id);
+    },
+  );
+
 const faults = {
   supervisorKilled: (name: string) =>
     step(
@@ -226,7 +247,6 @@ const faults = {
       (launch) => mayBe(launch, 'running'),
       async (_, host, launch) => {
         apply('terminalKilled', launch);
-        hit(launch);
         for (const pid of host.daemons(name)) signal(pid, 'SIGKILL');
       },
     ),
@@ -237,10 +257,15 @@ const faults = {
       (launch) => mayBe(launch, 'running'),
       async (_, host, launch) => {
         apply('terminalKilled', launch);
-        hit(launch);
         await host.killSession(name);
       },
     ),
+  scriptKilled: (name: string) =>
+    partKilled('script', 'scriptKilled', name, (launch) => {
+      launch.history = { ...launch.history, logLost: true };
+    }),
+  copierKilled: (name: string) => partKilled('tee', 'copierKilled', name, () => undefined),
+  leaderKilled: (name: string) => partKilled('leader', 'leaderKilled', name, hit),
 };
 
 function reboot(remains: Remains): Step {

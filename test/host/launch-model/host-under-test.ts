@@ -12,12 +12,13 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Host } from '../../../src/host/host.ts';
+import type { Host } from '../../../src/host/host.ts';
 import type { SessionPlace } from '../../../src/host/launch.ts';
 import { renderLaunchBody, renderSecrets } from '../../../src/host/launch-body.ts';
 import { loadPrograms, type Programs } from '../../../src/host/programs.ts';
 import { quote, sh } from '../../../src/shell/index.ts';
 import type { Executor } from '../../../src/ssh/executor.ts';
+import { hostAt } from '../../support/host-at.ts';
 import { loadShim } from '../../../src/zmx/index.ts';
 import { LocalExecutor } from '../../support/local-executor.ts';
 import { poll } from '../../support/poll.ts';
@@ -88,12 +89,7 @@ export class HostUnderTest {
           ...options,
         }),
     };
-    this.host = new Host(
-      this.#executor,
-      installed,
-      () => Promise.reject(new Error('it is there')),
-      join(dir, 'state'),
-    );
+    this.host = hostAt(this.#executor, join(dir, 'state'), installed);
     this.#place = { zmxPath: join(dir, 'tools/zmx'), zmxDir: join(dir, 'zmx') };
   }
 
@@ -123,7 +119,7 @@ export class HostUnderTest {
       `echo end >>${ledger}`,
       `exit $CODE`,
     ].join('\n');
-    const launch = { step: id, generation: 1, id } as Parameters<typeof renderLaunchBody>[0];
+    const launch = { step: id, attempt: 1, id } as Parameters<typeof renderLaunchBody>[0];
     return this.host.create(id, renderLaunchBody(launch, { script, env: { CODE: String(OWN_CODE) } }, 0));
   }
   start(id: string, session?: string) {
@@ -140,7 +136,7 @@ export class HostUnderTest {
     return this.host.kill(id, { graceS: 0, ...(session !== undefined && { place: this.place(session) }) });
   }
   async log(id: string): Promise<string> {
-    return Buffer.from((await this.host.log(id, 0, 100_000)).bytes).toString();
+    return Buffer.from((await this.host.log(id, { start: 0, maxBytes: 100_000 })).bytes).toString();
   }
   /** Forgets a launch as if it were old. */
   prune(id: string) {
@@ -226,6 +222,17 @@ export class HostUnderTest {
       .filter((name) => /^\d+$/.test(name))
       .map(Number)
       .filter((pid) => read(`/proc/${pid}/environ`).split('\0').includes(mark));
+  }
+  /** The processes around a step: `leader` is the shell that leads the session of its terminal. */
+  parts(id: string, name: 'script' | 'tee' | 'leader'): number[] {
+    const begins = {
+      script: 'script\0-q',
+      tee: `tee\0-a\0${this.launchDir(id)}/log`,
+      leader: '/bin/sh\0-c\0read -r CHANDLER_LINE',
+    };
+    return this.processes(
+      name === 'tee' ? undefined : `${name === 'script' ? 'CHANDLER_ID' : 'CHANDLER_LAUNCH'}=${id}`,
+    ).filter((pid) => read(`/proc/${pid}/cmdline`).startsWith(begins[name]));
   }
   async endProcesses(): Promise<void> {
     await poll(

@@ -1,10 +1,10 @@
-import type { LaunchState } from '../../../src/domain/launch-state.ts';
+import type { LaunchState } from '../../../src/domain/run/launch-state.ts';
 
 /** The exit code of the step under test: neither success nor that of a signal, so that losing it shows. */
 export const OWN_CODE = 7;
-/** What it prints; the secret is masked once it has ended. */
+/** What it prints; the secret is masked. */
 export const SECRET = 'top-secret-value';
-const LOG = `said ${'*'.repeat(SECRET.length)}\n`;
+const LOG = 'said ***\n';
 
 /** What really happened: the step writes it outside of everything that the programs under test know of. */
 export interface Ledger {
@@ -102,11 +102,16 @@ const NEXT = {
   /** An answer that was lost: the host may have done all of it, or nothing, or be at it. */
   createLost: { absent: ['absent', 'created'] },
   startLost: { created: ['created', 'running', 'exited'] },
-  kill: { created: ['cancelled', 'exited'], running: ['exited', 'interrupted'] },
+  /** One that is not there must not be created any more. */
+  kill: { absent: ['cancelled'], created: ['cancelled', 'exited'], running: ['exited', 'interrupted'] },
   prune: { exited: ['absent'], interrupted: ['absent'], cancelled: ['absent'], created: ['absent'] },
   supervisorKilled: { running: ['interrupted'] },
-  /** The step is hung up; its supervisor, whose terminal went as well, may still record that. */
-  terminalKilled: { running: ['exited', 'interrupted', 'running'] },
+  /** The step has a terminal of its own, so it does not notice. */
+  terminalKilled: { running: ['running'] },
+  /** A killed process that copies the output is replaced; a step whose terminal goes away runs on without one. */
+  scriptKilled: { running: ['running'] },
+  copierKilled: { running: ['running'] },
+  leaderKilled: { running: ['interrupted'] },
   everythingKilled: { running: ['interrupted'] },
   reboot: { running: ['interrupted'] },
 } satisfies Record<string, Partial<Record<Kind, readonly Kind[]>>>;

@@ -1,0 +1,360 @@
+import type { Payload } from '@temporalio/common';
+import * as fc from 'fast-check';
+import { actionNames } from '../src/domain/run/actions.ts';
+import { nastyText } from '../test/support/hostile.ts';
+
+/** A request of a client: to start a workflow, or to a running one. */
+export interface InputShape {
+  readonly kind: 'start' | 'signal' | 'update' | 'query';
+  /** The name of the workflow, signal, update or query. */
+  readonly name: string;
+  readonly payloads: readonly Payload[];
+  /** Headers and memo are payloads as well. */
+  readonly extra: Readonly<Record<string, Payload>>;
+}
+
+/** The step of the runs that messages are sent to; it fails and parks. */
+export const PARKED_STEP = 'parks';
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const payloadOf = (data: Uint8Array, encoding: string, more: Record<string, string> = {}): Payload => ({
+  metadata: Object.fromEntries(
+    Object.entries({ encoding, ...more }).map(([key, value]) => [key, bytes(value)]),
+  ),
+  data,
+});
+export const json = (text: string): Payload => payloadOf(bytes(text), 'json/plain');
+
+const step = {
+  name: 'a',
+  script: 'true',
+  finalize: 'true',
+  needs: [],
+  timeout: '1h',
+  retry: { attempts: 2, backoff: 1 },
+  env: { A: 'b' },
+  secrets: { S: 'env:S' },
+  check: 'false',
+};
+const target = {
+  host: 'h',
+  port: 22,
+  user: 'u',
+  identity: 'id',
+  hostKey: 'accept-new',
+  jump: { host: 'j', port: 22, user: 'u', identity: 'id', hostKey: 'known_hosts' },
+  become: 'sudo',
+  connectTimeout: '1s',
+};
+const plan = {
+  name: 'n',
+  fleet: 'f',
+  labels: { a: 'b' },
+  target,
+  steps: [step, { name: 'b', script: 'true', needs: ['a'] }],
+  zmx: { source: 'release', version: '0.7.0', url: 'https://x/y', sha256: '0'.repeat(64), file: 'f' },
+  bootstrap: { marker: '/m', timeout: '1s' },
+  sentinel: { path: '/p', whenPresent: 'skip' },
+  onStepFailure: 'fail',
+  onLeftovers: 'refuse',
+  parkTimeout: '1h',
+  keepSessions: 'all',
+  pruneAfterDays: 1,
+};
+/** A valid plan with the largest allowed texts that are shown, indexed or reported. */
+export const largest = {
+  ...plan,
+  name: '\u{1f6a2}'.repeat(100),
+  fleet: '船'.repeat(200),
+  labels: Object.fromEntries(
+    Array.from({ length: 20 }, (_, i) => [`k${i}`.padEnd(15, 'x'), '船'.repeat(26)]),
+  ),
+  target: { ...target, host: 'h'.repeat(253), user: '船'.repeat(64) },
+  steps: Array.from({ length: 64 }, (_, i) => ({
+    name: `${i}x`.padStart(40, 's'),
+    script: 'x'.repeat(5000),
+  })),
+};
+const launch = { id: '0123456789abcdef0123', step: 'a', kind: 'step', attempt: 1 };
+const facts = { arch: 'x', os: 'o', uid: 0, bootId: 'b', stateDir: '/s', zmxDir: '/z', tools: [] };
+const log = {
+  host: { target, facts },
+  launch,
+  offset: 0,
+  start: { tailLines: 3 },
+  maxBytes: 10,
+  followS: 0,
+  secrets: {},
+};
+const notification = {
+  notification: {
+    id: 'i',
+    event: 'failed',
+    text: 't',
+    namespace: 'default',
+    workflowId: 'w',
+    runId: 'r',
+    host: 'h',
+    plan: 'p',
+    at: '',
+  },
+  channels: ['url'],
+};
+const snapshot = {
+  status: { steps: [] },
+  searchAttributes: [],
+  host: { target, facts },
+  owner: 'o',
+  decisions: [],
+  scripts: [],
+  tries: [],
+  live: [],
+  launched: [],
+};
+const watch = {
+  target,
+  sentinel: { path: '/p' },
+  timeout: '1s',
+  parkTimeout: '1s',
+  fleet: 'f',
+  labels: { a: 'b' },
+};
+
+/** Valid inputs to modify. */
+export const inputs: Readonly<Record<string, readonly unknown[]>> = {
+  provision: [plan, largest],
+  watchProvisioning: [watch, { ...watch, target: largest.target, labels: largest.labels }],
+  readStepLog: [log],
+  inspectHost: [{ target }, { plan }, { plan: largest }, { countExecs: true, target: largest.target }],
+  cleanHost: [{ target, run: 'r' }, { target: largest.target }],
+  sendNotification: [notification],
+};
+const message = {
+  step: PARKED_STEP,
+  reason: 'r',
+  requestId: 'i',
+  script: 'true',
+  env: { A: 'b' },
+  resetDownstream: false,
+  force: false,
+  by: '1s',
+};
+/** Inherited names, names reserved by the SDK, and invalid names. */
+const foreignNames = fc.oneof(
+  fc.constantFrom(
+    'valueOf',
+    'toString',
+    'constructor',
+    '__proto__',
+    '__defineGetter__',
+    'default',
+    '__esModule',
+    '__temporal_x',
+    '__stack_trace',
+    '__temporal_workflow_metadata',
+    ' ',
+    '\u202e',
+    'x'.repeat(900),
+  ),
+  nastyText.filter((text) => text !== '').map((text) => text.toWellFormed()),
+);
+
+const oddValue = fc.oneof(
+  fc.constantFrom<unknown>(
+    null,
+    true,
+    '',
+    0,
+    -1,
+    1.5,
+    1e21,
+    [],
+    {},
+    [{}],
+    [[]],
+    { toString: 1 },
+    { valueOf: null },
+  ),
+  fc.constantFrom<unknown>('\0', '\ud800', 'x'.repeat(5000), '船'.repeat(500), '__proto__', 'x\ud83d', {
+    length: -1,
+  }),
+  nastyText,
+  fc.jsonValue({ maxDepth: 3 }),
+);
+
+/** A valid input with one part replaced, removed or repeated. */
+function bent(valid: unknown): fc.Arbitrary<string> {
+  const paths = pathsOf(valid);
+  return fc
+    .tuple(fc.nat(paths.length - 1), oddValue, fc.constantFrom('replace', 'remove', 'add'))
+    .map(([at, odd, how]) => {
+      const copy = JSON.parse(JSON.stringify({ whole: valid })) as Record<string, unknown>;
+      const path = paths[at] ?? [];
+      const parent = path
+        .slice(0, -1)
+        .reduce<Record<string, unknown>>((held, key) => held[key] as Record<string, unknown>, copy);
+      const key = path.at(-1) ?? 'whole';
+      if (how === 'remove') delete parent[key];
+      else if (how === 'replace') parent[key] = odd;
+      else if (typeof parent[key] === 'object')
+        Object.assign(parent[key] as object, { [JSON.stringify(odd).slice(0, 20)]: odd, 0: odd });
+      return JSON.stringify(copy['whole']) ?? 'null';
+    });
+}
+
+/** The paths into a value; the value itself is at `whole`. */
+function pathsOf(value: unknown, path: readonly string[] = ['whole']): string[][] {
+  const below =
+    typeof value === 'object' && value !== null
+      ? Object.entries(value)
+          .slice(0, 12)
+          .flatMap(([key, each]) => pathsOf(each, [...path, key]))
+      : [];
+  return [[...path], ...below];
+}
+
+const nested = (open: string, close: string, depth: number) => open.repeat(depth) + close.repeat(depth);
+/** JSON that no program prints, and text that is not JSON. */
+const rawText = fc.oneof(
+  fc.constantFrom(
+    '1e999',
+    '-0',
+    '[1e999]',
+    '123456789012345678901234567890',
+    '"\\ud800"',
+    '{"step":"\\udfff"}',
+  ),
+  fc.constantFrom('{"__proto__":{"step":"parks"}}', '{"step":"parks","__proto__":null}', '[{"__proto__":1}]'),
+  fc.constantFrom(
+    '',
+    ' ',
+    '{',
+    '[1,',
+    'NaN',
+    'undefined',
+    "{'a':1}",
+    '\ufeff{}',
+    '{"step":1,"step":"parks"}',
+    'null',
+  ),
+  fc.constantFrom('[{}]', '{"constructor":{"prototype":{}}}', '{"toString":1}', '{"toJSON":1,"then":{}}'),
+  fc.nat(20_000).map((depth) => nested('[', ']', depth)),
+  fc.nat(20_000).map((depth) => `${'{"steps":'.repeat(depth)}1${'}'.repeat(depth)}`),
+);
+const large = fc.constantFrom(
+  () => JSON.stringify('x'.repeat(1_900_000)),
+  () => JSON.stringify({ step: 'x'.repeat(1_900_000) }),
+  () => JSON.stringify({ target, steps: Array.from({ length: 200_000 }, () => ({})) }),
+  () => JSON.stringify(Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`k${i}`, i]))),
+  () => nested('[', ']', 900_000),
+  () => JSON.stringify({ target, steps: [{ name: 'a', script: '\u0001'.repeat(250_000) }] }),
+);
+
+function payload(valid: readonly unknown[]): fc.Arbitrary<Payload> {
+  const text = fc.oneof(
+    { weight: 300, arbitrary: fc.constantFrom(...valid).chain(bent) },
+    { weight: 100, arbitrary: rawText },
+    { weight: 50, arbitrary: oddValue.map((value) => JSON.stringify(value) ?? 'null') },
+    { weight: 1, arbitrary: large.map((make) => make()) },
+  );
+  const encodings = ['json/protobuf', 'binary/protobuf', 'binary/plain', 'binary/null', 'binary/encrypted'];
+  return fc.oneof(
+    { weight: 12, arbitrary: text.map(json) },
+    {
+      weight: 2,
+      arbitrary: fc
+        .tuple(
+          fc.oneof(text.map(bytes), fc.uint8Array({ maxLength: 40 })),
+          fc.constantFrom(...encodings, '', 'json/plain\0', 'x'),
+        )
+        .map(([data, encoding]) =>
+          payloadOf(data, encoding, { messageType: 'temporal.api.common.v1.Payload' }),
+        ),
+    },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 40 }).map((data) => payloadOf(data, 'json/plain')) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom<Payload>(
+        {},
+        { metadata: {} },
+        { data: bytes('{}') },
+        { metadata: { encoding: new Uint8Array([255]) }, data: bytes('1') },
+      ),
+    },
+  );
+}
+
+function arguments_(valid: readonly unknown[]): fc.Arbitrary<Payload[]> {
+  return fc.oneof(
+    { weight: 8, arbitrary: payload(valid).map((one) => [one]) },
+    { weight: 1, arbitrary: fc.array(payload(valid), { maxLength: 3 }) },
+  );
+}
+
+const extra = fc.oneof(
+  { weight: 6, arbitrary: fc.constant<Record<string, Payload>>({}) },
+  {
+    weight: 1,
+    arbitrary: fc.dictionary(fc.constantFrom('chandler-sender', 'x', '__proto__', 'toString'), payload([1]), {
+      maxKeys: 2,
+    }),
+  },
+);
+
+function shape(
+  kind: InputShape['kind'],
+  name: fc.Arbitrary<string>,
+  valid: (name: string) => readonly unknown[],
+): fc.Arbitrary<InputShape> {
+  return name.chain((name) =>
+    fc.record({ kind: fc.constant(kind), name: fc.constant(name), payloads: arguments_(valid(name)), extra }),
+  );
+}
+
+const known = Object.keys(inputs);
+const withForeign = (names: readonly string[]) =>
+  fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...names) }, { weight: 1, arbitrary: foreignNames });
+const start = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: shape(
+      'start',
+      withForeign(known),
+      (name) => (Object.hasOwn(inputs, name) ? inputs[name] : undefined) ?? [plan],
+    ),
+  },
+  // A run started with a snapshot by a client.
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(payload([plan]), payload([snapshot]), fc.constantFrom('provision', 'watchProvisioning'))
+      .map(([input, carried, name]): InputShape => ({
+        kind: 'start',
+        name,
+        payloads: [input, carried],
+        extra: {},
+      })),
+  },
+);
+
+const inputShape = fc.oneof(
+  { weight: 4, arbitrary: start },
+  { weight: 3, arbitrary: shape('signal', withForeign(actionNames), () => [message]) },
+  { weight: 3, arbitrary: shape('update', withForeign(actionNames), () => [message]) },
+  { weight: 1, arbitrary: shape('query', withForeign(['status', 'launches']), () => [message]) },
+);
+
+/** Draws shapes; the same for the same seed. */
+export function drawShapes(seed: number, count: number): InputShape[] {
+  return fc.sample(inputShape, { seed, numRuns: count });
+}
+
+/** A shape as one line, to find it again. */
+export function describeShape({ kind, name, payloads, extra }: InputShape): string {
+  const shown = payloads.map(({ metadata, data }) => {
+    const encoding = new TextDecoder().decode(metadata?.['encoding'] ?? bytes('none'));
+    const text = JSON.stringify(new TextDecoder().decode(data ?? new Uint8Array()));
+    return `${encoding} ${text.length > 300 ? `${text.slice(0, 300)}… (${text.length})` : text}`;
+  });
+  return `${kind} ${JSON.stringify(name.slice(0, 60))} [${shown.join(', ')}]${Object.keys(extra).length > 0 ? ` and ${Object.keys(extra).join(', ')}` : ''}`;
+}

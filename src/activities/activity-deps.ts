@@ -1,0 +1,47 @@
+import type { Notification, NotificationChannel, NotifyWish } from '../domain/run/notification.ts';
+import type { Target } from '../domain/plan/schema.ts';
+import type { SearchAttribute } from '../domain/run/search-attributes.ts';
+import { Host } from '../host/host.ts';
+import type { ZmxSource } from '../host/install-zmx.ts';
+import type { Programs } from '../host/programs.ts';
+import { withSudo, type Executor, type ResolvedTarget } from '../ssh/index.ts';
+import type { HostRef, LeaseHolder, WorkerSelfInspection } from './activity-types.ts';
+import type { WaitSlots } from './wait-slots.ts';
+
+/** What activities need from the worker. */
+export interface ActivityDeps {
+  readonly programs: Programs;
+  readonly executorFor: (target: ResolvedTarget) => Executor;
+  readonly resolveTarget: (target: Target) => Promise<ResolvedTarget>;
+  readonly resolveSecrets: (references: Readonly<Record<string, string>>) => Promise<Record<string, string>>;
+  /** Where zmx comes from when the plan does not say, and how files of the worker are read. */
+  readonly zmx: ZmxSource;
+  /** Those of our search attributes that the server knows. */
+  readonly knownSearchAttributes: () => Promise<readonly SearchAttribute[]>;
+  /** Which events of runs are notified, and how; missing if none. */
+  readonly notifyWish: NotifyWish | undefined;
+  readonly notify: (
+    notification: Notification,
+    channel: NotificationChannel,
+    signal: AbortSignal,
+  ) => Promise<void>;
+  /** The server's own id of the namespace: its name is `default` on many servers. */
+  readonly namespaceId: () => Promise<string>;
+  /** Whether the workflow that holds a lease may still be at work. */
+  readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
+  /** Limits the waits of the worker. */
+  readonly waits: WaitSlots;
+  /** What the worker knows of itself. */
+  readonly inspectSelf: () => Promise<WorkerSelfInspection>;
+}
+
+/** Connects to a host as the target's user, or as root with `become`. */
+export async function connectTo(deps: ActivityDeps, target: Target): Promise<Executor> {
+  const executor = deps.executorFor(await deps.resolveTarget(target));
+  return target.become === 'sudo' ? withSudo(executor) : executor;
+}
+
+/** A host that was prepared earlier. */
+export async function hostOf(deps: ActivityDeps, { target, facts, zmx }: HostRef): Promise<Host> {
+  return new Host({ executor: await connectTo(deps, target), programs: deps.programs, facts, zmx });
+}

@@ -1,0 +1,300 @@
+import type { Launch } from '../domain/run/ids.ts';
+import type { LaunchState, StartWaiting } from '../domain/run/launch-state.ts';
+import type { CleanResult, EndedLeftover, OwnedLeftover } from '../domain/run/leftovers.ts';
+import type { Problem } from '../domain/plan/problems.ts';
+import type { Notification, NotificationChannel, NotifyWish } from '../domain/run/notification.ts';
+import type { Plan, Target } from '../domain/plan/schema.ts';
+import type { SearchAttribute } from '../domain/run/search-attributes.ts';
+import type { PartFailure } from '../domain/run/status.ts';
+import type { ResolvedPlan, ResolvedStep } from '../domain/plan/resolve-plan.ts';
+import type { Finding } from '../domain/run/finding.ts';
+import type { HostFacts } from '../host/host-facts.ts';
+import type { LogStart } from '../host/launch.ts';
+import type { HostReport } from '../host/host-report.ts';
+import type { ScriptState } from '../host/script-state.ts';
+import type { ZmxForecast } from '../host/zmx-forecast.ts';
+import type { ZmxInstallation } from '../host/zmx-installation.ts';
+
+/** Everything an activity needs to find the host again: activities remember nothing. */
+export interface HostRef {
+  readonly target: Target;
+  readonly facts: HostFacts;
+  readonly zmx?: ZmxInstallation;
+}
+
+/** Who holds a host. */
+export interface LeaseHolder {
+  readonly namespace: string;
+  /** Tells namespaces of one name on different servers apart; workers know it, workflows do not. */
+  readonly namespaceId?: string;
+  readonly workflowId: string;
+  readonly firstRunId: string;
+  /** Of the plan: the next run with the same digest continues the launches. */
+  readonly digest?: string;
+  /** The owner in the ids of its launches. Default: `firstRunId`. */
+  readonly owner?: string;
+  /** What the host stored before, while the launches of that holder are being ended. */
+  readonly replaces?: string;
+}
+
+/** Something that a plan names and the worker cannot provide, and what to do about it. */
+export interface Lack {
+  /** Where the plan names it: `steps[2].secrets.TOKEN`. */
+  readonly path: string;
+  /** The name of the step that needs it; missing if the whole run does. */
+  readonly step?: string;
+  readonly failure: PartFailure;
+}
+
+export interface Admission {
+  readonly problems: readonly Problem[];
+  /** Chandler's search attributes that the server knows; setting an unknown one would block the workflow for ever. */
+  readonly searchAttributes: readonly SearchAttribute[];
+  /** Which events of the run are notified, and how; missing if none. */
+  readonly notify?: NotifyWish;
+  /** What the worker lacks for the plan; missing if nothing. */
+  readonly lacks?: readonly Lack[];
+}
+
+/** Launches of an earlier run that a run with the same work continues. */
+export interface Adopted {
+  /** The owner in their ids. */
+  readonly owner: string;
+  readonly alive: readonly OwnedLeftover[];
+  /** True if the launches are the run's own: an operator reset its workflow. */
+  readonly isOwn?: true;
+}
+
+export interface PreparedHost {
+  readonly facts: HostFacts;
+  /** Where the sentinel is, or will be. */
+  readonly sentinelPath: string;
+  /** The content of the sentinel, if there is one. */
+  readonly sentinel?: string;
+  /** The script with which the host provisions itself, if it has one. */
+  readonly script?: ScriptState;
+  readonly pruned: number;
+  /** What the host stores as the lease. */
+  readonly lease: string;
+  readonly adopted?: Adopted;
+  /** Launches of an earlier run that were ended. */
+  readonly ended: readonly EndedLeftover[];
+}
+
+/** A launch that ended with exit code 0. Every other ending is a failure with a code. */
+export interface Ended {
+  readonly exitCode: 0;
+  readonly elapsedMs: number;
+  readonly logBytes: number;
+  /** See {@link PartStatus.notes}; missing if there is nothing to note. */
+  readonly notes?: readonly string[];
+}
+
+/** A launch that waits for keyboard input, or no longer does. */
+export interface Prompted {
+  /** As the host names it; empty if the launch does not wait. */
+  readonly prompt: string;
+  /** Of the log. */
+  readonly lastLine: string;
+  /** The ssh command that attaches to its terminal. */
+  readonly attach: string;
+}
+
+export interface Killed {
+  /** Processes of the launch that were found, and those that would not die. */
+  readonly found: number;
+  readonly left: number;
+  /** The exit code of a launch that had ended by itself before. */
+  readonly exitCode?: number;
+}
+
+/** A piece of a step's log, masked. */
+export interface LogPage {
+  readonly text: string;
+  /** Where the next piece begins, in bytes. */
+  readonly nextOffset: number;
+  /** Of the whole log so far, in bytes. */
+  readonly size: number;
+  /** True when the launch is over and everything has been read. */
+  readonly complete: boolean;
+  /** Set with `complete` if the host could not keep all that was printed. */
+  readonly cut?: true;
+}
+
+/** A step or its finalizer. */
+export type PartRef = Pick<Launch, 'step' | 'kind'>;
+
+/** A launch of the script with which a host provisions itself. */
+export interface ScriptPart {
+  readonly launch: Launch;
+  readonly state: LaunchState;
+  /** How the part ended for the script; missing until then. */
+  readonly outcome?: string;
+  /** Set when it has failed for good. */
+  readonly failure?: PartFailure;
+}
+
+/** The state of such a script. */
+export interface ScriptView {
+  /** Missing on a host that has none, or none yet. */
+  readonly script?: ScriptState;
+  readonly sentinelPath: string;
+  /** Content of the sentinel; looked for once the script has ended well, or if there is none. */
+  readonly sentinel?: string;
+  /** Parts that have begun. */
+  readonly parts: readonly ScriptPart[];
+  /** Changes with everything else. */
+  readonly seen: string;
+}
+
+/** The inspection of a worker: of itself, and of the places where it resolves references. */
+export interface WorkerInspection {
+  /** `chandler/VERSION PID@HOST` */
+  readonly identity: string;
+  readonly version: string;
+  /** How far its clock is ahead of the server's. Milliseconds. */
+  readonly aheadMs: number;
+  readonly findings: readonly Finding[];
+  /** What it lacks for the plan. */
+  readonly lacks: readonly Lack[];
+}
+
+/** What a worker knows of itself without anybody's help. */
+export type WorkerSelfInspection = Omit<WorkerInspection, 'aheadMs' | 'lacks'>;
+
+/** The inspection of a host, which changes nothing there. */
+export interface HostInspection extends Omit<HostReport, 'lease' | 'leftovers'> {
+  /** How far its clock is before the worker's. Milliseconds, to half a second. */
+  readonly aheadMs: number;
+  /** Who holds it; `atWork` is false for one that a run would replace. */
+  readonly holder?:
+    | {
+        readonly kind: 'run';
+        readonly workflowId: string;
+        readonly runId: string;
+        readonly namespace: string;
+        readonly atWork: boolean;
+        /** Of its plan. */
+        readonly digest?: string;
+      }
+    | { readonly kind: 'script' | 'foreign'; readonly atWork: boolean };
+  /** Launches that are alive or may still begin. */
+  readonly leftovers: readonly OwnedLeftover[];
+  /** Launches that a run would continue: of the self-provisioning script or of a run that is over, if the work is the same. */
+  readonly launches: readonly { readonly launch: Launch; readonly state: LaunchState }[];
+  readonly zmx: ZmxForecast;
+  /** Sessions that sshd has opened at once over one connection, if that was tried. */
+  readonly execs?: { readonly tried: number; readonly opened: number };
+}
+
+/** Every activity of Chandler. Workflow code knows this type only. */
+export interface Activities {
+  admitPlan(plan: unknown): Promise<Admission>;
+  admitWatch(input: unknown): Promise<Admission>;
+  prepareHost(input: {
+    target: Target;
+    /** Default: `provisioned` in the state directory. */
+    sentinelPath?: string;
+    holder: LeaseHolder;
+    /** Of the plan: a script that is at work on the same one leaves it to us. */
+    digest: string;
+    /** What to do with launches of other work that an earlier run left. */
+    onLeftovers: ResolvedPlan['onLeftovers'];
+    pruneAfterDays: number;
+  }): Promise<PreparedHost>;
+  /** Ends what is left on a host. A holder of its lease that is over, or named by `run`, loses the lease. */
+  cleanHost(input: { target: Target; holder: LeaseHolder; run?: string }): Promise<CleanResult>;
+  /** Takes no lease. */
+  probeHost(input: { target: Target }): Promise<HostFacts>;
+  /** The latest launch of each part that has one. */
+  surveyLaunches(input: {
+    host: HostRef;
+    owner: string;
+    parts: readonly PartRef[];
+  }): Promise<readonly { readonly launch: Launch; readonly state: LaunchState }[]>;
+  /** Waits until the state of the script differs from `seen`. */
+  followScript(input: {
+    host: HostRef;
+    parts: readonly PartRef[];
+    sentinelPath?: string;
+    seen: string;
+  }): Promise<ScriptView>;
+  /** The plan of the script. Fails if the script on the host carries no valid plan. */
+  readScriptPlan(input: { host: HostRef }): Promise<Omit<Plan, 'target'>>;
+  /** Ends the script and everything that it has started. */
+  stopScript(input: { host: HostRef }): Promise<void>;
+  awaitBootstrap(input: { host: HostRef; marker: string; timeoutMs: number }): Promise<void>;
+  installZmx(input: { host: HostRef; zmx: ResolvedPlan['zmx'] }): Promise<ZmxInstallation>;
+  /** Starts a launch. Safe to repeat. `waiting` means that it has not begun yet: start it again. */
+  runStep(input: {
+    host: HostRef;
+    step: ResolvedStep;
+    launch: Launch;
+    lease?: string;
+  }): Promise<'started' | 'satisfied' | { readonly waiting: StartWaiting }>;
+  /** Reads the state of a launch. */
+  inspectLaunch(input: { host: HostRef; launch: Launch }): Promise<LaunchState>;
+  /** Waits for the end of a launch, or until it waits at another prompt than `prompt`. */
+  waitStep(input: {
+    host: HostRef;
+    launch: Launch;
+    secrets: ResolvedStep['secrets'];
+    /** Default: none. */
+    prompt?: string;
+  }): Promise<Ended | Prompted>;
+  finalizeStep(input: { host: HostRef; step: ResolvedStep; launch: Launch; lease?: string }): Promise<Ended>;
+  /** `owner` is that of launches which are all done: a self-provisioning script that began them records the same. */
+  verifySentinel(input: {
+    host: HostRef;
+    path: string;
+    content: string;
+    owner?: string;
+    lease?: string;
+  }): Promise<void>;
+  killStep(input: {
+    host: HostRef;
+    launch: Launch;
+    graceS: number;
+    /** Keeps the session open for operators. */
+    keepSession?: boolean;
+  }): Promise<Killed>;
+  readLog(input: {
+    host: HostRef;
+    launch: Launch;
+    offset: number;
+    /** Instead of `offset`. */
+    start?: LogStart;
+    maxBytes: number;
+    followS: number;
+    secrets: ResolvedStep['secrets'];
+  }): Promise<LogPage>;
+  /** Fails until it is delivered. */
+  sendNotification(input: { notification: Notification; channel: NotificationChannel }): Promise<void>;
+  /**
+   * `lease` is what the host stores. Without it the host stays leased, so that the next run lists what is left.
+   * `withdraw` is a sentinel that must not stay.
+   */
+  releaseHost(input: {
+    host: HostRef;
+    lease?: string;
+    close: readonly Launch[];
+    withdraw?: string;
+  }): Promise<void>;
+  inspectWorker(input: { plan?: Plan }): Promise<WorkerInspection>;
+  /** Changes nothing on the host. */
+  inspectHost(input: {
+    target: Target;
+    /** Default: `provisioned` in the state directory. */
+    sentinelPath?: string;
+    /** A bootstrap marker to search for. */
+    marker?: string;
+    zmx?: ResolvedPlan['zmx'];
+    /** Of a plan; with its parts, for what a run would adopt. */
+    digest?: string;
+    parts?: readonly PartRef[];
+    /** Counts how many execs sshd allows at once, and how long a login shell takes. */
+    countExecs?: boolean;
+  }): Promise<HostInspection>;
+  /** The exit code of a step's check, as a run asks it: 124 after a minute. `id` is reserved; the launch is never created. */
+  checkStep(input: { target: Target; stateDir: string; step: ResolvedStep; id: string }): Promise<number>;
+}

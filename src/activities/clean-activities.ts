@@ -1,0 +1,75 @@
+import { addressOf } from '../domain/run/ids.ts';
+import { withOwners, type CleanResult, type OpenSession } from '../domain/run/leftovers.ts';
+import { listLeftovers, inspectHost, type HostReport, type InspectDeps } from '../host/host-report.ts';
+import type { Host } from '../host/host.ts';
+import { openHost } from '../host/open-host.ts';
+import { connectTo, type ActivityDeps } from './activity-deps.ts';
+import { withHeartbeats } from './with-heartbeats.ts';
+import {
+  decodeHolder,
+  encodeHolder,
+  endLeftovers,
+  isScriptHolder,
+  leaseHeld,
+  ownersOf,
+  scriptAtWork,
+} from './take-lease.ts';
+import type { Activities } from './activity-types.ts';
+
+/** Ends what earlier runs left on a host. */
+export function cleanActivities(deps: ActivityDeps): Pick<Activities, 'cleanHost'> {
+  return {
+    async cleanHost({ target, holder, run }) {
+      const executor = await connectTo(deps, target);
+      const { programs } = deps;
+      const me = encodeHolder({ ...holder, namespaceId: await deps.namespaceId() });
+      return withHeartbeats({ host: addressOf(target) }, async ({ signal }) => {
+        const looking = { executor, programs, signal };
+        const look = await inspectHost(looking);
+        if (!look.state.exists) return { ended: [], closed: [], open: [] };
+        const { host } = await openHost(looking);
+        if (isScriptHolder(look.lease) && look.script?.alive) throw scriptAtWork(host);
+        const former = decodeHolder(look.lease);
+        if (former && look.lease !== me && former.workflowId !== run && (await deps.isOpen(former)))
+          throw leaseHeld(host, target, former);
+        // With the lease taken, no run begins on the host.
+        const taken = await host.lease(me, look.lease);
+        if (!taken.ours) throw leaseHeld(host, target, decodeHolder(taken.holder));
+        const { leftovers } = await listLeftovers(looking, host.stateDir);
+        const owned = withOwners(leftovers, ownersOf(former, false, look.script));
+        const ended = await endLeftovers(host, owned);
+        const sessions = await closeSessions(looking, look, host);
+        // While something is left, the lease stays, so that the next run finds a holder that is over and lists its launches.
+        if (ended.every(({ left }) => left === 0)) await host.release(me);
+        return { ended, ...sessions };
+      });
+    },
+  };
+}
+
+/** Closes the sessions of launches that are over. Tries each zmx of the host, because one kind cannot close another's. */
+async function closeSessions(
+  looking: InspectDeps,
+  { facts, zmxReady }: HostReport,
+  host: Host,
+): Promise<Pick<CleanResult, 'closed' | 'open'>> {
+  const list = async () => (await listLeftovers(looking, facts.stateDir)).openSessions;
+  const found = await list();
+  let open: readonly OpenSession[] = found;
+  const paths = [
+    ...(facts.zmx ? [facts.zmx.path] : []),
+    ...zmxReady.map((key) => `${facts.stateDir}/zmx/${key}/zmx`),
+  ];
+  for (const zmxPath of paths) {
+    if (open.length === 0) break;
+    await Promise.all(
+      open.map(({ session, launch }) => host.close(launch, { session, zmxPath, zmxDir: facts.zmxDir })),
+    );
+    open = await list();
+  }
+  const left = new Set(open.map(({ session }) => session));
+  return {
+    closed: found.flatMap(({ session }) => (left.has(session) ? [] : [session])),
+    open: [...left],
+  };
+}

@@ -1,0 +1,68 @@
+import { Context } from '@temporalio/activity';
+import { boundedProblems, type Problem } from '../domain/plan/problems.ts';
+import { ChandlerError } from '../domain/run/failure.ts';
+import type { Target } from '../domain/plan/schema.ts';
+import { validatePlan, validateWatch } from '../domain/plan/validate.ts';
+import { toTemporalFailure } from './temporal-failure.ts';
+import type { ActivityDeps } from './activity-deps.ts';
+import { cleanActivities } from './clean-activities.ts';
+import { hostActivities } from './host-activities.ts';
+import { findLacks } from './find-lacks.ts';
+import { inspectActivities } from '../inspect/inspect-activities.ts';
+import { scriptActivities } from '../self-provision/script-activities.ts';
+import { stepActivities } from './step-activities.ts';
+import type { Activities, Admission, HostRef } from './activity-types.ts';
+
+/** Makes the activities. Each asks the host anew and keeps no state. */
+export function createActivities(deps: ActivityDeps): Activities {
+  const admit = async ({ problems = [] }: { problems?: readonly Problem[] }): Promise<Admission> => ({
+    problems: boundedProblems(problems),
+    searchAttributes: await deps.knownSearchAttributes(),
+    ...(deps.notifyWish && { notify: deps.notifyWish }),
+  });
+  return atBoundary({
+    async admitPlan(input) {
+      const { plan, problems = [] } = validatePlan(input);
+      const [admission, lacks] = await Promise.all([admit({ problems }), plan ? findLacks(deps, plan) : []]);
+      return { ...admission, ...(lacks.length > 0 && { lacks }) };
+    },
+    admitWatch: (input) => admit(validateWatch(input)),
+    ...hostActivities(deps),
+    ...cleanActivities(deps),
+    ...stepActivities(deps),
+    ...scriptActivities(deps),
+    ...inspectActivities(deps),
+    // A worker that stops leaves undelivered notifications to another.
+    sendNotification: ({ notification, channel }) =>
+      deps.notify(notification, channel, Context.current().cancellationSignal),
+  });
+}
+
+/** Gives every activity the one conversion of failures, and every failure the host it is about. */
+function atBoundary(activities: Activities): Activities {
+  return Object.fromEntries(
+    Object.entries(activities).map(([name, activity]: [string, (input: never) => Promise<unknown>]) => [
+      name,
+      async (input: never) => {
+        try {
+          refuseStandalone();
+          return await activity(input);
+        } catch (error) {
+          throw toTemporalFailure(error, targetOf(input));
+        }
+      },
+    ]),
+  ) as unknown as Activities;
+}
+
+/** A client can start an activity by itself, past the workflow that validates its input. */
+function refuseStandalone(): void {
+  if (!Context.current().info.inWorkflow)
+    throw new ChandlerError('invalid-input', "Chandler's activities run only as part of its workflows");
+}
+
+/** The host that an activity is about; those that validate an input have none yet. */
+function targetOf(input: unknown): Target | undefined {
+  const { host, target } = Object(input) as { readonly host?: HostRef; readonly target?: Target };
+  return host?.target ?? target;
+}

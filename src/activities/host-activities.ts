@@ -1,0 +1,159 @@
+import { ChandlerError } from '../domain/run/failure.ts';
+import { addressOf, label } from '../domain/run/ids.ts';
+import { withOwners } from '../domain/run/leftovers.ts';
+import { listLeftovers } from '../host/host-report.ts';
+import { openHost } from '../host/open-host.ts';
+import { installZmx } from '../host/install-zmx.ts';
+import { isScriptOwner } from '../self-provision/script.ts';
+import { connectTo, hostOf, type ActivityDeps } from './activity-deps.ts';
+import { withHeartbeats } from './with-heartbeats.ts';
+import {
+  continueSkipped,
+  endLeftovers,
+  isLaterExecution,
+  keepLease,
+  laterHolder,
+  takeLease,
+} from './take-lease.ts';
+import type { Activities, HostRef, LeaseHolder, PreparedHost } from './activity-types.ts';
+
+type HostActivities = Pick<
+  Activities,
+  'prepareHost' | 'probeHost' | 'awaitBootstrap' | 'installZmx' | 'verifySentinel' | 'releaseHost'
+>;
+
+/**
+ * Ends attempts that a run started after the point that it was reset to: the run does not know them, and nothing of it may run
+ * when it ends.
+ *
+ * @throws ChandlerError leftovers-found
+ */
+async function endStray(
+  deps: ActivityDeps,
+  ref: HostRef,
+  holder: LeaseHolder,
+  signal: AbortSignal,
+): Promise<void> {
+  const executor = await connectTo(deps, ref.target);
+  const { programs } = deps;
+  const { leftovers } = await listLeftovers({ executor, programs, signal }, ref.facts.stateDir);
+  const owner = holder.owner ?? holder.firstRunId;
+  const found = withOwners(leftovers, [{ owner, workflowId: holder.workflowId, atWork: true }]);
+  const stray = found.filter(({ atWork, state }) => atWork && state !== 'ended');
+  if (stray.length === 0) return;
+  const host = await hostOf(deps, ref);
+  const left = (await endLeftovers(host, stray)).filter((each) => each.left > 0);
+  if (left.length === 0) return;
+  const named = left.map(({ launch }) => label(launch)).join(', ');
+  throw new ChandlerError('leftovers-found', `cannot end what ran before the workflow was reset: ${named}`);
+}
+
+/** Leases the host, deals with what earlier runs left, and reads what was done there. */
+async function prepareHost(
+  deps: ActivityDeps,
+  {
+    target,
+    sentinelPath,
+    holder,
+    digest,
+    onLeftovers,
+    pruneAfterDays,
+  }: Parameters<Activities['prepareHost']>[0],
+  signal: AbortSignal,
+): Promise<PreparedHost> {
+  const { programs, isOpen } = deps;
+  const executor = await connectTo(deps, target);
+  const { host, facts } = await openHost({ executor, programs, signal });
+  const path = sentinelPath ?? `${facts.stateDir}/provisioned`;
+  const request = { holder: { ...holder, namespaceId: await deps.namespaceId(), digest }, target };
+  const held = await takeLease(host, {
+    ...request,
+    sentinelPath: path,
+    onLeftovers,
+    // No run continues as new before it has its host.
+    isReset: isLaterExecution(holder),
+    isOpen,
+    listLeftovers: async () =>
+      (await listLeftovers({ executor, programs, signal }, facts.stateDir)).leftovers,
+  });
+  const [sentinel, script, pruned] = await Promise.all([
+    host.readSentinel(path, { mustBeWritable: true }),
+    host.readScript(),
+    host.prune(pruneAfterDays),
+  ]);
+  const taken = await continueSkipped(host, request, held, sentinel);
+  return {
+    facts,
+    pruned,
+    sentinelPath: path,
+    ...(sentinel !== undefined && { sentinel }),
+    ...(script && { script }),
+    lease: taken.word,
+    ...(taken.adopted && { adopted: taken.adopted }),
+    ended: taken.ended,
+  };
+}
+
+/** The activities around the steps of a host: from the lease to the sentinel, and its release. */
+export function hostActivities(deps: ActivityDeps): HostActivities {
+  return {
+    prepareHost: (input) =>
+      // The heartbeat comes before the connection: the workflow asks again where no attempt has reported.
+      withHeartbeats({ host: addressOf(input.target) }, ({ signal }) => prepareHost(deps, input, signal)),
+
+    async probeHost({ target }) {
+      return withHeartbeats({ host: addressOf(target) }, async ({ signal }) => {
+        const executor = await connectTo(deps, target);
+        return (await openHost({ executor, programs: deps.programs, signal })).facts;
+      });
+    },
+
+    async awaitBootstrap({ host: ref, marker, timeoutMs }) {
+      const host = await hostOf(deps, ref);
+      const boundS = Math.ceil(timeoutMs / 1000);
+      const appeared = await deps.waits.hold(() =>
+        withHeartbeats({ waitingFor: marker }, ({ signal }) => host.awaitFile(marker, boundS, signal)),
+      );
+      if (!appeared)
+        throw new ChandlerError('bootstrap-timeout', `${marker} did not appear within ${boundS} s`);
+    },
+
+    async installZmx({ host: { target, facts }, zmx }) {
+      const executor = await connectTo(deps, target);
+      return withHeartbeats({}, ({ signal, report }) =>
+        installZmx({ ...deps.zmx, spec: zmx, onRetry: report, executor, facts, signal }),
+      );
+    },
+
+    async verifySentinel({ host: ref, path, content, owner, lease }) {
+      const host = await hostOf(deps, ref);
+      const found = await withHeartbeats({}, async ({ signal }) => {
+        const holder = laterHolder(lease);
+        if (lease !== undefined && holder) {
+          await keepLease(host, ref.target, lease);
+          await endStray(deps, ref, holder, signal);
+        }
+        return host.writeSentinel(path, content, signal);
+      });
+      if (found !== content)
+        throw new ChandlerError('sentinel-missing', `${path} does not read back as written`);
+      if (owner !== undefined && isScriptOwner(owner)) await host.settleScript(owner);
+    },
+
+    async releaseHost({ host: ref, lease, close, withdraw }) {
+      const host = await hostOf(deps, ref);
+      await withHeartbeats({}, async ({ signal }) => {
+        const holder = laterHolder(lease);
+        if (holder) await endStray(deps, ref, holder, signal);
+        await Promise.all(
+          close.map(async (launch) => {
+            const place = host.place(launch);
+            if (place) await host.close(launch.id, place);
+          }),
+        );
+        if (withdraw !== undefined) await host.removeSentinel(withdraw);
+        if (lease !== undefined) await host.release(lease);
+      });
+    },
+  };
+}

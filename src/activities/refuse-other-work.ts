@@ -1,0 +1,38 @@
+import { ChandlerError } from '../domain/run/failure.ts';
+import { label, type Launch } from '../domain/run/ids.ts';
+import type { Host } from '../host/host.ts';
+import { renderLaunchBody } from '../host/launch-body.ts';
+import { sha256Of } from '../host/sha256.ts';
+import { render, sh } from '../shell/index.ts';
+
+/** Seconds for the host to read two small files. */
+const BOUND_S = 20;
+
+/**
+ * After a reset a run counts its attempts again from the point that it was reset to, so the launch of an attempt may have run
+ * before, with a script or environment that an operator gave then. Such a record does not stand for the work that is wanted now.
+ *
+ * @throws ChandlerError launch-conflict
+ */
+export async function refuseOtherWork(
+  host: Host,
+  launch: Launch,
+  work: { readonly script: string; readonly env: Readonly<Record<string, string>> },
+  signal: AbortSignal,
+): Promise<void> {
+  const { env, script } = renderLaunchBody(launch, work, 0);
+  const sum = sha256Of(Buffer.from(env + script));
+  const test = `${render(sh('cd', `${host.stateDir}/launches/${launch.id}`))} 2>/dev/null || exit 0
+[ "$(cat env script | sha256sum | cut -c 1-64)" = ${sum} ]`;
+  if ((await host.check(launch.id, test, BOUND_S, signal)) === 0) return;
+  throw new ChandlerError(
+    'launch-conflict',
+    `${label(launch)} ran before the workflow was reset, with another script or environment`,
+    {
+      facts: {
+        step: launch.step,
+        advice: 'Read its log. To run what is wanted now, retry the step with force: it gets a new attempt.',
+      },
+    },
+  );
+}

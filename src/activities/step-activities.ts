@@ -1,0 +1,112 @@
+import { makeLaunch, type Launch } from '../domain/run/ids.ts';
+import type { Host } from '../host/host.ts';
+import { CHECK_BOUND_S } from '../host/launch.ts';
+import { renderCheck } from '../host/launch-body.ts';
+import { notStarted, withoutCommand } from '../host/not-started.ts';
+import { startLaunch } from '../host/start-launch.ts';
+import { hostOf, type ActivityDeps } from './activity-deps.ts';
+import { withHeartbeats } from './with-heartbeats.ts';
+import { keepLease, laterHolder } from './take-lease.ts';
+import { waitForEnd, waitForEndOrPrompt } from './wait-for-launch.ts';
+import { readPage } from './read-page.ts';
+import { refuseOtherWork } from './refuse-other-work.ts';
+import type { Activities, HostRef } from './activity-types.ts';
+
+type StepActivities = Pick<
+  Activities,
+  'runStep' | 'inspectLaunch' | 'waitStep' | 'finalizeStep' | 'killStep' | 'readLog'
+>;
+
+/** What is done with launches: of steps, and of their finalizers. */
+export function stepActivities(deps: ActivityDeps): StepActivities {
+  /** A launch that is over needs no slot: its end is read at once. */
+  const hold = <T>(host: Host, launch: Launch, wait: () => Promise<T>) =>
+    deps.waits.hold(wait, () => isOver(host, launch));
+  return {
+    async runStep({ host: ref, step, launch, lease }) {
+      const host = await hostOf(deps, ref);
+      const secrets = await deps.resolveSecrets(step.secrets);
+      return withHeartbeats({ step: step.name }, async ({ signal }) => {
+        const work = { script: step.script, env: step.env, secrets };
+        await checkReset(host, { ref, launch, lease, work, signal });
+        const { check } = step;
+        // Once there is a launch, what a check sees may be half of its work.
+        if (check !== undefined && (await host.state(launch.id)).kind === 'absent') {
+          const body = renderCheck(check, { ...step.env, ...secrets });
+          if ((await host.check(launch.id, body, CHECK_BOUND_S, signal)) === 0) return 'satisfied';
+        }
+        const state = await startLaunch(host, launch, work, signal);
+        if (state.kind !== 'created') return 'started';
+        if (state.waiting?.for === 'login-shell')
+          return { waiting: { ...state.waiting, said: withoutCommand(state.waiting.said) } };
+        throw notStarted(`the session of ${step.name}`, state.waiting);
+      });
+    },
+
+    async inspectLaunch({ host: ref, launch }) {
+      const host = await hostOf(deps, ref);
+      return withHeartbeats({}, () => host.state(launch.id));
+    },
+
+    async waitStep({ host: ref, launch, secrets, prompt = '' }) {
+      const host = await hostOf(deps, ref);
+      const values = Object.values(await deps.resolveSecrets(secrets));
+      return hold(host, launch, () => waitForEndOrPrompt(host, ref, launch, values, prompt));
+    },
+
+    async finalizeStep({ host: ref, step, launch, lease }) {
+      const host = await hostOf(deps, ref);
+      const secrets = await deps.resolveSecrets(step.secrets);
+      const work = { script: step.finalize ?? '', env: step.env, secrets };
+      await withHeartbeats({ step: step.name }, async ({ signal }) => {
+        await checkReset(host, { ref, launch, lease, work, signal });
+        await startLaunch(host, launch, work, signal);
+      });
+      return hold(host, launch, () => waitForEnd(host, ref, launch, Object.values(secrets)));
+    },
+
+    async killStep({ host: ref, launch, graceS, keepSession = false }) {
+      const host = await hostOf(deps, ref);
+      return withHeartbeats({ step: launch.step }, async () => {
+        const place = keepSession ? undefined : host.place(launch);
+        const { found, left, state } = await host.kill(launch.id, { graceS, place });
+        // From the launch's record: an earlier attempt of this activity may have killed it.
+        const byItself = state.kind === 'exited' && !state.killed;
+        return { found, left, ...(byItself && { exitCode: state.code }) };
+      });
+    },
+
+    async readLog({ host: ref, launch, offset, start = offset, maxBytes, followS, secrets }) {
+      const host = await hostOf(deps, ref);
+      const values = Object.values(await deps.resolveSecrets(secrets));
+      return withHeartbeats({}, ({ signal }) =>
+        readPage(host, launch, { start, maxBytes, followS, values, signal }),
+      );
+    },
+  };
+}
+
+/** What can be otherwise than the workflow knows, if it was reset. */
+async function checkReset(
+  host: Host,
+  request: {
+    readonly ref: HostRef;
+    readonly launch: Launch;
+    readonly lease: string | undefined;
+    readonly work: { readonly script: string; readonly env: Readonly<Record<string, string>> };
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { ref, launch, lease, work, signal } = request;
+  const holder = laterHolder(lease);
+  if (lease === undefined || !holder) return;
+  await keepLease(host, ref.target, lease);
+  const own = makeLaunch(holder.firstRunId, launch.step, launch.kind, launch.attempt);
+  // Those that it continues for another run, or for the host's script, have the plan's work.
+  if (own.id === launch.id) await refuseOtherWork(host, launch, work, signal);
+}
+
+async function isOver(host: Host, { id }: Launch): Promise<boolean> {
+  const { kind } = await host.state(id);
+  return kind === 'exited' || kind === 'interrupted';
+}

@@ -1,0 +1,296 @@
+import { Context } from '@temporalio/activity';
+import { ChandlerError } from '../domain/run/failure.ts';
+import {
+  cleanWords,
+  describeLeftover,
+  isOwnedBy,
+  withOwners,
+  type EndedLeftover,
+  type LaunchOwner,
+  type Leftover,
+  type OwnedLeftover,
+} from '../domain/run/leftovers.ts';
+import { readSentinel } from '../domain/run/sentinel.ts';
+import type { Target } from '../domain/plan/schema.ts';
+import { oneLine, plainText } from '../domain/text/plain-text.ts';
+import type { Host } from '../host/host.ts';
+import type { ScriptState } from '../host/script-state.ts';
+import { quoteOperand, render, sh } from '../shell/index.ts';
+import type { Adopted, LeaseHolder } from './activity-types.ts';
+
+/** A holder as the one word that the host stores. */
+export function encodeHolder(holder: LeaseHolder): string {
+  const { namespace, namespaceId, workflowId, firstRunId, digest, owner, replaces } = holder;
+  const text = JSON.stringify({ namespace, namespaceId, workflowId, firstRunId, digest, owner, replaces });
+  return Buffer.from(text).toString('base64url');
+}
+
+/** Reads what the host stores; nothing if it was not written by us. */
+export function decodeHolder(word: string): LeaseHolder | undefined {
+  try {
+    const value = JSON.parse(Buffer.from(word, 'base64url').toString('utf8')) as LeaseHolder;
+    const { namespace, namespaceId, workflowId, firstRunId, digest, owner, replaces } = value;
+    const isHolder = [namespace, workflowId, firstRunId].every((part) => typeof part === 'string');
+    if (!isHolder) return undefined;
+    return {
+      namespace,
+      workflowId,
+      firstRunId,
+      ...(typeof namespaceId === 'string' && { namespaceId }),
+      ...(typeof digest === 'string' && { digest }),
+      ...(typeof owner === 'string' && { owner }),
+      ...(typeof replaces === 'string' && { replaces }),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A lease that a run holds, and what became of the launches of the former holder. */
+export interface TakenLease {
+  /** What the host stores. */
+  readonly word: string;
+  readonly adopted?: Adopted;
+  readonly ended: readonly EndedLeftover[];
+}
+
+/** Which lease to take, and how to find out about its holder and what is left. */
+export interface LeaseRequest {
+  readonly holder: LeaseHolder & { readonly digest: string };
+  readonly target: Target;
+  readonly sentinelPath: string;
+  readonly onLeftovers: 'end' | 'refuse';
+  /** The run has had the host before: an operator reset its workflow. */
+  readonly isReset: boolean;
+  readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
+  readonly listLeftovers: () => Promise<readonly Leftover[]>;
+}
+
+/**
+ * Takes the lease of the host for one run. A lease outlives a workflow that was terminated, so the server is asked about its
+ * holder. A holder that is over is replaced after its launches: those of the same work are adopted; others are ended, or the
+ * lease stays. A self-provisioning script with the same plan hands its work over.
+ *
+ * @throws ChandlerError lease-held, naming the holder; leftovers-found, naming each
+ */
+export async function takeLease(host: Host, request: LeaseRequest): Promise<TakenLease> {
+  const { holder, target } = request;
+  const mine = encodeHolder({ ...holder, owner: holder.firstRunId });
+  const first = await host.lease(mine);
+  // The run was reset (if it had ended before, it had released the lease), or its connection broke after the host had stored it.
+  if (first.ours && (first.again || request.isReset))
+    return { word: mine, ...(await adoptOwn(request, holder.firstRunId)) };
+  if (first.ours) return { word: mine, ended: [] };
+  const found = decodeHolder(first.holder);
+  const isMine = found !== undefined && isSameRun(found, holder);
+  if (isMine && found.replaces === undefined)
+    return { word: first.holder, ...(await adoptOwn(request, found.owner ?? found.firstRunId)) };
+  // A server runs one workflow of an id at a time, so an earlier run of this id is over.
+  const sameWorkflow = found?.namespaceId === holder.namespaceId && found?.workflowId === holder.workflowId;
+  if (found && !sameWorkflow && (await request.isOpen(found))) throw leaseHeld(host, target, found);
+  const script = await host.readScript();
+  if (isScriptHolder(first.holder)) await sendScriptAway(host, script, holder.digest);
+  // One that was cut off while it ended leftovers had replaced another.
+  const formerWord = found?.replaces ?? first.holder;
+  const { adopted, others } = await sortLeftovers(host, request, decodeHolder(formerWord), script);
+  const word = adopted ? encodeHolder({ ...holder, owner: adopted.owner }) : mine;
+  let held = first.holder;
+  const replace = async (next: string) => {
+    const answer = await host.lease(next, held);
+    if (!answer.ours) throw leaseHeld(host, target, decodeHolder(answer.holder));
+    held = next;
+  };
+  // Before anything is ended, so that of two runs only one does that, and it does not end what the other continues.
+  if (others.length > 0) await replace(encodeHolder({ ...holder, replaces: formerWord }));
+  const ended = await endLeftovers(host, others);
+  const left = ended.filter((each) => each.left > 0);
+  if (left.length > 0) {
+    await replace(formerWord);
+    throw new ChandlerError('leftovers-found', `cannot end what an earlier run left: ${describeAll(left)}`, {
+      facts: { advice: `List it with: ${cleanCommand(target)} — and end its processes on the host.` },
+    });
+  }
+  await replace(word);
+  return { word, ended, ...(adopted && { adopted }) };
+}
+
+/**
+ * Continues the launches of the run that wrote the sentinel, if that run had the same work and skipped some of it: the rest is
+ * not repeated. Launches that were adopted from elsewhere come first.
+ *
+ * @throws ChandlerError lease-held if another run has taken the lease meanwhile
+ */
+export async function continueSkipped(
+  host: Host,
+  { holder, target }: Pick<LeaseRequest, 'holder' | 'target'>,
+  taken: TakenLease,
+  sentinel: string | undefined,
+): Promise<TakenLease> {
+  const { digest, owner, isWhole } = readSentinel(sentinel);
+  const { adopted } = taken;
+  const hasBegun = adopted && (adopted.owner !== holder.firstRunId || adopted.alive.length > 0);
+  if (isWhole || digest !== holder.digest || owner === undefined || hasBegun) return taken;
+  const word = encodeHolder({ ...holder, owner });
+  await keepLease(host, target, word, taken.word);
+  return { ...taken, word, adopted: { owner, alive: [] } };
+}
+
+async function adoptOwn(request: LeaseRequest, owner: string): Promise<Omit<TakenLease, 'word'>> {
+  const { workflowId } = request.holder;
+  const found = withOwners(await request.listLeftovers(), [{ owner, workflowId, atWork: true }]);
+  return { ended: [], adopted: { owner, alive: found.filter(({ atWork }) => atWork), isOwn: true } };
+}
+
+/**
+ * Makes sure that a run has the lease, in place of `replaces` if that is held. A run that was reset has lost it if it had ended
+ * before, and then another run may be at work.
+ *
+ * @throws ChandlerError lease-held, naming the holder
+ */
+export async function keepLease(host: Host, target: Target, lease: string, replaces?: string): Promise<void> {
+  const answer = await host.lease(lease, replaces);
+  if (!answer.ours) throw leaseHeld(host, target, decodeHolder(answer.holder));
+}
+
+/** Whether this activity is of a later execution of the holder's run: one after a reset, or after continue-as-new. */
+export function isLaterExecution({ firstRunId }: Pick<LeaseHolder, 'firstRunId'>): boolean {
+  return Context.current().info.workflowExecution?.runId !== firstRunId;
+}
+
+/** Who holds a lease, if this activity is of a later execution of that run. */
+export function laterHolder(lease: string | undefined): LeaseHolder | undefined {
+  const holder = lease === undefined ? undefined : decodeHolder(lease);
+  return holder && isLaterExecution(holder) ? holder : undefined;
+}
+
+/**
+ * Separates the launches of the same work, which are adopted, from the others, which are ended.
+ *
+ * @throws ChandlerError leftovers-found, if the plan does not want them ended
+ */
+async function sortLeftovers(
+  host: Host,
+  request: LeaseRequest,
+  former: LeaseHolder | undefined,
+  script: ScriptState | undefined,
+): Promise<{ readonly adopted?: Adopted; readonly others: readonly OwnedLeftover[] }> {
+  const { digest } = request.holder;
+  const found = withOwners(await request.listLeftovers(), ownersOf(former, false, script));
+  const isSameScript = script?.digest === digest && script.phase !== 'provisioned';
+  // Launches that a run took over from a script keep the script's owner in their ids.
+  const owner = isSameScript
+    ? script.owner
+    : former?.digest === digest
+      ? (former.owner ?? former.firstRunId)
+      : undefined;
+  const alive = owner === undefined ? [] : found.filter((leftover) => isOwnedBy(leftover, owner));
+  const others = found.filter((leftover) => !alive.includes(leftover));
+  refuseOthers(request, others);
+  if (owner === undefined) return { others };
+  // A run that wrote its sentinel leaves nothing to continue: the next one starts from the beginning.
+  if (!isSameScript && alive.length === 0 && former) {
+    const { runId } = readSentinel(await host.readSentinel(request.sentinelPath));
+    if (runId === former.firstRunId) return { others };
+  }
+  return { others, adopted: { owner, alive } };
+}
+
+function refuseOthers({ onLeftovers, target }: LeaseRequest, others: readonly OwnedLeftover[]): void {
+  // To cancel a launch that has not begun loses no work.
+  const begun = others.filter(({ state }) => state !== 'created');
+  if (begun.length === 0 || onLeftovers === 'end') return;
+  const message = `an earlier run left running on the host: ${describeAll(begun)}`;
+  throw new ChandlerError('leftovers-found', message, {
+    facts: {
+      advice: `End it with: ${cleanCommand(target, '--end')} — or set onLeftovers: end in the plan, so that the run ends it.`,
+    },
+  });
+}
+
+function cleanCommand(target: Target, ...words: string[]): string {
+  return render(sh('chandler', ...cleanWords(target, ...words)));
+}
+
+/** Seconds between TERM and KILL. */
+const KILL_GRACE_S = 5;
+
+/** Ends launches and reports how many processes are left. Their sessions stay: the next launch of that name replaces them. */
+export function endLeftovers(host: Host, leftovers: readonly OwnedLeftover[]): Promise<EndedLeftover[]> {
+  return Promise.all(
+    leftovers.map(async (leftover) => {
+      const { left } = await host.kill(leftover.launch.id, { graceS: KILL_GRACE_S });
+      return { ...leftover, left };
+    }),
+  );
+}
+
+/** The owners whose launches may be alive on a host: the holder of the lease, and the self-provisioning script. */
+export function ownersOf(
+  former: LeaseHolder | undefined,
+  atWork: boolean,
+  script: ScriptState | undefined,
+): LaunchOwner[] {
+  const scriptAtWork = script?.alive === true;
+  return [
+    ...(former ? [{ owner: former.owner ?? former.firstRunId, workflowId: former.workflowId, atWork }] : []),
+    // A run that has taken over from a script continues its launches.
+    ...(script
+      ? [{ owner: script.owner, atWork: scriptAtWork || (atWork && former?.digest === script.digest) }]
+      : []),
+  ];
+}
+
+/** How many leftovers a message names. */
+const MAX_NAMED = 5;
+
+function describeAll(leftovers: readonly OwnedLeftover[]): string {
+  const named = leftovers.slice(0, MAX_NAMED).map((each) => oneLine(describeLeftover(each)));
+  const more = leftovers.length - named.length;
+  return `${named.join(', ')}${more > 0 ? `, and ${more} more` : ''}`;
+}
+
+function isSameRun(a: LeaseHolder, b: LeaseHolder): boolean {
+  return a.namespaceId === b.namespaceId && a.workflowId === b.workflowId && a.firstRunId === b.firstRunId;
+}
+
+/** Whether a self-provisioning script holds the lease (see prepare.sh). */
+export function isScriptHolder(word: string): boolean {
+  return word.startsWith('script:');
+}
+
+/** Seconds. It may be fetching zmx, and hears nothing meanwhile. */
+const SCRIPT_LEAVES_IN_S = 40;
+
+async function sendScriptAway(host: Host, script: ScriptState | undefined, digest: string): Promise<void> {
+  if (!script?.alive) return;
+  if (script.digest === digest && (await host.endScript('leave', SCRIPT_LEAVES_IN_S))) return;
+  throw scriptAtWork(host);
+}
+
+export function scriptAtWork(host: Host): ChandlerError {
+  return new ChandlerError(
+    'lease-held',
+    `the host's own provisioning script is at work in ${host.stateDir}`,
+    {
+      facts: {
+        advice: 'Follow it with `chandler watch-host`, or end it on the host with the argument `stop`.',
+      },
+    },
+  );
+}
+
+export function leaseHeld(host: Host, target: Target, other: LeaseHolder | undefined): ChandlerError {
+  if (!other) {
+    return new ChandlerError('lease-held', `another run holds ${host.stateDir}`, {
+      facts: { advice: 'Wait for that run.' },
+    });
+  }
+  const { workflowId, firstRunId, namespace } = other;
+  const clean = cleanCommand(target, '--end', `--run=${plainText(workflowId)}`);
+  const who = `workflow ${workflowId} (run ${firstRunId}, namespace ${namespace})`;
+  return new ChandlerError('lease-held', `${who} holds ${host.stateDir}`, {
+    facts: {
+      advice: `Wait for that run, or end it with: \`chandler abort ${quoteOperand(plainText(workflowId))}\`. If its server is gone, end what it left on the host with: \`${clean}\`.`,
+    },
+  });
+}

@@ -1,0 +1,164 @@
+import { boundedText } from '../domain/text/bounded-text.ts';
+import { ChandlerError, messageOf } from '../domain/run/failure.ts';
+import { addressOf, type Launch } from '../domain/run/ids.ts';
+import { formatExit, notesOf, type LaunchState } from '../domain/run/launch-state.ts';
+import { maskPiece } from '../domain/secrets/mask.ts';
+import { plainText } from '../domain/text/plain-text.ts';
+import type { Host } from '../host/host.ts';
+import type { Progress, SessionPlace } from '../host/launch.ts';
+import { render } from '../shell/index.ts';
+import { shortSshCommand } from '../ssh/index.ts';
+import { attachHint } from '../zmx/index.ts';
+import { withHeartbeats } from './with-heartbeats.ts';
+import type { Ended, HostRef, Prompted } from './activity-types.ts';
+
+/** Bytes of the log that a failure carries: enough to see why, far under the server's limits. */
+const TAIL_BYTES = 4096;
+const LAST_LINE_LENGTH = 200;
+
+/** Waits for a launch, reporting as it goes. Only exit code 0 is a success; everything else is a failure with a code. */
+export async function waitForEnd(
+  host: Host,
+  ref: HostRef,
+  launch: Launch,
+  secrets: readonly string[],
+): Promise<Ended> {
+  return withHeartbeats(heartbeatOf(launch), async ({ signal, report }) => {
+    const onProgress = ({ logBytes, lastLine }: Progress) =>
+      report({ logBytes, lastLine: lastLineOf(lastLine, secrets) });
+    return readEnd(host, ref, launch, await host.wait(launch.id, { signal, onProgress }), secrets);
+  });
+}
+
+/** Waits as {@link waitForEnd}, or until the launch waits at another prompt than `known`. */
+export async function waitForEndOrPrompt(
+  host: Host,
+  ref: HostRef,
+  launch: Launch,
+  secrets: readonly string[],
+  known: string,
+): Promise<Ended | Prompted> {
+  return withHeartbeats(heartbeatOf(launch), async ({ signal, report }) => {
+    const changed = new AbortController();
+    let prompted: Prompted | undefined;
+    const onProgress = ({ logBytes, lastLine: line, prompt = known }: Progress) => {
+      const lastLine = lastLineOf(line, secrets);
+      report({ logBytes, lastLine });
+      if (prompt === known) return;
+      const place = host.place(launch);
+      prompted = { prompt, lastLine, attach: place ? attachOverSsh(ref, place) : '' };
+      changed.abort();
+    };
+    const state = await host
+      .wait(launch.id, { signal: AbortSignal.any([signal, changed.signal]), onProgress })
+      .catch((error: unknown) => {
+        if (!prompted || signal.aborted) throw error;
+      });
+    return state ? readEnd(host, ref, launch, state, secrets) : prompted!;
+  });
+}
+
+async function readEnd(
+  host: Host,
+  ref: HostRef,
+  launch: Launch,
+  state: LaunchState,
+  secrets: readonly string[],
+): Promise<Ended> {
+  if (state.kind === 'exited' && state.code === 0) {
+    const notes = notesFor(state, secrets);
+    return {
+      exitCode: 0,
+      elapsedMs: state.elapsedMs,
+      logBytes: state.logBytes,
+      ...(notes.length > 0 && { notes }),
+    };
+  }
+  // The launch had begun, or no wait would follow it.
+  const gone = { kind: 'interrupted', rebooted: false, logBytes: 0, recordsBroken: true } as const;
+  throw await failureOfLaunch(host, ref, launch, state.kind === 'absent' ? gone : state, secrets);
+}
+
+/** Masks secrets: the command line of a process may hold one, and the host may have cut it. */
+function notesFor(state: LaunchState, secrets: readonly string[]): string[] {
+  return notesOf(state).map((note) => maskPiece(note, secrets));
+}
+
+/** What `readProgress` of the client reads. */
+function heartbeatOf({ step, kind, attempt }: Launch): object {
+  return { step, kind, attempt };
+}
+
+/** A line that is fit for heartbeats and tables. The host cuts a long one, and the step may be in the middle of it. */
+function lastLineOf(text: string, secrets: readonly string[]): string {
+  const line = maskPiece(plainText(text), secrets).trim().replaceAll(/\s+/g, ' ');
+  return boundedText(line, LAST_LINE_LENGTH);
+}
+
+/** How a launch that did not succeed ended, with the end of its log. */
+export async function failureOfLaunch(
+  host: Host,
+  ref: HostRef,
+  launch: Launch,
+  state: LaunchState,
+  secrets: readonly string[],
+): Promise<ChandlerError> {
+  const what = `${launch.step}${launch.kind === 'finalizer' ? ' (finalizer)' : ''} on ${addressOf(ref.target)}`;
+  if (state.kind === 'created' || state.kind === 'absent') {
+    return new ChandlerError('launch-not-started', `${what} has not begun`);
+  }
+  const facts = { step: launch.step, host: ref.target.host, ...(await readTail(host, launch, secrets)) };
+  if (state.kind !== 'exited') {
+    return new ChandlerError('step-interrupted', `${what}: ${describeInterruption(state)}`, { facts });
+  }
+  const place = host.place(launch);
+  const notes = notesFor(state, secrets);
+  return new ChandlerError(
+    launch.kind === 'finalizer' ? 'finalizer-failed' : 'step-failed',
+    `${what}: ${formatExit(state.code)}${state.logCut ? '; the host could not keep all of its log' : ''}`,
+    {
+      facts: {
+        ...facts,
+        exitCode: state.code,
+        ...(notes.length > 0 && { notes }),
+        ...(place && { advice: adviceFor(state, attachOverSsh(ref, place)) }),
+      },
+    },
+  );
+}
+
+function describeInterruption(state: LaunchState): string {
+  if (state.kind !== 'interrupted') return 'it was cut short';
+  if (state.recordsBroken) return 'its records on the host are gone: something removed or replaced them';
+  return state.rebooted ? 'the host rebooted' : 'it was cut short';
+}
+
+/** Names no session that is gone: to attach to it would make another one. */
+function adviceFor({ terminalLostAtMs }: { readonly terminalLostAtMs?: number }, attach: string): string {
+  return terminalLostAtMs === undefined
+    ? `Look around with: \`${attach}\` — and fix the cause.`
+    : 'Its terminal was lost: read its log and fix the cause.';
+}
+
+/** The command that attaches to a session, for a person who may log in to the host. */
+function attachOverSsh({ target }: HostRef, place: SessionPlace): string {
+  const command = attachHint({ ...place, become: target.become });
+  return render(shortSshCommand(target, { tty: true, command }));
+}
+
+/** The end of the log, for the failure. A log that cannot be read must not hide how the step ended. */
+async function readTail(
+  host: Host,
+  launch: Launch,
+  secrets: readonly string[],
+): Promise<{ logTail?: string }> {
+  try {
+    const { bytes } = await host.log(launch.id, { start: -TAIL_BYTES, maxBytes: TAIL_BYTES });
+    // What was cut short could not mask its own log, so the tail may begin in the middle of a secret.
+    const text = Buffer.from(plainText(Buffer.from(bytes).toString('utf8')));
+    // What is no text takes three bytes for each byte once it is decoded.
+    return { logTail: maskPiece(text.subarray(-TAIL_BYTES).toString('utf8'), secrets) };
+  } catch (error) {
+    return { logTail: `(the log cannot be read: ${messageOf(error)})` };
+  }
+}

@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import type { DiffOptions } from '../diff/run-diff.ts';
+import { SERVER_ENVIRONMENT } from '../environment.ts';
+import { describe } from '../manual.ts';
+import { type Act, withServerOptions, withTargetOption } from './act.ts';
+
+export function addDiff(program: Command, act: Act): void {
+  const diff = program
+    .command('diff')
+    .argument('<plan>', 'YAML or JSON; - is standard input, preset:NAME a ready-made one')
+    .argument('[target...]', '[USER@]HOST[:PORT] of each host (default: the plan’s)')
+    .option('--exit-code', 'exit with 1 if a run would do anything, or a step has drifted')
+    .option('--json', 'as JSON: a list, one for each host')
+    .action(
+      act(async (context, file: string, targets: readonly string[], options: DiffOptions) => {
+        const { runDiff } = await import('../diff/run-diff.ts');
+        return runDiff(context, file, targets, options);
+      }),
+    );
+  withServerOptions(withTargetOption(diff));
+  describe(diff, {
+    group: 'Plans:',
+    summary: 'show what a run of a plan would do; changes nothing',
+    about: `Shows what a run of the plan would do and changes nothing on the host, also where Chandler has never been: whether the host can be reached and lets a run in, what its sentinel says, which steps their checks say are satisfied, also on a provisioned host (where a check says no, the step has drifted), whether zmx would be installed, and what a script of the host has done that a run would go on from. A worker inspects the host, so you need no SSH access. Each check is run as a run would: a check that changes something changes it now.
+
+Marks: = keep, ! drift, + do, ~ wait, ✘ fail, ? unknown.`,
+    examples: [
+      ['chandler diff web.yaml', 'On the host that the plan names.'],
+      [
+        'chandler diff web.yaml root@web1 root@web2 --exit-code',
+        'On two hosts; 1 if there is anything to do.',
+      ],
+      ['chandler diff preset:docker root@web1 --json', 'For a program.'],
+    ],
+    exits: {
+      provisioned: 'a run would succeed as far as is known, or there is nothing to do',
+      failed:
+        'it would fail, or that is unknown; with --exit-code also if it would do anything or a step has drifted',
+      unreachable: 'no Temporal server answers, or it went away',
+    },
+    environment: SERVER_ENVIRONMENT,
+    seeAlso: ['validate', 'doctor', 'up'],
+  });
+}

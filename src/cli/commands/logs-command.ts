@@ -1,0 +1,245 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { LogPage } from '../../activities/activity-types.ts';
+import type { LogRange } from '../../client.ts';
+import { ChandlerError, isAccessCode } from '../../domain/run/failure.ts';
+import { describeInput } from '../../domain/run/status.ts';
+import { createPlainText, oneLine } from '../../domain/text/plain-text.ts';
+import { aborted, announceOn, warn, type CliContext } from '../context.ts';
+import { reconnecting } from '../server/with-client.ts';
+import { copyable, type ServerOptions } from '../server/server-options.ts';
+import { CliError, isNoWorker } from '../errors.ts';
+import { SERVER_ENVIRONMENT } from '../environment.ts';
+import { exitCodes, exitTexts } from '../exit-codes.ts';
+import { describe } from '../manual.ts';
+import { jsonLine } from '../output/print-json.ts';
+import { describeTrouble } from '../output/describe-trouble.ts';
+import { withRun, withRunIdOption } from '../server/with-run.ts';
+import { readSince } from '../input/read-since.ts';
+import { awaitAttempt, chooseAttempt, type PartRef } from '../live/part-attempts.ts';
+import { watchRun, type RunSource } from '../live/watch-run.ts';
+import { type Act, wholeNumber, withServerOptions } from './act.ts';
+
+interface LogsOptions extends ServerOptions {
+  readonly follow?: boolean;
+  readonly attempt?: number;
+  readonly finalizer?: boolean;
+  readonly since?: number;
+  readonly tail?: number;
+  readonly raw?: boolean;
+  readonly json?: boolean;
+}
+
+/** A page costs several round trips, whatever its size. */
+const PAGE_BYTES = 256 * 1024;
+/** How long one request waits on the host for more. */
+const FOLLOW_S = 10;
+/** After this time the status of the run may explain why a page is late. */
+const HELD_UP_MS = 2000;
+/** Between requests that brought nothing. */
+const PAUSE_MS = 500;
+/** For what must not be left behind, once Ctrl-C has come. */
+const FAREWELL_MS = 2000;
+
+export function addLogs(program: Command, act: Act): void {
+  const logs = program
+    .command('logs')
+    .argument('<id>', 'of the run')
+    .argument('<step>', 'its name')
+    .option('-f, --follow', 'follow the log until the step is over, across all its attempts')
+    .option('--attempt <n>', 'the attempt to show (default: the latest)', wholeNumber(1))
+    .option('--finalizer', "the log of the step's finalizer")
+    .option('--since <time>', 'what was printed since: 10m, 2h, or an ISO 8601 time', readSince)
+    .option('-n, --tail <lines>', 'the last lines only', wholeNumber(0))
+    .option('--raw', 'with the escape sequences that the host printed')
+    .option('--json', 'one JSON object a line: attempt, text, and the offset at which the log continues')
+    .action(
+      act.untilStopped((context, id: string, step: string, options: LogsOptions) =>
+        withRun(options, context, id, (client) =>
+          Promise.race([
+            printLog(
+              context,
+              {
+                client,
+                workflowId: id,
+                connect: reconnecting(options, context, id),
+                now: context.now,
+                signal: context.signal,
+              },
+              { step, finalizer: options.finalizer ?? false },
+              options,
+            ),
+            aborted(context.signal)
+              .then(() => delay(FAREWELL_MS))
+              .then(() => exitCodes.interrupted),
+          ]),
+        ),
+      ),
+    );
+  withServerOptions(withRunIdOption(logs));
+  describe(logs, {
+    group: 'Watch and inspect:',
+    summary: "print a step's log",
+    about: `Prints the whole output of a step, or of its finalizer. It comes from the host through a worker, so no SSH access is needed here. Secrets are masked, and escape sequences are left out unless --raw is given.
+
+--since shows at least what was printed since, by the host's clock: logs bear no times, so it may begin somewhat earlier, or at the very beginning if no worker was waiting for the step then. With --tail, too, the later of the two counts.
+
+--follow waits for a step that has not started. When a step gets another attempt while it is followed, a line on standard error says so and the log of that attempt follows; with --attempt, following ends with that attempt. It also ends when the step is over or needs attention, and on Ctrl-C, which leaves nothing behind.`,
+    examples: [
+      ['chandler logs provision:web1:22 packages', 'What its latest attempt has printed so far.'],
+      ['chandler logs provision:web1:22 packages -f --tail 20', 'From the end, and on.'],
+      ['chandler logs provision:web1:22 packages --since 10m | grep -i error', 'Of the last ten minutes.'],
+      ['chandler logs provision:web1:22 site --finalizer --attempt 1', 'The first attempt of its finalizer.'],
+    ],
+    exits: {
+      failed: 'the step has not started, there is no such log, or no worker answers',
+      unreachable: exitTexts.unreachable,
+    },
+    environment: SERVER_ENVIRONMENT,
+    seeAlso: ['status', 'attach', 'retry'],
+  });
+}
+
+interface Printing {
+  readonly context: CliContext;
+  readonly source: RunSource;
+  readonly part: PartRef;
+  readonly options: LogsOptions;
+  readonly say: (line: string) => void;
+  /** Set while a page is waited for. */
+  waitingSinceMs?: number | undefined;
+}
+
+async function printLog(
+  context: CliContext,
+  source: RunSource,
+  part: PartRef,
+  options: LogsOptions,
+): Promise<number> {
+  const { client, workflowId } = source;
+  const announce = announceOn(context);
+  const say = (line: string) => announce(`${part.step}: ${line}`);
+  const printing: Printing = { context, source, part, options, say };
+  // Fixed before the first page: a retry must not put the rest of another log under this one.
+  let attempt =
+    (await chooseAttempt(client, workflowId, part, options.attempt)) ?? (await awaitStart(printing));
+  const over = new AbortController();
+  void reportHolds(printing, AbortSignal.any([over.signal, context.signal]));
+  try {
+    await printAttempt(printing, attempt, {
+      ...(options.since !== undefined && { sinceS: options.since }),
+      ...(options.tail !== undefined && { tailLines: options.tail }),
+    });
+    while (options.follow && options.attempt === undefined) {
+      const next = await awaitAttempt(source, part, attempt);
+      if (next.attempt === undefined) {
+        say(next.end);
+        break;
+      }
+      say(`attempt ${attempt} is over; attempt ${next.attempt} follows`);
+      attempt = next.attempt;
+      await printAttempt(printing, attempt, {});
+    }
+    return 0;
+  } finally {
+    over.abort();
+  }
+}
+
+/** @throws CliError failed if the part does not start, or must not be waited for */
+async function awaitStart({ source, part, options, say }: Printing): Promise<number> {
+  if (!options.follow) throw new CliError(exitCodes.failed, `${part.step} has not started yet`);
+  say('it has not started yet; waiting for it');
+  const first = await awaitAttempt(source, part, 0);
+  if (first.attempt !== undefined) return first.attempt;
+  throw new CliError(exitCodes.failed, `${part.step} did not run: ${first.end}`);
+}
+
+/** Prints the log of one attempt: what there is, or to its end. */
+async function printAttempt(printing: Printing, attempt: number, start: LogRange): Promise<void> {
+  const { context, part, options } = printing;
+  const read = openPages(printing, attempt);
+  const show = options.raw ? (text: string) => text : createPlainText();
+  let goal = options.follow ? Infinity : undefined;
+  for (let range = start; ;) {
+    const page = await read(range);
+    const text = show(page.text);
+    const { nextOffset } = page;
+    if (!options.json) await write(context, text);
+    else if (text !== '') await write(context, jsonLine({ attempt, text, nextOffset }));
+    if (page.cut)
+      warn(
+        context,
+        `${part.step}: the log is incomplete: the host could not keep all of it. Is its disk full?`,
+      );
+    // Without --follow a log that grows as fast as it is read must have an end, too.
+    goal ??= page.size;
+    if (page.complete || page.nextOffset >= goal) return;
+    if (page.nextOffset === range.offset) {
+      if (!options.follow) return;
+      await delay(PAUSE_MS, undefined, { signal: context.signal });
+    }
+    range = { offset: page.nextOffset };
+  }
+}
+
+/** Reads one page after another. Following also waits for a worker, and for a host that cannot be asked. */
+function openPages(printing: Printing, attempt: number): (range: LogRange) => Promise<LogPage> {
+  const { context, source, part, options, say } = printing;
+  const { client, workflowId } = source;
+  const { follow = false } = options;
+  const settings = { maxBytes: PAGE_BYTES, followS: follow ? FOLLOW_S : 0, signal: context.signal };
+  let read: ((range: LogRange) => Promise<LogPage>) | undefined;
+  return async (range) => {
+    printing.waitingSinceMs = context.now();
+    for (let failures = 0; ; failures += 1) {
+      try {
+        read ??= await client.openLog(workflowId, part.step, { attempt, finalizer: part.finalizer });
+        return await read({ ...range, ...settings });
+      } catch (error) {
+        const isAway = error instanceof ChandlerError && isAccessCode(error.code);
+        if (!follow || !(isNoWorker(error) || isAway))
+          throw explainUnreachable(error, copyable(context, options, 'status', workflowId));
+        if (failures === 0)
+          say(
+            isAway
+              ? `the host cannot be reached: ${oneLine(error.message)}; asking again`
+              : 'no worker answers; waiting for one',
+          );
+        await delay(PAUSE_MS, undefined, { signal: context.signal });
+      } finally {
+        printing.waitingSinceMs = undefined;
+      }
+    }
+  };
+}
+
+/** Reports what holds up a page: that the run cannot ask its host, or that the step waits for input. Each once. */
+async function reportHolds(printing: Printing, signal: AbortSignal): Promise<void> {
+  const { context, source, part, say } = printing;
+  const reported = new Set<number>();
+  const isNew = (sinceMs: number) => !reported.has(sinceMs) && reported.add(sinceMs);
+  // The request for the page reports a run that is over and a server that is gone.
+  await watchRun({ ...source, signal }, (run) => {
+    const { waitingSinceMs = Infinity } = printing;
+    if (!run?.status || context.now() - waitingSinceMs < HELD_UP_MS) return;
+    const known = run.status.steps.find(({ name }) => name === part.step);
+    const { trouble = run.status.trouble, input } = (part.finalizer ? known?.finalizer : known) ?? {};
+    if (trouble && isNew(trouble.sinceMs)) say(describeTrouble(trouble));
+    if (!trouble && input && isNew(input.sinceMs))
+      say(oneLine(`${describeInput(input)}; type it with: ${input.attach}`));
+  }).catch(() => undefined);
+}
+
+/** The log is on the host: what is known without it has to do. */
+function explainUnreachable(error: unknown, status: string): unknown {
+  if (!(error instanceof ChandlerError) || error.code !== 'host-unreachable') return error;
+  const advice = `${error.advice} The log is there and nowhere else; of a step that failed, ${status} has its last lines.`;
+  return new ChandlerError(error.code, error.message, { cause: error, facts: { advice } });
+}
+
+/** Waits for a slow reader, so that a long log is never held in memory. */
+async function write({ stdout }: CliContext, text: string): Promise<void> {
+  if (!stdout.write(text)) await once(stdout, 'drain');
+}

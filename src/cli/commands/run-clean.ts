@@ -1,0 +1,86 @@
+import type { ChandlerClient } from '../../client.ts';
+import { ChandlerError } from '../../domain/run/failure.ts';
+import { addressOf } from '../../domain/run/ids.ts';
+import { cleanWords } from '../../domain/run/leftovers.ts';
+import type { Target } from '../../domain/plan/schema.ts';
+import { print, type CliContext } from '../context.ts';
+import { announceWaiting, copyable, type ServerOptions } from '../server/server-options.ts';
+import { withClient } from '../server/with-client.ts';
+import { CliError } from '../errors.ts';
+import { exitCodes, type ExitCode } from '../exit-codes.ts';
+import type { OutputOf } from '../output/output-schema.ts';
+import { printJson } from '../output/print-json.ts';
+import { renderCleaned, renderFound, toJson } from '../output/render-leftovers.ts';
+import { parseTarget } from '../input/parse-target.ts';
+
+export interface CleanOptions extends ServerOptions {
+  readonly target?: readonly string[];
+  readonly end?: boolean;
+  readonly run?: string;
+  readonly json?: boolean;
+}
+
+/** Shows what is left on a host, or ends it, and returns the exit code. */
+export function runClean(context: CliContext, where: string, options: CleanOptions): Promise<ExitCode> {
+  const target = parseTarget([where, ...(options.target ?? [])]);
+  if (options.run !== undefined && !options.end)
+    throw new CliError(exitCodes.usage, '--run names the run whose work to end, so it needs --end');
+  return withClient(options, context, (client) =>
+    options.end ? end(context, client, target, options) : show(context, client, target, options),
+  );
+}
+
+async function show(
+  context: CliContext,
+  client: ChandlerClient,
+  target: Target,
+  options: CleanOptions,
+): Promise<ExitCode> {
+  const { host } = await client.inspect({ target }, { onWaiting: announceWaiting(context, options) });
+  if (!host) throw new CliError(exitCodes.failed, 'the worker did not inspect the host');
+  if ('failure' in host) {
+    const { code, message, advice } = host.failure;
+    throw new ChandlerError(code, message, { facts: { advice } });
+  }
+  const leftovers = host.leftovers.filter(({ atWork }) => !atWork);
+  const atWork = host.holder?.kind === 'run' && host.holder.atWork ? host.holder.workflowId : undefined;
+  const found: OutputOf<'leftovers'> = {
+    host: addressOf(target),
+    ...(atWork !== undefined && { atWork }),
+    leftovers: leftovers.map(toJson),
+    sessions: host.openSessions.map(({ session }) => session),
+  };
+  if (options.json) printJson(context.stdout, found);
+  else {
+    const command = copyable(context, options, ...cleanWords(target, '--end'));
+    print(context, ...renderFound(found.host, leftovers, host.openSessions, atWork, command));
+  }
+  return leftovers.length === 0 ? exitCodes.provisioned : exitCodes.failed;
+}
+
+async function end(
+  context: CliContext,
+  client: ChandlerClient,
+  target: Target,
+  options: CleanOptions,
+): Promise<ExitCode> {
+  const { run } = options;
+  const result = await client
+    .clean({ target, ...(run !== undefined && { run }) }, { onWaiting: announceWaiting(context, options) })
+    .catch((error: unknown): never => {
+      if (!(error instanceof ChandlerError) || error.code !== 'lease-held') throw error;
+      const text = `${error.message} (${error.code})\n${error.advice}`;
+      throw new CliError(exitCodes.usage, text, { cause: error, code: error.code });
+    });
+  const host = addressOf(target);
+  if (options.json) {
+    printJson(context.stdout, {
+      host,
+      leftovers: result.ended.map((each) => ({ ...toJson(each), left: each.left })),
+      sessions: result.open,
+      closed: result.closed,
+    });
+  } else print(context, ...renderCleaned(host, result));
+  const isClean = result.ended.every(({ left }) => left === 0) && result.open.length === 0;
+  return isClean ? exitCodes.provisioned : exitCodes.failed;
+}

@@ -1,0 +1,35 @@
+import { Argument, type Command } from 'commander';
+import { print } from '../context.ts';
+import { describe } from '../manual.ts';
+import type { Act } from './act.ts';
+
+export function addSchema(program: Command, act: Act): void {
+  const schema = program
+    .command('schema')
+    .addArgument(new Argument('[of]', 'of what').choices(['plan', 'output']).default('plan'))
+    .action(
+      act(async (context, of: 'plan' | 'output') => {
+        print(context, await renderSchema(of));
+        return 0;
+      }),
+    );
+  describe(schema, {
+    group: 'Plans:',
+    summary: 'print the JSON Schema of plans, or of what --json prints',
+    about:
+      'Prints a JSON Schema (draft 2020-12): of plans, for editors; or of what commands print with --json, each by its name under $defs.',
+    examples: [
+      [
+        'chandler schema > plan.schema.json',
+        'Then, as the first line of a plan: # yaml-language-server: $schema=plan.schema.json',
+      ],
+      ['chandler schema output', 'What a script may rely on.'],
+    ],
+    seeAlso: ['validate'],
+  });
+}
+
+async function renderSchema(of: 'plan' | 'output'): Promise<string> {
+  if (of === 'plan') return (await import('../output/plan-schema.ts')).renderPlanSchema();
+  return (await import('../output/output-schema.ts')).renderOutputSchema();
+}

@@ -1,0 +1,94 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import type { ScriptFormat } from '../../self-provision/script-formats.ts';
+import type { CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { describe } from '../manual.ts';
+import { type Act, PLAN_ARGUMENT } from './act.ts';
+
+interface ScriptCommandOptions {
+  readonly format: ScriptFormat;
+  readonly output?: string;
+  readonly stateDir?: string;
+  readonly log?: string;
+  readonly path?: string;
+}
+
+/** How it is brought to the host. The module that makes them is loaded when one is made. */
+const FORMATS: Readonly<Record<ScriptFormat, true>> = { sh: true, 'cloud-init': true, 'rc.local': true };
+
+export function addScript(program: Command, act: Act): void {
+  const script = program
+    .command('script')
+    .argument('<plan>', `${PLAN_ARGUMENT}; its target is not needed`)
+    .addOption(
+      new Option('-f, --format <format>', 'how it is brought to the host')
+        .choices(Object.keys(FORMATS))
+        .default('sh'),
+    )
+    .option('-o, --output <file>', 'default: standard output')
+    .option('--state-dir <host-path>', "on the host; default: /var/lib/chandler, or in the user's home")
+    .option(
+      '--log <host-path>',
+      'on the host; default: /var/log/chandler-provision.log, or in the state directory',
+    )
+    .option('--path <host-path>', 'of the script on the host; default: /usr/local/bin/chandler-provision.sh')
+    .action(
+      act((context, file: string, options: ScriptCommandOptions) => writeScript(context, file, options)),
+    );
+  describe(script, {
+    group: 'Plans:',
+    summary: 'make a program with which a host provisions itself',
+    about: `Makes one file in POSIX sh that does on a host what a run of the plan would do, where no worker reaches the host at its boot. Started again it goes on from where it was; \`up\` with the same plan takes over from it without repeating anything; \`watch-host\` follows it.
+
+On the host it exits with 0 once the host is provisioned, 1 if something failed, 75 if another instance or a run is at work; its arguments \`status\` and \`stop\` do what they say. A plan with secrets is refused: those need a worker.`,
+    examples: [
+      ['chandler script web.yaml -o chandler-provision.sh', 'For the root file system of an image.'],
+      ['chandler script web.yaml -f cloud-init -o user-data', "For a cloud's user-data."],
+      ['chandler script preset:docker | ssh root@10.0.0.7 sh', 'Here and now.'],
+    ],
+    exits: { failed: 'the file could not be written', usage: 'the plan is bad, or needs a worker' },
+    seeAlso: ['watch-host', 'validate', 'up'],
+  });
+}
+
+async function writeScript(
+  context: CliContext,
+  file: string,
+  { format, output, stateDir, ...places }: ScriptCommandOptions,
+): Promise<number> {
+  const [{ loadPlan, presetName }, { formatScript, presets, script }] = await Promise.all([
+    import('../input/plan-file.ts'),
+    import('../../library/index.ts'),
+  ]);
+  // Which host it is for makes no difference to a script.
+  const { target: _, steps, ...rest } = await loadPlan(file, ['host=localhost'], context);
+  const { name, zmx, bootstrap, sentinel, onStepFailure, keepSessions } = rest;
+  const known = presets.paths(presetName(file) ?? '');
+  const { log = known.log, path = known.provisionScript } = places;
+  const made = script(steps, {
+    ...(name !== undefined && { name }),
+    ...(zmx && { zmx }),
+    ...(bootstrap && { bootstrap }),
+    ...(sentinel && { sentinel }),
+    ...(onStepFailure && { onStepFailure }),
+    ...(keepSessions && { keepSessions }),
+    ...(stateDir !== undefined && { stateDir }),
+    ...(log !== undefined && { log }),
+  });
+  const text = formatScript(made, format, path);
+  if (output === undefined) {
+    context.stdout.write(text);
+    return 0;
+  }
+  try {
+    await writeFile(output, text);
+    if (format !== 'cloud-init') await chmod(output, 0o755);
+  } catch (error) {
+    throw new CliError(exitCodes.failed, `cannot write ${output}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  return 0;
+}

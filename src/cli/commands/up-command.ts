@@ -1,0 +1,78 @@
+import { type Command, Option } from 'commander';
+import { announceOn, type CliContext } from '../context.ts';
+import { copyable, type ServerOptions } from '../server/server-options.ts';
+import { runUrl } from '../server/locate-server.ts';
+import { reconnecting, withClient } from '../server/with-client.ts';
+import { SERVER_ENVIRONMENT } from '../environment.ts';
+import { followRun, type FollowOptions } from '../live/follow-run.ts';
+import { describe } from '../manual.ts';
+import { type Act, PLAN_ARGUMENT, withServerOptions, withTargetOption } from './act.ts';
+
+interface UpOptions extends ServerOptions, FollowOptions {
+  readonly target?: readonly string[];
+  readonly id?: string;
+}
+
+export function addUp(program: Command, act: Act): void {
+  const up = program
+    .command('up')
+    .argument('<plan>', PLAN_ARGUMENT)
+    .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
+    .action(act.untilStopped((context, file: string, options: UpOptions) => runUp(context, file, options)));
+  withServerOptions(withFollowOptions(withTargetOption(up)));
+  describe(up, {
+    group: 'Provision:',
+    summary: 'provision a host and follow live',
+    about: `Checks the plan, starts its run, and shows every step until the run is over. The run is the server's and the workers': this command can be ended at any time (Ctrl-C), or die, and the run continues.
+
+A step that fails is parked: its terminal stays open on the host, the command to attach to it is printed, and the run waits for retry, skip or abort. On a terminal this command keeps following; elsewhere it exits with 3.
+
+A second run on the same host is refused while one is at work.`,
+    examples: [
+      ['chandler up web.yaml', "The plan's own target."],
+      ['chandler up web.yaml --target root@10.0.0.7:2222 --target identity=id_web', 'Another target.'],
+      ['chandler up preset:docker --target root@10.0.0.7', 'A ready-made plan.'],
+      [
+        'chandler up web.yaml --no-wait --json',
+        'From a script: one JSON object a line, 3 when a step is parked.',
+      ],
+    ],
+    exits: FOLLOW_EXITS,
+    environment: SERVER_ENVIRONMENT,
+    seeAlso: ['start', 'status', 'logs', 'retry', 'validate'],
+  });
+}
+
+export const FOLLOW_EXITS = {
+  provisioned: 'the host is provisioned (the text names what was skipped), or was already',
+  failed: 'the run failed',
+  parked: 'a step needs attention, and this command no longer follows',
+  aborted: 'the run was aborted, cancelled or terminated',
+  unreachable: 'no Temporal server answers, or it went away; the run continues once it is back',
+  interrupted: 'interrupted by Ctrl-C; the run continues',
+} as const;
+
+export function withFollowOptions(
+  command: Command,
+  { json = 'print one JSON object a line for each change' } = {},
+): Command {
+  return command
+    .option('--json', json)
+    .addOption(new Option('--wait', 'keep following when a step is parked (default on a terminal)'))
+    .addOption(new Option('--no-wait', 'exit with 3 then (default without a terminal)').default(undefined));
+}
+
+async function runUp(context: CliContext, file: string, options: UpOptions): Promise<number> {
+  const { loadPlan } = await import('../input/plan-file.ts');
+  const plan = await loadPlan(file, options.target ?? [], context);
+  return withClient(options, context, async (client, server) => {
+    const { workflowId } = await client.start(
+      plan,
+      options.id === undefined ? {} : { workflowId: options.id },
+    );
+    const url = runUrl(server, workflowId);
+    announceOn(context)(`Run ${workflowId}${url === undefined ? '' : `  ${url}`}`);
+    const source = { client, workflowId, connect: reconnecting(options, context, workflowId) };
+    return followRun(context, source, options, (...words) => copyable(context, options, ...words));
+  });
+}

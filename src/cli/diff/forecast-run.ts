@@ -1,0 +1,85 @@
+import { planDigest, resolvePlan, type ResolvedPlan } from '../../domain/plan/resolve-plan.ts';
+import type { Plan } from '../../domain/plan/schema.ts';
+import { isDoneAlready } from '../../domain/run/forecast.ts';
+import { addressOf } from '../../domain/run/ids.ts';
+import type { PartFailure } from '../../domain/run/status.ts';
+import { count } from '../../domain/text/count.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+import type { Inspection } from '../../workflows/index.ts';
+import type { Diff, DiffRow } from './diff-row.ts';
+import {
+  leftoverRows,
+  markerRows,
+  readinessRows,
+  sentinelRow,
+  sentinelToWrite,
+  zmxRow,
+} from './host-rows.ts';
+import { partRows, rowOfDone } from './part-rows.ts';
+
+/** Decides in the order in which a run finds out. `held` is a run of the host's own id that is at work, if there is one. */
+export function forecastRun(plan: Plan, { host, worker, checks }: Inspection, held?: string): Diff {
+  const resolved = resolvePlan(plan);
+  const digest = planDigest(plan);
+  const about = { host: addressOf(plan.target), plan: resolved.name, digest };
+  if (!host || 'failure' in host) return { ...about, ...unseen(host?.failure) };
+  const before = [
+    ...readinessRows(host, digest, held),
+    ...leftoverRows(resolved, digest, host),
+    sentinelRow(resolved, digest, host),
+  ];
+  const refused = before.find(({ would }) => would === 'fail');
+  const isBusy = before.some(({ kind, would }) => kind === 'leftover' && would === 'wait');
+  if (!refused && !isBusy && isDoneAlready(resolved, digest, host))
+    return { ...about, ...forecastProvisioned(resolved, before, checks) };
+  const parts = partRows(resolved, digest, host, worker.lacks, checks);
+  const rows = [...before, ...markerRows(resolved, host), zmxRow(host), ...parts, sentinelToWrite(host)];
+  const failing = rows.find(({ would }) => would === 'fail');
+  if (failing) {
+    const what = failing.name === undefined ? failing.kind : `${failing.kind} ${failing.name}`;
+    return { ...about, outcome: 'would-fail', says: `a run would fail: ${what}: ${failing.says}`, rows };
+  }
+  const toDo = (kind: string) => parts.filter((row) => row.kind === kind && row.would === 'do').length;
+  const says = `a run would run ${toDo('step')} of ${count(resolved.steps.length, 'step')} and ${count(toDo('finalizer'), 'finalizer')}`;
+  return { ...about, outcome: 'would-run', says, rows };
+}
+
+/** A run leaves a provisioned host alone; only the checks find out whether the host still is as it was. */
+function forecastProvisioned(
+  { steps }: ResolvedPlan,
+  before: readonly DiffRow[],
+  checks: Inspection['checks'],
+): Pick<Diff, 'outcome' | 'says' | 'rows'> {
+  const checked = steps.flatMap(({ name }): DiffRow[] => {
+    const check = checks.find(({ step }) => step === name);
+    return check ? [rowOfDone({ kind: 'step', name }, check, 'done')] : [];
+  });
+  const rows = [...before, ...checked];
+  const named = (would: DiffRow['would']) =>
+    checked.filter((row) => row.would === would).map(({ name = '' }) => name);
+  const [drifted, unknown] = [named('drift'), named('unknown')];
+  const nothing = 'a run would change nothing';
+  if (drifted.length > 0)
+    return {
+      outcome: 'drifted',
+      says: `${drifted.join(', ')} drifted, and ${nothing}: the sentinel says done. sentinel.whenPresent: ignore runs all steps whose check does not say that they are satisfied`,
+      rows,
+    };
+  if (unknown.length > 0)
+    return {
+      outcome: 'unknown',
+      says: `${nothing}, but not every check could be asked: ${unknown.join(', ')}`,
+      rows,
+    };
+  return { outcome: 'nothing-to-do', says: nothing, rows };
+}
+
+function unseen(failure: PartFailure | undefined): Pick<Diff, 'outcome' | 'says' | 'rows'> {
+  const says = failure
+    ? `${oneLine(failure.message)} (${failure.code})`
+    : 'the worker did not inspect the host';
+  const advice: DiffRow[] = failure
+    ? [{ kind: 'host', would: 'unknown', says: oneLine(failure.advice) }]
+    : [];
+  return { outcome: 'unknown', says: `unknown: ${says}`, rows: advice };
+}

@@ -1,0 +1,99 @@
+import type { HostInspection } from '../../activities/activity-types.ts';
+import type { ResolvedPlan, ResolvedStep } from '../../domain/plan/resolve-plan.ts';
+import { dependents } from '../../domain/plan/schedule.ts';
+import { adoption } from '../../domain/run/forecast.ts';
+import type { PartFailure } from '../../domain/run/status.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+import type { Inspection } from '../../workflows/index.ts';
+import type { DiffRow } from './diff-row.ts';
+
+/** The steps and finalizers, as a run would treat them. */
+export function partRows(
+  plan: ResolvedPlan,
+  digest: string,
+  host: HostInspection,
+  lacks: Inspection['worker']['lacks'],
+  checks: Inspection['checks'],
+): DiffRow[] {
+  const former = host.script?.digest === digest ? "the host's own script" : 'an earlier run';
+  const first = plan.steps.map((step) =>
+    rowOfStep(
+      step,
+      adoption(host, digest, step.name, 'step'),
+      former,
+      lacks.find((lack) => lack.step === step.name)?.failure,
+      checks.find((check) => check.step === step.name),
+    ),
+  );
+  const running = first.flatMap(({ name = '', would }) => (would === 'do' ? [name] : []));
+  const again = new Set(running.flatMap((name) => dependents(name, plan.steps)));
+  const steps = first.map((row): DiffRow => {
+    const isDone = adoption(host, digest, row.name ?? '', 'step') === 'done';
+    return isDone && again.has(row.name ?? '')
+      ? { ...row, would: 'do', says: `${row.says}; runs again, because what it needs does` }
+      : row;
+  });
+  const finalizers = plan.steps
+    .filter(({ finalize }) => finalize !== undefined)
+    .map(({ name }): DiffRow => {
+      const row = { kind: 'finalizer', name };
+      switch (adoption(host, digest, name, 'finalizer')) {
+        case 'done':
+          if (running.length > 0) return { ...row, would: 'do', says: 'runs again after every step' };
+          return { ...row, would: 'keep', says: `done by ${former}` };
+        case 'awaited':
+          return { ...row, would: 'wait', says: `begun by ${former}: waited for` };
+        default:
+          return { ...row, would: 'do', says: 'runs after every step' };
+      }
+    });
+  return [...steps, ...finalizers];
+}
+
+function rowOfStep(
+  { name, needs }: ResolvedStep,
+  adopted: ReturnType<typeof adoption>,
+  former: string,
+  lack: PartFailure | undefined,
+  check: Inspection['checks'][number] | undefined,
+): DiffRow {
+  const row = { kind: 'step', name };
+  // A run fails for what the worker lacks before it finds out what is done, unless a step of an earlier run is running.
+  if (lack) return { ...row, would: 'fail', says: `${oneLine(lack.message)} (${lack.code})` };
+  if (adopted === 'done') return rowOfDone(row, check, `done by ${former}`);
+  if (adopted === 'awaited') return { ...row, would: 'wait', says: `begun by ${former}: waited for` };
+  if (check && 'failure' in check) return { ...row, would: 'unknown', says: unasked(check.failure) };
+  if (check?.code === 0) return { ...row, would: 'keep', says: 'its check says that it is satisfied' };
+  const after = needs.length === 0 ? '' : `, after ${needs.join(', ')}`;
+  const again =
+    adopted === 'repeated'
+      ? `; ${former} tried it in vain`
+      : adopted === 'skipped'
+        ? '; it was skipped by an operator'
+        : '';
+  const asked = check === undefined ? '' : `; ${refusal(check.code)}`;
+  return { ...row, would: 'do', says: `runs${after}${asked}${again}` };
+}
+
+/** A step that is done, unless its check says otherwise. */
+export function rowOfDone(
+  row: Pick<DiffRow, 'kind' | 'name'>,
+  check: Inspection['checks'][number] | undefined,
+  done: string,
+): DiffRow {
+  if (!check) return { ...row, would: 'keep', says: done };
+  if ('failure' in check) return { ...row, would: 'unknown', says: unasked(check.failure) };
+  if (check.code === 0)
+    return { ...row, would: 'keep', says: `${done}; its check says that it is satisfied` };
+  return { ...row, would: 'drift', says: `${done}, but ${refusal(check.code)}` };
+}
+
+function unasked({ message, code }: PartFailure): string {
+  return `its check could not be asked: ${oneLine(message)} (${code})`;
+}
+
+function refusal(code: number): string {
+  return code === 124
+    ? 'its check took longer than a minute, which counts as no'
+    : `its check says no (exit ${code})`;
+}

@@ -1,0 +1,77 @@
+import type { ChandlerClient } from '../../client.ts';
+import { isOpenStatus } from '../../domain/run/execution-status.ts';
+import { defaultWorkflowId } from '../../domain/run/ids.ts';
+import type { Plan } from '../../domain/plan/schema.ts';
+import { print, type CliContext } from '../context.ts';
+import { announceWaiting, type ServerOptions } from '../server/server-options.ts';
+import { withClient } from '../server/with-client.ts';
+import { isNotFound } from '../errors.ts';
+import { exitCodes, type ExitCode } from '../exit-codes.ts';
+import { judgePlan, readPlanText } from '../input/plan-file.ts';
+import { printJson } from '../output/print-json.ts';
+import { renderDiff } from './render-diff.ts';
+import { colored, plain } from '../output/paint.ts';
+import type { Diff } from './diff-row.ts';
+import { forecastRun } from './forecast-run.ts';
+
+export interface DiffOptions extends ServerOptions {
+  readonly target?: readonly string[];
+  readonly exitCode?: boolean;
+  readonly json?: boolean;
+}
+
+/** Tells what a run of a plan would do on each host, and answers the exit code. */
+export async function runDiff(
+  context: CliContext,
+  file: string,
+  targets: readonly string[],
+  options: DiffOptions,
+): Promise<number> {
+  const text = await readPlanText(file, context);
+  const { target: more = [] } = options;
+  const each = targets.length === 0 ? [more] : targets.map((target) => [target, ...more]);
+  const plans = each.map((words) => judgePlan(file, text, words));
+  const diffs = await withClient(options, context, (client) =>
+    Promise.all(
+      plans.map((plan, i) => diffOf(client, plan, i === 0 ? announceWaiting(context, options) : undefined)),
+    ),
+  );
+  const paint = context.color ? colored : plain;
+  if (options.json) printJson(context.stdout, diffs);
+  else print(context, ...diffs.flatMap((diff, i) => [...(i === 0 ? [] : ['']), ...renderDiff(diff, paint)]));
+  return exitCodeOfDiffs(diffs, options.exitCode === true);
+}
+
+async function diffOf(
+  client: ChandlerClient,
+  plan: Plan,
+  onWaiting: ((taskQueue: string) => void) | undefined,
+): Promise<Diff> {
+  const id = defaultWorkflowId(plan.target);
+  const [inspection, held] = await Promise.all([
+    client.inspect({ plan }, { onWaiting }),
+    isRunning(client, id),
+  ]);
+  return forecastRun(plan, inspection, held ? id : undefined);
+}
+
+/** The server refuses a second run of an id, also before the first has reached its host. */
+async function isRunning(client: ChandlerClient, workflowId: string): Promise<boolean> {
+  try {
+    return isOpenStatus((await client.describe(workflowId)).status);
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+/** As `diff` and `git diff --exit-code` do, within our codes. */
+export function exitCodeOfDiffs(diffs: readonly Pick<Diff, 'outcome'>[], changesCount: boolean): ExitCode {
+  const bad = diffs.some(
+    ({ outcome }) =>
+      outcome === 'unknown' ||
+      outcome === 'would-fail' ||
+      (changesCount && (outcome === 'would-run' || outcome === 'drifted')),
+  );
+  return bad ? exitCodes.failed : exitCodes.provisioned;
+}

@@ -1,0 +1,62 @@
+import type { Finding } from '../../domain/run/finding.ts';
+import { searchAttributes } from '../../domain/run/search-attributes.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+
+/** temporal.api.enums.v1.IndexedValueType, as the Temporal CLI names its values. */
+const TYPES = ['Unspecified', 'Text', 'Keyword', 'Int', 'Double', 'Bool', 'Datetime', 'KeywordList'] as const;
+
+/** The number of a type for the server. */
+export function typeNumber(type: (typeof TYPES)[number]): number {
+  return TYPES.indexOf(type);
+}
+
+/** What a server knows: the number of the type by the attribute's name. */
+export type KnownAttributes = Readonly<Record<string, number>>;
+
+const WITHOUT = 'runs work, but cannot be found by host, plan or attention';
+
+/** The attributes of ours that a server lacks. */
+export function missingAttributes(known: KnownAttributes): (keyof typeof searchAttributes)[] {
+  return (Object.keys(searchAttributes) as (keyof typeof searchAttributes)[]).filter(
+    (name) => !Object.hasOwn(known, name),
+  );
+}
+
+/** Judges each attribute of ours. `cli` is the Temporal CLI with its connection; `fixed` are those just made. */
+export function attributeFindings(
+  known: KnownAttributes,
+  cli: string,
+  { fixed = [], refusal }: { fixed?: readonly string[]; refusal?: string } = {},
+): Finding[] {
+  const missing = missingAttributes(known);
+  const all = Object.entries(searchAttributes);
+  const findings = all.flatMap(([name, type]): Finding[] => {
+    const about = { id: 'search-attributes', looked: name };
+    const create = `${cli} operator search-attribute create --name ${name} --type ${type}`;
+    if (fixed.includes(name) && known[name] === typeNumber(type))
+      return [{ ...about, verdict: 'ok', says: `a ${type}`, fixed: 'created it' }];
+    if (missing.some((other) => other === name)) {
+      const why = refusal === undefined ? '' : `; the server did not let this program create it: ${refusal}`;
+      return [{ ...about, verdict: 'problem', says: `is missing: ${WITHOUT}${why}`, mend: create }];
+    }
+    if (known[name] === typeNumber(type)) return [];
+    const is = TYPES[known[name] ?? 0] ?? 'of an unknown type';
+    const remove = `${cli} operator search-attribute remove --name ${name} --yes`;
+    return [
+      {
+        ...about,
+        verdict: 'problem',
+        says: `is ${oneLine(is)}, must be ${type}: ${WITHOUT}`,
+        mend: `${remove} && ${create}`,
+      },
+    ];
+  });
+  const right = all.length - findings.length;
+  const summary: Finding = {
+    id: 'search-attributes',
+    looked: 'search attributes',
+    verdict: 'ok',
+    says: `${right} of ${all.length} are there and of the right type`,
+  };
+  return right === 0 ? findings : [summary, ...findings];
+}

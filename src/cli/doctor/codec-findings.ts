@@ -1,0 +1,58 @@
+import { reasonOf } from '../../domain/run/failure.ts';
+import type { Finding } from '../../domain/run/finding.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+import { quote } from '../../shell/index.ts';
+
+/** What the SDK reads without a codec of anybody's. */
+const PLAIN: readonly string[] = [
+  'json/plain',
+  'binary/null',
+  'binary/plain',
+  'json/protobuf',
+  'binary/protobuf',
+];
+const ANSWER_MS = 5000;
+
+/** Judges how a run's texts are encoded; `cli` is the Temporal CLI with its connection. */
+export function encodingFinding(workflowId: string, encodings: readonly string[], cli: string): Finding {
+  const about = { id: 'codec', looked: `the newest run, ${oneLine(workflowId)}` };
+  const foreign = encodings.find((encoding) => !PLAIN.includes(encoding));
+  if (foreign === undefined) return { ...about, verdict: 'ok', says: 'can be read here' };
+  return {
+    ...about,
+    verdict: 'problem',
+    says: `is encoded as ${oneLine(foreign)}: its sender uses a codec that this program does not have`,
+    mend: `${cli} workflow show -w ${quote(workflowId)} --codec-endpoint "$TEMPORAL_CODEC_ENDPOINT"`,
+  };
+}
+
+/** Whether the codec server of the Temporal CLI's settings answers; nothing if there is none. */
+export async function codecEndpointFinding(
+  env: Readonly<Record<string, string | undefined>>,
+  namespace: string,
+): Promise<Finding | undefined> {
+  const setting = env['TEMPORAL_CODEC_ENDPOINT'];
+  if (setting === undefined || setting === '') return undefined;
+  const about = { id: 'codec-endpoint', looked: oneLine(setting) };
+  const auth = env['TEMPORAL_CODEC_AUTH'];
+  const url = `${setting.replaceAll('{namespace}', encodeURIComponent(namespace)).replace(/\/+$/, '')}/decode`;
+  const mend = `curl -i -H 'content-type: application/json' -d '{"payloads":[]}' ${quote(url)}`;
+  try {
+    const { ok, status } = await fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'x-namespace': namespace,
+        ...(auth && { authorization: auth }),
+      },
+      body: '{"payloads":[]}',
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    return ok
+      ? { ...about, verdict: 'ok', says: 'the codec server of the Temporal CLI answers' }
+      : { ...about, verdict: 'problem', says: `the codec server answers with HTTP status ${status}`, mend };
+  } catch (error) {
+    const says = `the codec server does not answer: ${oneLine(reasonOf(error))}`;
+    return { ...about, verdict: 'problem', says, mend };
+  }
+}

@@ -1,0 +1,79 @@
+import { loadConfig, type WorkerConfig } from '../../config/config.ts';
+import { inspectNode, inspectPlaces } from '../../inspect/inspect-places.ts';
+import { ChandlerError } from '../../domain/run/failure.ts';
+import type { Finding } from '../../domain/run/finding.ts';
+import { addressOf } from '../../domain/run/ids.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+import type { CliContext } from '../context.ts';
+import { copyable, type ServerOptions } from '../server/server-options.ts';
+import { locateServer } from '../server/locate-server.ts';
+import { inspectServer, type InspectSubject } from './inspect-server.ts';
+import { fixKeys } from './fix-keys.ts';
+import { hostFindings } from './host-findings.ts';
+import { planFindings } from './plan-findings.ts';
+import { clockFinding, type Section } from './sections.ts';
+
+export interface InspectOptions extends ServerOptions {
+  /** Mends what can be mended safely. */
+  readonly fix?: boolean;
+}
+
+/** What was found, and whether no server answered. */
+export interface Inspected {
+  readonly sections: Section[];
+  readonly unreachable: boolean;
+}
+
+/** Looks at everything that a run needs. */
+export async function inspectAll(
+  context: CliContext,
+  subject: InspectSubject,
+  options: InspectOptions,
+): Promise<Inspected> {
+  const { plan, target = plan?.target } = subject;
+  let config: WorkerConfig;
+  try {
+    config = loadConfig(context.env);
+  } catch (error) {
+    if (!(error instanceof ChandlerError)) throw error;
+    // Without settings nothing else is known.
+    const says = oneLine(error.message);
+    const settings: Finding = { id: 'settings', looked: 'environment', verdict: 'problem', says };
+    const findings = [inspectNode(process.versions.node), settings];
+    return { sections: [{ about: 'here', name: '', findings }], unreachable: false };
+  }
+  const server = await locateServer(options, context);
+  const found = await inspectServer(context, server, subject, options);
+  const { inspection } = found;
+  const places = inspection?.worker.findings ?? (await inspectPlaces(config.places, context.env));
+  const mended = options.fix ? await fixKeys(places) : [...places];
+  const sections: Section[] = [
+    inspection
+      ? { about: 'here', name: '', findings: [inspectNode(process.versions.node)] }
+      : { about: 'here', name: 'as a worker that is started here would find it', findings: mended },
+    { about: 'server', name: server.address, findings: found.findings },
+  ];
+  if (inspection) {
+    const { identity, aheadMs } = inspection.worker;
+    const clock = clockFinding({ id: 'worker-clock', looked: "the worker's clock" }, aheadMs, "the server's");
+    sections.push({
+      about: 'worker',
+      name: identity,
+      findings: [...mended, clock, ...planFindings(plan, inspection)],
+    });
+  }
+  if (target) {
+    sections.push({
+      about: 'host',
+      name: addressOf(target),
+      findings: inspection?.host ? hostFindings(target, inspection.host) : [hostUnseen(context, options)],
+    });
+  }
+  return { sections, unreachable: found.unreachable };
+}
+
+function hostUnseen(context: CliContext, options: ServerOptions): Finding {
+  const says = 'a worker inspects the host, and none answers';
+  const mend = copyable(context, options, 'worker');
+  return { id: 'host-reach', looked: 'the host', verdict: 'skipped', says, mend };
+}

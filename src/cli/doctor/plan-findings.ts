@@ -1,0 +1,19 @@
+import type { Finding } from '../../domain/run/finding.ts';
+import type { Plan } from '../../domain/plan/schema.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+import type { Inspection } from '../../workflows/index.ts';
+
+/** Whether the worker can provide what a plan names: identities, the zmx file, secrets. Nothing without a plan. */
+export function planFindings(plan: Plan | undefined, { worker }: Pick<Inspection, 'worker'>): Finding[] {
+  if (!plan) return [];
+  const id = 'plan-needs';
+  if (worker.lacks.length === 0)
+    return [{ id, looked: 'what the plan names', verdict: 'ok', says: 'the worker has all of it' }];
+  return worker.lacks.map(({ path, failure }) => ({
+    id,
+    looked: oneLine(path),
+    verdict: 'problem',
+    says: `${oneLine(failure.message)} (${failure.code})`,
+    mend: oneLine(failure.advice),
+  }));
+}

@@ -1,0 +1,57 @@
+import { count } from '../../domain/text/count.ts';
+import type { Finding } from '../../domain/run/finding.ts';
+import { oneLine, plainText } from '../../domain/text/plain-text.ts';
+import { countFindings, type Section, type Subject } from './sections.ts';
+import type { Paint, Style } from '../output/paint.ts';
+
+const LOOKS: Readonly<Record<Finding['verdict'], { readonly mark: string; readonly style: Style }>> = {
+  ok: { mark: '✔', style: 'green' },
+  warning: { mark: '!', style: 'yellow' },
+  problem: { mark: '✘', style: 'red' },
+  skipped: { mark: '–', style: 'dim' },
+};
+
+const HEADINGS: Readonly<Record<Subject, string>> = {
+  here: 'Here',
+  server: 'Server',
+  worker: 'Worker',
+  host: 'Host',
+};
+
+const WORD_WIDTH = 'problem'.length;
+
+/** What was found, subject by subject. Commands are never cut: they are there to be copied. */
+export function renderFindings(sections: readonly Section[], paint: Paint): string[] {
+  const all = sections.flatMap(({ findings }) => findings);
+  const idWidth = Math.max(0, ...all.map(({ id }) => id.length));
+  const lines = sections.flatMap(({ about, name, findings }) => [
+    paint('bold', `${HEADINGS[about]}${name === '' ? '' : `  ${oneLine(name)}`}`),
+    ...findings.flatMap((finding) => renderFinding(finding, idWidth, paint)),
+    '',
+  ]);
+  return [...lines, renderCount(sections, paint)];
+}
+
+function renderFinding(finding: Finding, idWidth: number, paint: Paint): string[] {
+  const { id, verdict, mend, fixed } = finding;
+  const [looked, says] = [oneLine(finding.looked), oneLine(finding.says)];
+  const { mark, style } = LOOKS[verdict];
+  const word = paint(style, `${mark} ${verdict.padEnd(WORD_WIDTH)}`);
+  const indent = ' '.repeat(2 + 2 + WORD_WIDTH + 2);
+  return [
+    `  ${word}  ${id.padEnd(idWidth)}  ${looked}: ${says}`,
+    ...(fixed === undefined ? [] : [`${indent}${paint('green', 'fixed:')} ${oneLine(fixed)}`]),
+    ...(mend === undefined ? [] : [`${indent}${paint('cyan', 'fix:')}   ${command(mend)}`]),
+  ];
+}
+
+/** As it is to be typed: white space may count. */
+function command(text: string): string {
+  return plainText(text).replaceAll('\n', ' ');
+}
+
+function renderCount(sections: readonly Section[], paint: Paint): string {
+  const { problems, warnings } = countFindings(sections);
+  if (problems === 0 && warnings === 0) return paint('green', 'All is well.');
+  return [count(problems, 'problem'), count(warnings, 'warning')].join(', ');
+}

@@ -1,0 +1,46 @@
+import { print, type CliContext } from '../context.ts';
+import { exitCodes, type ExitCode } from '../exit-codes.ts';
+import { loadPlan } from '../input/plan-file.ts';
+import { printJson } from '../output/print-json.ts';
+import { renderFindings } from './render-findings.ts';
+import { colored, plain } from '../output/paint.ts';
+import { parseTarget } from '../input/parse-target.ts';
+import type { InspectSubject } from './inspect-server.ts';
+import { isPlanName } from '../input/target-option.ts';
+import { inspectAll, type InspectOptions } from './inspect-all.ts';
+import { countFindings, toJson, type Section } from './sections.ts';
+
+export interface DoctorOptions extends InspectOptions {
+  readonly target?: readonly string[];
+  readonly json?: boolean;
+}
+
+/** Looks at everything that a run needs, tells what was found, and answers the exit code. */
+export async function runDoctor(
+  context: CliContext,
+  where: string | undefined,
+  options: DoctorOptions,
+): Promise<number> {
+  const subject = await readSubject(context, where, options.target ?? []);
+  const { sections, unreachable } = await inspectAll(context, subject, options);
+  if (options.json) printJson(context.stdout, toJson(sections));
+  else print(context, ...renderFindings(sections, context.color ? colored : plain));
+  return exitCodeOf(sections, unreachable);
+}
+
+/** A plan, or a host, or neither. @throws CliError usage */
+async function readSubject(
+  context: CliContext,
+  where: string | undefined,
+  targetOptions: readonly string[],
+): Promise<InspectSubject> {
+  if (where !== undefined && isPlanName(where))
+    return { plan: await loadPlan(where, targetOptions, context) };
+  const words = [...(where === undefined ? [] : [where]), ...targetOptions];
+  return words.length === 0 ? {} : { target: parseTarget(words) };
+}
+
+function exitCodeOf(sections: readonly Section[], unreachable: boolean): ExitCode {
+  if (unreachable) return exitCodes.unreachable;
+  return countFindings(sections).problems > 0 ? exitCodes.failed : exitCodes.provisioned;
+}

@@ -1,0 +1,84 @@
+import type { Target } from '../../domain/plan/schema.ts';
+import { CliError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+type Values = Record<string, unknown>;
+
+const HOP_KEYS = ['host', 'port', 'user', 'identity', 'hostKey'] as const satisfies (keyof Target)[];
+const KEYS: readonly string[] = [
+  ...HOP_KEYS,
+  'connectTimeout',
+  'become',
+  ...HOP_KEYS.map((key) => `jump.${key}`),
+];
+
+/**
+ * Reads what `--target` says: `KEY=VALUE`, or `[USER@]HOST[:PORT]`. Values are judged with the plan.
+ *
+ * @throws CliError usage
+ */
+export function parseTargetOption(text: string): Values {
+  const equals = text.indexOf('=');
+  if (equals < 0) return parseAddress(text);
+  const key = text.slice(0, equals);
+  const value = text.slice(equals + 1);
+  if (!KEYS.includes(key)) throw usage(`--target ${text}: no key "${key}"; the keys are ${KEYS.join(', ')}`);
+  const name = key.replace(/^jump\./, '');
+  const read = { [name]: name === 'port' ? toPort(value) : value };
+  return name === key ? read : { jump: read };
+}
+
+/** Whether a word that may also be a host means a plan: no host has such a name. */
+export function isPlanName(word: string): boolean {
+  return word === '-' || word.startsWith('preset:') || /\/|\.(ya?ml|json)$/i.test(word);
+}
+
+/** Puts the options' values over a plan's target; later ones win. */
+export function overrideTarget(plan: unknown, options: readonly string[]): unknown {
+  if (options.length === 0 || !isObject(plan)) return plan;
+  return { ...plan, target: readTarget(options, isObject(plan['target']) ? plan['target'] : {}) };
+}
+
+/** The target that several options make together, over what is known of it. */
+export function readTarget(options: readonly string[], under: Values = {}): Values {
+  return options.map(parseTargetOption).reduce<Values>(merge, under);
+}
+
+function merge(under: Values, over: Values): Values {
+  const jump = isObject(over['jump'])
+    ? { jump: { ...(isObject(under['jump']) ? under['jump'] : {}), ...over['jump'] } }
+    : {};
+  return { ...under, ...over, ...jump };
+}
+
+/** `root@host`, `host:2222`, `root@[::1]:2222`, `::1` */
+function parseAddress(text: string): Values {
+  const at = text.lastIndexOf('@');
+  const place = text.slice(at + 1);
+  const [, bracketed, plain, port] =
+    /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(withBrackets(place)) ?? [];
+  const host = bracketed ?? plain;
+  if (!host) throw usage(`--target ${text}: neither KEY=VALUE nor [USER@]HOST[:PORT]`);
+  return {
+    ...(at > 0 && { user: text.slice(0, at) }),
+    host,
+    ...(port !== undefined && { port: Number(port) }),
+  };
+}
+
+/** More than one colon without brackets is an IPv6 address without a port. */
+function withBrackets(place: string): string {
+  return !place.startsWith('[') && place.split(':').length > 2 ? `[${place}]` : place;
+}
+
+function toPort(value: string): unknown {
+  return /^\d+$/.test(value) ? Number(value) : value;
+}
+
+function isObject(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function usage(message: string): CliError {
+  return new CliError(exitCodes.usage, message);
+}

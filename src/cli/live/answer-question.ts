@@ -1,0 +1,138 @@
+import pMap from 'p-map';
+import type { ChandlerClient, RunInfo } from '../../client.ts';
+import { isOpenStatus } from '../../domain/run/execution-status.ts';
+import { ChandlerError } from '../../domain/run/failure.ts';
+import { RunPausedError } from '../../domain/run/server-pause.ts';
+import { firstLine, isNoWorker } from '../errors.ts';
+import type { LogQuestion, Question } from './due-questions.ts';
+import { bounds } from './intervals.ts';
+import { LostError, type Connection } from './keep-connected.ts';
+import { isOver, type LiveEvent, type LiveRuns, type Scope } from './live-runs.ts';
+
+/** The server lists open runs first. */
+const MAX_RUNS = 500;
+/** Runs that no longer match and are described in one round. */
+const MAX_UNLISTED = 50;
+const DESCRIBED_AT_ONCE = 8;
+
+/** A piece of a log, from `offset` to before `nextOffset`. */
+export interface LogPiece {
+  readonly offset: number;
+  readonly nextOffset: number;
+  readonly text: string;
+}
+
+/** The answer to a {@link LogQuestion}. */
+export interface LogRead {
+  readonly where: 'first' | 'earlier' | 'later';
+  readonly piece: LogPiece;
+  readonly size: number;
+  readonly complete: boolean;
+  readonly cut: boolean;
+}
+
+export type LogEvent =
+  | { readonly kind: 'log'; readonly opening: number; readonly read: LogRead }
+  | {
+      readonly kind: 'log-failed';
+      readonly opening: number;
+      readonly why: string;
+      readonly isFinal: boolean;
+    };
+
+/** Asks a question; returns undefined if the server does not answer, which the connection reports by itself. */
+export async function answerQuestion(
+  connection: Connection,
+  scope: Scope,
+  question: Question,
+  state: LiveRuns,
+): Promise<{ readonly event?: LiveEvent | LogEvent; readonly failed: boolean }> {
+  try {
+    return { event: await ask(connection, scope, question, state), failed: false };
+  } catch (error) {
+    if (error instanceof LostError) return { failed: true };
+    return { event: explainFailure(question, error), failed: true };
+  }
+}
+
+async function ask(
+  connection: Connection,
+  scope: Scope,
+  question: Question,
+  state: LiveRuns,
+): Promise<LiveEvent | LogEvent> {
+  switch (question.kind) {
+    case 'runs': {
+      const found = await connection.ask((client) => findRuns(client, scope));
+      const unlisted = unlistedRuns(state, found.runs);
+      const described = await connection.ask((client) => describeAll(client, unlisted));
+      return { kind: 'runs', runs: [...found.runs, ...described], more: found.more };
+    }
+    case 'status': {
+      const { run, over } = question;
+      return { kind: 'status', run, over, status: await connection.ask((client) => client.status(run)) };
+    }
+    case 'progress': {
+      const { run } = question;
+      return { kind: 'progress', run, progress: await connection.ask((client) => client.progress(run)) };
+    }
+    case 'result': {
+      const { run } = question;
+      return { kind: 'result', run, result: await connection.ask((client) => client.result(run)) };
+    }
+    case 'log':
+      return readPiece(connection, question);
+  }
+}
+
+/** The runs of a scope, as the server lists them. @throws WorkflowNotFoundError for an id that no run has */
+export async function findRuns(
+  client: ChandlerClient,
+  scope: Scope,
+): Promise<{ readonly runs: readonly RunInfo[]; readonly more: boolean }> {
+  if (scope.kind === 'ids') return { runs: await describeAll(client, scope.ids), more: false };
+  const listed = await client.list({ query: scope.query, limit: MAX_RUNS });
+  // An id may have had several runs; the list has the latest first.
+  const runs = [...new Map(listed.toReversed().map((info) => [info.id, info])).values()].toReversed();
+  return { runs, more: listed.length === MAX_RUNS };
+}
+
+function describeAll(client: ChandlerClient, ids: readonly string[]): Promise<RunInfo[]> {
+  return pMap(ids, (id) => client.describe(id), { concurrency: DESCRIBED_AT_ONCE });
+}
+
+/** A run that no longer matches stays in view: a retry, for example, takes it out of `ChandlerAttention = true`. */
+function unlistedRuns(state: LiveRuns, listed: readonly RunInfo[]): string[] {
+  const ids = new Set(listed.map(({ id }) => id));
+  return state.runs
+    .filter((run) => !ids.has(run.info.id) && (!isOver(run) || isOpenStatus(run.info.status)))
+    .slice(0, MAX_UNLISTED)
+    .map(({ info }) => info.id);
+}
+
+async function readPiece(connection: Connection, question: LogQuestion): Promise<LogEvent> {
+  const { opening, run, step, attempt, finalizer, request } = question;
+  const { where, offset, maxBytes, followS } = request;
+  const page = await connection.ask(
+    (client) => client.readLog(run, step, { attempt, finalizer, offset, maxBytes, followS }),
+    bounds.log + followS * 1000,
+  );
+  const { text, nextOffset, size, complete, cut = false } = page;
+  const begin = offset < 0 ? Math.max(0, size + offset) : offset;
+  return {
+    kind: 'log',
+    opening,
+    read: { where, piece: { offset: begin, nextOffset, text }, size, complete, cut },
+  };
+}
+
+function explainFailure(question: Question, error: unknown): LiveEvent | LogEvent {
+  if (question.kind === 'log') {
+    const isMissing = error instanceof ChandlerError && error.code === 'log-unavailable';
+    const isFinal = isMissing && question.isPartOver;
+    return { kind: 'log-failed', opening: question.opening, why: firstLine(error), isFinal };
+  }
+  if (error instanceof RunPausedError && 'run' in question) return { kind: 'held', run: question.run, error };
+  if (question.kind === 'status' && isNoWorker(error)) return { kind: 'silent', run: question.run };
+  return { kind: 'failed', error };
+}

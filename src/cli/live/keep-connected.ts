@@ -1,0 +1,111 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ChandlerClient } from '../../client.ts';
+import { ChandlerError, reasonOf } from '../../domain/run/failure.ts';
+import { RunPausedError } from '../../domain/run/server-pause.ts';
+import { isNotFound } from '../errors.ts';
+import { serverAnswers } from '../server/observe-run.ts';
+import { bounds, intervals } from './intervals.ts';
+
+/** The server does not answer; a new connection is being made. */
+export class LostError extends Error {
+  override readonly name = 'LostError';
+
+  /** False if nothing can have come of the question. */
+  readonly sent: boolean;
+
+  constructor({ sent }: { readonly sent: boolean }) {
+    super('the server does not answer');
+    this.sent = sent;
+  }
+}
+
+/** A client that is replaced when the server has not answered: a channel may take minutes to notice that it is back. */
+export interface Connection {
+  /**
+   * Asks within a bound.
+   *
+   * @throws LostError while the server does not answer; otherwise what `work` throws
+   */
+  ask<T>(work: (client: ChandlerClient) => Promise<T>, withinMs?: number): Promise<T>;
+  /** Asks no more; the process need not wait for anything. */
+  close(): void;
+}
+
+export interface ConnectionDeps {
+  readonly client: ChandlerClient;
+  readonly connect: () => Promise<ChandlerClient>;
+  readonly onLost: (why: string) => void;
+  readonly onFound: () => void;
+}
+
+export function keepConnected({ client: first, connect, onLost, onFound }: ConnectionDeps): Connection {
+  let client = first;
+  let lost = false;
+  const closing = new AbortController();
+
+  const retire = (old: ChandlerClient) => {
+    // The first one is closed by whom it belongs to.
+    if (old !== first) void old.close();
+  };
+
+  const reconnect = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      await delay(intervals.reconnect);
+      try {
+        const next = await connect();
+        if (closing.signal.aborted) return await next.close();
+        retire(client);
+        client = next;
+        lost = false;
+        onFound();
+        return;
+      } catch (error) {
+        onLost(reasonOf(error));
+      }
+    }
+  };
+
+  const lose = (asked: ChandlerClient, why: string) => {
+    if (asked !== client || lost || closing.signal.aborted) return;
+    lost = true;
+    onLost(why);
+    void reconnect();
+  };
+
+  return {
+    async ask(work, withinMs: number = bounds.answer) {
+      if (lost) throw new LostError({ sent: false });
+      const asked = client;
+      const answer = asked.within(withinMs, () => work(asked));
+      const settled = answer.then(
+        () => true,
+        () => true,
+      );
+      // What takes long has its time, if only the server lives.
+      const late = Promise.race([settled, delay(bounds.late, false)]).then(async (isSettled) => {
+        if (isSettled || (await serverAnswers(asked, bounds.server))) return answer;
+        throw new LostError({ sent: true });
+      });
+      try {
+        return await Promise.race([answer, late]);
+      } catch (error) {
+        if (error instanceof ChandlerError || isNotFound(error) || error instanceof RunPausedError)
+          throw error;
+        // Without a worker a question ends as without a server: only the server itself can tell which it is.
+        if (
+          !(error instanceof LostError) &&
+          asked === client &&
+          !lost &&
+          (await serverAnswers(asked, bounds.server))
+        )
+          throw error;
+        lose(asked, reasonOf(error));
+        throw new LostError({ sent: true });
+      }
+    },
+    close() {
+      closing.abort();
+      retire(client);
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { answerQuestion, type LogEvent } from './answer-question.ts';
+import { dueQuestions, keyOf, type Asked, type Interest, type Question } from './due-questions.ts';
+import { intervals } from './intervals.ts';
+import { keepConnected, type Connection, type ConnectionDeps } from './keep-connected.ts';
+import type { LiveEvent, LiveRuns, Scope } from './live-runs.ts';
+
+/** The runs that a view shows, kept up to date until the store is closed. `S` and `E` are the view's own state and events. */
+export interface LiveStore<S extends LiveRuns, E> {
+  readonly state: () => S;
+  readonly dispatch: (event: LiveEvent | LogEvent | E) => void;
+  readonly ask: Connection['ask'];
+  close(): void;
+}
+
+/** What a store needs to reach the server, again and again if the server goes away. */
+export interface StoreSource extends Pick<ConnectionDeps, 'client' | 'connect'> {
+  readonly scope: Scope;
+  readonly now: () => number;
+}
+
+export interface StoreView<S extends LiveRuns, E> {
+  readonly start: S;
+  readonly update: (state: S, event: LiveEvent | LogEvent | E) => S;
+  /** What the view shows now, and so what to ask. */
+  readonly interest: (state: S) => Interest;
+  readonly onChange: (before: S, after: S, event: LiveEvent | LogEvent | E) => void;
+}
+
+export function startStore<S extends LiveRuns, E = never>(
+  { client, connect, scope, now }: StoreSource,
+  view: StoreView<S, E>,
+): LiveStore<S, E> {
+  let state = view.start;
+  let closed = false;
+  const asked = new Map<string, Asked>();
+  const connection = keepConnected({
+    client,
+    connect,
+    onLost: (why) => dispatch({ kind: 'lost', why }),
+    onFound: () => dispatch({ kind: 'found' }),
+  });
+
+  const put = async (question: Question): Promise<void> => {
+    const key = keyOf(question);
+    asked.set(key, { inFlight: true, answeredAtMs: 0, failed: false });
+    const { event, failed } = await answerQuestion(connection, scope, question, state);
+    asked.set(key, { inFlight: false, answeredAtMs: now(), failed });
+    if (event) dispatch(event);
+  };
+
+  const dispatch = (event: LiveEvent | LogEvent | E): void => {
+    if (closed) return;
+    const before = state;
+    state = view.update(state, event);
+    view.onChange(before, state, event);
+    if (closed) return;
+    for (const question of dueQuestions(state, view.interest(state), asked)) void put(question);
+  };
+
+  const tick = () => dispatch({ kind: 'tick', nowMs: now() });
+  const timer = setInterval(tick, intervals.tick);
+  tick();
+  return {
+    state: () => state,
+    dispatch,
+    ask: (work, withinMs) => connection.ask(work, withinMs),
+    close() {
+      closed = true;
+      clearInterval(timer);
+      connection.close();
+    },
+  };
+}

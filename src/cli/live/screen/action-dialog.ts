@@ -1,0 +1,107 @@
+import { actions, actionsByKey, type ActionInput, type ActionName } from '../../../domain/run/actions.ts';
+import { describeState } from '../../../domain/run/status.ts';
+import { isDuration } from '../../../domain/text/duration.ts';
+import type { Key } from './key.ts';
+import { isOver, type RunView } from '../live-runs.ts';
+import type { ActionRequest, Dialog, State, Updated } from './model.ts';
+import { selectedPart, selectedRun, shownParts } from './selection.ts';
+import { showMessage } from './show-message.ts';
+
+const MAX_TEXT_LENGTH = 1000;
+
+/** Begins the action of a key: asks for its input and a confirmation first if it needs them. */
+export function beginAction(state: State, key: string): Updated {
+  const run = selectedRun(state);
+  if (!run) return still(showMessage(state, 'There is no run yet'));
+  if (isOver(run)) return still(showMessage(state, 'The run is over'));
+  const names = actionsByKey.get(key) ?? [];
+  if (names.length > 1 && !run.status)
+    return still(showMessage(state, 'The status of the run is not known yet'));
+  const name = names.find((each) => !run.status || (actions[each].fitsRun?.(run.status) ?? true));
+  if (name === undefined) return still(state);
+  const input = chooseInput(state, run, name);
+  if (typeof input === 'string') return still(showMessage(state, input));
+  const request = { run: run.info.id, name, input };
+  if (actions[name].prompt) return still(ask(state, { kind: 'text', request, text: '' }));
+  return actions[name].isConfirmed ? still(ask(state, { kind: 'confirm', request })) : send(state, request);
+}
+
+/** The step under the cursor, in the list of runs the one that the action fits best; or why there is none. */
+function chooseInput(state: State, run: RunView, name: ActionName): ActionInput | string {
+  const { onStep, command } = actions[name];
+  if (!onStep) return {};
+  const parts = shownParts(run).filter(({ part }) => onStep.fits(part, {}));
+  const row =
+    state.view === 'list'
+      ? (parts.find(({ part }) => part.state === onStep.defaultState) ?? parts[0])
+      : selectedPart(state);
+  if (!row) return `${run.info.id}: ${onStep.noneFits}`;
+  if (onStep.fits(row.part, {})) return { step: row.step };
+  return `${row.name} ${describeState(row.part)}: there is nothing to ${command}`;
+}
+
+/** Handles a key while a dialog is open. */
+export function pressInDialog(state: State, dialog: Dialog, key: Key): Updated {
+  if (dialog.kind === 'filter') return still(typeFilter(state, dialog.before, key));
+  const { dialog: _, ...closed } = state;
+  if (key.name === 'escape') return still(showMessage(closed, 'Nothing was done'));
+  const { request } = dialog;
+  if (dialog.kind === 'confirm') {
+    // A pasted text is no answer.
+    if (state.pasting) return still(state);
+    if (key.text === 'y' || key.text === 'Y') return send(closed, request);
+    return still(key.text === 'n' || key.text === 'N' ? showMessage(closed, 'Nothing was done') : state);
+  }
+  if (key.name === 'enter' && !state.pasting) return answer(closed, request, dialog.text.trim());
+  return still(ask(state, { ...dialog, text: type(dialog.text, key) }));
+}
+
+function answer(closed: State, { run, name, input }: ActionRequest, text: string): Updated {
+  const { prompt, isConfirmed } = actions[name];
+  if (prompt?.key === 'by' && !isDuration(text)) {
+    const why = text === '' ? '' : `"${text}" is not a duration such as 90s, 30m or 2h. `;
+    return still(showMessage(closed, `${why}Nothing was done`));
+  }
+  const answered = { run, name, input: { ...input, ...(prompt && text !== '' && { [prompt.key]: text }) } };
+  return isConfirmed ? still(ask(closed, { kind: 'confirm', request: answered })) : send(closed, answered);
+}
+
+/** `retry packages of web1` */
+export function describeRequest({ run, name, input }: ActionRequest): string {
+  return `${actions[name].command} ${subjectOf({ run, input })}${input.by === undefined ? '' : ` by ${input.by}`}`;
+}
+
+/** `packages of web1` */
+export function subjectOf({ run, input: { step } }: Pick<ActionRequest, 'run' | 'input'>): string {
+  return step === undefined ? run : `${step} of ${run}`;
+}
+
+function ask(state: State, dialog: Dialog): State {
+  return { ...state, dialog };
+}
+
+function send(state: State, request: ActionRequest): Updated {
+  return {
+    state: showMessage(state, `${describeRequest(request)} …`),
+    effects: [{ kind: 'act', request }],
+  };
+}
+
+function typeFilter(state: State, before: string, key: Key): State {
+  const { dialog: _, ...closed } = state;
+  if (key.name === 'escape') return { ...closed, filter: before };
+  if (key.name === 'enter' && !state.pasting) return closed;
+  return { ...state, filter: type(state.filter, key) };
+}
+
+function type(text: string, key: Key): string {
+  if (key.name === 'backspace') return [...text].slice(0, -1).join('');
+  if (key.name === 'ctrl-u') return '';
+  // What is pasted may have several lines.
+  const more = key.name === 'enter' ? ' ' : key.text;
+  return (text + more).slice(0, MAX_TEXT_LENGTH);
+}
+
+function still(state: State): Updated {
+  return { state, effects: [] };
+}

@@ -1,0 +1,59 @@
+import { cut, wrapWords } from '../../output/text.ts';
+import type { RunView } from '../live-runs.ts';
+import type { State } from './model.ts';
+import { selectedRun, shownRuns, windowStart } from './selection.ts';
+import { describeLog, titleOf } from './titles.ts';
+
+/** On fewer rows a title, and the line above a log, are cut to one row. */
+const ROWS_FOR_WHOLE_TITLE = 12;
+const MOST_TITLE_ROWS = 3;
+
+/** The rows of the title. */
+export function titleRows(state: State): string[] {
+  return headRows(titleOf(state), state);
+}
+
+/** The rows above an open log. */
+export function logHeadRows(state: State): string[] {
+  return state.log ? headRows(describeLog(state.log, state), state) : [];
+}
+
+function headRows(text: string, { size: { columns, rows } }: State): string[] {
+  return rows < ROWS_FOR_WHOLE_TITLE
+    ? [cut(text, columns)]
+    : wrapWords(text, columns).slice(0, MOST_TITLE_ROWS);
+}
+
+/** How the rows of the screen are shared out. */
+export interface Layout {
+  /** Rows between the title and the foot. */
+  readonly body: number;
+  /** Runs of the list; what is left shows the parts of the one under the cursor. */
+  readonly list: number;
+}
+
+const ROOM_FOR_BOTH = 14;
+
+export function layoutOf(state: State): Layout {
+  const body = Math.max(0, state.size.rows - titleRows(state).length - 2);
+  // A head, and below the list a blank and a head of the parts.
+  const list = body < ROOM_FOR_BOTH ? body - 1 : Math.min(shownRuns(state).length, Math.floor(body / 2));
+  return { body, list: Math.max(0, list) };
+}
+
+/** The runs that can be seen now. */
+export function visibleRuns(state: State): RunView[] {
+  if (state.view !== 'list') return [];
+  const shown = shownRuns(state);
+  const { list } = layoutOf(state);
+  const index = shown.findIndex(({ info }) => info.id === selectedRun(state)?.info.id);
+  const start = windowStart(shown.length, index, list);
+  return shown.slice(start, start + list);
+}
+
+/** The window on a log. */
+export function logSize(state: State): { readonly columns: number; readonly rows: number } {
+  const { columns, rows } = state.size;
+  const others = titleRows(state).length + logHeadRows(state).length + 2;
+  return { columns: Math.max(1, columns), rows: Math.max(1, rows - others) };
+}

@@ -1,0 +1,55 @@
+import { actions, actionsByKey } from '../../../domain/run/actions.ts';
+import type { Paint } from '../../output/paint.ts';
+import { wrapIndented } from '../../output/text.ts';
+
+const ACTION_KEYS = [...actionsByKey].map(
+  ([key, names]) =>
+    [key, names.map((name) => `${actions[name].command}: ${actions[name].summary}`).join('; ')] as const,
+);
+
+const KEYS = [
+  ['up down k j PgUp PgDn Home End', 'move'],
+  ['Enter', 'a run: its steps; a step: its log'],
+  ['Esc', 'go back; in the list, drop the filter'],
+  ['l', 'the log, as it comes; PgUp shows what was before, End follows it again'],
+  ...ACTION_KEYS,
+  ['a', 'attach to the terminal of the step'],
+  ['o', 'show the address of the run in the UI'],
+  ['/', 'show only runs with a text in their name, host, plan or state'],
+  ['Ctrl-L', 'draw the screen anew'],
+  ['q, Ctrl-C', 'leave; runs continue'],
+] as const;
+
+const MARKS = [
+  ['⏸', 'parked: needs attention'],
+  ['▶', 'running'],
+  ['↻', 'failed, is tried again by itself'],
+  ['✔', 'succeeded, or satisfied already'],
+  ['↷', 'skipped by an operator'],
+  ['✘', 'failed, or killed with its run'],
+  ['⊘', 'blocked by what has failed'],
+  ['·', 'pending'],
+  ['?', 'no worker answers for the run'],
+] as const;
+
+const KEY_WIDTH = 32;
+const LEAST_WIDE = 80;
+
+/** What every key does, and what every mark means. */
+export function renderHelp(columns: number, paint: Paint): string[] {
+  const line = ([word, meaning]: readonly [string, string]) =>
+    columns < LEAST_WIDE
+      ? wrapIndented(`  ${word}  ${meaning}`, columns, '      ')
+      : wrapIndented(`  ${word.padEnd(KEY_WIDTH)}${meaning}`, columns, ' '.repeat(KEY_WIDTH + 2));
+  return [
+    ...KEYS.flatMap(line),
+    '',
+    ...MARKS.flatMap(line),
+    '',
+    ...wrapIndented(
+      '  In a run without a cursor on a step, keys mean the step that needs attention. Any key goes back.',
+      columns,
+      '  ',
+    ),
+  ].map((text) => paint('dim', text));
+}

@@ -1,0 +1,186 @@
+import { formatDuration } from '../../../domain/text/duration.ts';
+import { oneLine } from '../../../domain/text/plain-text.ts';
+import type { Paint } from '../../output/paint.ts';
+import { cut, pad, widthOf, wrapIndented, wrapWords } from '../../output/text.ts';
+import { describeTrouble, describeWait } from '../../output/describe-trouble.ts';
+import { fitBlocks, type Block } from './fit-blocks.ts';
+import { layoutOf, visibleRuns } from './layout.ts';
+import { isOver, type RunView } from '../live-runs.ts';
+import type { State } from './model.ts';
+import { renderSteps } from './render-run.ts';
+import {
+  needsPerson,
+  parkedParts,
+  selectedRun,
+  shownParts,
+  shownRuns,
+  standing,
+  summarize,
+  type Standing,
+} from './selection.ts';
+
+/** The runs, and the steps of the one under the cursor as far as there is room. */
+export function renderList(state: State, paint: Paint): string[] {
+  const { columns } = state.size;
+  const runs = visibleRuns(state);
+  if (runs.length === 0) return wrapIndented(`  ${whyEmpty(state)}`, columns, '  ');
+  const selected = selectedRun(state);
+  const { body, list } = layoutOf(state);
+  const { head, rows } = renderRunRows(runs, selected, state, paint);
+  const height = list < body - 1 ? Math.min(rows.flat().length, Math.floor(body / 2)) : list;
+  const table = [head, ...fitBlocks(rows, selected ? runs.indexOf(selected) : 0, height)];
+  const below = body - table.length - 2;
+  if (below < 2 || !selected) return table;
+  const left = shownRuns(state).length - runs.length;
+  const more = left > 0 ? `  … and ${left} more runs` : '';
+  return [...table, paint('dim', cut(more, columns)), ...renderSteps(state, selected, below + 1, paint)];
+}
+
+/** Notes with less room stand under their run. */
+const LEAST_NOTE = 24;
+const INDENT = '    ';
+const TIME_WIDTH = '59 min 59 s'.length;
+
+/** What is shown of a run in the list. */
+interface Cells {
+  readonly id: string;
+  readonly stands: Standing;
+  readonly sum: string;
+  readonly time: string;
+  readonly note: string;
+  readonly isSelected: boolean;
+}
+
+/** A head, and the lines of each run. The note on the run under the cursor is whole. */
+function renderRunRows(
+  runs: readonly RunView[],
+  selected: RunView | undefined,
+  state: State,
+  paint: Paint,
+): { readonly head: string; readonly rows: readonly Block[] } {
+  const { columns } = state.size;
+  const cells = runs.map((run): Cells => ({
+    id: oneLine(run.info.id),
+    stands: standing(run),
+    sum: run.status ? summarize(run.status) : '',
+    time: formatDuration(endOf(run, state.nowMs) - run.info.startedAtMs),
+    note: noteOn(run, state.nowMs),
+    isSelected: run === selected,
+  }));
+  const widths: Widths = {
+    id: widest(
+      3,
+      cells.map(({ id }) => id),
+    ),
+    word: widest(
+      5,
+      cells.map(({ stands }) => stands.word),
+    ),
+    sum: widest(
+      5,
+      cells.map(({ sum }) => sum),
+    ),
+  };
+  const [begin, word, end] = wideRow(
+    { id: 'RUN', mark: ' ', word: 'STATE', sum: 'STEPS', time: 'TIME' },
+    widths,
+  );
+  const head = `  ${begin}${word}${end}`;
+  const isNarrow = widthOf(head.trimEnd()) + TIME_WIDTH - 'TIME'.length > columns;
+  return {
+    head: paint('dim', cut(isNarrow ? '  RUNS' : head.trimEnd(), columns)),
+    rows: cells.map((cell) =>
+      isNarrow ? renderNarrowRun(cell, columns, paint) : renderWideRun(cell, widths, columns, paint),
+    ),
+  };
+}
+
+interface Widths {
+  readonly id: number;
+  readonly word: number;
+  readonly sum: number;
+}
+
+function wideRow(
+  { id, mark, word, sum, time }: Record<'id' | 'mark' | 'word' | 'sum' | 'time', string>,
+  widths: Widths,
+): readonly [begin: string, word: string, end: string] {
+  return [
+    `${pad(id, widths.id)}  ${mark} `,
+    pad(word, widths.word),
+    `  ${pad(sum, widths.sum)}  ${pad(time, TIME_WIDTH)}  `,
+  ];
+}
+
+/** One line, and more if the note is long. */
+function renderWideRun(cells: Cells, widths: Widths, columns: number, paint: Paint): Block {
+  const { stands, note, isSelected } = cells;
+  const [begin, word, end] = wideRow({ ...cells, mark: stands.mark, word: stands.word }, widths);
+  const cursor = isSelected ? '> ' : '  ';
+  const fixed = widthOf(`${cursor}${begin}${word}${end}`);
+  const line = `${cursor}${begin}${paint(stands.style, word)}${end}`;
+  const room = columns - fixed;
+  if (room < LEAST_NOTE && widthOf(note) > room)
+    return [line.trimEnd(), ...renderNote(cells, columns, paint)];
+  const [first = '', ...others] = fitNote(cells, room);
+  return [
+    `${line}${paint('dim', first)}`.trimEnd(),
+    ...others.map((more) => `${' '.repeat(fixed)}${paint('dim', more)}`),
+  ];
+}
+
+/** The id on a line of its own, so that it is never cut. */
+function renderNarrowRun(cells: Cells, columns: number, paint: Paint): Block {
+  const { id, stands, sum, time, isSelected } = cells;
+  const margin = columns < LEAST_NOTE ? '' : INDENT;
+  const words = [`${stands.mark} ${stands.word}`, ...(sum === '' ? [] : [sum]), time].join(' · ');
+  return [
+    ...wrapIndented(`${isSelected ? '> ' : '  '}${id}`, columns, INDENT),
+    ...wrapIndented(`${margin}${words}`, columns, margin).map((line) => paint(stands.style, line)),
+    ...renderNote(cells, columns, paint),
+  ];
+}
+
+/** A note under its run. */
+function renderNote(cells: Cells, columns: number, paint: Paint): string[] {
+  const margin = columns < LEAST_NOTE ? '' : INDENT;
+  return fitNote(cells, columns - margin.length).map((line) => `${margin}${paint('dim', line)}`);
+}
+
+function fitNote({ note, isSelected }: Cells, columns: number): string[] {
+  if (note === '') return [];
+  return isSelected ? wrapWords(note, columns) : [cut(note, columns)];
+}
+
+function widest(least: number, texts: readonly string[]): number {
+  return Math.max(least, ...texts.map(widthOf));
+}
+
+/** What there is to know first. */
+function noteOn(run: RunView, nowMs: number): string {
+  if (run.status?.trouble && !isOver(run)) return describeTrouble(run.status.trouble);
+  const wait = run.status && !isOver(run) ? describeWait(run.status, nowMs) : undefined;
+  if (wait !== undefined) return wait;
+  const [parked] = needsPerson(run) ? parkedParts(run) : [];
+  if (parked) return `${parked.name}: ${parked.lastLine}`;
+  const failure =
+    run.result && 'failure' in run.result
+      ? run.result.failure
+      : isOver(run)
+        ? run.status?.failure
+        : undefined;
+  if (failure) return oneLine(failure.message);
+  return shownParts(run)
+    .filter(({ part }) => part.state === 'running' || part.state === 'retrying')
+    .map(({ name, lastLine }) => (lastLine === '' ? name : `${name}: ${lastLine}`))
+    .join(' · ');
+}
+
+function endOf({ info, status }: RunView, nowMs: number): number {
+  return info.endedAtMs ?? status?.endedAtMs ?? nowMs;
+}
+
+function whyEmpty({ listed, filter, runs }: State): string {
+  if (!listed) return 'Asking the server …';
+  return runs.length > 0 ? `No run has "${filter}" in it` : 'No run yet; what matches appears here by itself';
+}

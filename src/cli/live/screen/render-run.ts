@@ -1,0 +1,162 @@
+import { describePause } from '../../../domain/run/server-pause.ts';
+import { describeInput } from '../../../domain/run/status.ts';
+import { oneLine, plainText } from '../../../domain/text/plain-text.ts';
+import { listChanges, renderChange } from '../../output/changes.ts';
+import type { Paint } from '../../output/paint.ts';
+import { renderParts, type PartRow } from '../../output/render-parts.ts';
+import { renderEnd } from '../../output/reports.ts';
+import { cut, formatBytes, wrapIndented } from '../../output/text.ts';
+import { describeTrouble, describeWait } from '../../output/describe-trouble.ts';
+import { fitBlocks } from './fit-blocks.ts';
+import { layoutOf } from './layout.ts';
+import { isOver, type RunView } from '../live-runs.ts';
+import type { State } from './model.ts';
+import { parkedParts, rowKey, selectedPart, selectedRun, shownParts } from './selection.ts';
+import { nowOf } from './titles.ts';
+
+/** The last things that people did to a run. */
+const MOST_ORDERS = 3;
+/** Parts above the table that need attention. */
+const MOST_NEEDS = 3;
+/** What is below the steps needs this much to be of use. */
+const LEAST_BELOW = 3;
+const INDENT = '  ';
+
+/** One run: what it needs or how it ended, its steps, and what the one under the cursor failed of. */
+export function renderRun(state: State, paint: Paint): string[] {
+  const { columns } = state.size;
+  const run = selectedRun(state);
+  if (!run) return [cut('  Asking the server …', columns)];
+  const { body } = layoutOf(state);
+  const head = renderHead(run, state, paint).slice(0, Math.ceil(body / 2));
+  const room = body - head.length;
+  const row = selectedPart(state);
+  const detail = row ? renderPart(row, run, columns) : [];
+  const below = joinGroups([
+    [...detail, ...renderTail(row, columns)],
+    renderNotes(run, columns),
+    renderOrders(run, columns),
+  ]);
+  // The table gets what it needs if then the most important of what is below it has room, too.
+  const least = Math.min(below.length, Math.max(LEAST_BELOW, Math.min(detail.length, Math.floor(room / 2))));
+  const whole = renderSteps(state, run, Infinity, paint);
+  const most = below.length === 0 || room < 2 * LEAST_BELOW ? room : room - least - 1;
+  const steps = whole.length <= most ? whole : renderSteps(state, run, most, paint);
+  return [...head, ...steps, ...(below.length > 0 ? ['', ...below] : [])];
+}
+
+/** Groups of lines with a blank one between them. */
+function joinGroups(groups: readonly (readonly string[])[]): string[] {
+  return groups.filter(({ length }) => length > 0).flatMap((group, i) => (i === 0 ? group : ['', ...group]));
+}
+
+/** Impossible to overlook: what needs attention, or how it all ended. */
+function renderHead(run: RunView, state: State, paint: Paint): string[] {
+  const { columns } = state.size;
+  const lines = (text: string) => wrapIndented(text, columns, INDENT);
+  const silent =
+    run.silentSinceMs === undefined || run.final
+      ? []
+      : lines('? no worker answers for this run: shown is what was known before').map((line) =>
+          paint('yellow', line),
+        );
+  if (run.result) {
+    const end = renderEnd(run.result, run.status).slice(0, 2);
+    return [
+      ...silent,
+      ...end
+        .map(oneLine)
+        .flatMap(lines)
+        .map((line) => paint('bold', line)),
+    ];
+  }
+  if (isOver(run)) return silent;
+  const pause = run.held?.pause ?? run.status?.serverPause;
+  if (pause) silent.push(...lines(oneLine(`= ${describePause(pause)}`)).map((line) => paint('yellow', line)));
+  const { trouble, attention = false } = run.status ?? {};
+  const needs = parkedParts(run).map(({ name, part, lastLine }) => {
+    const word = attention || part.state === 'parked' ? '⏸ NEEDS ATTENTION' : '▶ NO ANSWER';
+    return `${word}  ${name} (attempt ${part.attempt}): ${lastLine}`;
+  });
+  if (trouble)
+    needs.unshift(`${attention ? '⏸ NEEDS ATTENTION' : '▶ NO ANSWER'}  ${describeTrouble(trouble)}`);
+  const wait = run.status && describeWait(run.status, nowOf(run, state));
+  if (wait !== undefined) needs.push(`▶ ${wait}`);
+  const more = needs.length > MOST_NEEDS ? [`⏸ and ${needs.length - MOST_NEEDS} more`] : [];
+  return [
+    ...silent,
+    ...[...needs.slice(0, MOST_NEEDS), ...more].flatMap(lines).map((line) => paint('yellow', line)),
+  ];
+}
+
+/** The head and as many parts as fit into `height` rows, around the one under the cursor; wrapped if all of them fit then. */
+export function renderSteps(state: State, run: RunView, height: number, paint: Paint): string[] {
+  const { columns } = state.size;
+  const rows = shownParts(run);
+  if (rows.length === 0) {
+    const silent = run.silentSinceMs !== undefined;
+    const why = silent
+      ? 'No worker answers for this run; start one with: chandler worker'
+      : run.held
+        ? 'What its steps do is not known while the workflow is paused.'
+        : 'Asking the run …';
+    return wrapIndented(`  ${why}`, columns, INDENT).map((line) => paint('dim', line));
+  }
+  const selected = selectedPart(state);
+  const index = selected ? rows.findIndex((row) => rowKey(row) === rowKey(selected)) : 0;
+  const options = {
+    columns,
+    nowMs: nowOf(run, state),
+    paint,
+    // In the list the cursor is among the runs.
+    ...(state.view === 'run' && { selected: index }),
+  };
+  const whole = renderParts(rows, { ...options, overflow: 'wrap-messages' });
+  if (1 + whole.rows.flat().length <= height) return [whole.head, ...whole.rows.flat()];
+  const short = renderParts(rows, { ...options, overflow: 'cut' });
+  return [short.head, ...fitBlocks(short.rows, index, Math.max(0, height - 1))].slice(0, Math.max(1, height));
+}
+
+/** What is known of the part under the cursor beside its row. */
+function renderPart({ name, part, logBytes }: PartRow, run: RunView, columns: number): string[] {
+  const { trouble, failure = trouble, notes = [], input } = part;
+  const lines = (text: string) => wrapIndented(`${INDENT}${oneLine(text)}`, columns, INDENT);
+  const noted = notes.flatMap((note) => lines(`${name} · ${note}`));
+  if (input && !failure)
+    return lines(`${name} is ${describeInput(input)} · press a to attach and type, or: ${input.attach}`);
+  if (!failure)
+    return logBytes === undefined
+      ? noted
+      : [...noted, ...lines(`${name} has printed ${formatBytes(logBytes)}`)];
+  // The head of a run that is at work shows the first line already.
+  const shown =
+    !isOver(run) &&
+    parkedParts(run)
+      .slice(0, MOST_NEEDS)
+      .some((row) => row.name === name);
+  const message = failure.message.trimEnd().split('\n');
+  const rest = shown ? message.slice(1) : message;
+  return [
+    ...noted,
+    ...(rest.length === 0
+      ? lines(`${name} · ${failure.code}: ${failure.advice}`)
+      : [...lines(`${name} · ${failure.code}: ${rest.join(' ')}`), ...lines(failure.advice)]),
+  ];
+}
+
+/** The end of the log of the part under the cursor. What a step prints is cut; its log can be opened. */
+function renderTail(row: PartRow | undefined, columns: number): string[] {
+  const tail = plainText(row?.part.failure?.logTail ?? '').trimEnd();
+  return tail === '' ? [] : tail.split('\n').map((line) => cut(`  | ${oneLine(line)}`, columns));
+}
+
+function renderNotes({ status }: RunView, columns: number): string[] {
+  const notes = status?.notes ?? [];
+  return notes.flatMap((note) => wrapIndented(`${INDENT}${oneLine(note)}`, columns, INDENT));
+}
+
+function renderOrders({ status }: RunView, columns: number): string[] {
+  if (!status || status.auditTrail.length === 0) return [];
+  const orders = listChanges({ ...status, auditTrail: [] }, status, 0).slice(-MOST_ORDERS);
+  return orders.flatMap((change) => wrapIndented(`${INDENT}${renderChange(change)}`, columns, INDENT));
+}

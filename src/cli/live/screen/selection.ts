@@ -1,0 +1,123 @@
+import { isOpenStatus } from '../../../domain/run/execution-status.ts';
+import { isFullyParked, listParts, type PartState, type RunStatus } from '../../../domain/run/status.ts';
+import type { Style } from '../../output/paint.ts';
+import { listRows, LOOKS, type PartRow } from '../../output/render-parts.ts';
+import { describeRunInfo } from '../../output/render-runs.ts';
+import { isOver, type RunView } from '../live-runs.ts';
+import type { State } from './model.ts';
+
+/** How a run stands, told as the states of its parts are. Lower ranks come first. */
+export interface Standing {
+  readonly rank: number;
+  readonly mark: string;
+  readonly style: Style;
+  readonly word: string;
+}
+
+export function standing(run: RunView): Standing {
+  const { info, status } = run;
+  const phase = status?.phase ?? info.phase;
+  if (!isOver(run)) {
+    if (run.held) return { rank: 1, mark: '=', style: 'yellow', word: 'paused by Temporal' };
+    if (needsPerson(run)) {
+      const others = status && !isFullyParked(status) ? ', others run' : '';
+      return { rank: 0, mark: '⏸', style: 'yellow', word: `needs attention${others}` };
+    }
+    if (run.silentSinceMs !== undefined)
+      return { rank: 1, mark: '?', style: 'yellow', word: 'no worker answers' };
+    const word = status?.paused ? `paused: ${phase}` : describeRunInfo({ ...info, phase });
+    return { rank: 1, mark: status?.paused ? '=' : '▶', style: 'cyan', word };
+  }
+  // Its own last answer may be newer than what the server lists.
+  const word = isOpenStatus(info.status) ? phase : describeRunInfo({ ...info, phase });
+  const done = phase === 'provisioned' || phase === 'already-provisioned' || info.status === 'COMPLETED';
+  if (done) return { rank: 4, mark: '✔', style: 'green', word };
+  return { rank: phase === 'aborted' ? 3 : 2, mark: '✘', style: 'red', word };
+}
+
+export function needsPerson(run: RunView): boolean {
+  return !isOver(run) && (run.status?.attention ?? run.info.attention);
+}
+
+/** The runs that the filter lets through: those that need attention first, then the latest first. */
+export function shownRuns(state: State): RunView[] {
+  const wanted = state.filter.toLowerCase();
+  return state.runs
+    .map((run) => ({ run, stands: standing(run) }))
+    .filter(({ run, stands }) => {
+      const { info, status } = run;
+      return `${info.id} ${info.plan} ${status?.host ?? ''} ${stands.word}`.toLowerCase().includes(wanted);
+    })
+    .sort((a, b) => a.stands.rank - b.stands.rank || b.run.info.startedAtMs - a.run.info.startedAtMs)
+    .map(({ run }) => run);
+}
+
+/** The run under the cursor: until it is moved, the run that needs attention most. */
+export function selectedRun(state: State): RunView | undefined {
+  const chosen = state.runs.find(({ info }) => info.id === state.run);
+  if (state.view !== 'list') return chosen ?? state.runs[0];
+  const shown = shownRuns(state);
+  return chosen && shown.includes(chosen) ? chosen : shown[0];
+}
+
+/** Its parts: those that need attention first, then as in the plan. */
+export function shownParts(run: RunView | undefined): PartRow[] {
+  if (!run?.status) return [];
+  return listRows(run.status, run.progress).toSorted((a, b) => urgency(a) - urgency(b));
+}
+
+/** Names a row of a run. */
+export function rowKey(row: Pick<PartRow, 'step' | 'finalizer'>): string {
+  return `${row.step} ${row.finalizer}`;
+}
+
+/** The part under the cursor. In the list of runs it is the one that matters most. */
+export function selectedPart(state: State): PartRow | undefined {
+  const parts = shownParts(selectedRun(state));
+  const { log } = state;
+  const key = state.view === 'log' && log ? rowKey(log) : state.view === 'run' ? state.part : undefined;
+  return parts.find((row) => rowKey(row) === key) ?? parts[0];
+}
+
+/** Parts that need attention, wait for input, or wait for a host that cannot be reached. */
+export function parkedParts(run: RunView): PartRow[] {
+  return shownParts(run).filter(
+    ({ part }) => part.state === 'parked' || (part.trouble ?? part.input) !== undefined,
+  );
+}
+
+/** Whether the part whose log is open makes no launch any more, unless it is started again. */
+export function isLogPartOver(state: State): boolean {
+  const part = selectedPart(state)?.part;
+  return part !== undefined && !['running', 'retrying', 'pending'].includes(part.state);
+}
+
+const SUMMED: readonly PartState[] = [
+  'parked',
+  'failed',
+  'killed',
+  'retrying',
+  'running',
+  'blocked',
+  'pending',
+  'succeeded',
+];
+
+/** `1⏸ 2▶ 3✔`: how many parts are in which state. */
+export function summarize(status: RunStatus): string {
+  const marks = listParts(status).map(({ part }) => LOOKS[part.state].mark);
+  return [...new Set(SUMMED.map((state) => LOOKS[state].mark)), LOOKS.skipped.mark]
+    .map((mark) => [marks.filter((own) => own === mark).length, mark] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, mark]) => `${count}${mark}`)
+    .join(' ');
+}
+
+/** The first row of a window on `count` rows that shows row `index` in its middle, as far as that can be. */
+export function windowStart(count: number, index: number, height: number): number {
+  return Math.max(0, Math.min(index - Math.floor(height / 2), count - height));
+}
+
+function urgency({ part }: PartRow): number {
+  return (part.trouble ?? part.input) || LOOKS[part.state].rank === 0 ? 0 : 1;
+}

@@ -1,0 +1,165 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CliContext } from '../../context.ts';
+import { aborted } from '../../context.ts';
+import { exitCodes, type ExitCode } from '../../exit-codes.ts';
+import { colored, plain } from '../../output/paint.ts';
+import { logQuestion } from './log-question.ts';
+import type { Effect, Event, State } from './model.ts';
+import type { Interest } from '../due-questions.ts';
+import { callsForPerson, render } from './render-screen.ts';
+import { visibleRuns } from './layout.ts';
+import { sendAction } from './send-action.ts';
+import { selectedRun } from './selection.ts';
+import { startStore, type StoreSource } from '../live-store.ts';
+import { intervals } from '../intervals.ts';
+import { openTerminal } from './terminal.ts';
+import { update } from './update.ts';
+
+export interface ScreenOptions extends Pick<StoreSource, 'client' | 'connect' | 'scope'> {
+  readonly start: State;
+  readonly keyboard: NonNullable<CliContext['keyboard']>;
+  readonly urlOf: (run: string) => string | undefined;
+  /** What `attach` needs to reach the same server. */
+  readonly flags: readonly string[];
+}
+
+/** The signal does not stop an orphaned process group. */
+const STOPPED_BY_MS = 200;
+
+/** Shows runs on the whole screen until a person leaves; answers the exit code, and what was known at the end. */
+export async function showOnScreen(
+  context: CliContext,
+  deps: ScreenOptions,
+): Promise<{ readonly exitCode: ExitCode; readonly state: State }> {
+  const { keyboard } = deps;
+  const paint = context.color ? colored : plain;
+  let away = false;
+  const leaving = new AbortController();
+  const terminal = openTerminal(context, keyboard, (key) => store.dispatch({ kind: 'key', key }));
+  let drawing = false;
+  const draw = () => {
+    drawing = false;
+    if (!away) terminal.draw(render(store.state(), paint));
+  };
+  /** Does something with the terminal as it was before. */
+  const besides = async (work: () => Promise<void>) => {
+    away = true;
+    terminal.leave();
+    try {
+      await work();
+    } finally {
+      away = false;
+      // Whoever has been told to end meanwhile wants no screen any more.
+      if (!context.signal.aborted) terminal.enter();
+      store.dispatch({ kind: 'resized', size: context.terminalSize() });
+    }
+  };
+  const perform = (effect: Effect): void => {
+    switch (effect.kind) {
+      case 'act':
+        return void sendAction(store.ask, effect.request).then(store.dispatch);
+      case 'leave':
+        return leaving.abort(effect.exitCode);
+      case 'redraw':
+        return terminal.forget();
+      case 'suspend':
+        return void besides(suspend);
+      case 'tell-url': {
+        const text =
+          deps.urlOf(effect.run) ?? 'The address of the UI is known for the server of `chandler dev` only';
+        return store.dispatch({ kind: 'told', text });
+      }
+      case 'attach':
+        return void besides(() => attach(context, keyboard, [effect.run, effect.step, ...deps.flags])).catch(
+          (error: unknown) => store.dispatch({ kind: 'told', text: String(error) }),
+        );
+    }
+  };
+  let effects: readonly Effect[] = [];
+  const store = startStore<State, Event>(
+    { ...deps, now: context.now },
+    {
+      start: deps.start,
+      interest,
+      update(state, event) {
+        const updated = update(state, event);
+        ({ effects } = updated);
+        return updated.state;
+      },
+      onChange(before, after) {
+        effects.forEach(perform);
+        if (callsForPerson(before, after)) terminal.bell();
+        // What comes at once is drawn at once.
+        if (!drawing) setImmediate(draw);
+        drawing = true;
+      },
+    },
+  );
+  const resized = () => {
+    terminal.forget();
+    store.dispatch({ kind: 'resized', size: context.terminalSize() });
+  };
+  const back = () => {
+    if (away) return;
+    // Stopped without our doing: the shell has had the terminal since.
+    terminal.leave();
+    terminal.enter();
+  };
+  context.stdout.on('resize', resized);
+  process.on('SIGCONT', back);
+  terminal.enter();
+  try {
+    await Promise.race([aborted(leaving.signal), aborted(context.signal)]);
+    const exitCode = leaving.signal.aborted ? (leaving.signal.reason as ExitCode) : exitCodes.interrupted;
+    return { exitCode, state: store.state() };
+  } finally {
+    process.off('SIGCONT', back);
+    context.stdout.off('resize', resized);
+    terminal.leave();
+    store.close();
+  }
+}
+
+function interest(state: State): Interest {
+  return {
+    focus: selectedRun(state),
+    others: visibleRuns(state),
+    othersEveryMs: intervals.others,
+    log: logQuestion(state),
+  };
+}
+
+/** As the shell expects it of Ctrl-Z; goes on when the shell says so. */
+async function suspend(): Promise<void> {
+  const goesOn = once(process, 'SIGCONT');
+  // The whole group, as the terminal would: whatever has started this program stops as well.
+  process.kill(0, 'SIGTSTP');
+  await Promise.race([goesOn, delay(STOPPED_BY_MS)]);
+}
+
+function ignore(): void {}
+
+/** Runs the command `attach` with the terminal; Ctrl-C is for it alone meanwhile. */
+async function attach(
+  { self, stdout }: CliContext,
+  keyboard: NonNullable<CliContext['keyboard']>,
+  args: readonly string[],
+): Promise<void> {
+  const [node, ...main] = self;
+  const listeners = process.rawListeners('SIGINT') as NodeJS.SignalsListener[];
+  process.removeAllListeners('SIGINT').on('SIGINT', ignore);
+  try {
+    const child = spawn(node, [...main, 'attach', ...args], { stdio: 'inherit' });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    if (code === 0) return;
+    // What it has said would be gone with the next picture.
+    stdout.write('\nPress Enter to go back to the runs.');
+    keyboard.resume();
+    await once(keyboard, 'data');
+  } finally {
+    process.off('SIGINT', ignore);
+    for (const listener of listeners) process.on('SIGINT', listener);
+  }
+}

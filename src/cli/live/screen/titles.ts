@@ -1,0 +1,67 @@
+import { formatDuration } from '../../../domain/text/duration.ts';
+import { oneLine } from '../../../domain/text/plain-text.ts';
+import { LOOKS } from '../../output/render-parts.ts';
+import { describeRun } from '../../output/render-table.ts';
+import { formatBytes } from '../../output/text.ts';
+import { isOver, type RunView } from '../live-runs.ts';
+import type { LogView, State } from './model.ts';
+import { needsPerson, selectedPart, selectedRun, shownRuns } from './selection.ts';
+
+/** What stands above everything else: what is shown, or that it is old. */
+export function titleOf(state: State): string {
+  const { lost, nowMs } = state;
+  if (!lost) return state.view === 'list' ? titleOfList(state) : titleOfRun(state);
+  const since = new Date(lost.sinceMs).toTimeString().slice(0, 8);
+  return `! no answer since ${since} (${formatDuration(nowMs - lost.sinceMs)}): shown is what was known then; trying again (${oneLine(lost.why)})`;
+}
+
+/** `fleet web · 12 runs · 1 needs attention · 3 running · 8 over` */
+function titleOfList(state: State): string {
+  const { runs, filter, more } = state;
+  const waiting = runs.filter(needsPerson).length;
+  const over = runs.filter(isOver).length;
+  const working = runs.length - waiting - over;
+  const words = [
+    state.scope,
+    `${runs.length}${more ? ' latest' : ''} ${runs.length === 1 ? 'run' : 'runs'}`,
+    ...(waiting > 0 ? [`⏸ ${waiting} ${waiting === 1 ? 'needs' : 'need'} attention`] : []),
+    ...(working > 0 ? [`${working} running`] : []),
+    ...(over > 0 ? [`${over} over`] : []),
+    ...(filter === '' ? [] : [`${shownRuns(state).length} with "${filter}"`]),
+  ];
+  return oneLine(words.join(' · '));
+}
+
+function titleOfRun(state: State): string {
+  const run = selectedRun(state);
+  if (!run) return state.scope;
+  return oneLine(run.status ? `${run.info.id} · ${describeRun(run.status, nowOf(run, state))}` : run.info.id);
+}
+
+/** What stands above a log: `network (attempt 1) · ⏸ parked · 12.3 kB · following` */
+export function describeLog(log: LogView, state: State): string {
+  const name = log.finalizer ? `${log.step} (finalizer)` : log.step;
+  const part = selectedPart(state)?.part;
+  // The log of an earlier try is not that of the state that the step is in now.
+  const mine = part?.attempt === log.attempt;
+  const words = [
+    `log of ${name} (attempt ${log.attempt}${part && !mine ? ` of ${part.attempt}` : ''})`,
+    ...(part && mine ? [`${LOOKS[part.state].mark} ${part.state}`] : []),
+    ...(log.pieces.length > 0 ? [formatBytes(log.size), whereIn(log)] : []),
+    ...(log.failure && log.pieces.length > 0 ? [`! ${log.failure.why}`] : []),
+  ];
+  return oneLine(words.join(' · '));
+}
+
+function whereIn(log: LogView): string {
+  if (log.cut) return 'not whole: the host could not keep all of it (is its disk full?)';
+  if (log.complete && log.below === 0) return 'the end';
+  if (log.following) return 'following';
+  const at = log.pieces.at(-1)?.nextOffset ?? 0;
+  return `up to ${Math.min(100, Math.round((100 * at) / Math.max(1, log.size)))} %, End follows`;
+}
+
+/** In a run that is over no clock runs on. */
+export function nowOf({ info, status }: RunView, { nowMs }: State): number {
+  return info.endedAtMs ?? status?.endedAtMs ?? nowMs;
+}

@@ -1,0 +1,20 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import type { CliContext } from '../context.ts';
+
+/** `${XDG_STATE_HOME:-~/.local/state}/chandler`; a relative value counts as unset, as the specification says. */
+function stateDir({ env }: Pick<CliContext, 'env'>): string {
+  const configured = env['XDG_STATE_HOME'] ?? '';
+  const home = env['HOME'] || homedir();
+  return join(isAbsolute(configured) ? configured : join(home, '.local/state'), 'chandler');
+}
+
+/** Where `chandler dev` keeps its server. */
+export const devDir = (context: Pick<CliContext, 'env'>): string => join(stateDir(context), 'dev');
+
+/** Where each running `chandler dev` records its data directory. */
+export const devServersDir = (context: Pick<CliContext, 'env'>): string =>
+  join(stateDir(context), 'dev-servers');
+
+/** Where `chandler sandbox` keeps its hosts. */
+export const sandboxDir = (context: Pick<CliContext, 'env'>): string => join(stateDir(context), 'sandbox');

@@ -1,0 +1,234 @@
+import { formatDuration } from '../../domain/text/duration.ts';
+import { acceptedActions, describeAuditEntry, type AuditEntry } from '../../domain/run/audit-trail.ts';
+import { describePause, type ServerPause } from '../../domain/run/server-pause.ts';
+import {
+  listParts,
+  type PartFailure,
+  type PartState,
+  type PartStatus,
+  type Phase,
+  type RunStatus,
+  type Trouble,
+} from '../../domain/run/status.ts';
+import { plainText } from '../../domain/text/plain-text.ts';
+import { shortMessage } from './short-message.ts';
+import { describeTrouble, describeWait } from './describe-trouble.ts';
+
+/** One thing that is different from before. `at` is a time in ISO 8601. */
+export type Change =
+  | { readonly at: string; readonly change: 'phase'; readonly phase: Phase }
+  | {
+      readonly at: string;
+      readonly change: 'step' | 'finalizer';
+      readonly step: string;
+      readonly state: PartState;
+      readonly attempt: number;
+      readonly elapsedMs?: number;
+      readonly exitCode?: number;
+      readonly failure?: PartFailure;
+    }
+  /** `trouble` is missing once the host can be asked again; `step` is missing if it concerns the run as a whole. */
+  | {
+      readonly at: string;
+      readonly change: 'trouble';
+      readonly step?: string;
+      readonly finalizer?: true;
+      readonly trouble?: Trouble;
+    }
+  /** `serverPause` is missing once it is over; `step` is missing if it holds the run as a whole. */
+  | {
+      readonly at: string;
+      readonly change: 'server-pause';
+      readonly step?: string;
+      readonly finalizer?: true;
+      readonly serverPause?: ServerPause;
+    }
+  /** `step` is missing if the run as a whole waits. */
+  | {
+      readonly at: string;
+      readonly change: 'waiting';
+      readonly step?: string;
+      readonly waitingFor: string;
+      readonly waitingUntilMs?: number;
+      /** Of a step that waits for input: the ssh command that attaches to its terminal. */
+      readonly attach?: string;
+    }
+  | ({ readonly at: string; readonly change: 'auditEntry' } & Omit<AuditEntry, 'atMs'>);
+
+/** What has changed between two looks at a run. */
+export function listChanges(before: RunStatus | undefined, after: RunStatus, clockMs: number): Change[] {
+  const nowMs = after.endedAtMs ?? clockMs;
+  // A run keeps only the latest ones, so neither their number nor their places say which are new.
+  const known = new Set(before?.auditTrail.map((each) => JSON.stringify(each)));
+  const auditTrail = after.auditTrail
+    .filter((each) => !known.has(JSON.stringify(each)))
+    .map(({ atMs, ...rest }): Change => ({ at: iso(atMs), change: 'auditEntry', ...rest }));
+  const phase: Change[] =
+    before?.phase === after.phase ? [] : [{ at: iso(nowMs), change: 'phase', phase: after.phase }];
+  const changes = after.steps.flatMap((step, i) => {
+    const earlier = before?.steps[i];
+    const times = { nowMs, decidedMs: decidedMs(after, step.name) ?? nowMs };
+    return [
+      ...partChange('step', step.name, earlier, step, times),
+      ...(step.finalizer
+        ? partChange('finalizer', step.name, earlier?.finalizer, step.finalizer, times)
+        : []),
+    ];
+  });
+  const troubles = [
+    ...troubleChange({}, before?.trouble, after.trouble, nowMs),
+    ...pauseChange({}, before?.serverPause, after.serverPause, nowMs),
+    ...waitingChange({}, before, after, nowMs),
+    ...listParts(after).flatMap(({ step, kind, part }) => {
+      const earlier =
+        before && listParts(before).find((each) => each.step.name === step.name && each.kind === kind);
+      const about = { step: step.name, ...(kind === 'finalizer' && { finalizer: true as const }) };
+      return [
+        ...troubleChange(about, earlier?.part.trouble, part.trouble, nowMs),
+        ...pauseChange(about, earlier?.part.serverPause, part.serverPause, nowMs),
+        ...waitingChange({ step: step.name }, earlier?.part, part, nowMs),
+      ];
+    }),
+  ];
+  const rest = [...auditTrail, ...changes, ...troubles].toSorted((a, b) => a.at.localeCompare(b.at));
+  // A phase that ends the run comes after what happened in it.
+  return after.endedAtMs === undefined ? [...phase, ...rest] : [...rest, ...phase];
+}
+
+/** `12:03:01 px-egress running (attempt 1)` */
+export function renderChange(change: Change): string {
+  return plainText(describe(change)).replaceAll('\n', ' ');
+}
+
+function describe(change: Change): string {
+  const time = new Date(change.at).toTimeString().slice(0, 8);
+  if (change.change === 'phase') return `${time} ${change.phase}`;
+  if (change.change === 'auditEntry') {
+    return `${time} ${describeAuditEntry(change)}`;
+  }
+  if (change.change === 'trouble') {
+    const { step, finalizer, trouble } = change;
+    const about = step === undefined ? '' : ` ${step}${finalizer ? ' (finalizer)' : ''}:`;
+    return `${time}${about} ${trouble ? describeTrouble(trouble) : 'the host can be asked again'}`;
+  }
+  if (change.change === 'server-pause') {
+    const { step, finalizer, serverPause } = change;
+    const name = step === undefined ? 'the run' : `${step}${finalizer ? ' (finalizer)' : ''}`;
+    return `${time} ${name} is ${serverPause ? describePause(serverPause) : 'unpaused'}`;
+  }
+  if (change.change === 'waiting') {
+    const { at, step, waitingFor, attach } = change;
+    if (step === undefined) return `${time} ${describeWait(change, Date.parse(at))}`;
+    return `${time} ${step} is waiting for ${waitingFor}${attach === undefined ? '' : `; type it with: ${attach}`}`;
+  }
+  const { step, state, attempt, elapsedMs, failure } = change;
+  const name = change.change === 'finalizer' ? `${step} (finalizer)` : step;
+  const count = attempt === 0 ? '' : ` (attempt ${attempt})`;
+  const after = elapsedMs === undefined ? '' : ` after ${formatDuration(elapsedMs)}`;
+  return `${time} ${name} ${state}${count}${after}${failure ? `: ${shortMessage(name, failure)}` : ''}`;
+}
+
+function troubleChange(
+  about: { readonly step?: string; readonly finalizer?: true },
+  before: Trouble | undefined,
+  after: Trouble | undefined,
+  nowMs: number,
+): Change[] {
+  const same = before?.sinceMs === after?.sinceMs && before?.message === after?.message;
+  if (same) return [];
+  const isNew = after !== undefined && after.sinceMs !== before?.sinceMs;
+  const at = iso(isNew ? after.sinceMs : nowMs);
+  return [{ at, change: 'trouble', ...about, ...(after && { trouble: after }) }];
+}
+
+function pauseChange(
+  about: { readonly step?: string; readonly finalizer?: true },
+  before: ServerPause | undefined,
+  after: ServerPause | undefined,
+  nowMs: number,
+): Change[] {
+  if (before?.sinceMs === after?.sinceMs) return [];
+  const at = iso(after?.sinceMs ?? nowMs);
+  return [{ at, change: 'server-pause', ...about, ...(after && { serverPause: after }) }];
+}
+
+type Waiting = Pick<RunStatus, 'waitingFor' | 'waitingUntilMs'> & Pick<PartStatus, 'input'>;
+
+/** Reports only the beginning of a wait, and each prompt. */
+function waitingChange(
+  about: { readonly step?: string },
+  before: Waiting | undefined,
+  { waitingFor, waitingUntilMs, input }: Waiting,
+  nowMs: number,
+): Change[] {
+  if (input && input.sinceMs !== before?.input?.sinceMs) {
+    const { lastLine, attach, sinceMs } = input;
+    const asked = `input${lastLine === '' ? '' : `: ${lastLine}`}`;
+    return [{ at: iso(sinceMs), change: 'waiting', ...about, waitingFor: asked, attach }];
+  }
+  if (waitingFor === undefined) return [];
+  // What a step waits for is shown with the time that it has taken, which is no news.
+  const isKnown =
+    about.step === undefined ? before?.waitingFor === waitingFor : before?.waitingFor !== undefined;
+  if (isKnown) return [];
+  const until = waitingUntilMs !== undefined && { waitingUntilMs };
+  return [{ at: iso(nowMs), change: 'waiting', ...about, waitingFor, ...until }];
+}
+
+function partChange(
+  change: 'step' | 'finalizer',
+  step: string,
+  before: PartStatus | undefined,
+  after: PartStatus,
+  times: Times,
+): Change[] {
+  const same = before?.state === after.state && before.attempt === after.attempt;
+  // That nothing has begun yet is not news.
+  if (same || (before === undefined && after.state === 'pending')) return [];
+  const { state, attempt, startedAtMs, endedAtMs, exitCode, failure } = after;
+  // What is skipped did not end when its last try did.
+  const over = startedAtMs !== undefined && endedAtMs !== undefined && state !== 'skipped';
+  return [
+    {
+      at: iso(changedAtMs(before, after, times)),
+      change,
+      step,
+      state,
+      attempt,
+      ...(over && { elapsedMs: endedAtMs - startedAtMs }),
+      ...(exitCode !== undefined && { exitCode }),
+      ...(failure && { failure }),
+    },
+  ];
+}
+
+interface Times {
+  readonly nowMs: number;
+  /** When an operator last acted on the step. */
+  readonly decidedMs: number;
+}
+
+/** When a part came to its state: its own times are those of its latest launch. */
+function changedAtMs(
+  before: PartStatus | undefined,
+  { state, startedAtMs, endedAtMs }: PartStatus,
+  { nowMs, decidedMs }: Times,
+): number {
+  if (state === 'skipped' || state === 'pending') return decidedMs;
+  if (state === 'running') return startedAtMs ?? nowMs;
+  // One that was waited for, and is not any more, has ended long ago.
+  const isOld = before !== undefined && before.endedAtMs === endedAtMs;
+  return isOld ? nowMs : (endedAtMs ?? nowMs);
+}
+
+function decidedMs(status: RunStatus, name: string): number | undefined {
+  return acceptedActions(status).findLast(
+    // More time changes no state.
+    ({ step, reset = [], extendedByMs }) =>
+      extendedByMs === undefined && (step === name || reset.includes(name)),
+  )?.atMs;
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,32 @@
+import { formatTimeLeft } from '../../domain/text/duration.ts';
+import { describePause } from '../../domain/run/server-pause.ts';
+import { describeInput, type PartStatus, type RunStatus, type Trouble } from '../../domain/run/status.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+
+/** `the host cannot be reached since 12:03:04: connection refused; next try at 12:03:34` */
+export function describeTrouble({ message, sinceMs, nextTryAtMs }: Trouble): string {
+  const next = nextTryAtMs === undefined ? '' : `; next try at ${clock(nextTryAtMs)}`;
+  return oneLine(`the host cannot be reached since ${clock(sinceMs)}: ${message}${next}`);
+}
+
+/** What holds up a part that is under way, if anything does. */
+export function describeHold({ serverPause, trouble, waitingFor, input }: PartStatus): string | undefined {
+  if (serverPause) return oneLine(describePause(serverPause));
+  if (trouble) return describeTrouble(trouble);
+  if (input) return describeInput(input);
+  return waitingFor === undefined ? undefined : `waiting for ${waitingFor}`;
+}
+
+/** `waiting for /root/.ssh-provisioned, 14 min left`; undefined if the run as a whole waits for nothing. */
+export function describeWait(
+  { waitingFor, waitingUntilMs }: Pick<RunStatus, 'waitingFor' | 'waitingUntilMs'>,
+  nowMs: number,
+): string | undefined {
+  if (waitingFor === undefined) return undefined;
+  const left = waitingUntilMs === undefined ? '' : `, ${formatTimeLeft(waitingUntilMs - nowMs)} left`;
+  return oneLine(`waiting for ${waitingFor}${left}`);
+}
+
+function clock(ms: number): string {
+  return new Date(ms).toTimeString().slice(0, 8);
+}

@@ -1,0 +1,102 @@
+import stringWidth from 'string-width';
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+const ASCII = /^[\u0020-\u007e]*$/;
+/** A character of a person has a few marks; more of them only slow a terminal down. UTF-16 units. */
+const LONGEST_GRAPHEME = 32;
+const LEAST_INDENTED = 20;
+
+/** The columns that a text takes in a terminal: wide characters take two, colours and combining marks none. */
+export function widthOf(text: string): number {
+  return ASCII.test(text) ? text.length : stringWidth(text);
+}
+
+/** Cuts a text without colours to a width; the cut is seen. */
+export function cut(text: string, columns: number): string {
+  const { kept, whole } = take(text, columns);
+  return whole || columns < 1 ? kept : `${take(text, columns - 1).kept}…`;
+}
+
+/** Fills a text up to a width. */
+export function pad(text: string, columns: number): string {
+  return text + ' '.repeat(Math.max(0, columns - widthOf(text)));
+}
+
+/** Breaks a text without colours into rows of a width; an empty one is a row, too. */
+export function wrap(text: string, columns: number): string[] {
+  const rows: string[] = [];
+  if (ASCII.test(text)) {
+    for (let at = 0; at < text.length; at += columns) rows.push(text.slice(at, at + columns));
+    return rows.length === 0 ? [''] : rows;
+  }
+  let row = '';
+  let room = columns;
+  for (const { shown, wide } of visible(text)) {
+    if (wide > room && row !== '') {
+      rows.push(row);
+      row = '';
+      room = columns;
+    }
+    row += shown;
+    room -= wide;
+  }
+  return [...rows, row];
+}
+
+/** Breaks a text without colours at its blanks into rows of a width; only a word that is wider is broken itself. */
+export function wrapWords(text: string, columns: number): string[] {
+  const width = Math.max(1, columns);
+  const rows: string[] = [];
+  let row: string | undefined;
+  let used = 0;
+  for (const word of text.split(' ')) {
+    const pieces = wrap(word, width);
+    const last = pieces.at(-1) ?? '';
+    const wide = widthOf(last);
+    if (row !== undefined && pieces.length === 1 && used + 1 + wide <= width) {
+      row += ` ${last}`;
+      used += 1 + wide;
+      continue;
+    }
+    if (row !== undefined) rows.push(row.trimEnd());
+    rows.push(...pieces.slice(0, -1));
+    row = last;
+    used = wide;
+  }
+  return [...rows, row ?? ''];
+}
+
+/** As {@link wrapWords}, with an indent before every row but the first. In few columns there is no room for one. */
+export function wrapIndented(text: string, columns: number, indent: string): string[] {
+  const margin = columns < LEAST_INDENTED ? '' : indent;
+  const [first = '', ...others] = wrapWords(text, columns - margin.length);
+  return [first, ...others.map((row) => margin + row)];
+}
+
+/** `0 B`, `12.3 kB`, `4.0 GB` */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}
+
+/** The beginning that fits. What comes after it is never looked at, however long it is. */
+function take(text: string, columns: number): { readonly kept: string; readonly whole: boolean } {
+  if (text.length <= columns && ASCII.test(text)) return { kept: text, whole: true };
+  let kept = '';
+  let room = columns;
+  for (const { shown, wide } of visible(text)) {
+    if (wide > room) return { kept, whole: false };
+    kept += shown;
+    room -= wide;
+  }
+  return { kept, whole: true };
+}
+
+/** The graphemes that take room, with their widths. A grapheme without width would fit in any number. */
+function* visible(text: string): Generator<{ readonly shown: string; readonly wide: number }> {
+  for (const { segment } of graphemes.segment(text)) {
+    const wide = widthOf(segment);
+    if (wide > 0) yield { shown: segment.slice(0, LONGEST_GRAPHEME), wide };
+  }
+}

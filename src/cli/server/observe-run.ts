@@ -1,0 +1,45 @@
+import type { ChandlerClient } from '../../client.ts';
+import { RunPausedError } from '../../domain/run/server-pause.ts';
+import type { RunStatus } from '../../domain/run/status.ts';
+import { isNoWorker } from '../errors.ts';
+
+/** What a run answers when it is asked once. */
+export type Observation =
+  | { readonly kind: 'status'; readonly status: RunStatus }
+  | Silence
+  /** Temporal's workflow pause holds the run, which does not answer until it is unpaused. */
+  | { readonly kind: 'held'; readonly error: RunPausedError };
+
+/** Nothing answers: no worker for this run, or not even the server. */
+export interface Silence {
+  readonly kind: 'silent';
+  readonly who: 'worker' | 'server';
+}
+
+const ANSWER_MS = 5000;
+const SERVER_ANSWER_MS = 1000;
+
+export async function observeRun(client: ChandlerClient, workflowId: string): Promise<Observation> {
+  try {
+    return { kind: 'status', status: await inTime(client, () => client.status(workflowId)) };
+  } catch (error) {
+    if (error instanceof RunPausedError) return { kind: 'held', error };
+    if (!isNoWorker(error)) throw error;
+    return { kind: 'silent', who: (await serverAnswers(client)) ? 'worker' : 'server' };
+  }
+}
+
+/** The SDK retries while the server is away, so a missing worker and a missing server fail alike; this tells which it is. */
+export function serverAnswers(client: ChandlerClient, withinMs = SERVER_ANSWER_MS): Promise<boolean> {
+  return client
+    .within(withinMs, () => client.server.version())
+    .then(
+      () => true,
+      () => false,
+    );
+}
+
+/** Bounds a request that only a worker can answer. */
+export function inTime<T>(client: ChandlerClient, ask: () => Promise<T>): Promise<T> {
+  return client.within(ANSWER_MS, ask);
+}

@@ -1,0 +1,39 @@
+import { quote } from '../../shell/index.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+import { announceOn, type CliContext } from '../context.ts';
+
+/** The options of every command that connects to the server. */
+export interface ServerOptions {
+  readonly address?: string;
+  readonly namespace?: string;
+  readonly taskQueue?: string;
+  /** Which run of the id that a command reads; see run-id.ts. */
+  readonly runId?: string;
+}
+
+/** The commands with `--run-id`. */
+const OF_ONE_RUN: ReadonlySet<string | undefined> = new Set(['status', 'watch', 'logs', 'attach', 'ssh']);
+
+/** A command line to copy that reaches the same server and the same run. */
+export function copyable(context: CliContext, options: ServerOptions, ...words: readonly string[]): string {
+  const { runId } = options;
+  const run = runId !== undefined && OF_ONE_RUN.has(words[0]) ? ['--run-id', runId] : [];
+  return `${context.program} ${[...words, ...run, ...serverFlags(options)].map((word) => quote(word)).join(' ')}`;
+}
+
+/** The options with which another command reaches the same server. */
+export function serverFlags(options: ServerOptions): string[] {
+  return [
+    ...(options.address === undefined ? [] : ['--address', options.address]),
+    ...(options.namespace === undefined ? [] : ['--namespace', options.namespace]),
+    ...(options.taskQueue === undefined ? [] : ['--task-queue', options.taskQueue]),
+  ];
+}
+
+/** Announces that an answer waits for a worker. */
+export function announceWaiting(context: CliContext, options: ServerOptions): (taskQueue: string) => void {
+  return (taskQueue) =>
+    announceOn(context)(
+      `No worker answers on the task queue ${oneLine(taskQueue)}; waiting for one: ${copyable(context, options, 'worker')}`,
+    );
+}

@@ -1,0 +1,33 @@
+import type { WorkflowNotFoundError } from '@temporalio/client';
+import type { ChandlerClient } from '../../client.ts';
+import { didYouMean } from '../../domain/text/near-names.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+import { CliError, NOT_KNOWN } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { ofId } from './visibility-query.ts';
+
+/** Among the latest. */
+const MOST_COMPARED = 500;
+
+/** The error for an id that no run has, with the most similar ids. */
+export async function suggestRuns(client: ChandlerClient, error: WorkflowNotFoundError): Promise<Error> {
+  const { workflowId: wanted, runId } = error;
+  if (runId !== undefined) {
+    const known = await client.list({ query: ofId(wanted), limit: MOST_COMPARED }).catch(() => []);
+    const next =
+      known.length === 0
+        ? 'chandler status lists the runs'
+        : `its runs are ${known
+            .map((run) => run.runId)
+            .slice(0, 5)
+            .join(', ')}`;
+    const text = `no run ${runId} with the id ${wanted}; ${next}`;
+    return new CliError(exitCodes.usage, oneLine(text), { cause: error, code: 'not-found' });
+  }
+  // A server without a working list still knows that the run is not there.
+  const runs = await client.list({ limit: MOST_COMPARED }).catch(() => []);
+  const ids = runs.map(({ id }) => id);
+  const next = didYouMean(wanted, ids) ?? NOT_KNOWN;
+  const text = `no run with the id ${wanted}; ${next}`;
+  return new CliError(exitCodes.usage, oneLine(text), { cause: error, code: 'not-found' });
+}

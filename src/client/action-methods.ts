@@ -1,0 +1,115 @@
+import {
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  type Client,
+} from '@temporalio/client';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isOpenStatus } from '../domain/run/execution-status.ts';
+import { ChandlerError, reasonOf } from '../domain/run/failure.ts';
+import { actionNames, actions, type ActionMethod, type ActionName } from '../domain/run/actions.ts';
+import type { RunStatus } from '../domain/run/status.ts';
+import { quote } from '../shell/index.ts';
+import type { Status } from './call-gate.ts';
+import { findPause } from './pauses.ts';
+import type { ChandlerClient } from './types.ts';
+
+/** gRPC FAILED_PRECONDITION (https://grpc.io/docs/guides/status-codes/). */
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is of a package that is not ours
+const FAILED_PRECONDITION: Status['code'] = 9;
+
+type ActionMethods = Pick<ChandlerClient, ActionMethod>;
+
+/** Creates the methods of a client that send actions: one for each. */
+export function createActionMethods(temporal: Client): ActionMethods {
+  const methods = actionNames.map((name) => [
+    actions[name].method,
+    (workflowId: string, input: unknown = {}) => sendUpdate(temporal, workflowId, name, input),
+  ]);
+  return Object.fromEntries(methods) as ActionMethods;
+}
+
+/**
+ * Sends an action as an update and returns the status after it. If Temporal's workflow pause holds the run, sends a signal
+ * instead, which the run handles once it is unpaused, and returns undefined.
+ *
+ * @throws ChandlerError invalid-input with the reason why the run refuses the action
+ */
+async function sendUpdate(
+  temporal: Client,
+  workflowId: string,
+  name: ActionName,
+  input: unknown,
+): Promise<RunStatus | undefined> {
+  const run = temporal.workflow.getHandle(workflowId);
+  try {
+    return await executeUpdate(temporal, workflowId, name, input);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) throw await explainNotFound(temporal, error, workflowId);
+    if (error instanceof Error && isRefusedByServer(error.cause) && (await findPause(temporal, workflowId))) {
+      await run.signal(name, input);
+      return undefined;
+    }
+    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+    throw new ChandlerError('invalid-input', error.cause?.message ?? error.message, { cause: error });
+  }
+}
+
+/** The server accepts no update for a paused workflow. */
+function isRefusedByServer(cause: unknown): boolean {
+  return isGrpcServiceError(cause) && cause.code === FAILED_PRECONDITION;
+}
+
+/** How often an update is sent that the run never received. */
+const MAX_SENT = 30;
+const SEND_EVERY_MS = 200;
+
+/**
+ * The server forgets an update if the workflow task that accepts it fails, as one does that would end the run while an activity
+ * ends. A run whose input is still being validated knows no actions. So the update is sent again: by its id the server would
+ * know it if it had been accepted.
+ */
+async function executeUpdate(
+  temporal: Client,
+  workflowId: string,
+  name: ActionName,
+  input: unknown,
+): Promise<RunStatus> {
+  const run = temporal.workflow.getHandle(workflowId);
+  const options = { args: [input] as [unknown], updateId: randomUUID() };
+  for (let sent = 1; ; sent += 1) {
+    try {
+      return await run.executeUpdate<RunStatus, [unknown]>(name, options);
+    } catch (error) {
+      if (sent >= MAX_SENT || !(isForgotten(error) || isTooEarly(error))) throw error;
+      await delay(SEND_EVERY_MS);
+    }
+  }
+}
+
+function isForgotten(error: unknown): boolean {
+  return error instanceof ServiceError && /unexpected workflow task failure/.test(reasonOf(error));
+}
+
+function isTooEarly(error: unknown): boolean {
+  const why = error instanceof WorkflowUpdateFailedError ? error.cause?.message : undefined;
+  return why?.startsWith('No registered handler for update') === true;
+}
+
+/** The server answers alike for a run that is over and for one that never existed. */
+async function explainNotFound(
+  temporal: Client,
+  error: WorkflowNotFoundError,
+  workflowId: string,
+): Promise<Error> {
+  const { status } = await temporal.workflow.getHandle(workflowId).describe();
+  if (isOpenStatus(status.name)) return error;
+  // The server ends such a run without a chance to end its steps.
+  const cutOff = status.name === 'TERMINATED' || status.name === 'TIMED_OUT';
+  const hint = cutOff ? `; what it left on the host is shown by: chandler status ${quote(workflowId)}` : '';
+  return new ChandlerError('invalid-input', `the run is over (${status.name.toLowerCase()})${hint}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,124 @@
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ChandlerError, failureCodes, isFailureCode } from '../domain/run/failure.ts';
+import { oneLine } from '../domain/text/plain-text.ts';
+import type { AskOptions, RunFailure } from './types.ts';
+
+/** A live worker takes a task within milliseconds. Longer than {@link TASK_TIMEOUT_MS}. */
+const TAKEN_UP_WITHIN_MS = 10_000;
+/** When `onWaiting` is called. */
+const WAITING_AFTER_MS = 1_500;
+/** Extra time for a worker that has not polled lately: after a restart of the server it returns soon. */
+const POLLED_WITHIN_MS = 2_500;
+/** Of `TaskQueueType` in Temporal's API. */
+const WORKFLOW_TASK_QUEUE = 1;
+/** A task that a lost worker holds is given to another worker after this time. */
+export const TASK_TIMEOUT_MS = 5_000;
+
+/**
+ * The result of a short workflow. If no worker takes it, it is terminated, so that it does not run once a worker starts much
+ * later. `signal` terminates it, too.
+ *
+ * @throws ChandlerError no-worker, or the code of its failure; the signal's reason
+ */
+export async function answerOf<T>(
+  asked: WorkflowHandle,
+  answer: Promise<T>,
+  { signal, onWaiting }: AskOptions = {},
+): Promise<T> {
+  const over = new AbortController();
+  let withdrawn: unknown;
+  const withdraw = async (why: string, reason: unknown): Promise<never> => {
+    withdrawn = reason;
+    await asked.terminate(why);
+    throw reason;
+  };
+  const nobody = async (): Promise<T> => {
+    let seen = 1;
+    await delay(WAITING_AFTER_MS, undefined, { ref: false, signal: over.signal });
+    const { raw: first, taskQueue } = await asked.describe();
+    if (first.pendingWorkflowTask && !first.pendingWorkflowTask.startedTime) {
+      onWaiting?.(taskQueue);
+      await delay(POLLED_WITHIN_MS, undefined, { ref: false, signal: over.signal });
+      if (!(await hasPollers(asked, taskQueue))) {
+        const message = `no worker serves the task queue ${oneLine(taskQueue)}`;
+        return withdraw('no worker is there', new ChandlerError('no-worker', message));
+      }
+    }
+    for (;;) {
+      await delay(TAKEN_UP_WITHIN_MS, undefined, { ref: false, signal: over.signal });
+      const { raw } = await asked.describe();
+      // Only the very first of its tasks can still be waiting after that time.
+      const { pendingWorkflowTask: waiting } = raw;
+      if (!waiting) return answer;
+      const attempt = waiting.attempt ?? 1;
+      const refusal = attempt > 1 ? await findRefusal(asked) : undefined;
+      // One that was given to a worker that is gone has another attempt now, or soon.
+      if (refusal !== undefined || (!waiting.startedTime && attempt <= seen)) {
+        const why = refusal ?? 'none is there';
+        const error = new ChandlerError('no-worker', `no worker has taken the question up: ${why}`);
+        return withdraw('no worker has taken it up', error);
+      }
+      seen = attempt;
+    }
+  };
+  const givenUp = async (): Promise<T> => {
+    await new Promise<void>((resolve) => {
+      signal?.addEventListener('abort', () => resolve(), { signal: over.signal });
+      if (signal?.aborted) resolve();
+    });
+    return withdraw('the caller stopped waiting', signal?.reason);
+  };
+  try {
+    return await Promise.race([answer, nobody(), givenUp()]);
+  } catch (error) {
+    // The termination may be noticed before `withdraw` throws.
+    throw withdrawn ?? failureOfAnswer(error);
+  } finally {
+    over.abort();
+  }
+}
+
+/** Whether a worker has polled the task queue in the last minutes. */
+async function hasPollers({ client }: WorkflowHandle, taskQueue: string): Promise<boolean> {
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name: taskQueue },
+    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is of a package that is not ours
+    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is of a package that is not ours
+    taskQueueType: WORKFLOW_TASK_QUEUE,
+  });
+  return (pollers ?? []).length > 0;
+}
+
+/** Why workers fail the first task of a workflow; undefined if none has failed. */
+async function findRefusal(asked: WorkflowHandle): Promise<string | undefined> {
+  const { events } = await asked.fetchHistory();
+  const [refused] = (events ?? []).flatMap((event) => event.workflowTaskFailedEventAttributes ?? []);
+  const why = oneLine(refused?.failure?.message ?? 'no reason was reported');
+  return refused && `workers fail at it (${why}): are they older than this?`;
+}
+
+/** The failure of the workflow, as a ChandlerError. */
+function failureOfAnswer(error: unknown): unknown {
+  if (!(error instanceof WorkflowFailedError)) return error;
+  if (error.cause instanceof TimeoutFailure)
+    return new ChandlerError('no-worker', 'no worker has answered in time', { cause: error });
+  const { code, message, advice } = readFailedEnd(error);
+  return new ChandlerError(code, message, { cause: error, facts: { advice } });
+}
+
+/** How a workflow that did not succeed ended. */
+export function readFailedEnd(error: WorkflowFailedError): RunFailure {
+  const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
+  if (cause instanceof ApplicationFailure && isFailureCode(cause.type)) {
+    const details = (cause.details?.[0] ?? {}) as Partial<RunFailure>;
+    return { code: cause.type, message: cause.message, advice: failureCodes[cause.type].advice, ...details };
+  }
+  // Cancelled, terminated or timed out by the server.
+  const said =
+    cause && cause.message !== error.message ? `${error.message}: ${cause.message}` : error.message;
+  const message = cause instanceof TerminatedFailure ? `terminated: ${said}` : said;
+  return { code: 'aborted', message, advice: failureCodes.aborted.advice };
+}

@@ -1,0 +1,25 @@
+import { WorkflowFailedError, type Client } from '@temporalio/client';
+import { TerminatedFailure } from '@temporalio/common';
+import type { provision, ProvisionResult } from '../workflows/index.ts';
+
+/**
+ * Waits for the end of a run. The server terminates an execution that is reset, and the run continues in another one: that is
+ * not its end.
+ */
+export async function awaitEnd(temporal: Client, workflowId: string): Promise<ProvisionResult> {
+  const latest = async () => {
+    const { runId, raw } = await temporal.workflow.getHandle(workflowId).describe();
+    return { runId, firstRunId: raw.workflowExecutionInfo?.firstRunId };
+  };
+  let followed = await latest();
+  for (;;) {
+    try {
+      return await temporal.workflow.getHandle<typeof provision>(workflowId, followed.runId).result();
+    } catch (error) {
+      if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof TerminatedFailure)) throw error;
+      const next = await latest();
+      if (next.runId === followed.runId || next.firstRunId !== followed.firstRunId) throw error;
+      followed = next;
+    }
+  }
+}

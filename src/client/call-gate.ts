@@ -1,0 +1,81 @@
+import type { ConnectionOptions } from '@temporalio/client';
+
+/** Intercepts each attempt of a request, as in `ConnectionOptions`. */
+export type Interceptor = NonNullable<ConnectionOptions['interceptors']>[number];
+export type Call = ReturnType<Interceptor>;
+export type Status = Parameters<Required<NonNullable<Parameters<Call['start']>[1]>>['onReceiveStatus']>[0];
+
+/** https://grpc.io/docs/guides/status-codes/ */
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is of a package that is not ours
+const CANCELLED: Status['code'] = 1;
+const DETAILS = 'the client is closed';
+
+/** Calls `report` with the status of an attempt. */
+export function onStatus(
+  call: ReturnType<Parameters<Interceptor>[1]>,
+  report: (status: Status) => void,
+): Call {
+  const start = call.start.bind(call);
+  call.start = (metadata, listener) =>
+    start(metadata, {
+      onReceiveMetadata: (received) => listener?.onReceiveMetadata?.(received),
+      // oxlint-disable-next-line typescript/no-unsafe-return -- messages have any type here, and go on as they are
+      onReceiveMessage: (message) => listener?.onReceiveMessage?.(message),
+      onReceiveStatus(status) {
+        report(status);
+        listener?.onReceiveStatus?.(status);
+      },
+    });
+  // The class has nothing that callers use beside this interface.
+  return call as Call;
+}
+
+/** Every attempt of every request of a client passes here. */
+export interface Gate {
+  /** The last of a connection's interceptors. */
+  readonly interceptor: Interceptor;
+  /** Cancels the requests under way and refuses later ones: all reject as cancelled (gRPC 1). */
+  shut(): void;
+}
+
+/**
+ * Keeps requests out of a closed channel: there a request that waits for a retry (`makeGrpcRetryInterceptor` of
+ * `@temporalio/client`) throws from a timer, which cannot be caught and ends the process.
+ */
+export function makeGate(): Gate {
+  const underWay = new Set<Call>();
+  let isShut = false;
+  return {
+    interceptor(options, nextCall) {
+      if (isShut) return refuse();
+      const call: Call = onStatus(nextCall(options), () => underWay.delete(call));
+      underWay.add(call);
+      return call;
+    },
+    shut() {
+      isShut = true;
+      for (const call of underWay) call.cancelWithStatus(CANCELLED, DETAILS);
+    },
+  };
+}
+
+const nothing = () => undefined;
+
+/** A call that fails as cancelled. Every call delivers a message (here none), then its status. */
+function refuse(): Call {
+  return {
+    start(metadata, listener) {
+      setImmediate(() => {
+        listener?.onReceiveMessage?.(null);
+        listener?.onReceiveStatus?.({ code: CANCELLED, details: DETAILS, metadata });
+      });
+    },
+    getPeer: () => '',
+    getAuthContext: () => null,
+    cancelWithStatus: nothing,
+    sendMessage: nothing,
+    sendMessageWithContext: nothing,
+    startRead: nothing,
+    halfClose: nothing,
+  } satisfies Partial<Call> as unknown as Call;
+}

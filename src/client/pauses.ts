@@ -1,0 +1,110 @@
+import type { Client, Connection, WorkflowExecutionDescription } from '@temporalio/client';
+import { RunPausedError, type PausedRun, type ServerPause } from '../domain/run/server-pause.ts';
+import { listParts, type RunStatus } from '../domain/run/status.ts';
+import { plainText } from '../domain/text/plain-text.ts';
+import { render, sh } from '../shell/index.ts';
+
+/** What the Temporal CLI uses by itself. */
+const DEFAULT_ADDRESSES = new Set(['127.0.0.1:7233', 'localhost:7233']);
+const DEFAULT_NAMESPACE = 'default';
+
+/** The pause that holds a run; undefined unless Temporal's workflow pause holds it. */
+export async function findPause(temporal: Client, workflowId: string): Promise<RunPausedError | undefined> {
+  const described = await temporal.workflow.getHandle(workflowId).describe();
+  if (described.status.name !== 'PAUSED') return undefined;
+  const { identity, pausedTime, reason } = described.raw.workflowExtendedInfo?.pauseInfo ?? {};
+  const pause: ServerPause = {
+    of: 'workflow',
+    ...about(pausedTime, identity, reason),
+    unpause: unpauseCommand(temporal, 'workflow', workflowId),
+  };
+  return new RunPausedError(pause, knownOf(temporal, described));
+}
+
+/** Adds the pauses of activities to a status: to the part that the activity is for, or to the run. */
+export function addActivityPauses(
+  temporal: Client,
+  status: RunStatus,
+  { workflowId, raw }: WorkflowExecutionDescription,
+): RunStatus {
+  for (const activity of raw.pendingActivities ?? []) {
+    const { paused, pauseInfo, activityId, activityType } = activity;
+    if (!paused) continue;
+    const { identity, reason } = pauseInfo?.manual ?? {};
+    const pause: ServerPause = {
+      of: 'activity',
+      ...about(pauseInfo?.pauseTime, identity, reason),
+      unpause: unpauseCommand(temporal, 'activity', workflowId, '--activity-id', activityId ?? ''),
+    };
+    const { step } = heartbeatOf(temporal, activity);
+    const kind = activityType?.name === 'finalizeStep' ? 'finalizer' : 'step';
+    const part = listParts(status).find((each) => each.step.name === step && each.kind === kind)?.part;
+    (part ?? status).serverPause = pause;
+  }
+  return status;
+}
+
+type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
+
+/** What the worker has reported of an activity; it names the step that the activity is for. */
+function heartbeatOf(
+  temporal: Client,
+  { heartbeatDetails }: Pending,
+): { readonly step?: string; readonly lastLine?: string } {
+  const [payload] = heartbeatDetails?.payloads ?? [];
+  if (!payload) return {};
+  return temporal.options.loadedDataConverter.payloadConverter.fromPayload(payload);
+}
+
+function knownOf(temporal: Client, described: WorkflowExecutionDescription): PausedRun {
+  const { memo, searchAttributes, startTime, raw } = described;
+  return {
+    plan: text(memo?.['plan']),
+    host: text(searchAttributes['ChandlerHost']?.[0]) || text(memo?.['host']),
+    phase: text(searchAttributes['ChandlerPhase']?.[0]),
+    startedAtMs: startTime.getTime(),
+    lastLines: (raw.pendingActivities ?? []).flatMap((activity) => {
+      const { step, lastLine } = heartbeatOf(temporal, activity);
+      return step === undefined || lastLine === undefined ? [] : [{ step, lastLine }];
+    }),
+  };
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function about(
+  time: { readonly seconds?: unknown; readonly nanos?: number | null } | null | undefined,
+  identity: string | null | undefined,
+  reason: string | null | undefined,
+): Pick<ServerPause, 'sinceMs' | 'by' | 'reason'> {
+  return {
+    sinceMs: Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6,
+    ...(identity && { by: plainText(identity) }),
+    ...(reason && { reason: plainText(reason) }),
+  };
+}
+
+function unpauseCommand(
+  { connection, options }: Client,
+  what: 'workflow' | 'activity',
+  workflowId: string,
+  ...words: readonly string[]
+): string {
+  const { namespace } = options;
+  // A connection that was made elsewhere may keep its address to itself.
+  const { address } = (connection as Partial<Connection>).options ?? {};
+  return render(
+    sh(
+      'temporal',
+      what,
+      'unpause',
+      '--workflow-id',
+      plainText(workflowId),
+      ...words,
+      ...(namespace === DEFAULT_NAMESPACE ? [] : ['--namespace', namespace]),
+      ...(address === undefined || DEFAULT_ADDRESSES.has(address) ? [] : ['--address', address]),
+    ),
+  );
+}

@@ -1,0 +1,54 @@
+import { Client, WorkflowContinuedAsNewError, type WorkflowClientInterceptor } from '@temporalio/client';
+
+/** https://docs.temporal.io: WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW */
+const CONTINUED_AS_NEW = 6;
+
+/**
+ * A client for which a workflow id means the run with `runId`, not the latest. A run that continued as new is followed. Without
+ * a run id it returns the client itself.
+ */
+export function pinRun(temporal: Client, workflowId: string, runId: string | undefined): Client {
+  if (runId === undefined) return temporal;
+  let pinned = runId;
+  let begun: Promise<unknown> | undefined;
+  const pin = <Input extends { readonly workflowExecution: { workflowId?: string | null } }>(input: Input) =>
+    input.workflowExecution.workflowId === workflowId
+      ? { ...input, workflowExecution: { workflowId, runId: pinned } }
+      : input;
+  const interceptor: WorkflowClientInterceptor = {
+    async describe(input, next) {
+      if (input.workflowExecution.workflowId !== workflowId) return next(input);
+      for (;;) {
+        const asked = pinned;
+        const found = await next(pin(input));
+        if (Number(found.workflowExecutionInfo?.status) !== CONTINUED_AS_NEW) return found;
+        const following = await nextRunId(temporal, workflowId, asked);
+        // Several requests may follow the run at once: another one may be further.
+        if (pinned === asked) pinned = following;
+      }
+    },
+    async query(input, next) {
+      if (input.workflowExecution.workflowId === workflowId)
+        await (begun ??= client.workflow.getHandle(workflowId).describe());
+      return next(pin(input));
+    },
+    startUpdate: (input, next) => next(pin(input)),
+  };
+  const client = new Client({
+    ...temporal.options,
+    connection: temporal.connection,
+    interceptors: { workflow: [interceptor] },
+  });
+  return client;
+}
+
+/** The run that continues one which continued as new. */
+async function nextRunId(temporal: Client, workflowId: string, runId: string): Promise<string> {
+  try {
+    await temporal.workflow.getHandle(workflowId, runId, { followRuns: false }).result();
+  } catch (error) {
+    if (error instanceof WorkflowContinuedAsNewError) return error.newExecutionRunId;
+    throw error;
+  }
+  throw new TypeError(`run ${runId} of ${workflowId} continued as new without naming the next run`);
+}

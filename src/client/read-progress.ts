@@ -1,0 +1,33 @@
+import type { Client } from '@temporalio/client';
+import type { StepProgress } from './types.ts';
+
+/** Reads what the workers last reported of the steps and finalizers that are running. */
+export async function readProgress(temporal: Client, workflowId: string): Promise<StepProgress[]> {
+  const { raw } = await temporal.workflow.getHandle(workflowId).describe();
+  const { payloadConverter } = temporal.options.loadedDataConverter;
+  return (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => {
+    const [payload] = heartbeatDetails?.payloads ?? [];
+    if (!payload) return [];
+    const { step, kind, attempt, lastLine, logBytes } =
+      payloadConverter.fromPayload<Partial<Heartbeat>>(payload);
+    if (step === undefined || attempt === undefined || lastLine === undefined) return [];
+    return [
+      {
+        step,
+        finalizer: kind === 'finalizer',
+        attempt,
+        lastLine,
+        ...(logBytes !== undefined && { logBytes }),
+      },
+    ];
+  });
+}
+
+/** The details of the heartbeats of `waitForLaunch`. */
+interface Heartbeat {
+  readonly step: string;
+  readonly kind: 'step' | 'finalizer';
+  readonly attempt: number;
+  readonly lastLine: string;
+  readonly logBytes: number;
+}

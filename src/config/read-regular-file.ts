@@ -1,0 +1,55 @@
+import { constants, type Stats } from 'node:fs';
+import { lstat, open, type FileHandle } from 'node:fs/promises';
+
+/** A pipe or a terminal must not block, nor a link that has replaced the file be followed. */
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY;
+
+/**
+ * Reads a regular file of at most `maxBytes`; `path` must be resolved already. Throws for anything else without reading it: a few
+ * reads of pipes would block all of Node's file threads.
+ */
+export async function readRegularFile(path: string, maxBytes: number): Promise<Buffer> {
+  const reason = await whyNotRegular(path);
+  if (reason !== undefined) throw new Error(reason);
+  const file = await open(path, FLAGS);
+  try {
+    return await readBounded(file, maxBytes);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Why a path is not a regular file; undefined if it is. @throws Error when it cannot be inspected */
+export async function whyNotRegular(path: string): Promise<string | undefined> {
+  return notRegular(await lstat(path));
+}
+
+async function readBounded(file: FileHandle, maxBytes: number): Promise<Buffer> {
+  const about = await file.stat();
+  const reason = notRegular(about);
+  if (reason !== undefined) throw new Error(reason);
+  const tooLarge = () => new Error(`it is larger than ${maxBytes} bytes`);
+  if (about.size > maxBytes) throw tooLarge();
+  // The file may grow meanwhile, and some of /proc have no size.
+  const buffer = Buffer.alloc(about.size + 4096);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+    if (bytesRead === 0) return Buffer.concat(chunks);
+    length += bytesRead;
+    if (length > maxBytes) throw tooLarge();
+    chunks.push(Buffer.from(buffer.subarray(0, bytesRead)));
+  }
+}
+
+function notRegular(about: Stats): string | undefined {
+  if (about.isFile()) return undefined;
+  const kinds = [
+    [about.isDirectory(), 'a directory'],
+    [about.isFIFO(), 'a pipe'],
+    [about.isSocket(), 'a socket'],
+    [about.isSymbolicLink(), 'a symbolic link'],
+  ] as const;
+  return `it is ${kinds.find(([is]) => is)?.[1] ?? 'a device'}, not a regular file`;
+}

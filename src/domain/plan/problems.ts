@@ -1,0 +1,27 @@
+import { boundedText } from '../text/bounded-text.ts';
+
+/** A problem of a plan. */
+export interface Problem {
+  /** `steps[2].needs[0]`; empty for the plan as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Formats problems as text, one per line. */
+export function formatProblems(problems: readonly Problem[]): string {
+  return problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('\n');
+}
+
+/** More than a person reads, less than a failure can carry. */
+const MAX_PROBLEMS = 200;
+const MAX_TEXT_LENGTH = 500;
+
+/** Makes problems fit into a failure: cuts long texts, and counts the rest of a long list. */
+export function boundedProblems(problems: readonly Problem[]): Problem[] {
+  const listed = problems.slice(0, MAX_PROBLEMS).map(({ path, message }) => ({
+    path: boundedText(path, MAX_TEXT_LENGTH),
+    message: boundedText(message, MAX_TEXT_LENGTH),
+  }));
+  const rest = problems.length - listed.length;
+  return rest === 0 ? listed : [...listed, { path: '', message: `… and ${rest} more problems` }];
+}

@@ -1,0 +1,271 @@
+import { z } from 'zod';
+import { isDuration } from '../text/duration.ts';
+import { variableNameProblem } from './variable-name.ts';
+
+/** Sizes in bytes. Together they stay far below the server's 2 MB for one payload. */
+export const limits = {
+  scriptBytes: 256 * 1024,
+  planBytes: 1024 * 1024,
+  steps: 64,
+  stepNameLength: 40,
+  labels: 20,
+  /** The server indexes 2,048 bytes of a search attribute, and fails the task that sets a longer one. */
+  labelsBytes: 2000,
+} as const;
+
+const bytes = (text: string) => new TextEncoder().encode(text).length;
+const text = (maxBytes: number) =>
+  z
+    .string()
+    .refine((value) => !value.includes('\0'), 'must not hold a NUL byte')
+    .refine((value) => bytes(value) <= maxBytes, {
+      error: (issue) => `is ${bytes(String(issue.input))} bytes; at most ${maxBytes} are allowed`,
+    });
+const script = text(limits.scriptBytes).refine((value) => value.trim() !== '', 'must not be empty');
+const line = text(4096)
+  .min(1)
+  .refine((value) => !/\p{Cc}/u.test(value), 'must be one line, without control characters');
+const DURATION = 'must be a duration such as 90s, 5m or 24h, or milliseconds; at least 1 ms, at most 365d';
+const duration = z
+  .union(
+    [z.number().int().positive().refine(isDuration, DURATION), z.string().refine(isDuration, DURATION)],
+    {
+      error: DURATION,
+    },
+  )
+  .describe('A duration such as 90s, 5m or 24h; a number is milliseconds.');
+const absolutePath = line.refine((value) => value.startsWith('/'), 'must be an absolute path');
+const variable = z.string().refine((name) => variableNameProblem(name) === undefined, {
+  error: (issue) => variableNameProblem(String(issue.input)),
+});
+
+/** Also the name of a zmx session, a file and a table row. */
+export const stepName = z
+  .string()
+  .min(1)
+  .max(limits.stepNameLength)
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/,
+    'may hold letters, digits, and . _ - only, and must begin with a letter, a digit or _',
+  )
+  .refine((name) => !/\.\d+$/.test(name), 'must not end in a dot and a number: that is how retries are named')
+  .refine((name) => name !== 'logs', 'is reserved: zmx keeps its logs there');
+
+const host = line
+  .max(253)
+  .refine(
+    (value) => /^[A-Za-z0-9_]([A-Za-z0-9_.:%-]*)$/.test(value) || /^::[0-9a-fA-F:.]*$/.test(value),
+    'must be a host name or an IP address',
+  )
+  .describe('Name or address of the host, as the worker reaches it.');
+const port = z.number().int().min(1).max(65535).describe('SSH port. Default 22.');
+const user = line
+  .max(64)
+  .refine((value) => !value.startsWith('-'), 'must not begin with a dash')
+  .describe('Login user. Default root.');
+const identity = line.describe(
+  "The name of a private key in the worker's CHANDLER_IDENTITIES, or `agent` for its ssh-agent. Default the agent, then id_ed25519, id_ecdsa, id_rsa.",
+);
+const HOST_KEY = 'must be known_hosts, accept-new or a fingerprint SHA256:…';
+const hostKey = z
+  .union(
+    [z.enum(['known_hosts', 'accept-new']), z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, HOST_KEY)],
+    { error: HOST_KEY },
+  )
+  .describe(
+    "How to verify the host: by the worker's `known_hosts`, by a pinned fingerprint `SHA256:…`, or by `accept-new`, which trusts the first key that the host shows on this path, if the worker allows it. Default known_hosts.",
+  );
+const hop = {
+  host,
+  port: port.optional(),
+  user: user.optional(),
+  identity: identity.optional(),
+  hostKey: hostKey.optional(),
+};
+
+export const targetSchema = z.strictObject({
+  ...hop,
+  jump: z.strictObject(hop).optional().describe('A jump host; it takes the same keys.'),
+  become: z
+    .enum(['sudo'])
+    .optional()
+    .describe('`sudo` does everything as root, through sudo without a password. Default the login user.'),
+  connectTimeout: duration.optional().describe('How long to try to reach the host. Default 5m.'),
+});
+
+export const stepSchema = z.strictObject({
+  name: stepName.describe('The name of the step and of its terminal session.'),
+  script: script.describe(
+    'The script, run in its own terminal by bash or by the interpreter that its `#!` line names. A failed command fails the step only after `set -e`.',
+  ),
+  finalize: script
+    .optional()
+    .describe(
+      'The finalizer: a script that runs after every step is done. Finalizers run one after another, in step order.',
+    ),
+  needs: z
+    .array(z.string())
+    .optional()
+    .describe('Steps that must be done before this one starts. Default none: all steps start at once.'),
+  timeout: duration
+    .optional()
+    .describe('How long an attempt may take; after that it is killed and counts as failed. Default 1h.'),
+  retry: z
+    .strictObject({
+      attempts: z
+        .number()
+        .int()
+        .min(1)
+        .max(100)
+        .optional()
+        .describe('How many attempts there are in all. Default 1.'),
+      backoff: duration.optional().describe('The pause between two attempts. Default 1s.'),
+    })
+    .optional()
+    .describe('Whether a failed step is retried without an operator.'),
+  env: z
+    .record(variable, text(64 * 1024))
+    .optional()
+    .describe('Environment variables of script, finalize and check.'),
+  secrets: z
+    .record(
+      variable,
+      z.string().regex(/^(env|file):[A-Za-z0-9_][A-Za-z0-9_./-]*$/, 'must be env:NAME or file:NAME'),
+    )
+    .optional()
+    .describe(
+      'Environment variables whose values the worker looks up: `env:NAME` or `file:NAME`. Values and lines shorter than 4 characters are not masked.',
+    ),
+  check: script
+    .optional()
+    .describe(
+      'A script that tests whether the step needs to run: if it exits with 0, the step is satisfied and does not run. It has one minute.',
+    ),
+});
+
+export const zmxSchema = z.strictObject({
+  source: z
+    .enum(['release', 'file', 'tmux'])
+    .optional()
+    .describe(
+      'Where zmx comes from: `release` is a verified upstream archive, `file` a binary of the worker, `tmux` a shim on the tmux of the host. Default release.',
+    ),
+  version: z
+    .string()
+    .regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 0.7.0')
+    .optional()
+    .describe('The version to install if the host has none that is new enough.'),
+  url: z
+    .string()
+    .regex(/^https?:\/\/\S+$/, 'must be an http or https address')
+    .optional()
+    .describe('The address of an archive elsewhere, such as a mirror.'),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits')
+    .optional()
+    .describe('The checksum of the archive, unless it is built in.'),
+  file: line.optional().describe("The name of a binary in the worker's CHANDLER_ZMX_DIR."),
+});
+
+const label = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9]([A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$/,
+    'must be 1 to 63 letters, digits, and . _ - / between them',
+  );
+const fleet = line
+  .max(200)
+  .describe(
+    'The fleet of the host, to find the run by: `chandler watch --fleet`, search attribute ChandlerFleet.',
+  );
+const labels = z
+  .record(label, line.max(180))
+  .refine((value) => Object.keys(value).length <= limits.labels, `must hold at most ${limits.labels} entries`)
+  .refine(
+    (value) =>
+      bytes(JSON.stringify(Object.entries(value).map((pair) => pair.join('=')))) <= limits.labelsBytes,
+    `must be at most ${limits.labelsBytes} bytes together`,
+  )
+  .describe('Labels to find the run by: search attribute ChandlerLabels, each as `key=value`.');
+
+export const planSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: line.max(200).optional().describe('The name of the plan, for people.'),
+  fleet: fleet.optional(),
+  labels: labels.optional(),
+  target: targetSchema,
+  steps: z.array(stepSchema).min(1, 'must hold at least one step').max(limits.steps),
+  zmx: zmxSchema.optional().describe('The terminal multiplexer that runs the sessions.'),
+  bootstrap: z
+    .strictObject({
+      marker: absolutePath.describe('The file to wait for.'),
+      timeout: duration.optional().describe('How long to wait for it. Default 15m.'),
+    })
+    .optional()
+    .describe('A file that the host writes when it has booted; no step starts before.'),
+  sentinel: z
+    .strictObject({
+      path: absolutePath
+        .optional()
+        .describe('The path of the sentinel. Default `provisioned` in the state directory.'),
+      whenPresent: z
+        .enum(['skip-if-same-plan', 'skip', 'ignore'])
+        .optional()
+        .describe(
+          'What a run does on a host that has a sentinel: `skip-if-same-plan`, `skip` or `ignore` it. Default skip-if-same-plan.',
+        ),
+    })
+    .optional()
+    .describe('The file that marks the host as provisioned, written last and read back.'),
+  onStepFailure: z
+    .enum(['park', 'fail', 'continue'])
+    .optional()
+    .describe(
+      'What happens when a step has failed its last attempt: `park` waits for an operator, `fail` ends the other steps, `continue` does what can be done and then fails. Default park.',
+    ),
+  onLeftovers: z
+    .enum(['refuse', 'end'])
+    .optional()
+    .describe(
+      'What happens to steps of other work that an earlier run left running: `refuse` fails the run, `end` ends them. Default refuse.',
+    ),
+  parkTimeout: duration.optional().describe('How long a parked run waits for an operator. Default 24h.'),
+  keepSessions: z
+    .enum(['failed', 'all', 'none'])
+    .optional()
+    .describe(
+      'Which sessions stay open after their step: those of `failed` steps, `all` or `none`. Default failed.',
+    ),
+  pruneAfterDays: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('Age at which launches are removed from the host. Default 30.'),
+});
+
+/** The input of the workflow `watchProvisioning`. */
+export const watchSchema = z.strictObject({
+  target: targetSchema,
+  sentinel: z
+    .strictObject({ path: absolutePath })
+    .optional()
+    .describe('Where the sentinel is, if not where the script says.'),
+  timeout: duration.optional().describe('How long the host may take. Default 24h.'),
+  parkTimeout: duration.optional().describe('How long a failed host waits for an operator. Default 24h.'),
+  fleet: fleet.optional(),
+  labels: labels.optional(),
+});
+
+/** The self-provisioning host to follow, and for how long. */
+export type WatchInput = z.input<typeof watchSchema>;
+/**
+ * What to do on a host. `chandler/plan.schema.json` is the same as JSON Schema. At most 1 MiB as JSON, 64 steps, 256 KiB a
+ * script.
+ */
+export type Plan = z.input<typeof planSchema>;
+/** A script that runs in its own terminal session. */
+export type Step = z.input<typeof stepSchema>;
+/** The host of a plan, and how to reach it. Identities are names that the worker looks up, never keys. */
+export type Target = z.input<typeof targetSchema>;

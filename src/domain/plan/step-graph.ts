@@ -1,0 +1,70 @@
+export interface GraphStep {
+  readonly name: string;
+  readonly needs: readonly string[];
+}
+
+/** Reads names and needs from any value that may be a plan. Indexes are those of its steps. */
+export function readGraph(input: unknown): GraphStep[] {
+  const steps = asRecord(input)['steps'];
+  if (!Array.isArray(steps)) return [];
+  return steps.map((step: unknown) => {
+    const { name, needs } = asRecord(step);
+    return {
+      name: typeof name === 'string' ? name : '',
+      needs: Array.isArray(needs) ? needs.map((need) => (typeof need === 'string' ? need : '')) : [],
+    };
+  });
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** Finds problems between steps: duplicate names, unknown needs, cycles. */
+export function stepProblems(steps: readonly GraphStep[]): { path: (string | number)[]; message: string }[] {
+  const problems: { path: (string | number)[]; message: string }[] = [];
+  const first = new Map<string, number>();
+  for (const [i, { name }] of steps.entries()) {
+    // The schema reports a step without a usable name.
+    if (name === '') continue;
+    const earlier = first.get(name);
+    if (earlier === undefined) first.set(name, i);
+    else problems.push({ path: [i, 'name'], message: `"${name}" is already the name of steps[${earlier}]` });
+  }
+  for (const [i, step] of steps.entries()) {
+    for (const [k, need] of step.needs.entries()) {
+      if (need !== '' && !first.has(need))
+        problems.push({ path: [i, 'needs', k], message: `there is no step "${need}"` });
+    }
+  }
+  const cycle = findCycle(steps);
+  if (cycle)
+    problems.push({
+      path: [first.get(cycle[0] ?? '') ?? 0, 'needs'],
+      message: `is a cycle: ${cycle.join(' → ')}`,
+    });
+  return problems;
+}
+
+/** The names along one cycle of `needs`. */
+function findCycle(steps: readonly GraphStep[]): string[] | undefined {
+  // Of two steps with the same name the first counts; the last entry of a map wins.
+  const needs = new Map(steps.toReversed().map((step) => [step.name, step.needs]));
+  const done = new Set<string>();
+  const visit = (name: string, trail: string[]): string[] | undefined => {
+    const seen = trail.indexOf(name);
+    if (seen >= 0) return [...trail.slice(seen), name];
+    if (done.has(name)) return undefined;
+    for (const need of needs.get(name) ?? []) {
+      const cycle = visit(need, [...trail, name]);
+      if (cycle) return cycle;
+    }
+    done.add(name);
+    return undefined;
+  };
+  for (const { name } of steps) {
+    const cycle = visit(name, []);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}

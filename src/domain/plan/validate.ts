@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { editDistance } from '../text/edit-distance.ts';
+import type { Problem } from './problems.ts';
+import { limits, planSchema, watchSchema, type Plan } from './schema.ts';
+import { readGraph, stepProblems } from './step-graph.ts';
+
+/**
+ * Validates any value as a plan. Returns either every problem or the plan, unchanged and without defaults filled in. Never
+ * throws.
+ */
+export function validatePlan(
+  input: unknown,
+): { plan: Plan; problems?: never } | { plan?: never; problems: Problem[] } {
+  const unreadable = unreadableReason(input);
+  if (unreadable !== undefined) return { problems: [{ path: '', message: unreadable }] };
+  const result = planSchema.safeParse(firstSteps(input), { error: issueMessage });
+  const graph = readGraph(input);
+  const found = [
+    ...(result.error?.issues.flatMap((issue) => toProblems(issue, planSchema)) ?? []),
+    // Too many steps are already a problem, and following them could overflow the stack.
+    ...(graph.length > limits.steps ? [] : stepProblems(graph)).map(({ path, message }) => ({
+      path: formatPath(['steps', ...path]),
+      message,
+    })),
+  ];
+  // Of several problems at one path the first counts.
+  const problems = [
+    ...new Map(found.toReversed().map((problem) => [problem.path, problem])).values(),
+  ].toReversed();
+  return problems.length === 0 ? { plan: input as Plan } : { problems };
+}
+
+/** Validates any value as the input of `watchProvisioning`, like {@link validatePlan}. */
+export function validateWatch(input: unknown): { problems?: Problem[] } {
+  const unreadable = unreadableReason(input);
+  if (unreadable !== undefined) return { problems: [{ path: '', message: unreadable }] };
+  const result = watchSchema.safeParse(input, { error: issueMessage });
+  return result.error
+    ? { problems: result.error.issues.flatMap((issue) => toProblems(issue, watchSchema)) }
+    : {};
+}
+
+/** Why a value can't be validated at all. */
+function unreadableReason(input: unknown): string | undefined {
+  let text: string;
+  // zod ignores this key, so its value would not be validated.
+  let proto = false;
+  try {
+    text =
+      JSON.stringify(input, (_, value: unknown) => {
+        proto ||= typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__');
+        return value;
+      }) ?? '';
+  } catch (error) {
+    return `the plan cannot be written as JSON: ${String(error).split('\n')[0]}`;
+  }
+  const size = new TextEncoder().encode(text).length;
+  if (size > limits.planBytes) return `the plan is ${size} bytes; at most ${limits.planBytes} are allowed`;
+  return proto ? 'the plan must not hold the key __proto__' : undefined;
+}
+
+/** One step more than allowed is enough to fail; validating a very long list takes too long. */
+function firstSteps(input: unknown): unknown {
+  const steps = (input as { steps?: unknown } | null | undefined)?.steps;
+  if (!Array.isArray(steps) || steps.length <= limits.steps) return input;
+  return { ...(input as object), steps: steps.slice(0, limits.steps + 1) };
+}
+
+function toProblems(
+  issue: { code?: string; path: PropertyKey[]; message: string },
+  schema: z.ZodType,
+): Problem[] {
+  if (issue.code === 'unrecognized_keys' && 'keys' in issue) {
+    return (issue.keys as string[]).map((key) => ({
+      path: formatPath([...issue.path, key]),
+      message: `is not a known key${suggestKey(key, knownKeys(schema, issue.path))}`,
+    }));
+  }
+  if (issue.code === 'invalid_key' && 'issues' in issue) {
+    const [first] = issue.issues as { message: string }[];
+    return [{ path: formatPath(issue.path), message: first?.message ?? issue.message }];
+  }
+  const subject = issue.path.length === 0 ? 'the plan ' : '';
+  return [{ path: formatPath(issue.path), message: `${subject}${issue.message}` }];
+}
+
+/** The keys of the object at a path; none where the schema has no object. */
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let node: unknown = schema;
+  for (const key of [...path, undefined]) {
+    while (node instanceof z.ZodOptional) node = node.unwrap();
+    if (key === undefined) break;
+    node =
+      node instanceof z.ZodObject
+        ? node.shape[String(key)]
+        : node instanceof z.ZodArray
+          ? node.element
+          : undefined;
+  }
+  return node instanceof z.ZodObject ? Object.keys(node.shape) : [];
+}
+
+/** `; did you mean "script"?`, if a known key is near enough to be a typing mistake. */
+function suggestKey(key: string, known: readonly string[]): string {
+  const wanted = plainKey(key.slice(0, MAX_KEY_LENGTH));
+  const [nearest] = known
+    .map((each) => ({ each, distance: editDistance(wanted, plainKey(each)) }))
+    .filter(({ each, distance }) => distance <= Math.max(1, Math.floor(each.length / 3)))
+    .sort((a, b) => a.distance - b.distance);
+  return nearest ? `; did you mean "${nearest.each}"?` : '';
+}
+
+function plainKey(text: string): string {
+  return text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+}
+
+/** Longer than any key. */
+const MAX_KEY_LENGTH = 40;
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  array: 'a list',
+  object: 'a mapping',
+  record: 'a mapping',
+  int: 'a whole number',
+  number: 'a number',
+};
+
+/** The message for an issue of zod, for authors of plans; undefined where the schema has its own message. */
+export function issueMessage(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined ? 'is missing' : `must be ${KINDS[issue.expected] ?? issue.expected}`;
+    case 'too_small':
+      if (issue.origin === 'string') return 'must not be empty';
+      return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+    case 'too_big':
+      if (issue.origin === 'array') return `must hold at most ${issue.maximum} entries`;
+      return `must be at most ${issue.maximum}${issue.origin === 'string' ? ' characters long' : ''}`;
+    case 'invalid_value':
+      return `must be one of ${issue.values.join(', ')}`;
+    default:
+      return undefined;
+  }
+}
+
+function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, key) =>
+      typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`,
+    '',
+  );
+}

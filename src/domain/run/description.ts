@@ -1,0 +1,99 @@
+import { count } from '../text/count.ts';
+import { actionNames, actions, exampleInput } from './actions.ts';
+import { addressOf } from './ids.ts';
+import { code, prose } from '../text/markdown.ts';
+import type { Plan, Target } from '../plan/schema.ts';
+
+/** What a run shows of itself from its beginning, also while no worker is there to answer. */
+export interface Description {
+  /** One line. */
+  readonly summary: string;
+  /** Markdown. */
+  readonly details: string;
+}
+
+/** Bytes of JSON. The server refuses a run whose description is longer. */
+const MAX_SUMMARY_BYTES = 200;
+const MAX_DETAILS_BYTES = 16_000;
+
+/** A run of a plan. `id` is that of the workflow, as a word for a shell. */
+export function describePlan(plan: Plan, id: string): Description {
+  const { name = 'a plan without a name', target, steps } = plan;
+  const shown = steps.map(({ name, needs = [], finalize }) => {
+    const notes = [
+      ...(needs.length === 0 ? [] : [`needs ${needs.map(prose).join(', ')}`]),
+      ...(finalize === undefined ? [] : ['has a finalizer']),
+    ];
+    return `- **${prose(name)}**${notes.length === 0 ? '' : ` ${notes.join('; ')}`}`;
+  });
+  return {
+    summary: cutBytes(
+      `provision ${prose(addressOf(target))}: ${prose(name)}, ${count(steps.length, 'step')}`,
+      MAX_SUMMARY_BYTES,
+    ),
+    details: describe(`Provisions ${prose(addressOf(target))} with **${prose(name)}**.`, shown, id),
+  };
+}
+
+/** A run that follows a host which provisions itself. */
+export function describeWatch(target: Target, id: string): Description {
+  const about = `Follows ${prose(addressOf(target))}, which provisions itself.`;
+  return {
+    summary: cutBytes(`watch ${prose(addressOf(target))}, which provisions itself`, MAX_SUMMARY_BYTES),
+    details: describe(`${about} When a step fails, \`retryStep\` makes this run take the host over.`, [], id),
+  };
+}
+
+/** A workflow that only reads a log. */
+export function describeLog(step: string, workflowId: string): Description {
+  return {
+    summary: cutBytes(`log of ${prose(step)} for ${prose(workflowId)}`, MAX_SUMMARY_BYTES),
+    details: `Reads a piece of the log of ${code(step)} for a viewer of ${code(workflowId)}. It changes nothing.`,
+  };
+}
+
+/** A look at a worker, or through it at a host: one line. */
+export function describeInspection(target: Target | undefined): string {
+  return cutBytes(`look at ${target ? prose(addressOf(target)) : 'a worker'}`, MAX_SUMMARY_BYTES);
+}
+
+/** Describes the workflow that cleans a host: one line. */
+export function describeClean(target: Target): string {
+  return cutBytes(`clean ${prose(addressOf(target))}`, MAX_SUMMARY_BYTES);
+}
+
+function describe(what: string, steps: readonly string[], id: string): string {
+  const parts = [
+    what,
+    '**To act:** More Actions → Send a Signal, or Send an Update, which answers with the reason if it is refused:',
+    actionNames
+      .map((name) => `- ${code(name)} ${code(exampleInput(name))}: ${actions[name].summary}`)
+      .join('\n'),
+    '**In a terminal:**',
+    [
+      `- ${code(`chandler watch ${id}`)}`,
+      `- ${code(`chandler logs ${id} NAME`)}`,
+      `- ${code(`chandler attach ${id} NAME`)}`,
+      `- ${code(`chandler retry ${id} NAME`)}`,
+    ].join('\n'),
+    ...(steps.length === 0 ? [] : ['**Steps:**', steps.join('\n')]),
+  ];
+  return cutBytes(parts.join('\n\n'), MAX_DETAILS_BYTES);
+}
+
+function jsonBytes(text: string): number {
+  return new TextEncoder().encode(JSON.stringify(text)).length - 2;
+}
+
+/** As much of a text as fits, as JSON and in whole characters. */
+function cutBytes(text: string, maxBytes: number): string {
+  if (jsonBytes(text) <= maxBytes) return text;
+  let left = maxBytes - jsonBytes('…');
+  let kept = '';
+  for (const char of text) {
+    left -= jsonBytes(char);
+    if (left < 0) break;
+    kept += char;
+  }
+  return `${kept}…`;
+}

@@ -1,0 +1,251 @@
+import { boundedText } from '../text/bounded-text.ts';
+import { plainText } from '../text/plain-text.ts';
+
+/**
+ * Every way a run can fail: a closed set. `retryable`: the same attempt may succeed later without an operator. `advice` names
+ * what to do about the cause, in every state of a run; advice.ts adds what depends on the state.
+ */
+export const failureCodes = {
+  'invalid-input': {
+    retryable: false,
+    advice: 'Correct the listed problems in the plan; `chandler validate PLAN` checks it.',
+  },
+  'host-unreachable': {
+    retryable: true,
+    advice: 'Check that the host is up and that host, port and network path are right.',
+  },
+  'host-key-unknown': {
+    retryable: false,
+    advice:
+      "Add the host's key to the worker's known_hosts, pin it with target.hostKey: SHA256:…, or set target.hostKey: accept-new.",
+  },
+  'host-key-mismatch': {
+    retryable: false,
+    advice:
+      'The host answered with another key than the recorded one. If it was rebuilt, replace the recorded key; otherwise the connection may be intercepted.',
+  },
+  'auth-failed': {
+    retryable: false,
+    advice: "Check target.user and that the identity's public key is in its authorized_keys.",
+  },
+  'become-failed': {
+    retryable: false,
+    advice:
+      'Let the login user use sudo without a password (NOPASSWD in sudoers), or log in as root without target.become.',
+  },
+  'identity-unavailable': {
+    retryable: false,
+    advice:
+      "Put the identity where the worker may read it (CHANDLER_IDENTITIES), or load it into the worker's agent.",
+  },
+  'connection-lost': {
+    retryable: true,
+    advice: 'Check the network path to the host, and its sshd.',
+  },
+  'login-interferes': {
+    retryable: false,
+    advice:
+      "Let the login of target.user run Chandler's commands: look for exit or exec in the startup file of its shell, and for a forced command in sshd_config and authorized_keys.",
+  },
+  'channel-refused': {
+    retryable: true,
+    advice: 'The host refused another session: raise MaxSessions in its sshd_config.',
+  },
+  'host-unsupported': {
+    retryable: false,
+    advice: 'The host lacks something that is needed; install it or use another image.',
+  },
+  'disk-full': {
+    retryable: false,
+    advice: "Free space on the host's disk.",
+  },
+  'state-directory-unwritable': {
+    retryable: false,
+    advice: 'Make the state directory writable for the login user, or log in as another user.',
+  },
+  'lease-held': {
+    retryable: false,
+    advice: 'Another workflow provisions this host. Wait for it, or abort it.',
+  },
+  'leftovers-found': {
+    retryable: false,
+    advice:
+      'End what an earlier run left on the host with `chandler clean TARGET --end`, or set onLeftovers: end in the plan.',
+  },
+  'bootstrap-timeout': {
+    retryable: false,
+    advice:
+      'The bootstrap marker never appeared. Check what the host does at boot, or raise bootstrap.timeout.',
+  },
+  'zmx-unavailable': {
+    retryable: false,
+    advice: 'zmx could not be installed. Choose another zmx.source (release, file, tmux) or set zmx.url.',
+  },
+  'zmx-checksum': {
+    retryable: false,
+    advice: 'The zmx archive is not the expected one and was not run. Check zmx.url, or override zmx.sha256.',
+  },
+  'launch-conflict': {
+    retryable: false,
+    advice: 'A session of that name, not made by Chandler, is busy. End it on the host.',
+  },
+  'launch-not-started': {
+    retryable: false,
+    advice: 'The step never began. Check what the startup files of the login user do.',
+  },
+  'step-failed': {
+    retryable: false,
+    advice: 'Read the log of the step, and fix the cause.',
+  },
+  'step-timeout': {
+    retryable: false,
+    advice: "Raise the step's timeout, or find out in its log what it waits for.",
+  },
+  'step-unverifiable': {
+    retryable: false,
+    advice: 'Restore the access to the host.',
+  },
+  'step-interrupted': {
+    retryable: false,
+    advice: 'The step was cut short on the host (killed, or the host rebooted). Read its log.',
+  },
+  'finalizer-failed': {
+    retryable: false,
+    advice: 'Read the log of the finalizer, and fix the cause.',
+  },
+  'script-failed': {
+    retryable: false,
+    advice: "Read the script's log on the host, and fix the cause.",
+  },
+  'sentinel-missing': {
+    retryable: false,
+    advice:
+      'The sentinel could not be written or read back. Check sentinel.path, who may write there, and the disk of the host.',
+  },
+  'secret-unavailable': {
+    retryable: false,
+    advice:
+      'Put the secret where the worker may read it (CHANDLER_SECRETS_DIR or CHANDLER_SECRET_ variables).',
+  },
+  'log-unavailable': {
+    retryable: false,
+    advice: 'There is no such log on the host (not started yet, or pruned).',
+  },
+  'notification-failed': {
+    retryable: true,
+    advice:
+      "Check the worker's CHANDLER_NOTIFY_COMMAND or CHANDLER_NOTIFY_URL; delivery is retried for a day.",
+  },
+  'parked-too-long': {
+    retryable: false,
+    advice: 'Fix what it waited for; parkTimeout in the plan says how long a run waits.',
+  },
+  'no-worker': {
+    retryable: true,
+    advice: 'Start a worker on that task queue: `chandler worker`.',
+  },
+  'internal-error': {
+    retryable: true,
+    advice: "A fault of Chandler or of the worker's machine: the worker's log has more.",
+  },
+  aborted: {
+    retryable: false,
+    advice: '`chandler clean TARGET` shows what still runs on the host, and ends it with --end.',
+  },
+} as const satisfies Record<string, { retryable: boolean; advice: string }>;
+
+/** The name of a way to fail. */
+export type FailureCode = keyof typeof failureCodes;
+
+/** Failures to get access to a host that only an operator can fix. What runs there is not affected. */
+const accessCodes: ReadonlySet<string> = new Set([
+  'host-key-unknown',
+  'host-key-mismatch',
+  'auth-failed',
+  'become-failed',
+  'identity-unavailable',
+  'login-interferes',
+]);
+
+/** True for a failure to get access to a host. What runs there is not affected. */
+export function isAccessCode(code: FailureCode): boolean {
+  return failureCodes[code].retryable || accessCodes.has(code);
+}
+
+/** More about a failure, for people and for programs; never a secret. */
+export interface FailureFacts {
+  readonly step?: string;
+  readonly host?: string;
+  readonly exitCode?: number;
+  /** The end of the step's log, at most 4 096 bytes of it, secrets masked. */
+  readonly logTail?: string;
+  /** Notes on the end beside its code, see `notesOf`. */
+  readonly notes?: readonly string[];
+  /** What is wrong with a plan, each at its path. */
+  readonly problems?: readonly { readonly path: string; readonly message: string }[];
+  /** Replaces the code's own advice where more is known. */
+  readonly advice?: string;
+  /** When the server starts the next attempt, in place of the retry policy. */
+  readonly retryAfterMs?: number;
+}
+
+/** A list of every problem of a plan fits; what a host prints is cut further in activities. Characters. */
+export const MAX_MESSAGE_LENGTH = 128 * 1024;
+
+/**
+ * The one error class of the project, with a closed set of codes. Its message may come from a host, so it is plain text without
+ * control sequences, and bounded (131 072 characters).
+ */
+export class ChandlerError extends Error {
+  override readonly name = 'ChandlerError';
+  readonly code: FailureCode;
+  readonly facts: FailureFacts;
+
+  /** `cause` is the error that led to this one. */
+  constructor(code: FailureCode, message: string, options: { cause?: unknown; facts?: FailureFacts } = {}) {
+    super(showable(message), options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.facts = options.facts ?? {};
+  }
+
+  /** Whether the same attempt may succeed later without an operator. */
+  get retryable(): boolean {
+    return failureCodes[this.code].retryable;
+  }
+
+  /** What an operator can do: one line, of the facts or else of the code. */
+  get advice(): string {
+    return showable(this.facts.advice ?? failureCodes[this.code].advice);
+  }
+}
+
+/** `exit 3 (step-failed)`. The message of an aborted run begins with its code: `aborted (wrong host)`. */
+export function withCode({
+  code,
+  message,
+}: {
+  readonly code: FailureCode;
+  readonly message: string;
+}): string {
+  return message.startsWith(code) ? message : `${message} (${code})`;
+}
+
+/** The message of an error; node's AggregateError (one attempt per address) has none of its own. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The message of an error and that of its cause, where libraries hide the reason ("fetch failed"). */
+export function reasonOf(error: unknown): string {
+  const own = messageOf(error);
+  return error instanceof Error && error.cause instanceof Error ? `${own}: ${messageOf(error.cause)}` : own;
+}
+
+function showable(text: string): string {
+  return plainText(boundedText(text, MAX_MESSAGE_LENGTH));
+}
+
+export function isFailureCode(type: string | null | undefined): type is FailureCode {
+  return typeof type === 'string' && Object.hasOwn(failureCodes, type);
+}

@@ -1,0 +1,56 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+
+/** One execution of one step, or of its finalizer; {@link makeLaunch} makes one. */
+export interface Launch {
+  /** The name of its directory on the host: 20 hex digits. */
+  readonly id: string;
+  readonly step: string;
+  readonly kind: 'step' | 'finalizer';
+  /** 1, 2, … grows with each retry. */
+  readonly attempt: number;
+}
+
+/**
+ * Names a launch. The first execution's run id stays the same over continue-as-new and reset and is new for each
+ * new run, so a repeated request means the same launch, and a new run never meets an old one. Without Temporal it is
+ * the `runId` of a {@link Runner}, whose `run` makes launches of kind `step`, attempt 1.
+ */
+export function makeLaunch(owner: string, step: string, kind: Launch['kind'], attempt: number): Launch {
+  const id = bytesToHex(sha256(utf8ToBytes(JSON.stringify([owner, step, kind, attempt])))).slice(0, 20);
+  return { id, step, kind, attempt };
+}
+
+/** The zmx session of a launch: `px-egress`, then `px-egress.2`, …. A finalizer has none. */
+export function sessionName(launch: Launch): string | undefined {
+  if (launch.kind === 'finalizer') return undefined;
+  return launch.attempt === 1 ? launch.step : `${launch.step}.${launch.attempt}`;
+}
+
+/** A launch as messages name it: `px-egress`, `px-egress.2`, `px-egress (finalizer)`, `px-egress (finalizer) 2`. */
+export function label(launch: Launch): string {
+  return sessionName(launch) ?? `${launch.step} (finalizer)${launch.attempt > 1 ? ` ${launch.attempt}` : ''}`;
+}
+
+/** The workflow id of a host, so that the server itself refuses a second run on it. */
+export function defaultWorkflowId(target: { host: string; port?: number | undefined }): string {
+  return `provision:${target.host}:${target.port ?? 22}`;
+}
+
+/** The workflow id of a watch: a host may be watched by one at a time. */
+export function defaultWatchId(target: { host: string; port?: number | undefined }): string {
+  return `watch:${target.host}:${target.port ?? 22}`;
+}
+
+/** `user@host:port`: a host as messages name it. */
+export function addressOf({
+  host,
+  port = 22,
+  user = 'root',
+}: {
+  host: string;
+  port?: number | undefined;
+  user?: string | undefined;
+}): string {
+  return `${user}@${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,84 @@
+/** What the session of a launch that has not begun waits for. */
+export interface StartWaiting {
+  /**
+   * `login-shell`: its shell still runs the login profile. `input`: it reads its terminal, so the typed command is lost, or a
+   * program asks a question. `nothing`: the session is gone, or could not be made.
+   */
+  readonly for: 'login-shell' | 'input' | 'nothing';
+  /** The last lines that zmx and the session printed: plain text, 1000 bytes at most. */
+  readonly said: string;
+}
+
+/**
+ * The state of a launch on the host. `absent`: there is no record of it. `created`: it has not begun. `cancelled`: its end was
+ * requested before it began. `interrupted`: it began, has no record of an end and no supervisor, so it was killed or, if
+ * `rebooted`, the host went down. `endedAtMs` is milliseconds since the epoch by the host's clock, to the second.
+ */
+export type LaunchState =
+  | { readonly kind: 'absent' | 'cancelled' }
+  | {
+      readonly kind: 'created';
+      /** Set in the answer to a request to start the launch in a session. */
+      readonly waiting?: StartWaiting;
+    }
+  | { readonly kind: 'running'; readonly logBytes: number }
+  | {
+      readonly kind: 'exited';
+      readonly code: number;
+      readonly endedAtMs: number;
+      readonly elapsedMs: number;
+      readonly logBytes: number;
+      /** The host could not keep all that was printed: its disk was full, or what writes the log was killed. */
+      readonly logCut?: true;
+      /** Its end was requested before it came. */
+      readonly killed?: true;
+      /** When its terminal went away, while the script ran on: milliseconds since the epoch by the host's clock. */
+      readonly terminalLostAtMs?: number;
+      /** The background processes that ended with the terminal when the script was over: their command lines. */
+      readonly endedWithTerminal?: readonly string[];
+    }
+  | {
+      readonly kind: 'interrupted';
+      readonly rebooted: boolean;
+      readonly logBytes: number;
+      /** Something removed or replaced files of its launch directory. */
+      readonly recordsBroken?: true;
+    };
+
+const SIGNALS: Readonly<Record<number, string>> = {
+  1: 'HUP',
+  2: 'INT',
+  3: 'QUIT',
+  4: 'ILL',
+  6: 'ABRT',
+  7: 'BUS',
+  8: 'FPE',
+  9: 'KILL',
+  11: 'SEGV',
+  13: 'PIPE',
+  14: 'ALRM',
+  15: 'TERM',
+};
+
+/** The signal that a shell's exit code stands for (128 + its number), if it does. */
+export function signalOfCode(code: number): string | undefined {
+  return SIGNALS[code - 128];
+}
+
+/** `exit 3`, `exit 137 (KILL)` */
+export function formatExit(code: number): string {
+  const signal = signalOfCode(code);
+  return signal === undefined ? `exit ${code}` : `exit ${code} (${signal})`;
+}
+
+/** Notes on an end beside its code: `terminal lost at 12:03:04 UTC`, `ended with the terminal: sleep 777`. */
+export function notesOf(state: LaunchState): string[] {
+  if (state.kind !== 'exited') return [];
+  const { terminalLostAtMs, endedWithTerminal = [] } = state;
+  return [
+    ...(terminalLostAtMs === undefined
+      ? []
+      : [`terminal lost at ${new Date(terminalLostAtMs).toISOString().slice(11, 19)} UTC`]),
+    ...(endedWithTerminal.length === 0 ? [] : [`ended with the terminal: ${endedWithTerminal.join(', ')}`]),
+  ];
+}

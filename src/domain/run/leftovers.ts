@@ -1,0 +1,111 @@
+import { count } from '../text/count.ts';
+import { addressOf, label, makeLaunch, type Launch } from './ids.ts';
+
+/**
+ * A launch that is alive on a host, or may still begin there. `created`: it has not begun. `interrupted`: its supervisor is
+ * gone, its processes are not. `ended`: it failed or was killed, and left processes. What a launch that succeeded left
+ * running is a service, and no leftover.
+ */
+export interface Leftover {
+  readonly launch: Launch;
+  readonly state: 'created' | 'running' | 'interrupted' | 'ended';
+  /** When it began, by the host's clock. Milliseconds since the epoch. */
+  readonly sinceMs?: number;
+  /** Processes that carry its marker, and their descendants. */
+  readonly processes: number;
+}
+
+/** A session of a launch that is over; it stays open for operators. */
+export interface OpenSession {
+  readonly session: string;
+  /** The id of the launch. */
+  readonly launch: string;
+}
+
+/** A run or script whose launches may be alive. */
+export interface LaunchOwner {
+  /** As in {@link makeLaunch}. */
+  readonly owner: string;
+  /** The id of the workflow; a host's own script has none. */
+  readonly workflowId?: string;
+  /** Whether it is still at work. */
+  readonly atWork: boolean;
+}
+
+/** A leftover with the run that started it, if that is known. */
+export interface OwnedLeftover extends Leftover {
+  readonly workflowId?: string;
+  /** The run or script that started it is still at work, so it is not left behind. */
+  readonly atWork: boolean;
+}
+
+/** A leftover after an attempt to end it, and how many of its processes are left. */
+export interface EndedLeftover extends OwnedLeftover {
+  readonly left: number;
+}
+
+/** What `chandler clean --end` did. */
+export interface CleanResult {
+  readonly ended: readonly EndedLeftover[];
+  /** The sessions that were closed, and those that would not close. */
+  readonly closed: readonly string[];
+  readonly open: readonly string[];
+}
+
+/** Adds to each leftover the run that started it. */
+export function withOwners(leftovers: readonly Leftover[], owners: readonly LaunchOwner[]): OwnedLeftover[] {
+  return leftovers.map((leftover) => {
+    const of = owners.find(({ owner }) => isOwnedBy(leftover, owner));
+    return {
+      ...leftover,
+      atWork: of?.atWork ?? false,
+      ...(of?.workflowId !== undefined && { workflowId: of.workflowId }),
+    };
+  });
+}
+
+/** Whether this owner started a launch: the id is made from the owner. */
+export function isOwnedBy({ launch }: Pick<Leftover, 'launch'>, owner: string): boolean {
+  const { id, step, kind, attempt } = launch;
+  return makeLaunch(owner, step, kind, attempt).id === id;
+}
+
+/** `a of provision:web1:22 (running since 2026-01-01T03:00:00Z, 2 processes)` */
+export function describeLeftover({
+  launch,
+  state,
+  sinceMs,
+  processes,
+  workflowId,
+}: Leftover & { readonly workflowId?: string }): string {
+  const of = workflowId === undefined ? '' : ` of ${workflowId}`;
+  if (state === 'created') return `${label(launch)}${of} (not begun)`;
+  const since = sinceMs === undefined ? '' : ` since ${new Date(sinceMs).toISOString().slice(0, 19)}Z`;
+  const doing = { running: 'running', interrupted: 'cut short, begun', ended: 'ended, begun' }[state];
+  return `${label(launch)}${of} (${doing}${since}, ${count(processes, 'process', 'processes')})`;
+}
+
+type Hop = {
+  host: string;
+  port?: number | undefined;
+  user?: string | undefined;
+  identity?: string | undefined;
+  hostKey?: string | undefined;
+};
+
+/** The arguments of `chandler` that list what is left on a host, for messages; `more` are added. */
+export function cleanWords(
+  { jump, become, ...hop }: Hop & { jump?: Hop | undefined; become?: string | undefined },
+  ...more: readonly string[]
+): string[] {
+  const { identity, hostKey } = hop;
+  const options = { identity, hostKey, become, ...prefixed('jump.', jump) };
+  const words = Object.entries(options).flatMap(([key, value]) =>
+    value === undefined ? [] : ['--target', `${key}=${value}`],
+  );
+  return ['clean', addressOf(hop), ...words, ...more];
+}
+
+function prefixed(prefix: string, hop: Hop | undefined): Record<string, string | number | undefined> {
+  return Object.fromEntries(Object.entries(hop ?? {}).map(([key, value]) => [`${prefix}${key}`, value]));
+}

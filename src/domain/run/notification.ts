@@ -1,0 +1,152 @@
+import { withCode } from './failure.ts';
+import {
+  describeInput,
+  skippedText,
+  type InputWait,
+  type PartFailure,
+  type PlacedPart,
+  type RunStatus,
+  type Trouble,
+} from './status.ts';
+import { oneLine } from '../text/plain-text.ts';
+
+/** Events that people can be notified of. `parked`: a step or finalizer needs attention, or the host cannot be reached. `waiting`: a step waits for keyboard input. */
+export const notifiedEvents = ['parked', 'waiting', 'failed', 'provisioned'] as const;
+export type NotifiedEvent = (typeof notifiedEvents)[number];
+
+/** The ways to tell them: a command of the worker's, a webhook. */
+export const notificationChannels = ['command', 'url'] as const;
+export type NotificationChannel = (typeof notificationChannels)[number];
+
+/** What a worker is set up to tell, and how. */
+export interface NotifyWish {
+  readonly events: readonly NotifiedEvent[];
+  readonly channels: readonly NotificationChannel[];
+}
+
+/** What is told, as JSON: the body of a webhook, the standard input of a command. Texts of hosts have no secrets in them. */
+export interface Notification {
+  /** The same for each try to deliver it. */
+  readonly id: string;
+  readonly event: NotifiedEvent;
+  /** All of it in a line or two; many chat programs show a webhook's `text` as it is. */
+  readonly text: string;
+  readonly namespace: string;
+  readonly workflowId: string;
+  readonly runId: string;
+  /** `user@host:port` */
+  readonly host: string;
+  readonly plan: string;
+  readonly fleet?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Of `waiting`, and of `parked` unless it concerns the run as a whole. */
+  readonly step?: string;
+  /** Of `parked`: it is the step's finalizer that waits. */
+  readonly finalizer?: true;
+  /** Of `parked` and `failed`. */
+  readonly failure?: PartFailure;
+  /** Of `waiting`. */
+  readonly input?: InputWait;
+  /** When it happened: ISO 8601. */
+  readonly at: string;
+  /** The run's page in the UI, if the worker knows the UI's address. */
+  readonly url?: string;
+}
+
+/** Where the run is on the Temporal server. */
+export interface RunAddress extends Pick<Notification, 'namespace' | 'workflowId' | 'runId'> {
+  /** Of a run that was reset: that of the run whose history it goes on from. */
+  readonly originalRunId: string;
+}
+
+/**
+ * Describes an event of a run. `waiting` is the part that needs attention; `trouble` is why the host cannot be reached about
+ * that part, or about the run as a whole.
+ */
+export function describeEvent(
+  event: NotifiedEvent,
+  status: RunStatus,
+  run: RunAddress,
+  waiting?: PlacedPart,
+  trouble?: Trouble,
+): Notification {
+  const { host, plan, fleet, labels, endedAtMs, startedAtMs } = status;
+  const { originalRunId, ...address } = run;
+  const input = event === 'waiting' ? waiting?.part.input : undefined;
+  const failure = trouble ? troubleFailure(trouble) : waiting ? waiting.part.failure : status.failure;
+  return {
+    id: `${originalRunId}:${eventKey(event, waiting, trouble)}`,
+    event,
+    text: textOf(event, status, run, waiting, trouble),
+    ...address,
+    host,
+    plan,
+    ...(fleet !== undefined && { fleet }),
+    ...(labels && { labels }),
+    ...(waiting && { step: waiting.step.name }),
+    ...(waiting?.kind === 'finalizer' && { finalizer: true }),
+    ...(failure && { failure }),
+    ...(input && { input }),
+    at: new Date(
+      trouble?.sinceMs ?? input?.sinceMs ?? waiting?.part.endedAtMs ?? endedAtMs ?? startedAtMs,
+    ).toISOString(),
+  };
+}
+
+/** Names an event within its run. Each launch that needs attention, each prompt and each trouble is an event of its own. */
+export function eventKey(
+  event: NotifiedEvent,
+  waiting: PlacedPart | undefined,
+  trouble: Trouble | undefined,
+): string {
+  const words = [
+    event,
+    ...(waiting ? [waiting.kind, waiting.step.name, waiting.part.attempt] : []),
+    ...(event === 'waiting' ? [waiting?.part.input?.sinceMs ?? ''] : []),
+    ...(trouble ? ['trouble', trouble.sinceMs] : []),
+    // The same trouble is a new event once the time of its step is up.
+    ...(trouble?.code === 'step-unverifiable' ? [trouble.code] : []),
+  ];
+  return words.join(':');
+}
+
+function troubleFailure({ code, message, advice }: Trouble): PartFailure {
+  return { code, message, advice };
+}
+
+function because(failure: PartFailure | undefined): string {
+  return failure ? `: ${oneLine(withCode(failure))}` : '';
+}
+
+function textOf(
+  event: NotifiedEvent,
+  { host, plan, failure, steps }: RunStatus,
+  { workflowId }: RunAddress,
+  waiting: PlacedPart | undefined,
+  trouble: Trouble | undefined,
+): string {
+  switch (event) {
+    case 'parked': {
+      const what = waiting && `${waiting.step.name}${waiting.kind === 'finalizer' ? ' (finalizer)' : ''}`;
+      const why = trouble
+        ? `the host cannot be reached${what === undefined ? '' : ` about ${what}`}${because(troubleFailure(trouble))}`
+        : `${what} is parked${because(waiting?.part.failure)}`;
+      return `${host} needs attention: ${why}\nInspect and act: ${commandToCopy(workflowId, ['watch', workflowId])}`;
+    }
+    case 'waiting': {
+      const step = waiting?.step.name ?? '';
+      const asked = oneLine(describeInput(waiting?.part.input ?? { lastLine: '' }));
+      return `${host} needs attention: ${step} is ${asked}\nAnswer it: ${commandToCopy(workflowId, ['attach', workflowId, step])}`;
+    }
+    case 'failed':
+      return `${host} was not provisioned (${oneLine(plan)})${because(failure)}`;
+    case 'provisioned':
+      return `${host} is provisioned${skippedText({ steps })} (${oneLine(plan)})`;
+  }
+}
+
+/** The command to copy, unless a shell or chandler itself could read the id as something else. */
+function commandToCopy(workflowId: string, words: readonly string[]): string {
+  const isPlain = words.every((word) => /^[\w.:@%+/][\w.:@%+/=,-]*$/.test(word));
+  return isPlain ? ['chandler', ...words].join(' ') : `run ${oneLine(workflowId)}`;
+}

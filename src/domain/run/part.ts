@@ -1,0 +1,236 @@
+import type { ResolvedStep } from '../plan/resolve-plan.ts';
+import { makeLaunch, sessionName, type Launch } from './ids.ts';
+import type { PartFailure, PartState, PartStatus, StepStatus } from './status.ts';
+
+/** What an operator sent in place of the plan's script and environment. */
+export interface Overrides {
+  readonly script?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** An operator's retry of a part. */
+export interface Retry extends Overrides {
+  readonly kind: 'retry';
+  /** Start another launch, whatever the state of the latest. */
+  readonly force: boolean;
+}
+
+/** What an operator decided about a part. */
+export type Decision = Retry | { readonly kind: 'skip' };
+
+/** A launch of a part, started or adopted. */
+export interface PartLaunch {
+  readonly launch: Launch;
+  /**
+   * `open`: no end is known. `ended`: its background processes may be alive. `cleared`: nothing is left of it but its session.
+   * `succeeded`: what it left running is a service.
+   */
+  state: 'open' | 'ended' | 'cleared' | 'succeeded';
+  /** When its timeout began to count. Milliseconds since the epoch. */
+  sinceMs?: number;
+  /** The prompt at which it waits for keyboard input, as the host names it. */
+  prompt?: string;
+  /** Set once its end was requested: more time comes too late, and the run does not wait for it again. */
+  isEnding?: boolean;
+}
+
+/** What a snapshot keeps of a part beside its status. */
+export interface PartSnapshot {
+  readonly step: string;
+  readonly kind: Launch['kind'];
+  readonly attempts: number;
+  readonly overrides: Overrides;
+  readonly decision?: Decision;
+  readonly isResetting: boolean;
+  readonly launches: readonly PartLaunch[];
+}
+
+/** A step or a finalizer of a run: its place in the plan, its public status and its private state. */
+export class Part {
+  readonly step: ResolvedStep;
+  readonly kind: Launch['kind'];
+  /** Of the step, also for a finalizer. */
+  readonly stepStatus: StepStatus;
+  readonly status: PartStatus;
+  /** Attempts since an operator last decided; the retry policy counts these. */
+  attempts = 0;
+  overrides: Overrides = {};
+  /** Not acted upon yet. */
+  decision: Decision | undefined;
+  /** True until what runs of it has ended and it is pending. Steps only, until the finalizers begin. */
+  isResetting = false;
+  launches: PartLaunch[] = [];
+  /** Cancels the wait for its launch, or for its next attempt. In memory only. */
+  interrupt: (() => void) | undefined;
+
+  constructor(step: ResolvedStep, kind: Launch['kind'], stepStatus: StepStatus) {
+    const status = kind === 'step' ? stepStatus : stepStatus.finalizer;
+    if (!status) throw new TypeError(`${step.name} has no finalizer`);
+    this.step = step;
+    this.kind = kind;
+    this.stepStatus = stepStatus;
+    this.status = status;
+  }
+
+  /** Of its step. */
+  get name(): string {
+    return this.step.name;
+  }
+
+  /** The step, with what operators sent for this part. */
+  get currentStep(): ResolvedStep {
+    const { step, kind } = this;
+    const { script, env } = this.overrides;
+    return {
+      ...step,
+      ...(env && { env: { ...step.env, ...env } }),
+      ...(script !== undefined && (kind === 'step' ? { script } : { finalize: script })),
+    };
+  }
+
+  /** How long a launch may take, as of now. */
+  get timeoutMs(): number {
+    return this.step.timeoutMs + (this.stepStatus.extendedByMs ?? 0);
+  }
+
+  /** A retry that ends the latest launch, if an operator sent one. */
+  get forcedRetry(): Retry | undefined {
+    const { decision } = this;
+    return decision?.kind === 'retry' && decision.force ? decision : undefined;
+  }
+
+  get snapshot(): PartSnapshot {
+    const { name: step, kind, attempts, overrides, decision, isResetting, launches } = this;
+    return { step, kind, attempts, overrides, ...(decision && { decision }), isResetting, launches };
+  }
+
+  restore({ attempts, overrides, decision, isResetting, launches }: PartSnapshot): void {
+    Object.assign(this, { attempts, overrides, decision, isResetting, launches: [...launches] });
+  }
+
+  /** The launch of an attempt, the latest by default. `owner` is the run's, see {@link makeLaunch}. */
+  launchOf(owner: string, attempt = this.status.attempt): Launch {
+    return makeLaunch(owner, this.name, this.kind, attempt);
+  }
+
+  findLaunch({ id }: Launch): PartLaunch | undefined {
+    return this.launches.find(({ launch }) => launch.id === id);
+  }
+
+  /** Adds a launch; one that is known gets a new record. */
+  track(launch: Launch, state: PartLaunch['state']): PartLaunch {
+    const tracked = { launch, state };
+    const at = this.launches.findIndex(({ launch: { id } }) => id === launch.id);
+    this.launches.splice(at === -1 ? this.launches.length : at, 1, tracked);
+    return tracked;
+  }
+
+  /** Begins the next attempt. Its launch is tracked once it is about to start. */
+  begin(owner: string, nowMs: number): void {
+    const launch = this.launchOf(owner, this.status.attempt + 1);
+    this.attempts += 1;
+    this.decision = undefined;
+    this.enter('running');
+    this.status.attempt = launch.attempt;
+    this.status.startedAtMs = nowMs;
+    this.showSession(launch);
+  }
+
+  showSession(launch: Launch): void {
+    const session = sessionName(launch);
+    if (session !== undefined) this.stepStatus.session = session;
+  }
+
+  /** Puts it into a state in which the outcome of the latest launch no longer counts. */
+  enter(state: PartState): void {
+    const { status } = this;
+    delete status.startedAtMs;
+    delete status.endedAtMs;
+    delete status.exitCode;
+    delete status.failure;
+    delete status.notes;
+    delete status.trouble;
+    delete status.waitingFor;
+    delete status.input;
+    status.state = state;
+  }
+
+  /** Ends it with an outcome. */
+  end(state: PartState, nowMs: number, failure?: PartFailure): void {
+    const { status } = this;
+    status.state = state;
+    status.endedAtMs = nowMs;
+    if (!failure) return;
+    status.failure = failure;
+    if (failure.exitCode !== undefined) status.exitCode = failure.exitCode;
+  }
+
+  /** Keeps a decision until the part can act upon it; a running part is interrupted for it. */
+  decide(decision: Decision): void {
+    this.decision = decision;
+    if (this.status.state === 'running') this.interrupt?.();
+  }
+
+  /** Applies to all later attempts. */
+  override({ script, env }: Overrides): void {
+    this.overrides = {
+      ...this.overrides,
+      ...(script !== undefined && { script }),
+      ...(env && { env: { ...this.overrides.env, ...env } }),
+    };
+  }
+
+  /** Adds to the timeout of the step and of its finalizer, now and in later attempts. */
+  extend(byMs: number): void {
+    this.stepStatus.extendedByMs = (this.stepStatus.extendedByMs ?? 0) + byMs;
+  }
+
+  /** Puts it back to pending; if it is under way, once what runs of it has ended. */
+  reset(): void {
+    const { state } = this.status;
+    if (state === 'running' || state === 'retrying' || state === 'parked') {
+      this.isResetting = true;
+      this.interrupt?.();
+    } else this.makePending();
+  }
+
+  /** The number of the attempt stays: the next launch is another one. */
+  makePending(): void {
+    // It runs again in any case, with what a retry sent for it.
+    if (this.decision?.kind === 'retry') this.override(this.decision);
+    this.decision = undefined;
+    this.isResetting = false;
+    this.attempts = 0;
+    this.enter('pending');
+  }
+
+  /** Closes it in a run that ends: it waits for nothing any more. */
+  close(nowMs: number): void {
+    const { status } = this;
+    delete status.trouble;
+    delete status.waitingFor;
+    delete status.input;
+    if (status.state === 'parked') status.state = 'failed';
+    if (status.state === 'running' || status.state === 'retrying') this.end('killed', nowMs);
+  }
+}
+
+/** The parts of a plan, in its order. */
+export function makeParts(planned: readonly ResolvedStep[], steps: readonly StepStatus[]): Part[] {
+  return listPartRefs(planned).map(({ step: name, kind }) => {
+    const step = planned.find((each) => each.name === name);
+    const status = steps.find((each) => each.name === name);
+    if (!step || !status) throw new TypeError(`no status of ${name}`);
+    return new Part(step, kind, status);
+  });
+}
+
+/** Each step of a plan, followed by its finalizer. */
+export function listPartRefs(
+  steps: readonly Pick<ResolvedStep, 'name' | 'finalize'>[],
+): Pick<Launch, 'step' | 'kind'>[] {
+  return steps.flatMap(({ name, finalize }) => [
+    { step: name, kind: 'step' as const },
+    ...(finalize === undefined ? [] : [{ step: name, kind: 'finalizer' as const }]),
+  ]);
+}

@@ -1,0 +1,93 @@
+import { listSkipped, type RunStatus } from './status.ts';
+
+/** What a sentinel records of the run that wrote it. An empty or foreign file records nothing. */
+export interface SentinelRecord {
+  /** Of the plan. */
+  readonly digest?: string;
+  readonly runId?: string;
+  /** The owner in the ids of the run's launches. */
+  readonly owner?: string;
+  /** False if an operator skipped something. */
+  readonly isWhole: boolean;
+  readonly skipped: readonly { readonly step: string; readonly kind: 'step' | 'finalizer' }[];
+}
+
+/**
+ * Follows the digest in the sentinel of a run in which something was skipped, so that it equals no plan's digest: a
+ * self-provisioning script, which compares digests, does not accept such a host as provisioned.
+ */
+const SKIPPED = '+skipped';
+
+/** The sentinel of a run whose steps and finalizers have succeeded or were skipped. */
+export function renderSentinel(
+  status: Pick<RunStatus, 'plan' | 'steps'>,
+  run: {
+    readonly digest: string;
+    readonly workflowId: string;
+    readonly runId: string;
+    readonly owner: string;
+    readonly nowMs: number;
+  },
+): string {
+  const { digest, workflowId, runId, owner, nowMs } = run;
+  const isWhole = listSkipped(status).length === 0;
+  return `${JSON.stringify({
+    digest: isWhole ? digest : `${digest}${SKIPPED}`,
+    plan: status.plan,
+    workflowId,
+    runId,
+    owner,
+    provisionedAt: new Date(nowMs).toISOString(),
+    steps: status.steps.map(({ name, state, finalizer }) => ({
+      name,
+      state,
+      ...(finalizer && { finalizer: finalizer.state }),
+    })),
+  })}\n`;
+}
+
+/** Reads a sentinel, which may hold anything. */
+export function readSentinel(content = ''): SentinelRecord {
+  const { digest, runId, owner, steps } = parseObject(content);
+  const recorded = typeof digest === 'string' ? digest : undefined;
+  const isWhole = recorded?.endsWith(SKIPPED) !== true;
+  return {
+    ...(recorded !== undefined && { digest: isWhole ? recorded : recorded.slice(0, -SKIPPED.length) }),
+    ...(typeof runId === 'string' && { runId }),
+    ...(typeof owner === 'string' && { owner }),
+    isWhole,
+    skipped: isWhole || !Array.isArray(steps) ? [] : steps.flatMap(skippedParts),
+  };
+}
+
+/**
+ * Whether a host that has a sentinel is left alone. An empty or foreign sentinel counts as done; one of this plan does not if
+ * something was skipped.
+ */
+export function sentinelSaysDone(
+  content: string | undefined,
+  digest: string,
+  whenPresent: 'skip-if-same-plan' | 'skip' | 'ignore',
+): boolean {
+  if (content === undefined || whenPresent === 'ignore') return false;
+  const recorded = readSentinel(content);
+  if (recorded.digest === digest) return recorded.isWhole;
+  return whenPresent === 'skip' || recorded.digest === undefined;
+}
+
+function skippedParts(step: unknown): SentinelRecord['skipped'][number][] {
+  const { name, state, finalizer } = Object(step) as Record<string, unknown>;
+  if (typeof name !== 'string') return [];
+  return [
+    ...(state === 'skipped' ? [{ step: name, kind: 'step' as const }] : []),
+    ...(finalizer === 'skipped' ? [{ step: name, kind: 'finalizer' as const }] : []),
+  ];
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(text)) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}

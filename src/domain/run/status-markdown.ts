@@ -1,0 +1,276 @@
+import { boundedText } from '../text/bounded-text.ts';
+import { formatDuration } from '../text/duration.ts';
+import { actionNames, actions, exampleInput } from './actions.ts';
+import { describeAction } from './audit-trail.ts';
+import { advice, block, code, prose, table, unbroken, type Column } from '../text/markdown.ts';
+import {
+  listParts,
+  skippedText,
+  type PartFailure,
+  type PartState,
+  type PartStatus,
+  type Phase,
+  type RunStatus,
+  type Trouble,
+} from './status.ts';
+
+/** Marks that the fonts of a bare machine have. */
+const MARKS: Readonly<Record<PartState, string>> = {
+  pending: '·',
+  running: '▶',
+  retrying: '↻',
+  succeeded: '✔',
+  satisfied: '✔',
+  skipped: '↷',
+  parked: '⚠',
+  failed: '✘',
+  blocked: '⊘',
+  killed: '✘',
+};
+
+const ENDS: Readonly<Partial<Record<Phase, string>>> = {
+  provisioned: '✔',
+  'already-provisioned': '✔',
+  failed: '✘',
+  aborted: '✘',
+};
+
+const STEP_COLUMNS: readonly Column[] = [
+  { title: 'step', align: 'left' },
+  { title: 'state', align: 'left' },
+  { title: 'attempt', align: 'right' },
+  { title: 'time', align: 'right' },
+  { title: 'exit', align: 'right' },
+];
+const AUDIT_COLUMNS: readonly Column[] = [
+  { title: 'when', align: 'left' },
+  { title: 'what', align: 'left' },
+  { title: 'who', align: 'left' },
+  { title: 'why', align: 'left' },
+];
+
+// The UI asks for the page with the whole text in its address, which proxies bound.
+const MAX_MESSAGE_LENGTH = 1000;
+const MAX_SHORT_LENGTH = 200;
+const MAX_TAIL_LINES = 6;
+const MAX_LINE_LENGTH = 200;
+/** Parts that are shown in full. */
+const MAX_SHOWN = 5;
+const MAX_AUDIT_ENTRIES = 10;
+
+interface NamedPart {
+  readonly step: string;
+  readonly name: string;
+  readonly part: PartStatus;
+}
+
+/** Renders a run as Markdown for the UI: its state, what an operator must do, its steps, its failures and its audit trail. */
+export function renderStatusMarkdown(status: RunStatus): string {
+  const parts = listParts(status).map(({ step: { name }, kind, part }): NamedPart => {
+    return { step: name, name: kind === 'step' ? name : `${name} (finalizer)`, part };
+  });
+  const parked = parts.filter(({ part }) => part.state === 'parked');
+  const held = parts.filter(({ part }) => part.trouble ?? part.waitingFor);
+  const asking = parts.filter(({ part }) => part.input !== undefined);
+  const failed = parts.filter(
+    // The failure of the run itself is in the head.
+    ({ part: { state, failure } }) =>
+      failure && state !== 'parked' && failure.message !== status.failure?.message,
+  );
+  const { startedAtMs } = status;
+  const isOver = status.endedAtMs !== undefined;
+  return [
+    headline(status),
+    ...end(status),
+    ...latestRefusal(status),
+    ...(status.trouble ? troubleText('', status.trouble, startedAtMs) : []),
+    ...waitText(status),
+    ...held.slice(0, MAX_SHOWN).flatMap((each) => hold(each, startedAtMs)),
+    ...list(
+      held
+        .slice(MAX_SHOWN)
+        .map(({ name }) => `${MARKS.parked} **${prose(name)}**: the host cannot be reached, either`),
+    ),
+    ...asking.slice(0, MAX_SHOWN).flatMap((each) => needsInput(each, startedAtMs)),
+    ...list(
+      asking
+        .slice(MAX_SHOWN)
+        .map(({ name }) => `${MARKS.parked} **${prose(name)}** is also waiting for input`),
+    ),
+    ...parked.slice(0, MAX_SHOWN).flatMap((each) => needsAttention(each, status)),
+    ...list(parked.slice(MAX_SHOWN).map(({ name }) => `${MARKS.parked} **${prose(name)}** is also parked`)),
+    ...(status.paused && !isOver
+      ? ['**Paused:** no further step starts. To continue, send the signal `resume` with `{}`.']
+      : []),
+    ...(parts.length === 0
+      ? []
+      : [
+          table(
+            STEP_COLUMNS,
+            parts.map((each) => stepRow(each, startedAtMs)),
+          ),
+        ]),
+    ...list((status.notes ?? []).map(prose)),
+    ...list(failed.map(({ name, part }) => failureLine(name, part))),
+    ...list(
+      parts.flatMap(({ name, part }) =>
+        (part.notes ?? []).map((note) => `**${prose(name)}**: ${prose(boundedText(note, MAX_SHORT_LENGTH))}`),
+      ),
+    ),
+    ...auditTrail(status),
+  ].join('\n\n');
+}
+
+function headline(status: RunStatus): string {
+  const { phase, attention, paused, endedAtMs, startedAtMs } = status;
+  const mark = ENDS[phase] ?? (attention ? MARKS.parked : MARKS.running);
+  const took = endedAtMs === undefined ? '' : `, took ${formatDuration(endedAtMs - startedAtMs)}`;
+  const about = [
+    `**${mark} ${phase}**${paused && endedAtMs === undefined ? ' (paused)' : ''}`,
+    ...(status.plan === '' ? [] : [prose(status.plan)]),
+    ...(status.host === '' ? [] : [prose(status.host)]),
+    `started ${clock(startedAtMs, startedAtMs)} UTC${took}`,
+  ];
+  return about.join(' · ');
+}
+
+function end({ phase, failure, sentinel, steps }: RunStatus): string[] {
+  if (failure) {
+    const label = phase === 'aborted' ? '' : `**${failure.code}:** `;
+    return [...explain(label, failure), advice(failure.advice)];
+  }
+  if (phase === 'provisioned') {
+    const skipped = skippedText({ steps });
+    const next = skipped === '' ? '' : `${prose(skipped)}. The next run of this plan does the skipped work.`;
+    return [`Sentinel: ${code(sentinel)}${next}`];
+  }
+  if (phase === 'already-provisioned') return [`Nothing to do: ${code(sentinel)} was there.`];
+  return [];
+}
+
+function json(input: object): string {
+  return code(JSON.stringify(input));
+}
+
+/** A part that needs attention: its failure, where to look, and each action, ready to be copied. */
+function needsAttention({ step, name, part }: NamedPart, { startedAtMs }: RunStatus): string[] {
+  const since = part.endedAtMs === undefined ? '' : ` since ${clock(part.endedAtMs, startedAtMs)}`;
+  const { failure } = part;
+  return [
+    `### ${MARKS.parked} ${prose(name)} needs attention${since}`,
+    ...(failure ? [...explain('', failure), advice(failure.advice)] : []),
+    'More Actions → Send a Signal:',
+    actionNames
+      .filter((action) => actions[action].whenParked !== undefined)
+      .map((action) => `- ${code(action)} ${code(exampleInput(action, step))} ${actions[action].whenParked}`)
+      .join('\n'),
+  ];
+}
+
+/** The time is absolute, because the UI shows this text until the run changes. */
+function waitText({ waitingFor, waitingUntilMs, startedAtMs }: RunStatus): string[] {
+  if (waitingFor === undefined) return [];
+  const until = waitingUntilMs === undefined ? '' : `, until ${clock(waitingUntilMs, startedAtMs)} UTC`;
+  return [`${MARKS.running} Waiting for ${prose(waitingFor)}${until}`];
+}
+
+function needsInput({ name, part: { input } }: NamedPart, startedAtMs: number): string[] {
+  if (!input) return [];
+  const { lastLine, attach, sinceMs } = input;
+  return [
+    `### ${MARKS.parked} ${prose(name)} has been waiting for input since ${clock(sinceMs, startedAtMs)}`,
+    ...(lastLine === '' ? [] : [block([lastLine])]),
+    `Attach to its terminal and type: ${code(attach)}`,
+  ];
+}
+
+function hold({ step, name, part: { trouble, waitingFor } }: NamedPart, startedAtMs: number): string[] {
+  if (!trouble) return [`${MARKS.running} **${prose(name)}** waits for ${prose(waitingFor ?? '')}`];
+  return [
+    ...troubleText(` about ${prose(name)}`, trouble, startedAtMs),
+    `To try now, send the signal ${code('retryStep')} with ${json({ step })}. To start another launch, send it with ${json({ step, force: true })}.`,
+  ];
+}
+
+function troubleText(
+  about: string,
+  { code, message, advice: words, sinceMs }: Trouble,
+  startedAtMs: number,
+): string[] {
+  return [
+    `### ${MARKS.parked} The host cannot be reached${about} since ${clock(sinceMs, startedAtMs)}`,
+    ...explain(`${code}: `, { code, message, advice: words }),
+    advice(words),
+  ];
+}
+
+function explain(label: string, { message, logTail = '' }: PartFailure): string[] {
+  const text = boundedText(message, MAX_MESSAGE_LENGTH).split('\n');
+  const isLine = text.length === 1;
+  const log = logTail.trim() === '' ? [] : logTail.trimEnd().split('\n').slice(-MAX_TAIL_LINES);
+  const lines = [...(isLine ? [] : text), ...log].map((line) => boundedText(line, MAX_LINE_LENGTH));
+  const head = `${label}${isLine ? prose(text[0] ?? '') : ''}`.trim();
+  return [...(head === '' ? [] : [head]), ...(lines.length === 0 ? [] : [block(lines)])];
+}
+
+function failureLine(name: string, { state, failure }: PartStatus): string {
+  const [first = ''] = failure?.message.split('\n', 1) ?? [];
+  return `${MARKS[state]} **${prose(name)}** ${failure?.code}: ${prose(boundedText(first, MAX_SHORT_LENGTH))}`;
+}
+
+function stepRow({ name, part }: NamedPart, startedAtMs: number): string[] {
+  const { state, attempt } = part;
+  // A success has no exit code of its own in the status.
+  const exitCode = state === 'succeeded' ? 0 : part.exitCode;
+  return [
+    unbroken(name),
+    unbroken(`${MARKS[state]} ${state}`),
+    attempt === 0 ? '' : String(attempt),
+    unbroken(timeOf(part, startedAtMs)),
+    exitCode === undefined ? '' : String(exitCode),
+  ];
+}
+
+/** A duration, or a start time while it runs: the UI does not refresh the text of a run that does not change. */
+function timeOf({ state, startedAtMs, endedAtMs }: PartStatus, runStartedAtMs: number): string {
+  if (startedAtMs === undefined) return '';
+  if (endedAtMs !== undefined) return formatDuration(endedAtMs - startedAtMs);
+  return state === 'running' ? `since ${clock(startedAtMs, runStartedAtMs)}` : '';
+}
+
+function auditTrail({ auditTrail, startedAtMs }: RunStatus): string[] {
+  if (auditTrail.length === 0) return [];
+  const rows = auditTrail
+    .slice(-MAX_AUDIT_ENTRIES)
+    .map((each) => [
+      unbroken(clock(each.atMs, startedAtMs)),
+      `${each.refused === undefined ? '' : `${MARKS.failed} `}${prose(boundedText(describeAction(each), MAX_SHORT_LENGTH))}`,
+      prose(boundedText(each.by ?? '', MAX_SHORT_LENGTH)),
+      prose(
+        boundedText(
+          each.refused === undefined ? (each.reason ?? '') : `refused: ${each.refused}`,
+          MAX_SHORT_LENGTH,
+        ),
+      ),
+    ]);
+  return ['### Audit trail', table(AUDIT_COLUMNS, rows)];
+}
+
+/** Near the head while it is the latest action, because the sender of a signal gets no other response. */
+function latestRefusal({ auditTrail, startedAtMs }: RunStatus): string[] {
+  const latest = auditTrail.at(-1);
+  if (latest?.refused === undefined) return [];
+  const what = prose(boundedText(describeAction(latest), MAX_SHORT_LENGTH));
+  const why = prose(boundedText(latest.refused, MAX_SHORT_LENGTH));
+  return [`**${MARKS.failed} Refused** ${clock(latest.atMs, startedAtMs)}: ${what}: ${why}`];
+}
+
+function list(items: readonly string[]): string[] {
+  return items.length === 0 ? [] : [items.map((item) => `- ${item}`).join('\n')];
+}
+
+/** The time of day (UTC), with the date unless it is the day on which the run started. */
+function clock(ms: number, startedAtMs: number): string {
+  const [day = '', time = ''] = new Date(ms).toISOString().slice(0, 19).split('T');
+  return new Date(startedAtMs).toISOString().startsWith(day) ? time : `${day} ${time}`;
+}

@@ -1,8 +1,0 @@
-/** Why a name cannot be that of an environment variable of a step; nothing if it can. */
-export function refuseVariable(name: string): string | undefined {
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return 'must be the name of an environment variable';
-  if (/^(CHANDLER|ZMX)_/.test(name)) return 'must not begin with CHANDLER_ or ZMX_: those are reserved';
-  if (/^(BASHOPTS|BASH_VERSINFO|EUID|PPID|SHELLOPTS|UID)$/.test(name))
-    return 'is a variable that bash lets nobody set';
-  return undefined;
-}

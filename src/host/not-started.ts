@@ -1,0 +1,32 @@
+import { boundedText } from '../domain/text/bounded-text.ts';
+import { ChandlerError } from '../domain/run/failure.ts';
+import type { StartWaiting } from '../domain/run/launch-state.ts';
+import { oneLine } from '../domain/text/plain-text.ts';
+
+const REASONS: Readonly<Record<StartWaiting['for'], string>> = {
+  'login-shell': 'its login shell was still running',
+  input: 'its login shell swallowed the command, or asks a question',
+  nothing: 'the session ended first, or could not be made',
+};
+/** Characters of the login's output in a message. */
+const MAX_SAID_LENGTH = 500;
+
+/** The failure of a launch that did not start. @param what `the session of packages` */
+export function notStarted(what: string, waiting: StartWaiting | undefined): ChandlerError {
+  const reason = waiting ? REASONS[waiting.for] : 'its supervisor died first';
+  const said = withoutCommand(waiting?.said ?? '');
+  const printed = said === '' ? '' : `; it printed: ${said}`;
+  return new ChandlerError('launch-not-started', `${what} did not start the launch: ${reason}${printed}`, {
+    facts: {
+      advice:
+        'Check the startup files of the login user (~/.bash_profile, ~/.bash_login, ~/.profile, ~/.bashrc, /etc/profile, /etc/profile.d): they must not exit, read the terminal or start another shell.',
+    },
+  });
+}
+
+/** The output of a login on one line, without what zmx prints for every session and the command that it types. */
+export function withoutCommand(said: string): string {
+  const text = oneLine(said.replaceAll(/^(session ".*" created|command sent!)$/gm, ''));
+  const command = /\S* (?:-p )?\S*\/bin\/supervise-\S+ .*?; ?echo ZMX_TASK_COMPLETED:\$\?/g;
+  return boundedText(text.replaceAll(command, '').replaceAll(/\s+/g, ' ').trim(), MAX_SAID_LENGTH);
+}

@@ -1,0 +1,54 @@
+import { ChandlerError } from '../domain/run/failure.ts';
+import type { Answer } from '../ssh/frames.ts';
+
+/** The last answer that has `key`. @throws ChandlerError connection-lost if there is none */
+export function requireAnswer(answers: readonly Answer[], key: string, what: string): Answer {
+  const answer = answers.findLast((candidate) => candidate[key] !== undefined);
+  if (!answer) throw new ChandlerError('connection-lost', `${what}: the host gave no answer (${key})`);
+  return answer;
+}
+
+/** Text for people; never throws. */
+export function decodeText(base64: string | undefined): string {
+  return Buffer.from(base64 ?? '', 'base64').toString('utf8');
+}
+
+/** The whole number under `key`, if there is one. */
+export function findCount(answer: Answer, key: string): number | undefined {
+  const text = answer[key] ?? '';
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** The whole number under `key`. @throws ChandlerError connection-lost for anything else */
+export function readCount(answer: Answer, key: string): number {
+  const count = findCount(answer, key);
+  if (count === undefined)
+    throw new ChandlerError('connection-lost', `the host answered ${key}=${answer[key] ?? ''}`);
+  return count;
+}
+
+/** The text under `key`, sent in base64. @throws ChandlerError connection-lost for anything else */
+export function readText(answer: Answer, key: string): string {
+  const base64 = answer[key];
+  const bytes = Buffer.from(base64 ?? '', 'base64');
+  // Node skips characters that are not base64.
+  if (bytes.toString('base64') !== base64)
+    throw new ChandlerError('connection-lost', `the host answered ${key}=${base64}`);
+  return bytes.toString('utf8');
+}
+
+/**
+ * A path for commands and messages.
+ *
+ * @throws ChandlerError host-unsupported for one that is not usable; connection-lost as {@link readText}
+ */
+export function readPath(answer: Answer, key: string): string {
+  const path = readText(answer, key);
+  if (!isUsablePath(path)) throw new ChandlerError('host-unsupported', `the host answered ${key}=${path}`);
+  return path;
+}
+
+/** Absolute, at most PATH_MAX long, on one line and without control characters. */
+export function isUsablePath(path: string): boolean {
+  return /^\/[^\p{Cc}\p{Cf}\u2028\u2029]{0,4094}$/u.test(path);
+}

@@ -1,0 +1,36 @@
+import type { Launch } from '../domain/run/ids.ts';
+import type { LaunchState } from '../domain/run/launch-state.ts';
+import { lingerSeconds, safeName } from '../zmx/index.ts';
+import type { Host } from './host.ts';
+import { renderLaunchBody, renderSecrets } from './launch-body.ts';
+
+/** What a launch runs. */
+export interface LaunchWork {
+  readonly script: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Become variables of the script and are masked in its log. */
+  readonly secrets?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Creates and starts a launch; a finalizer gets no session. Safe to repeat. `created` means that it did not begin within
+ * 10 s, or never will: its `waiting` is the reason. If that is the login shell, call again: the session is kept.
+ *
+ * @throws ChandlerError zmx-unavailable before zmx is installed, invalid-input, launch-conflict, disk-full, connection-lost,
+ *   or what the executor throws
+ */
+export async function startLaunch(
+  host: Host,
+  launch: Launch,
+  work: LaunchWork,
+  signal?: AbortSignal,
+): Promise<LaunchState> {
+  const place = host.place(launch);
+  if (place) safeName(place, place.session);
+  const lingerS = place && host.zmx ? lingerSeconds(host.zmx.version) : 0;
+  await host.create(launch.id, renderLaunchBody(launch, work, lingerS), signal);
+  const start = () => host.start(launch.id, { place, secrets: renderSecrets(work.secrets ?? {}), signal });
+  const state = await start();
+  // A session or supervisor may be lost by chance, so the launch is started once more.
+  return state.kind === 'created' && state.waiting?.for !== 'login-shell' ? start() : state;
+}

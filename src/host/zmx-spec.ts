@@ -1,0 +1,73 @@
+import { compareVersions, oldestVersion, parseVersion } from '../zmx/index.ts';
+import type { HostFacts } from './host-facts.ts';
+import type { ZmxInstallation } from './zmx-installation.ts';
+
+/**
+ * `release`: an archive of zmx's author with a pinned checksum. `file`: a file of the worker. `tmux`: a shell program with zmx's
+ * command line over the host's tmux.
+ */
+export type ZmxSourceName = 'release' | 'file' | 'tmux';
+
+/** The zmx settings of a plan, or of the worker's configuration. */
+export interface ZmxSpec {
+  /** Default: `file` if `file` is set, otherwise `release`. */
+  readonly source?: ZmxSourceName | undefined;
+  /** `0.7.0` */
+  readonly version?: string | undefined;
+  /** Address of the archive, instead of the author's. */
+  readonly url?: string | undefined;
+  /** Hash of the archive (release) or the file, 64 lower-case hex digits. */
+  readonly sha256?: string | undefined;
+  /** Name of a file of the worker. */
+  readonly file?: string | undefined;
+}
+
+/** The settings of plan and worker, merged. */
+export interface ZmxChoice extends ZmxSpec {
+  readonly source: ZmxSourceName;
+  /** The source is set, not the default. */
+  readonly explicit: boolean;
+}
+
+/**
+ * Merges the settings; the plan's come first. A hash belongs to the address, version or file that it was set with, and is not used
+ * for another one.
+ */
+export function mergeSpecs(spec: ZmxSpec = {}, defaults: ZmxSpec = {}): ZmxChoice {
+  const named = namedSource(spec) ?? namedSource(defaults);
+  const source = named ?? 'release';
+  const inherited = source === (namedSource(defaults) ?? 'release') ? defaults : {};
+  const own = spec.version !== undefined || spec.url !== undefined || spec.file !== undefined;
+  return {
+    source,
+    explicit: named !== undefined,
+    version: spec.version ?? (spec.url === undefined ? inherited.version : undefined),
+    url: spec.url ?? (spec.version === undefined ? inherited.url : undefined),
+    sha256: spec.sha256 ?? (own ? undefined : inherited.sha256),
+    file: spec.file ?? inherited.file,
+  };
+}
+
+/** The host's own zmx, if it replaces a release: new enough, and no shim if a release was requested. */
+export function usableZmx(facts: HostFacts, choice: ZmxChoice): ZmxInstallation | undefined {
+  const found = facts.zmx && parseVersion(facts.zmx.versionText);
+  if (!facts.zmx?.path.startsWith('/') || !found) return undefined;
+  if (compareVersions(found.version, wantedVersion(choice)) < 0) return undefined;
+  if (found.shim && choice.explicit) return undefined;
+  return { path: facts.zmx.path, version: found.version, source: 'existing' };
+}
+
+/** Why the host's own zmx is not used, if it is too old. */
+export function tooOld(facts: HostFacts, choice: ZmxChoice): string | undefined {
+  const found = facts.zmx && parseVersion(facts.zmx.versionText);
+  if (!facts.zmx || !found || compareVersions(found.version, wantedVersion(choice)) >= 0) return undefined;
+  return `the host's own, ${facts.zmx.path}, is ${found.version}; it must be ${wantedVersion(choice)} or newer`;
+}
+
+function wantedVersion(choice: ZmxChoice): string {
+  return choice.version ?? oldestVersion;
+}
+
+function namedSource(spec: ZmxSpec): ZmxSourceName | undefined {
+  return spec.source ?? (spec.file === undefined ? undefined : 'file');
+}

@@ -1,0 +1,127 @@
+import { Context } from '@temporalio/activity';
+import { definedOnly } from '../domain/defined-only.ts';
+import { isAdopted, skippingOwner } from '../domain/run/forecast.ts';
+import { withOwners } from '../domain/run/leftovers.ts';
+import type { ResolvedPlan } from '../domain/plan/resolve-plan.ts';
+import {
+  runCheck,
+  inspectHost,
+  inspectLaunches,
+  type HostReport,
+  type InspectDeps,
+} from '../host/host-report.ts';
+import { renderCheck } from '../host/launch-body.ts';
+import { forecastZmx } from '../host/zmx-forecast.ts';
+import { countExecs } from '../ssh/index.ts';
+import { connectTo, type ActivityDeps } from '../activities/activity-deps.ts';
+import { withHeartbeats } from '../activities/with-heartbeats.ts';
+import { findLacks, type LackDeps } from '../activities/find-lacks.ts';
+import { decodeHolder, isScriptHolder, ownersOf } from '../activities/take-lease.ts';
+import { surveyLaunches } from '../self-provision/script-activities.ts';
+import type { Activities, HostInspection, WorkerInspection } from '../activities/activity-types.ts';
+
+/** As many execs as a run has over one connection, and one more for an operator. */
+const EXECS = 6;
+
+/** Inspects the worker and hosts, without changing them. */
+export function inspectActivities(
+  deps: ActivityDeps,
+): Pick<Activities, 'inspectWorker' | 'inspectHost' | 'checkStep'> {
+  return {
+    inspectWorker: (input) => inspectWorkerItself(deps, input),
+
+    async inspectHost(input) {
+      const resolved = await deps.resolveTarget(input.target);
+      const executor = await connectTo(deps, input.target);
+      const { programs, zmx, isOpen } = deps;
+      return withHeartbeats({}, ({ signal }) =>
+        inspectOneHost(
+          { executor, programs, signal, zmx, isOpen, countExecs: (count) => countExecs(resolved, count) },
+          input,
+        ),
+      );
+    },
+
+    async checkStep({ target, stateDir, step, id }) {
+      const executor = await connectTo(deps, target);
+      const script = renderCheck(step.check ?? '', {
+        ...step.env,
+        ...(await deps.resolveSecrets(step.secrets)),
+      });
+      return withHeartbeats({ step: step.name }, ({ signal }) =>
+        runCheck({ executor, programs: deps.programs, signal }, stateDir, id, script),
+      );
+    },
+  };
+}
+
+/** The worker's own inspection. The server's scheduling time shows how far its clock is off. */
+async function inspectWorkerItself(
+  deps: LackDeps & Pick<ActivityDeps, 'inspectSelf'>,
+  { plan }: Parameters<Activities['inspectWorker']>[0],
+): Promise<WorkerInspection> {
+  const { currentAttemptScheduledTimestampMs: orderedAtMs } = Context.current().info;
+  const aheadMs = Date.now() - orderedAtMs;
+  const [self, lacks] = await Promise.all([deps.inspectSelf(), plan ? findLacks(deps, plan) : []]);
+  return { ...self, aheadMs, lacks };
+}
+
+/** Inspects a host for one plan, or in general. */
+async function inspectOneHost(
+  deps: InspectDeps &
+    Pick<ActivityDeps, 'zmx' | 'isOpen'> & { readonly countExecs: (count: number) => Promise<number> },
+  input: Parameters<Activities['inspectHost']>[0],
+): Promise<HostInspection> {
+  const { sentinelPath, marker, digest, parts = [], zmx } = input;
+  const askedMs = Date.now();
+  const { lease, leftovers, ...report } = await inspectHost(deps, {
+    sentinelPath,
+    marker,
+    timeLogin: input.countExecs === true,
+  });
+  // The host reports whole seconds; half a second more is the best estimate.
+  const aheadMs = report.nowMs + 500 - (askedMs + Date.now()) / 2;
+  const { script, facts } = report;
+  const states = (ids: readonly string[]) => inspectLaunches(deps, facts.stateDir, ids);
+  const former = decodeHolder(lease);
+  const holder = lease === '' ? undefined : await readHolder(lease, script, deps.isOpen);
+  const atWork = holder?.kind === 'run' && holder.atWork;
+  const owner =
+    script && digest !== undefined && isAdopted(script, digest)
+      ? script.owner
+      : former && !atWork && former.digest === digest
+        ? (former.owner ?? former.firstRunId)
+        : digest !== undefined
+          ? skippingOwner(report, digest)
+          : undefined;
+  const [launches, forecast, opened] = await Promise.all([
+    owner === undefined ? [] : surveyLaunches({ states }, owner, parts),
+    forecastZmx(
+      { lease, leftovers, ...report },
+      { ...deps.zmx, spec: zmx ?? ({} satisfies ResolvedPlan['zmx']) },
+    ),
+    input.countExecs ? deps.countExecs(EXECS) : undefined,
+  ]);
+  return definedOnly({
+    ...report,
+    aheadMs: Math.round(aheadMs),
+    holder,
+    leftovers: withOwners(leftovers, ownersOf(former, atWork, script)),
+    launches,
+    zmx: forecast,
+    execs: opened === undefined ? undefined : { tried: EXECS, opened },
+  });
+}
+
+async function readHolder(
+  word: string,
+  script: HostReport['script'],
+  isOpen: ActivityDeps['isOpen'],
+): Promise<HostInspection['holder']> {
+  if (isScriptHolder(word)) return { kind: 'script', atWork: script?.alive === true };
+  const holder = decodeHolder(word);
+  if (!holder) return { kind: 'foreign', atWork: false };
+  const { workflowId, firstRunId, namespace, digest } = holder;
+  const atWork = await isOpen(holder);
+  return definedOnly({ kind: 'run', workflowId, runId: firstRunId, namespace, atWork, digest });
+}

@@ -1,0 +1,118 @@
+import { workflowInfo } from '@temporalio/workflow';
+import type { HostInspection, WorkerInspection } from '../../activities/activity-types.ts';
+import { stepsToCheck } from '../../domain/run/forecast.ts';
+import { addressOf, makeLaunch } from '../../domain/run/ids.ts';
+import { planDigest, resolvePlan, type ResolvedPlan } from '../../domain/plan/resolve-plan.ts';
+import { formatProblems } from '../../domain/plan/problems.ts';
+import type { Plan, Target } from '../../domain/plan/schema.ts';
+import { listPartRefs } from '../../domain/run/part.ts';
+import type { PartFailure } from '../../domain/run/status.ts';
+import { readFailure, workflowFailure } from '../../workflows/failures.ts';
+import { activity, admitPlan, admitWatch } from '../../workflows/proxies.ts';
+import { readInput, refuseInput } from '../../workflows/read-input.ts';
+
+/** What to inspect besides the worker itself. */
+export interface InspectInput {
+  /** A host. */
+  readonly target?: Target;
+  /** A plan, instead: its host, and what a run would find there. */
+  readonly plan?: Plan;
+  /** Tries how many sessions the host's sshd opens at once, and how long a login shell takes. Asks no check of the plan. */
+  readonly countExecs?: boolean;
+}
+
+/** How a check ended: its exit code, 124 after a minute; or why it could not be asked. */
+export type CheckAnswer =
+  { readonly step: string; readonly code: number } | { readonly step: string; readonly failure: PartFailure };
+
+/** An inspection. A failure to reach the host is part of it. */
+export interface Inspection {
+  /** By the server's clock. Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  readonly worker: WorkerInspection;
+  readonly host?: HostInspection | { readonly failure: PartFailure };
+  /** Of each step that has a check, unless the step is running. */
+  readonly checks: readonly CheckAnswer[];
+}
+
+/**
+ * Inspects a worker, a host through it, and what a run of a plan would find there. Changes nothing on the host; answers soon, or
+ * fails.
+ */
+export async function inspectHost(input: InspectInput): Promise<Inspection> {
+  await admit(input);
+  const { plan, countExecs = false } = input;
+  const target = plan?.target ?? input.target;
+  const resolved = plan && resolvePlan(plan);
+  const [worker, host] = await Promise.all([
+    activity.inspectWorker('inspect worker', { ...(plan && { plan }) }).catch((error: unknown) => {
+      throw workflowFailure(readFailure(error));
+    }),
+    target && inspect(target, resolved, plan && planDigest(plan), countExecs),
+  ]);
+  const checks =
+    plan && resolved && host && !('failure' in host) && !countExecs
+      ? await askChecks(resolved, planDigest(plan), host)
+      : [];
+  return {
+    startedAtMs: workflowInfo().startTime.getTime(),
+    worker,
+    ...(host && { host }),
+    checks,
+  };
+}
+
+async function admit(input: InspectInput): Promise<void> {
+  const { countExecs } = readInput(input);
+  if (countExecs !== undefined && typeof countExecs !== 'boolean')
+    throw refuseInput('countExecs must be true or false');
+  const { plan, target } = input;
+  const admission =
+    plan !== undefined
+      ? await admitPlan(plan)
+      : target === undefined
+        ? undefined
+        : await admitWatch({ target });
+  const problems = admission?.problems ?? [];
+  if (problems.length > 0) throw refuseInput(formatProblems(problems), { problems });
+}
+
+async function inspect(
+  target: Target,
+  plan: ResolvedPlan | undefined,
+  digest: string | undefined,
+  countExecs: boolean,
+): Promise<HostInspection | { failure: PartFailure }> {
+  try {
+    return await activity.inspectHost(`inspect ${addressOf(target)}`, {
+      target,
+      countExecs,
+      ...(plan && { zmx: plan.zmx, parts: listPartRefs(plan.steps) }),
+      ...(plan?.sentinel.path !== undefined && { sentinelPath: plan.sentinel.path }),
+      ...(plan?.bootstrap && { marker: plan.bootstrap.marker }),
+      ...(digest !== undefined && { digest }),
+    });
+  } catch (error) {
+    return { failure: readFailure(error) };
+  }
+}
+
+/** Asks all checks at once; each has as long as in a run. */
+async function askChecks(plan: ResolvedPlan, digest: string, host: HostInspection): Promise<CheckAnswer[]> {
+  // Without its tools the host can't run a check as a run does.
+  if (host.missing.tools.length > 0) return [];
+  const { runId } = workflowInfo();
+  return Promise.all(
+    stepsToCheck(plan, digest, host).map(async (step): Promise<CheckAnswer> => {
+      const { name } = step;
+      const { id } = makeLaunch(runId, name, 'step', 1);
+      const { stateDir } = host.facts;
+      try {
+        const wanted = { target: plan.target, stateDir, step, id };
+        return { step: name, code: await activity.checkStep(`${name} · check`, wanted) };
+      } catch (error) {
+        return { step: name, failure: readFailure(error) };
+      }
+    }),
+  );
+}

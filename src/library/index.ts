@@ -1,0 +1,11 @@
+export { Runner } from './runner.ts';
+export type { PollStatus, RunnerOptions, RunnerPaths, RunnerStep } from './runner.ts';
+export { stepNames } from '../domain/plan/step-names.ts';
+export { parseSessions } from '../zmx/index.ts';
+export type { Session } from '../zmx/index.ts';
+export { script } from '../self-provision/script.ts';
+export type { ScriptOptions } from '../self-provision/script.ts';
+export { formatScript, scriptFormats, scriptPath } from '../self-provision/script-formats.ts';
+export type { ScriptFormat } from '../self-provision/script-formats.ts';
+export { presets } from './presets.ts';
+export type { PixelsEgress, PixelsOptions, Preset, PresetPaths } from './presets.ts';

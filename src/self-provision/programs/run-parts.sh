@@ -1,0 +1,288 @@
+# Second part of the generated script: runs steps and finalizers, and ends what runs.
+
+# launch_id NAME KIND ATTEMPT
+launch_id() { id=$(printf '["%s","%s","%s",%s]' "$owner" "$1" "$2" "$3" | sha256sum | cut -c 1-20); }
+# latest NAME KIND: sets id, attempt, state and code of the part's last launch.
+latest() {
+  attempt=1
+  while launch_id "$1" "$2" $attempt && [ -d "$state_dir/launches/$id" ]; do attempt=$((attempt + 1)); done
+  attempt=$((attempt - 1))
+  state=absent code=
+  [ $attempt -gt 0 ] || return 0
+  launch_id "$1" "$2" $attempt
+  ask state "$id"
+  state=$(value state) code=$(value code)
+}
+# session_of NAME KIND ATTEMPT: sets session; empty for a finalizer.
+session_of() {
+  session=$1
+  [ "$3" = 1 ] || session=$1.$3
+  [ "$2" = step ] || session=
+}
+label() { if [ "$2" = step ]; then echo "$1"; else echo "$1 (finalizer)"; fi; }
+end_launch() { ask kill "$id" 5 "$session" "$zmx" "$zmx_dir"; }
+outcome_of() { cat "$work/$2.$1.outcome" 2>/dev/null; }
+# settle OUTCOME NAME KIND: ends everything if the outcome cannot be recorded.
+settle() {
+  echo "$1" | put "$work/$3.$2.outcome" && return
+  note "$(label "$2" "$3"): $1, but the outcome cannot be recorded in $work"
+  kill -USR2 $$
+}
+# in_charge: whether the script still runs and has not been asked to stop or leave.
+in_charge() { [ ! -e "$work/stop" ] && [ ! -e "$work/leave" ] && kill -0 $$ 2>/dev/null; }
+
+# begin NAME KIND: creates and starts launch $id. Waits for a slow login; recreates a lost session once.
+begin() {
+  in_charge || return 1
+  if ! body=$(mktemp -d "$work/body.XXXXXX"); then
+    said="chandler::0:refused=state-directory-unwritable text=$(printf 'cannot write to %s' "$work" | encode):"
+    return 1
+  fi
+  linger=0
+  if [ "$2" = step ] && is_older "$zmx_version" "$linger_before"; then linger=$linger_s; fi
+  printf 'step=%s\nattempt=%s\nlinger=%s\n' "$1" "$attempt" "$linger" >"$body/settings"
+  text "env $1" >"$body/env"
+  text "$2 $1" >"$body/script"
+  cat "$body/settings" "$body/env" "$body/script" >"$body/whole"
+  sum=$(sha256sum <"$body/whole")
+  if ! ask create "$id" "$(wc -c <"$body/whole" | tr -d ' ')" "${sum%% *}" "$(wc -c <"$body/settings" | tr -d ' ')" \
+    "$(wc -c <"$body/env" | tr -d ' ')" <"$body/whole"; then
+    rm -rf "$body"
+    return 1
+  fi
+  rm -rf "$body"
+  waited=0
+  while :; do
+    ask start "$id" "$state_dir/bin/$supervisor" 10 "$session" "$zmx" "$zmx_dir" </dev/null || return 1
+    state=$(value state)
+    [ "$state" = created ] && [ $waited -lt "$bound_s" ] && in_charge || return 0
+    case $(value waiting) in input | nothing) [ $waited -eq 0 ] || return 0 ;; esac
+    waited=$((waited + 10))
+  done
+}
+
+# is_satisfied NAME: whether the step's check passes, so that the step need not run.
+is_satisfied() {
+  [ -n "$(text "check $1")" ] || return 1
+  true >"$work/$1.checking"
+  { text "exports $1"; text "check $1"; } | {
+    ask check "$id" 60
+    rm -f "$work/$1.checking"
+    [ "$(value code)" = 0 ]
+  }
+}
+
+# follow: waits for the end of launch $id within its timeout; sets state and code.
+follow() {
+  said=$(timeout "$bound_s" sh "$state_dir/bin/$host_program" '' "$state_dir" wait "$id" 10 | tail -n 2)
+  state=$(value state) code=$(value code)
+  if [ -z "$state" ] || [ "$state" = running ]; then
+    ask state "$id"
+    state=$(value state) code=$(value code)
+    [ "$state" = running ] || return 0
+    end_launch
+    # It may have ended by itself meanwhile.
+    if [ "$(value by)" = itself ]; then state=exited code=$(value code); else state=late; fi
+  fi
+}
+
+# explain_failure: prints on one line how the launch failed.
+explain_failure() {
+  case $state in
+    exited) if [ "$code" -gt 128 ]; then echo "killed by signal $((code - 128))"; else echo "exit code $code"; fi ;;
+    late) echo "took longer than $bound_s s and was ended" ;;
+    created) echo "its session did not start it ($(value waiting)): $(decoded said | tr '\n' ' ')" ;;
+    '') echo "$(value refused): $(decoded text)" ;;
+    *) echo "was interrupted ($state)" ;;
+  esac
+}
+# show_end: prints the end of the log of launch $id.
+show_end() {
+  tail -c 4096 "$state_dir/launches/$id/log" 2>/dev/null | tr -d '\000\r' | tail -n 40 | sed 's/^/    | /' | {
+    if [ -n "$log" ]; then tee -a "$log"; else cat; fi
+  }
+  if [ -S "$zmx_dir/$session" ]; then note "to inspect it: test -S $zmx_dir/$session && ZMX_DIR=$zmx_dir $zmx attach $session"; fi
+}
+
+# drive NAME KIND: runs a step or its finalizer to its end: skips one that was done before, waits for one that runs, retries one
+# that failed or was interrupted.
+drive() {
+  needs='' attempts=1 backoff_s=1 bound_s=3600
+  part "$1"
+  if [ "$2" = step ]; then await_needs "$1" || return; fi
+  latest "$1" "$2"
+  session_of "$1" "$2" "$attempt"
+  case $state in
+    exited)
+      if [ "$code" = 0 ]; then
+        note "$(label "$1" "$2"): was done before"
+        settle succeeded "$1" "$2"
+        return
+      fi
+      ;;
+    interrupted) end_launch ;;
+    running | created) note "$(label "$1" "$2"): is already running" ;;
+  esac
+  tries=0
+  while in_charge; do
+    if [ "$state" = created ] && [ "$attempt" -gt 0 ]; then
+      begin "$1" "$2" || state=
+    elif [ "$state" != running ]; then
+      attempt=$((attempt + 1))
+      launch_id "$1" "$2" "$attempt"
+      session_of "$1" "$2" "$attempt"
+      if [ "$2" = step ] && is_satisfied "$1"; then
+        note "$1: is satisfied"
+        settle satisfied "$1" "$2"
+        return
+      fi
+      note "$(label "$1" "$2"): begins"
+      begin "$1" "$2" || state=
+    fi
+    case $state in running | exited) follow ;; esac
+    if [ "$state" = exited ] && [ "$code" = 0 ]; then
+      note "$(label "$1" "$2"): done"
+      settle succeeded "$1" "$2"
+      return
+    fi
+    tries=$((tries + 1))
+    note "$(label "$1" "$2"): failed: $(explain_failure)"
+    show_end
+    case $state in interrupted | running | created) end_launch ;; esac
+    [ $tries -lt "$attempts" ] || break
+    note "$(label "$1" "$2"): next attempt in $backoff_s s"
+    i=0
+    while [ $i -lt "$backoff_s" ] && in_charge; do
+      sleep 1
+      i=$((i + 1))
+    done
+    state=retry
+  done
+  in_charge || return
+  settle failed "$1" "$2"
+  if [ "$on_failure" = fail ]; then kill -USR2 $$; fi
+}
+
+# await_needs NAME: false if a needed step has failed.
+await_needs() {
+  for need in $needs; do
+    while in_charge; do
+      case $(outcome_of "$need" step) in
+        succeeded | satisfied) break ;;
+        failed | blocked)
+          note "$1: does not run, because $need has failed"
+          settle blocked "$1" step
+          return 1
+          ;;
+      esac
+      sleep 0.1
+    done
+  done
+  in_charge
+}
+
+# drive_all KIND NAME...: runs all at once; returns when all have ended.
+drive_all() {
+  kind=$1
+  shift
+  drivers=
+  for name; do
+    (
+      # Some shells keep a descriptor that a redirection replaces.
+      exec 7>&-
+      drive "$name" "$kind"
+    ) &
+    drivers="$drivers $!"
+  done
+  await_drivers
+}
+# await_drivers: repeats `wait`, which signals interrupt.
+await_drivers() {
+  for driver in $drivers; do
+    while works "$driver"; do wait "$driver"; done
+  done
+}
+# works PID: whether that driver still runs. A later process of the same number has another parent.
+works() {
+  case $(sed -n 's/^.*) \(.\) \([0-9]*\) .*/\1 \2/p' "/proc/$1/stat" 2>/dev/null) in
+    "Z $$") return 1 ;;
+    *" $$") ;;
+    *) return 1 ;;
+  esac
+}
+working() { for driver in $drivers; do ! works "$driver" || echo "$driver"; done; }
+# succeeded KIND NAME...
+succeeded() {
+  kind=$1
+  shift
+  for name; do
+    case $(outcome_of "$name" "$kind") in succeeded | satisfied) ;; *) return 1 ;; esac
+  done
+}
+failed_ones() {
+  for name in $steps; do
+    for kind in step finalizer; do
+      if [ "$(outcome_of "$name" $kind)" = failed ]; then printf '%s ' "$(label "$name" $kind)"; fi
+    done
+  done
+}
+
+# end_launches: ends running launches and checks.
+end_launches() {
+  enders=
+  for name in $steps; do
+    for kind in step finalizer; do
+      latest "$name" $kind
+      session_of "$name" $kind "$attempt"
+      case $state in running | created | interrupted) end_launch & enders="$enders $!" ;; esac
+    done
+    if [ -e "$work/$name.checking" ]; then
+      latest "$name" step
+      session=
+      launch_id "$name" step $((attempt + 1))
+      end_launch &
+      enders="$enders $!"
+    fi
+  done
+  # shellcheck disable=SC2086 # a list of numbers
+  [ -z "$enders" ] || wait $enders
+}
+# end_all: ends everything that the script has started or is about to start.
+end_all() {
+  true >"$work/stop" || working | xargs -r kill
+  end_installer
+  while [ -n "$(working)" ]; do
+    end_launches
+    sleep 0.1
+  done
+  end_launches
+}
+end_installer() { [ -z "$installer" ] || kill -s TERM -- "-$installer" 2>/dev/null; }
+# stop SIGNAL CODE
+stop() {
+  trap '' HUP INT TERM USR1 USR2
+  note "stopped by $1: ending what runs"
+  end_all
+  enter stopped
+  exit "$2"
+}
+# leave: hands the work over to a workflow; running steps go on.
+leave() {
+  trap '' HUP INT TERM USR1 USR2
+  note 'a workflow continues from here'
+  true >"$work/leave"
+  end_installer
+  working | xargs -r kill
+  enter left
+  exit 75
+}
+# cut_down: with `onStepFailure: fail` a failure ends the other steps.
+cut_down() {
+  trap '' USR2
+  end_all
+}
+# finish: releases the lease.
+finish() {
+  rm -rf "$work"/body.*
+  [ "$leased" = no ] || ask release "script:$owner"
+}

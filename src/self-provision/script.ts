@@ -1,0 +1,211 @@
+import { ChandlerError } from '../domain/run/failure.ts';
+import { resolvePlan, planDigest, type ResolvedStep } from '../domain/plan/resolve-plan.ts';
+import { formatProblems, type Problem } from '../domain/plan/problems.ts';
+import type { Plan, Step } from '../domain/plan/schema.ts';
+import { validatePlan } from '../domain/plan/validate.ts';
+import { assignments, exports as renderExports } from '../host/launch-body.ts';
+import { loadPrograms, readPart, readProgram, selfProvisioningHostParts } from '../host/programs.ts';
+import { keyOf } from '../host/zmx-transfer.ts';
+import { quote } from '../shell/index.ts';
+import { loadShim, oldestVersion, releaseFor, zmxArchitectures, missedEnds } from '../zmx/index.ts';
+import { definedOnly } from '../domain/defined-only.ts';
+
+/** What a script needs to know beside its steps: the parts of a plan that make sense without a worker. */
+export interface ScriptOptions extends Pick<
+  Plan,
+  'name' | 'zmx' | 'bootstrap' | 'sentinel' | 'onStepFailure' | 'keepSessions'
+> {
+  /** Default: /var/lib/chandler for root, ~/.local/state/chandler otherwise; where a workflow looks, too. */
+  readonly stateDir?: string;
+  /** Default: /var/log/chandler-provision.log for root, script.log in the state directory otherwise. */
+  readonly log?: string;
+}
+
+/**
+ * A program for a host that provisions itself: POSIX sh, complete in one text, for dash, bash and busybox ash. It waits
+ * for the bootstrap marker, installs zmx (checksum verified), runs the steps as a workflow would, all at once as far as
+ * their `needs` allow, each in its own session, then the finalizers in step order, and writes the sentinel last. Started
+ * again (after a reboot, say) it goes on from where it was; what was done is not repeated. A workflow that is started
+ * for the same steps goes on from there, too.
+ *
+ * It exits with 0 once the host is provisioned, 1 if a step or anything else failed, 75 if another instance or a workflow
+ * is at work, 128 + N when it was ended by signal N.
+ *
+ * @throws ChandlerError invalid-input with every problem: also for secrets and files of a worker, which it cannot have;
+ *   host-unsupported or zmx-unavailable for a zmx that there is no release of
+ */
+export function script(steps: readonly Step[], options: ScriptOptions = {}): string {
+  const { stateDir, log, ...rest } = options;
+  const { plan: valid, problems = [] } = validatePlan({ ...rest, target: { host: 'localhost' }, steps });
+  const all = [...problems, ...withoutWorker(Array.isArray(steps) ? steps : [], options)];
+  if (!valid || all.length > 0)
+    throw new ChandlerError('invalid-input', formatProblems(all), { facts: { problems: all } });
+
+  const plan = resolvePlan(valid);
+  const digest = planDigest(valid);
+  const programs = loadPrograms();
+  const shim = loadShim();
+  const host = selfProvisioningHostParts();
+  const [common = '', ...hostRest] = host.texts;
+  const { zmx } = plan;
+  const settings = assignments({
+    owner: scriptOwner(digest),
+    digest,
+    wished_state_dir: stateDir ?? '',
+    wished_sentinel: plan.sentinel.path ?? '',
+    wished_log: log ?? '',
+    when_present: plan.sentinel.whenPresent,
+    marker: plan.bootstrap?.marker ?? '',
+    marker_bound_s: String(seconds(plan.bootstrap?.timeoutMs ?? 0)),
+    on_failure: plan.onStepFailure,
+    keep_sessions: plan.keepSessions,
+    zmx_source: zmx.source ?? 'release',
+    zmx_explicit: zmx.source === undefined ? 'no' : 'yes',
+    zmx_minimum: oldestVersion,
+    zmx_wanted: zmx.version ?? oldestVersion,
+    linger_before: missedEnds.before,
+    linger_s: String(missedEnds.seconds),
+    zmx_key: keyOf('tmux', shim.sha256),
+    zmx_sha256: shim.sha256,
+    host_program: host.name,
+    supervisor: programs.supervise.name,
+    steps: plan.steps.map(({ name }) => name).join(' '),
+    finalizers: plan.steps.flatMap(({ name, finalize }) => (finalize === undefined ? [] : [name])).join(' '),
+  });
+  const texts: Record<string, string> = {
+    common,
+    'host-rest': hostRest.join('\n'),
+    'install-rest': readPart('install-zmx'),
+    [programs.supervise.name]: programs.supervise.text,
+    plan: JSON.stringify({ ...rest, name: plan.name, steps }),
+    'plan-name': JSON.stringify(plan.name),
+    ...(zmx.source === 'tmux' && { zmx: Buffer.from(shim.content).toString('utf8') }),
+    ...(Object.assign({}, ...plan.steps.map(textsOf)) as Record<string, string>),
+  };
+  return [
+    '#!/bin/sh',
+    `# Provisions this host (${plan.steps.length === 1 ? '1 step' : `${plan.steps.length} steps`}, digest ${digest.slice(0, 12)}). Made by \`chandler script\`: change the plan, not this.`,
+    '# usage: this file [run | status | stop]; it may be started as often as you like, and goes on from where it was.',
+    '# shellcheck disable=SC2016,SC2034,SC2209 # settings: taken as they are, and not every plan needs all of them',
+    'set -u',
+    'login_umask=$(umask) login_locale=${LC_ALL-}',
+    'umask 077',
+    'LC_ALL=C PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    '# At boot nobody has one, and what steps call may want it.',
+    `HOME=\${HOME:-$(awk -F : -v uid="$(id -u)" '$3 == uid { print $6; exit }' /etc/passwd)}`,
+    'export LC_ALL PATH HOME',
+    settings,
+    renderTexts(texts, host.name),
+    renderParts(plan.steps),
+    renderReleases(zmx),
+    ...PARTS.map((part) => readProgram(new URL(`./programs/${part}.sh`, import.meta.url))),
+    'main "$@"',
+    '',
+  ].join('\n');
+}
+
+/** The shell program after its settings and texts, in this order. */
+const PARTS = ['prepare', 'run-parts', 'main'];
+
+const OWNER_PREFIX = 'script-';
+
+/** Whose launches a script starts: those of the same work always have the same names. */
+export function scriptOwner(digest: string): string {
+  return `${OWNER_PREFIX}${digest.slice(0, 20)}`;
+}
+
+/** Whether launches of this owner were started by a script. */
+export function isScriptOwner(owner: string): boolean {
+  return owner.startsWith(OWNER_PREFIX);
+}
+
+function withoutWorker(steps: readonly Step[], { zmx, stateDir, log }: ScriptOptions): Problem[] {
+  const problems: Problem[] = steps.flatMap((step, i) =>
+    Object.keys(step?.secrets ?? {}).length === 0
+      ? []
+      : [
+          {
+            path: `steps[${i}].secrets`,
+            message: 'needs a worker to look it up; a script would hold the value itself',
+          },
+        ],
+  );
+  if (zmx?.source === 'file' || (zmx?.source === undefined && zmx?.file !== undefined)) {
+    problems.push({
+      path: 'zmx.file',
+      message: 'is a file of the worker; put zmx into the image, or give zmx.url and zmx.sha256',
+    });
+  }
+  for (const [path, value] of Object.entries({ stateDir, log })) {
+    if (value !== undefined && (!value.startsWith('/') || /\p{Cc}/u.test(value)))
+      problems.push({ path, message: 'must be an absolute path, on one line' });
+  }
+  return problems;
+}
+
+function textsOf(step: ResolvedStep): Record<string, string> {
+  const { name, script: text, finalize, check, env } = step;
+  return definedOnly({
+    [`step ${name}`]: text,
+    [`finalizer ${name}`]: finalize,
+    [`check ${name}`]: check,
+    [`env ${name}`]: assignments(env) || undefined,
+    [`exports ${name}`]: renderExports(env) || undefined,
+  }) as Record<string, string>;
+}
+
+/** The shell function `text NAME`. Here-documents take every byte as it is. */
+function renderTexts(texts: Readonly<Record<string, string>>, hostProgram: string): string {
+  const cases = Object.entries(texts).map(([name, text]) => {
+    // The shortest that is no line of the text.
+    let end = 'EOT';
+    while (text.split('\n').includes(end)) end += '_';
+    const body = text === '' || text.endsWith('\n') ? text : `${text}\n`;
+    return `${quote(name)}) cat <<'${end}'\n${body}${end}\n;;`;
+  });
+  return [
+    'text() {',
+    'case $1 in',
+    `${quote(hostProgram)}) text common && echo && text host-rest ;;`,
+    'install-zmx) text common && echo && text install-rest ;;',
+    ...cases,
+    'esac',
+    '}',
+  ].join('\n');
+}
+
+/** The shell function `part NAME`. */
+function renderParts(steps: readonly ResolvedStep[]): string {
+  const cases = steps.map(({ name, needs, retry, timeoutMs }) => {
+    const settings = {
+      needs: needs.join(' '),
+      attempts: String(retry.attempts),
+      backoff_s: String(seconds(retry.backoffMs)),
+      bound_s: String(seconds(timeoutMs)),
+    };
+    return `${quote(name)}) ${assignments(settings).trimEnd().replaceAll('\n', ' ')} ;;`;
+  });
+  return ['part() {', 'case $1 in', ...cases, 'esac', '}'].join('\n');
+}
+
+/** The shell function `release_for CPU`. */
+function renderReleases({ version, url, sha256 }: NonNullable<Plan['zmx']>): string {
+  const branch = (pattern: string, arch: string) => {
+    const release = releaseFor({ version, url, sha256, arch });
+    const settings = {
+      zmx_url: release.url,
+      zmx_sha256: release.sha256,
+      zmx_key: keyOf(release.version, release.sha256),
+    };
+    return `${pattern}) ${assignments(settings).trimEnd().replaceAll('\n', ' ')} ;;`;
+  };
+  const anyCpu = url !== undefined && sha256 !== undefined;
+  const branches = anyCpu
+    ? [branch('*', '')]
+    : [...Object.entries(zmxArchitectures).map(([arch]) => branch(arch, arch)), '*) zmx_url= ;;'];
+  return ['release_for() {', 'case $1 in', ...branches, 'esac', '}'].join('\n');
+}
+
+function seconds(ms: number): number {
+  return Math.ceil(ms / 1000);
+}

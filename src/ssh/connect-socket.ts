@@ -1,0 +1,36 @@
+import { connect, type Socket } from 'node:net';
+
+/** A resolver asks its second server after 5 s. */
+const RESOLVE_MS = 12_000;
+
+/**
+ * Opens a TCP connection without Nagle's delay (44 ms an exec with it, 2.4 ms without). Unlike one of ssh2, it can be destroyed
+ * when the peer is silent. `timeoutMs` is for each of several addresses.
+ */
+export function connectSocket(host: string, port: number, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    // Node's default of 250 ms for each address is too short for far hosts.
+    const socket = connect({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: timeoutMs });
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(error);
+    };
+    const failAfter = (ms: number) => {
+      const error = Object.assign(new Error(`no connection within ${ms} ms`), { code: 'ETIMEDOUT' });
+      return setTimeout(() => fail(error), ms);
+    };
+    let timer = failAfter(RESOLVE_MS);
+    socket.on('connectionAttempt', () => {
+      clearTimeout(timer);
+      // Node itself ends all attempts but the last, and before this timer.
+      timer = failAfter(timeoutMs + 100);
+    });
+    // Never removed: an error without a listener would end the process.
+    socket.on('error', fail);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      resolve(socket);
+    });
+  });
+}

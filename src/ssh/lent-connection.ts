@@ -1,0 +1,40 @@
+import type { Connection } from './connection.ts';
+
+/** A connection of the pool, lent for one exec or for one forwarded connection. */
+export interface LentConnection {
+  readonly connection: Connection;
+  readonly fresh: boolean;
+  /** `leaked`: the exec was abandoned, and the host may still count it. */
+  readonly release: (slot?: 'free' | 'leaked') => void;
+  /** Lowers the capacity after a refusal. Returns false if the host refused the only exec. */
+  readonly refused: () => boolean;
+}
+
+export interface Member {
+  readonly connection: Connection;
+  /** Number of its dial; higher is newer. */
+  readonly dial: number;
+  /** Execs allowed at a time. */
+  capacity: number;
+  /** Abandoned execs that the host may still count. */
+  leaked: number;
+  execs: number;
+  forwards: number;
+  used: boolean;
+  idleTimer?: NodeJS.Timeout;
+}
+
+export type Need = 'exec' | 'forward';
+
+export interface Waiter {
+  readonly need: Need;
+  readonly newerThan: number;
+  readonly resolve: (lent: LentConnection) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+export function isUsable(member: Member, waiter: Waiter): boolean {
+  if (member.connection.gone() !== undefined || member.dial <= waiter.newerThan || member.capacity <= 0)
+    return false;
+  return waiter.need === 'forward' || member.execs < member.capacity;
+}

@@ -1,0 +1,22 @@
+const LEAST_MS = 8_000;
+/** Less than the shortest timeout of an activity. */
+const MOST_MS = 50_000;
+
+/** How long a host may take to begin a command: learned from earlier ones, because a login may be slow. */
+export class Patience {
+  #ms = LEAST_MS;
+
+  get ms(): number {
+    return this.#ms;
+  }
+
+  /** Records how long a command took to begin. */
+  began(afterMs: number): void {
+    this.#ms = Math.min(MOST_MS, Math.max(LEAST_MS, 2 * afterMs));
+  }
+
+  /** Records that a command did not begin within the time. */
+  ranOut(ms: number): void {
+    this.#ms = Math.min(MOST_MS, Math.max(this.#ms, 2 * ms));
+  }
+}

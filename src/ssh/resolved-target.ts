@@ -1,0 +1,34 @@
+/** A plan's `target` with every reference resolved. */
+export interface ResolvedTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly auth: ResolvedAuth;
+  readonly hostKey: HostKeyPolicy;
+  /** A host to go through. */
+  readonly jump?: ResolvedTarget | undefined;
+}
+
+/** Logins are by public key only. */
+export type ResolvedAuth =
+  /**
+   * A private key in OpenSSH or PEM format. `source` is its name for messages. `certificate` is the name of an OpenSSH certificate
+   * beside it: not offered, but named when the login is refused.
+   */
+  | {
+      readonly kind: 'key';
+      readonly privateKey: string;
+      readonly source: string;
+      readonly certificate?: string | undefined;
+    }
+  /** An ssh-agent. `socket` is the path of its unix socket. */
+  | { readonly kind: 'agent'; readonly socket: string };
+
+/** Which host keys are accepted. */
+export type HostKeyPolicy =
+  /** The key must be in one of these files, in the format of OpenSSH. */
+  | { readonly kind: 'known-hosts'; readonly files: readonly string[] }
+  /** The SHA256 fingerprint must be this one, `SHA256:…`. */
+  | { readonly kind: 'pinned'; readonly fingerprint: string }
+  /** An unknown key is recorded in the first file, which must be of one way to the host only. */
+  | { readonly kind: 'accept-new'; readonly files: readonly string[] };

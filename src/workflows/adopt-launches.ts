@@ -1,0 +1,58 @@
+import type { PartRef, PreparedHost } from '../activities/activity-types.ts';
+import { notesOf, type LaunchState } from '../domain/run/launch-state.ts';
+import { listPartRefs, type Part } from '../domain/run/part.ts';
+import { readSentinel } from '../domain/run/sentinel.ts';
+import { askForRun } from './ask-host.ts';
+import { activity } from './proxies.ts';
+import { findPart, hostOf, type Run } from './run.ts';
+
+const PATIENCE_MS = 15 * 60_000;
+
+/**
+ * Continues the work of a self-provisioning script, or of an earlier run that lost the host, for the same plan: parts that are
+ * done stay done, the run waits for those that run, and failed or interrupted ones get another attempt. After a reset of the
+ * workflow, the retry policy or an operator decides about those, as before. A script that has provisioned its host hands over
+ * nothing: removing the sentinel asks for everything to run again. Parts that an operator skipped are pending, however
+ * their launches ended.
+ */
+export async function adoptLaunches(run: Run, { script, adopted, sentinel }: PreparedHost): Promise<void> {
+  const isSameScript = script?.digest === run.digest && script.phase !== 'provisioned';
+  const owner = isSameScript ? script.owner : adopted?.owner;
+  if (owner === undefined) return;
+  run.owner = owner;
+  const summary = 'list earlier launches';
+  const wanted = { host: hostOf(run), owner, parts: listPartRefs(run.plan.steps) };
+  const found = await askForRun(run, summary, PATIENCE_MS, (options) =>
+    activity.surveyLaunches(summary, wanted, options),
+  );
+  const { digest, skipped } = readSentinel(sentinel);
+  const isSkipped = ({ step, kind }: PartRef) =>
+    digest === run.digest && skipped.some((part) => part.step === step && part.kind === kind);
+  for (const { launch, state } of found) {
+    const part = findPart(run, launch);
+    if (!part) continue;
+    part.status.attempt = launch.attempt;
+    // One that is parked waits for the operator, who knows of it.
+    if (part.status.state !== 'parked')
+      adoptState(part, isSkipped(launch) ? { kind: 'absent' } : state, adopted?.isOwn === true);
+    part.showSession(launch);
+    const isOver = state.kind === 'exited' ? 'ended' : 'open';
+    part.track(launch, part.status.state === 'succeeded' ? 'succeeded' : isOver);
+  }
+}
+
+function adoptState(part: Part, state: LaunchState, isOwn: boolean): void {
+  const { status } = part;
+  // The wait for a launch that has failed ends at once, with the failure.
+  const hasFailed = state.kind === 'interrupted' || (state.kind === 'exited' && state.code !== 0);
+  if (state.kind === 'created' || state.kind === 'running' || (isOwn && hasFailed)) {
+    status.state = 'running';
+    status.startedAtMs = Date.now();
+    part.attempts = isOwn ? status.attempt : 1;
+  } else if (state.kind === 'exited' && state.code === 0) {
+    part.end('succeeded', state.endedAtMs);
+    status.startedAtMs = state.endedAtMs - state.elapsedMs;
+    const notes = notesOf(state);
+    if (notes.length > 0) status.notes = notes;
+  } else status.state = 'pending';
+}

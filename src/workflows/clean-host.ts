@@ -1,0 +1,34 @@
+import { workflowInfo } from '@temporalio/workflow';
+import type { CleanResult } from '../domain/run/leftovers.ts';
+import { formatProblems } from '../domain/plan/problems.ts';
+import type { Target } from '../domain/plan/schema.ts';
+import { addressOf } from '../domain/run/ids.ts';
+import { readFailure, workflowFailure } from './failures.ts';
+import { activity, admitWatch } from './proxies.ts';
+import { readInput, refuseInput } from './read-input.ts';
+
+/** Which host to clean. */
+export interface CleanInput {
+  readonly target: Target;
+  /** The id of a run that must lose the host, whether it is at work or its server is gone. */
+  readonly run?: string;
+}
+
+/** Ends what earlier runs left on a host: their launches and sessions. */
+export async function cleanHost(input: CleanInput): Promise<CleanResult> {
+  const { run } = readInput(input);
+  if (run !== undefined && typeof run !== 'string') throw refuseInput('run must be the id of a run');
+  const { target } = input;
+  const { problems } = await admitWatch({ target });
+  if (problems.length > 0) throw refuseInput(formatProblems(problems), { problems });
+  const { namespace, workflowId, firstExecutionRunId: firstRunId } = workflowInfo();
+  try {
+    return await activity.cleanHost(`clean ${addressOf(target)}`, {
+      target,
+      holder: { namespace, workflowId, firstRunId },
+      ...(run !== undefined && { run }),
+    });
+  } catch (error) {
+    throw workflowFailure(readFailure(error));
+  }
+}

@@ -1,0 +1,204 @@
+import { CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow';
+import { formatDuration } from '../domain/text/duration.ts';
+import { PARKED_ACTIONS } from '../domain/run/actions.ts';
+import { label } from '../domain/run/ids.ts';
+import { afterFailure, dependents, readiness } from '../domain/plan/schedule.ts';
+import type { Decision, Part, Retry } from '../domain/run/part.ts';
+import type { PartFailure } from '../domain/run/status.ts';
+import { askHost } from './ask-host.ts';
+import { endRemains } from './end-launches.ts';
+import { failureOf, readFailure, workflowFailure } from './failures.ts';
+import { activity } from './proxies.ts';
+import { resetAfter } from './reset-steps.ts';
+import { runLaunch } from './run-launch.ts';
+import { hostOf, stepOf, type Run } from './run.ts';
+import { timeLeftMs } from './time-left.ts';
+
+/**
+ * Runs a step or a finalizer until it is over, or a reset has put it back to pending. The state of the part says what comes
+ * next, so that a run continues from its snapshot.
+ *
+ * @throws ApplicationFailure if the run must fail with it
+ */
+export async function drivePart(run: Run, part: Part): Promise<void> {
+  for (;;) {
+    if (part.isResetting && (await resetPart(run, part))) return;
+    if (part.forcedRetry && part.status.state === 'running') await endForRetry(run, part, part.forcedRetry);
+    switch (part.status.state) {
+      case 'pending':
+        if (!(await beginAttempt(run, part))) return;
+        break;
+      case 'running':
+        await awaitAttempt(run, part);
+        break;
+      case 'retrying':
+        await awaitBackoff(run, part);
+        break;
+      case 'parked':
+        await awaitOperator(run, part);
+        break;
+      default:
+        return;
+    }
+  }
+}
+
+/** Puts a part back to pending once nothing of it is alive; otherwise parks it. Returns whether it is pending. */
+async function resetPart(run: Run, part: Part): Promise<boolean> {
+  const remains = await endRemains(run, part);
+  part.isResetting = false;
+  if (remains) park(run, part, remains);
+  else {
+    part.makePending();
+    run.onChange();
+  }
+  return !remains;
+}
+
+/** Ends the running launch of a part that an operator retries by force. */
+async function endForRetry(run: Run, part: Part, retry: Retry): Promise<void> {
+  const remains = await endRemains(run, part);
+  part.decision = undefined;
+  acceptRetry(run, part, retry);
+  if (remains) park(run, part, remains);
+}
+
+function acceptRetry(run: Run, part: Part, retry: Retry): void {
+  part.attempts = 0;
+  part.override(retry);
+  part.enter('pending');
+  run.onChange();
+}
+
+function park(run: Run, part: Part, failure: PartFailure): void {
+  part.end('parked', Date.now(), failure);
+  run.onChange();
+}
+
+/** Begins the next attempt; returns false if what the step needs was reset meanwhile. */
+async function beginAttempt(run: Run, part: Part): Promise<boolean> {
+  // What needs the step and is being reset must have ended before the step runs again.
+  const dependentParts = dependents(part.name, run.plan.steps).map((name) => stepOf(run, name));
+  await condition(() => !run.status.paused && !dependentParts.some(({ isResetting }) => isResetting));
+  if (part.kind === 'step' && readiness(part.step, run.status.steps) !== 'ready') return false;
+  part.begin(run.owner, Date.now());
+  run.onChange();
+  return true;
+}
+
+async function awaitAttempt(run: Run, part: Part): Promise<void> {
+  const outcome = await interruptible(
+    part,
+    async () => (await endRemains(run, part, part.launchOf(run.owner))) ?? (await runLaunch(run, part)),
+  );
+  if (outcome === undefined) return;
+  if (typeof outcome === 'string') {
+    if (part.kind === 'step' && outcome === 'succeeded') resetAfter(run, part);
+    part.end(outcome, Date.now());
+    return run.onChange();
+  }
+  const next = afterFailure(part.step, part.attempts, outcome.code, run.plan.onStepFailure);
+  part.end(STATE_AFTER[next], Date.now(), outcome);
+  run.onChange();
+  if (next === 'fail') throw workflowFailure(outcome);
+}
+
+const STATE_AFTER = { retry: 'retrying', park: 'parked', fail: 'failed', continue: 'failed' } as const;
+
+async function awaitBackoff(run: Run, part: Part): Promise<void> {
+  const backoffMs = timeLeftMs(part.step.retry.backoffMs, part.status.endedAtMs);
+  const summary = `${label(part.launchOf(run.owner))} · before try ${part.attempts + 1}`;
+  await interruptible(part, () => sleep(backoffMs, { summary }));
+  if (!part.isResetting) await beginAttempt(run, part);
+}
+
+/** Does work that ends early, with undefined, when the part is reset or retried by force. */
+async function interruptible<T>(part: Part, work: () => Promise<T>): Promise<T | undefined> {
+  const scope = new CancellationScope();
+  part.interrupt = () => scope.cancel();
+  try {
+    return await scope.run(work);
+  } catch (error) {
+    const isInterrupted = isCancellation(error) && !CancellationScope.current().consideredCancelled;
+    if (isInterrupted && (part.isResetting || part.forcedRetry)) return undefined;
+    throw error;
+  } finally {
+    part.interrupt = undefined;
+  }
+}
+
+/** Waits until an operator retries, skips or resets a parked part. */
+async function awaitOperator(run: Run, part: Part): Promise<void> {
+  const decision = await takeDecision(run, part);
+  if (!decision) return;
+  if (decision.kind === 'skip') {
+    part.status.state = 'skipped';
+    return run.onChange();
+  }
+  part.attempts = 0;
+  if (acceptsLatest(decision)) {
+    const found = await inspectLatest(run, part);
+    if (part.isResetting || part.decision) return;
+    if (typeof found === 'object') return park(run, part, found);
+    if (found === 'alive or done') return waitAgain(run, part);
+  }
+  acceptRetry(run, part, decision);
+}
+
+/** Returns undefined if the part is being reset. */
+async function takeDecision(run: Run, part: Part): Promise<Decision | undefined> {
+  const summary = `${label(part.launchOf(run.owner))} · parked: ${PARKED_ACTIONS}`;
+  for (;;) {
+    const leftMs = timeLeftMs(run.plan.parkTimeoutMs, part.status.endedAtMs);
+    await condition(() => part.decision !== undefined || part.isResetting, leftMs, { summary });
+    if (part.isResetting) return undefined;
+    const { decision } = part;
+    if (!decision) {
+      const waited = formatDuration(run.plan.parkTimeoutMs);
+      const message = `${part.name} was parked for ${waited} without an action`;
+      throw workflowFailure(failureOf('parked-too-long', message));
+    }
+    // What follows a skipped step must not meet anything of it.
+    const remains = decision.kind === 'skip' ? await endRemains(run, part) : undefined;
+    if (part.isResetting) return undefined;
+    part.decision = undefined;
+    if (!remains) return decision;
+    part.status.failure = remains;
+    run.onChange();
+  }
+}
+
+/** Whether a retry accepts the latest launch. Another script or environment needs another launch. */
+function acceptsLatest({ force, script, env }: Retry): boolean {
+  return !force && script === undefined && env === undefined;
+}
+
+/** Finds out whether a parked launch is running, or has ended well. Waits for a host that cannot be asked. */
+async function inspectLatest(run: Run, part: Part): Promise<'alive or done' | 'over' | PartFailure> {
+  const launch = part.launchOf(run.owner);
+  const known = part.findLaunch(launch);
+  if (known?.state !== 'open' || known.isEnding) return 'over';
+  const untilMs = Date.now() + run.plan.parkTimeoutMs;
+  const wanted = { host: hostOf(run), launch };
+  try {
+    const state = await askHost(run, {
+      place: part.status,
+      summary: label(launch),
+      ask: (options) => activity.inspectLaunch(`${label(launch)} · inspect`, wanted, options),
+      deadlineMs: () => untilMs,
+    });
+    const isGood = state.kind === 'running' || (state.kind === 'exited' && state.code === 0);
+    return isGood ? 'alive or done' : 'over';
+  } catch (error) {
+    return readFailure(error);
+  }
+}
+
+/** Makes the run wait for the latest launch again, with the full timeout. */
+function waitAgain(run: Run, part: Part): void {
+  const { startedAtMs } = part.status;
+  part.track(part.launchOf(run.owner), 'open');
+  part.enter('running');
+  if (startedAtMs !== undefined) part.status.startedAtMs = startedAtMs;
+  run.onChange();
+}

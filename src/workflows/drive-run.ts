@@ -1,0 +1,92 @@
+import {
+  CancellationScope,
+  allHandlersFinished,
+  condition,
+  isCancellation,
+  log,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { createNotifier } from '../notify/workflow/notifier.ts';
+import { endInFailure, endInSuccess } from './end-run.ts';
+import { handleActions } from './handle-actions.ts';
+import { answerQueries } from './queries.ts';
+import { createReporter } from './reporter.ts';
+import type { ProvisionResult, RunKind } from './run-kind.ts';
+import { describeLaunches, type Run } from './run.ts';
+import { takeSnapshot } from './snapshot.ts';
+
+/**
+ * Drives a run to its end: answers queries, handles actions, continues as new when the history gets long, and cleans up on the
+ * host however the run ends.
+ */
+export async function driveRun(run: Run, kind: RunKind): Promise<ProvisionResult> {
+  const report = createReporter();
+  const notifier = createNotifier(run);
+  const work = new CancellationScope();
+  const movable = new CancellationScope({ cancellable: true, parent: work });
+  run.onChange = () => {
+    report(run);
+    notifier.notify();
+    if (workflowInfo().continueAsNewSuggested && canContinueAsNew(run, kind)) movable.cancel();
+  };
+  const finishPending = async () => {
+    await notifier.handedOver();
+    // Last: actions may come while notifications are handed over, and their senders get an answer.
+    await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+  };
+  answerQueries(
+    () => run.status,
+    () => describeLaunches(run),
+  );
+  handleActions(run, () => work.cancel(), run.onChange);
+
+  try {
+    const outcome = await work.run(() => kind.work(run, movable));
+    await endInSuccess(run, outcome);
+    await finishPending();
+    return resultOf(run, outcome);
+  } catch (error) {
+    const root = CancellationScope.current();
+    const mustMove = () =>
+      isCancellation(error) &&
+      movable.consideredCancelled &&
+      run.abortReason === undefined &&
+      !root.consideredCancelled;
+    if (mustMove()) {
+      await finishPending();
+      // An action or a cancellation may have ended the run meanwhile.
+      if (mustMove()) {
+        log.info('continuing as new');
+        await kind.continueAsNew(takeSnapshot(run));
+      }
+    }
+    const failure = await endInFailure(run, kind, error);
+    await finishPending();
+    throw failure;
+  }
+}
+
+/** The server accepts 2 MB for all arguments of a workflow. */
+const MAX_ARGUMENT_BYTES = 1_500_000;
+
+/** A run whose operators sent very long scripts stays in its history. */
+function canContinueAsNew(run: Run, kind: RunKind): boolean {
+  if (run.status.phase !== 'steps' && run.status.phase !== 'finalizers') return false;
+  const snapshotBytes = new TextEncoder().encode(JSON.stringify(takeSnapshot(run))).length;
+  return snapshotBytes + kind.inputBytes() <= MAX_ARGUMENT_BYTES;
+}
+
+function resultOf({ status, digest }: Run, outcome: ProvisionResult['outcome']): ProvisionResult {
+  return {
+    outcome,
+    host: status.host,
+    digest,
+    steps: status.steps.map(({ name, state, attempt, finalizer }) => ({
+      name,
+      state,
+      attempt,
+      ...(finalizer && { finalizer: { state: finalizer.state, attempt: finalizer.attempt } }),
+    })),
+    auditTrail: status.auditTrail,
+  };
+}

@@ -1,0 +1,130 @@
+import { CancelledFailure, CancellationScope, isCancellation, log } from '@temporalio/workflow';
+import type { Launch } from '../domain/run/ids.ts';
+import { cleanWords } from '../domain/run/leftovers.ts';
+import { hasTrouble, type PartFailure } from '../domain/run/status.ts';
+import { boundedText } from '../domain/text/bounded-text.ts';
+import { render, sh } from '../shell/index.ts';
+import { askForRun } from './ask-host.ts';
+import type { ProvisionResult, RunKind } from './run-kind.ts';
+import { describeEnding, isNetworkTrouble, killLaunches } from './end-launches.ts';
+import { failureOf, readFailure, workflowFailure } from './failures.ts';
+import { activity } from './proxies.ts';
+import { enterPhase, hostOf, type Run } from './run.ts';
+
+/** How long a run that ends waits for its host: usually, if the host could not be asked before, and at least. */
+const END_PATIENCE_MS = 300_000;
+const LOST_PATIENCE_MS = 30_000;
+const LEAST_PATIENCE_MS = 10_000;
+
+/** Releases the host of a run that has reached its goal. */
+export async function endInSuccess(run: Run, outcome: ProvisionResult['outcome']): Promise<void> {
+  run.isEnding = true;
+  run.status.endedAtMs = Date.now();
+  enterPhase(run, outcome);
+  await release(run, { untilMs: Date.now() + END_PATIENCE_MS, keepLease: false });
+}
+
+/** Ends what still runs, releases the host, and returns the failure of the run. */
+export async function endInFailure(run: Run, kind: RunKind, error: unknown): Promise<unknown> {
+  const { status } = run;
+  const { consideredCancelled } = CancellationScope.current();
+  run.isEnding = true;
+  const isAborted = run.abortReason !== undefined;
+  // An activity that fails before it is cancelled reports its own failure.
+  const isCancelled = isCancellation(error) || consideredCancelled;
+  const mayBeWritten = status.phase === 'verifying';
+  const untilMs = Date.now() + (hasTrouble(status) ? LOST_PATIENCE_MS : END_PATIENCE_MS);
+  delete status.trouble;
+  const leftovers = await killLaunches(run, isAborted || isCancelled ? 'all' : 'open', untilMs);
+  if (isAborted) leftovers.push(...(await endForeign(run, kind, untilMs)));
+  status.endedAtMs = Date.now();
+  status.failure = describeEnd(run, isCancelled, error, leftovers);
+  enterPhase(run, isAborted || isCancelled ? 'aborted' : 'failed');
+  await release(run, {
+    untilMs: Math.max(untilMs, Date.now() + LEAST_PATIENCE_MS),
+    keepLease: leftovers.length > 0,
+    ...(mayBeWritten && { withdraw: status.sentinel }),
+  });
+  if (!isAborted && isCancelled) return isCancellation(error) ? error : new CancelledFailure('cancelled');
+  return workflowFailure(status.failure, { auditTrail: status.auditTrail });
+}
+
+/** Returns why what runs on the host without being a launch of Chandler's could not be ended. */
+async function endForeign(run: Run, kind: RunKind, untilMs: number): Promise<string[]> {
+  try {
+    await CancellationScope.nonCancellable(async () => kind.onAbort?.(run, untilMs));
+    return [];
+  } catch (error) {
+    return [readFailure(error).message];
+  }
+}
+
+/**
+ * Closes the sessions that are not kept, withdraws a sentinel that must not stay, and releases the lease. The lease of a run
+ * that may have left something alive stays, so that the next run finds that.
+ */
+async function release(
+  run: Run,
+  { untilMs, keepLease, withdraw }: { untilMs: number; keepLease: boolean; withdraw?: string },
+): Promise<void> {
+  const { lease } = run;
+  if (lease === undefined) return;
+  try {
+    const wanted = {
+      host: hostOf(run),
+      ...(!keepLease && { lease }),
+      close: sessionsToClose(run),
+      ...(withdraw !== undefined && { withdraw }),
+    };
+    const summary = 'release host';
+    await CancellationScope.nonCancellable(() =>
+      askForRun(
+        run,
+        summary,
+        untilMs - Date.now(),
+        (options) => activity.releaseHost(summary, wanted, options),
+        { isTrouble: isNetworkTrouble, describe: describeEnding },
+      ),
+    );
+  } catch (error) {
+    // The outcome stands. The next run replaces the lease of a workflow that is over.
+    log.warn(`the host was not released: ${String(error)}`);
+    delete run.status.trouble;
+    run.onChange();
+  }
+}
+
+function sessionsToClose({ plan, host, parts }: Run): Launch[] {
+  if (!host?.zmx || plan.keepSessions === 'all') return [];
+  return parts
+    .filter(({ kind }) => kind === 'step')
+    .flatMap(({ launches }) => launches)
+    .filter(({ state }) => plan.keepSessions === 'none' || state === 'succeeded')
+    .map(({ launch }) => launch);
+}
+
+/** Every launch of a long run may add a reason why it could not be killed. Characters. */
+const MAX_LEFTOVERS_LENGTH = 8000;
+
+function describeEnd(run: Run, isCancelled: boolean, error: unknown, leftovers: string[]): PartFailure {
+  const left = leftovers.length === 0 ? '' : boundedText(` (${leftovers.join('; ')})`, MAX_LEFTOVERS_LENGTH);
+  if (run.abortReason !== undefined) return abortOf(run, `aborted (${run.abortReason})${left}`, leftovers);
+  if (isCancelled) return abortOf(run, `cancelled${left}`, leftovers);
+  const failure = readFailure(error);
+  return { ...failure, message: `${failure.message}${left}` };
+}
+
+/** Its advice claims no more about what still runs on the host than was verified. */
+function abortOf(run: Run, message: string, leftovers: readonly string[]): PartFailure {
+  return { ...failureOf('aborted', message), advice: describeRemains(run, leftovers) };
+}
+
+function describeRemains(run: Run, leftovers: readonly string[]): string {
+  if (leftovers.length > 0) {
+    const clean = (...more: string[]) => render(sh('chandler', ...cleanWords(run.plan.target, ...more)));
+    return `What could not be ended may still run. Show it with: ${clean()} — end it with: ${clean('--end')}`;
+  }
+  if (run.host === undefined) return 'No step had begun.';
+  if (run.isWatching && run.abortReason === undefined) return "The host's own script was not ended.";
+  return 'All its steps that still ran were ended. Services that finished steps left running were not.';
+}

@@ -1,0 +1,97 @@
+import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import type { Part } from '../domain/run/part.ts';
+import { readiness } from '../domain/plan/schedule.ts';
+import { renderSentinel } from '../domain/run/sentinel.ts';
+import { isPartOver, listSkipped } from '../domain/run/status.ts';
+import { askForRun } from './ask-host.ts';
+import { workflowFailure } from './failures.ts';
+import { drivePart } from './drive-part.ts';
+import { activity } from './proxies.ts';
+import { enterPhase, hostOf, leaseOf, type Run } from './run.ts';
+
+/** Runs steps and finalizers and writes the sentinel; continues from wherever the run is. What `movable` runs can continue as new. */
+export async function finishHost(run: Run, movable: CancellationScope): Promise<'provisioned'> {
+  await movable.run(async () => {
+    if (run.status.phase !== 'finalizers') {
+      enterPhase(run, 'steps');
+      await runSteps(run);
+    }
+    enterPhase(run, 'finalizers');
+    await runFinalizers(run);
+  });
+
+  enterPhase(run, 'verifying');
+  const path = run.status.sentinel;
+  const content = renderSentinel(run.status, {
+    digest: run.digest,
+    workflowId: run.holder.workflowId,
+    runId: run.holder.firstRunId,
+    owner: run.owner,
+    nowMs: Date.now(),
+  });
+  const summary = 'write and read back the sentinel';
+  const wanted = {
+    host: hostOf(run),
+    path,
+    content,
+    ...leaseOf(run),
+    ...(listSkipped(run.status).length === 0 && { owner: run.owner }),
+  };
+  await askForRun(run, summary, run.plan.parkTimeoutMs, (options) =>
+    activity.verifySentinel(summary, wanted, options),
+  );
+  return 'provisioned';
+}
+
+/** Starts each step as soon as what it needs is done. One that fails the run ends the others. */
+async function runSteps(run: Run): Promise<void> {
+  const scope = new CancellationScope();
+  const steps = run.parts.filter(({ kind }) => kind === 'step');
+  const outcomes = await scope.run(() =>
+    Promise.allSettled(
+      steps.map(async (part) => {
+        try {
+          await driveStep(run, part);
+        } catch (error) {
+          scope.cancel();
+          throw error;
+        }
+      }),
+    ),
+  );
+  const errors: unknown[] = outcomes.flatMap((outcome) =>
+    outcome.status === 'rejected' ? [outcome.reason] : [],
+  );
+  // The cause is the failure that cancelled the others.
+  if (errors.length > 0) throw errors.find((error) => !isCancellation(error)) ?? errors[0];
+  throwFirstFailure(steps);
+}
+
+/** An operator may reset a step until every step is over. */
+async function driveStep(run: Run, part: Part): Promise<void> {
+  const { status } = part;
+  do {
+    // A step that has begun is driven to its end, whatever has become of what it needs.
+    await condition(() => status.state !== 'pending' || readiness(part.step, run.status.steps) !== 'waiting');
+    if (status.state !== 'pending' || readiness(part.step, run.status.steps) === 'ready') {
+      await drivePart(run, part);
+    } else {
+      status.state = 'blocked';
+      run.onChange();
+    }
+    await condition(() => status.state === 'pending' || run.status.steps.every(isPartOver));
+  } while (status.state === 'pending');
+}
+
+/** Runs one finalizer after another, in step order. */
+async function runFinalizers(run: Run): Promise<void> {
+  const finalizers = run.parts.filter(({ kind }) => kind === 'finalizer');
+  for (const part of finalizers) await drivePart(run, part);
+  throwFirstFailure(finalizers);
+}
+
+/** With `onStepFailure: continue` the failure is thrown once all other parts are over. */
+function throwFirstFailure(parts: readonly Part[]): void {
+  const failed = parts.find(({ status }) => status.state === 'failed');
+  if (failed?.status.failure) throw workflowFailure(failed.status.failure);
+}

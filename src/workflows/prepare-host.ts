@@ -1,0 +1,52 @@
+import type { PreparedHost } from '../activities/activity-types.ts';
+import { describeLeftover } from '../domain/run/leftovers.ts';
+import { oneLine } from '../domain/text/plain-text.ts';
+import { askForRun, type HostQuestion } from './ask-host.ts';
+import { activity } from './proxies.ts';
+import { findPart, type Run } from './run.ts';
+
+/** Takes the lease of the host, and finds out what was done there before. */
+export async function prepareHost(
+  run: Run,
+  summary: string,
+  isTrouble?: HostQuestion<PreparedHost>['isTrouble'],
+): Promise<PreparedHost> {
+  const { plan, holder, digest, status } = run;
+  const { target, onLeftovers, pruneAfterDays, connectTimeoutMs } = plan;
+  const wanted = {
+    target,
+    holder,
+    digest,
+    onLeftovers,
+    pruneAfterDays,
+    ...(status.sentinel !== '' && { sentinelPath: status.sentinel }),
+  };
+  const prepared = await askForRun(
+    run,
+    summary,
+    connectTimeoutMs,
+    (options) => activity.prepareHost(summary, wanted, options),
+    { isUnboundedInQueue: true, ...(isTrouble && { isTrouble }) },
+  );
+  status.sentinel = prepared.sentinelPath;
+  run.host = { target, facts: prepared.facts };
+  recordLease(run, prepared);
+  return prepared;
+}
+
+function recordLease(run: Run, { lease, adopted, ended }: PreparedHost): void {
+  run.lease = lease;
+  // A run that ends early must end these, too.
+  for (const { launch, state } of adopted?.alive ?? [])
+    findPart(run, launch)?.track(launch, state === 'ended' ? 'ended' : 'open');
+  const notes = [
+    ...(adopted?.alive ?? []).map((each) => `continues what was left running: ${describeLeftover(each)}`),
+    ...ended.map((each) => `ended what was left running: ${describeLeftover(each)}`),
+  ];
+  if (notes.length > 0) run.status.notes = notes.map(oneLine);
+}
+
+/** Whether launches of this plan are alive on the host, whatever the sentinel says. */
+export function isBusy({ adopted }: PreparedHost): boolean {
+  return adopted !== undefined && adopted.alive.length > 0;
+}

@@ -1,0 +1,19 @@
+import { isRecord } from '../domain/run/log-request.ts';
+import { failureOf, workflowFailure } from './failures.ts';
+import { whyUnreadable } from './sdk/payload-converter.ts';
+
+/**
+ * Checks that the input of a workflow is a readable object.
+ *
+ * @throws ApplicationFailure invalid-input
+ */
+export function readInput(input: unknown): Readonly<Record<string, unknown>> {
+  const reason = whyUnreadable(input);
+  if (reason !== undefined) throw refuseInput(`the input cannot be read: ${reason}`);
+  if (!isRecord(input)) throw refuseInput('the input must be an object');
+  return input;
+}
+
+export function refuseInput(message: string, details?: Record<string, unknown>): Error {
+  return workflowFailure(failureOf('invalid-input', message), details);
+}

@@ -1,0 +1,29 @@
+import { dependents } from '../domain/plan/schedule.ts';
+import type { Overrides, Part } from '../domain/run/part.ts';
+import { stepOf, type Run } from './run.ts';
+
+/** Runs a step again, and after it all that needs it. Returns the names of the others that have begun already. */
+export function resetDownstream(run: Run, name: string, overrides: Overrides): string[] {
+  const others = dependentsOf(run, name).filter(({ status }) => status.state !== 'pending');
+  const part = stepOf(run, name);
+  if (part.status.state === 'parked') part.decide({ kind: 'retry', force: true, ...overrides });
+  else {
+    part.override(overrides);
+    part.reset();
+  }
+  for (const other of others) other.reset();
+  return others.map((other) => other.name);
+}
+
+/**
+ * Repeats what an earlier run did after a step that has run only now: what needs the step, and the finalizers.
+ */
+export function resetAfter(run: Run, { name }: Part): void {
+  const finalizers = run.parts.filter(({ kind }) => kind === 'finalizer');
+  for (const part of [...dependentsOf(run, name), ...finalizers])
+    if (part.status.state === 'succeeded') part.makePending();
+}
+
+function dependentsOf(run: Run, name: string): Part[] {
+  return dependents(name, run.plan.steps).map((each) => stepOf(run, each));
+}

@@ -1,0 +1,32 @@
+import type { CancellationScope } from '@temporalio/workflow';
+import type { AuditEntry } from '../domain/run/audit-trail.ts';
+import type { PartState } from '../domain/run/status.ts';
+import type { Run } from './run.ts';
+import type { RunSnapshot } from './snapshot.ts';
+
+/** The result of a successful run. */
+export interface ProvisionResult {
+  readonly outcome: 'provisioned' | 'already-provisioned';
+  readonly host: string;
+  /** The digest of the plan's work, as written into the sentinel. */
+  readonly digest: string;
+  readonly steps: readonly {
+    readonly name: string;
+    readonly state: PartState;
+    readonly attempt: number;
+    readonly finalizer?: { readonly state: PartState; readonly attempt: number };
+  }[];
+  /** The latest 100 accepted actions, and the latest 20 refused ones. */
+  readonly auditTrail: readonly AuditEntry[];
+}
+
+/** What makes one kind of run differ from another. */
+export interface RunKind {
+  /** Whatever happens in `movable` can be left at any moment and continued from a snapshot. */
+  work(run: Run, movable: CancellationScope): Promise<ProvisionResult['outcome']>;
+  continueAsNew(snapshot: RunSnapshot): Promise<never>;
+  /** Ends what runs on the host without being a launch of Chandler's. */
+  onAbort?(run: Run, untilMs: number): Promise<void>;
+  /** The size of the arguments of a fresh history, without the snapshot. Bytes. */
+  readonly inputBytes: () => number;
+}

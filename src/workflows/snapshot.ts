@@ -1,0 +1,43 @@
+import type { HostRef } from '../activities/activity-types.ts';
+import type { Plan } from '../domain/plan/schema.ts';
+import type { NotifyWish } from '../domain/run/notification.ts';
+import type { PartSnapshot } from '../domain/run/part.ts';
+import type { SearchAttribute } from '../domain/run/search-attributes.ts';
+import type { RunStatus } from '../domain/run/status.ts';
+import { findPart, hostOf, makeRun, type Run } from './run.ts';
+
+/** The state of a run that continues as new; its plan is beside it. */
+export interface RunSnapshot {
+  readonly status: RunStatus;
+  /** The state of the parts that is not in their status. */
+  readonly parts: readonly PartSnapshot[];
+  readonly host: HostRef;
+  readonly owner: string;
+  readonly lease?: string;
+  readonly requests: readonly (readonly [string, string])[];
+  readonly notify?: NotifyWish;
+  readonly notified: readonly string[];
+  readonly searchAttributes: readonly SearchAttribute[];
+}
+
+/** @throws TypeError before the host was prepared */
+export function takeSnapshot(run: Run): RunSnapshot {
+  const { status, parts, owner, lease, requests, notify, notified, searchAttributes } = run;
+  return {
+    status,
+    parts: parts.map(({ snapshot }) => snapshot),
+    host: hostOf(run),
+    owner,
+    ...(lease !== undefined && { lease }),
+    requests: [...requests],
+    ...(notify && { notify }),
+    notified: [...notified],
+    searchAttributes,
+  };
+}
+
+export function restoreRun(input: Plan, { parts, requests, notified, ...known }: RunSnapshot): Run {
+  const run = makeRun(input, { ...known, requests: new Map(requests), notified: new Set(notified) });
+  for (const part of parts) findPart(run, part)?.restore(part);
+  return run;
+}

@@ -1,0 +1,72 @@
+import { CancelledFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { withHeartbeats } from '../../src/activities/with-heartbeats.ts';
+
+describe('a wait with heartbeats', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+  const start = (waitedMs = 0) => {
+    const env = new MockActivityEnvironment(
+      { scheduledTimestampMs: Date.now() - waitedMs },
+      { logger: new DefaultLogger('ERROR') },
+    );
+    const beats: unknown[] = [];
+    env.on('heartbeat', (details: unknown) => beats.push(details));
+    return { env, beats };
+  };
+
+  it('sends a heartbeat at once, with each report, and every 2 s with the latest details', async () => {
+    const { env, beats } = start();
+    const result = env.run(() =>
+      withHeartbeats({ step: 'a' }, async ({ report }) => {
+        await vi.advanceTimersByTimeAsync(2500);
+        report({ logBytes: 5 });
+        await vi.advanceTimersByTimeAsync(2000);
+        return 'over';
+      }),
+    );
+    expect(await result).toBe('over');
+    expect(beats).toEqual([
+      { step: 'a', elapsedS: 0 },
+      { step: 'a', elapsedS: 2 },
+      { step: 'a', logBytes: 5, elapsedS: 3 },
+      { step: 'a', logBytes: 5, elapsedS: 4 },
+    ]);
+  });
+
+  it('reports how long the wait has lasted in all, on any worker', async () => {
+    const { env, beats } = start(65_000);
+    await env.run(() => withHeartbeats({ step: 'a' }, () => Promise.resolve()));
+    const ahead = start(-5000);
+    await ahead.env.run(() => withHeartbeats({ step: 'a' }, () => Promise.resolve()));
+    expect([...beats, ...ahead.beats]).toEqual([
+      { step: 'a', elapsedS: 65 },
+      { step: 'a', elapsedS: 0 },
+    ]);
+  });
+
+  it('sends no heartbeat once it is over, well or badly', async () => {
+    const { env, beats } = start();
+    await expect(env.run(() => withHeartbeats({}, () => Promise.reject(new Error('no'))))).rejects.toThrow(
+      'no',
+    );
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(beats).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is aborted by a cancellation', async () => {
+    const { env } = start();
+    const result = env.run(() =>
+      withHeartbeats({}, ({ signal }) => {
+        env.cancel('CANCELLED');
+        expect(signal.aborted).toBe(true);
+        signal.throwIfAborted();
+        return Promise.resolve();
+      }),
+    );
+    await expect(result).rejects.toBeInstanceOf(CancelledFailure);
+  });
+});

@@ -1,0 +1,347 @@
+import { describe, expect, it } from 'vitest';
+import type { HostInspection } from '../../../src/activities/activity-types.ts';
+import { exitCodeOfDiffs } from '../../../src/cli/diff/run-diff.ts';
+import type { DiffOutcome } from '../../../src/cli/diff/diff-row.ts';
+import { forecastRun } from '../../../src/cli/diff/forecast-run.ts';
+import { stepsToCheck } from '../../../src/domain/run/forecast.ts';
+import { makeLaunch } from '../../../src/domain/run/ids.ts';
+import type { LaunchState } from '../../../src/domain/run/launch-state.ts';
+import { planDigest, resolvePlan } from '../../../src/domain/plan/resolve-plan.ts';
+import type { Plan } from '../../../src/domain/plan/schema.ts';
+import type { Inspection } from '../../../src/workflows/index.ts';
+import { makeInspection } from '../make-inspection.ts';
+
+const plan: Plan = {
+  name: 'p',
+  target: { host: 'h' },
+  steps: [
+    { name: 'a', script: 'x', check: 'c', finalize: 'f' },
+    { name: 'b', script: 'x', needs: ['a'], check: 'c' },
+  ],
+};
+const digest = planDigest(plan);
+const failure = { code: 'host-key-unknown', message: 'recorded nowhere', advice: 'Pin it.' } as const;
+const inspect = (host: Inspection['host'], more: Partial<Inspection> = {}): Inspection => ({
+  startedAtMs: 0,
+  worker: { identity: 'w', version: '1', aheadMs: 0, findings: [], lacks: [] },
+  ...(host && { host }),
+  checks: [],
+  ...more,
+});
+const sentinel = (content: string): HostInspection['sentinel'] => ({
+  path: '/s/provisioned',
+  found: 'present',
+  content,
+});
+const launches = (states: Record<string, LaunchState>) =>
+  Object.entries(states).map(([step, state]) => ({ launch: makeLaunch('o', step, 'step', 1), state }));
+const exited = (code: number): LaunchState => ({
+  kind: 'exited',
+  code,
+  endedAtMs: 1,
+  elapsedMs: 1,
+  logBytes: 0,
+});
+
+describe('what a run would come to', () => {
+  it.each<
+    [what: string, outcome: DiffOutcome, says: RegExp, host: Inspection['host'], change?: Partial<Plan>]
+  >([
+    ['a host that was never used', 'would-run', /run 2 of 2 steps and 1 finalizer$/, makeInspection()],
+    ['a host that cannot be looked at', 'unknown', /recorded nowhere \(host-key-unknown\)/, { failure }],
+    [
+      'a sentinel of this plan',
+      'nothing-to-do',
+      /change nothing/,
+      makeInspection({ sentinel: sentinel(JSON.stringify({ digest })) }),
+    ],
+    [
+      'a sentinel of this plan with a skipped step',
+      'would-run',
+      /run 2 of 2 steps/,
+      makeInspection({
+        sentinel: sentinel(
+          JSON.stringify({ digest: `${digest}+skipped`, steps: [{ name: 'a', state: 'skipped' }] }),
+        ),
+      }),
+    ],
+    ['a sentinel of nobody', 'nothing-to-do', /change nothing/, makeInspection({ sentinel: sentinel('') })],
+    [
+      'a sentinel of another plan',
+      'would-run',
+      /run 2 of 2/,
+      makeInspection({ sentinel: sentinel(JSON.stringify({ digest: 'other' })) }),
+    ],
+    [
+      'a sentinel that is to be ignored',
+      'would-run',
+      /run 2 of 2/,
+      makeInspection({ sentinel: sentinel(JSON.stringify({ digest })) }),
+      { sentinel: { whenPresent: 'ignore' } },
+    ],
+    [
+      'a sentinel that cannot be read',
+      'would-fail',
+      /not a file/,
+      makeInspection({ sentinel: { path: '/p', found: 'unreadable' } }),
+    ],
+    [
+      'a sentinel that cannot be written',
+      'would-fail',
+      /could not be written/,
+      makeInspection({ sentinel: { path: '/p', found: 'absent', unwritable: '/ is read-only' } }),
+    ],
+    [
+      'tools that are missing, though the sentinel says done',
+      'would-fail',
+      /has no flock/,
+      makeInspection({ sentinel: sentinel(''), missing: { tools: ['flock'], packages: ['util-linux'] } }),
+    ],
+    [
+      'a run that is at work',
+      'would-fail',
+      /held by run w,/,
+      makeInspection({ holder: makeInspection.heldBy('w', true) }),
+    ],
+    [
+      'a run that is over',
+      'would-run',
+      /run 2/,
+      makeInspection({ holder: makeInspection.heldBy('w', false) }),
+    ],
+    [
+      'a script at work on another plan',
+      'would-fail',
+      /at work on another plan/,
+      makeInspection({
+        holder: { kind: 'script', atWork: true },
+        script: makeInspection.script({ alive: true }),
+      }),
+    ],
+    [
+      'a script at work on this plan',
+      'would-run',
+      /run 2/,
+      makeInspection({
+        holder: { kind: 'script', atWork: true },
+        script: makeInspection.script({ alive: true, digest }),
+      }),
+    ],
+    [
+      'a zmx that cannot be had',
+      'would-fail',
+      /no tmux/,
+      makeInspection({ zmx: { kind: 'fails', code: 'zmx-unavailable', message: 'no tmux', advice: 'x' } }),
+    ],
+  ])('%s', (_, outcome, says, host, change = {}) => {
+    const diff = forecastRun({ ...plan, ...change }, inspect(host));
+    expect(diff).toMatchObject({ outcome, says: expect.stringMatching(says) as string });
+  });
+
+  it.each<
+    [what: string, would: string, outcome: DiffOutcome, host: Partial<HostInspection>, change: Partial<Plan>]
+  >([
+    ['of other work', 'fail', 'would-fail', {}, {}],
+    ['of other work that the plan ends', 'do', 'would-run', {}, { onLeftovers: 'end' }],
+    [
+      'of the same work, though the sentinel says done',
+      'wait',
+      'would-run',
+      { holder: { ...makeInspection.heldBy('w', false), digest } as NonNullable<HostInspection['holder']> },
+      { sentinel: { whenPresent: 'skip' } },
+    ],
+  ])('what is left running %s', (_, would, outcome, more, change) => {
+    const leftover = {
+      launch: makeLaunch('r', 'x', 'step', 1),
+      state: 'running',
+      processes: 1,
+      workflowId: 'w',
+      atWork: false,
+    } as const;
+    const host = makeInspection({
+      holder: makeInspection.heldBy('w', false),
+      leftovers: [leftover],
+      ...more,
+    });
+    const whole = { ...plan, sentinel: { whenPresent: 'ignore' as const }, ...change };
+    const diff = forecastRun(whole, inspect({ ...host, sentinel: sentinel('') }));
+    expect(diff.outcome).toBe(outcome);
+    expect(diff.rows.find(({ kind }) => kind === 'leftover')).toMatchObject({ name: 'x', would });
+  });
+
+  it('leftovers on a host that no run holds do not stop a run', () => {
+    const leftover = {
+      launch: makeLaunch('r', 'x', 'step', 1),
+      state: 'running',
+      processes: 1,
+      atWork: false,
+    } as const;
+    const diff = forecastRun(plan, inspect(makeInspection({ leftovers: [leftover] })));
+    expect(diff.rows.filter(({ kind }) => kind === 'leftover')).toEqual([]);
+  });
+
+  it('a run of the same id is told even before it has reached the host', () => {
+    expect(forecastRun(plan, inspect(makeInspection()), 'provision:h:22')).toMatchObject({
+      outcome: 'would-fail',
+      says: 'a run would fail: lease: run provision:h:22 is at work already',
+    });
+  });
+
+  it('a secret that the worker lacks fails its step also if that was done, unless the host is provisioned', () => {
+    const lacks = [
+      {
+        path: 'steps[0].secrets.S',
+        step: 'a',
+        failure: { code: 'secret-unavailable', message: 'no such', advice: 'x' } as const,
+      },
+    ];
+    const inspection = inspect(makeInspection());
+    const without = { ...inspection, worker: { ...inspection.worker, lacks } };
+    expect(forecastRun(plan, without).outcome).toBe('would-fail');
+    const host = makeInspection({ launches: launches({ a: exited(0) }) });
+    expect(forecastRun(plan, { ...without, host }).outcome).toBe('would-fail');
+    const provisioned = makeInspection({ sentinel: sentinel('') });
+    expect(forecastRun(plan, { ...without, host: provisioned }).outcome).toBe('nothing-to-do');
+  });
+});
+
+describe('a step', () => {
+  const rowOf = (step: string, inspection: Inspection) =>
+    forecastRun(plan, inspection).rows.find(({ kind, name }) => kind === 'step' && name === step);
+
+  it.each<[what: string, checks: Inspection['checks'], would: string, says: string]>([
+    ['satisfied', [{ step: 'b', code: 0 }], 'keep', 'its check says that it is satisfied'],
+    ['not', [{ step: 'b', code: 3 }], 'do', 'runs, after a; its check says no (exit 3)'],
+    [
+      'slow',
+      [{ step: 'b', code: 124 }],
+      'do',
+      'runs, after a; its check took longer than a minute, which counts as no',
+    ],
+    [
+      'not to be asked',
+      [{ step: 'b', failure: { ...failure, code: 'connection-lost' } }],
+      'unknown',
+      'its check could not be asked: recorded nowhere (connection-lost)',
+    ],
+    ['not asked', [], 'do', 'runs, after a'],
+  ])('whose check is %s', (_, checks, would, says) => {
+    expect(rowOf('b', inspect(makeInspection(), { checks }))).toEqual({
+      kind: 'step',
+      name: 'b',
+      would,
+      says,
+    });
+  });
+
+  it.each<[what: string, state: LaunchState, would: string, asked: boolean]>([
+    ['done', exited(0), 'keep', true],
+    ['failed', exited(1), 'do', true],
+    ['cut short', { kind: 'interrupted', rebooted: true, logBytes: 0 }, 'do', true],
+    ['begun', { kind: 'running', logBytes: 0 }, 'wait', false],
+    ['ordered', { kind: 'created' }, 'wait', false],
+  ])('that the script of the host has %s', (_, state, would, asked) => {
+    const host = makeInspection({
+      script: makeInspection.script({ digest }),
+      launches: launches({ a: state }),
+    });
+    expect(rowOf('a', inspect(host))?.would).toBe(would);
+    const names = stepsToCheck(resolvePlan(plan), digest, host).map(({ name }) => name);
+    expect(names).toEqual(asked ? ['a', 'b'] : ['b']);
+  });
+
+  it('is asked also where the sentinel says done', () => {
+    const host = makeInspection({ sentinel: sentinel('') });
+    expect(stepsToCheck(resolvePlan(plan), digest, host).map(({ name }) => name)).toEqual(['a', 'b']);
+  });
+
+  it('that was done and has drifted is kept by a run that continues, and shown as drift', () => {
+    const host = makeInspection({
+      script: makeInspection.script({ digest }),
+      launches: launches({ a: exited(0) }),
+    });
+    const checks = [{ step: 'a', code: 3 }];
+    expect(rowOf('a', inspect(host, { checks }))).toEqual({
+      kind: 'step',
+      name: 'a',
+      would: 'drift',
+      says: "done by the host's own script, but its check says no (exit 3)",
+    });
+  });
+
+  it('that was skipped runs, and after it again what needs it and the finalizers', () => {
+    const host = makeInspection({
+      sentinel: sentinel(
+        JSON.stringify({ digest: `${digest}+skipped`, steps: [{ name: 'a', state: 'skipped' }] }),
+      ),
+      // However it ended: it was skipped.
+      launches: launches({ a: exited(0), b: exited(0) }),
+    });
+    const { rows } = forecastRun(plan, inspect(host));
+    expect(rows.filter(({ kind }) => kind === 'step' || kind === 'finalizer')).toEqual([
+      { kind: 'step', name: 'a', would: 'do', says: 'runs; it was skipped by an operator' },
+      {
+        kind: 'step',
+        name: 'b',
+        would: 'do',
+        says: 'done by an earlier run; runs again, because what it needs does',
+      },
+      { kind: 'finalizer', name: 'a', would: 'do', says: 'runs after every step' },
+    ]);
+  });
+});
+
+describe('a provisioned host', () => {
+  const provisioned = makeInspection({ sentinel: sentinel(JSON.stringify({ digest })) });
+  const diffOf = (checks: Inspection['checks']) => forecastRun(plan, inspect(provisioned, { checks }));
+
+  it.each<[what: string, checks: Inspection['checks'], outcome: DiffOutcome, says: RegExp, would: string[]]>([
+    ['nothing was asked', [], 'nothing-to-do', /change nothing$/, []],
+    [
+      'every check is satisfied',
+      [
+        { step: 'a', code: 0 },
+        { step: 'b', code: 0 },
+      ],
+      'nothing-to-do',
+      /change nothing$/,
+      ['keep', 'keep'],
+    ],
+    [
+      'a check says no',
+      [
+        { step: 'a', code: 0 },
+        { step: 'b', code: 1 },
+      ],
+      'drifted',
+      /^b drifted, and a run would change nothing/,
+      ['keep', 'drift'],
+    ],
+    ['a check takes too long', [{ step: 'a', code: 124 }], 'drifted', /^a drifted/, ['drift']],
+    [
+      'a check could not be asked',
+      [
+        { step: 'a', failure },
+        { step: 'b', code: 0 },
+      ],
+      'unknown',
+      /could be asked: a$/,
+      ['unknown', 'keep'],
+    ],
+  ])('where %s', (_, checks, outcome, says, would) => {
+    const diff = diffOf(checks);
+    expect(diff).toMatchObject({ outcome, says: expect.stringMatching(says) as string });
+    expect(diff.rows.filter(({ kind }) => kind === 'step').map((row) => row.would)).toEqual(would);
+  });
+});
+
+it.each<[outcomes: DiffOutcome[], plain: number, counting: number]>([
+  [['nothing-to-do'], 0, 0],
+  [['would-run', 'nothing-to-do'], 0, 1],
+  [['nothing-to-do', 'drifted'], 0, 1],
+  [['nothing-to-do', 'would-fail'], 1, 1],
+  [['unknown'], 1, 1],
+])('%j exits with %d, and %d with --exit-code', (outcomes, plain, counting) => {
+  const diffs = outcomes.map((outcome) => ({ outcome }));
+  expect([exitCodeOfDiffs(diffs, false), exitCodeOfDiffs(diffs, true)]).toEqual([plain, counting]);
+});

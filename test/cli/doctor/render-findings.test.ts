@@ -1,0 +1,100 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { renderDiff } from '../../../src/cli/diff/render-diff.ts';
+import { renderFindings } from '../../../src/cli/doctor/render-findings.ts';
+import { plainText } from '../../../src/domain/text/plain-text.ts';
+import { colored, plain } from '../../../src/cli/output/paint.ts';
+import { nastyText, UNFIT } from '../../support/hostile.ts';
+
+const sections = [
+  {
+    about: 'here',
+    name: '',
+    findings: [{ id: 'node', looked: 'Node 20', verdict: 'ok', says: 'as needed' }],
+  },
+  {
+    about: 'server',
+    name: 'a:1\u001b[2J',
+    findings: [
+      { id: 'search-attributes', looked: 'A', verdict: 'ok', says: 'there', fixed: 'created it' },
+      { id: 'workers', looked: 'q', verdict: 'problem', says: 'nobody', mend: 'chandler worker' },
+      { id: 'codec', looked: 'runs', verdict: 'skipped', says: 'not told' },
+      { id: 'clock', looked: 'c', verdict: 'warning', says: 'late' },
+    ],
+  },
+] as const;
+
+test('findings stand under each other, each with a mark and a word, and the command that mends it', () => {
+  expect(renderFindings(sections, plain)).toEqual([
+    'Here',
+    '  ✔ ok       node               Node 20: as needed',
+    '',
+    'Server  a:1',
+    '  ✔ ok       search-attributes  A: there',
+    '             fixed: created it',
+    '  ✘ problem  workers            q: nobody',
+    '             fix:   chandler worker',
+    '  – skipped  codec              runs: not told',
+    '  ! warning  clock              c: late',
+    '',
+    '1 problem, 1 warning',
+  ]);
+});
+
+test('whatever is found somewhere, no line of it drives a terminal or ends early', () => {
+  fc.assert(
+    fc.property(nastyText, (text) => {
+      const finding = {
+        id: 'x',
+        looked: text,
+        verdict: 'problem',
+        says: text,
+        mend: text,
+        fixed: text,
+      } as const;
+      const rows = [{ kind: 'step', name: text, would: 'do', says: text }] as const;
+      const diff = {
+        host: text,
+        plan: text,
+        digest: 'd'.repeat(64),
+        outcome: 'would-run',
+        says: text,
+        rows,
+      } as const;
+      const lines = renderFindings([{ about: 'host', name: text, findings: [finding] }], plain);
+      for (const line of [...lines, ...renderDiff(diff, plain)]) {
+        expect(line).not.toMatch(UNFIT);
+        expect(line).not.toContain('\n');
+      }
+    }),
+  );
+});
+
+test('colour changes nothing but colour', () => {
+  const bare = renderFindings(sections, colored).map(plainText);
+  expect(bare).toEqual(renderFindings(sections, plain));
+  expect(renderFindings(sections.slice(0, 1), plain).at(-1)).toBe('All is well.');
+});
+
+test('a diff says what a run would do about each thing, and what it comes to', () => {
+  const rows = [
+    { kind: 'sentinel', would: 'keep', says: '/p is not there' },
+    { kind: 'step', name: 'a', would: 'do', says: 'runs' },
+    { kind: 'finalizer', name: 'a', would: 'wait', says: 'begun' },
+  ] as const;
+  const diff = {
+    host: 'root@h:22',
+    plan: 'p',
+    digest: 'd'.repeat(64),
+    outcome: 'would-run',
+    says: 'so',
+    rows,
+  } as const;
+  expect(renderDiff(diff, plain)).toEqual([
+    'p on root@h:22 (digest dddddddddddd)',
+    '  = keep  sentinel     /p is not there',
+    '  + do    step a       runs',
+    '  ~ wait  finalizer a  begun',
+    '  so',
+  ]);
+});

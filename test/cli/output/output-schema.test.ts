@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { renderOutputSchema } from '../../../src/cli/output/output-schema.ts';
+import { listChanges } from '../../../src/cli/output/changes.ts';
+import { phases } from '../../domain/markdown-phases.ts';
+import { problemsOf } from '../../support/output-schema.ts';
+import { makeStatus } from '../make-status.ts';
+
+test('the published JSON Schema is up to date (else: npm run schema)', () => {
+  const published = readFileSync(new URL('../../../schema/output.schema.json', import.meta.url), 'utf8');
+  expect(JSON.parse(published)).toEqual(JSON.parse(renderOutputSchema()));
+});
+
+test('every shape says which command prints it', () => {
+  const { $defs } = JSON.parse(renderOutputSchema()) as { $defs: Record<string, { description?: string }> };
+  for (const { description } of Object.values($defs)) expect(description).toMatch(/`|--json/);
+});
+
+test('a status and its changes fit', () => {
+  const status = makeStatus({
+    fleet: 'web',
+    labels: { rack: '7' },
+    refusedActions: 1,
+    auditTrail: [
+      {
+        action: 'retryStep',
+        step: 'network',
+        by: 'me@here',
+        atMs: 5,
+        script: true,
+        env: ['A'],
+        reset: ['site'],
+      },
+      { action: 'extendTimeout', step: 'network', atMs: 6, extendedByMs: 600_000, reason: 'slow' },
+      { action: 'retrystep', step: 'network', atMs: 7, refused: 'unknown signal' },
+    ],
+  });
+  expect(problemsOf('run', JSON.stringify({ id: 'x', runId: 'r', ...status }))).toEqual([]);
+  for (const change of listChanges(undefined, status, 0)) {
+    expect({ change, problems: problemsOf('change', JSON.stringify(change)) }).toEqual({
+      change,
+      problems: [],
+    });
+  }
+});
+
+test.each(Object.entries(phases))('the status of a run fits in every state: %s', (_name, status) => {
+  const trouble = {
+    code: 'host-unreachable',
+    message: 'm',
+    advice: 'a',
+    sinceMs: 1,
+    nextTryAtMs: 2,
+  } as const;
+  const failure = { code: 'step-failed', message: 'm', advice: 'a', exitCode: 3, logTail: 'x' } as const;
+  const [step] = status.steps;
+  const held = { ...status, trouble, notes: ['continues a'], failure, attach: 'zmx attach NAME' };
+  const steps = step
+    ? [{ ...step, trouble, notes: ['terminal lost'], waitingFor: 'the login shell (45 s)', extendedByMs: 5 }]
+    : [];
+  for (const each of [status, held, { ...held, steps }]) {
+    expect(problemsOf('run', JSON.stringify({ id: 'x', runId: 'r', ...each }))).toEqual([]);
+    for (const change of listChanges(undefined, each, 0))
+      expect({ change, problems: problemsOf('change', JSON.stringify(change)) }).toMatchObject({
+        problems: [],
+      });
+  }
+});
+
+test('what has another shape does not fit', () => {
+  const { phase: _, ...rest } = makeStatus();
+  expect(problemsOf('run', JSON.stringify({ id: 'x', runId: 'r', ...rest }))).not.toEqual([]);
+  expect(problemsOf('run', JSON.stringify({ id: 'x', runId: 'r', ...makeStatus(), more: 1 }))).not.toEqual(
+    [],
+  );
+  expect(problemsOf('version', '{"version":"1"}')).not.toEqual([]);
+});

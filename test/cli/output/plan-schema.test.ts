@@ -1,0 +1,29 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { parsePlan } from '../../../src/cli/input/plan-file.ts';
+import { renderPlanSchema } from '../../../src/cli/output/plan-schema.ts';
+
+const root = new URL('../../../', import.meta.url);
+
+test('the published JSON Schema is up to date (else: npm run schema)', () => {
+  const published = readFileSync(new URL('schema/plan.schema.json', root), 'utf8');
+  expect(JSON.parse(published)).toEqual(JSON.parse(renderPlanSchema()));
+});
+
+test('the JSON Schema refuses unknown keys, as the validation does', () => {
+  expect(JSON.parse(renderPlanSchema())).toMatchObject({
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Chandler plan',
+    additionalProperties: false,
+    required: ['target', 'steps'],
+    properties: { steps: { items: { additionalProperties: false, required: ['name', 'script'] } } },
+  });
+});
+
+describe('examples', () => {
+  const files = readdirSync(new URL('examples/', root)).filter((name) => name.endsWith('.yaml'));
+  test.each(files)('%s is a good plan', (name) => {
+    const text = readFileSync(new URL(`examples/${name}`, root), 'utf8');
+    expect(parsePlan(text).problems).toBeUndefined();
+  });
+});

@@ -1,0 +1,317 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Plan } from '../../src/domain/plan/schema.ts';
+import { chandler } from '../support/chandler.ts';
+import { poll } from '../support/poll.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+import { testCli } from '../support/temporal.ts';
+
+const exec = promisify(execFile);
+
+describe("a run under Temporal's own controls", () => {
+  let stack: Stack;
+  let home: string;
+  let cli: string;
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), 'chandler-controls-'));
+    cli = (await testCli()).path;
+    stack = await startStack();
+  });
+  afterAll(async () => {
+    await stack?.stop();
+    await rm(home, { recursive: true, force: true });
+  });
+  // Frees the host for the next test.
+  afterEach(async () => {
+    await stack.client.clean({ target: stack.target() });
+    await stack.onHost('rm -f /root/* /var/lib/chandler/provisioned');
+  });
+
+  const temporal = async (...args: string[]) => {
+    const { stdout } = await exec(cli, [...args, '--address', stack.address]);
+    return stdout;
+  };
+  const run = (...args: string[]) =>
+    chandler([...args, '--address', stack.address, '--task-queue', stack.taskQueue], { home });
+  /** Follows a run until it shows a running step. */
+  const follow = async (id: string) => {
+    let ended: ReturnType<typeof chandler> | undefined;
+    await new Promise<void>((seen) => {
+      const args = ['status', id, '--watch', '--wait', '--address', stack.address];
+      ended = chandler(args, { home, when: { shows: /running/, act: seen } });
+    });
+    return { ended: ended! };
+  };
+  const start = (steps: Plan['steps'], more: Partial<Plan> = {}) =>
+    stack.start({ name: 'controlled', steps, sentinel: { whenPresent: 'ignore' }, ...more });
+  /** A step that records each start and runs until `letGo`. */
+  const held = (name: string) => ({
+    name,
+    script: `echo ${name} >>/root/begun; until test -e /root/go; do sleep 0.1; done`,
+  });
+  const begun = async () => (await stack.onHost('cat /root/begun 2>/dev/null || true')).trim().split('\n');
+  const letGo = () => stack.onHost('touch /root/go');
+  const pending = async (id: string) =>
+    (await stack.client.temporal.workflow.getHandle(id).describe()).raw.pendingActivities ?? [];
+  const waitOf = async (id: string) => {
+    let activityId = '';
+    await poll(async () => {
+      const wait = (await pending(id)).find(({ activityType }) => activityType?.name === 'waitStep');
+      activityId = wait?.activityId ?? '';
+      return wait?.heartbeatDetails?.payloads !== undefined && wait.heartbeatDetails.payloads !== null;
+    }, 'a wait has a heartbeat');
+    return activityId;
+  };
+  const reset = (id: string, ...args: string[]) =>
+    temporal('workflow', 'reset', '-w', id, '--reason', 'tried', ...args);
+  /** The id of the last completed workflow task before the first matching event. */
+  const taskBefore = async (id: string, is: RegExp) => {
+    const { events } = await stack.client.temporal.workflow.getHandle(id).fetchHistory();
+    const names = (events ?? []).map((event) => JSON.stringify(event));
+    const at = names.findIndex((text) => is.test(text));
+    expect(at).toBeGreaterThan(0);
+    const task = (events ?? [])
+      .slice(0, at)
+      .findLast(({ workflowTaskCompletedEventAttributes: done }) => done !== null && done !== undefined);
+    return String(task?.eventId);
+  };
+
+  it('shows a paused activity and how to unpause it, and notices the end of the step afterwards', async () => {
+    const id = await start([held('a')]);
+    const activity = await waitOf(id);
+    await temporal(
+      'activity',
+      'pause',
+      '-w',
+      id,
+      '-a',
+      activity,
+      '--identity',
+      'anna',
+      '--reason',
+      'looking',
+    );
+    await poll(async () => Boolean((await pending(id))[0]?.lastFailure), 'the worker has stopped waiting');
+    const shown =
+      /paused by Temporal's activity pause since [\d:]+ \(anna: looking\); unpause it with: (temporal .*)/;
+    const [status, json, list, doctor] = [
+      await run('status', id),
+      await run('status', id, '--json'),
+      await run('status'),
+      await run('doctor'),
+    ];
+    const [, unpause = ''] = shown.exec(status.stdout) ?? [];
+    expect(unpause).toBe(
+      `temporal activity unpause --workflow-id ${id} --activity-id ${activity} --address ${stack.address}`,
+    );
+    const { steps } = JSON.parse(json.stdout) as { steps: { state: string; serverPause: unknown }[] };
+    expect(steps[0]).toMatchObject({
+      state: 'running',
+      serverPause: { of: 'activity', by: 'anna', reason: 'looking', unpause },
+    });
+    expect(list.stdout).toMatch(new RegExp(`${id} +running: steps, activity paused`));
+    expect(doctor.stdout).toMatch(new RegExp(`runs that are paused in Temporal.*${id}`, 's'));
+    await letGo();
+    // The step has ended on the host. Only the pause hides the end from the run.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect((await stack.client.status(id)).steps[0]?.state).toBe('running');
+    const following = await follow(id);
+    await temporal(...unpause.split(' ').slice(1, -2));
+    expect((await following.ended).exitCode).toBe(0);
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    expect((await run('status', id)).stdout).not.toMatch(/paused/);
+    expect(await begun()).toEqual(['a']);
+  });
+
+  it('shows a paused workflow, receives actions as signals meanwhile, and continues after the pause', async () => {
+    const id = await start([held('a'), { name: 'b', needs: ['a'], script: 'echo b >>/root/begun' }]);
+    await waitOf(id);
+    const following = await follow(id);
+    await temporal('workflow', 'pause', '-w', id, '--reason', 'looking');
+    const shown =
+      /paused by Temporal's workflow pause since [\d:]+ \(.*: looking\); unpause it with: (temporal .*)/;
+    const [status, json, list, paused, retried, logs, doctor] = [
+      await run('status', id),
+      await run('status', id, '--json'),
+      await run('status'),
+      await run('pause', id),
+      await run('retry', '--query', `WorkflowId = '${id}'`),
+      await run('logs', id, 'a'),
+      await run('doctor'),
+    ];
+    const [, unpause = ''] = shown.exec(status.stdout) ?? [];
+    expect(unpause).toBe(`temporal workflow unpause --workflow-id ${id} --address ${stack.address}`);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      id,
+      serverPause: { of: 'workflow', reason: 'looking', unpause },
+      known: { plan: 'controlled', phase: 'steps' },
+    });
+    expect(list.stdout).toMatch(new RegExp(`${id} +paused by Temporal`));
+    expect([paused.exitCode, paused.stdout]).toEqual([0, expect.stringMatching(/^Sent as a signal: /)]);
+    expect([retried.exitCode, retried.stdout]).toEqual([1, expect.stringMatching(shown)]);
+    expect([logs.exitCode, logs.stderr]).toEqual([1, expect.stringMatching(shown)]);
+    expect(doctor.stdout).toMatch(new RegExp(`runs that are paused in Temporal.*${id}`, 's'));
+    // Another run cannot take the lease meanwhile.
+    const other = await stack.start({ name: 'another', steps: [{ name: 'x', script: 'true' }] });
+    expect(await stack.client.result(other)).toMatchObject({ failure: { code: 'lease-held' } });
+    await temporal(...unpause.split(' ').slice(1, -2));
+    await stack.until(id, (now) => now.paused, 'the signal is handled');
+    await stack.client.resume(id);
+    await letGo();
+    const { exitCode, stdout } = await following.ended;
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(shown);
+    expect(stdout).toMatch(/the run is unpaused/);
+    expect(await begun()).toEqual(['a', 'b']);
+  });
+
+  it('is reported as deleted, and its leftovers are found on the host', async () => {
+    const id = await start([held('a')]);
+    await waitOf(id);
+    const following = await follow(id);
+    const deletion = execFile(cli, ['workflow', 'delete', '-w', id, '--address', stack.address]);
+    deletion.stdin?.end('y\n');
+    expect(await following.ended).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/the run was deleted .* chandler clean root@/) as string,
+    });
+    const status = await run('status', id);
+    expect([status.exitCode, status.stderr]).toEqual([
+      2,
+      expect.stringMatching(/no run with the id .*; it never was, or it was deleted.*chandler clean TARGET/s),
+    ]);
+    const other = await stack.start({ name: 'another', steps: [{ name: 'x', script: 'true' }] });
+    expect(await stack.client.result(other)).toMatchObject({
+      failure: { code: 'leftovers-found', message: expect.stringContaining(`a of ${id}`) as string },
+    });
+  });
+
+  it('keeps a running step when its activity is reset, and notices its end', async () => {
+    const id = await start([held('a')]);
+    await temporal('activity', 'reset', '-w', id, '-a', await waitOf(id));
+    await poll(async () => {
+      const { events } = await stack.client.temporal.workflow.getHandle(id).fetchHistory();
+      return JSON.stringify(events).includes('ActivityReset');
+    }, 'the reset has ended the wait');
+    const { steps, trouble } = await stack.client.status(id);
+    expect([steps[0]?.state, steps[0]?.trouble, trouble]).toEqual(['running', undefined, undefined]);
+    await letGo();
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    expect(await begun()).toEqual(['a']);
+  });
+
+  it('continues after a reset during a step, and stays followed', async () => {
+    const id = await start([held('a'), { name: 'b', needs: ['a'], script: 'echo b >>/root/begun' }]);
+    await waitOf(id);
+    const following = await follow(id);
+    await reset(id, '--type', 'FirstWorkflowTask');
+    await stack.until(id, ({ steps }) => steps[0]?.state === 'running', 'it waits again');
+    await letGo();
+    const { exitCode, stdout } = await following.ended;
+    expect(stdout).not.toMatch(/aborted/);
+    expect([exitCode, stdout.trim().split('\n').at(-1)]).toEqual([
+      0,
+      expect.stringMatching(/is provisioned in/),
+    ]);
+    expect(await begun()).toEqual(['a', 'b']);
+  });
+
+  it('keeps its running step when it is reset while the worker lacks the key of the host', async () => {
+    const id = await start([held('a')]);
+    await waitOf(id);
+    const key = join(stack.secretsDir, 'id_test');
+    await rename(key, `${key}.away`);
+    await reset(id, '--type', 'FirstWorkflowTask');
+    await stack.until(
+      id,
+      ({ attention, trouble }) => attention && trouble?.code === 'identity-unavailable',
+      'it needs attention',
+    );
+    await rename(`${key}.away`, key);
+    await letGo();
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    expect(await begun()).toEqual(['a']);
+  });
+
+  it('repeats neither a failed attempt nor its retry after a reset', async () => {
+    const script = 'echo a $CHANDLER_ATTEMPT >>/root/begun; test -e /root/go';
+    const id = await start([{ name: 'a', script }, held('z')]);
+    const isParked = () => stack.until(id, ({ steps }) => steps[0]?.state === 'parked', 'it is parked');
+    await isParked();
+    await reset(id, '--type', 'FirstWorkflowTask');
+    const again = await isParked();
+    expect(again.steps[0]).toMatchObject({ attempt: 1, exitCode: 1 });
+    await letGo();
+    await stack.client.retry(id, { step: 'a' });
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+
+    // Resets the ended run to before the retry, without reapplying the retry.
+    await reset(id, '--event-id', await taskBefore(id, /retryStep/), '--reapply-exclude', 'All');
+    await isParked();
+    await stack.client.retry(id, { step: 'a' });
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    expect((await begun()).filter((line) => line.startsWith('a'))).toHaveLength(2);
+    expect((await begun()).filter((line) => line.startsWith('z'))).toHaveLength(1);
+  });
+
+  it('refuses to replace an attempt from before a reset with another script unless the retry is forced', async () => {
+    const id = await start([{ name: 'a', script: 'exit 3' }]);
+    const isParked = () => stack.until(id, ({ steps }) => steps[0]?.state === 'parked', 'it is parked');
+    await isParked();
+    await stack.client.retry(id, { step: 'a', script: 'echo first >>/root/begun' });
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    await reset(id, '--event-id', await taskBefore(id, /retryStep/), '--reapply-exclude', 'All');
+    await isParked();
+    await stack.client.retry(id, { step: 'a', script: 'echo second >>/root/begun' });
+    const conflict = await stack.until(
+      id,
+      ({ steps }) => steps[0]?.state === 'parked' && steps[0].attempt === 2,
+      'the attempt is refused',
+    );
+    expect(conflict.steps[0]?.failure).toMatchObject({
+      code: 'launch-conflict',
+      message: expect.stringMatching(/a\.2 ran before the workflow was reset, with another script/) as string,
+      advice: expect.stringMatching(/retry the step with force/) as string,
+    });
+    await stack.client.retry(id, { step: 'a', force: true });
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    expect(await begun()).toEqual(['first', 'second']);
+  });
+
+  it('ends an attempt that a reset made the run forget', async () => {
+    const script = 'echo $CHANDLER_ATTEMPT >>/root/begun; test $CHANDLER_ATTEMPT = 1 && exit 1; sleep 1000';
+    const id = await start([{ name: 'a', script }]);
+    const isParked = () => stack.until(id, ({ steps }) => steps[0]?.state === 'parked', 'it is parked');
+    await isParked();
+    await stack.client.retry(id, { step: 'a' });
+    await poll(async () => (await begun()).length === 2, 'the second attempt runs');
+    await reset(id, '--event-id', await taskBefore(id, /retryStep/), '--reapply-exclude', 'All');
+    await isParked();
+    await stack.client.skip(id, { step: 'a' });
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    expect(await stack.onHost('pgrep -fx "sleep 1000" || echo none')).toBe('none\n');
+  });
+
+  it('parks instead of working beside another run when it is reset after its end', async () => {
+    const first = await start([
+      { name: 'a', script: 'true' },
+      { name: 'b', needs: ['a'], script: 'true' },
+    ]);
+    expect((await stack.client.result(first)).outcome).toBe('provisioned');
+    const second = await start([held('c')], { name: 'another' });
+    await waitOf(second);
+    // Resets to a point at which the run had the lease.
+    await reset(first, '--event-id', await taskBefore(first, /"runStep"/));
+    const parked = await stack.until(first, ({ steps }) => steps[0]?.state === 'parked', 'it is parked');
+    expect(parked.steps[0]?.failure?.code).toBe('lease-held');
+    expect(parked.steps[0]?.failure?.message).toContain(second);
+    await letGo();
+    expect((await stack.client.result(second)).outcome).toBe('provisioned');
+    await stack.client.retry(first, { step: 'a' });
+    expect((await stack.client.result(first)).outcome).toBe('provisioned');
+  });
+});

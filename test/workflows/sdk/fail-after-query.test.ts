@@ -1,0 +1,140 @@
+import { NativeConnection, Worker } from '@temporalio/worker';
+import type { ActivateInput } from '@temporalio/workflow';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createClient } from '../../../src/client.ts';
+import { interceptors, ADVANCED_BY_QUERY } from '../../../src/workflows/sdk/fail-after-query.ts';
+import { poll } from '../../support/poll.ts';
+import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
+import { workflowBundle } from '../../support/built.ts';
+import { beating, ended, failed, fakeActivities, startHarness, step, type Harness } from '../harness.ts';
+
+let harness: Harness;
+let proxy: FaultProxy;
+beforeAll(async () => {
+  harness = await startHarness();
+  proxy = await startFaultProxy(Number(harness.env.address.split(':').at(-1)));
+});
+afterAll(async () => {
+  await proxy?.close();
+  await harness?.stop();
+});
+
+it('a run that was queried while its worker was dead can be replayed, and its actions count', async () => {
+  const { env } = harness;
+  const taskQueue = 'ahead';
+  const over = new Map<string, () => void>();
+  const { activities } = fakeActivities({
+    waitStep: async ({ launch }) => {
+      if (launch.attempt > 1) return ended;
+      await beating(new Promise<void>((resolve) => void over.set(launch.step, resolve)));
+      throw failed(3);
+    },
+  });
+  const common = { taskQueue, workflowBundle, activities, enableNonLocalActivities: false };
+  const connection = await NativeConnection.connect({ address: `127.0.0.1:${proxy.port}` });
+  const dies = await Worker.create({ ...common, connection, stickyQueueScheduleToStartTimeout: '14s' });
+  const acts = await Worker.create({ connection: env.nativeConnection, taskQueue, activities });
+  // Made here, because that takes a while on a busy machine, and the times of what follows are the server's.
+  const lives = await Worker.create({ ...common, connection: env.nativeConnection });
+  const running = [dies.run(), acts.run()];
+  const client = createClient(env.client, taskQueue, async () => undefined);
+  const start = async (workflowId: string) => {
+    await client.start({ target: { host: 'h' }, steps: [step(workflowId)] }, { workflowId });
+    const handle = env.client.workflow.getHandle(workflowId);
+    return { workflowId, handle, retry: () => handle.signal('retryStep', { step: workflowId }) };
+  };
+  const early = await start('early');
+  const late = await start('late');
+  await poll(() => over.size === 2, 'both steps run');
+  await proxy.refuse();
+  proxy.reset();
+  running.push(lives.run());
+
+  // A query goes to the dead worker first, and is handed on before what comes later.
+  const asking = [client.status('early'), client.status('late')];
+  await delay(8000);
+  await early.retry();
+  over.get('late')?.();
+  over.get('early')?.();
+  await late.retry();
+  // Each was answered before those events, or after them; in between the query fails and is asked again.
+  for (const { steps } of await Promise.all(asking)) expect(steps).toHaveLength(1);
+  for (const { workflowId, handle } of [early, late]) {
+    expect(await client.result(workflowId)).toMatchObject({ outcome: 'provisioned' });
+    const { auditTrail } = await client.status(workflowId);
+    expect(auditTrail).toMatchObject([{ action: 'retryStep', step: workflowId }]);
+    const replayed = Worker.runReplayHistory({ workflowBundle }, await handle.fetchHistory(), workflowId);
+    await expect(replayed).resolves.toBeUndefined();
+  }
+
+  await proxy.accept();
+  for (const worker of [dies, acts, lives]) worker.shutdown();
+  await Promise.all(running);
+  await connection.close();
+});
+
+describe('a run that a query may have advanced', () => {
+  type Activation = ActivateInput['activation'];
+  type Jobs = NonNullable<Activation['jobs']>;
+  const timer: Jobs = [{ fireTimer: { seq: 1 } }];
+  const activity: Jobs = [{ resolveActivity: { seq: 1 } }];
+  const asked = (queryId: string): Jobs => [{ queryWorkflow: { queryId, queryType: 'status' } }];
+  const legacy = asked('legacy_query');
+  const activation = (isReplaying: boolean, seconds: number, historyLength: number, jobs: Jobs) =>
+    ({ isReplaying, timestamp: { seconds, nanos: 0 }, historyLength, jobs }) as unknown as Activation;
+  const rebuilt = activation(true, 1, 29, activity);
+
+  // As a worker got them while the task of a timer was started by a worker that had died.
+  it.each([
+    [
+      'brought a task that another worker had',
+      [rebuilt, activation(false, 8, 34, timer), activation(true, 8, 34, legacy)],
+    ],
+  ])('fails its next task if the query %s', (_, before) => {
+    const activate = activating();
+    for (const one of before) activate(one);
+    expect(() => activate(activation(false, 20, 39, activity))).toThrow(ADVANCED_BY_QUERY);
+  });
+
+  it.each([
+    ['was rebuilt', [rebuilt]],
+    ['has handled a task', [rebuilt, activation(false, 8, 29, timer)]],
+    ['began on this worker', [activation(false, 8, 3, activity)]],
+  ])('fails a query that brings a task which has not begun, if the run %s', (_, before) => {
+    const activate = activating();
+    for (const one of before) activate(one);
+    const at = before.at(-1)?.timestamp?.seconds as unknown as number;
+    expect(() => activate(activation(false, at, 31, timer))).toThrow(ADVANCED_BY_QUERY);
+  });
+
+  it.each([
+    [
+      'came with the task',
+      [rebuilt, activation(false, 8, 34, timer), activation(true, 8, 34, asked('7d6e00a7'))],
+    ],
+    ['came before any task', [rebuilt, activation(true, 1, 29, legacy)]],
+    [
+      'came after a later task',
+      [
+        rebuilt,
+        activation(false, 8, 34, timer),
+        activation(false, 9, 40, activity),
+        activation(true, 9, 40, legacy),
+      ],
+    ],
+    [
+      'came to the worker that began the run',
+      [activation(false, 1, 3, activity), activation(true, 1, 3, legacy)],
+    ],
+  ])('continues if the query %s', (_, before) => {
+    const activate = activating();
+    for (const one of before) activate(one);
+    expect(() => activate(activation(false, 20, 45, activity))).not.toThrow();
+  });
+
+  function activating(): (one: Activation) => void {
+    const [internals] = interceptors().internals ?? [];
+    return (one) => internals?.activate?.({ activation: one, batchIndex: 0 }, () => undefined);
+  }
+});
