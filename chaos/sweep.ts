@@ -71,11 +71,14 @@ export async function sweepWindows(setting: Setting): Promise<Swept> {
  */
 export async function killWorkersDuring(setting: Setting, programs: readonly string[]): Promise<Swept> {
   const { stage, windows } = setting;
+  // The host program ends with the dispatch to its subcommands, so every call passes this line; whether it passes others may
+  // depend on how long the step takes.
+  const lastOf = (program: string) => windows.findLast((window) => window.program === program)!;
   const reached: Window[] = [];
   const again = new AbortController();
   const lanes = programs.map(async (program, index) => {
     const host = stage.hosts[index]!;
-    const window = windows.find((window) => window.program === program)!;
+    const window = lastOf(program);
     await arm(stage, host, [window], async () => {
       reached.push(window);
       // Programs on the hosts wait until the workers are dead; they don't notice the deaths.
@@ -94,7 +97,7 @@ export async function killWorkersDuring(setting: Setting, programs: readonly str
   again.abort();
   await Promise.all(stage.workers.map((worker) => worker.start('own')));
   const violations = (await Promise.all(lanes)).flat();
-  const missed = programs.flatMap((program) => windows.find((window) => window.program === program) ?? []);
+  const missed = programs.map(lastOf);
   return { violations, struck: reached, missed: missed.filter((window) => !reached.includes(window)) };
 }
 

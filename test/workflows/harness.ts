@@ -3,6 +3,7 @@ import { ApplicationFailure, type Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Activities, HostInspection } from '../../src/activities/activity-types.ts';
+import { makeGate } from '../../src/client/call-gate.ts';
 import { createClient, type ChandlerClient } from '../../src/client.ts';
 import type { Plan, WatchInput } from '../../src/domain/plan/schema.ts';
 import { withoutTaskLimit } from '../../src/worker.ts';
@@ -206,12 +207,15 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
 /** A server and the worker of its runs: to start one takes longer than most of them. */
 class Served {
   readonly env: TestWorkflowEnvironment;
+  readonly #gate = makeGate();
   readonly #hosts = new Hosts();
   #worker?: Worker;
   #working?: Promise<void>;
 
   constructor(env: TestWorkflowEnvironment) {
     this.env = env;
+    // The environment takes no interceptors, but its connection reads this list at each request.
+    env.connection.options.interceptors.push(this.#gate.interceptor);
   }
 
   /** Returns a client whose run of this id has these activities. */
@@ -232,6 +236,7 @@ class Served {
   async stop(): Promise<void> {
     this.#worker?.shutdown();
     await this.#working;
+    this.#gate.shut();
     await this.env.teardown();
   }
 }
