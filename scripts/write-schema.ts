@@ -1,14 +1,59 @@
-// `npm run schema`: writes the published JSON Schemas of plans and of --json output.
-import { writeFileSync } from 'node:fs';
+// `npm run schema`: writes the published JSON Schemas: of plans, from their zod schema, and of --json output, from its TypeScript
+// types. With --check it writes nothing and fails if a file is out of date.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
-import { renderOutputSchema } from '../src/cli/output/output-schema.ts';
-import { renderPlanSchema } from '../src/cli/output/plan-schema.ts';
+import { z } from 'zod';
+import { planSchema } from '../src/domain/plan/schema.ts';
 
-for (const [name, text] of [
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** As much of JSON Schema as {@link renderOutputSchema} handles. */
+interface JsonSchema {
+  readonly properties: Readonly<Record<string, object>>;
+  readonly definitions: Readonly<Record<string, object>>;
+}
+
+function renderPlanSchema(): object {
+  const { $schema, ...schema } = z.toJSONSchema(planSchema, { io: 'input', unrepresentable: 'any' });
+  const about = {
+    title: 'Chandler plan',
+    description: 'What to do on a host: steps, what each needs, and when the host counts as provisioned.',
+  };
+  return { $schema, ...about, ...schema };
+}
+
+/** Each property of `Outputs` becomes a definition, beside the types that it uses. */
+function renderOutputSchema(): object {
+  const options = ['--path', 'src/cli/output/outputs.ts', '--type', 'Outputs', '--tsconfig', 'tsconfig.json'];
+  const generator = 'node_modules/.bin/ts-json-schema-generator';
+  const text = execFileSync(generator, [...options, '--no-type-check', '--no-top-ref'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const { properties, definitions } = JSON.parse(
+    text.replaceAll('"#/definitions/', '"#/$defs/'),
+  ) as JsonSchema;
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'What chandler prints with --json',
+    description: 'Each definition says which command prints it. A later version may add keys.',
+    $defs: { ...properties, ...definitions },
+  };
+}
+
+const isCheck = process.argv.includes('--check');
+for (const [name, schema] of [
   ['plan', renderPlanSchema()],
   ['output', renderOutputSchema()],
 ] as const) {
-  const file = fileURLToPath(new URL(`../schema/${name}.schema.json`, import.meta.url));
-  writeFileSync(file, await format(text, { ...(await resolveConfig(file)), filepath: file }));
+  const file = `${root}schema/${name}.schema.json`;
+  const style = { ...(await resolveConfig(file)), filepath: file };
+  const text = await format(JSON.stringify(schema, undefined, 2), style);
+  if (!isCheck) writeFileSync(file, text);
+  else if (readFileSync(file, 'utf8') !== text) {
+    console.error(`schema/${name}.schema.json is out of date: npm run schema`);
+    process.exitCode = 1;
+  }
 }

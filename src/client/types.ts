@@ -4,6 +4,7 @@ import type { CleanResult, OwnedLeftover } from '../domain/run/leftovers.ts';
 import type { Plan, Target, WatchInput } from '../domain/plan/schema.ts';
 import type { ExtendTimeout, RetryStep, SkipStep, WithReason } from '../domain/run/actions.ts';
 import type { AuditEntry } from '../domain/run/audit-trail.ts';
+import type { FailureFacts } from '../domain/run/failure.ts';
 import type { PartFailure, RunStatus } from '../domain/run/status.ts';
 import type { CleanInput, InspectInput, Inspection, ProvisionResult } from '../workflows/index.ts';
 
@@ -40,7 +41,7 @@ export type RunResult =
   | { readonly outcome: 'failed' | 'aborted'; readonly failure: RunFailure };
 
 /** Why a run failed, with its audit trail: the latest 100 actions. */
-export interface RunFailure extends PartFailure {
+export interface RunFailure extends PartFailure, Pick<FailureFacts, 'step' | 'host' | 'problems'> {
   readonly auditTrail?: readonly AuditEntry[];
 }
 

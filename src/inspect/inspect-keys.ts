@@ -2,7 +2,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import ssh2 from 'ssh2';
 import { count } from '../domain/text/count.ts';
-import type { Finding } from '../domain/run/finding.ts';
+import { verdictsOn, type Finding } from '../domain/run/finding.ts';
 import { oneLine } from '../domain/text/plain-text.ts';
 import { quote } from '../shell/index.ts';
 import { MAX_KEY_BYTES } from '../config/places.ts';
@@ -38,7 +38,7 @@ async function inspectDirOfKeys(
   dir: string,
   setting: string | undefined,
 ): Promise<{ findings: Finding[]; usable: number }> {
-  const about = { id: 'identities', looked: oneLine(dir) };
+  const { ok, problem } = verdictsOn('identities', oneLine(dir));
   let files: string[];
   try {
     files = await filesOf(dir);
@@ -46,18 +46,16 @@ async function inspectDirOfKeys(
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     // The default directory need not exist.
     if (setting === undefined && code === 'ENOENT')
-      return { findings: [{ ...about, verdict: 'ok', says: 'is not there: no keys' }], usable: 0 };
+      return { findings: [ok('is not there: no keys')], usable: 0 };
     const why = setting === undefined ? '' : ` (${setting})`;
-    const says = `cannot be read${why}: ${code}`;
-    return {
-      findings: [{ ...about, verdict: 'problem', says, mend: `mkdir -m 700 ${quote(dir)}` }],
-      usable: 0,
-    };
+    return { findings: [problem(`cannot be read${why}: ${code}`, `mkdir -m 700 ${quote(dir)}`)], usable: 0 };
   }
   const keys = (await Promise.all(files.map(readKeyFile))).filter((key) => key !== undefined);
   const usable = keys.filter(({ state }) => state === 'usable').length;
-  const says = `${count(usable, 'private key')} that can be used`;
-  return { findings: [{ ...about, verdict: 'ok', says }, ...keys.flatMap(judgeKey)], usable };
+  return {
+    findings: [ok(`${count(usable, 'private key')} that can be used`), ...keys.flatMap(judgeKey)],
+    usable,
+  };
 }
 
 /**
@@ -85,37 +83,24 @@ async function filesOf(dir: string): Promise<string[]> {
 
 /** The findings about one key; none if it is fine. */
 export function judgeKey({ path, mode, state }: KeyFile): Finding[] {
-  const about = { id: 'key', looked: oneLine(path) };
-  const mend = `chmod go-rwx ${quote(path)}`;
+  const { warning, problem } = verdictsOn('key', oneLine(path));
+  const restrict = `chmod go-rwx ${quote(path)}`;
   const findings: Finding[] = [];
   if ((mode & OTHERS) !== 0)
-    findings.push({
-      ...about,
-      verdict: 'problem',
-      says: `everybody on the machine may use this key (mode ${octal(mode)})`,
-      mend,
-    });
+    findings.push(problem(`everybody on the machine may use this key (mode ${octal(mode)})`, restrict));
   else if ((mode & GROUP) !== 0)
-    findings.push({
-      ...about,
-      verdict: 'warning',
-      says: `its group may use this key (mode ${octal(mode)})`,
-      mend,
-    });
+    findings.push(warning(`its group may use this key (mode ${octal(mode)})`, restrict));
   if (state === 'passphrase')
-    findings.push({
-      ...about,
-      verdict: 'warning',
-      says: 'has a passphrase, which a worker cannot type: only an agent can use the key',
-      mend: `ssh-add ${quote(path)}`,
-    });
+    findings.push(
+      warning(
+        'has a passphrase, which a worker cannot type: only an agent can use the key',
+        `ssh-add ${quote(path)}`,
+      ),
+    );
   if (state === 'broken')
-    findings.push({
-      ...about,
-      verdict: 'warning',
-      says: 'says that it is a private key, and cannot be read as one',
-      mend: `ssh-keygen -y -f ${quote(path)}`,
-    });
+    findings.push(
+      warning('says that it is a private key, and cannot be read as one', `ssh-keygen -y -f ${quote(path)}`),
+    );
   return findings;
 }
 

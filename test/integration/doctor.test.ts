@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import type { Diff } from '../../src/cli/diff/diff-row.ts';
+import type { Diff } from '../../src/cli/output/outputs.ts';
 import { sandboxExec, sandboxSshd } from '../../src/dev/sandbox/index.ts';
 import { startDevServer, type DevServer } from '../../src/dev/temporal/index.ts';
 import { searchAttributes } from '../../src/domain/run/search-attributes.ts';

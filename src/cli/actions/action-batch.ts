@@ -7,7 +7,7 @@ import { oneLine } from '../../domain/text/plain-text.ts';
 import { CliError, explainError, isNoWorker } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { observeRun } from '../server/observe-run.ts';
-import type { OutputOf } from '../output/output-schema.ts';
+import type { ActionOutcome } from '../output/outputs.ts';
 import { toQuery } from '../server/visibility-query.ts';
 
 /** An action as a command sends it, to one run or to many. */
@@ -16,9 +16,6 @@ export interface ActionRequest {
   /** Without `step`, which may be another for each run. */
   readonly input: ActionInput;
 }
-
-/** What became of an action that was sent to a run. */
-export type ActionOutcome = OutputOf<'actionOutcome'>;
 
 const RUNS_AT_ONCE = 8;
 /** For a worker that has just answered. It is long, because an action that was sent cannot be called back. */

@@ -8,6 +8,7 @@ import { CliError, isNoWorker, silentError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { confirm } from '../input/confirm.ts';
 import { observeRun } from '../server/observe-run.ts';
+import type { ActionOutcome } from '../output/outputs.ts';
 import { jsonLine } from '../output/print-json.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import { withClient } from '../server/with-client.ts';
@@ -17,7 +18,6 @@ import {
   renderTotals,
   sendBatch,
   sendInTime,
-  type ActionOutcome,
   type ActionRequest,
 } from './action-batch.ts';
 

@@ -8,7 +8,7 @@ import { announceWaiting, copyable, type ServerOptions } from '../server/server-
 import { withClient } from '../server/with-client.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
-import type { OutputOf } from '../output/output-schema.ts';
+import type { LeftoversOutput } from '../output/outputs.ts';
 import { printJson } from '../output/print-json.ts';
 import { renderCleaned, renderFound, toJson } from '../output/render-leftovers.ts';
 import { parseTarget } from '../input/parse-target.ts';
@@ -44,7 +44,7 @@ async function show(
   }
   const leftovers = host.leftovers.filter(({ atWork }) => !atWork);
   const atWork = host.holder?.kind === 'run' && host.holder.atWork ? host.holder.workflowId : undefined;
-  const found: OutputOf<'leftovers'> = {
+  const found: LeftoversOutput = {
     host: addressOf(target),
     ...(atWork !== undefined && { atWork }),
     leftovers: leftovers.map(toJson),

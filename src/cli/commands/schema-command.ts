@@ -1,5 +1,5 @@
+import { readFile } from 'node:fs/promises';
 import { Argument, type Command } from 'commander';
-import { print } from '../context.ts';
 import { describe } from '../manual.ts';
 import type { Act } from './act.ts';
 
@@ -8,8 +8,8 @@ export function addSchema(program: Command, act: Act): void {
     .command('schema')
     .addArgument(new Argument('[of]', 'of what').choices(['plan', 'output']).default('plan'))
     .action(
-      act(async (context, of: 'plan' | 'output') => {
-        print(context, await renderSchema(of));
+      act(async ({ stdout }, of: 'plan' | 'output') => {
+        stdout.write(await readFile(new URL(`../../../schema/${of}.schema.json`, import.meta.url), 'utf8'));
         return 0;
       }),
     );
@@ -27,9 +27,4 @@ export function addSchema(program: Command, act: Act): void {
     ],
     seeAlso: ['validate'],
   });
-}
-
-async function renderSchema(of: 'plan' | 'output'): Promise<string> {
-  if (of === 'plan') return (await import('../output/plan-schema.ts')).renderPlanSchema();
-  return (await import('../output/output-schema.ts')).renderOutputSchema();
 }

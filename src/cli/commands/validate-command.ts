@@ -4,7 +4,7 @@ import type { Plan } from '../../domain/plan/schema.ts';
 import { print, warn, type CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { describe } from '../manual.ts';
-import type { OutputOf } from '../output/output-schema.ts';
+import type { Valid } from '../output/outputs.ts';
 import { printJson } from '../output/print-json.ts';
 import { type Act, PLAN_ARGUMENT, withTargetOption } from './act.ts';
 
@@ -71,4 +71,3 @@ export function renderValid({ file, steps, finalizers, digest }: Valid): string 
   const counts = [count(steps, 'step'), count(finalizers, 'finalizer')].join(', ');
   return `${file}: ok (${counts}, digest ${digest.slice(0, 12)})`;
 }
-type Valid = Extract<OutputOf<'validation'>, { ok: true }>;

@@ -6,7 +6,7 @@ import type { PartFailure } from '../../domain/run/status.ts';
 import { count } from '../../domain/text/count.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { Inspection } from '../../workflows/index.ts';
-import type { Diff, DiffRow } from './diff-row.ts';
+import type { Diff, DiffRow } from '../output/outputs.ts';
 import {
   leftoverRows,
   markerRows,
@@ -16,6 +16,7 @@ import {
   zmxRow,
 } from './host-rows.ts';
 import { partRows, rowOfDone } from './part-rows.ts';
+import { rowOn } from './row-on.ts';
 
 /** Decides in the order in which a run finds out. `held` is a run of the host's own id that is at work, if there is one. */
 export function forecastRun(plan: Plan, { host, worker, checks }: Inspection, held?: string): Diff {
@@ -52,34 +53,27 @@ function forecastProvisioned(
 ): Pick<Diff, 'outcome' | 'says' | 'rows'> {
   const checked = steps.flatMap(({ name }): DiffRow[] => {
     const check = checks.find(({ step }) => step === name);
-    return check ? [rowOfDone({ kind: 'step', name }, check, 'done')] : [];
+    return check ? [rowOfDone(rowOn('step', name), check, 'done')] : [];
   });
   const rows = [...before, ...checked];
   const named = (would: DiffRow['would']) =>
     checked.filter((row) => row.would === would).map(({ name = '' }) => name);
   const [drifted, unknown] = [named('drift'), named('unknown')];
   const nothing = 'a run would change nothing';
-  if (drifted.length > 0)
-    return {
-      outcome: 'drifted',
-      says: `${drifted.join(', ')} drifted, and ${nothing}: the sentinel says done. sentinel.whenPresent: ignore runs all steps whose check does not say that they are satisfied`,
-      rows,
-    };
-  if (unknown.length > 0)
-    return {
-      outcome: 'unknown',
-      says: `${nothing}, but not every check could be asked: ${unknown.join(', ')}`,
-      rows,
-    };
+  if (drifted.length > 0) {
+    const says = `${drifted.join(', ')} drifted, and ${nothing}: the sentinel says done. sentinel.whenPresent: ignore runs all steps whose check does not say that they are satisfied`;
+    return { outcome: 'drifted', says, rows };
+  }
+  if (unknown.length > 0) {
+    const says = `${nothing}, but not every check could be asked: ${unknown.join(', ')}`;
+    return { outcome: 'unknown', says, rows };
+  }
   return { outcome: 'nothing-to-do', says: nothing, rows };
 }
 
 function unseen(failure: PartFailure | undefined): Pick<Diff, 'outcome' | 'says' | 'rows'> {
-  const says = failure
-    ? `${oneLine(failure.message)} (${failure.code})`
-    : 'the worker did not inspect the host';
-  const advice: DiffRow[] = failure
-    ? [{ kind: 'host', would: 'unknown', says: oneLine(failure.advice) }]
-    : [];
-  return { outcome: 'unknown', says: `unknown: ${says}`, rows: advice };
+  if (!failure) return { outcome: 'unknown', says: 'unknown: the worker did not inspect the host', rows: [] };
+  const { message, code, advice } = failure;
+  const rows = [rowOn('host').unknown(oneLine(advice))];
+  return { outcome: 'unknown', says: `unknown: ${oneLine(message)} (${code})`, rows };
 }

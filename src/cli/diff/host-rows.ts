@@ -5,7 +5,8 @@ import { describeLeftover } from '../../domain/run/leftovers.ts';
 import { readSentinel } from '../../domain/run/sentinel.ts';
 import { formatDuration } from '../../domain/text/duration.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
-import type { DiffRow } from './diff-row.ts';
+import type { DiffRow } from '../output/outputs.ts';
+import { rowOn } from './row-on.ts';
 
 /** What lets a run in, or keeps it out. */
 export function readinessRows(
@@ -13,32 +14,20 @@ export function readinessRows(
   digest: string,
   held?: string,
 ): DiffRow[] {
+  const [host, lease] = [rowOn('host'), rowOn('lease')];
   const rows: DiffRow[] = [];
   if (missing.tools.length > 0)
-    rows.push({
-      kind: 'host',
-      would: 'fail',
-      says: `has no ${missing.tools.join(', ')}; install ${missing.packages.join(' ')}`,
-    });
+    rows.push(host.fail(`has no ${missing.tools.join(', ')}; install ${missing.packages.join(' ')}`));
   if (state.unwritable !== undefined)
-    rows.push({
-      kind: 'host',
-      would: 'fail',
-      says: `${facts.stateDir} cannot be used: ${oneLine(state.unwritable)}`,
-    });
-  if (held !== undefined)
-    rows.push({ kind: 'lease', would: 'fail', says: `run ${oneLine(held)} is at work already` });
+    rows.push(host.fail(`${facts.stateDir} cannot be used: ${oneLine(state.unwritable)}`));
+  if (held !== undefined) rows.push(lease.fail(`run ${oneLine(held)} is at work already`));
   else if (holder?.kind === 'run' && holder.atWork)
-    rows.push({
-      kind: 'lease',
-      would: 'fail',
-      says: `held by run ${oneLine(holder.workflowId)}, which is at work`,
-    });
+    rows.push(lease.fail(`held by run ${oneLine(holder.workflowId)}, which is at work`));
   else if (holder?.kind === 'script' && script?.alive)
     rows.push(
       script.digest === digest
-        ? { kind: 'lease', would: 'do', says: "taken over from the host's own script, which is at work" }
-        : { kind: 'lease', would: 'fail', says: "the host's own script is at work on another plan" },
+        ? lease.do("taken over from the host's own script, which is at work")
+        : lease.fail("the host's own script is at work on another plan"),
     );
   else if (holder) {
     const who =
@@ -47,9 +36,9 @@ export function readinessRows(
         : holder.kind === 'script'
           ? "the host's own script"
           : 'something that Chandler cannot read';
-    rows.push({ kind: 'lease', would: 'do', says: `taken over from ${who}` });
+    rows.push(lease.do(`taken over from ${who}`));
   }
-  if (script?.alive) rows.push({ kind: 'lease', would: 'wait', says: "the host's own script is at work" });
+  if (script?.alive) rows.push(lease.wait("the host's own script is at work"));
   return rows;
 }
 
@@ -60,15 +49,14 @@ export function leftoverRows({ onLeftovers }: ResolvedPlan, digest: string, host
   return leftovers
     .filter(({ atWork }) => !atWork)
     .map((each): DiffRow => {
-      const row = { kind: 'leftover', name: label(each.launch) };
+      const row = rowOn('leftover', label(each.launch));
       const says = oneLine(describeLeftover(each));
       const isSameWork =
         holder.kind === 'run' && holder.digest === digest && each.workflowId === holder.workflowId;
       const isAdopted = host.launches.some(({ launch }) => launch.id === each.launch.id);
-      if (isSameWork || isAdopted) return { ...row, would: 'wait', says: `${says}: continued` };
-      if (onLeftovers === 'end' || each.state === 'created')
-        return { ...row, would: 'do', says: `${says}: ended` };
-      return { ...row, would: 'fail', says: `${says}: refused, as onLeftovers is refuse` };
+      if (isSameWork || isAdopted) return row.wait(`${says}: continued`);
+      if (onLeftovers === 'end' || each.state === 'created') return row.do(`${says}: ended`);
+      return row.fail(`${says}: refused, as onLeftovers is refuse`);
     });
 }
 
@@ -78,12 +66,12 @@ export function sentinelRow(
   host: HostInspection,
 ): DiffRow {
   const { path, found, content = '', unwritable } = host.sentinel;
-  const kind = 'sentinel';
-  if (found === 'unreadable') return { kind, would: 'fail', says: `${path} is not a file that can be read` };
+  const row = rowOn('sentinel');
+  if (found === 'unreadable') return row.fail(`${path} is not a file that can be read`);
   if (found === 'absent')
     return unwritable === undefined
-      ? { kind, would: 'keep', says: `${path} is not there` }
-      : { kind, would: 'fail', says: `${path} could not be written: ${oneLine(unwritable)}` };
+      ? row.keep(`${path} is not there`)
+      : row.fail(`${path} could not be written: ${oneLine(unwritable)}`);
   const { digest: recorded, skipped } = readSentinel(content);
   const whose =
     recorded === undefined
@@ -91,36 +79,30 @@ export function sentinelRow(
       : recorded === digest
         ? `is of this very plan${skipped.length === 0 ? '' : ', with something skipped'}`
         : `is of another plan (digest ${oneLine(recorded).slice(0, 12)}, this one is ${digest.slice(0, 12)})`;
-  const says = `${path} ${whose}; whenPresent is ${whenPresent}`;
-  return { kind, would: 'keep', says };
+  return row.keep(`${path} ${whose}; whenPresent is ${whenPresent}`);
 }
 
-export function markerRows({ bootstrap }: ResolvedPlan, { marker }: HostInspection): DiffRow[] {
+export function markerRows({ bootstrap }: ResolvedPlan, host: HostInspection): DiffRow[] {
   if (!bootstrap) return [];
-  const kind = 'marker';
-  return marker === 'present'
-    ? [{ kind, would: 'keep', says: `${bootstrap.marker} is there` }]
-    : [
-        {
-          kind,
-          would: 'wait',
-          says: `${bootstrap.marker} is not there: waited for, ${formatDuration(bootstrap.timeoutMs)} at most`,
-        },
-      ];
+  const { marker, timeoutMs } = bootstrap;
+  const row = rowOn('marker');
+  return host.marker === 'present'
+    ? [row.keep(`${marker} is there`)]
+    : [row.wait(`${marker} is not there: waited for, ${formatDuration(timeoutMs)} at most`)];
 }
 
 export function zmxRow({ zmx }: HostInspection): DiffRow {
-  const kind = 'zmx';
+  const row = rowOn('zmx');
   switch (zmx.kind) {
     case 'there':
-      return { kind, would: 'keep', says: `${zmx.path} will do` };
+      return row.keep(`${zmx.path} will do`);
     case 'install':
-      return { kind, would: 'do', says: `installs ${zmx.what} from ${oneLine(zmx.from)}` };
+      return row.do(`installs ${zmx.what} from ${oneLine(zmx.from)}`);
     case 'fails':
-      return { kind, would: 'fail', says: `${oneLine(zmx.message)} (${zmx.code})` };
+      return row.fail(`${oneLine(zmx.message)} (${zmx.code})`);
   }
 }
 
 export function sentinelToWrite({ sentinel }: HostInspection): DiffRow {
-  return { kind: 'sentinel', would: 'do', says: `${sentinel.path} is written once all that is done` };
+  return rowOn('sentinel').do(`${sentinel.path} is written once all that is done`);
 }

@@ -5,7 +5,8 @@ import { adoption } from '../../domain/run/forecast.ts';
 import type { PartFailure } from '../../domain/run/status.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { Inspection } from '../../workflows/index.ts';
-import type { DiffRow } from './diff-row.ts';
+import type { DiffRow } from '../output/outputs.ts';
+import { rowOn, type RowOn } from './row-on.ts';
 
 /** The steps and finalizers, as a run would treat them. */
 export function partRows(
@@ -36,15 +37,14 @@ export function partRows(
   const finalizers = plan.steps
     .filter(({ finalize }) => finalize !== undefined)
     .map(({ name }): DiffRow => {
-      const row = { kind: 'finalizer', name };
+      const row = rowOn('finalizer', name);
       switch (adoption(host, digest, name, 'finalizer')) {
         case 'done':
-          if (running.length > 0) return { ...row, would: 'do', says: 'runs again after every step' };
-          return { ...row, would: 'keep', says: `done by ${former}` };
+          return running.length > 0 ? row.do('runs again after every step') : row.keep(`done by ${former}`);
         case 'awaited':
-          return { ...row, would: 'wait', says: `begun by ${former}: waited for` };
+          return row.wait(`begun by ${former}: waited for`);
         default:
-          return { ...row, would: 'do', says: 'runs after every step' };
+          return row.do('runs after every step');
       }
     });
   return [...steps, ...finalizers];
@@ -57,13 +57,13 @@ function rowOfStep(
   lack: PartFailure | undefined,
   check: Inspection['checks'][number] | undefined,
 ): DiffRow {
-  const row = { kind: 'step', name };
+  const row = rowOn('step', name);
   // A run fails for what the worker lacks before it finds out what is done, unless a step of an earlier run is running.
-  if (lack) return { ...row, would: 'fail', says: `${oneLine(lack.message)} (${lack.code})` };
+  if (lack) return row.fail(`${oneLine(lack.message)} (${lack.code})`);
   if (adopted === 'done') return rowOfDone(row, check, `done by ${former}`);
-  if (adopted === 'awaited') return { ...row, would: 'wait', says: `begun by ${former}: waited for` };
-  if (check && 'failure' in check) return { ...row, would: 'unknown', says: unasked(check.failure) };
-  if (check?.code === 0) return { ...row, would: 'keep', says: 'its check says that it is satisfied' };
+  if (adopted === 'awaited') return row.wait(`begun by ${former}: waited for`);
+  if (check && 'failure' in check) return row.unknown(unasked(check.failure));
+  if (check?.code === 0) return row.keep('its check says that it is satisfied');
   const after = needs.length === 0 ? '' : `, after ${needs.join(', ')}`;
   const again =
     adopted === 'repeated'
@@ -72,20 +72,19 @@ function rowOfStep(
         ? '; it was skipped by an operator'
         : '';
   const asked = check === undefined ? '' : `; ${refusal(check.code)}`;
-  return { ...row, would: 'do', says: `runs${after}${asked}${again}` };
+  return row.do(`runs${after}${asked}${again}`);
 }
 
 /** A step that is done, unless its check says otherwise. */
 export function rowOfDone(
-  row: Pick<DiffRow, 'kind' | 'name'>,
+  row: RowOn,
   check: Inspection['checks'][number] | undefined,
   done: string,
 ): DiffRow {
-  if (!check) return { ...row, would: 'keep', says: done };
-  if ('failure' in check) return { ...row, would: 'unknown', says: unasked(check.failure) };
-  if (check.code === 0)
-    return { ...row, would: 'keep', says: `${done}; its check says that it is satisfied` };
-  return { ...row, would: 'drift', says: `${done}, but ${refusal(check.code)}` };
+  if (!check) return row.keep(done);
+  if ('failure' in check) return row.unknown(unasked(check.failure));
+  if (check.code === 0) return row.keep(`${done}; its check says that it is satisfied`);
+  return row.drift(`${done}, but ${refusal(check.code)}`);
 }
 
 function unasked({ message, code }: PartFailure): string {

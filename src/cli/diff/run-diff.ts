@@ -11,7 +11,7 @@ import { judgePlan, readPlanText } from '../input/plan-file.ts';
 import { printJson } from '../output/print-json.ts';
 import { renderDiff } from './render-diff.ts';
 import { colored, plain } from '../output/paint.ts';
-import type { Diff } from './diff-row.ts';
+import type { Diff } from '../output/outputs.ts';
 import { forecastRun } from './forecast-run.ts';
 
 export interface DiffOptions extends ServerOptions {

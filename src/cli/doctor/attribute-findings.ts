@@ -1,4 +1,4 @@
-import type { Finding } from '../../domain/run/finding.ts';
+import { verdictsOn, type Finding } from '../../domain/run/finding.ts';
 import { searchAttributes } from '../../domain/run/search-attributes.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 
@@ -31,32 +31,21 @@ export function attributeFindings(
   const missing = missingAttributes(known);
   const all = Object.entries(searchAttributes);
   const findings = all.flatMap(([name, type]): Finding[] => {
-    const about = { id: 'search-attributes', looked: name };
+    const { ok, problem } = verdictsOn('search-attributes', name);
     const create = `${cli} operator search-attribute create --name ${name} --type ${type}`;
     if (fixed.includes(name) && known[name] === typeNumber(type))
-      return [{ ...about, verdict: 'ok', says: `a ${type}`, fixed: 'created it' }];
+      return [{ ...ok(`a ${type}`), fixed: 'created it' }];
     if (missing.some((other) => other === name)) {
       const why = refusal === undefined ? '' : `; the server did not let this program create it: ${refusal}`;
-      return [{ ...about, verdict: 'problem', says: `is missing: ${WITHOUT}${why}`, mend: create }];
+      return [problem(`is missing: ${WITHOUT}${why}`, create)];
     }
     if (known[name] === typeNumber(type)) return [];
     const is = TYPES[known[name] ?? 0] ?? 'of an unknown type';
     const remove = `${cli} operator search-attribute remove --name ${name} --yes`;
-    return [
-      {
-        ...about,
-        verdict: 'problem',
-        says: `is ${oneLine(is)}, must be ${type}: ${WITHOUT}`,
-        mend: `${remove} && ${create}`,
-      },
-    ];
+    return [problem(`is ${oneLine(is)}, must be ${type}: ${WITHOUT}`, `${remove} && ${create}`)];
   });
   const right = all.length - findings.length;
-  const summary: Finding = {
-    id: 'search-attributes',
-    looked: 'search attributes',
-    verdict: 'ok',
-    says: `${right} of ${all.length} are there and of the right type`,
-  };
-  return right === 0 ? findings : [summary, ...findings];
+  if (right === 0) return findings;
+  const { ok } = verdictsOn('search-attributes', 'search attributes');
+  return [ok(`${right} of ${all.length} are there and of the right type`), ...findings];
 }

@@ -1,5 +1,5 @@
 import { reasonOf } from '../../domain/run/failure.ts';
-import type { Finding } from '../../domain/run/finding.ts';
+import { verdictsOn, type Finding } from '../../domain/run/finding.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { quote } from '../../shell/index.ts';
 
@@ -15,15 +15,13 @@ const ANSWER_MS = 5000;
 
 /** Judges how a run's texts are encoded; `cli` is the Temporal CLI with its connection. */
 export function encodingFinding(workflowId: string, encodings: readonly string[], cli: string): Finding {
-  const about = { id: 'codec', looked: `the newest run, ${oneLine(workflowId)}` };
+  const { ok, problem } = verdictsOn('codec', `the newest run, ${oneLine(workflowId)}`);
   const foreign = encodings.find((encoding) => !PLAIN.includes(encoding));
-  if (foreign === undefined) return { ...about, verdict: 'ok', says: 'can be read here' };
-  return {
-    ...about,
-    verdict: 'problem',
-    says: `is encoded as ${oneLine(foreign)}: its sender uses a codec that this program does not have`,
-    mend: `${cli} workflow show -w ${quote(workflowId)} --codec-endpoint "$TEMPORAL_CODEC_ENDPOINT"`,
-  };
+  if (foreign === undefined) return ok('can be read here');
+  return problem(
+    `is encoded as ${oneLine(foreign)}: its sender uses a codec that this program does not have`,
+    `${cli} workflow show -w ${quote(workflowId)} --codec-endpoint "$TEMPORAL_CODEC_ENDPOINT"`,
+  );
 }
 
 /** Whether the codec server of the Temporal CLI's settings answers; nothing if there is none. */
@@ -33,12 +31,12 @@ export async function codecEndpointFinding(
 ): Promise<Finding | undefined> {
   const setting = env['TEMPORAL_CODEC_ENDPOINT'];
   if (setting === undefined || setting === '') return undefined;
-  const about = { id: 'codec-endpoint', looked: oneLine(setting) };
+  const { ok, problem } = verdictsOn('codec-endpoint', oneLine(setting));
   const auth = env['TEMPORAL_CODEC_AUTH'];
   const url = `${setting.replaceAll('{namespace}', encodeURIComponent(namespace)).replace(/\/+$/, '')}/decode`;
   const mend = `curl -i -H 'content-type: application/json' -d '{"payloads":[]}' ${quote(url)}`;
   try {
-    const { ok, status } = await fetch(url, {
+    const answer = await fetch(url, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -48,11 +46,10 @@ export async function codecEndpointFinding(
       body: '{"payloads":[]}',
       signal: AbortSignal.timeout(ANSWER_MS),
     });
-    return ok
-      ? { ...about, verdict: 'ok', says: 'the codec server of the Temporal CLI answers' }
-      : { ...about, verdict: 'problem', says: `the codec server answers with HTTP status ${status}`, mend };
+    return answer.ok
+      ? ok('the codec server of the Temporal CLI answers')
+      : problem(`the codec server answers with HTTP status ${answer.status}`, mend);
   } catch (error) {
-    const says = `the codec server does not answer: ${oneLine(reasonOf(error))}`;
-    return { ...about, verdict: 'problem', says, mend };
+    return problem(`the codec server does not answer: ${oneLine(reasonOf(error))}`, mend);
   }
 }

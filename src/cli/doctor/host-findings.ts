@@ -1,6 +1,6 @@
 import type { HostInspection } from '../../activities/activity-types.ts';
 import { failureCodes, type FailureCode } from '../../domain/run/failure.ts';
-import type { Finding } from '../../domain/run/finding.ts';
+import { verdictsOn, type Finding } from '../../domain/run/finding.ts';
 import { cleanWords, describeLeftover } from '../../domain/run/leftovers.ts';
 import type { Target } from '../../domain/plan/schema.ts';
 import type { PartFailure } from '../../domain/run/status.ts';
@@ -8,11 +8,18 @@ import { oneLine } from '../../domain/text/plain-text.ts';
 import { quote, quoteOperand, render, sh } from '../../shell/index.ts';
 import { clockFinding } from './sections.ts';
 
-/** The way to a host, one thing after the other: what is behind one that fails cannot be seen. */
-const WAY = ['identity', 'host-reach', 'host-key', 'host-login', 'host-sudo', 'host-look'] as const;
-type Stage = (typeof WAY)[number];
+/** The way to a host, one stage after the other, with what is inspected and what is reported if it is good. */
+const WAY = {
+  identity: ['key to log in with', 'is there'],
+  'host-reach': ['network path', 'the host answers'],
+  'host-key': ["the host's key", 'is trusted'],
+  'host-login': ['login', 'works'],
+  'host-sudo': ['sudo', 'makes root of the login user without a password'],
+  'host-look': ['inspection', 'works'],
+} as const;
+type Stage = keyof typeof WAY;
 
-/** Where on the way each failure comes from; any other is of the look itself. */
+/** The stage that each failure comes from; any other comes from the inspection. */
 const FAILS_AT: Partial<Record<FailureCode, Stage>> = {
   'identity-unavailable': 'identity',
   'host-unreachable': 'host-reach',
@@ -21,24 +28,6 @@ const FAILS_AT: Partial<Record<FailureCode, Stage>> = {
   'auth-failed': 'host-login',
   'login-interferes': 'host-login',
   'become-failed': 'host-sudo',
-};
-
-const LOOKED: Readonly<Record<Stage, string>> = {
-  identity: 'key to log in with',
-  'host-reach': 'network path',
-  'host-key': "the host's key",
-  'host-login': 'login',
-  'host-sudo': 'sudo',
-  'host-look': 'inspection',
-};
-
-const GOOD: Readonly<Record<Stage, string>> = {
-  identity: 'is there',
-  'host-reach': 'the host answers',
-  'host-key': 'is trusted',
-  'host-login': 'works',
-  'host-sudo': 'makes root of the login user without a password',
-  'host-look': 'works',
 };
 
 /** Steps, logs and zmx. */
@@ -56,14 +45,14 @@ export function hostFindings(
 }
 
 function judgeWay(target: Target, failure: PartFailure | undefined): Finding[] {
-  const stages = WAY.filter((stage) => stage !== 'host-sudo' || target.become === 'sudo');
+  const stages = (Object.keys(WAY) as Stage[]).filter((id) => id !== 'host-sudo' || target.become === 'sudo');
   const at = failure === undefined ? stages.length : stages.indexOf(FAILS_AT[failure.code] ?? 'host-look');
   return stages.map((id, i): Finding => {
-    const about = { id, looked: LOOKED[id] };
-    if (i < at) return { ...about, verdict: 'ok', says: GOOD[id] };
-    if (failure === undefined || i > at) return { ...about, verdict: 'skipped', says: 'not reached' };
-    const says = `${oneLine(failure.message)} (${failure.code})`;
-    return { ...about, verdict: 'problem', says, mend: mendWay(target, failure) };
+    const [looked, good] = WAY[id];
+    const { ok, problem, skipped } = verdictsOn(id, looked);
+    if (i < at) return ok(good);
+    if (failure === undefined || i > at) return skipped('not reached');
+    return problem(`${oneLine(failure.message)} (${failure.code})`, mendWay(target, failure));
   });
 }
 
@@ -86,19 +75,15 @@ function mendWay(target: Target, { code, advice }: PartFailure): string {
 }
 
 function judgeSight(target: Target, sight: HostInspection): Finding[] {
-  const { facts, aheadMs } = sight;
+  const { facts, aheadMs, user } = sight;
+  const os = oneLine(facts.os).trim() || 'unknown';
   return [
-    {
-      id: 'host-system',
-      looked: 'system',
-      verdict: 'ok',
-      says: `${oneLine(facts.os).trim() || 'unknown'}, ${facts.arch}, as ${sight.user} (uid ${facts.uid})`,
-    },
+    verdictsOn('host-system', 'system').ok(`${os}, ${facts.arch}, as ${user} (uid ${facts.uid})`),
     judgeTools(sight),
     judgeState(sight),
     judgeDisk(sight),
     judgeZmx(sight),
-    clockFinding({ id: 'host-clock', looked: "the host's clock" }, aheadMs, "the worker's"),
+    clockFinding(verdictsOn('host-clock', "the host's clock"), aheadMs, "the worker's"),
     ...judgeSessions(target, sight),
     ...judgeLogin(sight),
     judgeHolder(sight),
@@ -108,155 +93,109 @@ function judgeSight(target: Target, sight: HostInspection): Finding[] {
 }
 
 function judgeTools({ missing, facts }: HostInspection): Finding {
-  const about = { id: 'host-tools', looked: 'tools' };
-  const packages = missing.packages.join(' ');
+  const { ok, warning, problem } = verdictsOn('host-tools', 'tools');
   if (missing.tools.length > 0)
-    return {
-      ...about,
-      verdict: 'problem',
-      says: `the host has no ${missing.tools.join(', ')}: nothing can be done without`,
-      mend: `apt-get install -y ${packages}`,
-    };
-  if (!facts.tools.includes('bash'))
-    return {
-      ...about,
-      verdict: 'warning',
-      says: 'all that are needed, but no bash: scripts without #! run in sh',
-    };
-  return { ...about, verdict: 'ok', says: `all that are needed; also ${facts.tools.join(', ')}` };
+    return problem(
+      `the host has no ${missing.tools.join(', ')}: nothing can be done without`,
+      `apt-get install -y ${missing.packages.join(' ')}`,
+    );
+  return facts.tools.includes('bash')
+    ? ok(`all that are needed; also ${facts.tools.join(', ')}`)
+    : warning('all that are needed, but no bash: scripts without #! run in sh');
 }
 
 function judgeState({ facts, state }: HostInspection): Finding {
-  const about = { id: 'host-state', looked: facts.stateDir };
+  const { ok, warning, problem } = verdictsOn('host-state', facts.stateDir);
+  const dir = quote(facts.stateDir);
   if (state.unwritable !== undefined)
-    return {
-      ...about,
-      verdict: 'problem',
-      says: `cannot be used: ${oneLine(state.unwritable)}`,
-      mend: `ls -ld ${quote(facts.stateDir)}; mount | grep ${quote(facts.stateDir)}`,
-    };
-  if (state.noexec)
-    return { ...about, verdict: 'warning', says: 'is mounted noexec: zmx cannot be run from there' };
-  const says = state.exists ? 'is there and can be written' : 'can be made; Chandler was never here';
-  return { ...about, verdict: 'ok', says };
+    return problem(`cannot be used: ${oneLine(state.unwritable)}`, `ls -ld ${dir}; mount | grep ${dir}`);
+  if (state.noexec) return warning('is mounted noexec: zmx cannot be run from there');
+  return ok(state.exists ? 'is there and can be written' : 'can be made; Chandler was never here');
 }
 
 function judgeDisk({ facts, state: { freeKiB, freeInodes } }: HostInspection): Finding {
-  const about = { id: 'host-disk', looked: `disk of ${facts.stateDir}` };
-  if (freeKiB === undefined) return { ...about, verdict: 'skipped', says: 'not reported by the host' };
+  const { ok, warning, problem, skipped } = verdictsOn('host-disk', `disk of ${facts.stateDir}`);
+  if (freeKiB === undefined) return skipped('not reported by the host');
   const inodes = freeInodes === undefined ? '' : `, ${freeInodes} inodes`;
   const says = `${Math.floor(freeKiB / 1024)} MiB${inodes} free`;
-  const mend = `df -h ${quote(facts.stateDir)}`;
-  // Many file systems have no fixed number of inodes, and say 0 of 0.
-  const few = freeInodes !== undefined && freeInodes > 0 && freeInodes < FREE_INODES;
-  if (freeKiB < 1024)
-    return { ...about, verdict: 'problem', says: `${says}: there is no room for a log`, mend };
-  if (freeKiB < FREE_KIB || few)
-    return { ...about, verdict: 'warning', says: `${says}: little for logs`, mend };
-  return { ...about, verdict: 'ok', says };
+  const show = `df -h ${quote(facts.stateDir)}`;
+  // Many file systems have no fixed number of inodes, and report 0 of 0.
+  const isFew = freeInodes !== undefined && freeInodes > 0 && freeInodes < FREE_INODES;
+  if (freeKiB < 1024) return problem(`${says}: there is no room for a log`, show);
+  return freeKiB < FREE_KIB || isFew ? warning(`${says}: little for logs`, show) : ok(says);
 }
 
 function judgeZmx({ zmx }: HostInspection): Finding {
-  const about = { id: 'host-zmx', looked: 'zmx' };
+  const { ok, problem } = verdictsOn('host-zmx', 'zmx');
   switch (zmx.kind) {
     case 'there':
-      return {
-        ...about,
-        verdict: 'ok',
-        says: `${zmx.path}${zmx.version === undefined ? '' : ` (${zmx.version})`} will do`,
-      };
+      return ok(`${zmx.path}${zmx.version === undefined ? '' : ` (${zmx.version})`} will do`);
     case 'install':
-      return { ...about, verdict: 'ok', says: `a run installs ${zmx.what} from ${oneLine(zmx.from)}` };
+      return ok(`a run installs ${zmx.what} from ${oneLine(zmx.from)}`);
     case 'fails':
-      return {
-        ...about,
-        verdict: 'problem',
-        says: `${oneLine(zmx.message)} (${zmx.code})`,
-        mend: oneLine(zmx.advice),
-      };
+      return problem(`${oneLine(zmx.message)} (${zmx.code})`, oneLine(zmx.advice));
   }
 }
 
 function judgeSessions(target: Target, { execs }: HostInspection): Finding[] {
   if (!execs) return [];
   const { tried, opened } = execs;
-  const about = { id: 'host-sessions', looked: 'sshd MaxSessions' };
-  if (opened >= tried)
-    return [{ ...about, verdict: 'ok', says: `${tried} sessions at once over one connection` }];
+  const { ok, warning, problem } = verdictsOn('host-sessions', 'sshd MaxSessions');
+  if (opened >= tried) return [ok(`${tried} sessions at once over one connection`)];
   const mend = `echo 'MaxSessions 10' >> /etc/ssh/sshd_config && systemctl reload ssh`;
-  if (opened === 0)
-    return [{ ...about, verdict: 'problem', says: `${target.host} opens no session at all`, mend }];
+  if (opened === 0) return [problem(`${target.host} opens no session at all`, mend)];
   const says = `${opened} of ${tried} sessions at once over one connection: more connections are made instead`;
-  return [{ ...about, verdict: 'warning', says, mend }];
+  return [warning(says, mend)];
 }
 
 /** Every step waits for a login shell before it begins. */
 function judgeLogin({ loginMs }: HostInspection): Finding[] {
   if (loginMs === undefined) return [];
-  const about = { id: 'host-login-shell', looked: 'login shell' };
+  const { ok, warning } = verdictsOn('host-login-shell', 'login shell');
   const took = loginMs >= 6000 ? '6 s or more' : `${(loginMs / 1000).toFixed(1)} s`;
-  if (loginMs <= SLOW_LOGIN_MS) return [{ ...about, verdict: 'ok', says: `ready after ${took}` }];
+  if (loginMs <= SLOW_LOGIN_MS) return [ok(`ready after ${took}`)];
   const mend =
     'find out what ~/.bash_profile, ~/.profile, ~/.bashrc and /etc/profile.d wait for (often a stale lock)';
-  return [
-    {
-      ...about,
-      verdict: 'warning',
-      says: `ready only after ${took}: each step begins that much later`,
-      mend,
-    },
-  ];
+  return [warning(`ready only after ${took}: each step begins that much later`, mend)];
 }
 
 function judgeHolder({ holder, facts }: HostInspection): Finding {
-  const about = { id: 'host-lease', looked: 'lease' };
-  if (!holder) return { ...about, verdict: 'ok', says: 'no run is at work here' };
-  if (holder.kind === 'run') {
-    const who = `run ${oneLine(holder.workflowId)}`;
-    return holder.atWork
-      ? {
-          ...about,
-          verdict: 'warning',
-          says: `${who} is at work: another would be refused`,
-          mend: `chandler watch ${quoteOperand(oneLine(holder.workflowId))}`,
-        }
-      : { ...about, verdict: 'ok', says: `left by ${who}, which is over: the next run takes it` };
+  const { ok, warning } = verdictsOn('host-lease', 'lease');
+  if (!holder) return ok('no run is at work here');
+  switch (holder.kind) {
+    case 'run': {
+      const id = oneLine(holder.workflowId);
+      return holder.atWork
+        ? warning(`run ${id} is at work: another would be refused`, `chandler watch ${quoteOperand(id)}`)
+        : ok(`left by run ${id}, which is over: the next run takes it`);
+    }
+    case 'script':
+      return holder.atWork
+        ? warning(
+            "the host's own script is at work: only the same plan takes over from it",
+            'chandler watch-host TARGET',
+          )
+        : ok("left by the host's own script: the next run takes it");
+    case 'foreign':
+      return warning(
+        'held by something that Chandler cannot read: the next run replaces it',
+        `cat ${quote(`${facts.stateDir}/lease`)}`,
+      );
   }
-  if (holder.kind === 'script')
-    return holder.atWork
-      ? {
-          ...about,
-          verdict: 'warning',
-          says: "the host's own script is at work: only the same plan takes over from it",
-          mend: 'chandler watch-host TARGET',
-        }
-      : { ...about, verdict: 'ok', says: "left by the host's own script: the next run takes it" };
-  return {
-    ...about,
-    verdict: 'warning',
-    says: 'held by something that Chandler cannot read: the next run replaces it',
-    mend: `cat ${quote(`${facts.stateDir}/lease`)}`,
-  };
 }
 
 function judgeLeftovers(target: Target, sight: HostInspection): Finding {
-  const about = { id: 'host-leftovers', looked: 'leftovers' };
+  const { ok, warning } = verdictsOn('host-leftovers', 'leftovers');
   const left = sight.leftovers.filter(({ atWork }) => !atWork);
-  if (left.length === 0) return { ...about, verdict: 'ok', says: 'no earlier run left a step running' };
-  return {
-    ...about,
-    verdict: 'warning',
-    says: `left running: ${left.map((each) => oneLine(describeLeftover(each))).join(', ')}`,
-    mend: render(sh('chandler', ...cleanWords(target, '--end'))),
-  };
+  if (left.length === 0) return ok('no earlier run left a step running');
+  const says = `left running: ${left.map((each) => oneLine(describeLeftover(each))).join(', ')}`;
+  return warning(says, render(sh('chandler', ...cleanWords(target, '--end'))));
 }
 
 function judgeScript({ script }: HostInspection): Finding {
-  const about = { id: 'host-script', looked: 'provisioning script' };
-  if (!script) return { ...about, verdict: 'ok', says: 'none has run here' };
+  const { ok, problem } = verdictsOn('host-script', 'provisioning script');
+  if (!script) return ok('none has run here');
   const failed = script.failure ? `: ${oneLine(script.failure.text)} (${script.failure.code})` : '';
   const says = `${script.alive ? 'at work' : 'not at work'}, phase ${oneLine(script.phase)}${failed}`;
-  return script.phase === 'failed'
-    ? { ...about, verdict: 'problem', says, mend: `tail ${quote(script.logPath)}` }
-    : { ...about, verdict: 'ok', says };
+  return script.phase === 'failed' ? problem(says, `tail ${quote(script.logPath)}`) : ok(says);
 }

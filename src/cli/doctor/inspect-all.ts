@@ -1,7 +1,7 @@
 import { loadConfig, type WorkerConfig } from '../../config/config.ts';
 import { inspectNode, inspectPlaces } from '../../inspect/inspect-places.ts';
 import { ChandlerError } from '../../domain/run/failure.ts';
-import type { Finding } from '../../domain/run/finding.ts';
+import { verdictsOn, type Finding } from '../../domain/run/finding.ts';
 import { addressOf } from '../../domain/run/ids.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { CliContext } from '../context.ts';
@@ -37,8 +37,7 @@ export async function inspectAll(
   } catch (error) {
     if (!(error instanceof ChandlerError)) throw error;
     // Without settings nothing else is known.
-    const says = oneLine(error.message);
-    const settings: Finding = { id: 'settings', looked: 'environment', verdict: 'problem', says };
+    const settings = verdictsOn('settings', 'environment').problem(oneLine(error.message));
     const findings = [inspectNode(process.versions.node), settings];
     return { sections: [{ about: 'here', name: '', findings }], unreachable: false };
   }
@@ -55,7 +54,7 @@ export async function inspectAll(
   ];
   if (inspection) {
     const { identity, aheadMs } = inspection.worker;
-    const clock = clockFinding({ id: 'worker-clock', looked: "the worker's clock" }, aheadMs, "the server's");
+    const clock = clockFinding(verdictsOn('worker-clock', "the worker's clock"), aheadMs, "the server's");
     sections.push({
       about: 'worker',
       name: identity,
@@ -73,7 +72,6 @@ export async function inspectAll(
 }
 
 function hostUnseen(context: CliContext, options: ServerOptions): Finding {
-  const says = 'a worker inspects the host, and none answers';
-  const mend = copyable(context, options, 'worker');
-  return { id: 'host-reach', looked: 'the host', verdict: 'skipped', says, mend };
+  const { skipped } = verdictsOn('host-reach', 'the host');
+  return skipped('a worker inspects the host, and none answers', copyable(context, options, 'worker'));
 }

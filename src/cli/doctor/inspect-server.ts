@@ -1,7 +1,7 @@
 import { connect, type ChandlerClient, type Deployment, type Poller } from '../../client.ts';
 import { readManifest } from '../../config/version.ts';
 import { ChandlerError, reasonOf } from '../../domain/run/failure.ts';
-import type { Finding } from '../../domain/run/finding.ts';
+import { verdictsOn, type Finding } from '../../domain/run/finding.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { quote } from '../../shell/index.ts';
 import type { InspectInput, Inspection } from '../../workflows/index.ts';
@@ -38,13 +38,12 @@ export async function inspectServer(
   subject: InspectSubject,
   options: ServerOptions & { readonly fix?: boolean },
 ): Promise<InspectedServer> {
-  const about = { id: 'server', looked: `${server.address} (${server.origin})` };
-  const mend = `${context.program} dev`;
+  const { ok, problem } = verdictsOn('server', `${server.address} (${server.origin})`);
   const codecEndpoint = await codecEndpointFinding(context.env, server.namespace);
   const others = codecEndpoint ? [codecEndpoint] : [];
   const silent = (reason: string): InspectedServer => ({
     findings: [
-      { ...about, verdict: 'problem', says: `no Temporal server answers: ${oneLine(reason)}`, mend },
+      problem(`no Temporal server answers: ${oneLine(reason)}`, `${context.program} dev`),
       ...others,
     ],
     unreachable: true,
@@ -61,14 +60,12 @@ export async function inspectServer(
   }
   try {
     const version = await inTime(client, () => client.server.version());
-    const answers: Finding = { ...about, verdict: 'ok', says: `Temporal ${version} answers` };
     const asked = await askServer(context, client, server, subject, options);
-    return { ...asked, findings: [answers, ...asked.findings, ...others] };
+    return { ...asked, findings: [ok(`Temporal ${version} answers`), ...asked.findings, ...others] };
   } catch (error) {
     const { text, exitCode } = explainError(error);
     if (exitCode === exitCodes.unreachable) return silent(text);
-    const says = `answers, and refuses: ${oneLine(text)}`;
-    return { findings: [{ ...about, verdict: 'problem', says }, ...others], unreachable: false };
+    return { findings: [problem(`answers, and refuses: ${oneLine(text)}`), ...others], unreachable: false };
   } finally {
     await client.close();
   }
@@ -89,14 +86,11 @@ async function askServer(
   );
   const start = copyable(context, options, 'worker');
   const pollers = await orElse(() => inTime(client, () => client.server.pollers()), undefined);
-  const polled: Finding = pollers
+  const polled = pollers
     ? pollersFinding(server.taskQueue, pollers, start)
-    : {
-        id: 'workers',
-        looked: `task queue ${oneLine(server.taskQueue)}`,
-        verdict: 'ok',
-        says: 'the server does not report who polls it; a worker answers',
-      };
+    : verdictsOn('workers', `task queue ${oneLine(server.taskQueue)}`).ok(
+        'the server does not report who polls it; a worker answers',
+      );
   const versioning = pollers?.length
     ? await orSkipped('versioning', async () =>
         versioningFindings(pollers, await deploymentsOf(client, pollers), cli),
@@ -106,15 +100,7 @@ async function askServer(
   const paused = await orSkipped('paused-runs', async () => [await pausedRunsFinding(client)]);
   const askedAtMs = context.now();
   const { inspection, workers } = await askWorker(client, polled, subject, start);
-  const clock: Finding[] = inspection
-    ? [
-        clockFinding(
-          { id: 'server-clock', looked: "this machine's clock" },
-          askedAtMs - inspection.startedAtMs,
-          "the server's",
-        ),
-      ]
-    : [];
+  const clock = verdictsOn('server-clock', "this machine's clock");
   return {
     findings: [
       namespace,
@@ -124,7 +110,7 @@ async function askServer(
       ...versioning,
       ...codec,
       ...paused,
-      ...clock,
+      ...(inspection ? [clockFinding(clock, askedAtMs - inspection.startedAtMs, "the server's")] : []),
     ],
     unreachable: false,
     ...(inspection && { inspection }),
@@ -145,10 +131,7 @@ async function askWorker(
 ): Promise<{ inspection?: Inspection; workers: Finding }> {
   if (polled.verdict !== 'ok') return { workers: polled };
   try {
-    return {
-      inspection: await client.inspect({ ...subject, countExecs: true }),
-      workers: polled,
-    };
+    return { inspection: await client.inspect({ ...subject, countExecs: true }), workers: polled };
   } catch (error) {
     const { text, exitCode } = explainError(error);
     if (exitCode === exitCodes.unreachable) throw error;
@@ -162,7 +145,7 @@ async function askWorker(
 async function orSkipped(id: string, ask: () => Promise<Finding[]>): Promise<Finding[]> {
   let reason = '';
   const found = await orElse(ask, undefined, (text) => (reason = text));
-  return found ?? [{ id, looked: 'the server', verdict: 'skipped', says: `not reported: ${reason}` }];
+  return found ?? [verdictsOn(id, 'the server').skipped(`not reported: ${reason}`)];
 }
 
 /** What a question comes to; `otherwise` if the server answers, but not this. */

@@ -1,4 +1,4 @@
-import type { Finding } from '../../domain/run/finding.ts';
+import { verdictsOn, type Finding } from '../../domain/run/finding.ts';
 import type { Plan } from '../../domain/plan/schema.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { Inspection } from '../../workflows/index.ts';
@@ -8,12 +8,8 @@ export function planFindings(plan: Plan | undefined, { worker }: Pick<Inspection
   if (!plan) return [];
   const id = 'plan-needs';
   if (worker.lacks.length === 0)
-    return [{ id, looked: 'what the plan names', verdict: 'ok', says: 'the worker has all of it' }];
-  return worker.lacks.map(({ path, failure }) => ({
-    id,
-    looked: oneLine(path),
-    verdict: 'problem',
-    says: `${oneLine(failure.message)} (${failure.code})`,
-    mend: oneLine(failure.advice),
-  }));
+    return [verdictsOn(id, 'what the plan names').ok('the worker has all of it')];
+  return worker.lacks.map(({ path, failure: { message, code, advice } }) =>
+    verdictsOn(id, oneLine(path)).problem(`${oneLine(message)} (${code})`, oneLine(advice)),
+  );
 }

@@ -1,7 +1,8 @@
 import { count } from '../../domain/text/count.ts';
 import type { Finding } from '../../domain/run/finding.ts';
 import { oneLine, plainText } from '../../domain/text/plain-text.ts';
-import { countFindings, type Section, type Subject } from './sections.ts';
+import type { Subject } from '../output/outputs.ts';
+import { countFindings, type Section } from './sections.ts';
 import type { Paint, Style } from '../output/paint.ts';
 
 const LOOKS: Readonly<Record<Finding['verdict'], { readonly mark: string; readonly style: Style }>> = {
@@ -11,7 +12,7 @@ const LOOKS: Readonly<Record<Finding['verdict'], { readonly mark: string; readon
   skipped: { mark: '–', style: 'dim' },
 };
 
-const HEADINGS: Readonly<Record<Subject, string>> = {
+const HEADINGS: Readonly<Record<Subject['about'], string>> = {
   here: 'Here',
   server: 'Server',
   worker: 'Worker',

@@ -1,14 +1,8 @@
-import type { Finding } from '../../domain/run/finding.ts';
-import type { OutputOf } from '../output/output-schema.ts';
-
-/** What was looked at together. */
-export type Subject = 'here' | 'server' | 'worker' | 'host';
+import type { Finding, Verdicts } from '../../domain/run/finding.ts';
+import type { FindingsOutput, Subject } from '../output/outputs.ts';
 
 /** The findings about one subject. */
-export interface Section {
-  readonly about: Subject;
-  /** Which one: an address, the identity of a worker, a host. */
-  readonly name: string;
+export interface Section extends Subject {
   readonly findings: readonly Finding[];
 }
 
@@ -20,7 +14,7 @@ export function countFindings(sections: readonly Section[]): { problems: number;
 }
 
 /** The answer of `doctor --json`. */
-export function toJson(sections: readonly Section[]): OutputOf<'findings'> {
+export function toJson(sections: readonly Section[]): FindingsOutput {
   return {
     ...countFindings(sections),
     findings: sections.flatMap(({ about, name, findings }) =>
@@ -34,19 +28,12 @@ const CLOCK_NOTICED_MS = 5_000;
 const CLOCK_HARMFUL_MS = 5 * 60_000;
 
 /** Judges a clock by another. A positive difference is before it. */
-export function clockFinding(about: Pick<Finding, 'id' | 'looked'>, aheadMs: number, than: string): Finding {
+export function clockFinding({ ok, warning, problem }: Verdicts, aheadMs: number, than: string): Finding {
   const apart = Math.abs(aheadMs);
-  if (apart <= CLOCK_NOTICED_MS)
-    return { ...about, verdict: 'ok', says: `within ${CLOCK_NOTICED_MS / 1000} s of ${than}` };
-  const where = aheadMs > 0 ? 'ahead of' : 'behind';
-  const means =
-    apart > CLOCK_HARMFUL_MS
-      ? 'certificates and package lists may be refused'
-      : 'times in logs and tables mislead';
-  return {
-    ...about,
-    verdict: apart > CLOCK_HARMFUL_MS ? 'problem' : 'warning',
-    says: `${Math.round(apart / 1000)} s ${where} ${than}: ${means}`,
-    mend: 'timedatectl set-ntp true',
-  };
+  if (apart <= CLOCK_NOTICED_MS) return ok(`within ${CLOCK_NOTICED_MS / 1000} s of ${than}`);
+  const says = `${Math.round(apart / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} ${than}`;
+  const mend = 'timedatectl set-ntp true';
+  return apart > CLOCK_HARMFUL_MS
+    ? problem(`${says}: certificates and package lists may be refused`, mend)
+    : warning(`${says}: times in logs and tables mislead`, mend);
 }

@@ -3,17 +3,20 @@ import type { ChandlerClient } from '../../client.ts';
 import { formatDuration } from '../../domain/text/duration.ts';
 import { OPEN_QUERY } from '../../domain/run/execution-status.ts';
 import { reasonOf } from '../../domain/run/failure.ts';
-import type { Finding } from '../../domain/run/finding.ts';
+import { verdictsOn, type Finding, type Verdicts } from '../../domain/run/finding.ts';
+import { count } from '../../domain/text/count.ts';
+import { quoteOperand } from '../../shell/index.ts';
 import { searchAttributes } from '../../domain/run/search-attributes.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { attributeFindings, missingAttributes, typeNumber } from './attribute-findings.ts';
 import { encodingFinding } from './codec-findings.ts';
-import { pausedFinding } from './paused-finding.ts';
 
 const ANSWER_MS = 5000;
 /** A new search attribute is listed only after a while. */
 const RELIST = { times: 20, everyMs: 250 } as const;
 const DAY_MS = 86_400_000;
+/** Paused runs that are named. */
+const MAX_NAMED = 5;
 
 /** Bounds each request: a server that hangs must not hang this command. */
 export function inTime<T>(client: ChandlerClient, ask: () => Promise<T>): Promise<T> {
@@ -26,22 +29,18 @@ export async function namespaceFinding(
   namespace: string,
   cli: string,
 ): Promise<Finding> {
-  const about = { id: 'namespace', looked: oneLine(namespace) };
+  const verdicts = verdictsOn('namespace', oneLine(namespace));
   const retentionMs = await inTime(client, () => client.server.retentionMs());
-  if (retentionMs !== undefined) return retentionFinding(about, retentionMs, cli);
-  const mend = `${cli} operator namespace create --retention 72h`;
-  return { ...about, verdict: 'problem', says: 'does not exist', mend };
+  return retentionMs === undefined
+    ? verdicts.problem('does not exist', `${cli} operator namespace create --retention 72h`)
+    : retentionFinding(verdicts, retentionMs, cli);
 }
 
-export function retentionFinding(
-  about: Pick<Finding, 'id' | 'looked'>,
-  retentionMs: number,
-  cli: string,
-): Finding {
+export function retentionFinding({ ok, warning }: Verdicts, retentionMs: number, cli: string): Finding {
   const kept = `keeps closed runs for ${formatDuration(retentionMs)}`;
-  if (retentionMs >= DAY_MS) return { ...about, verdict: 'ok', says: kept };
-  const says = `${kept}; their results are lost after that`;
-  return { ...about, verdict: 'warning', says, mend: `${cli} operator namespace update --retention 72h` };
+  if (retentionMs >= DAY_MS) return ok(kept);
+  const update = `${cli} operator namespace update --retention 72h`;
+  return warning(`${kept}; their results are lost after that`, update);
 }
 
 /** Checks Chandler's search attributes; with `fix` creates those that are missing. */
@@ -73,11 +72,18 @@ export async function codecFinding(client: ChandlerClient, cli: string): Promise
   const newest = await inTime(client, () => client.server.newestMemo());
   return newest
     ? encodingFinding(newest.workflowId, newest.encodings, cli)
-    : { id: 'codec', looked: 'runs of this namespace', verdict: 'ok', says: 'there are none yet' };
+    : verdictsOn('codec', 'runs of this namespace').ok('there are none yet');
 }
 
+/** Runs that one of Temporal's own pauses holds: a forgotten one keeps its host for ever. */
 export async function pausedRunsFinding(client: ChandlerClient): Promise<Finding> {
   const query = `${OPEN_QUERY} AND TemporalPauseInfo IS NOT NULL`;
-  const runs = await inTime(client, () => client.list({ query }));
-  return pausedFinding(runs.map(({ id }) => id));
+  const ids = (await inTime(client, () => client.list({ query }))).map(({ id }) => oneLine(id));
+  const { ok, warning } = verdictsOn('paused-runs', 'runs that are paused in Temporal');
+  const [first] = ids;
+  if (first === undefined) return ok('none');
+  const named = ids.slice(0, MAX_NAMED).join(', ');
+  const more = ids.length > MAX_NAMED ? ', …' : '';
+  const says = `${count(ids.length, 'run')} on hold: ${named}${more}`;
+  return warning(says, `chandler status ${quoteOperand(first)}`);
 }

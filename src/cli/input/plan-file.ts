@@ -10,7 +10,7 @@ import {
 } from 'yaml';
 import { messageOf } from '../../domain/run/failure.ts';
 import type { Plan } from '../../domain/plan/schema.ts';
-import { type Problem } from '../../domain/plan/problems.ts';
+import type { PlacedProblem } from '../../domain/plan/problems.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { planWarnings, type PlanWarning } from '../../domain/plan/plan-warnings.ts';
 import { validatePlan } from '../../domain/plan/validate.ts';
@@ -20,11 +20,6 @@ import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readAll } from './read-all.ts';
 import { overrideTarget } from './target-option.ts';
-
-/** A problem, and where the file has it (missing for what only the command line says). */
-export interface PlacedProblem extends Problem {
-  readonly line?: number;
-}
 
 /** Enough for a plan that repeats a block in every step; a bomb needs far more. */
 const MAX_ALIASES = 100;

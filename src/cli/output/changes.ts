@@ -14,11 +14,23 @@ import { plainText } from '../../domain/text/plain-text.ts';
 import { shortMessage } from './short-message.ts';
 import { describeTrouble, describeWait } from './describe-trouble.ts';
 
-/** One thing that is different from before. `at` is a time in ISO 8601. */
+interface At {
+  /** The id of the run, when several runs are watched. */
+  readonly run?: string;
+  /** @format date-time */
+  readonly at: string;
+}
+
+/** Without `step` it is about the run as a whole. */
+interface AtPart extends At {
+  readonly step?: string;
+  readonly finalizer?: true;
+}
+
+/** One thing that is different from before. */
 export type Change =
-  | { readonly at: string; readonly change: 'phase'; readonly phase: Phase }
-  | {
-      readonly at: string;
+  | (At & { readonly change: 'phase'; readonly phase: Phase })
+  | (At & {
       readonly change: 'step' | 'finalizer';
       readonly step: string;
       readonly state: PartState;
@@ -26,34 +38,25 @@ export type Change =
       readonly elapsedMs?: number;
       readonly exitCode?: number;
       readonly failure?: PartFailure;
-    }
-  /** `trouble` is missing once the host can be asked again; `step` is missing if it concerns the run as a whole. */
-  | {
-      readonly at: string;
+    })
+  | (AtPart & {
       readonly change: 'trouble';
-      readonly step?: string;
-      readonly finalizer?: true;
+      /** Missing once the host can be asked again. */
       readonly trouble?: Trouble;
-    }
-  /** `serverPause` is missing once it is over; `step` is missing if it holds the run as a whole. */
-  | {
-      readonly at: string;
+    })
+  | (AtPart & {
       readonly change: 'server-pause';
-      readonly step?: string;
-      readonly finalizer?: true;
+      /** Missing once it is over. */
       readonly serverPause?: ServerPause;
-    }
-  /** `step` is missing if the run as a whole waits. */
-  | {
-      readonly at: string;
+    })
+  | (AtPart & {
       readonly change: 'waiting';
-      readonly step?: string;
       readonly waitingFor: string;
       readonly waitingUntilMs?: number;
       /** Of a step that waits for input: the ssh command that attaches to its terminal. */
       readonly attach?: string;
-    }
-  | ({ readonly at: string; readonly change: 'auditEntry' } & Omit<AuditEntry, 'atMs'>);
+    })
+  | (At & { readonly change: 'auditEntry' } & Omit<AuditEntry, 'atMs'>);
 
 /** What has changed between two looks at a run. */
 export function listChanges(before: RunStatus | undefined, after: RunStatus, clockMs: number): Change[] {

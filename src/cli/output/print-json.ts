@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { escapeControls } from '../../domain/text/plain-text.ts';
-import type { Output } from './output-schema.ts';
+import type { Output } from './outputs.ts';
 
 /** Prints what a command answers with --json, as schema/output.schema.json has it, for people to read, too. */
 export function printJson(stdout: Writable, value: Output): void {

@@ -7,7 +7,7 @@ import {
 } from '../../domain/run/leftovers.ts';
 import { sessionName } from '../../domain/run/ids.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
-import type { OutputOf } from './output-schema.ts';
+import type { LeftoverOutput } from './outputs.ts';
 
 /** What `clean` found, and the command that ends it. */
 export function renderFound(
@@ -65,7 +65,7 @@ export function renderLeftovers(
 }
 
 /** A leftover for programs. */
-export function toJson(leftover: OwnedLeftover): OutputOf<'leftovers'>['leftovers'][number] {
+export function toJson(leftover: OwnedLeftover): LeftoverOutput {
   const { launch, state, sinceMs, processes, workflowId } = leftover;
   const session = sessionName(launch);
   return {

@@ -1,25 +1,23 @@
-import { z } from 'zod';
-
-/** The content of host.json. `startTime` (clock ticks since boot) distinguishes `pid` from a later process with that id. */
-export const hostSchema = z.object({
-  name: z.string(),
-  host: z.literal('127.0.0.1'),
-  port: z.int().min(0).max(65_535),
-  user: z.literal('root'),
-  identity: z.string(),
-  knownHosts: z.string(),
-  hostKey: z.string(),
+/** A throw-away host; the content of its host.json. */
+export interface SandboxHost {
+  readonly name: string;
+  readonly host: '127.0.0.1';
+  readonly port: number;
+  readonly user: 'root';
+  /** The file of the private key. */
+  readonly identity: string;
+  readonly knownHosts: string;
+  readonly hostKey: string;
   /** A container of Docker, or Linux namespaces of this machine. */
-  backend: z.enum(['docker', 'namespace']),
-  pid: z.int().positive().optional(),
-  startTime: z.string().optional(),
-  container: z.string().optional(),
+  readonly backend: 'docker' | 'namespace';
+  readonly pid?: number;
+  /** Clock ticks since boot: distinguishes `pid` from a later process with that id. */
+  readonly startTime?: string;
+  readonly container?: string;
   /** The host's `/` as this machine sees it. */
-  root: z.string().optional(),
-});
+  readonly root?: string;
+}
 
-/** A throw-away host. */
-export type SandboxHost = Readonly<z.infer<typeof hostSchema>>;
 export type SandboxBackend = SandboxHost['backend'];
 
 export interface ListedHost extends SandboxHost {

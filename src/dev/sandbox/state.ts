@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hostSchema, type SandboxHost } from './sandbox-host.ts';
+import type { SandboxHost } from './sandbox-host.ts';
 
 const HOST_NAME = /^sandbox-([1-9]\d*)$/;
 
@@ -40,7 +40,9 @@ export async function writeHost(folder: string, host: SandboxHost): Promise<void
 /** Returns undefined if host.json is missing or damaged. */
 export async function readHost(folder: string): Promise<SandboxHost | undefined> {
   try {
-    return hostSchema.parse(JSON.parse(await readFile(join(folder, 'host.json'), 'utf8')));
+    const host = JSON.parse(await readFile(join(folder, 'host.json'), 'utf8')) as Partial<SandboxHost>;
+    const { name, port, identity, backend } = host;
+    return name && port !== undefined && identity && backend ? (host as SandboxHost) : undefined;
   } catch {
     return undefined;
   }

@@ -7,6 +7,11 @@ export interface Problem {
   readonly message: string;
 }
 
+/** A problem, and the line of the file that has it (missing for what only the command line says). */
+export interface PlacedProblem extends Problem {
+  readonly line?: number;
+}
+
 /** Formats problems as text, one per line. */
 export function formatProblems(problems: readonly Problem[]): string {
   return problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('\n');

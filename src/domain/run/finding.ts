@@ -1,3 +1,5 @@
+import { definedOnly } from '../defined-only.ts';
+
 /** One thing that was looked at, and what to do about it. */
 export interface Finding {
   /** Stable, for programs: `search-attributes`, `host-key`, … Several rows may have the same. */
@@ -12,4 +14,23 @@ export interface Finding {
   readonly mend?: string;
   /** What has been done about it. */
   readonly fixed?: string;
+}
+
+/** Makes a finding of one verdict. */
+type Judge = (says: string, mend?: string) => Finding;
+
+/** What can be found about one thing: a function for each verdict. */
+export type Verdicts = Readonly<Record<Finding['verdict'], Judge>>;
+
+export function verdictsOn(id: string, looked: string): Verdicts {
+  const judge =
+    (verdict: Finding['verdict']): Judge =>
+    (says, mend) =>
+      definedOnly({ id, looked, verdict, says, mend });
+  return {
+    ok: judge('ok'),
+    warning: judge('warning'),
+    problem: judge('problem'),
+    skipped: judge('skipped'),
+  };
 }

@@ -4,8 +4,8 @@ import {
   chooseSteps,
   renderOutcome,
   renderTotals,
-  type ActionOutcome,
 } from '../../../src/cli/actions/action-batch.ts';
+import type { ActionOutcome } from '../../../src/cli/output/outputs.ts';
 import { makeStatus } from '../make-status.ts';
 
 const retry = { name: 'retryStep', input: {} } as const;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HostInspection } from '../../../src/activities/activity-types.ts';
 import { exitCodeOfDiffs } from '../../../src/cli/diff/run-diff.ts';
-import type { DiffOutcome } from '../../../src/cli/diff/diff-row.ts';
+import type { Diff } from '../../../src/cli/output/outputs.ts';
 import { forecastRun } from '../../../src/cli/diff/forecast-run.ts';
 import { stepsToCheck } from '../../../src/domain/run/forecast.ts';
 import { makeLaunch } from '../../../src/domain/run/ids.ts';
@@ -45,7 +45,7 @@ const exited = (code: number): LaunchState => ({
 
 describe('what a run would come to', () => {
   it.each<
-    [what: string, outcome: DiffOutcome, says: RegExp, host: Inspection['host'], change?: Partial<Plan>]
+    [what: string, outcome: Diff['outcome'], says: RegExp, host: Inspection['host'], change?: Partial<Plan>]
   >([
     ['a host that was never used', 'would-run', /run 2 of 2 steps and 1 finalizer$/, makeInspection()],
     ['a host that cannot be looked at', 'unknown', /recorded nowhere \(host-key-unknown\)/, { failure }],
@@ -139,7 +139,13 @@ describe('what a run would come to', () => {
   });
 
   it.each<
-    [what: string, would: string, outcome: DiffOutcome, host: Partial<HostInspection>, change: Partial<Plan>]
+    [
+      what: string,
+      would: string,
+      outcome: Diff['outcome'],
+      host: Partial<HostInspection>,
+      change: Partial<Plan>,
+    ]
   >([
     ['of other work', 'fail', 'would-fail', {}, {}],
     ['of other work that the plan ends', 'do', 'would-run', {}, { onLeftovers: 'end' }],
@@ -295,7 +301,9 @@ describe('a provisioned host', () => {
   const provisioned = makeInspection({ sentinel: sentinel(JSON.stringify({ digest })) });
   const diffOf = (checks: Inspection['checks']) => forecastRun(plan, inspect(provisioned, { checks }));
 
-  it.each<[what: string, checks: Inspection['checks'], outcome: DiffOutcome, says: RegExp, would: string[]]>([
+  it.each<
+    [what: string, checks: Inspection['checks'], outcome: Diff['outcome'], says: RegExp, would: string[]]
+  >([
     ['nothing was asked', [], 'nothing-to-do', /change nothing$/, []],
     [
       'every check is satisfied',
@@ -335,7 +343,7 @@ describe('a provisioned host', () => {
   });
 });
 
-it.each<[outcomes: DiffOutcome[], plain: number, counting: number]>([
+it.each<[outcomes: Diff['outcome'][], plain: number, counting: number]>([
   [['nothing-to-do'], 0, 0],
   [['would-run', 'nothing-to-do'], 0, 1],
   [['nothing-to-do', 'drifted'], 0, 1],

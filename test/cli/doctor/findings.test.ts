@@ -14,7 +14,7 @@ import {
   versionFindings,
 } from '../../../src/cli/doctor/worker-findings.ts';
 import { failureCodes, type FailureCode } from '../../../src/domain/run/failure.ts';
-import type { Finding } from '../../../src/domain/run/finding.ts';
+import { verdictsOn, type Finding } from '../../../src/domain/run/finding.ts';
 import { searchAttributes } from '../../../src/domain/run/search-attributes.ts';
 import type { Poller } from '../../../src/client.ts';
 import type { Target } from '../../../src/domain/plan/schema.ts';
@@ -29,7 +29,7 @@ const poller = (changes: Partial<Poller> = {}): Poller => ({
   ...changes,
 });
 const verdicts = (findings: readonly Finding[]) => findings.map(({ verdict }) => verdict);
-const about = { id: 'x', looked: 'x' };
+const about = verdictsOn('x', 'x');
 
 const left = (atWork: boolean) => ({
   launch: makeLaunch('o', 'a', 'step', 1),
@@ -269,11 +269,7 @@ describe('a host', () => {
 });
 
 it('JSON counts what is wrong and says what each finding is about', () => {
-  const findings: Finding[] = [
-    { ...about, verdict: 'ok', says: 's' },
-    { ...about, verdict: 'problem', says: 's', mend: 'm' },
-    { ...about, verdict: 'warning', says: 's' },
-  ];
+  const findings: Finding[] = [about.ok('s'), about.problem('s', 'm'), about.warning('s')];
   expect(toJson([{ about: 'server', name: 'a:1', findings }])).toEqual({
     problems: 1,
     warnings: 1,

@@ -1,19 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { renderOutputSchema } from '../../../src/cli/output/output-schema.ts';
 import { listChanges } from '../../../src/cli/output/changes.ts';
 import { phases } from '../../domain/markdown-phases.ts';
 import { problemsOf } from '../../support/output-schema.ts';
 import { makeStatus } from '../make-status.ts';
 
-test('the published JSON Schema is up to date (else: npm run schema)', () => {
-  const published = readFileSync(new URL('../../../schema/output.schema.json', import.meta.url), 'utf8');
-  expect(JSON.parse(published)).toEqual(JSON.parse(renderOutputSchema()));
-});
-
 test('every shape says which command prints it', () => {
-  const { $defs } = JSON.parse(renderOutputSchema()) as { $defs: Record<string, { description?: string }> };
-  for (const { description } of Object.values($defs)) expect(description).toMatch(/`|--json/);
+  const published = readFileSync(new URL('../../../schema/output.schema.json', import.meta.url), 'utf8');
+  const { $defs } = JSON.parse(published) as { $defs: Record<string, { description?: string }> };
+  // Types that shapes share have capital letters.
+  const shapes = Object.entries($defs).filter(([name]) => /^[a-z]/.test(name));
+  expect(shapes.length).toBeGreaterThan(10);
+  for (const [, { description }] of shapes) expect(description).toMatch(/`|--json/);
 });
 
 test('a status and its changes fit', () => {

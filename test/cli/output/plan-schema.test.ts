@@ -1,17 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parsePlan } from '../../../src/cli/input/plan-file.ts';
-import { renderPlanSchema } from '../../../src/cli/output/plan-schema.ts';
 
 const root = new URL('../../../', import.meta.url);
 
-test('the published JSON Schema is up to date (else: npm run schema)', () => {
-  const published = readFileSync(new URL('schema/plan.schema.json', root), 'utf8');
-  expect(JSON.parse(published)).toEqual(JSON.parse(renderPlanSchema()));
-});
-
 test('the JSON Schema refuses unknown keys, as the validation does', () => {
-  expect(JSON.parse(renderPlanSchema())).toMatchObject({
+  expect(JSON.parse(readFileSync(new URL('schema/plan.schema.json', root), 'utf8'))).toMatchObject({
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Chandler plan',
     additionalProperties: false,

@@ -1,0 +1,17 @@
+import { definedOnly } from '../../domain/defined-only.ts';
+import type { DiffRow } from '../output/outputs.ts';
+
+/** What a run would do about one thing: a function for each possibility. */
+export type RowOn = Readonly<Record<DiffRow['would'], (says: string) => DiffRow>>;
+
+export function rowOn(kind: string, name?: string): RowOn {
+  const that = (would: DiffRow['would']) => (says: string) => definedOnly({ kind, name, would, says });
+  return {
+    keep: that('keep'),
+    drift: that('drift'),
+    do: that('do'),
+    wait: that('wait'),
+    fail: that('fail'),
+    unknown: that('unknown'),
+  };
+}

@@ -1,0 +1,172 @@
+import type { PausedRun, RunInfo, RunResult } from '../../client.ts';
+import type { SandboxHost } from '../../dev/sandbox/index.ts';
+import type { PlacedProblem } from '../../domain/plan/problems.ts';
+import type { Finding } from '../../domain/run/finding.ts';
+import type { Leftover } from '../../domain/run/leftovers.ts';
+import type { ServerPause } from '../../domain/run/server-pause.ts';
+import type { RunStatus } from '../../domain/run/status.ts';
+import type { Change } from './changes.ts';
+
+/**
+ * What commands print with --json, by its name in schema/output.schema.json. `npm run schema` makes that file of these types and
+ * their comments; a test holds what the program really prints against it.
+ */
+export interface Outputs {
+  /** `status ID`. Without steps when the run is over and no worker answers. */
+  readonly run: RunOutput;
+  /** `status`: the latest 100 runs. */
+  readonly runs: readonly RunInfo[];
+  /** `start`. */
+  readonly started: {
+    readonly id: string;
+    readonly runId: string;
+    /** Its page in the UI, if that is known. */
+    readonly url?: string;
+  };
+  /** `up`, `watch-host`, `status --watch`, `watch`: one a line. */
+  readonly change: Change;
+  /** `validate`. */
+  readonly validation:
+    Valid | { readonly file: string; readonly ok: false; readonly problems: readonly PlacedProblem[] };
+  /** `logs`: one a line. */
+  readonly logChunk: {
+    readonly attempt: number;
+    readonly text: string;
+    /** Where the log of that attempt continues, in bytes. */
+    readonly nextOffset: number;
+  };
+  /** `retry`, `skip`, `abort`, … with --query or --fleet: one a line for each run. */
+  readonly actionOutcome: ActionOutcome;
+  /** `doctor`. */
+  readonly findings: FindingsOutput;
+  /** `diff`: one for each host. */
+  readonly diffs: readonly Diff[];
+  /** `sandbox list` and, without `running`, `sandbox up`. */
+  readonly sandboxHosts: readonly (SandboxHost & { readonly running?: boolean })[];
+  /** `clean`. */
+  readonly leftovers: LeftoversOutput;
+  /** `version`. */
+  readonly version: { readonly version: string; readonly node: string };
+  /** Any command that fails with --json: on a line of standard error. */
+  readonly error: {
+    readonly error: {
+      readonly message: string;
+      /** A failure code, or: usage, failed, unreachable, not-found, no-worker, no-permission. */
+      readonly code: string;
+      readonly exitCode: number;
+    };
+  };
+}
+
+/** What may be printed as JSON. */
+export type Output = Outputs[keyof Outputs];
+
+interface RunHead {
+  /** The id of the run. */
+  readonly id: string;
+  /** Distinguishes it from other runs of that id; commands accept it as --run-id. */
+  readonly runId: string;
+}
+
+/** Of a run that was terminated or timed out: one of the two. */
+interface RunRest {
+  /** What still runs on the host. */
+  readonly leftovers?: readonly LeftoverOutput[];
+  /** Why that is not known. */
+  readonly leftoversUnknown?: string;
+}
+
+type RunOutput =
+  | (RunHead & RunStatus & RunRest & { readonly result?: RunResult })
+  // Once a run is over the server knows its end, but only a worker its steps.
+  | (RunHead & RunRest & { readonly result: RunResult })
+  | { readonly id: string; readonly serverPause: ServerPause; readonly known: PausedRun };
+
+/** A plan without a problem. */
+export interface Valid {
+  readonly file: string;
+  readonly ok: true;
+  readonly steps: number;
+  readonly finalizers: number;
+  readonly digest: string;
+  /** What is allowed but will surprise. */
+  readonly warnings: readonly PlacedProblem[];
+}
+
+/** What became of an action that was sent to a run. */
+export interface ActionOutcome {
+  readonly id: string;
+  /** `retry`, `skip`, `abort`, … */
+  readonly action: string;
+  /** The steps that it was sent for; empty: the run as a whole. */
+  readonly steps: readonly string[];
+  readonly outcome: 'accepted' | 'queued' | 'refused' | 'unknown' | 'nothing-to-do' | 'would-be-sent';
+  /** Why it was refused, or why there was nothing to do. */
+  readonly reason?: string;
+}
+
+/** What was inspected together. */
+export interface Subject {
+  readonly about: 'here' | 'server' | 'worker' | 'host';
+  /** Which one: an address, the identity of a worker, a host. */
+  readonly name: string;
+}
+
+export interface FindingsOutput {
+  readonly problems: number;
+  readonly warnings: number;
+  readonly findings: readonly (Subject & Finding)[];
+}
+
+/** One thing on the host, and what a run would do about it. */
+export interface DiffRow {
+  /** `host`, `lease`, `leftover`, `sentinel`, `marker`, `zmx`, `step` or `finalizer`; a later version may add more. */
+  readonly kind: string;
+  /** Of the step, finalizer or leftover. */
+  readonly name?: string;
+  /** `keep`: nothing. `drift`: nothing, though its check says no. `do`: run, install, write. `wait`: for something that is under way. `fail`: the run ends there. */
+  readonly would: 'keep' | 'drift' | 'do' | 'wait' | 'fail' | 'unknown';
+  readonly says: string;
+}
+
+/** What a run of a plan would do on one host. */
+export interface Diff {
+  /** `user@host:port` */
+  readonly host: string;
+  readonly plan: string;
+  readonly digest: string;
+  /**
+   * `nothing-to-do`: the host counts as provisioned. `drifted`: it does, but the check of a step says no. `would-fail`: it would be
+   * refused, or fail, as the host and the worker are now. `unknown`: the host, or a check on a provisioned host, could not be asked.
+   */
+  readonly outcome: 'nothing-to-do' | 'drifted' | 'would-run' | 'would-fail' | 'unknown';
+  /** The outcome in one line. */
+  readonly says: string;
+  readonly rows: readonly DiffRow[];
+}
+
+export interface LeftoversOutput {
+  /** `user@host:port` */
+  readonly host: string;
+  /** The run that is at work on the host. */
+  readonly atWork?: string;
+  readonly leftovers: readonly LeftoverOutput[];
+  /** Open sessions of steps that are over. */
+  readonly sessions: readonly string[];
+  /** With --end: the sessions that were closed. */
+  readonly closed?: readonly string[];
+}
+
+/** What a run left running. */
+export interface LeftoverOutput extends Pick<Leftover, 'state' | 'sinceMs' | 'processes'> {
+  /** The id of the launch. */
+  readonly launch: string;
+  readonly step: string;
+  readonly kind: 'step' | 'finalizer';
+  readonly attempt: number;
+  readonly session?: string;
+  /** The id of the run that started it, if that is known. */
+  readonly run?: string;
+  /** With --end: how many of its processes would not die. */
+  readonly left?: number;
+}
