@@ -10,8 +10,8 @@ export default defineConfig({
     maxWorkers: 5,
     sequence: { sequencer: LongFirst },
     // For what hangs, not for what is slow on a busy machine.
-    testTimeout: 150_000,
-    hookTimeout: 150_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     teardownTimeout: 20_000,
     expect: { poll: { timeout: 100_000 } },
     // Files share what they import: to load it for each of them takes longer than many of their tests.

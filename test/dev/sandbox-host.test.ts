@@ -264,7 +264,7 @@ describe.skipIf(!root)('a sandbox host', () => {
     const connected = (): Promise<boolean> =>
       sandboxExec(host, ['rm', '/run/connected']).then(({ code }) => code === 0);
     const lasting = sshTo(host, 'touch /run/connected; sleep 0.6; echo still on');
-    await waitUntil(connected, { withinMs: 10_000, everyMs: 20 });
+    await waitUntil(connected, { withinMs: 100_000, everyMs: 20 });
     await sandboxSshd(host, 'stop');
     expect(await answers(host.port, 'SSH-2.0')).toBe(false);
     expect((await lasting).stdout).toBe('still on\n');
@@ -273,7 +273,7 @@ describe.skipIf(!root)('a sandbox host', () => {
     expect(await answers(host.port, 'SSH-2.0')).toBe(true);
 
     const cut = sshTo(host, 'touch /run/connected; sleep 5');
-    await waitUntil(connected, { withinMs: 10_000, everyMs: 20 });
+    await waitUntil(connected, { withinMs: 100_000, everyMs: 20 });
     await sandboxSshd(host, 'stop', { dropConnections: true });
     expect((await cut).code).toBe(255);
     await sandboxSshd(host, 'start');

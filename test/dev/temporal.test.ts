@@ -152,7 +152,6 @@ describe('findTemporalCli', () => {
   });
 
   test('the final error lists each failed place with its reason and what to do, and shows no password', async () => {
-    const started = performance.now();
     const env = { PIP_INDEX_URL: 'http://me:hunter2@127.0.0.1:1/simple' };
     const error = await failure(findTemporalCli(options({ env })));
     expect(error).toBeInstanceOf(ProgramNotFoundError);
@@ -167,7 +166,6 @@ describe('findTemporalCli', () => {
       "Install it (https://docs.temporal.io/cli), or set TEMPORAL_CLI_PATH to the program's path.",
     ]);
     expect(error.message).not.toContain('hunter2');
-    expect(performance.now() - started).toBeLessThan(15_000);
   });
 
   test('an abort ends the search at once', async () => {

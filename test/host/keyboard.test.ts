@@ -94,7 +94,7 @@ class Watched {
   }
   /** A prompt is noticed within 30 s. */
   async until(isSo: () => boolean, what: string): Promise<void> {
-    await poll(isSo, what, () => `${JSON.stringify(this.prompts)}\n${this.log}`, 30_000);
+    await poll(isSo, what, () => `${JSON.stringify(this.prompts)}\n${this.log}`);
   }
 }
 

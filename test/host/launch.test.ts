@@ -431,15 +431,10 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     writeFileSync(notes, `${old.join('\n')}\n`);
     await start(launch);
     const waited = host.wait(launch.id, { boundS: 60 });
-    await vi.waitFor(
-      () => {
-        expect(readFileSync(notes, 'utf8')).toMatch(/ 5\n$/);
-        expect(readFileSync(notes).length).toBeLessThan(50_000);
-      },
-      { timeout: 20_000 },
-    );
+    await expect.poll(() => readFileSync(notes, 'utf8')).toMatch(/ 5\n$/);
+    await expect.poll(() => readFileSync(notes).length).toBeLessThan(50_000);
     const [time = ''] = readFileSync(notes, 'utf8').trimEnd().split('\n').at(-1)!.split(' ');
-    expect(Math.abs(Number(time) - Date.now() / 1000)).toBeLessThan(30);
+    expect(Math.abs(Number(time) - Date.now() / 1000)).toBeLessThan(300);
     const { offset, bytes } = await host.log(launch.id, {
       start: { sinceS: Number(time) + 1 },
       maxBytes: 100,
@@ -558,7 +553,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     it('a prune removes a bounded number, and the next one removes more', async () => {
       makeLaunches('many', 230, longAgo);
       expect([await host.prune(5), await host.prune(5), await host.prune(5)]).toEqual([200, 30, 0]);
-    }, 60_000);
+    });
   });
 
   it('puts its program back when somebody has removed it', async () => {

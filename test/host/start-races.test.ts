@@ -74,9 +74,8 @@ describe('a start that meets another order', () => {
     const id = await create('dies');
     // Where it wants to put the record of the end.
     mkdirSync(join(stateDir, 'launches', id, '.exit'));
-    const begunMs = Date.now();
-    expect(await host.start(id, { secrets: '', boundS: 60 })).toEqual({ kind: 'created' });
-    expect(Date.now() - begunMs).toBeLessThan(30_000);
+    // Ten minutes: longer than a test may take.
+    expect(await host.start(id, { secrets: '', boundS: 600 })).toEqual({ kind: 'created' });
   });
 
   it('closes its session when the launch was cancelled before the session was there', async () => {

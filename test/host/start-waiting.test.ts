@@ -9,6 +9,8 @@ import { LocalExecutor } from '../support/local-executor.ts';
 import { hostAt } from '../support/host-at.ts';
 
 const shim = fileURLToPath(new URL('../../src/zmx/shim/zmx.sh', import.meta.url));
+/** More than a test may take. */
+const LONG_S = 600;
 const SHIM = `#!/bin/sh\nexec sh ${shim} "$@"\n`;
 
 describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s', (...shell) => {
@@ -50,13 +52,11 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
     ['a trap that swallows commands', `shopt -s extdebug; trap 'echo denied; false' DEBUG`, /denied/],
     ['a shell that is no more than a program', 'echo menu; exec cat', /menu/],
   ])('ends at once where the command is swallowed: %s', async (name, profile, said) => {
-    const begunMs = Date.now();
     const launch = await create(name.replaceAll(' ', '-'), profile);
-    expect(await start(launch, 60)).toMatchObject({
+    expect(await start(launch, LONG_S)).toMatchObject({
       kind: 'created',
       waiting: { for: 'input', said: expect.stringMatching(said) as string },
     });
-    expect(Date.now() - begunMs).toBeLessThan(30_000);
     expect(existsSync(`${dir}/ran-${launch.place.session}`)).toBe(false);
   });
 
@@ -79,12 +79,10 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
     ['profile-exits', 'echo no luck; exit 0', /no luck|^session/],
     ['shell-killed', 'kill -9 $$', /^session/],
   ])('ends at once where the session ends: %s', async (name, profile, said) => {
-    const begunMs = Date.now();
-    expect(await start(await create(name, profile), 60)).toMatchObject({
+    expect(await start(await create(name, profile), LONG_S)).toMatchObject({
       kind: 'created',
       waiting: { for: 'nothing', said: expect.stringMatching(said) as string },
     });
-    expect(Date.now() - begunMs).toBeLessThan(30_000);
   });
 
   it.each([

@@ -42,7 +42,7 @@ async function chandler(
   const child = spawn(process.execPath, ['dist/cli/main.js', ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: dir, XDG_STATE_HOME: dir, ...options.env },
-    timeout: 40_000,
+    timeout: 100_000,
   });
   const output = { stdout: '', stderr: '' };
   if (options.closeStdout) child.stdout.destroy();

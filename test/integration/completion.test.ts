@@ -58,8 +58,7 @@ test.each(Object.entries(SHELLS))(
     const tmux = (...args: string[]) =>
       execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], { encoding: 'utf8' });
     const screen = () => tmux('capture-pane', '-p', '-J');
-    const shows = (text: string) =>
-      poll(() => screen().includes(text), `${name} shows ${text}`, screen, 40_000);
+    const shows = (text: string) => poll(() => screen().includes(text), `${name} shows ${text}`, screen);
     // On a busy machine a completion may time out. A person would press the key again, too.
     const pressTabUntil = async (text: string) => {
       for (let presses = 1; !screen().includes(text); presses += 1) {

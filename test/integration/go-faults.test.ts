@@ -42,7 +42,7 @@ describe('unlike the Go package', () => {
     const meet = (own: string, other: string): Step => ({
       name: own,
       script: `touch /root/met-${own}; until [ -e /root/met-${other} ]; do sleep 0.05; done`,
-      timeout: '5s',
+      timeout: '1m',
     });
     expect((await provision([meet('one', 'two'), meet('two', 'one')])).code).toBe(0);
   });

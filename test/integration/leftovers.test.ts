@@ -232,7 +232,7 @@ describe('a leftover of a run', () => {
       workflowId: id,
       taskQueue: stack.taskQueue,
       args: [plan('a', ticking('a', 1000))],
-      workflowExecutionTimeout: '12s',
+      workflowExecutionTimeout: '20s',
     });
     expect((await stack.client.result(id)).outcome).toBe('aborted');
     expect((await ticks('a')).length).toBeGreaterThan(0);

@@ -27,7 +27,7 @@ describe('E1: a worker whose slots for waits are all in use', () => {
     const steps = Array.from({ length: STEPS }, (_, i) => ({ name: `wait-${i}`, script }));
     busy = await stack.start({ name: 'busy', steps });
     await stack.until(busy, ({ steps }) => steps.every(({ state }) => state === 'running'), 'all steps run');
-  }, 60_000);
+  });
   afterAll(async () => {
     await stack?.stop();
     await other?.stop();
@@ -54,12 +54,12 @@ describe('E1: a worker whose slots for waits are all in use', () => {
     const { findings } = JSON.parse(stdout) as { findings: { id: string }[] };
     const says = expect.stringContaining(FULL) as string;
     expect(findings.find(({ id }) => id === 'slots')).toMatchObject({ verdict: 'warning', says });
-  }, 60_000);
+  });
 
   it('reads logs, even of steps whose waits were refused', async () => {
     for (let i = 0; i < STEPS; i += 1)
       expect((await stack.client.readLog(busy, `wait-${i}`)).text).toContain('begun');
-  }, 30_000);
+  });
 
   it('serves further runs with failures and retries to their ends', async () => {
     const failsOnce = '[ "$CHANDLER_ATTEMPT" -gt 1 ]';
@@ -71,7 +71,7 @@ describe('E1: a worker whose slots for waits are all in use', () => {
     await stack.until(id, ({ steps }) => steps[0]?.state === 'parked', 'the failure is noticed');
     await stack.client.retry(id, { step: 'first' });
     expect((await stack.client.result(id)).outcome).toBe('provisioned');
-  }, 60_000);
+  });
 
   it('ends aborted runs whose waits were refused', async () => {
     const script = 'echo $$ >/root/pid; exec sleep 7441';
@@ -82,10 +82,10 @@ describe('E1: a worker whose slots for waits are all in use', () => {
     expect((await stack.client.result(id)).outcome).toBe('aborted');
     const { code } = await sandboxExec(other, ['sh', '-c', 'kill -0 "$(cat /root/pid)"']);
     expect(code).not.toBe(0);
-  }, 60_000);
+  });
 
   it('notices every end, even of steps whose waits were refused', async () => {
     await stack.onHost('touch /root/go');
     expect((await stack.client.result(busy)).outcome).toBe('provisioned');
-  }, 60_000);
+  });
 });

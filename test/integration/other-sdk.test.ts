@@ -24,7 +24,7 @@ describe("a plan from another SDK, which bypasses the client's validation", () =
       taskQueue: stack.taskQueue,
       workflowId: `test:${randomUUID()}`,
       // Ends a plan that is retried or never refused, so that the test fails.
-      workflowExecutionTimeout: '20s',
+      workflowExecutionTimeout: '2m',
       args,
     });
 

@@ -142,7 +142,7 @@ describe('the package, installed elsewhere', () => {
 it('the API reference matches the docstrings (update it with `npm run api`)', async () => {
   const check = exec('npm', ['run', '--silent', 'api', '--', '--check'], { cwd: root });
   await expect(check).resolves.toHaveProperty('stdout', '');
-}, 240_000);
+}, 400_000);
 
 /** A program of a user: every use of a type must compile, or fail to compile where it says so. */
 const PROGRAM = String.raw`

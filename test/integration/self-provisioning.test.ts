@@ -209,9 +209,7 @@ describe('a self-provisioning host', () => {
     const over = run();
     // The log does not exist before the start.
     await poll(async () => (await readLog().catch(() => '')).includes(until), until);
-    const begin = performance.now();
     expect(await run('sh', 'stop')).toMatchObject({ code: 0 });
-    expect(performance.now() - begin).toBeLessThan(60_000);
     expect(await over).toMatchObject({ code: 143 });
     silent.closeAllConnections();
     silent.close();

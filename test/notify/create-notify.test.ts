@@ -150,7 +150,7 @@ describe('a command', () => {
         (error: Error) => error.message,
       );
     const messages: string[] = [];
-    for (let round = 0; round < 20; round += 1)
+    for (let round = 0; round < 10; round += 1)
       messages.push(...(await Promise.all(Array.from({ length: 10 }, once))));
     const whole = /^the notification command ended with exit 127: .*\/no\/such\/program.*not found$/;
     expect(messages.filter((message) => !whole.test(message))).toEqual([]);
@@ -160,7 +160,7 @@ describe('a command', () => {
     ['prints 400 bytes and ends', `printf '%0400d' 0 >&2; exit 4`, '0'.repeat(400)],
     [
       'leaves a process that holds its output open',
-      'sleep 30 & echo $! >"$F"; echo last words >&2; exit 4',
+      'sleep 600 & echo $! >"$F"; echo last words >&2; exit 4',
       'last words',
     ],
     [
@@ -168,15 +168,13 @@ describe('a command', () => {
       '(sleep 1; while :; do echo noise; sleep 0.01; done) >&2 & echo $! >"$F"; echo last words >&2; exit 4',
       'last words',
     ],
-  ])('that %s has failed with all that it said, soon after its end', async (_, command, said) => {
+  ])('that %s has failed with all that it said, whatever it left behind', async (_, command, said) => {
     const file = join(dir, 'left');
     await rm(file, { force: true });
-    const begin = performance.now();
     try {
       await expect(notify({ command: withFile(file, command) })(notification, 'command')).rejects.toEqual(
         refused(`the notification command ended with exit 4: ${said}`),
       );
-      expect(performance.now() - begin).toBeLessThan(5000);
     } finally {
       const left = await readFile(file, 'utf8').catch(() => '');
       if (left !== '') process.kill(Number(left), 'SIGKILL');
@@ -246,19 +244,16 @@ describe('a command', () => {
         () => !begun.some(isAlive),
         'the hooks are gone',
         () => begun.filter(isAlive).join(' '),
-        10_000,
       );
     },
   );
 
-  it('that prints without end costs little, and what it said first is told', async () => {
-    const before = process.cpuUsage();
-    const command = 'echo wrong >&2; timeout 2 yes >&2; exit 1';
+  it('that prints without end is read slowly, and what it said first is told', async () => {
+    // Read at 64 KiB each 10 ms, this takes half a minute; read as fast as it comes, less than a second.
+    const command = 'echo wrong >&2; yes 2>/dev/null | timeout 2 head -c 200000000 >&2 && exit 0; exit 1';
     await expect(notify({ command })(notification, 'command')).rejects.toEqual(
       refused(expect.stringMatching(/ended with exit 1: wrong\ny/)),
     );
-    const { user, system } = process.cpuUsage(before);
-    expect((user + system) / 1e6).toBeLessThan(0.5);
   });
 
   it('is ended when the worker stops', async () => {

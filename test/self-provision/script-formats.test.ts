@@ -38,7 +38,7 @@ describe('user-data for cloud-init', () => {
     const ajv = new AjvDraft04.default({ strict: false, validateFormats: false, allErrors: true });
     const validate = ajv.compile(await cloudConfigSchema());
     refuses = (document) => (validate(document) ? '' : ajv.errorsText(validate.errors));
-  }, 200_000);
+  }, 400_000);
 
   const demo = parse(readFileSync(new URL('../../examples/demo.yaml', import.meta.url), 'utf8')) as Plan;
   const plans: [string, Step[], ScriptOptions][] = [

@@ -111,12 +111,11 @@ describe('a host cannot be reached if it', () => {
   });
 
   it('does not accept the connection within the connect timeout', async () => {
-    // TEST-NET-1 never answers; without a route, connecting fails at once.
-    const startedAt = performance.now();
-    expect(await attempt({ host: '192.0.2.1' }, { connectTimeoutMs: 300 })).toMatchObject({
-      code: 'host-unreachable',
-    });
-    expect(performance.now() - startedAt).toBeLessThan(2000);
+    // TEST-NET-1 never answers; without a route, connecting fails at once. 100 ms more than the limit: see connectSocket.
+    const error = await attempt({ host: '192.0.2.1' }, { connectTimeoutMs: 300 });
+    expect(error).toMatchObject(
+      failure('host-unreachable', /no connection: .*(within 400 ms|refused|unreach)/i),
+    );
   });
 });
 

@@ -64,9 +64,9 @@ describe('lookUpHostKey', () => {
 
   it('is not slowed down by a hostile pattern', () => {
     const text = `${'*a'.repeat(2000)}b ${ED} ${b64(good)}`;
-    const startedAt = performance.now();
+    const begin = process.cpuUsage();
     expect(lookUpHostKey(text, 'a'.repeat(5000), 22, ED, good).kind).toBe('unknown');
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(process.cpuUsage(begin).user / 1e6).toBeLessThan(10);
   });
 });
 

@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sh } from '../../src/shell/index.ts';
+import type { Executor } from '../../src/ssh/executor.ts';
 import { createSshPool } from '../../src/ssh/pool.ts';
 import type { SshPool } from '../../src/ssh/pool.ts';
 import type { SshPoolEvent, SshPoolOptions } from '../../src/ssh/pool-options.ts';
@@ -38,6 +41,19 @@ const times = async <T>(count: number, work: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, work));
 const ok = { kind: 'exited', code: 0 };
 
+/** Commands that run until they are released. */
+function holdCommands(name: string) {
+  const file = join(sshd.dir, name);
+  const wait = sh('sh', '-c', 'echo; until [ -e "$0" ]; do sleep 0.1; done', file);
+  let begun = 0;
+  const onOutput = (): number => ++begun;
+  return {
+    run: (executor: Executor) => async () => executor.exec(wait, { onOutput }),
+    begun: async (count: number) => vi.waitUntil(() => begun === count, { interval: 5, timeout: 100_000 }),
+    release: () => writeFileSync(file, ''),
+  };
+}
+
 /** Starts another server, which ends after all tests. */
 async function startOther(options?: SshdOptions): Promise<Sshd> {
   const server = await startSshd(options);
@@ -47,7 +63,7 @@ async function startOther(options?: SshdOptions): Promise<Sshd> {
 
 describe('a pool', () => {
   it('dials once for ten simultaneous commands when it is cold', async () => {
-    const pool = makePool({ growAfterMs: 1000 });
+    const pool = makePool({ growAfterMs: 600_000 });
     const executor = pool.executor(through());
     const before = proxy.accepted();
     expect(await times(10, async () => executor.exec(sh('true')))).toEqual(
@@ -71,11 +87,11 @@ describe('a pool', () => {
 
   it('opens more connections for long commands, so that thirty run at a time', async () => {
     const pool = makePool();
-    const executor = pool.executor(sshd.target());
-    const startedAt = performance.now();
-    const outcomes = await times(30, async () => executor.exec(sh('sleep', '1')));
-    expect(outcomes).toEqual(Array(30).fill(expect.objectContaining(ok)));
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    const held = holdCommands('thirty');
+    const outcomes = times(30, held.run(pool.executor(sshd.target())));
+    await held.begun(30);
+    held.release();
+    expect(await outcomes).toEqual(Array(30).fill(expect.objectContaining(ok)));
     expect(pool.stats().connections).toBeGreaterThan(3);
   });
 
@@ -90,10 +106,9 @@ describe('a pool', () => {
   it('queues commands at the connection limit until one is free, aborted or timed out', async () => {
     const pool = makePool({ connectionsPerHost: 1, execsPerConnection: 2, growAfterMs: 1 });
     const executor = pool.executor(sshd.target());
-    let begun = 0;
-    const onOutput = (): number => ++begun;
-    const busy = times(2, async () => executor.exec(sh('sh', '-c', 'echo; sleep 1'), { onOutput }));
-    await vi.waitUntil(() => begun === 2, { interval: 5, timeout: 60_000 });
+    const held = holdCommands('busy');
+    const busy = times(2, held.run(executor));
+    await held.begun(2);
     const abort = new AbortController();
     const aborted = executor.exec(sh('true'), { signal: abort.signal });
     const late = executor.exec(sh('true'), { timeoutMs: 50 });
@@ -106,6 +121,7 @@ describe('a pool', () => {
       started: 'no',
       reason: expect.stringContaining('no free connection') as string,
     });
+    held.release();
     expect([...(await busy), await patient]).toMatchObject([ok, ok, ok]);
     expect(pool.stats()).toMatchObject({ connections: 1, dials: 1, waiting: 0 });
   });
@@ -142,9 +158,8 @@ describe('a pool', () => {
   it('replaces a silent connection once', async () => {
     let cured = true;
     const pool = makePool({
-      keepaliveMs: 100,
-      keepaliveCount: 2,
-      readyTimeoutMs: 2000,
+      keepaliveMs: 200,
+      keepaliveCount: 10,
       onEvent: ({ kind }) => kind === 'gone' && cured && proxy.setMode('pass'),
     });
     const executor = pool.executor(through());
@@ -154,30 +169,30 @@ describe('a pool', () => {
     expect(pool.stats().dials).toBe(2);
     cured = false;
     proxy.setMode('blackhole');
+    await proxy.refuse();
     await expect(executor.exec(sh('true'))).rejects.toMatchObject({ code: 'host-unreachable' });
     expect(pool.stats()).toMatchObject({ hosts: 0, connections: 0, active: 0, dials: 3 });
+    await proxy.accept();
   });
 
   it('waits longer for a host that was silent last time', async () => {
-    const pool = makePool({ greetingTimeoutMs: 200, readyTimeoutMs: 1000 });
+    const limits = { greetingTimeoutMs: 200, readyTimeoutMs: 1000, drainMs: 100 };
+    const pool = createSshPool(limits);
+    pools.push(pool);
     const executor = pool.executor(through());
-    const dial = async () => {
-      const startedAt = performance.now();
-      const message = await executor.exec(sh('true')).then(String, (error: Error) => error.message);
-      return { message, tookMs: performance.now() - startedAt };
-    };
+    const dial = async () => executor.exec(sh('true')).then(String, (error: Error) => error.message);
     proxy.setMode('blackhole');
-    const first = await dial();
-    expect(first.message).toContain('sent nothing for 200 ms');
-    expect(first.tookMs).toBeLessThan(900);
-    const second = await dial();
-    expect(second.message).toContain('Timed out while waiting for handshake');
-    expect(second.tookMs).toBeGreaterThan(900);
+    expect(await dial()).toContain('sent nothing for 200 ms');
+    const secondAt = performance.now();
+    expect(await dial()).toContain('Timed out while waiting for handshake');
+    expect(performance.now() - secondAt).toBeGreaterThan(900);
     proxy.setMode('pass');
+    // The host that answers needs more than a second on a busy machine.
+    limits.readyTimeoutMs = 60_000;
     expect(await executor.exec(sh('true'))).toMatchObject(ok);
     proxy.reset();
     proxy.setMode('blackhole');
-    expect((await dial()).message).toContain('sent nothing for 200 ms');
+    expect(await dial()).toContain('sent nothing for 200 ms');
     proxy.setMode('pass');
   });
 
@@ -219,6 +234,7 @@ describe('a pool', () => {
   it('counts the exec of a command that timed out as still in use', async () => {
     const pool = makePool({ execsPerConnection: 2 });
     const executor = pool.executor(sshd.target());
+    await executor.exec(sh('true'));
     for (let i = 0; i < 3; i++)
       expect(await executor.exec(sh('sleep', '3'), { timeoutMs: 500 })).toMatchObject({ kind: 'lost' });
     expect(await executor.exec(sh('true'))).toMatchObject(ok);
@@ -257,16 +273,14 @@ describe('a pool', () => {
   });
 
   it('lets short commands finish when it is closed, ends long ones and accepts no more', async () => {
-    const pool = makePool({ drainMs: 2000 });
+    const pool = makePool({ drainMs: 5000 });
     const executor = pool.executor(sshd.target());
     let begun = 0;
     const onOutput = (): number => ++begun;
     const short = executor.exec(sh('sh', '-c', 'echo; sleep 0.3'), { onOutput });
-    const long = executor.exec(sh('sh', '-c', 'echo; exec sleep 30'), { onOutput });
+    const long = executor.exec(sh('sh', '-c', 'echo; exec sleep 600'), { onOutput });
     await vi.waitUntil(() => begun === 2, { interval: 5, timeout: 60_000 });
-    const startedAt = performance.now();
     await pool.close();
-    expect(performance.now() - startedAt).toBeLessThan(4000);
     expect(await short).toMatchObject(ok);
     expect(await long).toMatchObject({ kind: 'lost' });
     await expect(executor.exec(sh('true'))).rejects.toMatchObject({ code: 'connection-lost' });

@@ -6,6 +6,7 @@ import { raw, sh } from '../../src/shell/index.ts';
 import type { Command } from '../../src/shell/index.ts';
 import { openConnection } from '../../src/ssh/connection.ts';
 import type { Connection } from '../../src/ssh/connection.ts';
+import { collectGarbage } from '../support/collect-garbage.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import type { FaultProxy } from '../support/fault-proxy.ts';
 import { pause, startSshd } from '../support/sshd.ts';
@@ -34,9 +35,9 @@ afterAll(async () => {
 });
 
 const script = (text: string): Command => sh('sh', '-c', text);
-/** Opens a connection through the proxy that tolerates little silence. */
+/** Opens a connection through the proxy that tolerates little silence, but more than a busy machine causes. */
 const breakable = async (): Promise<Connection> =>
-  openConnection(sshd.target({ port: proxy.port }), { keepaliveMs: 200, keepaliveCount: 2 });
+  openConnection(sshd.target({ port: proxy.port }), { keepaliveMs: 200, keepaliveCount: 10 });
 
 describe('an outcome', () => {
   it('keeps stdout and stderr apart', async () => {
@@ -79,19 +80,14 @@ describe('an outcome', () => {
     expect(await running).toMatchObject({ kind: 'lost', started: 'unknown' });
   });
 
-  it('is lost soon if the host falls silent', async () => {
+  it('is lost after the tolerated checks if the host falls silent', async () => {
     const connection = await breakable();
-    let silentAt = 0;
-    const onOutput = () => {
-      proxy.setMode('blackhole');
-      silentAt = performance.now();
-    };
+    const onOutput = () => proxy.setMode('blackhole');
     expect(await connection.exec(script('echo begun; exec sleep 30'), { onOutput })).toMatchObject({
       kind: 'lost',
       started: 'unknown',
-      reason: expect.stringContaining('no sign of life') as string,
+      reason: expect.stringContaining('no sign of life for 2000 ms') as string,
     });
-    expect(performance.now() - silentAt).toBeLessThan(10_000);
     // A command on a connection that is known to be dead has not run.
     expect(await connection.exec(sh('true'))).toMatchObject({ kind: 'lost', started: 'no' });
   });
@@ -146,16 +142,23 @@ describe('an outcome', () => {
 
 describe('output', () => {
   it('is kept only up to the limit, even of 120 MB', async () => {
-    const before = process.memoryUsage().arrayBuffers;
+    const keptBytes = () => {
+      collectGarbage();
+      return process.memoryUsage().arrayBuffers;
+    };
+    const before = keptBytes();
     let most = 0;
     let bytes = 0;
+    let nextLook = 0;
     const outcome = await shared.exec(
       script('yes 0123456789abcdef | head -c 120000000; yes e | head -c 3000000 >&2'),
       {
         maxOutputBytes: 1000,
         onOutput: (chunk) => {
           bytes += chunk.length;
-          most = Math.max(most, process.memoryUsage().arrayBuffers);
+          if (bytes < nextLook) return;
+          nextLook = bytes + 20_000_000;
+          most = Math.max(most, keptBytes());
         },
       },
     );
@@ -163,8 +166,8 @@ describe('output', () => {
     expect(outcome.kind === 'exited' && [outcome.stdout.length, outcome.stderr.length]).toEqual([1003, 1003]);
     expect(outcome.kind === 'exited' && outcome.stdout.startsWith('0123456789abcdef\n0123')).toBe(true);
     expect(bytes).toBe(120_000_000);
-    // Buffers that are not collected yet. All of the output would be more.
-    expect(most - before).toBeLessThan(70_000_000);
+    // What is on its way, at most two windows of ssh2. All of the output would be more.
+    expect(most - before).toBeLessThan(10_000_000);
   });
 
   it('arrives as it is written', async () => {

@@ -67,7 +67,6 @@ export async function chandler(args: readonly string[], options: ChandlerOptions
     () => isGone(group),
     `every process of chandler ${args.join(' ')} ends`,
     () => output.stderr,
-    10_000,
   );
   return { exitCode, ...output };
 }

@@ -75,7 +75,7 @@ const notifying: Activities['admitPlan'] = async () => ({
 
 /** Waits for a status, while the clock of the server stands still or not. */
 const reach = (client: Parameters<typeof findStatus>[0], id: string, wanted: object) =>
-  expect.poll(() => findStatus(client, id), { interval: 30, timeout: 20_000 }).toMatchObject(wanted);
+  expect.poll(() => findStatus(client, id), { interval: 30 }).toMatchObject(wanted);
 
 describe('a wait that loses access to its host', () => {
   it.each(['auth-failed', 'host-key-mismatch', 'identity-unavailable', 'secret-unavailable'])(
@@ -174,9 +174,7 @@ describe('a wait that loses access to its host', () => {
       const result = client.result(id);
       await asking.passed;
       expect(await client.status(id)).toMatchObject({ steps: [{ trouble: { code: 'no-worker' } }] });
-      await expect
-        .poll(async () => (await client.status(id)).steps[0], { timeout: 20_000 })
-        .not.toHaveProperty('trouble');
+      await expect.poll(async () => (await client.status(id)).steps[0]).not.toHaveProperty('trouble');
       running.open();
       expect((await result).outcome).toBe('provisioned');
       await replay(client, id);
@@ -305,7 +303,7 @@ describe('a start that waits for the login shell', () => {
     const steps = [step('a', { timeout: '20s' })];
     await harness.run(activities, steps, { onStepFailure: 'fail' }, async (client, id) => {
       const result = client.result(id);
-      await expect.poll(() => asked, { timeout: 20_000 }).toContain('killStep a 1');
+      await expect.poll(() => asked).toContain('killStep a 1');
       const [a] = (await client.status(id)).steps;
       held.open();
       expect(await result).toMatchObject({

@@ -200,16 +200,12 @@ describe('a run whose history grows long', () => {
       await before.runUntil(async () => {
         const steps = [step('a'), step('b', { needs: ['a'] })];
         await client.start({ target: { host: 'h' }, steps }, { workflowId: taskQueue });
-        await expect
-          .poll(async () => (await client.status(taskQueue)).steps[0]?.state, { timeout: 10_000 })
-          .toBe('running');
+        await expect.poll(async () => (await client.status(taskQueue)).steps[0]?.state).toBe('running');
       });
       // One task brings it all: what makes the history long, the end of a step, and the order to end.
       for (let i = 0; i < 45; i += 1) await run.signal('resume');
       finish();
-      await expect
-        .poll(async () => (await run.describe()).raw.pendingActivities, { timeout: 10_000 })
-        .toEqual([]);
+      await expect.poll(async () => (await run.describe()).raw.pendingActivities).toEqual([]);
       await run.signal('abort', { reason: 'enough' });
       const after = await work();
       await after.runUntil(async () => {
@@ -233,7 +229,7 @@ describe('a run whose history grows long', () => {
       sendNotification: async ({ notification }) => void told.push(notification.event),
     });
     await harness.run(activities, [step('a')], {}, async (client, id) => {
-      await expect.poll(() => told, { timeout: 10_000 }).toEqual(['parked']);
+      await expect.poll(() => told).toEqual(['parked']);
       await client.retry(id, { step: 'a' });
       expect((await client.result(id)).outcome).toBe('provisioned');
       const handle = harness.env.client.workflow.getHandle(id);

@@ -14,7 +14,7 @@ const states = async (client: ChandlerClient, id: string) =>
   (await client.status(id)).steps.map(({ name, state, attempt }) => `${name} ${state} ${attempt}`);
 
 const reach = (client: ChandlerClient, id: string, wanted: string[]) =>
-  expect.poll(() => states(client, id), { interval: 30, timeout: 10_000 }).toEqual(wanted);
+  expect.poll(() => states(client, id), { interval: 30 }).toEqual(wanted);
 
 const steps = [step('a'), step('b', { needs: ['a'] })];
 const failsOnce: Activities['waitStep'] = ({ launch }) =>

@@ -367,7 +367,7 @@ describe('extendTimeout', () => {
       });
       const steps = [step('a', { timeout: '1s', finalize: 'true' })];
       await harness.run(activities, steps, {}, async (client, id) => {
-        await expect.poll(() => asked, { timeout: 10_000 }).toContain('killStep a 1');
+        await expect.poll(() => asked).toContain('killStep a 1');
         const more = { step: 'a', by: '1h' };
         const what = kind === 'step' ? 'a' : 'the finalizer of a';
         await expect(client.extendTimeout(id, more)).rejects.toThrow(

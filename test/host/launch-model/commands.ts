@@ -62,7 +62,7 @@ const begin = (event: Event, launch: LaunchModel) => {
 
 /** Until no supervisor is at work: what a fault leads to has come to its end. */
 const unsupervised = (host: HostUnderTest, id: string) =>
-  poll(async () => (await host.state(id)).kind !== 'running', 'the end of the supervisor', undefined, 10_000);
+  poll(async () => (await host.state(id)).kind !== 'running', 'the end of the supervisor');
 
 const operations = {
   create: (name: string) =>

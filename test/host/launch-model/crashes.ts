@@ -350,7 +350,7 @@ export async function interleave(pair: Pair, point: Point, programs?: Programs):
 
 /** Until the fault has happened, or cannot happen any more. */
 async function firedOrOver(host: HostUnderTest, program: ProgramName): Promise<void> {
-  await poll(() => host.hasFired(program) || host.processes().length === 0, 'the fault', undefined, 10_000);
+  await poll(() => host.hasFired(program) || host.processes().length === 0, 'the fault');
 }
 
 async function withHost<T>(

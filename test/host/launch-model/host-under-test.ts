@@ -36,7 +36,7 @@ export interface Point {
 }
 
 /** No answer in this time is a hang. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 100_000;
 const BOUND_S = 1;
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));

@@ -79,8 +79,22 @@ export function scrollLog(log: LogView, rows: number, columns: number, height: n
   return { ...log, below, following: atEnd || held };
 }
 
+/** Rows by the pieces that they show: to lay out all that is held takes 20 ms, and each key and each drawing asks for it. */
+const laidOut = new WeakMap<
+  readonly LogPiece[],
+  { readonly columns: number; readonly rows: readonly string[] }
+>();
+
 /** What has been read, as rows of a width. */
-export function logRows({ pieces }: Pick<LogView, 'pieces'>, columns: number): string[] {
+export function logRows({ pieces }: Pick<LogView, 'pieces'>, columns: number): readonly string[] {
+  const known = laidOut.get(pieces);
+  if (known?.columns === columns) return known.rows;
+  const rows = layOut(pieces, columns);
+  laidOut.set(pieces, { columns, rows });
+  return rows;
+}
+
+function layOut(pieces: readonly LogPiece[], columns: number): readonly string[] {
   const lines = pieces
     .map(({ text }) => text)
     .join('')

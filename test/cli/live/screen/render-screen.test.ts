@@ -231,15 +231,13 @@ test('whatever a host says, and however large the terminal: as many lines as it 
       const state = makeScreen(screen);
       const lines = render(state, plain);
       expect(lines).toHaveLength(state.size.rows);
-      for (const line of lines) {
-        expect(line).not.toMatch(/\p{Cc}/u);
-        expect(widthOf(line)).toBeLessThanOrEqual(Math.max(2, state.size.columns));
-      }
+      const most = Math.max(2, state.size.columns);
+      expect(lines.filter((line) => /\p{Cc}/u.test(line) || widthOf(line) > most)).toEqual([]);
       // Colours change nothing but colours.
       const painted = render(state, colored).map((line) => stripVTControlCharacters(line).trimEnd());
       expect(painted).toEqual(lines.map((line) => line.trimEnd()));
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 
@@ -248,8 +246,8 @@ test('two hundred runs are drawn in no time', () => {
   const state = makeState([listed(...runs), ...runs.map(({ id }) => told(id))], {
     size: { columns: 120, rows: 60 },
   });
-  const begin = performance.now();
+  const begin = process.cpuUsage();
   for (let i = 0; i < 50; i += 1) render(state, plain);
   // 50 pictures; on an idle machine this takes a fifth of a second.
-  expect(performance.now() - begin).toBeLessThan(20_000);
+  expect(process.cpuUsage(begin).user / 1e6).toBeLessThan(20);
 });
