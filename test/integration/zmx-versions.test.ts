@@ -96,7 +96,7 @@ describe('a run', () => {
   it('parks a step instead of typing into an ended session that cannot be closed', async () => {
     await install('0.7.0');
     await stack.onHost(
-      `export ZMX_DIR=/run/chandler/zmx; zmx run stuck -d true; zmx wait stuck; touch ${SHIM}.memory$ZMX_DIR/deaf`,
+      `export ZMX_DIR=/run/chandler/zmx; zmx run stuck -d true; until zmx list | grep -q exit_code; do sleep 0.1; done; touch ${SHIM}.memory$ZMX_DIR/deaf`,
     );
     const id = await stack.start({
       steps: [{ name: 'stuck', script: 'touch /root/typed' }],

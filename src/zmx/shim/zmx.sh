@@ -1,8 +1,8 @@
 #!/bin/sh
-# The command line of zmx 0.7.0 over the host's tmux, for hosts that cannot have the real one. One file, because it is installed
-# under that name as it is.
+# The command line of zmx 0.7.0 over the host's tmux, for hosts that cannot have the real one: what Chandler needs, and who attaches
+# to a session, reads or ends it. One file, because it is installed under that name as it is.
 # Each session has a tmux server whose socket has the session's name: environment, directory and PATH are those of the first
-# `run`, a session ends alone, and the socket file is the session, as with zmx. The state of a session (run, end, labels) is held
+# `run`, a session ends alone, and the socket file is the session, as with zmx. The state of a session (run, end) is held
 # in options of its server, so there is nothing to clean up. Differences from zmx are listed in test/zmx/shim.test.ts.
 set -u
 unset TMUX TMUX_PANE
@@ -27,14 +27,10 @@ main() {
     run | r) run_command "$@" ;;
     history | hi) history_command "$@" ;;
     kill | k) kill_command "$@" ;;
-    wait | w) wait_command "$@" ;;
     attach | a) attach_command "$@" ;;
     detach | d) detach_command ;;
-    send | s) send_command "$@" ;;
-    print | p) print_command "$@" ;;
-    write | wr) write_command "$@" ;;
-    tail | t) tail_command "$@" ;;
-    get | g | set | clear) label_command "$command" "$@" ;;
+    send | s | print | p | write | wr | wait | w | tail | t | get | g | set | clear)
+      fail "$command is not supported by this zmx, which is a shim over tmux" ;;
     *) show_help ;;
   esac
 }
@@ -43,7 +39,6 @@ fail() {
   printf 'error: %s\n' "$1" >&2
   exit 1
 }
-now() { date +%s; }
 # bytes TEXT: its length in bytes, whatever the locale.
 bytes() (
   LC_ALL=C
@@ -142,42 +137,6 @@ each_call() {
   [ -S "$socket" ] || return 0
   name=${socket#"$socket_dir/"}
   "$1"
-}
-
-# add_matcher ARGUMENT: matchers are numbered variables, because a name may hold line ends.
-matchers=0
-add_matcher() {
-  kind=exact
-  case $1 in
-    *\*)
-      kind=prefix
-      set -- "${1%\*}"
-      ;;
-  esac
-  valid_name "$1"
-  matchers=$((matchers + 1))
-  eval "matcher_$matchers=\$name kind_$matchers=\$kind"
-}
-# add_matchers ARGUMENT...: exits with the help if one of them asks for it, with 1 if there is none.
-add_matchers() {
-  for argument; do
-    if asks_help "$argument"; then
-      show_help
-      exit
-    fi
-    add_matcher "$argument"
-  done
-  [ $matchers -gt 0 ] || exit 1
-}
-matched() {
-  i=0
-  while [ $i -lt $matchers ]; do
-    i=$((i + 1))
-    eval "matcher=\$matcher_$i kind=\$kind_$i"
-    # shellcheck disable=SC2154 # set by eval
-    case $kind$name in "exact$matcher" | "prefix$matcher"*) return 0 ;; esac
-  done
-  return 1
 }
 
 # --- the tmux server of a session ---
@@ -410,18 +369,10 @@ Usage: zmx <command> [args...]
 Commands:
   [a]ttach <name> [command...]     Attach to a session, made if needed; ctrl+\ detaches
   [r]un <name> [-d] [command...]   Type a command into a session; -d does not wait for its end
-  [s]end <name> <text...>          Send keys to the session's pty
-  [p]rint <name> <text...>         Show text on the session's screen
-  [wr]ite <name> <file>            Write stdin to a file, through the session
   [d]etach                         Detach all clients of this session
   [l]ist|ls [--short]              List sessions
-  [g]et <name> [key]               Show labels
-  set <name> k=v...                Set labels (k= removes one)
-  clear <name>                     Remove all labels
   [k]ill <name>... [--force]       End sessions
-  [hi]story <name> [--vt]          Print screen and scrollback
-  [w]ait <name>...                 Wait for the commands of sessions
-  [t]ail <name>...                 Follow the output of sessions
+  [hi]story <name>                 Print screen and scrollback
   [v]ersion                        Show version, socket directory and log directory
   [h]elp                           Show this
 
@@ -434,7 +385,7 @@ Environment variables:
 END
 }
 
-row='pid=#{pane_pid}	clients=#{session_attached}	created=#{session_created}#{?@start_dir,	start_dir=#{@start_dir},}#{?@cmd,	cmd=#{@cmd},}#{?@ended,	ended=#{@ended}	exit_code=#{@exit_code},}#{?@labels,	#{s/ /	/:@labels},}'
+row='pid=#{pane_pid}	clients=#{session_attached}	created=#{session_created}#{?@start_dir,	start_dir=#{@start_dir},}#{?@cmd,	cmd=#{@cmd},}#{?@ended,	ended=#{@ended}	exit_code=#{@exit_code},}'
 
 list_command() {
   short=
@@ -550,8 +501,8 @@ follow() {
   interactive=
   case $(awk -W version 2>&1 </dev/null) in mawk*) interactive='-W interactive' ;; esac
   # shellcheck disable=SC2086
-  LC_ALL=C awk $interactive -v whole="${2-}" '
-    BEGIN { for (i = 0; i < 256; i++) byte[sprintf("%03o", i)] = sprintf("%c", i); first = (whole == "") }
+  LC_ALL=C awk $interactive '
+    BEGIN { for (i = 0; i < 256; i++) byte[sprintf("%03o", i)] = sprintf("%c", i); first = 1 }
     /^%exit/ { exit 0 }
     !/^%output / { next }
     {
@@ -575,7 +526,6 @@ follow() {
       }
       printf "%s", text
       fflush()
-      if (whole != "") next
       recent = recent text
       while (match(recent, /ZMX_TASK_COMPLETED:[0-9]+[\r\n]/)) {
         code = substr(recent, RSTART + 19, RLENGTH - 20)
@@ -584,22 +534,20 @@ follow() {
       }
       if (length(recent) > 30) recent = substr(recent, length(recent) - 29)
     }' <&9 &
-  follower=$!
-  helpers="$helpers $follower"
-  wait $follower
+  helpers="$helpers $!"
+  wait $!
   exit $?
 }
 
 history_command() {
-  wanted='' format=plain
+  wanted=
   for argument; do
     case $argument in
       --help | -h)
         show_help
         return
         ;;
-      --vt) format=vt ;;
-      --html) fail 'history --html is not supported' ;;
+      --vt | --html) fail "history $argument is not supported" ;;
       *) [ -n "$wanted" ] || wanted=.$argument ;;
     esac
   done
@@ -612,96 +560,13 @@ history_command() {
   tmux_path
   probe '#{pane_pid}'
   [ "$status" = ok ] || return 0
-  screen $format
+  # Scrollback and screen (only the alternate screen, if that is on) without the empty rows at the end.
+  patience=5 ask if-shell -F '#{alternate_on}' 'capture-pane -p' 'capture-pane -p -S -' |
+    LC_ALL=C awk 'NF { for (; empty; empty--) printf "\n"; printf "%s%s", sep, $0; sep = "\n"; next } { empty++ }'
 }
-# screen FORMAT: scrollback and screen (only the alternate screen, if that is on) without the empty rows at the end.
-screen() {
-  if [ "$1" = plain ]; then
-    capture '' | LC_ALL=C awk 'NF { for (; empty; empty--) printf "\n"; printf "%s%s", sep, $0; sep = "\n"; next } { empty++ }'
-    return
-  fi
-  # shellcheck disable=SC2046
-  set -- $(ask display-message -p '#{cursor_y} #{cursor_x} #{alternate_on}')
-  [ "${3-}" != 1 ] || printf '\033[?1049h'
-  capture '-e -N' | LC_ALL=C awk "$styled"
-  printf '\033[0m\033[%d;%dH' $((${1-0} + 1)) $((${2-0} + 1))
-}
-capture() { patience=5 ask if-shell -F '#{alternate_on}' "capture-pane -p $1" "capture-pane -p $1 -S -"; }
-
-# tmux writes the changes of the style, zmx each style in full.
-# shellcheck disable=SC2016
-styled='
-# :R.G.B is an RGB colour, a number one of the palette.
-function colour(at, value) {
-  if (!index(value, ":")) return esc "[" at ";5;" value "m"
-  value = substr(value, 2)
-  gsub(/[.]/, ";", value)
-  return esc "[" at ";2;" value "m"
-}
-function wanted(  i, all) {
-  all = ""
-  for (i = 1; i <= marks; i++) if (on[mark[i]]) all = all esc "[" mark[i] "m"
-  if (fore != "") all = all colour(38, fore)
-  if (back != "") all = all colour(48, back)
-  return all
-}
-function sgr(codes,  n, c, i, k) {
-  n = split(codes == "" ? "0" : codes, c, ";")
-  for (i = 1; i <= n; i++) {
-    k = c[i] + 0
-    if (c[i] ~ /^4:0/) on[4] = 0
-    else if (c[i] ~ /^4(:|$)/) on[4] = 1
-    else if (c[i] ~ /^58:/) continue
-    else if (k == 0) { for (k in on) on[k] = 0; fore = back = "" }
-    else if (k == 22) on[1] = on[2] = 0
-    else if (k > 22 && k < 30) on[k - 20] = 0
-    else if (k == 55) on[53] = 0
-    else if (k in on) on[k] = 1
-    else if (k == 38 || k == 48 || k == 58) {
-      v = c[i + 2]
-      if (c[i + 1] == 2) { v = ":" c[i + 2] "." c[i + 3] "." c[i + 4]; i += 4 } else i += 2
-      if (k == 38) fore = v
-      if (k == 48) back = v
-    }
-    else if (k == 39) fore = ""
-    else if (k == 49) back = ""
-    else if (k >= 30 && k < 38) fore = k - 30
-    else if (k >= 40 && k < 48) back = k - 40
-    else if (k >= 90 && k < 98) fore = k - 82
-    else if (k >= 100 && k < 108) back = k - 92
-  }
-}
-function text(part,  style) {
-  if (part == "") return
-  plain = plain part
-  style = wanted()
-  row = row (style == shown ? "" : esc "[0m" style) part
-  shown = style
-}
-BEGIN {
-  esc = sprintf("%c", 27)
-  marks = split("1 2 3 5 7 8 9 53 4", mark, " ")
-  for (i = 1; i <= marks; i++) on[mark[i]] = 0
-}
-{
-  rest = $0
-  row = plain = ""
-  while ((at = index(rest, esc))) {
-    text(substr(rest, 1, at - 1))
-    rest = substr(rest, at + 1)
-    if (match(rest, /^\[[0-9;:]*m/)) sgr(substr(rest, 2, RLENGTH - 2))
-    else match(rest, /^\][^\033\007]*(\007|\033\\)/) || match(rest, /^[()][0-9A-B]/) || match(rest, /^./)
-    rest = substr(rest, RLENGTH + 1)
-  }
-  text(rest)
-  if (plain == "") { empty++; next }
-  for (; empty; empty--) printf "\r\n"
-  printf "%s%s", sep, row
-  sep = "\r\n"
-}'
 
 kill_command() {
-  force=
+  force='' named=
   for argument; do
     case $argument in
       --help | -h)
@@ -709,15 +574,26 @@ kill_command() {
         return
         ;;
       --force) force=yes ;;
-      *) add_matcher "$argument" ;;
+      *)
+        valid_name "${argument%\*}"
+        named=yes
+        ;;
     esac
   done
-  [ $matchers -gt 0 ] || exit 1
+  [ -n "$named" ] || exit 1
   tmux_path
-  each_session kill_session
+  for argument; do
+    [ "$argument" != --force ] || continue
+    valid_name "${argument%\*}"
+    wanted=$name
+    case $argument in
+      *\*) each_session kill_prefixed ;;
+      *) [ ! -S "$socket" ] || kill_session ;;
+    esac
+  done
 }
+kill_prefixed() { case $name in "$wanted"*) kill_session ;; esac }
 kill_session() {
-  matched || return 0
   probe '#{pid} #{pane_pid}'
   case $status in
     gone) return ;;
@@ -750,79 +626,6 @@ kill_session() {
     ) </dev/null >/dev/null 2>&1 &
   fi
   printf 'killed session %s\n' "$name"
-}
-
-wait_command() {
-  add_matchers "$@"
-  tmux_path
-  most=0 unmatched=0 done_before=0 polls=0 said_at=-50
-  while :; do
-    total=0 finished=0 exit_code=0
-    each_session wait_session
-    if [ $total -lt $most ]; then
-      printf 'error: %s session(s) disappeared before completing\n' $((most - total)) >&2
-      exit 1
-    fi
-    most=$total
-    if [ $total -gt 0 ] && [ $total -eq $finished ]; then break; fi
-    if [ $most -eq 0 ]; then
-      unmatched=$((unmatched + 1))
-      if [ $unmatched -gt 20 ]; then
-        echo 'error: no matching sessions found' >&2
-        exit 2
-      fi
-    fi
-    done_before=$finished
-    polls=$((polls + 1))
-    sleep 0.1
-  done
-  if [ "$exit_code" -eq 0 ]; then
-    echo 'task(s) completed!'
-  else
-    echo 'task(s) failed!'
-    each_session wait_report
-  fi
-  exit "$exit_code"
-}
-wait_session() {
-  matched || return 0
-  probe '#{@ended} #{@exit_code}'
-  if [ "$status" = gone ]; then return; fi
-  total=$((total + 1))
-  if [ "$status" != ok ]; then
-    [ "$status" != refused ] || status=ConnectionRefused
-    printf '[%s] task unreachable: %s (%s)\n' "$(now)" "$name" "$status" >&2
-    exit_code=1
-    finished=$((finished + 1))
-    return
-  fi
-  ended=${answer% *} code=${answer#* }
-  if [ -z "$ended" ] || [ -z "$code" ]; then
-    if [ $((polls - said_at)) -ge 50 ]; then
-      printf '[%s] waiting task=%s\n' "$(now)" "$name"
-      said_at=$polls
-    fi
-    return
-  fi
-  if [ "$finished" -ge "$done_before" ]; then printf '[%s] completed task=%s exit_code=%s\n' "$ended" "$name" "$code"; fi
-  [ "$code" -eq 0 ] || exit_code=$code
-  finished=$((finished + 1))
-}
-wait_report() {
-  matched || return 0
-  probe '#{@ended} #{@exit_code}'
-  case $status in
-    ok)
-      ended=${answer% *} code=${answer#* }
-      case $code in '' | 0) return ;; esac
-      printf -- '---\n[%s] failed task=%s exit_status=%s\n' "$ended" "$name" "$code"
-      printf '\nLast 20 lines of %s history:\n' "$name"
-      { screen plain; echo; } | tail -n 20
-      ;;
-    Timeout | Unexpected) printf -- '---\n[0] failed task=%s exit_status=1\n' "$name" ;;
-    *) return ;;
-  esac
-  printf '\nSee the logs:\nzmx history %s\nzmx attach %s\n' "$name" "$name"
 }
 
 attach_command() {
@@ -892,179 +695,6 @@ detach_command() {
   tmux_path
   [ ! -S "$socket" ] || ask detach-client -s zmx >/dev/null
   return 0
-}
-
-# text_for NAME TEXT...: sets name, socket and text; without TEXT it reads standard input.
-text_for() {
-  [ -n "${1-}" ] || exit 1
-  resolve "$1"
-  shift
-  text=$*
-  if [ $# -eq 0 ] && [ ! -t 0 ]; then
-    text=$(cat; echo .)
-    text=${text%.}
-  fi
-  [ -n "$text" ] || exit 1
-  tmux_path
-  status=Unexpected
-  [ ! -S "$socket" ] || probe '#{pane_tty}'
-  case $status in
-    ok) return ;;
-    refused) printf 'cleaned up stale session %s\n' "$name" ;;
-    *) printf 'session %s is unresponsive (%s)\ndaemon may be busy: try again\n' "$name" "$status" ;;
-  esac
-  exit 0
-}
-send_command() {
-  if asks_help "${1-}"; then
-    show_help
-    return
-  fi
-  text_for "$@"
-  if [ $# -eq 1 ]; then text=${text%"$nl"}; fi
-  printf %s "$text" | type_in
-}
-print_command() {
-  if asks_help "${1-}"; then
-    show_help
-    return
-  fi
-  text_for "$@"
-  printf %s "$text" >"$answer"
-}
-
-# tail: ends when the first session ends.
-tail_command() {
-  add_matchers "$@"
-  tmux_path
-  i=0
-  while [ $i -lt $matchers ]; do
-    i=$((i + 1))
-    eval "name=\$matcher_$i kind=\$kind_$i"
-    socket=$socket_dir/$name
-    [ "$kind" = prefix ] || require_session
-  done
-  followers=
-  each_session follow_matched
-  [ -n "$followers" ] || exit 1
-  # shellcheck disable=SC2086
-  trap 'kill $followers 2>/dev/null' EXIT
-  trap 'exit 143' TERM INT HUP
-  while :; do
-    for pid in $followers; do
-      if ! alive "$pid"; then
-        wait "$pid"
-        exit
-      fi
-    done
-    sleep 0.05
-  done
-}
-require_session() {
-  [ -S "$socket" ] || exit 1
-  probe '#{pane_pid}'
-  [ "$status" = ok ] || exit 1
-}
-follow_matched() {
-  matched || return 0
-  (follow true whole) &
-  followers="$followers $!"
-}
-
-# write NAME FILE: types base64 in lines that a shell's line editor accepts.
-write_command() {
-  for argument in "${1-}" "${2-}"; do
-    if asks_help "$argument"; then
-      show_help
-      return
-    fi
-    [ -n "$argument" ] || exit 1
-  done
-  case $2 in *\'*) exit 1 ;; esac
-  file=$2
-  resolve "$1"
-  tmux_path
-  created=
-  ensure -bash "$(command -v bash)"
-  await_line_editor
-  {
-    printf " : >'%s'\r" "$file"
-    base64 | tr -d '\n' | fold -w 9600 | while IFS= read -r chunk || [ -n "$chunk" ]; do
-      printf " printf %%s '%s' | base64 -d >>'%s'\r" "$chunk" "$file"
-    done
-  } | type_in || exit 1
-  printf 'file created %s\n' "$file"
-}
-
-label_command() {
-  action=$1
-  shift
-  [ $# -gt 0 ] || exit 1
-  if asks_help "$1"; then
-    show_help
-    return
-  fi
-  if [ "$1" = . ]; then
-    if [ -z "$self" ]; then
-      echo 'error: "." requires ZMX_SESSION (are you inside a zmx session?)' >&2
-      exit 1
-    fi
-    shift
-    set -- "$self" "$@"
-  fi
-  resolve "$1"
-  shift
-  pairs=$*
-  if [ "$action" = set ]; then check_labels; fi
-  tmux_path
-  status=refused
-  [ ! -S "$socket" ] || probe '.#{@labels}'
-  if [ "$status" != ok ]; then
-    printf 'error: session "%s" not found or unresponsive\n' "$name" >&2
-    exit 1
-  fi
-  labels=${answer#.}
-  case $action in
-    get)
-      if [ -z "${1-}" ]; then
-        printf %s "$labels"
-        return
-      fi
-      case " $labels" in *" $1="*) ;; *) exit 1 ;; esac
-      value=" $labels"
-      value=${value#*" $1="}
-      printf %s "${value%% *}"
-      ;;
-    clear) ask set -suq @labels ;;
-    set)
-      labels=$(
-        printf '%s\n' "$labels" "$pairs" | tr ' ' '\n' |
-          LC_ALL=C awk -F = 'NF > 1 { value[$1] = $2 } END { for (k in value) if (value[k] != "") print k "=" value[k] }' |
-          LC_ALL=C sort | tr '\n' ' '
-      )
-      ask set -s @labels "${labels% }"
-      ;;
-  esac
-}
-# check_labels: checks the `k=v` words of $pairs; a word without `=` runs into the next, as in zmx.
-check_labels() {
-  rest=$pairs
-  while :; do
-    case $rest in *=*) ;; *) return ;; esac
-    key=${rest%%=*}
-    rest=${rest#*=}
-    value=${rest%% *}
-    case $rest in *' '*) rest=${rest#* } ;; *) rest= ;; esac
-    what='error: key-value kvs can only contain [a-z, A-Z, 0-9, -_.] characters'
-    case $key in
-      '') what='error: label key cannot be empty' ;;
-      name | start_dir | cmd) what="error: \"$key\" is a read-only built-in field" ;;
-      *[!a-zA-Z0-9_.-]*) what="$what: key=[$key]" ;;
-      *) case $value in *[!a-zA-Z0-9_.-]*) what="$what: value=[$value]" ;; *) continue ;; esac ;;
-    esac
-    printf '%s\n' "$what" >&2
-    exit 1
-  done
 }
 
 main "$@"
