@@ -18,29 +18,21 @@ import type { ScriptState } from '../host/script-state.ts';
 import { quoteOperand, render, sh } from '../shell/index.ts';
 import type { Adopted, LeaseHolder } from './activity-types.ts';
 
+const REQUIRED = ['namespace', 'workflowId', 'firstRunId'] as const satisfies (keyof LeaseHolder)[];
+const OPTIONAL = ['namespaceId', 'digest', 'owner', 'replaces'] as const satisfies (keyof LeaseHolder)[];
+
 /** A holder as the one word that the host stores. */
 export function encodeHolder(holder: LeaseHolder): string {
-  const { namespace, namespaceId, workflowId, firstRunId, digest, owner, replaces } = holder;
-  const text = JSON.stringify({ namespace, namespaceId, workflowId, firstRunId, digest, owner, replaces });
-  return Buffer.from(text).toString('base64url');
+  return Buffer.from(JSON.stringify(holder, [...REQUIRED, ...OPTIONAL])).toString('base64url');
 }
 
 /** Reads what the host stores; nothing if it was not written by us. */
 export function decodeHolder(word: string): LeaseHolder | undefined {
   try {
-    const value = JSON.parse(Buffer.from(word, 'base64url').toString('utf8')) as LeaseHolder;
-    const { namespace, namespaceId, workflowId, firstRunId, digest, owner, replaces } = value;
-    const isHolder = [namespace, workflowId, firstRunId].every((part) => typeof part === 'string');
-    if (!isHolder) return undefined;
-    return {
-      namespace,
-      workflowId,
-      firstRunId,
-      ...(typeof namespaceId === 'string' && { namespaceId }),
-      ...(typeof digest === 'string' && { digest }),
-      ...(typeof owner === 'string' && { owner }),
-      ...(typeof replaces === 'string' && { replaces }),
-    };
+    const value = Object(JSON.parse(Buffer.from(word, 'base64url').toString('utf8'))) as LeaseHolder;
+    const texts = [...REQUIRED, ...OPTIONAL].filter((key) => typeof value[key] === 'string');
+    if (!REQUIRED.every((key) => texts.includes(key))) return undefined;
+    return Object.fromEntries(texts.map((key) => [key, value[key]])) as unknown as LeaseHolder;
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { definedOnly } from '../domain/defined-only.ts';
 import { boundedText } from '../domain/text/bounded-text.ts';
 import { ChandlerError } from '../domain/run/failure.ts';
 import { addressOf } from '../domain/run/ids.ts';
@@ -39,14 +40,14 @@ export function detailsOf(error: ChandlerError, target?: Target): FailureDetails
   const { logTail, step, host, exitCode, notes } = error.facts;
   const isNamed = target === undefined || error.message.includes(target.host);
   const message = isNamed ? error.message : `${addressOf(target)}: ${error.message}`;
-  return {
+  return definedOnly({
     code: error.code,
     message: boundedText(message, MAX_MESSAGE_LENGTH),
     advice: boundedText(error.advice, MAX_ADVICE_LENGTH),
-    ...(host !== undefined && { host }),
-    ...(step !== undefined && { step }),
-    ...(exitCode !== undefined && { exitCode }),
-    ...(logTail !== undefined && { logTail }),
-    ...(notes !== undefined && { notes }),
-  };
+    host,
+    step,
+    exitCode,
+    logTail,
+    notes,
+  });
 }

@@ -6,6 +6,7 @@ import {
   log,
   workflowInfo,
 } from '@temporalio/workflow';
+import { definedOnly } from '../domain/defined-only.ts';
 import { createNotifier } from '../notify/workflow/notifier.ts';
 import { endInFailure, endInSuccess } from './end-run.ts';
 import { handleActions } from './handle-actions.ts';
@@ -81,12 +82,10 @@ function resultOf({ status, digest }: Run, outcome: ProvisionResult['outcome']):
     outcome,
     host: status.host,
     digest,
-    steps: status.steps.map(({ name, state, attempt, finalizer }) => ({
-      name,
-      state,
-      attempt,
-      ...(finalizer && { finalizer: { state: finalizer.state, attempt: finalizer.attempt } }),
-    })),
+    steps: status.steps.map(({ name, state, attempt, finalizer: last }) => {
+      const finalizer = last && { state: last.state, attempt: last.attempt };
+      return definedOnly({ name, state, attempt, finalizer });
+    }),
     auditTrail: status.auditTrail,
   };
 }

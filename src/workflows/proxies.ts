@@ -77,17 +77,6 @@ const profiles = {
   },
 } as const satisfies Record<string, ActivityOptions>;
 
-const proxies = {
-  short: proxyActivities<Activities>(profiles.short),
-  verify: proxyActivities<Activities>(profiles.verify),
-  start: proxyActivities<Activities>(profiles.start),
-  long: proxyActivities<Activities>(profiles.long),
-  install: proxyActivities<Activities>(profiles.install),
-  inspect: proxyActivities<Activities>(profiles.inspect),
-  cleanup: proxyActivities<Activities>(profiles.cleanup),
-  notify: proxyActivities<Activities>(profiles.notify),
-};
-
 /** Validate the input on the worker. The result is in the history, so that a later, stricter check cannot disturb a run. */
 export const { admitPlan, admitWatch } = proxyLocalActivities<Pick<Activities, 'admitPlan' | 'admitWatch'>>({
   summary: 'validate the input',
@@ -122,12 +111,12 @@ export const activity = {
 };
 
 function call<N extends keyof Activities>(profile: keyof typeof profiles, name: N) {
+  const proxy = proxyActivities<Activities>(profiles[profile])[name as 'prepareHost'];
   return (
     summary: string,
     input: Parameters<Activities[N]>[0],
     options: ActivityOptions = {},
   ): ReturnType<Activities[N]> => {
-    const proxy = proxies[profile][name as 'prepareHost'];
     const defaults: ActivityOptions = profiles[profile];
     const retry = { ...defaults.retry, ...options.retry };
     const shown = boundedText(summary, MAX_SUMMARY_LENGTH);

@@ -1,4 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
+import { definedOnly } from '../domain/defined-only.ts';
 import { resolvePlan, planDigest, type ResolvedPlan } from '../domain/plan/resolve-plan.ts';
 import type { Plan } from '../domain/plan/schema.ts';
 import { addressOf, type Launch } from '../domain/run/ids.ts';
@@ -66,15 +67,8 @@ export function makeRun(input: Plan, known: Pick<Run, 'status' | 'searchAttribut
 
 /** The state of a run that has just begun. */
 export function beginRun(input: Plan, { searchAttributes, notify }: Admission): Run {
-  const { name, target, steps, sentinel, fleet, labels } = resolvePlan(input);
-  const status = newStatus('connecting', {
-    plan: name,
-    host: addressOf(target),
-    steps,
-    sentinel: sentinel.path,
-    fleet,
-    labels,
-  });
+  const { name: plan, target, sentinel, ...rest } = resolvePlan(input);
+  const status = newStatus('connecting', { plan, host: addressOf(target), sentinel: sentinel.path, ...rest });
   return makeRun(input, { status, searchAttributes, notify });
 }
 
@@ -101,19 +95,19 @@ export function newStatus(
   phase: RunStatus['phase'],
   { plan, host, steps, sentinel = '', fleet, labels }: Beginning,
 ): RunStatus {
-  return {
+  return definedOnly({
     phase,
     plan,
     host,
-    ...(fleet !== undefined && { fleet }),
-    ...(labels && { labels }),
+    fleet,
+    labels,
     attention: false,
     paused: false,
     startedAtMs: Date.now(),
     steps: steps.map(pendingStep),
     sentinel,
-    auditTrail: [],
-  };
+    auditTrail: [] as RunStatus['auditTrail'],
+  });
 }
 
 function pendingStep({ name, finalize }: Beginning['steps'][number]): StepStatus {

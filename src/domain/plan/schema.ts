@@ -39,6 +39,8 @@ const variable = z.string().refine((name) => variableNameProblem(name) === undef
   error: (issue) => variableNameProblem(String(issue.input)),
 });
 
+const optional = <T extends z.ZodType>(schema: T, about: string) => schema.optional().describe(about);
+
 /** Also the name of a zmx session, a file and a table row. */
 export const stepName = z
   .string()
@@ -85,12 +87,12 @@ const hop = {
 
 export const targetSchema = z.strictObject({
   ...hop,
-  jump: z.strictObject(hop).optional().describe('A jump host; it takes the same keys.'),
-  become: z
-    .enum(['sudo'])
-    .optional()
-    .describe('`sudo` does everything as root, through sudo without a password. Default the login user.'),
-  connectTimeout: duration.optional().describe('How long to try to reach the host. Default 5m.'),
+  jump: optional(z.strictObject(hop), 'A jump host; it takes the same keys.'),
+  become: optional(
+    z.enum(['sudo']),
+    '`sudo` does everything as root, through sudo without a password. Default the login user.',
+  ),
+  connectTimeout: optional(duration, 'How long to try to reach the host. Default 5m.'),
 });
 
 export const stepSchema = z.strictObject({
@@ -98,74 +100,57 @@ export const stepSchema = z.strictObject({
   script: script.describe(
     'The script, run in its own terminal by bash or by the interpreter that its `#!` line names. A failed command fails the step only after `set -e`.',
   ),
-  finalize: script
-    .optional()
-    .describe(
-      'The finalizer: a script that runs after every step is done. Finalizers run one after another, in step order.',
-    ),
-  needs: z
-    .array(z.string())
-    .optional()
-    .describe('Steps that must be done before this one starts. Default none: all steps start at once.'),
-  timeout: duration
-    .optional()
-    .describe('How long an attempt may take; after that it is killed and counts as failed. Default 1h.'),
-  retry: z
-    .strictObject({
-      attempts: z
-        .number()
-        .int()
-        .min(1)
-        .max(100)
-        .optional()
-        .describe('How many attempts there are in all. Default 1.'),
-      backoff: duration.optional().describe('The pause between two attempts. Default 1s.'),
-    })
-    .optional()
-    .describe('Whether a failed step is retried without an operator.'),
-  env: z
-    .record(variable, text(64 * 1024))
-    .optional()
-    .describe('Environment variables of script, finalize and check.'),
-  secrets: z
-    .record(
+  finalize: optional(
+    script,
+    'The finalizer: a script that runs after every step is done. Finalizers run one after another, in step order.',
+  ),
+  needs: optional(
+    z.array(z.string()),
+    'Steps that must be done before this one starts. Default none: all steps start at once.',
+  ),
+  timeout: optional(
+    duration,
+    'How long an attempt may take; after that it is killed and counts as failed. Default 1h.',
+  ),
+  retry: optional(
+    z.strictObject({
+      attempts: optional(z.number().int().min(1).max(100), 'How many attempts there are in all. Default 1.'),
+      backoff: optional(duration, 'The pause between two attempts. Default 1s.'),
+    }),
+    'Whether a failed step is retried without an operator.',
+  ),
+  env: optional(z.record(variable, text(64 * 1024)), 'Environment variables of script, finalize and check.'),
+  secrets: optional(
+    z.record(
       variable,
       z.string().regex(/^(env|file):[A-Za-z0-9_][A-Za-z0-9_./-]*$/, 'must be env:NAME or file:NAME'),
-    )
-    .optional()
-    .describe(
-      'Environment variables whose values the worker looks up: `env:NAME` or `file:NAME`. Values and lines shorter than 4 characters are not masked.',
     ),
-  check: script
-    .optional()
-    .describe(
-      'A script that tests whether the step needs to run: if it exits with 0, the step is satisfied and does not run. It has one minute.',
-    ),
+    'Environment variables whose values the worker looks up: `env:NAME` or `file:NAME`. Values and lines shorter than 4 characters are not masked.',
+  ),
+  check: optional(
+    script,
+    'A script that tests whether the step needs to run: if it exits with 0, the step is satisfied and does not run. It has one minute.',
+  ),
 });
 
 export const zmxSchema = z.strictObject({
-  source: z
-    .enum(['release', 'file', 'tmux'])
-    .optional()
-    .describe(
-      'Where zmx comes from: `release` is a verified upstream archive, `file` a binary of the worker, `tmux` a shim on the tmux of the host. Default release.',
-    ),
-  version: z
-    .string()
-    .regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 0.7.0')
-    .optional()
-    .describe('The version to install if the host has none that is new enough.'),
-  url: z
-    .string()
-    .regex(/^https?:\/\/\S+$/, 'must be an http or https address')
-    .optional()
-    .describe('The address of an archive elsewhere, such as a mirror.'),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits')
-    .optional()
-    .describe('The checksum of the archive, unless it is built in.'),
-  file: line.optional().describe("The name of a binary in the worker's CHANDLER_ZMX_DIR."),
+  source: optional(
+    z.enum(['release', 'file', 'tmux']),
+    'Where zmx comes from: `release` is a verified upstream archive, `file` a binary of the worker, `tmux` a shim on the tmux of the host. Default release.',
+  ),
+  version: optional(
+    z.string().regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 0.7.0'),
+    'The version to install if the host has none that is new enough.',
+  ),
+  url: optional(
+    z.string().regex(/^https?:\/\/\S+$/, 'must be an http or https address'),
+    'The address of an archive elsewhere, such as a mirror.',
+  ),
+  sha256: optional(
+    z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits'),
+    'The checksum of the archive, unless it is built in.',
+  ),
+  file: optional(line, "The name of a binary in the worker's CHANDLER_ZMX_DIR."),
 });
 
 const label = z
@@ -191,69 +176,57 @@ const labels = z
 
 export const planSchema = z.strictObject({
   $schema: z.string().optional(),
-  name: line.max(200).optional().describe('The name of the plan, for people.'),
+  name: optional(line.max(200), 'The name of the plan, for people.'),
   fleet: fleet.optional(),
   labels: labels.optional(),
   target: targetSchema,
   steps: z.array(stepSchema).min(1, 'must hold at least one step').max(limits.steps),
-  zmx: zmxSchema.optional().describe('The terminal multiplexer that runs the sessions.'),
-  bootstrap: z
-    .strictObject({
+  zmx: optional(zmxSchema, 'The terminal multiplexer that runs the sessions.'),
+  bootstrap: optional(
+    z.strictObject({
       marker: absolutePath.describe('The file to wait for.'),
-      timeout: duration.optional().describe('How long to wait for it. Default 15m.'),
-    })
-    .optional()
-    .describe('A file that the host writes when it has booted; no step starts before.'),
-  sentinel: z
-    .strictObject({
-      path: absolutePath
-        .optional()
-        .describe('The path of the sentinel. Default `provisioned` in the state directory.'),
-      whenPresent: z
-        .enum(['skip-if-same-plan', 'skip', 'ignore'])
-        .optional()
-        .describe(
-          'What a run does on a host that has a sentinel: `skip-if-same-plan`, `skip` or `ignore` it. Default skip-if-same-plan.',
-        ),
-    })
-    .optional()
-    .describe('The file that marks the host as provisioned, written last and read back.'),
-  onStepFailure: z
-    .enum(['park', 'fail', 'continue'])
-    .optional()
-    .describe(
-      'What happens when a step has failed its last attempt: `park` waits for an operator, `fail` ends the other steps, `continue` does what can be done and then fails. Default park.',
-    ),
-  onLeftovers: z
-    .enum(['refuse', 'end'])
-    .optional()
-    .describe(
-      'What happens to steps of other work that an earlier run left running: `refuse` fails the run, `end` ends them. Default refuse.',
-    ),
-  parkTimeout: duration.optional().describe('How long a parked run waits for an operator. Default 24h.'),
-  keepSessions: z
-    .enum(['failed', 'all', 'none'])
-    .optional()
-    .describe(
-      'Which sessions stay open after their step: those of `failed` steps, `all` or `none`. Default failed.',
-    ),
-  pruneAfterDays: z
-    .number()
-    .int()
-    .min(1)
-    .optional()
-    .describe('Age at which launches are removed from the host. Default 30.'),
+      timeout: optional(duration, 'How long to wait for it. Default 15m.'),
+    }),
+    'A file that the host writes when it has booted; no step starts before.',
+  ),
+  sentinel: optional(
+    z.strictObject({
+      path: optional(absolutePath, 'The path of the sentinel. Default `provisioned` in the state directory.'),
+      whenPresent: optional(
+        z.enum(['skip-if-same-plan', 'skip', 'ignore']),
+        'What a run does on a host that has a sentinel: `skip-if-same-plan`, `skip` or `ignore` it. Default skip-if-same-plan.',
+      ),
+    }),
+    'The file that marks the host as provisioned, written last and read back.',
+  ),
+  onStepFailure: optional(
+    z.enum(['park', 'fail', 'continue']),
+    'What happens when a step has failed its last attempt: `park` waits for an operator, `fail` ends the other steps, `continue` does what can be done and then fails. Default park.',
+  ),
+  onLeftovers: optional(
+    z.enum(['refuse', 'end']),
+    'What happens to steps of other work that an earlier run left running: `refuse` fails the run, `end` ends them. Default refuse.',
+  ),
+  parkTimeout: optional(duration, 'How long a parked run waits for an operator. Default 24h.'),
+  keepSessions: optional(
+    z.enum(['failed', 'all', 'none']),
+    'Which sessions stay open after their step: those of `failed` steps, `all` or `none`. Default failed.',
+  ),
+  pruneAfterDays: optional(
+    z.number().int().min(1),
+    'Age at which launches are removed from the host. Default 30.',
+  ),
 });
 
 /** The input of the workflow `watchProvisioning`. */
 export const watchSchema = z.strictObject({
   target: targetSchema,
-  sentinel: z
-    .strictObject({ path: absolutePath })
-    .optional()
-    .describe('Where the sentinel is, if not where the script says.'),
-  timeout: duration.optional().describe('How long the host may take. Default 24h.'),
-  parkTimeout: duration.optional().describe('How long a failed host waits for an operator. Default 24h.'),
+  sentinel: optional(
+    z.strictObject({ path: absolutePath }),
+    'Where the sentinel is, if not where the script says.',
+  ),
+  timeout: optional(duration, 'How long the host may take. Default 24h.'),
+  parkTimeout: optional(duration, 'How long a failed host waits for an operator. Default 24h.'),
   fleet: fleet.optional(),
   labels: labels.optional(),
 });

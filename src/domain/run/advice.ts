@@ -35,6 +35,7 @@ const CONTINUATIONS: Readonly<Record<AdviceState, string>> = {
 
 const SCRIPT_AGAIN = "Read the script's log on the host, fix the cause, and start the script again there.";
 const MORE_TIME = 'Give the step more time (extendTimeout), or find out in its log what it waits for.';
+const RETRYABLE = ['retrying', 'retrying-paused', 'parked', 'parked-paused'] as const;
 
 /** Advice that fits only some states, in place of the code's own. */
 const VARIANTS: Readonly<Partial<Record<FailureCode, Partial<Record<AdviceState, string>>>>> = {
@@ -48,12 +49,7 @@ const VARIANTS: Readonly<Partial<Record<FailureCode, Partial<Record<AdviceState,
   'step-unverifiable': {
     asking: 'The run keeps asking the host. Restore the access to it, or abort the run.',
   },
-  'step-timeout': {
-    retrying: MORE_TIME,
-    'retrying-paused': MORE_TIME,
-    parked: MORE_TIME,
-    'parked-paused': MORE_TIME,
-  },
+  'step-timeout': Object.fromEntries(RETRYABLE.map((state) => [state, MORE_TIME])),
   'script-failed': { over: SCRIPT_AGAIN, closed: SCRIPT_AGAIN, terminated: SCRIPT_AGAIN },
 };
 

@@ -1,158 +1,77 @@
 import { boundedText } from '../text/bounded-text.ts';
 import { plainText } from '../text/plain-text.ts';
 
+const transient = (advice: string) => ({ retryable: true, advice });
+const permanent = (advice: string) => ({ retryable: false, advice });
+
 /**
  * Every way a run can fail: a closed set. `retryable`: the same attempt may succeed later without an operator. `advice` names
  * what to do about the cause, in every state of a run; advice.ts adds what depends on the state.
  */
 export const failureCodes = {
-  'invalid-input': {
-    retryable: false,
-    advice: 'Correct the listed problems in the plan; `chandler validate PLAN` checks it.',
-  },
-  'host-unreachable': {
-    retryable: true,
-    advice: 'Check that the host is up and that host, port and network path are right.',
-  },
-  'host-key-unknown': {
-    retryable: false,
-    advice:
-      "Add the host's key to the worker's known_hosts, pin it with target.hostKey: SHA256:…, or set target.hostKey: accept-new.",
-  },
-  'host-key-mismatch': {
-    retryable: false,
-    advice:
-      'The host answered with another key than the recorded one. If it was rebuilt, replace the recorded key; otherwise the connection may be intercepted.',
-  },
-  'auth-failed': {
-    retryable: false,
-    advice: "Check target.user and that the identity's public key is in its authorized_keys.",
-  },
-  'become-failed': {
-    retryable: false,
-    advice:
-      'Let the login user use sudo without a password (NOPASSWD in sudoers), or log in as root without target.become.',
-  },
-  'identity-unavailable': {
-    retryable: false,
-    advice:
-      "Put the identity where the worker may read it (CHANDLER_IDENTITIES), or load it into the worker's agent.",
-  },
-  'connection-lost': {
-    retryable: true,
-    advice: 'Check the network path to the host, and its sshd.',
-  },
-  'login-interferes': {
-    retryable: false,
-    advice:
-      "Let the login of target.user run Chandler's commands: look for exit or exec in the startup file of its shell, and for a forced command in sshd_config and authorized_keys.",
-  },
-  'channel-refused': {
-    retryable: true,
-    advice: 'The host refused another session: raise MaxSessions in its sshd_config.',
-  },
-  'host-unsupported': {
-    retryable: false,
-    advice: 'The host lacks something that is needed; install it or use another image.',
-  },
-  'disk-full': {
-    retryable: false,
-    advice: "Free space on the host's disk.",
-  },
-  'state-directory-unwritable': {
-    retryable: false,
-    advice: 'Make the state directory writable for the login user, or log in as another user.',
-  },
-  'lease-held': {
-    retryable: false,
-    advice: 'Another workflow provisions this host. Wait for it, or abort it.',
-  },
-  'leftovers-found': {
-    retryable: false,
-    advice:
-      'End what an earlier run left on the host with `chandler clean TARGET --end`, or set onLeftovers: end in the plan.',
-  },
-  'bootstrap-timeout': {
-    retryable: false,
-    advice:
-      'The bootstrap marker never appeared. Check what the host does at boot, or raise bootstrap.timeout.',
-  },
-  'zmx-unavailable': {
-    retryable: false,
-    advice: 'zmx could not be installed. Choose another zmx.source (release, file, tmux) or set zmx.url.',
-  },
-  'zmx-checksum': {
-    retryable: false,
-    advice: 'The zmx archive is not the expected one and was not run. Check zmx.url, or override zmx.sha256.',
-  },
-  'launch-conflict': {
-    retryable: false,
-    advice: 'A session of that name, not made by Chandler, is busy. End it on the host.',
-  },
-  'launch-not-started': {
-    retryable: false,
-    advice: 'The step never began. Check what the startup files of the login user do.',
-  },
-  'step-failed': {
-    retryable: false,
-    advice: 'Read the log of the step, and fix the cause.',
-  },
-  'step-timeout': {
-    retryable: false,
-    advice: "Raise the step's timeout, or find out in its log what it waits for.",
-  },
-  'step-unverifiable': {
-    retryable: false,
-    advice: 'Restore the access to the host.',
-  },
-  'step-interrupted': {
-    retryable: false,
-    advice: 'The step was cut short on the host (killed, or the host rebooted). Read its log.',
-  },
-  'finalizer-failed': {
-    retryable: false,
-    advice: 'Read the log of the finalizer, and fix the cause.',
-  },
-  'script-failed': {
-    retryable: false,
-    advice: "Read the script's log on the host, and fix the cause.",
-  },
-  'sentinel-missing': {
-    retryable: false,
-    advice:
-      'The sentinel could not be written or read back. Check sentinel.path, who may write there, and the disk of the host.',
-  },
-  'secret-unavailable': {
-    retryable: false,
-    advice:
-      'Put the secret where the worker may read it (CHANDLER_SECRETS_DIR or CHANDLER_SECRET_ variables).',
-  },
-  'log-unavailable': {
-    retryable: false,
-    advice: 'There is no such log on the host (not started yet, or pruned).',
-  },
-  'notification-failed': {
-    retryable: true,
-    advice:
-      "Check the worker's CHANDLER_NOTIFY_COMMAND or CHANDLER_NOTIFY_URL; delivery is retried for a day.",
-  },
-  'parked-too-long': {
-    retryable: false,
-    advice: 'Fix what it waited for; parkTimeout in the plan says how long a run waits.',
-  },
-  'no-worker': {
-    retryable: true,
-    advice: 'Start a worker on that task queue: `chandler worker`.',
-  },
-  'internal-error': {
-    retryable: true,
-    advice: "A fault of Chandler or of the worker's machine: the worker's log has more.",
-  },
-  aborted: {
-    retryable: false,
-    advice: '`chandler clean TARGET` shows what still runs on the host, and ends it with --end.',
-  },
-} as const satisfies Record<string, { retryable: boolean; advice: string }>;
+  'invalid-input': permanent('Correct the listed problems in the plan; `chandler validate PLAN` checks it.'),
+  'host-unreachable': transient('Check that the host is up and that host, port and network path are right.'),
+  'host-key-unknown': permanent(
+    "Add the host's key to the worker's known_hosts, pin it with target.hostKey: SHA256:…, or set target.hostKey: accept-new.",
+  ),
+  'host-key-mismatch': permanent(
+    'The host answered with another key than the recorded one. If it was rebuilt, replace the recorded key; otherwise the connection may be intercepted.',
+  ),
+  'auth-failed': permanent("Check target.user and that the identity's public key is in its authorized_keys."),
+  'become-failed': permanent(
+    'Let the login user use sudo without a password (NOPASSWD in sudoers), or log in as root without target.become.',
+  ),
+  'identity-unavailable': permanent(
+    "Put the identity where the worker may read it (CHANDLER_IDENTITIES), or load it into the worker's agent.",
+  ),
+  'connection-lost': transient('Check the network path to the host, and its sshd.'),
+  'login-interferes': permanent(
+    "Let the login of target.user run Chandler's commands: look for exit or exec in the startup file of its shell, and for a forced command in sshd_config and authorized_keys.",
+  ),
+  'channel-refused': transient('The host refused another session: raise MaxSessions in its sshd_config.'),
+  'host-unsupported': permanent('The host lacks something that is needed; install it or use another image.'),
+  'disk-full': permanent("Free space on the host's disk."),
+  'state-directory-unwritable': permanent(
+    'Make the state directory writable for the login user, or log in as another user.',
+  ),
+  'lease-held': permanent('Another workflow provisions this host. Wait for it, or abort it.'),
+  'leftovers-found': permanent(
+    'End what an earlier run left on the host with `chandler clean TARGET --end`, or set onLeftovers: end in the plan.',
+  ),
+  'bootstrap-timeout': permanent(
+    'The bootstrap marker never appeared. Check what the host does at boot, or raise bootstrap.timeout.',
+  ),
+  'zmx-unavailable': permanent(
+    'zmx could not be installed. Choose another zmx.source (release, file, tmux) or set zmx.url.',
+  ),
+  'zmx-checksum': permanent(
+    'The zmx archive is not the expected one and was not run. Check zmx.url, or override zmx.sha256.',
+  ),
+  'launch-conflict': permanent('A session of that name, not made by Chandler, is busy. End it on the host.'),
+  'launch-not-started': permanent('The step never began. Check what the startup files of the login user do.'),
+  'step-failed': permanent('Read the log of the step, and fix the cause.'),
+  'step-timeout': permanent("Raise the step's timeout, or find out in its log what it waits for."),
+  'step-unverifiable': permanent('Restore the access to the host.'),
+  'step-interrupted': permanent(
+    'The step was cut short on the host (killed, or the host rebooted). Read its log.',
+  ),
+  'finalizer-failed': permanent('Read the log of the finalizer, and fix the cause.'),
+  'script-failed': permanent("Read the script's log on the host, and fix the cause."),
+  'sentinel-missing': permanent(
+    'The sentinel could not be written or read back. Check sentinel.path, who may write there, and the disk of the host.',
+  ),
+  'secret-unavailable': permanent(
+    'Put the secret where the worker may read it (CHANDLER_SECRETS_DIR or CHANDLER_SECRET_ variables).',
+  ),
+  'log-unavailable': permanent('There is no such log on the host (not started yet, or pruned).'),
+  'notification-failed': transient(
+    "Check the worker's CHANDLER_NOTIFY_COMMAND or CHANDLER_NOTIFY_URL; delivery is retried for a day.",
+  ),
+  'parked-too-long': permanent('Fix what it waited for; parkTimeout in the plan says how long a run waits.'),
+  'no-worker': transient('Start a worker on that task queue: `chandler worker`.'),
+  'internal-error': transient("A fault of Chandler or of the worker's machine: the worker's log has more."),
+  aborted: permanent('`chandler clean TARGET` shows what still runs on the host, and ends it with --end.'),
+};
 
 /** The name of a way to fail. */
 export type FailureCode = keyof typeof failureCodes;

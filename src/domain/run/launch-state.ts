@@ -45,24 +45,13 @@ export type LaunchState =
       readonly recordsBroken?: true;
     };
 
-const SIGNALS: Readonly<Record<number, string>> = {
-  1: 'HUP',
-  2: 'INT',
-  3: 'QUIT',
-  4: 'ILL',
-  6: 'ABRT',
-  7: 'BUS',
-  8: 'FPE',
-  9: 'KILL',
-  11: 'SEGV',
-  13: 'PIPE',
-  14: 'ALRM',
-  15: 'TERM',
-};
+/** By their numbers; `-` for those that end no script. */
+const SIGNALS = '- HUP INT QUIT ILL - ABRT BUS FPE KILL - SEGV - PIPE ALRM TERM'.split(' ');
 
 /** The signal that a shell's exit code stands for (128 + its number), if it does. */
 export function signalOfCode(code: number): string | undefined {
-  return SIGNALS[code - 128];
+  const name = SIGNALS[code - 128];
+  return name === '-' ? undefined : name;
 }
 
 /** `exit 3`, `exit 137 (KILL)` */
