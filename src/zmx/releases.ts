@@ -35,44 +35,23 @@ export const githubAssets: readonly string[] = [
   'https://release-assets.githubusercontent.com/',
 ];
 
-const site = (version: string, cpu: string) => `${SITE}zmx-${version}-linux-${cpu}.tar.gz`;
-const github = (version: string, cpu: string) => `${GITHUB}v${version}/zmx-${version}-linux-${cpu}.tar.gz`;
-
-interface PinnedVersion {
-  readonly url: (version: string, cpu: string) => string;
-  readonly sha256: Readonly<Record<Cpu, string>>;
-}
-
 /** The hashes are quoted from the author's Homebrew tap; those of 0.6.0 from the GitHub release. */
-const PINNED: Readonly<Record<string, PinnedVersion>> = {
+const PINNED: Readonly<Record<string, Readonly<Record<Cpu, string>>>> = {
   '0.8.1': {
-    url: site,
-    sha256: {
-      x86_64: 'dfd75720b942466f28870731cc86dbc07afa72fb8f3bd5eeb4ff707e4eecebe8',
-      aarch64: '943eb44c812333fd450da12097521afd3339436e86f8c2ac618b905c4c9ece68',
-    },
+    x86_64: 'dfd75720b942466f28870731cc86dbc07afa72fb8f3bd5eeb4ff707e4eecebe8',
+    aarch64: '943eb44c812333fd450da12097521afd3339436e86f8c2ac618b905c4c9ece68',
   },
   '0.7.0': {
-    url: site,
-    sha256: {
-      x86_64: '8b8783d7b120c9ffd0acf4aee37969054dc0dfef3c4f3a4728d2efd35f2e97a0',
-      aarch64: '77599f66124694fae80bbb1d2fa0eafdb8c648b427a048cad90513ecf6136fc9',
-    },
+    x86_64: '8b8783d7b120c9ffd0acf4aee37969054dc0dfef3c4f3a4728d2efd35f2e97a0',
+    aarch64: '77599f66124694fae80bbb1d2fa0eafdb8c648b427a048cad90513ecf6136fc9',
   },
-  // The site's archive of 0.6.0 was replaced more than once, so it is taken from where its hash is stable.
   '0.6.0': {
-    url: github,
-    sha256: {
-      x86_64: '309d913b982ae16eac2a854f411de40eccc0b64afed892aa02a0be351f0271c1',
-      aarch64: 'c23f4b4ca80e144e329d042b91aae4859d23217ab07076b383af4134d97faac5',
-    },
+    x86_64: '309d913b982ae16eac2a854f411de40eccc0b64afed892aa02a0be351f0271c1',
+    aarch64: 'c23f4b4ca80e144e329d042b91aae4859d23217ab07076b383af4134d97faac5',
   },
   '0.5.0': {
-    url: site,
-    sha256: {
-      x86_64: '4cc1f6b854dccdcabae4cb91bd0379a23e6f8210048af5d81e0661e594a50c28',
-      aarch64: 'ca8b976883bd6dd6a147d9140fd6f625ec2910cb3a7210821a4b2858d0fc9d5c',
-    },
+    x86_64: '4cc1f6b854dccdcabae4cb91bd0379a23e6f8210048af5d81e0661e594a50c28',
+    aarch64: 'ca8b976883bd6dd6a147d9140fd6f625ec2910cb3a7210821a4b2858d0fc9d5c',
   },
 };
 
@@ -104,8 +83,7 @@ export function releaseFor(request: ReleaseRequest): ZmxRelease {
       facts: { advice: 'Set zmx.source: tmux, or give zmx.url and zmx.sha256 of an archive for this CPU.' },
     });
   }
-  const pinned = Object.hasOwn(PINNED, version) ? PINNED[version] : undefined;
-  const expected = sha256 ?? pinned?.sha256[cpu];
+  const expected = sha256 ?? (Object.hasOwn(PINNED, version) ? PINNED[version]?.[cpu] : undefined);
   if (expected === undefined) {
     throw new ChandlerError('zmx-unavailable', `the sha256 of zmx ${version} for ${cpu} is not known`, {
       facts: {
@@ -113,5 +91,11 @@ export function releaseFor(request: ReleaseRequest): ZmxRelease {
       },
     });
   }
-  return { version, url: url ?? (pinned?.url ?? site)(version, cpu), sha256: expected };
+  return { version, url: url ?? archiveOf(version, cpu), sha256: expected };
+}
+
+/** The site's archive of 0.6.0 was replaced more than once, so it is fetched from where its hash is stable. */
+function archiveOf(version: string, cpu: Cpu): string {
+  const directory = version === '0.6.0' ? `${GITHUB}v${version}/` : SITE;
+  return `${directory}zmx-${version}-linux-${cpu}.tar.gz`;
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DevServer } from '../../src/dev/temporal/index.ts';
 import { RunPausedError } from '../../src/client.ts';
-import { block, code, prose, table } from '../../src/domain/text/markdown.ts';
+import { block, code, left, prose, right, table } from '../../src/domain/text/markdown.ts';
 import type { RunStatus } from '../../src/domain/run/status.ts';
 import { startBrowser, TemporalUi } from '../support/browser.ts';
 import { poll } from '../support/poll.ts';
@@ -218,15 +218,12 @@ describe('in the Temporal UI', () => {
     '--- ``',
     '{.class} ``',
   ])('untrusted text is shown literally: %s', async (evil) => {
-    const columns = [
-      { title: 'a', align: 'left' as const },
-      { title: 'b', align: 'right' as const },
-    ];
+    const columns = [...left('a'), ...right('b')];
     const markdown = [
       `**x** ${prose(evil)}`,
       code(evil),
       block([evil, evil]),
-      table(columns, [[prose(evil), prose(evil)]]),
+      ...table(columns, [[prose(evil), prose(evil)]]),
     ];
     await ui.page.goto(`${server.uiUrl}/render?content=${encodeURIComponent(markdown.join('\n\n'))}`);
     const main = ui.page.locator('main');

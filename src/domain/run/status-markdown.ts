@@ -2,7 +2,7 @@ import { boundedText } from '../text/bounded-text.ts';
 import { formatDuration } from '../text/duration.ts';
 import { actionNames, actions, exampleInput } from './actions.ts';
 import { describeAction } from './audit-trail.ts';
-import { advice, block, code, prose, table, unbroken, type Column } from '../text/markdown.ts';
+import { advice, block, code, left, prose, right, table, unbroken } from '../text/markdown.ts';
 import {
   listParts,
   skippedText,
@@ -35,19 +35,8 @@ const ENDS: Readonly<Partial<Record<Phase, string>>> = {
   aborted: '✘',
 };
 
-const STEP_COLUMNS: readonly Column[] = [
-  { title: 'step', align: 'left' },
-  { title: 'state', align: 'left' },
-  { title: 'attempt', align: 'right' },
-  { title: 'time', align: 'right' },
-  { title: 'exit', align: 'right' },
-];
-const AUDIT_COLUMNS: readonly Column[] = [
-  { title: 'when', align: 'left' },
-  { title: 'what', align: 'left' },
-  { title: 'who', align: 'left' },
-  { title: 'why', align: 'left' },
-];
+const STEP_COLUMNS = [...left('step', 'state'), ...right('attempt', 'time', 'exit')];
+const AUDIT_COLUMNS = left('when', 'what', 'who', 'why');
 
 // The UI asks for the page with the whole text in its address, which proxies bound.
 const MAX_MESSAGE_LENGTH = 1000;
@@ -85,40 +74,31 @@ export function renderStatusMarkdown(status: RunStatus): string {
     ...latestRefusal(status),
     ...(status.trouble ? troubleText('', status.trouble, startedAtMs) : []),
     ...waitText(status),
-    ...held.slice(0, MAX_SHOWN).flatMap((each) => hold(each, startedAtMs)),
-    ...list(
-      held
-        .slice(MAX_SHOWN)
-        .map(({ name }) => `${MARKS.parked} **${prose(name)}**: the host cannot be reached, either`),
-    ),
-    ...asking.slice(0, MAX_SHOWN).flatMap((each) => needsInput(each, startedAtMs)),
-    ...list(
-      asking
-        .slice(MAX_SHOWN)
-        .map(({ name }) => `${MARKS.parked} **${prose(name)}** is also waiting for input`),
-    ),
-    ...parked.slice(0, MAX_SHOWN).flatMap((each) => needsAttention(each, status)),
-    ...list(parked.slice(MAX_SHOWN).map(({ name }) => `${MARKS.parked} **${prose(name)}** is also parked`)),
+    ...showFirst(held, (each) => hold(each, startedAtMs), ': the host cannot be reached, either'),
+    ...showFirst(asking, (each) => needsInput(each, startedAtMs), ' is also waiting for input'),
+    ...showFirst(parked, (each) => needsAttention(each, status), ' is also parked'),
     ...(status.paused && !isOver
       ? ['**Paused:** no further step starts. To continue, send the signal `resume` with `{}`.']
       : []),
-    ...(parts.length === 0
-      ? []
-      : [
-          table(
-            STEP_COLUMNS,
-            parts.map((each) => stepRow(each, startedAtMs)),
-          ),
-        ]),
+    ...table(
+      STEP_COLUMNS,
+      parts.map((each) => stepRow(each, startedAtMs)),
+    ),
     ...list((status.notes ?? []).map(prose)),
     ...list(failed.map(({ name, part }) => failureLine(name, part))),
     ...list(
-      parts.flatMap(({ name, part }) =>
-        (part.notes ?? []).map((note) => `**${prose(name)}**: ${prose(boundedText(note, MAX_SHORT_LENGTH))}`),
+      parts.flatMap(({ name, part: { notes = [] } }) =>
+        notes.map((note) => `**${prose(name)}**: ${short(note)}`),
       ),
     ),
     ...auditTrail(status),
   ].join('\n\n');
+}
+
+/** Shows the first parts in full, and the others by name. */
+function showFirst(parts: readonly NamedPart[], show: (part: NamedPart) => string[], also: string): string[] {
+  const others = parts.slice(MAX_SHOWN).map(({ name }) => `${MARKS.parked} **${prose(name)}**${also}`);
+  return [...parts.slice(0, MAX_SHOWN).flatMap(show), ...list(others)];
 }
 
 function headline(status: RunStatus): string {
@@ -146,10 +126,6 @@ function end({ phase, failure, sentinel, steps }: RunStatus): string[] {
   }
   if (phase === 'already-provisioned') return [`Nothing to do: ${code(sentinel)} was there.`];
   return [];
-}
-
-function json(input: object): string {
-  return code(JSON.stringify(input));
 }
 
 /** A part that needs attention: its failure, where to look, and each action, ready to be copied. */
@@ -188,7 +164,7 @@ function hold({ step, name, part: { trouble, waitingFor } }: NamedPart, startedA
   if (!trouble) return [`${MARKS.running} **${prose(name)}** waits for ${prose(waitingFor ?? '')}`];
   return [
     ...troubleText(` about ${prose(name)}`, trouble, startedAtMs),
-    `To try now, send the signal ${code('retryStep')} with ${json({ step })}. To start another launch, send it with ${json({ step, force: true })}.`,
+    `To try now, send the signal \`retryStep\` with ${code(JSON.stringify({ step }))}. To start another launch, send it with ${code(JSON.stringify({ step, force: true }))}.`,
   ];
 }
 
@@ -215,7 +191,7 @@ function explain(label: string, { message, logTail = '' }: PartFailure): string[
 
 function failureLine(name: string, { state, failure }: PartStatus): string {
   const [first = ''] = failure?.message.split('\n', 1) ?? [];
-  return `${MARKS[state]} **${prose(name)}** ${failure?.code}: ${prose(boundedText(first, MAX_SHORT_LENGTH))}`;
+  return `${MARKS[state]} **${prose(name)}** ${failure?.code}: ${short(first)}`;
 }
 
 function stepRow({ name, part }: NamedPart, startedAtMs: number): string[] {
@@ -240,29 +216,28 @@ function timeOf({ state, startedAtMs, endedAtMs }: PartStatus, runStartedAtMs: n
 
 function auditTrail({ auditTrail, startedAtMs }: RunStatus): string[] {
   if (auditTrail.length === 0) return [];
-  const rows = auditTrail
-    .slice(-MAX_AUDIT_ENTRIES)
-    .map((each) => [
-      unbroken(clock(each.atMs, startedAtMs)),
-      `${each.refused === undefined ? '' : `${MARKS.failed} `}${prose(boundedText(describeAction(each), MAX_SHORT_LENGTH))}`,
-      prose(boundedText(each.by ?? '', MAX_SHORT_LENGTH)),
-      prose(
-        boundedText(
-          each.refused === undefined ? (each.reason ?? '') : `refused: ${each.refused}`,
-          MAX_SHORT_LENGTH,
-        ),
-      ),
-    ]);
-  return ['### Audit trail', table(AUDIT_COLUMNS, rows)];
+  const rows = auditTrail.slice(-MAX_AUDIT_ENTRIES).map((each) => {
+    const { atMs, refused, by = '', reason = '' } = each;
+    return [
+      unbroken(clock(atMs, startedAtMs)),
+      `${refused === undefined ? '' : `${MARKS.failed} `}${short(describeAction(each))}`,
+      short(by),
+      short(refused === undefined ? reason : `refused: ${refused}`),
+    ];
+  });
+  return ['### Audit trail', ...table(AUDIT_COLUMNS, rows)];
 }
 
 /** Near the head while it is the latest action, because the sender of a signal gets no other response. */
 function latestRefusal({ auditTrail, startedAtMs }: RunStatus): string[] {
   const latest = auditTrail.at(-1);
   if (latest?.refused === undefined) return [];
-  const what = prose(boundedText(describeAction(latest), MAX_SHORT_LENGTH));
-  const why = prose(boundedText(latest.refused, MAX_SHORT_LENGTH));
-  return [`**${MARKS.failed} Refused** ${clock(latest.atMs, startedAtMs)}: ${what}: ${why}`];
+  const when = clock(latest.atMs, startedAtMs);
+  return [`**${MARKS.failed} Refused** ${when}: ${short(describeAction(latest))}: ${short(latest.refused)}`];
+}
+
+function short(text: string): string {
+  return prose(boundedText(text, MAX_SHORT_LENGTH));
 }
 
 function list(items: readonly string[]): string[] {

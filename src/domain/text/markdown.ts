@@ -40,22 +40,24 @@ export function block(lines: readonly string[]): string {
   return [fence, ...shown, fence].join('\n');
 }
 
-export interface Column {
+interface Column {
   readonly title: string;
-  readonly align: 'left' | 'right';
+  readonly rule: ':--' | '--:';
 }
 
-const RULES = { left: ':--', right: '--:' } as const;
+/** Columns of a table that are aligned to the left. */
+export const left = (...titles: string[]): Column[] => titles.map((title) => ({ title, rule: ':--' }));
+/** Columns of a table that are aligned to the right. */
+export const right = (...titles: string[]): Column[] => titles.map((title) => ({ title, rule: '--:' }));
+
 /** The UI has no gap between columns. */
 const GAP = '\u00a0\u00a0';
 
-/** A table of cells, each {@link prose} or {@link code}. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  return [
-    row(columns.map(({ title }) => title)),
-    `|${columns.map(({ align }) => RULES[align]).join('|')}|`,
-    ...rows.map(row),
-  ].join('\n');
+/** A table of cells, each {@link prose} or {@link code}; nothing without rows. */
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+  if (rows.length === 0) return [];
+  const rules = `|${columns.map(({ rule }) => rule).join('|')}|`;
+  return [[row(columns.map(({ title }) => title)), rules, ...rows.map(row)].join('\n')];
 }
 
 function row(cells: readonly string[]): string {

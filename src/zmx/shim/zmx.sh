@@ -44,7 +44,12 @@ bytes() (
   LC_ALL=C
   echo "${#1}"
 )
-asks_help() { [ "$1" = --help ] || [ "$1" = -h ]; }
+# help_if_asked ARGUMENT...: ends the program with the help if one of them asks for it.
+help_if_asked() {
+  for argument; do
+    case $argument in --help | -h) show_help; exit ;; esac
+  done
+}
 
 # --- directories ---
 
@@ -389,13 +394,8 @@ row='pid=#{pane_pid}	clients=#{session_attached}	created=#{session_created}#{?@s
 
 list_command() {
   short=
-  for argument; do
-    if asks_help "$argument"; then
-      show_help
-      return
-    fi
-    [ "$argument" != --short ] || short=yes
-  done
+  help_if_asked "$@"
+  for argument; do [ "$argument" != --short ] || short=yes; done
   tmux_path
   seen=
   each_session list_row
@@ -422,10 +422,7 @@ list_row() {
 }
 
 run_command() {
-  if asks_help "${1-}"; then
-    show_help
-    return
-  fi
+  help_if_asked "${1-}"
   resolve "${1-}"
   [ $# -eq 0 ] || shift
   detached=
@@ -541,12 +538,9 @@ follow() {
 
 history_command() {
   wanted=
+  help_if_asked "$@"
   for argument; do
     case $argument in
-      --help | -h)
-        show_help
-        return
-        ;;
       --vt | --html) fail "history $argument is not supported" ;;
       *) [ -n "$wanted" ] || wanted=.$argument ;;
     esac
@@ -567,12 +561,9 @@ history_command() {
 
 kill_command() {
   force='' named=
+  help_if_asked "$@"
   for argument; do
     case $argument in
-      --help | -h)
-        show_help
-        return
-        ;;
       --force) force=yes ;;
       *)
         valid_name "${argument%\*}"
@@ -629,10 +620,7 @@ kill_session() {
 }
 
 attach_command() {
-  if asks_help "${1-}"; then
-    show_help
-    return
-  fi
+  help_if_asked "${1-}"
   resolve "${1-}"
   [ $# -eq 0 ] || shift
   tmux_path

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { advice, block, code, prose, table, unbroken } from '../../../src/domain/text/markdown.ts';
+import { advice, block, code, left, prose, right, table, unbroken } from '../../../src/domain/text/markdown.ts';
 
 describe('foreign text in Markdown', () => {
   it.each([
@@ -32,15 +32,14 @@ describe('foreign text in Markdown', () => {
   });
 
   it('is shown as cells with a gap between them', () => {
-    const columns = [
-      { title: 'a', align: 'left' as const },
-      { title: 'b', align: 'right' as const },
+    const columns = [...left('a'), ...right('b')];
+    const rows = [
+      [unbroken('x y'), ''],
+      ['z', '1'],
     ];
-    expect(
-      table(columns, [
-        [unbroken('x y'), ''],
-        ['z', '1'],
-      ]),
-    ).toBe('| a | \u00a0\u00a0b |\n|:--|--:|\n| x\u00a0y |  |\n| z | \u00a0\u00a01 |');
+    expect(table(columns, rows)).toEqual([
+      '| a | \u00a0\u00a0b |\n|:--|--:|\n| x\u00a0y |  |\n| z | \u00a0\u00a01 |',
+    ]);
+    expect(table(columns, [])).toEqual([]);
   });
 });
