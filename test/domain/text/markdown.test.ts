@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { advice, block, code, left, prose, right, table, unbroken } from '../../../src/domain/text/markdown.ts';
+import {
+  advice,
+  block,
+  code,
+  left,
+  prose,
+  right,
+  table,
+  unbroken,
+} from '../../../src/domain/text/markdown.ts';
 
 describe('foreign text in Markdown', () => {
   it.each([
