@@ -144,16 +144,18 @@ export async function readHistory(
       ([key, value]) => key.endsWith('EventAttributes') && value !== null && value !== undefined,
     ) ?? ['', undefined];
     const what = kind.replace('EventAttributes', '');
-    const order = event.activityTaskScheduledEventAttributes;
-    if (order) {
-      const input = parseInput(order.input?.payloads?.[0]?.data);
+    const scheduledEvent = event.activityTaskScheduledEventAttributes;
+    if (scheduledEvent) {
+      const input = parseInput(scheduledEvent.input?.payloads?.[0]?.data);
       const launch = input.launch?.id ?? '';
-      const type = order.activityType?.name ?? '';
+      const type = scheduledEvent.activityType?.name ?? '';
       if (type === 'surveyLaunches') owner = input.owner;
-      scheduled.set(String(event.eventId), { type, launch, id: order.activityId ?? '' });
+      scheduled.set(String(event.eventId), { type, launch, id: scheduledEvent.activityId ?? '' });
     }
     const about = scheduled.get(
-      String(order ? event.eventId : (attributes as { scheduledEventId?: unknown })?.scheduledEventId),
+      String(
+        scheduledEvent ? event.eventId : (attributes as { scheduledEventId?: unknown })?.scheduledEventId,
+      ),
     );
     const begun = event.activityTaskStartedEventAttributes;
     if (begun) started.set(String(begun.scheduledEventId), atMs);

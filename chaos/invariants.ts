@@ -54,12 +54,12 @@ export const invariants = {
   'only requested launches run': (evidence) => {
     const known = new Map(launchesOf(evidence).map((launch) => [launch.id, launch]));
     return evidence.ledger.flatMap(({ launch, kind, step, attempt, event }) => {
-      const order = known.get(launch);
+      const created = known.get(launch);
       // The status has no actions from after the point of a reset.
       const before =
         resetsOf(evidence) > 0 && makeLaunch(evidence.firstRunId, step, kind, attempt).id === launch;
-      const same = before || (order?.kind === kind && order.step === step && order.attempt === attempt);
-      return same || event === 'end' ? [] : [`${launch} (${kind} ${step} ${attempt}) was never ordered`];
+      const same = before || (created?.kind === kind && created.step === step && created.attempt === attempt);
+      return same || event === 'end' ? [] : [`${launch} (${kind} ${step} ${attempt}) was never requested`];
     });
   },
 
@@ -74,7 +74,7 @@ export const invariants = {
       const begunAgain = (evidence.continues ? 1 : 0) + resetsOf(evidence) * (1 + MOST_RETRIES);
       const most = attempts * (1 + begunAgain + asked);
       return [step.attempt, step.finalizer?.attempt ?? 0].flatMap((attempt) =>
-        attempt > most ? [`${step.name}: ${attempt} tries, though at most ${most} were asked for`] : [],
+        attempt > most ? [`${step.name}: attempt ${attempt}, though at most ${most} were asked for`] : [],
       );
     }),
 
@@ -120,7 +120,7 @@ export const invariants = {
       .filter(({ event, code }) => event === 'end' && code === 0)
       .flatMap(({ kind, step, attempt }) =>
         ledger.some((later) => later.kind === kind && later.step === step && later.attempt > attempt)
-          ? [`${kind} ${step}: try ${attempt} had ended with 0, and another one began`]
+          ? [`${kind} ${step}: attempt ${attempt} had ended with 0, and another one began`]
           : [],
       );
   },
@@ -147,7 +147,7 @@ export const invariants = {
     [...groupBy(ledger, (line) => `${line.kind} ${line.step}`)].flatMap(([part, lines]) =>
       lines.flatMap((line) =>
         lines.some((later) => later.attempt > line.attempt && later.atMs < line.atMs)
-          ? [`${part}: try ${line.attempt} was alive after a later try had begun`]
+          ? [`${part}: attempt ${line.attempt} was alive after a later attempt had begun`]
           : [],
       ),
     ),
@@ -187,7 +187,7 @@ export const invariants = {
     const { outcome } = evidence.outcome;
     // A terminated run can't close its sessions, nor can a run that reports lost access.
     const isUnableToClose =
-      evidence.drawn.order?.order === 'terminate' ||
+      evidence.drawn.action?.action === 'terminate' ||
       evidence.status.failure?.message.includes('could not be killed') === true;
     // With `all`, the sessions of attempts that ended by themselves stay.
     const kept = evidence.drawn.keepSessions === 'all' ? endsWell(evidence) : new Set<string>();
@@ -259,8 +259,8 @@ const terminalEnded: Cause = ({ faults }) =>
   faults.some(({ kind }) => kind === 'zmx daemon killed' || kind === 'session ended (zmx kill)');
 const diskFailed: Cause = ({ faults }) => faults.some(({ losesLogs }) => losesLogs);
 const wasEnded: Cause = ({ drawn, status }) =>
-  drawn.order?.order === 'cancel' ||
-  drawn.order?.order === 'terminate' ||
+  drawn.action?.action === 'cancel' ||
+  drawn.action?.action === 'terminate' ||
   acceptedActions(status).some(({ action }) => action === 'abort');
 
 /**

@@ -3,7 +3,7 @@ import { acceptedActions } from '../src/domain/run/audit-trail.ts';
 import { activePart, type RunStatus } from '../src/domain/run/status.ts';
 import type { ChandlerClient } from '../src/client.ts';
 import { createDraw } from './draw.ts';
-import type { DrawnOrder } from './plans.ts';
+import type { DrawnAction } from './plans.ts';
 
 const LOOK_EVERY_MS = 300;
 const ANSWER_WITHIN_MS = 15_000;
@@ -13,17 +13,17 @@ export async function operate(
   client: ChandlerClient,
   seed: number,
   run: string,
-  order: DrawnOrder | undefined,
+  action: DrawnAction | undefined,
   over: AbortSignal,
 ): Promise<void> {
   const handle = client.temporal.workflow.getHandle(run);
-  const ordered = order ? give(order) : Promise.resolve();
+  const acted = action ? give(action) : Promise.resolve();
 
-  async function give({ order, afterMs }: DrawnOrder): Promise<void> {
+  async function give({ action, afterMs }: DrawnAction): Promise<void> {
     await delay(afterMs, undefined, { signal: over });
-    if (order === 'cancel') return untilTaken(() => handle.cancel(), over);
-    if (order === 'terminate') return untilTaken(() => handle.terminate('drawn'), over);
-    if (order === 'abort') return untilTaken(() => handle.signal('abort', { reason: 'drawn' }), over);
+    if (action === 'cancel') return untilTaken(() => handle.cancel(), over);
+    if (action === 'terminate') return untilTaken(() => handle.terminate('drawn'), over);
+    if (action === 'abort') return untilTaken(() => handle.signal('abort', { reason: 'drawn' }), over);
     await untilTaken(() => handle.signal('pause', {}), over);
     await delay(1000, undefined, { signal: over });
     await untilTaken(() => handle.signal('resume', {}), over);
@@ -41,7 +41,7 @@ export async function operate(
       }
     }
   };
-  await Promise.all([ordered, watch()]).catch((error: unknown) => {
+  await Promise.all([acted, watch()]).catch((error: unknown) => {
     if (!over.aborted) throw error;
   });
 }

@@ -14,8 +14,8 @@ export interface DrawnStep {
 }
 
 /** An action of the operator in the middle of a run, whatever its state. */
-export interface DrawnOrder {
-  readonly order: 'abort' | 'cancel' | 'pause' | 'terminate';
+export interface DrawnAction {
+  readonly action: 'abort' | 'cancel' | 'pause' | 'terminate';
   readonly afterMs: number;
 }
 
@@ -32,7 +32,7 @@ export interface DrawnRun {
   readonly steps: readonly DrawnStep[];
   readonly onStepFailure: 'park' | 'fail' | 'continue';
   readonly keepSessions: 'failed' | 'all' | 'none';
-  readonly order?: DrawnOrder;
+  readonly action?: DrawnAction;
   /** Set for a run that is terminated. */
   readonly next?: DrawnNext;
   /** Default: its name. The next run of the same plan has a different one. */
@@ -52,7 +52,7 @@ export function drawRun(seed: number, index: number, hosts: number): DrawnRun {
   const count = draw.weighted([1, 2, 2, 3, 3, 4, 5, 8].map((n) => ({ weight: n > 4 ? 1 : 2, n }))).n;
   const steps: DrawnStep[] = [];
   for (let i = 0; i < count; i += 1) steps.push(drawStep(draw, String.fromCodePoint(97 + i), steps));
-  const order = draw.int(1, 100);
+  const action = draw.int(1, 100);
   return {
     name: `run-${index}`,
     host: index % hosts,
@@ -63,24 +63,24 @@ export function drawRun(seed: number, index: number, hosts: number): DrawnRun {
       { weight: 1, on: 'continue' as const },
     ]).on,
     keepSessions: draw.pick(['failed', 'failed', 'all', 'none'] as const),
-    ...(order <= 18 && {
-      order: {
-        order: order <= 8 ? 'abort' : order <= 12 ? 'cancel' : 'pause',
+    ...(action <= 18 && {
+      action: {
+        action: action <= 8 ? 'abort' : action <= 12 ? 'cancel' : 'pause',
         afterMs: draw.int(200, 4000),
       },
     }),
-    ...(order > 90 && {
-      order: { order: 'terminate', afterMs: draw.int(500, 4000) },
+    ...(action > 90 && {
+      action: { action: 'terminate', afterMs: draw.int(500, 4000) },
       next: draw.pick(['same', 'end', 'refuse'] as const),
     }),
     // A rival would acquire the host after the termination.
-    ...(order <= 90 && draw.chance(15) && { rivalAfterMs: draw.int(0, 2500) }),
+    ...(action <= 90 && draw.chance(15) && { rivalAfterMs: draw.int(0, 2500) }),
   };
 }
 
 /** The runs that follow one that was terminated, in order. */
 export function nextRuns(run: DrawnRun): DrawnRun[] {
-  const { order: _order, next, ...same } = run;
+  const { action: _action, next, ...same } = run;
   const other = (word: 'end' | 'refuse'): DrawnRun => ({
     ...smallRun(run.host, `${run.name}-${word}`),
     afterTerminated: true,

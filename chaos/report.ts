@@ -78,7 +78,7 @@ export function renderViolations(
       'ledger',
       (line) => line.atMs,
       ({ launch, event, kind, step, attempt, code }) =>
-        `${launch} ${event} ${code ?? ''} (${kind} ${step}, try ${attempt})`,
+        `${launch} ${event} ${code ?? ''} (${kind} ${step}, attempt ${attempt})`,
     ),
     ...entries(faults, 'fault', (it) => it.atMs, describeFault),
     ...entries(

@@ -87,7 +87,7 @@ async function play(setting: Setting, drawn: DrawnRun): Promise<Played> {
   const plan = renderPlan(drawn, stage.hosts[drawn.host]!.target, ledger.port);
   const { runId } = await again(signal, () => startOnce(stage, plan, workflowIdOf(drawn)));
   const over = new AbortController();
-  const operator = operate(client, seed, workflowIdOf(drawn), drawn.order, over.signal);
+  const operator = operate(client, seed, workflowIdOf(drawn), drawn.action, over.signal);
   const outcome = await Promise.race([
     again(AbortSignal.any([signal, over.signal]), () => client.result(workflowIdOf(drawn))),
     delay(STUCK_AFTER_MS, undefined, { signal: AbortSignal.any([signal, over.signal]) }).then(

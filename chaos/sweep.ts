@@ -124,7 +124,7 @@ export async function strikeSteps(
   const endedRuns = nexts.map((next, i) => ({
     run: {
       ...middleRun(`terminated-${next}`, kinds.length + i),
-      order: { order: 'terminate' as const, afterMs: MIDDLE_MS },
+      action: { action: 'terminate' as const, afterMs: MIDDLE_MS },
       next,
     },
     faults: [],

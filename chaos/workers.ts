@@ -16,7 +16,7 @@ export interface WorkerSlot {
   readonly pid: () => number | undefined;
   readonly start: (build: Build) => Promise<void>;
   readonly signal: (signal: NodeJS.Signals) => void;
-  /** Processes that ended without an order to do so, or did not end on one. */
+  /** Processes that ended without a request, or not on request. */
   readonly deaths: readonly string[];
   /** Resolves once the process is gone; kills it after a while. */
   readonly gone: () => Promise<void>;
@@ -82,14 +82,14 @@ export function makeWorkerSlot(
     child = started;
     let log = '';
     let begun = false;
-    const order = last;
+    const start = last;
     for (const stream of [started.stdout, started.stderr])
       stream.on('data', (chunk: Buffer) => {
         sink.write(chunk);
         if (!begun) log += chunk.toString();
       });
     started.once('exit', (code, signal) => {
-      if (begun && !order.withdrawn) deaths.push(`${name} ended by itself: ${signal ?? `exit ${code}`}`);
+      if (begun && !start.withdrawn) deaths.push(`${name} ended by itself: ${signal ?? `exit ${code}`}`);
     });
     await poll(
       () => log.includes('worker started') || pidOf(started) === undefined,
@@ -104,9 +104,9 @@ export function makeWorkerSlot(
     deaths,
     pid: () => child && pidOf(child),
     async start(build) {
-      const order = { withdrawn: false };
-      last = order;
-      while (!order.withdrawn && !(await spawnOnce(build))) await delay(START_AGAIN_MS);
+      const start = { withdrawn: false };
+      last = start;
+      while (!start.withdrawn && !(await spawnOnce(build))) await delay(START_AGAIN_MS);
     },
     signal(signal) {
       if (signal === 'SIGKILL' || signal === 'SIGTERM') last.withdrawn = true;

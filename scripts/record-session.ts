@@ -164,10 +164,10 @@ async function walkOn(
   id: string,
   show: (caption: string, shows: RegExp) => Promise<void>,
 ): Promise<void> {
-  const send = async (says: string, args: readonly string[], shows: RegExp) => {
+  const send = async (message: string, args: readonly string[], shows: RegExp) => {
     execFileSync(temporalCli, [...args, '--address', server.address], { stdio: 'pipe' });
     await show(
-      `${says}\n\n\`\`\`console\n$ temporal ${args.map((arg) => quote(arg)).join(' ')}\n\`\`\``,
+      `${message}\n\n\`\`\`console\n$ temporal ${args.map((arg) => quote(arg)).join(' ')}\n\`\`\``,
       shows,
     );
     await look();

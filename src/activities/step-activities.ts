@@ -38,7 +38,7 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
         const state = await startLaunch(host, launch, work, signal);
         if (state.kind !== 'created') return 'started';
         if (state.waiting?.for === 'login-shell')
-          return { waiting: { ...state.waiting, said: withoutCommand(state.waiting.said) } };
+          return { waiting: { ...state.waiting, output: withoutCommand(state.waiting.output) } };
         throw notStarted(`the session of ${step.name}`, state.waiting);
       });
     },

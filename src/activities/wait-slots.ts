@@ -67,19 +67,19 @@ export class WaitSlots {
   /** For `doctor`. */
   inspect(): Finding {
     const { waits, shortActivities } = this.#limits;
-    const about = { id: 'slots', looked: 'slots of the worker' };
+    const about = { id: 'slots', subject: 'slots of the worker' };
     const full = this.refusalReason();
     return full === undefined
       ? {
           ...about,
           verdict: 'ok',
-          says: `${this.#used} of ${waits} waits; ${shortActivities} more slots for short activities`,
+          message: `${this.#used} of ${waits} waits; ${shortActivities} more slots for short activities`,
         }
       : {
           ...about,
           verdict: 'warning',
-          says: `${full}: the ends of more steps are noticed late`,
-          mend: 'start another worker, or raise CHANDLER_MAX_WAITS',
+          message: `${full}: the ends of more steps are noticed late`,
+          fix: 'start another worker, or raise CHANDLER_MAX_WAITS',
         };
   }
 }

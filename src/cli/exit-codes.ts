@@ -19,7 +19,7 @@ export type ExitCode = (typeof exitCodes)[ExitName];
 export const exitTexts: Readonly<Record<ExitName, string>> = {
   provisioned: 'done',
   failed: 'it failed',
-  usage: 'wrong usage, a bad plan, no such run, or an order that the run refused',
+  usage: 'wrong usage, a bad plan, no such run, or an action that the run refused',
   parked: 'parked: a step needs attention',
   aborted: 'the run was aborted',
   unreachable: 'no Temporal server answers, or it went away',

@@ -117,8 +117,8 @@ export function readFailedEnd(error: WorkflowFailedError): RunFailure {
     return { code: cause.type, message: cause.message, advice: failureCodes[cause.type].advice, ...details };
   }
   // Cancelled, terminated or timed out by the server.
-  const said =
+  const text =
     cause && cause.message !== error.message ? `${error.message}: ${cause.message}` : error.message;
-  const message = cause instanceof TerminatedFailure ? `terminated: ${said}` : said;
+  const message = cause instanceof TerminatedFailure ? `terminated: ${text}` : text;
   return { code: 'aborted', message, advice: failureCodes.aborted.advice };
 }

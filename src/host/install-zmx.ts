@@ -34,16 +34,16 @@ export interface ZmxSource extends Pick<ZmxHost, 'linkDir'> {
 export interface ZmxRetry {
   /** Why it failed, in the words of the host or the worker. */
   readonly downloadFailed: string;
-  /** Failed tries so far, of the host and the worker together. */
-  readonly tries: number;
-  readonly nextTryInMs: number;
+  /** Failed attempts so far, of the host and the worker together. */
+  readonly attempts: number;
+  readonly retryInMs: number;
 }
 
 type Deps = ZmxSource & ZmxHost;
 
 const FETCH_MS = 60_000;
 /** Of host and worker together; the pauses double and add up to 15 s. */
-const MAX_TRIES = 5;
+const MAX_ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 1000;
 const MAX_REASON_LENGTH = 300;
 /** Downloads start within this time after the first. */
@@ -100,14 +100,14 @@ export function wantedRelease({ arch }: HostFacts, choice: ZmxChoice): ZmxReleas
 /** Returns a function that pauses before the next download; false if the failure is permanent or the limit is reached. */
 function downloadPauses({ onRetry, signal }: Deps): (reason: string) => Promise<boolean> {
   const lastMs = Date.now() + TRIES_MS;
-  let tries = 0;
+  let attempts = 0;
   return async (reason) => {
     if (!PASSING.test(reason)) return false;
-    const nextTryInMs = FIRST_PAUSE_MS * 2 ** tries;
-    tries += 1;
-    if (tries >= MAX_TRIES || Date.now() + nextTryInMs > lastMs) return false;
-    onRetry?.({ downloadFailed: boundedText(oneLine(reason), MAX_REASON_LENGTH), tries, nextTryInMs });
-    await delay(nextTryInMs, undefined, signal && { signal });
+    const retryInMs = FIRST_PAUSE_MS * 2 ** attempts;
+    attempts += 1;
+    if (attempts >= MAX_ATTEMPTS || Date.now() + retryInMs > lastMs) return false;
+    onRetry?.({ downloadFailed: boundedText(oneLine(reason), MAX_REASON_LENGTH), attempts, retryInMs });
+    await delay(retryInMs, undefined, signal && { signal });
     return true;
   };
 }

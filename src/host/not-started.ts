@@ -14,8 +14,8 @@ const MAX_SAID_LENGTH = 500;
 /** The failure of a launch that did not start. @param what `the session of packages` */
 export function notStarted(what: string, waiting: StartWaiting | undefined): ChandlerError {
   const reason = waiting ? REASONS[waiting.for] : 'its supervisor died first';
-  const said = withoutCommand(waiting?.said ?? '');
-  const printed = said === '' ? '' : `; it printed: ${said}`;
+  const output = withoutCommand(waiting?.output ?? '');
+  const printed = output === '' ? '' : `; it printed: ${output}`;
   return new ChandlerError('launch-not-started', `${what} did not start the launch: ${reason}${printed}`, {
     facts: {
       advice:
@@ -25,8 +25,8 @@ export function notStarted(what: string, waiting: StartWaiting | undefined): Cha
 }
 
 /** The output of a login on one line, without what zmx prints for every session and the command that it types. */
-export function withoutCommand(said: string): string {
-  const text = oneLine(said.replaceAll(/^(session ".*" created|command sent!)$/gm, ''));
+export function withoutCommand(output: string): string {
+  const text = oneLine(output.replaceAll(/^(session ".*" created|command sent!)$/gm, ''));
   const command = /\S* (?:-p )?\S*\/bin\/supervise-\S+ .*?; ?echo ZMX_TASK_COMPLETED:\$\?/g;
   return boundedText(text.replaceAll(command, '').replaceAll(/\s+/g, ' ').trim(), MAX_SAID_LENGTH);
 }

@@ -59,7 +59,7 @@ export function parseStartWaiting(answers: readonly Answer[]): StartWaiting | un
   const answer = answers.find((candidate) => candidate['waiting'] !== undefined);
   const reason = answer?.['waiting'];
   if (reason !== 'login-shell' && reason !== 'input' && reason !== 'nothing') return undefined;
-  return { for: reason, said: boundedText(plainText(decodeText(answer?.['said'])), 1000) };
+  return { for: reason, output: boundedText(plainText(decodeText(answer?.['output'])), 1000) };
 }
 
 /**

@@ -55,8 +55,8 @@ export async function probeHost(
   const facts = readFacts(answers, 'probe');
   const writable = requireAnswer(answers, 'writable', 'probe');
   if (writable['writable'] !== 'yes') {
-    const said = decodeText(writable['text']);
-    throw new ChandlerError(codeOfText(said) ?? 'state-directory-unwritable', `probe: ${said}`);
+    const text = decodeText(writable['text']);
+    throw new ChandlerError(codeOfText(text) ?? 'state-directory-unwritable', `probe: ${text}`);
   }
   return { facts, missingPrograms: answers.some((answer) => answer['present'] === 'no') };
 }

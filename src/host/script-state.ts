@@ -10,7 +10,7 @@ export interface ScriptState {
   readonly digest: string;
   /** It runs now. */
   readonly alive: boolean;
-  /** `left`: a workflow continues its work; `stopped`: it was ended on request. */
+  /** A phase of a run, as the script recorded it; or `left`: a workflow continues its work; or `stopped`: it was ended on request. */
   readonly phase: string;
   /** Why it failed, with `phase: failed`. */
   readonly failure?: { readonly code: FailureCode; readonly text: string };

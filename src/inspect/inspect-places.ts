@@ -59,8 +59,8 @@ export function inspectNode(version: string): Finding {
 async function inspectAgent(socket: string | undefined): Promise<{ finding: Finding; keys: number }> {
   const { ok, warning, problem } = verdictsOn('agent', socket === undefined ? 'ssh-agent' : oneLine(socket));
   if (socket === undefined) {
-    const says = 'SSH_AUTH_SOCK is not set: plans without target.identity use a key of the directories';
-    return { finding: ok(says), keys: 0 };
+    const message = 'SSH_AUTH_SOCK is not set: plans without target.identity use a key of the directories';
+    return { finding: ok(message), keys: 0 };
   }
   const use = 'it is what plans without target.identity log in with';
   try {
@@ -69,8 +69,8 @@ async function inspectAgent(socket: string | undefined): Promise<{ finding: Find
       return { finding: warning(`the agent answers and holds no key; ${use}`, 'ssh-add'), keys };
     return { finding: ok(`the agent answers and holds ${count(keys, 'key')}`), keys };
   } catch (error) {
-    const says = `the agent does not answer (${reason(error)}); ${use}`;
-    return { finding: problem(says, 'eval "$(ssh-agent)"; ssh-add'), keys: 0 };
+    const message = `the agent does not answer (${reason(error)}); ${use}`;
+    return { finding: problem(message, 'eval "$(ssh-agent)"; ssh-add'), keys: 0 };
   }
 }
 
@@ -124,13 +124,13 @@ async function inspectDir(
   if (dir === undefined) return verdictsOn(id, setting).ok(`not set: no plan can use ${use}`);
   const { ok, warning, problem } = verdictsOn(id, `${oneLine(dir)} (${setting})`);
   try {
-    const says = count((await readdir(dir)).length, 'entry', 'entries');
+    const message = count((await readdir(dir)).length, 'entry', 'entries');
     const { mode } = await stat(dir);
-    if (id !== 'secrets' || (mode & 0o007) === 0) return ok(says);
-    return warning(`${says}; everybody on the machine may look into it`, `chmod o-rwx ${quote(dir)}`);
+    if (id !== 'secrets' || (mode & 0o007) === 0) return ok(message);
+    return warning(`${message}; everybody on the machine may look into it`, `chmod o-rwx ${quote(dir)}`);
   } catch (error) {
-    const says = `cannot be read by ${userInfo().username} (${reason(error)}): no plan can use ${use}`;
-    return problem(says, `mkdir -p -m 700 ${quote(dir)}`);
+    const message = `cannot be read by ${userInfo().username} (${reason(error)}): no plan can use ${use}`;
+    return problem(message, `mkdir -p -m 700 ${quote(dir)}`);
   }
 }
 

@@ -128,7 +128,7 @@ function logIn(
 }
 
 function watch(client: Client, transport: Duplex, label: string, options: SshConnectionOptions): Connection {
-  const { keepaliveMs = timing.keepaliveEveryMs, keepaliveCount = timing.keepaliveLooks } = options;
+  const { keepaliveMs = timing.keepaliveEveryMs, keepaliveCount = timing.keepaliveCount } = options;
   const running: Link['running'] = new Set();
   const listeners: ((reason: string) => void)[] = [];
   let gone: string | undefined;

@@ -150,7 +150,7 @@ function extensionRefusal(run: Run, name: string, byMs: number): string | undefi
 /** Runs a parked part again; with force also a running one. A part whose host cannot be reached asks it now. */
 function retryPart(run: Run, name: string, retry: Retry): void {
   const part = activePartOf(run, name);
-  for (const { trouble } of [run.status, part.status]) delete trouble?.nextTryAtMs;
+  for (const { trouble } of [run.status, part.status]) delete trouble?.retryAtMs;
   const asksAlready = part.status.trouble !== undefined || part.status.state !== 'parked';
   if (!asksAlready || retry.force) part.decide(retry);
 }

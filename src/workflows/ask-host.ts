@@ -68,7 +68,7 @@ export interface HostQuestion<T> {
 /**
  * Asks a host until it answers, however often access to it is lost meanwhile. Shows the trouble, and continues in rounds: in
  * each the server makes several attempts. If only a person can fix the trouble, asks again after a pause, or at once when
- * `nextTryAtMs` is deleted from the trouble.
+ * `retryAtMs` is deleted from the trouble.
  */
 export async function askHost<T>(run: Run, question: HostQuestion<T>): Promise<T> {
   const dialogue = new Dialogue(run, question);
@@ -244,10 +244,10 @@ async function pause(
     MAX_PAUSE_MS,
     timeLeftMs(untilMs - Date.now()),
   );
-  trouble.nextTryAtMs = Date.now() + pauseMs;
+  trouble.retryAtMs = Date.now() + pauseMs;
   run.onChange();
-  await condition(() => trouble.nextTryAtMs === undefined, pauseMs, { summary: `${summary} · asking again` });
-  delete trouble.nextTryAtMs;
+  await condition(() => trouble.retryAtMs === undefined, pauseMs, { summary: `${summary} · asking again` });
+  delete trouble.retryAtMs;
 }
 
 /** Refreshes the status once trouble has lasted so long that it needs attention. Ends when it is cancelled. */

@@ -107,7 +107,7 @@ const STATE_AFTER = { retry: 'retrying', park: 'parked', fail: 'failed', continu
 
 async function awaitBackoff(run: Run, part: Part): Promise<void> {
   const backoffMs = timeLeftMs(part.step.retry.backoffMs, part.status.endedAtMs);
-  const summary = `${label(part.launchOf(run.owner))} · before try ${part.attempts + 1}`;
+  const summary = `${label(part.launchOf(run.owner))} · before attempt ${part.attempts + 1}`;
   await interruptible(part, () => sleep(backoffMs, { summary }));
   if (!part.isResetting) await beginAttempt(run, part);
 }

@@ -63,10 +63,10 @@ async function startAndWait(run: Run, part: Part, current: PartLaunch): Promise<
     }
     if (typeof outcome === 'string') return outcome;
     current.sinceMs ??= requestedMs;
-    const { said } = outcome.waiting;
+    const { output } = outcome.waiting;
     const waited = formatDuration(Date.now() - current.sinceMs);
     const message = `the login shell did not begin ${label(launch)} within ${formatDuration(part.timeoutMs)}`;
-    why = failureOf('launch-not-started', said === '' ? message : `${message}; it printed: ${said}`);
+    why = failureOf('launch-not-started', output === '' ? message : `${message}; it printed: ${output}`);
     part.status.waitingFor = `the login shell (${waited})`;
     run.onChange();
     const pauseMs = START_EVERY_MS - (Date.now() - askedMs);
@@ -160,7 +160,7 @@ async function awaitEnd(
   } catch (error) {
     const { code } = readFailure(error);
     if (code !== 'launch-not-started') throw error;
-    return { waiting: { for: 'login-shell', said: '' } };
+    return { waiting: { for: 'login-shell', output: '' } };
   }
 }
 

@@ -72,7 +72,7 @@ const activitiesOver = (answer: HostileAnswer) =>
 const asking: Readonly<
   Record<string, readonly [ask: (activities: Activities) => Promise<unknown>, key: string]>
 > = {
-  inspectHost: [(a) => a.inspectHost({ target: host.target, marker: '/m' }), 'looked'],
+  inspectHost: [(a) => a.inspectHost({ target: host.target, marker: '/m' }), 'subject'],
   checkStep: [(a) => a.checkStep({ target: host.target, stateDir: '/s', step, id: launch.id }), 'check'],
   prepareHost: [
     (a) =>
@@ -103,7 +103,7 @@ const asking: Readonly<
   followScript: [(a) => a.followScript({ host, parts: [], seen: '' }), 'seen'],
   readScriptPlan: [(a) => a.readScriptPlan({ host }), 'plan'],
   stopScript: [(a) => a.stopScript({ host }), 'ended'],
-  cleanHost: [(a) => a.cleanHost({ target: host.target, holder }), 'looked'],
+  cleanHost: [(a) => a.cleanHost({ target: host.target, holder }), 'subject'],
   releaseHost: [(a) => a.releaseHost({ host, lease: 'l', close: [] }), 'released'],
 };
 const size = (value: unknown) => Buffer.byteLength(JSON.stringify(value) ?? '');

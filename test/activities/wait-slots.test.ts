@@ -18,7 +18,7 @@ describe('the slots for waits of a worker', () => {
     expect(slots.refusalReason()).toBeUndefined();
     expect(slots.inspect()).toMatchObject({
       verdict: 'ok',
-      says: '0 of 1 waits; 1 more slots for short activities',
+      message: '0 of 1 waits; 1 more slots for short activities',
     });
   });
 
@@ -37,7 +37,7 @@ describe('the slots for waits of a worker', () => {
     expect(await refused(1000)).toMatchObject({ nextRetryDelay: 30_000 });
     expect(slots.inspect()).toMatchObject({
       verdict: 'warning',
-      says: expect.stringContaining('all 2 slots for waits are in use') as string,
+      message: expect.stringContaining('all 2 slots for waits are in use') as string,
     });
     end.open();
     await Promise.all(held);

@@ -48,7 +48,7 @@ describe('a seed', () => {
       );
     const runs = indexes.map((index) => drawRun(1, index, 4));
     const steps = runs.flatMap((run) => run.steps);
-    expect(new Set(runs.map(({ order }) => order?.order))).toEqual(
+    expect(new Set(runs.map(({ action }) => action?.action))).toEqual(
       new Set([undefined, 'abort', 'cancel', 'pause', 'terminate']),
     );
     const nexts = runs.flatMap(nextRuns);

@@ -229,7 +229,7 @@ describe('a campaign accepts', () => {
   });
 
   it('a terminated run whose sessions stay open', () => {
-    const drawn = { ...good.drawn, order: { order: 'terminate', afterMs: 1 } } as const;
+    const drawn = { ...good.drawn, action: { action: 'terminate', afterMs: 1 } } as const;
     const sessions = [{ name: 'b', launch: idOf('b') }];
     expect(judge(goodRun({ drawn, outcome: aborted, sessions }))).toEqual([]);
   });

@@ -100,7 +100,7 @@ test('a manual has the sections that it has something for, wrapped', () => {
     '  0    done',
     '  1    it failed',
     '  2    wrong usage, a bad plan, no such run, or an',
-    '       order that the run refused',
+    '       action that the run refused',
     '  3    somebody must look',
     '  130  interrupted by Ctrl-C; a run continues',
     '',

@@ -272,7 +272,7 @@ describe('a file that is not regular is refused at once', () => {
     };
     const findings = await inspectPlaces(odd, {});
     expect(findings.filter(({ id }) => id === 'known-hosts')).toMatchObject([
-      { verdict: 'problem', says: 'cannot be read (it is not a regular file), so no host is trusted' },
+      { verdict: 'problem', message: 'cannot be read (it is not a regular file), so no host is trusted' },
     ]);
   });
 });

@@ -346,7 +346,7 @@ describe('startDevServer', () => {
       startDevServer({ cli, searchAttributes: {}, announce: (line) => announced.push(line) });
     const bad = await script('bad', '#!/bin/sh\necho "Error: unknown flag" >&2\nexit 2\n');
     await expect(start(bad)).rejects.toThrow(
-      'the Temporal server ended (exit 2) and said:\nError: unknown flag',
+      'the Temporal server ended (exit 2) and printed:\nError: unknown flag',
     );
     expect(announced).toEqual([]);
     const output = 'Error: listen tcp 127.0.0.1:1: bind: address already in use';

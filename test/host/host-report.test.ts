@@ -143,7 +143,7 @@ describe('the zmx of a run', () => {
   });
   const key = keyOf('0.7.0', '8b8783d7b120c9ffd0acf4aee37969054dc0dfef3c4f3a4728d2efd35f2e97a0');
 
-  it.each<[what: string, look: HostReport, source: ZmxSource, kind: ZmxForecast['kind'], says: string]>([
+  it.each<[what: string, look: HostReport, source: ZmxSource, kind: ZmxForecast['kind'], message: string]>([
     ['is there and new enough', look({}, { zmx: zmx('0.7.0') }), {}, 'there', '/bin/zmx'],
     ['is too old', look({}, { zmx: zmx('0.4.0') }), {}, 'install', 'https://zmx.sh'],
     ['lies ready', look({ zmxReady: [key] }), {}, 'there', `/s/zmx/${key}/zmx`],
@@ -172,10 +172,10 @@ describe('the zmx of a run', () => {
       '/bin/zmx',
     ],
     ['is what the worker prefers', look(), { defaults: { source: 'tmux' } }, 'install', 'shim over tmux'],
-  ])('%s', async (_, seen, source, kind, says) => {
+  ])('%s', async (_, seen, source, kind, message) => {
     expect(content.length).toBeGreaterThan(0);
     const forecast = await forecastZmx(seen, source);
     expect(forecast.kind).toBe(kind);
-    expect(JSON.stringify(forecast)).toContain(says);
+    expect(JSON.stringify(forecast)).toContain(message);
   });
 });

@@ -245,8 +245,8 @@ describe('from a release', () => {
     expect(retries).toEqual(
       wrong.map((__, i) => ({
         downloadFailed: expect.stringMatching(`^the ${side}: .`) as string,
-        tries: i + 1,
-        nextTryInMs: 1000 * 2 ** i,
+        attempts: i + 1,
+        retryInMs: 1000 * 2 ** i,
       })),
     );
   });

@@ -51,11 +51,11 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
     ['a profile that asks a question', 'read -p "code: " code; read -p "again: " code', /again:/],
     ['a trap that swallows commands', `shopt -s extdebug; trap 'echo denied; false' DEBUG`, /denied/],
     ['a shell that is no more than a program', 'echo menu; exec cat', /menu/],
-  ])('ends at once where the command is swallowed: %s', async (name, profile, said) => {
+  ])('ends at once where the command is swallowed: %s', async (name, profile, output) => {
     const launch = await create(name.replaceAll(' ', '-'), profile);
     expect(await start(launch, LONG_S)).toMatchObject({
       kind: 'created',
-      waiting: { for: 'input', said: expect.stringMatching(said) as string },
+      waiting: { for: 'input', output: expect.stringMatching(output) as string },
     });
     expect(existsSync(`${dir}/ran-${launch.place.session}`)).toBe(false);
   });
@@ -78,10 +78,10 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
   it.each([
     ['profile-exits', 'echo no luck; exit 0', /no luck|^session/],
     ['shell-killed', 'kill -9 $$', /^session/],
-  ])('ends at once where the session ends: %s', async (name, profile, said) => {
+  ])('ends at once where the session ends: %s', async (name, profile, output) => {
     expect(await start(await create(name, profile), LONG_S)).toMatchObject({
       kind: 'created',
-      waiting: { for: 'nothing', said: expect.stringMatching(said) as string },
+      waiting: { for: 'nothing', output: expect.stringMatching(output) as string },
     });
   });
 
@@ -90,11 +90,11 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
     ['a file', 'mkfifo ~/fifo; read -t 60 <~/fifo', /./],
     ['a timer of its own', 'exec 9<> <(:); while :; do read -rt 60 -u 9; done', /./],
     ['the CPU', 'while :; do :; done', /./],
-  ])('does not take a login at work for one that swallows: %s', async (what, profile, said) => {
+  ])('does not take a login at work for one that swallows: %s', async (what, profile, output) => {
     const launch = await create(`at-work-${what.replaceAll(' ', '-')}`, profile);
     expect(await start(launch, 5)).toMatchObject({
       kind: 'created',
-      waiting: { for: 'login-shell', said: expect.stringMatching(said) as string },
+      waiting: { for: 'login-shell', output: expect.stringMatching(output) as string },
     });
   });
 
@@ -130,13 +130,13 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
   );
 
   it('tmux-no-utf8-locale: reports what tmux prints', async () => {
-    const said = 'tmux: invalid LC_ALL, LC_CTYPE or LANG';
+    const output = 'tmux: invalid LC_ALL, LC_CTYPE or LANG';
     const launch = await create('no-locale', '');
-    writeFileSync(zmxPath, `#!/bin/sh\necho '${said}' >&2\nexit 1\n`);
+    writeFileSync(zmxPath, `#!/bin/sh\necho '${output}' >&2\nexit 1\n`);
     try {
       expect(await start(launch, 60)).toEqual({
         kind: 'created',
-        waiting: { for: 'nothing', said: `${said}\n` },
+        waiting: { for: 'nothing', output: `${output}\n` },
       });
     } finally {
       writeFileSync(zmxPath, SHIM);

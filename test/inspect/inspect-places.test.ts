@@ -53,9 +53,9 @@ describe('the keys of a worker', () => {
   it('are counted, and each that is not as it should be is named with the command that mends it', async () => {
     const findings = await inspect();
     expect(about(findings, 'identities')).toMatchObject([
-      { verdict: 'ok', says: '4 private keys that can be used' },
+      { verdict: 'ok', message: '4 private keys that can be used' },
     ]);
-    expect(about(findings, 'key').map(({ looked, verdict, mend }) => [looked, verdict, mend])).toEqual([
+    expect(about(findings, 'key').map(({ subject, verdict, fix }) => [subject, verdict, fix])).toEqual([
       [at('keys/broken'), 'warning', `ssh-keygen -y -f ${at('keys/broken')}`],
       [at('keys/group'), 'warning', `chmod go-rwx ${at('keys/group')}`],
       [at('keys/locked'), 'warning', `ssh-add ${at('keys/locked')}`],
@@ -67,7 +67,7 @@ describe('the keys of a worker', () => {
   it('are mended where only their owner should read them, and nothing else is', async () => {
     const mended = await fixKeys(await inspect());
     expect(
-      about(mended, 'key').flatMap(({ looked, fixed }) => (fixed === undefined ? [] : [looked])),
+      about(mended, 'key').flatMap(({ subject, fixed }) => (fixed === undefined ? [] : [subject])),
     ).toEqual([at('keys/group'), at('keys/loose')]);
     const mode = (name: string) => statSync(at(name)).mode & 0o777;
     expect(['keys/group', 'keys/loose', 'keys/config'].map(mode)).toEqual([0o600, 0o600, 0o644]);
@@ -76,10 +76,10 @@ describe('the keys of a worker', () => {
     // Of a machine elsewhere: the key is not here.
     const elsewhere: Finding = {
       id: 'key',
-      looked: at('gone'),
+      subject: at('gone'),
       verdict: 'problem',
-      says: 's',
-      mend: 'chmod go-rwx gone',
+      message: 's',
+      fix: 'chmod go-rwx gone',
     };
     expect(await fixKeys([elsewhere])).toEqual([elsewhere]);
   });
@@ -93,7 +93,7 @@ describe('the keys of a worker', () => {
     const findings = await inspect({ identityDirs: [at(dir)] }, env);
     expect(about(findings, 'identities')).toMatchObject([{ verdict }]);
     expect(about(findings, 'login')).toMatchObject([
-      { verdict: 'problem', mend: expect.stringContaining('ssh-keygen') as string },
+      { verdict: 'problem', fix: expect.stringContaining('ssh-keygen') as string },
     ]);
   });
 });
@@ -112,7 +112,7 @@ describe('the agent of a worker', () => {
     const env = { ...process.env, SSH_AUTH_SOCK: socket };
     try {
       expect(about(await inspect({ agentSocket: socket }), 'agent')).toMatchObject([
-        { verdict: 'warning', mend: 'ssh-add' },
+        { verdict: 'warning', fix: 'ssh-add' },
       ]);
       execFileSync('ssh-add', ['-q', at('keys/good')], { env, stdio: 'ignore' });
       const findings = await inspect({ agentSocket: socket, identityDirs: [at('none')] });
@@ -125,7 +125,7 @@ describe('the agent of a worker', () => {
 });
 
 describe('known hosts', () => {
-  it.each<[what: string, text: string, verdict: Finding['verdict'], says: string]>([
+  it.each<[what: string, text: string, verdict: Finding['verdict'], message: string]>([
     ['an empty file', '', 'ok', '0 lines, all readable'],
     ['comments and a key', `# x\n\n${KNOWN}\n`, 'ok', '1 line, all readable'],
     [
@@ -140,9 +140,9 @@ describe('known hosts', () => {
       'warning',
       'line 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more',
     ],
-  ])('in %s', (_, text, verdict, says) => {
+  ])('in %s', (_, text, verdict, message) => {
     const finding = judgeKnownHosts('/k', text);
-    expect(finding).toMatchObject({ verdict, says: expect.stringContaining(says) as string });
+    expect(finding).toMatchObject({ verdict, message: expect.stringContaining(message) as string });
   });
 
   it.each<[what: string, names: string[], verdicts: Finding['verdict'][]]>([

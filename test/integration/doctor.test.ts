@@ -62,9 +62,12 @@ describe('doctor', () => {
     const report = await doctor(['root@127.0.0.1'], env);
     expect(report).toMatchObject({ exitCode: 5, wrong: ['key', 'login', 'server'] });
     expect(report.of('server')).toMatchObject([
-      { looked: '127.0.0.1:1 (TEMPORAL_ADDRESS)', says: expect.stringContaining('ECONNREFUSED') as string },
+      {
+        subject: '127.0.0.1:1 (TEMPORAL_ADDRESS)',
+        message: expect.stringContaining('ECONNREFUSED') as string,
+      },
     ]);
-    expect(report.of('host-reach')).toMatchObject([{ verdict: 'skipped', mend: 'chandler worker' }]);
+    expect(report.of('host-reach')).toMatchObject([{ verdict: 'skipped', fix: 'chandler worker' }]);
     const fixed = await doctor(['--fix'], env);
     expect(fixed.of('key').filter((finding) => finding.fixed)).toHaveLength(1);
     expect(fixed).toMatchObject({ exitCode: 5, wrong: ['login', 'server'] });
@@ -93,14 +96,14 @@ describe('doctor', () => {
       const named = (report: Awaited<ReturnType<typeof doctor>>, verdict: string) =>
         report
           .of('search-attributes')
-          .filter((finding) => finding.verdict === verdict && finding.looked.startsWith('Chandler'))
-          .map(({ looked }) => looked)
+          .filter((finding) => finding.verdict === verdict && finding.subject.startsWith('Chandler'))
+          .map(({ subject }) => subject)
           .sort();
       const before = await doctor(at);
       expect(before.exitCode).toBe(1);
       expect(named(before, 'problem')).toEqual([...others, 'ChandlerAttention'].sort());
-      const missing = before.of('search-attributes').find(({ looked }) => looked === 'ChandlerPhase');
-      expect(missing?.mend).toBe(
+      const missing = before.of('search-attributes').find(({ subject }) => subject === 'ChandlerPhase');
+      expect(missing?.fix).toBe(
         `temporal --address ${server.address} --namespace default operator search-attribute create --name ChandlerPhase --type Keyword`,
       );
       const fixed = await doctor([...at, '--fix']);
@@ -112,12 +115,12 @@ describe('doctor', () => {
     it.concurrent('reports a task queue without workers and a missing namespace', async () => {
       const report = await doctor(['--address', server.address, '--task-queue', 'empty', 'root@127.0.0.1']);
       expect(report.of('workers')).toMatchObject([
-        { verdict: 'problem', mend: `chandler worker --address ${server.address} --task-queue empty` },
+        { verdict: 'problem', fix: `chandler worker --address ${server.address} --task-queue empty` },
       ]);
       expect(report.of('host-reach')).toMatchObject([{ verdict: 'skipped' }]);
       const nowhere = await doctor(['--address', server.address, '--namespace', 'nope']);
       expect(nowhere.of('namespace')).toMatchObject([
-        { verdict: 'problem', mend: expect.stringContaining('operator namespace create') as string },
+        { verdict: 'problem', fix: expect.stringContaining('operator namespace create') as string },
       ]);
       expect(nowhere.exitCode).toBe(1);
     });
@@ -186,7 +189,7 @@ describe('doctor with a worker and a host', () => {
     expect(report).toMatchObject({ exitCode: 0, wrong: [] });
     const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string };
     expect(report.of('worker-version')).toMatchObject([
-      { looked: expect.stringMatching(new RegExp(`^chandler/${version} \\d+@`)) as string, verdict: 'ok' },
+      { subject: expect.stringMatching(new RegExp(`^chandler/${version} \\d+@`)) as string, verdict: 'ok' },
     ]);
     const hostIds = report.findings.filter(({ about }) => about === 'host').map(({ id }) => id);
     expect(hostIds).toEqual(
@@ -211,7 +214,7 @@ describe('doctor with a worker and a host', () => {
     expect(report.of('host-login')).toMatchObject([
       { verdict: 'ok', name: `root@127.0.0.1:${stack.host.port}` },
     ]);
-    expect(report.of('plan-needs')).toMatchObject([{ verdict: 'ok', says: 'the worker has all of it' }]);
+    expect(report.of('plan-needs')).toMatchObject([{ verdict: 'ok', message: 'the worker has all of it' }]);
 
     const lacking = {
       target: stack.target(),
@@ -225,7 +228,7 @@ describe('doctor with a worker and a host', () => {
     ]);
     expect(lacks).toMatchObject({ exitCode: 1, wrong: ['plan-needs'] });
     expect(lacks.of('plan-needs')).toMatchObject([
-      { about: 'worker', says: expect.stringContaining('gone') as string },
+      { about: 'worker', message: expect.stringContaining('gone') as string },
     ]);
     expect(preset).toMatchObject({ exitCode: 0, wrong: [] });
     expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('target') as string });
@@ -244,7 +247,7 @@ describe('doctor with a worker and a host', () => {
       Object.keys(ways).map((id) => [1, [id]]),
     );
     for (const [i, id] of Object.keys(ways).entries())
-      expect(reports[i]?.of(id)).toMatchObject([{ mend: expect.stringMatching(/^\S/) as string }]);
+      expect(reports[i]?.of(id)).toMatchObject([{ fix: expect.stringMatching(/^\S/) as string }]);
   });
 
   it('reports each fault of a host', async () => {
@@ -255,9 +258,9 @@ describe('doctor with a worker and a host', () => {
     await sandboxSshd(stack.host, 'start');
     const report = await doctor(pinned, env);
     expect(report).toMatchObject({ exitCode: 1, wrong: ['host-tools', 'host-disk'] });
-    expect(report.of('host-tools')).toMatchObject([{ mend: 'apt-get install -y util-linux' }]);
+    expect(report.of('host-tools')).toMatchObject([{ fix: 'apt-get install -y util-linux' }]);
     expect(report.of('host-sessions')).toMatchObject([
-      { verdict: 'warning', says: expect.stringMatching(/^2 of 6/) as string },
+      { verdict: 'warning', message: expect.stringMatching(/^2 of 6/) as string },
     ]);
     await stack.onHost(
       'rm -r /var/lib/filler /var/lib/chandler && mv /root/flock /usr/bin/flock && sed -i /MaxSessions.2/d /etc/sandbox/sshd_config',
@@ -273,7 +276,7 @@ describe('doctor with a worker and a host', () => {
     await writeFile(stack.host.knownHosts, `${known}junk\n`);
     const report = await doctor([], env);
     expect(report).toMatchObject({ exitCode: 1, wrong: ['key'] });
-    expect(report.of('key')).toMatchObject([{ about: 'worker', mend: `chmod go-rwx ${loose}` }]);
+    expect(report.of('key')).toMatchObject([{ about: 'worker', fix: `chmod go-rwx ${loose}` }]);
     expect(report.of('known-hosts')).toMatchObject([{ verdict: 'warning' }]);
     // The worker and the key are on this machine.
     const fixed = await doctor(['--fix'], env);
@@ -317,7 +320,7 @@ describe('doctor with a worker and a host', () => {
       expect(fresh).toMatchObject({
         exitCode: 0,
         outcome: 'would-run',
-        says: 'a run would run 2 of 2 steps and 1 finalizer',
+        message: 'a run would run 2 of 2 steps and 1 finalizer',
         would: { zmx: 'do', 'step one': 'do', 'step two': 'do', 'finalizer one': 'do', sentinel: 'do' },
       });
       expect(await snapshot()).toBe(before);
@@ -357,11 +360,11 @@ describe('doctor with a worker and a host', () => {
       expect(await diff(plan())).toMatchObject({
         exitCode: 1,
         outcome: 'would-fail',
-        says: expect.stringContaining(id) as string,
+        message: expect.stringContaining(id) as string,
       });
       const held = await doctor(pinned, env);
       expect(held.of('host-lease')).toMatchObject([
-        { verdict: 'warning', says: expect.stringContaining(id) as string },
+        { verdict: 'warning', message: expect.stringContaining(id) as string },
       ]);
       await stack.client.abort(id);
       await stack.client.result(id);
@@ -374,7 +377,7 @@ describe('doctor with a worker and a host', () => {
       });
       const elsewhere = await diff(plan(), ['127.0.0.1:1']);
       expect(elsewhere).toMatchObject({ exitCode: 1, outcome: 'unknown' });
-      expect(elsewhere.says).toContain('host-unreachable');
+      expect(elsewhere.message).toContain('host-unreachable');
     });
 
     it('counts the finished steps of a self-provisioning host as done', async () => {

@@ -315,10 +315,10 @@ describe('a leftover of a run', () => {
       `hostKey=${hostKey}`,
     ];
     const { stdout } = await run('doctor', ...where, '--json');
-    const { findings } = JSON.parse(stdout) as { findings: { id: string; verdict: string; mend?: string }[] };
+    const { findings } = JSON.parse(stdout) as { findings: { id: string; verdict: string; fix?: string }[] };
     expect(findings.find(({ id }) => id === 'host-leftovers')).toMatchObject({
       verdict: 'warning',
-      mend: expect.stringMatching(/^chandler clean root@.* --end$/) as string,
+      fix: expect.stringMatching(/^chandler clean root@.* --end$/) as string,
     });
     const diff = async (script: string, more: object) => {
       const plan = { target: stack.target(), sentinel: { whenPresent: 'ignore' }, ...more };

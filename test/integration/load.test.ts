@@ -52,8 +52,8 @@ describe('E1: a worker whose slots for waits are all in use', () => {
       env: { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
     });
     const { findings } = JSON.parse(stdout) as { findings: { id: string }[] };
-    const says = expect.stringContaining(FULL) as string;
-    expect(findings.find(({ id }) => id === 'slots')).toMatchObject({ verdict: 'warning', says });
+    const message = expect.stringContaining(FULL) as string;
+    expect(findings.find(({ id }) => id === 'slots')).toMatchObject({ verdict: 'warning', message });
   });
 
   it('reads logs, even of steps whose waits were refused', async () => {

@@ -70,8 +70,10 @@ describe('ParseSessions', () => {
 
 describe('Runner.run', () => {
   const created = { ' create ': say('chandler: state=created') };
-  const waiting = (reason: string, said: string) =>
-    say(`chandler: waiting=${reason} said=${Buffer.from(said).toString('base64')}\nchandler: state=created`);
+  const waiting = (reason: string, output: string) =>
+    say(
+      `chandler: waiting=${reason} output=${Buffer.from(output).toString('base64')}\nchandler: state=created`,
+    );
 
   it('returns once the step has begun', async () => {
     const runner = runnerOf({ ...created, ' start ': say('chandler: state=running log_bytes=0') });

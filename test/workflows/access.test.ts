@@ -212,7 +212,7 @@ describe('a wait that loses access to its host', () => {
     await harness.run(activities, [step('a'), step('still')], {}, async (client, id) => {
       await reach(client, id, {
         attention: true,
-        steps: [{ state: 'running', trouble: { nextTryAtMs: expect.any(Number) as number } }, {}],
+        steps: [{ state: 'running', trouble: { retryAtMs: expect.any(Number) as number } }, {}],
       });
       await expect(client.retry(id, { step: 'a', script: 'true' })).rejects.toThrow('send force as well');
       isFixed = true;
@@ -294,7 +294,7 @@ describe('a start that waits for the login shell', () => {
   it('is repeated and shown, and ends with what was printed when the time is up', async () => {
     const held = gate();
     const { asked, activities } = fakeActivities({
-      runStep: async () => ({ waiting: { for: 'login-shell', said: 'pyenv: cannot rehash' } }),
+      runStep: async () => ({ waiting: { for: 'login-shell', output: 'pyenv: cannot rehash' } }),
       killStep: async () => {
         await beating(held.passed);
         return { found: 0, left: 0 };

@@ -38,11 +38,16 @@ export function forecastRun(plan: Plan, { host, worker, checks }: Inspection, he
   const failing = rows.find(({ would }) => would === 'fail');
   if (failing) {
     const what = failing.name === undefined ? failing.kind : `${failing.kind} ${failing.name}`;
-    return { ...about, outcome: 'would-fail', says: `a run would fail: ${what}: ${failing.says}`, rows };
+    return {
+      ...about,
+      outcome: 'would-fail',
+      message: `a run would fail: ${what}: ${failing.message}`,
+      rows,
+    };
   }
   const toDo = (kind: string) => parts.filter((row) => row.kind === kind && row.would === 'do').length;
-  const says = `a run would run ${toDo('step')} of ${count(resolved.steps.length, 'step')} and ${count(toDo('finalizer'), 'finalizer')}`;
-  return { ...about, outcome: 'would-run', says, rows };
+  const message = `a run would run ${toDo('step')} of ${count(resolved.steps.length, 'step')} and ${count(toDo('finalizer'), 'finalizer')}`;
+  return { ...about, outcome: 'would-run', message, rows };
 }
 
 /** A run leaves a provisioned host alone; only the checks find out whether the host still is as it was. */
@@ -50,7 +55,7 @@ function forecastProvisioned(
   { steps }: ResolvedPlan,
   before: readonly DiffRow[],
   checks: Inspection['checks'],
-): Pick<Diff, 'outcome' | 'says' | 'rows'> {
+): Pick<Diff, 'outcome' | 'message' | 'rows'> {
   const checked = steps.flatMap(({ name }): DiffRow[] => {
     const check = checks.find(({ step }) => step === name);
     return check ? [rowOfDone(rowOn('step', name), check, 'done')] : [];
@@ -61,19 +66,20 @@ function forecastProvisioned(
   const [drifted, unknown] = [named('drift'), named('unknown')];
   const nothing = 'a run would change nothing';
   if (drifted.length > 0) {
-    const says = `${drifted.join(', ')} drifted, and ${nothing}: the sentinel says done. sentinel.whenPresent: ignore runs all steps whose check does not say that they are satisfied`;
-    return { outcome: 'drifted', says, rows };
+    const message = `${drifted.join(', ')} drifted, and ${nothing}: the sentinel says done. sentinel.whenPresent: ignore runs all steps whose check does not say that they are satisfied`;
+    return { outcome: 'drifted', message, rows };
   }
   if (unknown.length > 0) {
-    const says = `${nothing}, but not every check could be asked: ${unknown.join(', ')}`;
-    return { outcome: 'unknown', says, rows };
+    const message = `${nothing}, but not every check could be asked: ${unknown.join(', ')}`;
+    return { outcome: 'unknown', message, rows };
   }
-  return { outcome: 'nothing-to-do', says: nothing, rows };
+  return { outcome: 'nothing-to-do', message: nothing, rows };
 }
 
-function unseen(failure: PartFailure | undefined): Pick<Diff, 'outcome' | 'says' | 'rows'> {
-  if (!failure) return { outcome: 'unknown', says: 'unknown: the worker did not inspect the host', rows: [] };
+function unseen(failure: PartFailure | undefined): Pick<Diff, 'outcome' | 'message' | 'rows'> {
+  if (!failure)
+    return { outcome: 'unknown', message: 'unknown: the worker did not inspect the host', rows: [] };
   const { message, code, advice } = failure;
   const rows = [rowOn('host').unknown(oneLine(advice))];
-  return { outcome: 'unknown', says: `unknown: ${oneLine(message)} (${code})`, rows };
+  return { outcome: 'unknown', message: `unknown: ${oneLine(message)} (${code})`, rows };
 }

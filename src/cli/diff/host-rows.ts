@@ -50,13 +50,13 @@ export function leftoverRows({ onLeftovers }: ResolvedPlan, digest: string, host
     .filter(({ atWork }) => !atWork)
     .map((each): DiffRow => {
       const row = rowOn('leftover', label(each.launch));
-      const says = oneLine(describeLeftover(each));
+      const message = oneLine(describeLeftover(each));
       const isSameWork =
         holder.kind === 'run' && holder.digest === digest && each.workflowId === holder.workflowId;
       const isAdopted = host.launches.some(({ launch }) => launch.id === each.launch.id);
-      if (isSameWork || isAdopted) return row.wait(`${says}: continued`);
-      if (onLeftovers === 'end' || each.state === 'created') return row.do(`${says}: ended`);
-      return row.fail(`${says}: refused, as onLeftovers is refuse`);
+      if (isSameWork || isAdopted) return row.wait(`${message}: continued`);
+      if (onLeftovers === 'end' || each.state === 'created') return row.do(`${message}: ended`);
+      return row.fail(`${message}: refused, as onLeftovers is refuse`);
     });
 }
 

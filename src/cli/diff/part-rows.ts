@@ -31,7 +31,7 @@ export function partRows(
   const steps = first.map((row): DiffRow => {
     const isDone = adoption(host, digest, row.name ?? '', 'step') === 'done';
     return isDone && again.has(row.name ?? '')
-      ? { ...row, would: 'do', says: `${row.says}; runs again, because what it needs does` }
+      ? { ...row, would: 'do', message: `${row.message}; runs again, because what it needs does` }
       : row;
   });
   const finalizers = plan.steps

@@ -20,16 +20,16 @@ const OUTCOMES: Readonly<Record<Diff['outcome'], Style>> = {
 };
 
 /** What a run would do on one host, a line for each thing. */
-export function renderDiff({ host, plan, digest, outcome, says, rows }: Diff, paint: Paint): string[] {
+export function renderDiff({ host, plan, digest, outcome, message, rows }: Diff, paint: Paint): string[] {
   const whats = rows.map(({ kind, name }) => (name === undefined ? kind : `${kind} ${oneLine(name)}`));
   const width = Math.max(0, ...whats.map((what) => what.length));
   const wordWidth = Math.max(0, ...rows.map(({ would }) => would.length));
   return [
     paint('bold', `${oneLine(plan)} on ${oneLine(host)} (digest ${digest.slice(0, 12)})`),
-    ...rows.map(({ would, says }, i) => {
+    ...rows.map(({ would, message }, i) => {
       const { mark, style } = LOOKS[would];
-      return `  ${paint(style, `${mark} ${would.padEnd(wordWidth)}`)}  ${(whats[i] ?? '').padEnd(width)}  ${oneLine(says)}`;
+      return `  ${paint(style, `${mark} ${would.padEnd(wordWidth)}`)}  ${(whats[i] ?? '').padEnd(width)}  ${oneLine(message)}`;
     }),
-    paint(OUTCOMES[outcome], `  ${oneLine(says)}`),
+    paint(OUTCOMES[outcome], `  ${oneLine(message)}`),
   ];
 }

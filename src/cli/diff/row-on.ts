@@ -2,10 +2,10 @@ import { definedOnly } from '../../domain/defined-only.ts';
 import type { DiffRow } from '../output/outputs.ts';
 
 /** What a run would do about one thing: a function for each possibility. */
-export type RowOn = Readonly<Record<DiffRow['would'], (says: string) => DiffRow>>;
+export type RowOn = Readonly<Record<DiffRow['would'], (message: string) => DiffRow>>;
 
 export function rowOn(kind: string, name?: string): RowOn {
-  const that = (would: DiffRow['would']) => (says: string) => definedOnly({ kind, name, would, says });
+  const that = (would: DiffRow['would']) => (message: string) => definedOnly({ kind, name, would, message });
   return {
     keep: that('keep'),
     drift: that('drift'),

@@ -34,7 +34,7 @@ export async function codecEndpointFinding(
   const { ok, problem } = verdictsOn('codec-endpoint', oneLine(setting));
   const auth = env['TEMPORAL_CODEC_AUTH'];
   const url = `${setting.replaceAll('{namespace}', encodeURIComponent(namespace)).replace(/\/+$/, '')}/decode`;
-  const mend = `curl -i -H 'content-type: application/json' -d '{"payloads":[]}' ${quote(url)}`;
+  const fix = `curl -i -H 'content-type: application/json' -d '{"payloads":[]}' ${quote(url)}`;
   try {
     const answer = await fetch(url, {
       method: 'POST',
@@ -48,8 +48,8 @@ export async function codecEndpointFinding(
     });
     return answer.ok
       ? ok('the codec server of the Temporal CLI answers')
-      : problem(`the codec server answers with HTTP status ${answer.status}`, mend);
+      : problem(`the codec server answers with HTTP status ${answer.status}`, fix);
   } catch (error) {
-    return problem(`the codec server does not answer: ${oneLine(reasonOf(error))}`, mend);
+    return problem(`the codec server does not answer: ${oneLine(reasonOf(error))}`, fix);
   }
 }

@@ -15,15 +15,18 @@ export async function fixKeys(findings: readonly Finding[]): Promise<Finding[]> 
 }
 
 async function fixKey(finding: Finding): Promise<Finding> {
-  const { id, looked, verdict, mend, ...rest } = finding;
+  const { id, subject, verdict, fix, ...rest } = finding;
   const isLoose =
-    id === 'key' && verdict !== 'ok' && mend?.startsWith('chmod ') && (await isLooseKey(looked));
+    id === 'key' && verdict !== 'ok' && fix?.startsWith('chmod ') && (await isLooseKey(subject));
   if (!isLoose) return finding;
   try {
-    const { mode } = await stat(looked);
-    await chmod(looked, mode & 0o7777 & ~NOT_THEIRS);
-    return { ...rest, id, looked, verdict: 'ok', fixed: 'group and others have no access any more' };
+    const { mode } = await stat(subject);
+    await chmod(subject, mode & 0o7777 & ~NOT_THEIRS);
+    return { ...rest, id, subject, verdict: 'ok', fixed: 'group and others have no access any more' };
   } catch (error) {
-    return { ...finding, says: `${finding.says}; this program may not change that: ${reasonOf(error)}` };
+    return {
+      ...finding,
+      message: `${finding.message}; this program may not change that: ${reasonOf(error)}`,
+    };
   }
 }

@@ -48,16 +48,16 @@ function judgeWay(target: Target, failure: PartFailure | undefined): Finding[] {
   const stages = (Object.keys(WAY) as Stage[]).filter((id) => id !== 'host-sudo' || target.become === 'sudo');
   const at = failure === undefined ? stages.length : stages.indexOf(FAILS_AT[failure.code] ?? 'host-look');
   return stages.map((id, i): Finding => {
-    const [looked, good] = WAY[id];
-    const { ok, problem, skipped } = verdictsOn(id, looked);
+    const [subject, good] = WAY[id];
+    const { ok, problem, skipped } = verdictsOn(id, subject);
     if (i < at) return ok(good);
     if (failure === undefined || i > at) return skipped('not reached');
-    return problem(`${oneLine(failure.message)} (${failure.code})`, mendWay(target, failure));
+    return problem(`${oneLine(failure.message)} (${failure.code})`, fixFor(target, failure));
   });
 }
 
 /** The command where there is one, else the advice. */
-function mendWay(target: Target, { code, advice }: PartFailure): string {
+function fixFor(target: Target, { code, advice }: PartFailure): string {
   const { host, port = 22, user = 'root' } = target;
   const where = port === 22 ? quote(host) : `-p ${port} ${quote(host)}`;
   switch (code) {
@@ -117,12 +117,12 @@ function judgeDisk({ facts, state: { freeKiB, freeInodes } }: HostInspection): F
   const { ok, warning, problem, skipped } = verdictsOn('host-disk', `disk of ${facts.stateDir}`);
   if (freeKiB === undefined) return skipped('not reported by the host');
   const inodes = freeInodes === undefined ? '' : `, ${freeInodes} inodes`;
-  const says = `${Math.floor(freeKiB / 1024)} MiB${inodes} free`;
+  const message = `${Math.floor(freeKiB / 1024)} MiB${inodes} free`;
   const show = `df -h ${quote(facts.stateDir)}`;
   // Many file systems have no fixed number of inodes, and report 0 of 0.
   const isFew = freeInodes !== undefined && freeInodes > 0 && freeInodes < FREE_INODES;
-  if (freeKiB < 1024) return problem(`${says}: there is no room for a log`, show);
-  return freeKiB < FREE_KIB || isFew ? warning(`${says}: little for logs`, show) : ok(says);
+  if (freeKiB < 1024) return problem(`${message}: there is no room for a log`, show);
+  return freeKiB < FREE_KIB || isFew ? warning(`${message}: little for logs`, show) : ok(message);
 }
 
 function judgeZmx({ zmx }: HostInspection): Finding {
@@ -142,10 +142,10 @@ function judgeSessions(target: Target, { execs }: HostInspection): Finding[] {
   const { tried, opened } = execs;
   const { ok, warning, problem } = verdictsOn('host-sessions', 'sshd MaxSessions');
   if (opened >= tried) return [ok(`${tried} sessions at once over one connection`)];
-  const mend = `echo 'MaxSessions 10' >> /etc/ssh/sshd_config && systemctl reload ssh`;
-  if (opened === 0) return [problem(`${target.host} opens no session at all`, mend)];
-  const says = `${opened} of ${tried} sessions at once over one connection: more connections are made instead`;
-  return [warning(says, mend)];
+  const fix = `echo 'MaxSessions 10' >> /etc/ssh/sshd_config && systemctl reload ssh`;
+  if (opened === 0) return [problem(`${target.host} opens no session at all`, fix)];
+  const message = `${opened} of ${tried} sessions at once over one connection: more connections are made instead`;
+  return [warning(message, fix)];
 }
 
 /** Every step waits for a login shell before it begins. */
@@ -154,9 +154,9 @@ function judgeLogin({ loginMs }: HostInspection): Finding[] {
   const { ok, warning } = verdictsOn('host-login-shell', 'login shell');
   const took = loginMs >= 6000 ? '6 s or more' : `${(loginMs / 1000).toFixed(1)} s`;
   if (loginMs <= SLOW_LOGIN_MS) return [ok(`ready after ${took}`)];
-  const mend =
+  const fix =
     'find out what ~/.bash_profile, ~/.profile, ~/.bashrc and /etc/profile.d wait for (often a stale lock)';
-  return [warning(`ready only after ${took}: each step begins that much later`, mend)];
+  return [warning(`ready only after ${took}: each step begins that much later`, fix)];
 }
 
 function judgeHolder({ holder, facts }: HostInspection): Finding {
@@ -188,14 +188,14 @@ function judgeLeftovers(target: Target, sight: HostInspection): Finding {
   const { ok, warning } = verdictsOn('host-leftovers', 'leftovers');
   const left = sight.leftovers.filter(({ atWork }) => !atWork);
   if (left.length === 0) return ok('no earlier run left a step running');
-  const says = `left running: ${left.map((each) => oneLine(describeLeftover(each))).join(', ')}`;
-  return warning(says, render(sh('chandler', ...cleanWords(target, '--end'))));
+  const message = `left running: ${left.map((each) => oneLine(describeLeftover(each))).join(', ')}`;
+  return warning(message, render(sh('chandler', ...cleanWords(target, '--end'))));
 }
 
 function judgeScript({ script }: HostInspection): Finding {
   const { ok, problem } = verdictsOn('host-script', 'provisioning script');
   if (!script) return ok('none has run here');
   const failed = script.failure ? `: ${oneLine(script.failure.text)} (${script.failure.code})` : '';
-  const says = `${script.alive ? 'at work' : 'not at work'}, phase ${oneLine(script.phase)}${failed}`;
-  return script.phase === 'failed' ? problem(says, `tail ${quote(script.logPath)}`) : ok(says);
+  const message = `${script.alive ? 'at work' : 'not at work'}, phase ${oneLine(script.phase)}${failed}`;
+  return script.phase === 'failed' ? problem(message, `tail ${quote(script.logPath)}`) : ok(message);
 }

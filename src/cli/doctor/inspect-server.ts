@@ -136,8 +136,8 @@ async function askWorker(
     const { text, exitCode } = explainError(error);
     if (exitCode === exitCodes.unreachable) throw error;
     const reason = error instanceof ChandlerError ? error.message : text;
-    const says = `${polled.says}, as the server remembers; but ${oneLine(reason)}`;
-    return { workers: { ...polled, verdict: 'problem', says, mend: start } };
+    const message = `${polled.message}, as the server remembers; but ${oneLine(reason)}`;
+    return { workers: { ...polled, verdict: 'problem', message, fix: start } };
   }
 }
 

@@ -34,15 +34,15 @@ export function renderFindings(sections: readonly Section[], paint: Paint): stri
 }
 
 function renderFinding(finding: Finding, idWidth: number, paint: Paint): string[] {
-  const { id, verdict, mend, fixed } = finding;
-  const [looked, says] = [oneLine(finding.looked), oneLine(finding.says)];
+  const { id, verdict, fix, fixed } = finding;
+  const [subject, message] = [oneLine(finding.subject), oneLine(finding.message)];
   const { mark, style } = LOOKS[verdict];
   const word = paint(style, `${mark} ${verdict.padEnd(WORD_WIDTH)}`);
   const indent = ' '.repeat(2 + 2 + WORD_WIDTH + 2);
   return [
-    `  ${word}  ${id.padEnd(idWidth)}  ${looked}: ${says}`,
+    `  ${word}  ${id.padEnd(idWidth)}  ${subject}: ${message}`,
     ...(fixed === undefined ? [] : [`${indent}${paint('green', 'fixed:')} ${oneLine(fixed)}`]),
-    ...(mend === undefined ? [] : [`${indent}${paint('cyan', 'fix:')}   ${command(mend)}`]),
+    ...(fix === undefined ? [] : [`${indent}${paint('cyan', 'fix:')}   ${command(fix)}`]),
   ];
 }
 

@@ -31,9 +31,9 @@ const CLOCK_HARMFUL_MS = 5 * 60_000;
 export function clockFinding({ ok, warning, problem }: Verdicts, aheadMs: number, than: string): Finding {
   const apart = Math.abs(aheadMs);
   if (apart <= CLOCK_NOTICED_MS) return ok(`within ${CLOCK_NOTICED_MS / 1000} s of ${than}`);
-  const says = `${Math.round(apart / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} ${than}`;
-  const mend = 'timedatectl set-ntp true';
+  const message = `${Math.round(apart / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} ${than}`;
+  const fix = 'timedatectl set-ntp true';
   return apart > CLOCK_HARMFUL_MS
-    ? problem(`${says}: certificates and package lists may be refused`, mend)
-    : warning(`${says}: times in logs and tables mislead`, mend);
+    ? problem(`${message}: certificates and package lists may be refused`, fix)
+    : warning(`${message}: times in logs and tables mislead`, fix);
 }

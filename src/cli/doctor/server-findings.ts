@@ -84,6 +84,6 @@ export async function pausedRunsFinding(client: ChandlerClient): Promise<Finding
   if (first === undefined) return ok('none');
   const named = ids.slice(0, MAX_NAMED).join(', ');
   const more = ids.length > MAX_NAMED ? ', …' : '';
-  const says = `${count(ids.length, 'run')} on hold: ${named}${more}`;
-  return warning(says, `chandler status ${quoteOperand(first)}`);
+  const message = `${count(ids.length, 'run')} on hold: ${named}${more}`;
+  return warning(message, `chandler status ${quoteOperand(first)}`);
 }

@@ -21,11 +21,11 @@ export function versionFindings(pollers: readonly Poller[], own: string, start: 
     const { ok, warning } = verdictsOn('worker-version', oneLine(identity));
     const version = versionOfIdentity(identity);
     if (version === own) return ok('the same version as this program');
-    const says =
+    const message =
       version === undefined
         ? `reports no version: it is not a Chandler worker of this version (${own})`
         : `version ${version}, this program is ${own}: one may lack features of the other`;
-    return warning(says, start);
+    return warning(message, start);
   });
 }
 
@@ -41,14 +41,14 @@ export function versioningFindings(
     const { ok, warning, problem } = verdictsOn('versioning', `deployment ${oneLine(name)}`);
     const builds = pollers.flatMap(({ build }) => (build?.deployment === name ? [build.id] : []));
     const words = `worker deployment set-current-version --deployment-name ${quote(name)} --build-id ${quote(builds[0] ?? 'BUILD')}`;
-    const mend = `${set} ${words}`;
+    const fix = `${set} ${words}`;
     if (current === undefined)
       return unversioned
-        ? warning('has no current version: new runs go to workers without one', mend)
-        : problem('has no current version: no worker gets a new run', mend);
-    const says = `current is ${oneLine(current)}, which`;
-    if (builds.includes(current)) return ok(`${says} is polled for`);
+        ? warning('has no current version: new runs go to workers without one', fix)
+        : problem('has no current version: no worker gets a new run', fix);
+    const message = `current is ${oneLine(current)}, which`;
+    if (builds.includes(current)) return ok(`${message} is polled for`);
     const served = builds.map(oneLine).join(', ');
-    return problem(`${says} no worker serves (there are ${served}): new runs wait`, mend);
+    return problem(`${message} no worker serves (there are ${served}): new runs wait`, fix);
   });
 }

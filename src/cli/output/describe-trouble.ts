@@ -3,9 +3,9 @@ import { describePause } from '../../domain/run/server-pause.ts';
 import { describeInput, type PartStatus, type RunStatus, type Trouble } from '../../domain/run/status.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 
-/** `the host cannot be reached since 12:03:04: connection refused; next try at 12:03:34` */
-export function describeTrouble({ message, sinceMs, nextTryAtMs }: Trouble): string {
-  const next = nextTryAtMs === undefined ? '' : `; next try at ${clock(nextTryAtMs)}`;
+/** `the host cannot be reached since 12:03:04: connection refused; next attempt at 12:03:34` */
+export function describeTrouble({ message, sinceMs, retryAtMs }: Trouble): string {
+  const next = retryAtMs === undefined ? '' : `; next attempt at ${clock(retryAtMs)}`;
   return oneLine(`the host cannot be reached since ${clock(sinceMs)}: ${message}${next}`);
 }
 

@@ -126,7 +126,7 @@ export interface DiffRow {
   readonly name?: string;
   /** `keep`: nothing. `drift`: nothing, though its check says no. `do`: run, install, write. `wait`: for something that is under way. `fail`: the run ends there. */
   readonly would: 'keep' | 'drift' | 'do' | 'wait' | 'fail' | 'unknown';
-  readonly says: string;
+  readonly message: string;
 }
 
 /** What a run of a plan would do on one host. */
@@ -141,7 +141,7 @@ export interface Diff {
    */
   readonly outcome: 'nothing-to-do' | 'drifted' | 'would-run' | 'would-fail' | 'unknown';
   /** The outcome in one line. */
-  readonly says: string;
+  readonly message: string;
   readonly rows: readonly DiffRow[];
 }
 

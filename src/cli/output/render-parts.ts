@@ -146,9 +146,9 @@ function toRow(
   const found = progress.find((item) => item.step === step && item.finalizer === finalizer);
   const current = found?.attempt === part.attempt ? found : undefined;
   const name = oneLine(finalizer ? `${step} (finalizer)` : step);
-  const said = part.failure ? shortMessage(name, part.failure) : (current?.lastLine ?? '');
+  const latest = part.failure ? shortMessage(name, part.failure) : (current?.lastLine ?? '');
   const notes = part.notes ?? [];
-  const words = part.failure ? [said, ...notes] : [...notes, said];
+  const words = part.failure ? [latest, ...notes] : [...notes, latest];
   const { input } = part;
   // A program may have asked something else meanwhile.
   const asked =

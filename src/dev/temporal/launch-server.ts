@@ -50,7 +50,7 @@ export async function launchServer(
     if (failure !== undefined && recordDir !== undefined) await removeServerRecord(recordDir, info);
   }
   const tail = await readTail(logFile, logStart);
-  const text = `the Temporal server ${failure}${tail ? ' and said:\n' : ' and said nothing'}${tail}`;
+  const text = `the Temporal server ${failure}${tail ? ' and printed:\n' : ' and printed nothing'}${tail}`;
   throw tail.includes('address already in use') ? new PortTakenError(text) : new Error(text);
 }
 

@@ -1,32 +1,32 @@
 import { definedOnly } from '../defined-only.ts';
 
-/** One thing that was looked at, and what to do about it. */
+/** One result of an inspection, with what fixes it. */
 export interface Finding {
-  /** Stable, for programs: `search-attributes`, `host-key`, … Several rows may have the same. */
+  /** Stable, for programs: `search-attributes`, `host-key`, … Several findings may have the same. */
   readonly id: string;
-  /** What was looked at. */
-  readonly looked: string;
-  /** `skipped`: it could not be looked at, for the reason given. */
+  /** What was inspected. */
+  readonly subject: string;
+  /** `skipped`: it could not be inspected, for the reason in `message`. */
   readonly verdict: 'ok' | 'warning' | 'problem' | 'skipped';
   /** What was found, and what it means. */
-  readonly says: string;
-  /** The command that mends it. */
-  readonly mend?: string;
-  /** What has been done about it. */
+  readonly message: string;
+  /** The command that fixes it. */
+  readonly fix?: string;
+  /** What has been fixed already. */
   readonly fixed?: string;
 }
 
-/** Makes a finding of one verdict. */
-type Judge = (says: string, mend?: string) => Finding;
+/** Creates a finding with one verdict. */
+type Judge = (message: string, fix?: string) => Finding;
 
-/** What can be found about one thing: a function for each verdict. */
+/** The possible findings about one subject: a function for each verdict. */
 export type Verdicts = Readonly<Record<Finding['verdict'], Judge>>;
 
-export function verdictsOn(id: string, looked: string): Verdicts {
+export function verdictsOn(id: string, subject: string): Verdicts {
   const judge =
     (verdict: Finding['verdict']): Judge =>
-    (says, mend) =>
-      definedOnly({ id, looked, verdict, says, mend });
+    (message, fix) =>
+      definedOnly({ id, subject, verdict, message, fix });
   return {
     ok: judge('ok'),
     warning: judge('warning'),

@@ -6,7 +6,7 @@ export interface StartWaiting {
    */
   readonly for: 'login-shell' | 'input' | 'nothing';
   /** The last lines that zmx and the session printed: plain text, 1000 bytes at most. */
-  readonly said: string;
+  readonly output: string;
 }
 
 /**

@@ -54,7 +54,7 @@ export interface Trouble {
   /** Milliseconds since the epoch. */
   readonly sinceMs: number;
   /** When it is asked again; missing while it is asked about once a second. Milliseconds since the epoch. */
-  nextTryAtMs?: number;
+  retryAtMs?: number;
 }
 
 /** A prompt: a step's process sleeps until a key is pressed in its terminal. */

@@ -16,7 +16,7 @@ export const timing = {
    * within three probes, before the worker's own silence would be. Under load a healthy host has answered within one.
    */
   keepaliveEveryMs: 3_000,
-  keepaliveLooks: 2,
+  keepaliveCount: 2,
   /**
    * How long a host that has accepted a connection may be silent before that is reported: trouble is shown within 10 s.
    * A host that was silent once is waited for longer the next time.

@@ -14,16 +14,16 @@ hash_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 # bounded SECONDS COMMAND...: without a bound where `timeout` has another syntax (older busybox).
 bounded() { if timeout 1 true 2>/dev/null; then timeout "$@"; else shift; "$@"; fi; }
 
-# ask ZMX: sets said to the output of `zmx version`; false if the program is no zmx.
+# ask ZMX: sets printed to the output of `zmx version`; false if the program is no zmx.
 ask() {
-  said=$(bounded 10 env -u ZMX_SESSION -u LC_ALL ${login_locale:+"LC_ALL=$login_locale"} ZMX_DIR="$zmx_dir" "$1" version 2>&1 </dev/null) || return 1
-  version=$(printf '%s\n' "$said" | sed -n 's/^zmx[[:blank:]]\{1,\}v\{0,1\}\([0-9]\{1,6\}\.[0-9]\{1,6\}\.[0-9]\{1,6\}\).*/\1/p' | head -n 1)
+  printed=$(bounded 10 env -u ZMX_SESSION -u LC_ALL ${login_locale:+"LC_ALL=$login_locale"} ZMX_DIR="$zmx_dir" "$1" version 2>&1 </dev/null) || return 1
+  version=$(printf '%s\n' "$printed" | sed -n 's/^zmx[[:blank:]]\{1,\}v\{0,1\}\([0-9]\{1,6\}\.[0-9]\{1,6\}\.[0-9]\{1,6\}\).*/\1/p' | head -n 1)
   [ -n "$version" ] || return 1
   echo "$version.$oldest" | awk -F . '{ for (i = 1; i < 4; i++) if ($i != $(i + 3)) exit ($i < $(i + 3)) }' ||
     refuse zmx-unavailable "that zmx is $version; it must be $oldest or newer"
 }
 answer() {
-  say "zmx=$(printf '%s' "$1" | encode) was_there=$2 version=$(printf '%s' "$said" | encode)"
+  say "zmx=$(printf '%s' "$1" | encode) was_there=$2 version=$(printf '%s' "$printed" | encode)"
   say end
   exit
 }
@@ -75,7 +75,7 @@ unpack() {
 settle() {
   chmod 755 "$1"
   [ -x "$1" ] || refuse zmx-unavailable "programs cannot be run from $store (mounted noexec)"
-  ask "$1" || refuse zmx-unavailable "\`zmx version\` does not answer: $(last_line "$said")"
+  ask "$1" || refuse zmx-unavailable "\`zmx version\` does not answer: $(last_line "$printed")"
   { sync "$1" || :; } 2>/dev/null
   errors=$(mkdir -p "$store/$key" && mv -f "$1" "$store/$key/zmx" 2>&1) || {
     rmdir "$store/$key" 2>/dev/null

@@ -40,7 +40,7 @@ bare=
 
 # start ID SUPERVISOR BOUND_S SESSION ZMX ZMX_DIR <secrets; SESSION is empty for a launch without a session
 # Safe to repeat. Answers once the launch has its record; otherwise `created` after BOUND_S seconds, or as soon as the launch
-# certainly will not begin. Then `waiting` is what its session waits for, and `said` its last output.
+# certainly will not begin. Then `waiting` is what its session waits for, and `output` its last output.
 start() {
   launch_dir "$1"
   [ -d "$launch" ] || refuse launch-not-started "launch $1 was never created"
@@ -72,7 +72,7 @@ start() {
       [ "$shell" = bash ] || stand_in_for_bash
       rm -f "$launch/held"
       # zmx exits with 0 before anything has started, so only the record counts. Opened to append: zmx writes to a file at offset 0.
-      call_zmx "$5" "$6" run "$4" -d "$shell" ${bare:+"$bare"} "$2" "$launch" >>"$launch/said" 2>&1
+      call_zmx "$5" "$6" run "$4" -d "$shell" ${bare:+"$bare"} "$2" "$launch" >>"$launch/start-output" 2>&1
     fi
   else
     rm -f "$launch/held"
@@ -106,7 +106,7 @@ start() {
   done
   if [ ! -e "$launch/started" ] && is_full; then refuse_full; fi
   if [ -n "$4" ] && ! has_begun; then
-    say "waiting=$waiting said=$({ cat "$launch/said"; call_zmx "$5" "$6" history "$4"; } 2>/dev/null | grep . | tail -n 20 | tail -c 1000 | encode)"
+    say "waiting=$waiting output=$({ cat "$launch/start-output"; call_zmx "$5" "$6" history "$4"; } 2>/dev/null | grep . | tail -n 20 | tail -c 1000 | encode)"
   fi
   # Cancelled meanwhile, perhaps before the session existed.
   if [ -n "$4" ] && [ -e "$launch/cancelled" ] && [ -S "$6/$4" ]; then end_session "$4" "$5" "$6"; fi

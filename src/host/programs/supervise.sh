@@ -167,7 +167,7 @@ if [ ! -e "$dir/cancelled" ]; then
   [ ! -t 4 ] || tty=yes
   # fd 3 carries reports past the pipe, fd 4 is the session's terminal; the step gets neither of them nor the lock. The shell that
   # leads the step's session holds fd 3, so this waits for the end of the script even if other processes die.
-  said=$(
+  reports=$(
     exec 9>&-
     # Opened before the step begins, which may put something else in its place: the open of a FIFO never ends.
     command exec 7>>"$dir/log" || { echo tee:/fd/7; exec 7>/dev/null; }
@@ -186,7 +186,7 @@ if [ ! -e "$dir/cancelled" ]; then
   )
   set -f
   IFS=$nl
-  for line in $said; do
+  for line in $reports; do
     value=${line#*=}
     case $line in
       code=*) own=$value ;;

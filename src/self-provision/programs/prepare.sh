@@ -26,12 +26,12 @@ give_up() {
   exit 1
 }
 # value KEY: from the last answer that has it.
-value() { printf '%s\n' "$said" | sed -n 's/^chandler::[0-9]*:\(.*\):$/\1/p' | tr ' ' '\n' | sed -n "s/^$1=//p" | tail -n 1; }
+value() { printf '%s\n' "$answers" | sed -n 's/^chandler::[0-9]*:\(.*\):$/\1/p' | tr ' ' '\n' | sed -n "s/^$1=//p" | tail -n 1; }
 # decoded KEY
 decoded() { value "$1" | base64 -d 2>/dev/null; }
 # ask SUBCOMMAND ARGUMENT...: calls the host program; false if it refused. What it starts must not hold the script's lock.
 ask() {
-  said=$(
+  answers=$(
     exec 7>&-
     # Steps get the umask and locale of the login.
     umask "$login_umask"
@@ -172,7 +172,7 @@ install() {
   wait $installer
   installed=$?
   installer=
-  said=$(cat "$work/installed")
+  answers=$(cat "$work/installed")
   rm -f "$work/install" "$work/installed"
   [ $installed -eq 0 ] ||
     give_up "$(value refused | grep . || echo zmx-unavailable)" "$(decoded text | grep . || echo 'zmx could not be installed')"

@@ -35,7 +35,7 @@ in_charge() { [ ! -e "$work/stop" ] && [ ! -e "$work/leave" ] && kill -0 $$ 2>/d
 begin() {
   in_charge || return 1
   if ! body=$(mktemp -d "$work/body.XXXXXX"); then
-    said="chandler::0:refused=state-directory-unwritable text=$(printf 'cannot write to %s' "$work" | encode):"
+    answers="chandler::0:refused=state-directory-unwritable text=$(printf 'cannot write to %s' "$work" | encode):"
     return 1
   fi
   linger=0
@@ -74,7 +74,7 @@ is_satisfied() {
 
 # follow: waits for the end of launch $id within its timeout; sets state and code.
 follow() {
-  said=$(timeout "$bound_s" sh "$state_dir/bin/$host_program" '' "$state_dir" wait "$id" 10 | tail -n 2)
+  answers=$(timeout "$bound_s" sh "$state_dir/bin/$host_program" '' "$state_dir" wait "$id" 10 | tail -n 2)
   state=$(value state) code=$(value code)
   if [ -z "$state" ] || [ "$state" = running ]; then
     ask state "$id"
@@ -91,7 +91,7 @@ explain_failure() {
   case $state in
     exited) if [ "$code" -gt 128 ]; then echo "killed by signal $((code - 128))"; else echo "exit code $code"; fi ;;
     late) echo "took longer than $bound_s s and was ended" ;;
-    created) echo "its session did not start it ($(value waiting)): $(decoded said | tr '\n' ' ')" ;;
+    created) echo "its session did not start it ($(value waiting)): $(decoded output | tr '\n' ' ')" ;;
     '') echo "$(value refused): $(decoded text)" ;;
     *) echo "was interrupted ($state)" ;;
   esac

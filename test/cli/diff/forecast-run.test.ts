@@ -45,10 +45,16 @@ const exited = (code: number): LaunchState => ({
 
 describe('what a run would come to', () => {
   it.each<
-    [what: string, outcome: Diff['outcome'], says: RegExp, host: Inspection['host'], change?: Partial<Plan>]
+    [
+      what: string,
+      outcome: Diff['outcome'],
+      message: RegExp,
+      host: Inspection['host'],
+      change?: Partial<Plan>,
+    ]
   >([
     ['a host that was never used', 'would-run', /run 2 of 2 steps and 1 finalizer$/, makeInspection()],
-    ['a host that cannot be looked at', 'unknown', /recorded nowhere \(host-key-unknown\)/, { failure }],
+    ['a host that cannot be subject at', 'unknown', /recorded nowhere \(host-key-unknown\)/, { failure }],
     [
       'a sentinel of this plan',
       'nothing-to-do',
@@ -133,9 +139,9 @@ describe('what a run would come to', () => {
       /no tmux/,
       makeInspection({ zmx: { kind: 'fails', code: 'zmx-unavailable', message: 'no tmux', advice: 'x' } }),
     ],
-  ])('%s', (_, outcome, says, host, change = {}) => {
+  ])('%s', (_, outcome, message, host, change = {}) => {
     const diff = forecastRun({ ...plan, ...change }, inspect(host));
-    expect(diff).toMatchObject({ outcome, says: expect.stringMatching(says) as string });
+    expect(diff).toMatchObject({ outcome, message: expect.stringMatching(message) as string });
   });
 
   it.each<
@@ -189,7 +195,7 @@ describe('what a run would come to', () => {
   it('a run of the same id is told even before it has reached the host', () => {
     expect(forecastRun(plan, inspect(makeInspection()), 'provision:h:22')).toMatchObject({
       outcome: 'would-fail',
-      says: 'a run would fail: lease: run provision:h:22 is at work already',
+      message: 'a run would fail: lease: run provision:h:22 is at work already',
     });
   });
 
@@ -215,7 +221,7 @@ describe('a step', () => {
   const rowOf = (step: string, inspection: Inspection) =>
     forecastRun(plan, inspection).rows.find(({ kind, name }) => kind === 'step' && name === step);
 
-  it.each<[what: string, checks: Inspection['checks'], would: string, says: string]>([
+  it.each<[what: string, checks: Inspection['checks'], would: string, message: string]>([
     ['satisfied', [{ step: 'b', code: 0 }], 'keep', 'its check says that it is satisfied'],
     ['not', [{ step: 'b', code: 3 }], 'do', 'runs, after a; its check says no (exit 3)'],
     [
@@ -231,12 +237,12 @@ describe('a step', () => {
       'its check could not be asked: recorded nowhere (connection-lost)',
     ],
     ['not asked', [], 'do', 'runs, after a'],
-  ])('whose check is %s', (_, checks, would, says) => {
+  ])('whose check is %s', (_, checks, would, message) => {
     expect(rowOf('b', inspect(makeInspection(), { checks }))).toEqual({
       kind: 'step',
       name: 'b',
       would,
-      says,
+      message,
     });
   });
 
@@ -271,7 +277,7 @@ describe('a step', () => {
       kind: 'step',
       name: 'a',
       would: 'drift',
-      says: "done by the host's own script, but its check says no (exit 3)",
+      message: "done by the host's own script, but its check says no (exit 3)",
     });
   });
 
@@ -285,14 +291,14 @@ describe('a step', () => {
     });
     const { rows } = forecastRun(plan, inspect(host));
     expect(rows.filter(({ kind }) => kind === 'step' || kind === 'finalizer')).toEqual([
-      { kind: 'step', name: 'a', would: 'do', says: 'runs; it was skipped by an operator' },
+      { kind: 'step', name: 'a', would: 'do', message: 'runs; it was skipped by an operator' },
       {
         kind: 'step',
         name: 'b',
         would: 'do',
-        says: 'done by an earlier run; runs again, because what it needs does',
+        message: 'done by an earlier run; runs again, because what it needs does',
       },
-      { kind: 'finalizer', name: 'a', would: 'do', says: 'runs after every step' },
+      { kind: 'finalizer', name: 'a', would: 'do', message: 'runs after every step' },
     ]);
   });
 });
@@ -302,7 +308,7 @@ describe('a provisioned host', () => {
   const diffOf = (checks: Inspection['checks']) => forecastRun(plan, inspect(provisioned, { checks }));
 
   it.each<
-    [what: string, checks: Inspection['checks'], outcome: Diff['outcome'], says: RegExp, would: string[]]
+    [what: string, checks: Inspection['checks'], outcome: Diff['outcome'], message: RegExp, would: string[]]
   >([
     ['nothing was asked', [], 'nothing-to-do', /change nothing$/, []],
     [
@@ -336,9 +342,9 @@ describe('a provisioned host', () => {
       /could be asked: a$/,
       ['unknown', 'keep'],
     ],
-  ])('where %s', (_, checks, outcome, says, would) => {
+  ])('where %s', (_, checks, outcome, message, would) => {
     const diff = diffOf(checks);
-    expect(diff).toMatchObject({ outcome, says: expect.stringMatching(says) as string });
+    expect(diff).toMatchObject({ outcome, message: expect.stringMatching(message) as string });
     expect(diff.rows.filter(({ kind }) => kind === 'step').map((row) => row.would)).toEqual(would);
   });
 });

@@ -62,15 +62,15 @@ describe('the server', () => {
     expect(findings).toMatchObject([
       { verdict: 'ok' },
       {
-        looked: 'ChandlerHost',
+        subject: 'ChandlerHost',
         verdict: 'problem',
-        mend: `${CLI} operator search-attribute create --name ChandlerHost --type Keyword`,
+        fix: `${CLI} operator search-attribute create --name ChandlerHost --type Keyword`,
       },
       {
-        looked: 'ChandlerAttention',
+        subject: 'ChandlerAttention',
         verdict: 'problem',
-        says: expect.stringContaining('is Keyword, must be Bool') as string,
-        mend: expect.stringMatching(/remove --name ChandlerAttention.* && .*create .*--type Bool$/) as string,
+        message: expect.stringContaining('is Keyword, must be Bool') as string,
+        fix: expect.stringMatching(/remove --name ChandlerAttention.* && .*create .*--type Bool$/) as string,
       },
     ]);
   });
@@ -79,8 +79,8 @@ describe('the server', () => {
     const findings = attributeFindings({}, CLI, { refusal: 'permission denied' });
     expect(new Set(verdicts(findings))).toEqual(new Set(['problem']));
     expect(findings[0]).toMatchObject({
-      says: expect.stringContaining('permission denied') as string,
-      mend: expect.stringContaining('search-attribute create') as string,
+      message: expect.stringContaining('permission denied') as string,
+      fix: expect.stringContaining('search-attribute create') as string,
     });
   });
 
@@ -98,7 +98,7 @@ describe('the server', () => {
 });
 
 describe('the workers', () => {
-  it.each<[what: string, pollers: Poller[], verdict: Finding['verdict'], says: string]>([
+  it.each<[what: string, pollers: Poller[], verdict: Finding['verdict'], message: string]>([
     ['nobody', [], 'problem', 'no worker polls it: runs would wait'],
     [
       'one that runs no activities',
@@ -112,10 +112,10 @@ describe('the workers', () => {
       'ok',
       'polled by a, b',
     ],
-  ])('%s: as it is', (_, pollers, verdict, says) => {
+  ])('%s: as it is', (_, pollers, verdict, message) => {
     const finding = pollersFinding('q', pollers, 'chandler worker');
-    expect(finding).toMatchObject({ verdict, says: expect.stringContaining(says) as string });
-    expect(finding.mend).toBe(verdict === 'ok' ? undefined : 'chandler worker');
+    expect(finding).toMatchObject({ verdict, message: expect.stringContaining(message) as string });
+    expect(finding.fix).toBe(verdict === 'ok' ? undefined : 'chandler worker');
   });
 
   it('of another version, or of none, are told apart', () => {
@@ -139,26 +139,26 @@ describe('the workers', () => {
     const [finding] = versioningFindings(pollers, [{ name: 'd', ...(current && { current }) }], CLI);
     expect(finding?.verdict).toBe(verdict);
     if (verdict !== 'ok')
-      expect(finding?.mend).toBe(
+      expect(finding?.fix).toBe(
         `${CLI} worker deployment set-current-version --deployment-name d --build-id b1`,
       );
   });
 
   it('without builds use no versioning', () => {
-    expect(versioningFindings([poller()], [], CLI)).toMatchObject([{ verdict: 'ok', says: 'not used' }]);
+    expect(versioningFindings([poller()], [], CLI)).toMatchObject([{ verdict: 'ok', message: 'not used' }]);
   });
 });
 
 describe('a clock', () => {
-  it.each<[aheadMs: number, verdict: Finding['verdict'], says: string]>([
+  it.each<[aheadMs: number, verdict: Finding['verdict'], message: string]>([
     [0, 'ok', 'within 5 s'],
     [-5000, 'ok', 'within 5 s'],
     [6000, 'warning', '6 s ahead of'],
     [-400_000, 'problem', '400 s behind'],
-  ])('that is %d ms ahead', (aheadMs, verdict, says) => {
+  ])('that is %d ms ahead', (aheadMs, verdict, message) => {
     expect(clockFinding(about, aheadMs, "the server's")).toMatchObject({
       verdict,
-      says: expect.stringContaining(says) as string,
+      message: expect.stringContaining(message) as string,
     });
   });
 });
@@ -185,21 +185,21 @@ describe('a host', () => {
       findings.map((_, i) => (i < at ? 'ok' : i === at ? 'problem' : 'skipped')),
     );
     expect(findings[at]).toMatchObject({
-      says: `why (${code})`,
-      mend: expect.stringMatching(/^\S/) as string,
+      message: `why (${code})`,
+      fix: expect.stringMatching(/^\S/) as string,
     });
   });
 
   it('sudo-requiretty: where sudo refuses for a reason other than a password gets the advice for that reason', () => {
-    const mend = (advice: string) =>
+    const fix = (advice: string) =>
       hostFindings(target, { failure: { code: 'become-failed', message: 'why', advice } }).find(
         ({ id }) => id === 'host-sudo',
       );
-    expect(mend('Add `Defaults:USER !requiretty` to sudoers.')).toMatchObject({
-      mend: 'Add `Defaults:USER !requiretty` to sudoers.',
+    expect(fix('Add `Defaults:USER !requiretty` to sudoers.')).toMatchObject({
+      fix: 'Add `Defaults:USER !requiretty` to sudoers.',
     });
-    expect(mend('Let the user in: `USER ALL=(ALL) NOPASSWD: ALL` in sudoers.')).toMatchObject({
-      mend: expect.stringMatching(/^echo 'app ALL=/) as string,
+    expect(fix('Let the user in: `USER ALL=(ALL) NOPASSWD: ALL` in sudoers.')).toMatchObject({
+      fix: expect.stringMatching(/^echo 'app ALL=/) as string,
     });
   });
 
@@ -251,7 +251,7 @@ describe('a host', () => {
   ])('that %s', (_, id, verdict, changes) => {
     const finding = hostFindings(target, makeInspection(changes)).find((candidate) => candidate.id === id);
     expect(finding?.verdict).toBe(verdict);
-    if (verdict !== 'ok' && id !== 'host-state') expect(finding?.mend).toMatch(/^\S/);
+    if (verdict !== 'ok' && id !== 'host-state') expect(finding?.fix).toMatch(/^\S/);
   });
 
   it('drives no terminal by what it says of itself', () => {
@@ -264,7 +264,7 @@ describe('a host', () => {
   it('has nobody copy an option that it calls a run', () => {
     const sight = makeInspection({ holder: makeInspection.heldBy('--address=evil:7233', true) });
     const lease = hostFindings(target, sight).find(({ id }) => id === 'host-lease');
-    expect(lease?.mend).toBe('chandler watch -- --address=evil:7233');
+    expect(lease?.fix).toBe('chandler watch -- --address=evil:7233');
   });
 });
 

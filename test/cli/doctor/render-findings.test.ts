@@ -10,16 +10,16 @@ const sections = [
   {
     about: 'here',
     name: '',
-    findings: [{ id: 'node', looked: 'Node 20', verdict: 'ok', says: 'as needed' }],
+    findings: [{ id: 'node', subject: 'Node 20', verdict: 'ok', message: 'as needed' }],
   },
   {
     about: 'server',
     name: 'a:1\u001b[2J',
     findings: [
-      { id: 'search-attributes', looked: 'A', verdict: 'ok', says: 'there', fixed: 'created it' },
-      { id: 'workers', looked: 'q', verdict: 'problem', says: 'nobody', mend: 'chandler worker' },
-      { id: 'codec', looked: 'runs', verdict: 'skipped', says: 'not told' },
-      { id: 'clock', looked: 'c', verdict: 'warning', says: 'late' },
+      { id: 'search-attributes', subject: 'A', verdict: 'ok', message: 'there', fixed: 'created it' },
+      { id: 'workers', subject: 'q', verdict: 'problem', message: 'nobody', fix: 'chandler worker' },
+      { id: 'codec', subject: 'runs', verdict: 'skipped', message: 'not told' },
+      { id: 'clock', subject: 'c', verdict: 'warning', message: 'late' },
     ],
   },
 ] as const;
@@ -46,19 +46,19 @@ test('whatever is found somewhere, no line of it drives a terminal or ends early
     fc.property(nastyText, (text) => {
       const finding = {
         id: 'x',
-        looked: text,
+        subject: text,
         verdict: 'problem',
-        says: text,
-        mend: text,
+        message: text,
+        fix: text,
         fixed: text,
       } as const;
-      const rows = [{ kind: 'step', name: text, would: 'do', says: text }] as const;
+      const rows = [{ kind: 'step', name: text, would: 'do', message: text }] as const;
       const diff = {
         host: text,
         plan: text,
         digest: 'd'.repeat(64),
         outcome: 'would-run',
-        says: text,
+        message: text,
         rows,
       } as const;
       const lines = renderFindings([{ about: 'host', name: text, findings: [finding] }], plain);
@@ -78,16 +78,16 @@ test('colour changes nothing but colour', () => {
 
 test('a diff says what a run would do about each thing, and what it comes to', () => {
   const rows = [
-    { kind: 'sentinel', would: 'keep', says: '/p is not there' },
-    { kind: 'step', name: 'a', would: 'do', says: 'runs' },
-    { kind: 'finalizer', name: 'a', would: 'wait', says: 'begun' },
+    { kind: 'sentinel', would: 'keep', message: '/p is not there' },
+    { kind: 'step', name: 'a', would: 'do', message: 'runs' },
+    { kind: 'finalizer', name: 'a', would: 'wait', message: 'begun' },
   ] as const;
   const diff = {
     host: 'root@h:22',
     plan: 'p',
     digest: 'd'.repeat(64),
     outcome: 'would-run',
-    says: 'so',
+    message: 'so',
     rows,
   } as const;
   expect(renderDiff(diff, plain)).toEqual([

@@ -12,7 +12,7 @@ const trouble: Trouble = {
   message: 'root@web1:22: another key\u001b[2J\nthan before',
   advice: 'Replace the recorded key.',
   sinceMs: 5000,
-  nextTryAtMs: 35_000,
+  retryAtMs: 35_000,
 };
 const [packages] = makeStatus().steps;
 const withPart = (more: object): RunStatus =>
@@ -22,20 +22,20 @@ const lines = (before: RunStatus | undefined, after: RunStatus) =>
 const size = { columns: 200, maxRows: 10, nowMs: 9000, paint: plain };
 
 describe('trouble of a part', () => {
-  it('is in its row, with its start, the last message and the time of the next try', () => {
+  it('is in its row, with its start, the last message and the time of the next attempt', () => {
     const [, , row = ''] = renderTable(withPart({ trouble }), [], size);
     expect(row.replaceAll(/\d\d:\d\d:/g, '')).toContain(
-      'the host cannot be reached since 05: root@web1:22: another key than before; next try at 35',
+      'the host cannot be reached since 05: root@web1:22: another key than before; next attempt at 35',
     );
   });
 
   it('is a change when it begins, when its message changes, and when it ends', () => {
     const begun = withPart({ trouble });
-    const { nextTryAtMs: _, ...other } = { ...trouble, message: 'refused' };
+    const { retryAtMs: _, ...other } = { ...trouble, message: 'refused' };
     expect(lines(withPart({}), begun)).toEqual([
-      '05 packages: the host cannot be reached since 05: root@web1:22: another key than before; next try at 35',
+      '05 packages: the host cannot be reached since 05: root@web1:22: another key than before; next attempt at 35',
     ]);
-    expect(lines(begun, withPart({ trouble: { ...trouble, nextTryAtMs: 90_000 } }))).toEqual([]);
+    expect(lines(begun, withPart({ trouble: { ...trouble, retryAtMs: 90_000 } }))).toEqual([]);
     expect(lines(begun, withPart({ trouble: other }))).toEqual([
       '09 packages: the host cannot be reached since 05: refused',
     ]);

@@ -48,7 +48,7 @@ test.each(Object.entries(phases))('the status of a run fits in every state: %s',
     message: 'm',
     advice: 'a',
     sinceMs: 1,
-    nextTryAtMs: 2,
+    retryAtMs: 2,
   } as const;
   const failure = { code: 'step-failed', message: 'm', advice: 'a', exitCode: 3, logTail: 'x' } as const;
   const [step] = status.steps;

@@ -23,7 +23,7 @@ const KEYS = [
 const MARKS = [
   ['⏸', 'parked: needs attention'],
   ['▶', 'running'],
-  ['↻', 'failed, is tried again by itself'],
+  ['↻', 'failed; the next attempt starts by itself'],
   ['✔', 'succeeded, or satisfied already'],
   ['↷', 'skipped by an operator'],
   ['✘', 'failed, or killed with its run'],

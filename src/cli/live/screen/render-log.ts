@@ -32,12 +32,12 @@ function whyEmpty(state: State): string[] {
   const own = selectedPart(state)?.part.failure;
   return [
     `${failure.why}.`,
-    failure.isFinal ? 'It is asked for again once the step is started again.' : nextTry(failure, nowMs),
+    failure.isFinal ? 'It is asked for again once the step is started again.' : retryNote(failure, nowMs),
     ...(own ? ['', `${own.code}: ${own.message}`, own.advice] : []),
   ];
 }
 
-function nextTry(failure: LogFailure, nowMs: number): string {
+function retryNote(failure: LogFailure, nowMs: number): string {
   const leftMs = failure.atMs + logRetryMs(failure) - nowMs;
   return leftMs > 0 ? `Asking again in ${formatDuration(leftMs)}` : 'Asking again …';
 }

@@ -15,7 +15,7 @@ import { parkedParts, rowKey, selectedPart, selectedRun, shownParts } from './se
 import { nowOf } from './titles.ts';
 
 /** The last things that people did to a run. */
-const MOST_ORDERS = 3;
+const MAX_ACTIONS = 3;
 /** Parts above the table that need attention. */
 const MOST_NEEDS = 3;
 /** What is below the steps needs this much to be of use. */
@@ -157,6 +157,6 @@ function renderNotes({ status }: RunView, columns: number): string[] {
 
 function renderOrders({ status }: RunView, columns: number): string[] {
   if (!status || status.auditTrail.length === 0) return [];
-  const orders = listChanges({ ...status, auditTrail: [] }, status, 0).slice(-MOST_ORDERS);
-  return orders.flatMap((change) => wrapIndented(`${INDENT}${renderChange(change)}`, columns, INDENT));
+  const actions = listChanges({ ...status, auditTrail: [] }, status, 0).slice(-MAX_ACTIONS);
+  return actions.flatMap((change) => wrapIndented(`${INDENT}${renderChange(change)}`, columns, INDENT));
 }
