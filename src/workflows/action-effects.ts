@@ -9,9 +9,9 @@ import { activePartOf, stepOf, type Run } from './run.ts';
 
 /** What an action does to a run. Its name, input and wording are in domain/run/actions.ts. */
 export interface ActionEffect<Input> {
-  /** Says why the action is wrong in the present state of the run; undefined if it can be applied. */
+  /** Returns why the action cannot be applied in the present state of the run; undefined if it can. */
   refusalReason(run: Run, input: Input): string | undefined;
-  /** Applies the action. Returns what the audit trail records besides who sent it, when and why; `reason` is cut to fit. */
+  /** Applies the action. Returns what the audit trail records besides sender, reason and time; `reason` is already bounded. */
   apply(
     run: Run,
     input: Input,
@@ -78,7 +78,7 @@ export const actionEffects: { readonly [Name in ActionName]: ActionEffect<Action
   },
 };
 
-/** A year, as for every duration of a plan. */
+/** A year: the maximum of every duration in a plan. */
 const MAX_EXTENSION_MS = 365 * 86_400_000;
 /** Characters. */
 const MAX_NAMES_LENGTH = 1000;
@@ -90,7 +90,7 @@ function notParkedRefusal(run: Run, name: string): string | undefined {
   return pendingRefusal(part);
 }
 
-/** An action or a reset that the step has not taken up yet comes first. */
+/** An action or a reset that the step has not processed yet goes first. */
 function pendingRefusal({ name, isResetting, decision }: Part): string | undefined {
   if (isResetting) return `${name} is being reset`;
   return decision ? `an earlier action on ${name} is still pending` : undefined;
@@ -124,7 +124,7 @@ function resetRefusal(run: Run, name: string): string | undefined {
   );
 }
 
-/** What several retries have set for a part comes together in one request. */
+/** The settings of several retries of one part are merged into one request, which must fit. */
 function moreEnvRefusal(run: Run, { step: name, env, resetDownstream }: RetryStep): string | undefined {
   if (env === undefined) return undefined;
   const part = resetDownstream === true ? stepOf(run, name) : activePartOf(run, name);
@@ -134,7 +134,7 @@ function moreEnvRefusal(run: Run, { step: name, env, resetDownstream }: RetrySte
 function extensionRefusal(run: Run, name: string, byMs: number): string | undefined {
   const part = activePartOf(run, name);
   const { state } = part.status;
-  // A parked step is run again not by the script, but by this run, which takes the host over.
+  // A retry hands a parked step from the script over to this run, which then leads the host.
   if (run.isWatching && state !== 'parked')
     return "this run follows the host's own script, which keeps the time of its steps itself";
   const what = nameOf(part);
@@ -147,7 +147,7 @@ function extensionRefusal(run: Run, name: string, byMs: number): string | undefi
   return sumMs > MAX_EXTENSION_MS ? `${name} would get ${formatDuration(sumMs)} more in all` : undefined;
 }
 
-/** Runs a parked part again; with force also a running one. A part whose host cannot be reached asks it now. */
+/** Runs a parked part again; with `force` also a running one. A part that waits to reach its host asks it at once. */
 function retryPart(run: Run, name: string, retry: Retry): void {
   const part = activePartOf(run, name);
   for (const { trouble } of [run.status, part.status]) delete trouble?.retryAtMs;
@@ -159,7 +159,7 @@ function nameOf({ name, kind }: Part): string {
   return kind === 'step' ? name : `the finalizer of ${name}`;
 }
 
-/** As many names as a status has room for, a hundred times over. */
+/** Bounds the list, because a status holds up to a hundred audit entries. */
 function recordedNames(names: readonly string[]): string[] {
   let length = 0;
   const kept = names.filter((name) => (length += name.length) <= MAX_NAMES_LENGTH);

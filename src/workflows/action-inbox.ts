@@ -1,8 +1,6 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
 
-/**
- * Steps that need one another unblock one after another: each takes two rounds, and the end of the chain some more.
- */
+/** Rounds until a change has spread through the plan. Steps that need one another unblock in turn, two rounds each. */
 const ROUNDS = { eachStep: 2, more: 32 } as const;
 
 /** Queues actions until their turn. */
@@ -12,13 +10,13 @@ export interface ActionInbox {
 }
 
 /**
- * Creates the inbox of a run. It handles an action only after everything that arrived with it has had its effect: if one
- * workflow task brings an action and the end of an activity that reached the server earlier, the SDK delivers the action first,
- * and the retry of a step that is shown as parked would be refused because the step still runs.
+ * Creates the inbox of a run. It handles an action only after everything that arrived with it has had its effect. If one workflow
+ * task brings an action and the end of an activity that reached the server earlier, the SDK delivers the action first; without
+ * the inbox, a retry of a step that is shown as parked would be refused because the step still runs.
  *
- * Actions that arrive together are handled together, in order, with one call of `onHandled`. Each round checks every condition
- * of the run, and publishing a status takes milliseconds, so thousands of actions one by one would take longer than a workflow
- * task may.
+ * Actions that arrive together are handled together, in order, with one call of `onHandled`. Each round checks every condition of
+ * the run, and publishing a status takes milliseconds, so handling thousands of actions one by one would take longer than a
+ * workflow task may.
  */
 export function createActionInbox(countSteps: () => number, onHandled: () => void): ActionInbox {
   let handlers: (() => void)[] = [];
@@ -41,7 +39,7 @@ export function createActionInbox(countSteps: () => number, onHandled: () => voi
   };
 }
 
-/** The SDK checks conditions when nothing else can continue; this one is true at the second check. */
+/** The SDK evaluates conditions only when no other code can continue. This one is true at its second evaluation. */
 function nextRound(): Promise<void> {
   let seen = false;
   return condition(() => {

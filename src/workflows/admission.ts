@@ -13,8 +13,8 @@ import { whyUnreadable } from './sdk/payload-converter.ts';
 import { newStatus } from './run.ts';
 
 /**
- * Validates an input, or fails with `invalid-input`. Queries are answered meanwhile: the server delivers them while a local
- * activity runs.
+ * Validates an input, or fails with `invalid-input`. A local activity validates, because queries are still answered while one
+ * runs.
  */
 export async function admit(input: unknown, validate: () => Promise<Admission>): Promise<Admission> {
   const status = statusOfInput(input);
@@ -43,11 +43,11 @@ export async function admit(input: unknown, validate: () => Promise<Admission>):
   throw refusal;
 }
 
-/** Characters, and steps: more than a valid plan has need not be shown, and would not fit into a notification. */
+/** Bounds for an invalid input: characters, and steps. A valid plan has no more, and more would not fit into a notification. */
 const MAX_SHOWN_LENGTH = 300;
 const MAX_SHOWN_STEPS = 64;
 
-/** Shows as much of an input, which may be anything, as has the right type. */
+/** Builds a status from an input of any shape, using the fields that have the right type. */
 function statusOfInput(input: unknown): RunStatus {
   const { name, target, steps } = Object(input) as Partial<Plan>;
   const { host } = Object(target) as Partial<Plan['target']>;

@@ -9,11 +9,11 @@ import { findPart, hostOf, type Run } from './run.ts';
 const PATIENCE_MS = 15 * 60_000;
 
 /**
- * Continues the work of a self-provisioning script, or of an earlier run that lost the host, for the same plan: parts that are
- * done stay done, the run waits for those that run, and failed or interrupted ones get another attempt. After a reset of the
- * workflow, the retry policy or an operator decides about those, as before. A script that has provisioned its host hands over
- * nothing: removing the sentinel asks for everything to run again. Parts that an operator skipped are pending, however
- * their launches ended.
+ * Continues the work of a self-provisioning script, or of an earlier run that lost the host, for the same plan: done parts stay
+ * done, the run waits for running ones, and failed or interrupted ones get another attempt. After a reset of the workflow, the
+ * retry policy or an operator decides about those, as before. A script that has provisioned its host leaves nothing to adopt: an
+ * operator who removes the sentinel wants everything to run again. Parts that an operator skipped are pending, however their
+ * launches ended.
  */
 export async function adoptLaunches(run: Run, { script, adopted, sentinel }: PreparedHost): Promise<void> {
   const isSameScript = script?.digest === run.digest && script.phase !== 'provisioned';
@@ -32,7 +32,7 @@ export async function adoptLaunches(run: Run, { script, adopted, sentinel }: Pre
     const part = findPart(run, launch);
     if (!part) continue;
     part.status.attempt = launch.attempt;
-    // One that is parked waits for the operator, who knows of it.
+    // A parked part goes on waiting for its operator.
     if (part.status.state !== 'parked')
       adoptState(part, isSkipped(launch) ? { kind: 'absent' } : state, adopted?.isOwn === true);
     part.showSession(launch);
@@ -43,7 +43,7 @@ export async function adoptLaunches(run: Run, { script, adopted, sentinel }: Pre
 
 function adoptState(part: Part, state: LaunchState, isOwn: boolean): void {
   const { status } = part;
-  // The wait for a launch that has failed ends at once, with the failure.
+  // The run waits for a failed launch too: the wait ends at once with its failure.
   const hasFailed = state.kind === 'interrupted' || (state.kind === 'exited' && state.code !== 0);
   if (state.kind === 'created' || state.kind === 'running' || (isOwn && hasFailed)) {
     status.state = 'running';

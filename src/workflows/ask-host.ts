@@ -21,54 +21,53 @@ import type { Run } from './run.ts';
 import { timeLeftMs } from './time-left.ts';
 
 /**
- * How many attempts the server makes in the first round after a failure. The first failure is reported after one attempt,
- * because a host that accepts connections and stays silent takes 15 s for each. Later rounds are longer, so that histories
- * stay short.
+ * Attempts that the server makes in the first round after a failure. The first failure is reported after one attempt, because a
+ * host that accepts connections and stays silent costs 15 s each time. Later rounds are longer, which keeps histories short.
  */
 const FIRST_ATTEMPTS = 3;
 const MAX_ATTEMPTS = 64;
-/** Between two rounds while only a person can fix the trouble. */
+/** The pause between two rounds while only a person can fix the trouble. */
 const FIRST_PAUSE_MS = 5_000;
 const MAX_PAUSE_MS = 60_000;
 const PAUSE_GROWTH = 1.5;
-/** A worker without a free slot refuses a wait sooner than this. */
+/** A worker without a free slot refuses a wait within this time. */
 const REFUSED_WITHIN_MS = 5_000;
-/** How long a question may wait for a worker before that wait counts as the host's time. */
+/** How long a question may wait for a worker. */
 const MAX_QUEUED_MS = 86_400_000;
 
 /** A question to a host that is repeated until the host answers. */
 export interface HostQuestion<T> {
-  /** The status that shows the trouble: of the run or of a part. */
+  /** Where the status shows the trouble: on the run or on a part. */
   readonly place: { trouble?: Trouble };
-  /** Shown beside the timers. */
+  /** What the UI shows beside the timers. */
   readonly summary: string;
-  /** The options limit how often and how long the server makes attempts. */
+  /** `options` limits the number and the duration of the server's attempts. */
   readonly ask: (options: ActivityOptions) => Promise<T>;
   /**
-   * For an `ask` that takes long: a short question that must succeed before `ask` is repeated, so that trouble disappears from
-   * the status as soon as it is over. Its result, unless undefined, is the answer.
+   * A short question for an `ask` that takes long. It must succeed before `ask` is repeated, so that the status stops showing
+   * trouble as soon as it is over. Its result, unless undefined, is the answer.
    */
   readonly probe?: (options: ActivityOptions) => Promise<T | undefined>;
-  /** When to give up. It may change meanwhile. Milliseconds since the epoch. */
+  /** When to give up, in milliseconds since the epoch. The time may move while the question is asked. */
   readonly deadlineMs: () => number;
-  /** The deadline counts only once there is trouble. */
+  /** Before the first failure there is no deadline. */
   readonly isUnboundedAtFirst?: boolean;
-  /** The time before a worker begins `ask` does not count: it is not the host's. */
+  /** The time before a worker begins `ask` does not count, because the host is not the cause. */
   readonly isUnboundedInQueue?: boolean;
   /** Whether to ask again after a failure. Default: {@link isAccessTrouble}. */
   readonly isTrouble?: (failure: PartFailure) => boolean;
   /** What to show of a failure. Default: the failure. */
   readonly describe?: (failure: PartFailure) => PartFailure;
-  /** The failure of an earlier question that this one follows up. */
+  /** The failure of an earlier question that this question follows up. */
   readonly after?: PartFailure | undefined;
-  /** The answer when the deadline has passed. Default: fails with the last failure. */
+  /** Returns the answer once the deadline has passed. Default: fails with the last failure. */
   readonly onLate?: (failure: PartFailure | undefined) => T | Promise<T>;
 }
 
 /**
- * Asks a host until it answers, however often access to it is lost meanwhile. Shows the trouble, and continues in rounds: in
- * each the server makes several attempts. If only a person can fix the trouble, asks again after a pause, or at once when
- * `retryAtMs` is deleted from the trouble.
+ * Asks a host until it answers, however often access to it is lost. Shows the trouble meanwhile. Continues in rounds of several
+ * attempts each, which the server makes. If only a person can fix the trouble, pauses between rounds; deleting `retryAtMs` of the
+ * trouble ends the pause.
  */
 export async function askHost<T>(run: Run, question: HostQuestion<T>): Promise<T> {
   const dialogue = new Dialogue(run, question);
@@ -82,7 +81,7 @@ export async function askHost<T>(run: Run, question: HostQuestion<T>): Promise<T
   }
 }
 
-/** Asks the host of a run for the run as a whole, for `patienceMs` at most. */
+/** Asks the host on behalf of the whole run, for `patienceMs` at most. */
 export function askForRun<T>(
   run: Run,
   summary: string,
@@ -98,14 +97,14 @@ export function askForRun<T>(
 class Dialogue<T> {
   readonly #run: Run;
   readonly #question: HostQuestion<T>;
-  /** The latest one, possibly of an earlier question. */
+  /** The latest failure, perhaps of an earlier question. */
   #failure: PartFailure | undefined;
-  /** Whether `#failure` is known only from an earlier question, and may be over. */
+  /** Whether `#failure` comes from an earlier question and may be over. */
   #isInherited: boolean;
   #round = 0;
   #queuedMs = 0;
   #sinceMs: number | undefined;
-  /** Runs until the trouble needs attention. */
+  /** Runs until the trouble has lasted so long that it needs attention. */
   #alarm: CancellationScope | undefined;
 
   constructor(run: Run, question: HostQuestion<T>) {
@@ -127,7 +126,7 @@ class Dialogue<T> {
     if (!this.#isInherited && this.#failure && (isFull || !failureCodes[this.#failure.code].retryable))
       await pause(this.#run, this.#question, this.#round, this.#deadlineMs());
     this.#isInherited = false;
-    // Workers are full, but the host can be asked: that stays shown until a wait has its slot.
+    // The workers are full but the host answers. The status shows that until the wait has a slot.
     const isRefused = isFull && probe !== undefined;
     const hasTrouble = place.trouble !== undefined && !isRefused;
     const deadlineMs = this.#deadlineMs();
@@ -163,7 +162,7 @@ class Dialogue<T> {
       this.#endTrouble();
       throw error;
     }
-    // A timeout without a failure says nothing about the host.
+    // A timeout without an earlier failure proves nothing about the host.
     if (!hasTimeoutOnly(error)) this.#failure = found;
     if (isLate) return { answer: await onLate(this.#failure ?? (probe ? undefined : found)) };
     if (asked.countsRound) this.#round += 1;
@@ -194,7 +193,7 @@ class Dialogue<T> {
       advice: adviceIn('asking', { code, advice }),
       sinceMs: this.#sinceMs,
     };
-    // Inherited trouble may be over: the alarm starts when this question fails.
+    // Inherited trouble may be over, so the alarm starts only when this question fails.
     if (!this.#isInherited) this.#alarm ??= startAlarm(this.#run, this.#sinceMs, summary);
     this.#run.onChange();
   }
@@ -212,12 +211,12 @@ class Dialogue<T> {
   }
 }
 
-/** The trouble that an earlier question, maybe in an earlier history, left in the status. */
+/** The trouble that an earlier question left in the status, perhaps in an earlier history. */
 function failureIn({ trouble }: { readonly trouble?: Trouble }): PartFailure | undefined {
   return trouble && { code: trouble.code, message: trouble.message, advice: trouble.advice };
 }
 
-/** Prefixes a failure with what waits for the host, once. */
+/** Prefixes a failure with what waits for the host, unless it already has the prefix. */
 export function withPending(what: string, failure: PartFailure): PartFailure {
   const prefix = `${what} the host cannot be reached: `;
   return failure.message.startsWith(prefix)
@@ -225,7 +224,7 @@ export function withPending(what: string, failure: PartFailure): PartFailure {
     : { ...failure, message: `${prefix}${failure.message}` };
 }
 
-/** Whether access to the host failed, which says nothing about what runs there. */
+/** Whether access to the host failed, which proves nothing about what runs there. */
 export function isAccessTrouble({ code }: PartFailure): boolean {
   return isAccessCode(code);
 }

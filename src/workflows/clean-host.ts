@@ -10,7 +10,7 @@ import { readInput, refuseInput } from './read-input.ts';
 /** Which host to clean. */
 export interface CleanInput {
   readonly target: Target;
-  /** The id of a run that must lose the host, whether it is at work or its server is gone. */
+  /** The id of a run that must give up the host even if it is still open, or if its server is gone. */
   readonly run?: string;
 }
 

@@ -15,8 +15,8 @@ import { hostOf, stepOf, type Run } from './run.ts';
 import { timeLeftMs } from './time-left.ts';
 
 /**
- * Runs a step or a finalizer until it is over, or a reset has put it back to pending. The state of the part says what comes
- * next, so that a run continues from its snapshot.
+ * Runs a step or a finalizer until it is over, or until a reset has put it back to pending. The next action follows from the
+ * state of the part alone, so that a run can continue from its snapshot.
  *
  * @throws ApplicationFailure if the run must fail with it
  */
@@ -43,7 +43,7 @@ export async function drivePart(run: Run, part: Part): Promise<void> {
   }
 }
 
-/** Puts a part back to pending once nothing of it is alive; otherwise parks it. Returns whether it is pending. */
+/** Puts a part back to pending once its processes have ended; otherwise parks it. Returns whether it is pending. */
 async function resetPart(run: Run, part: Part): Promise<boolean> {
   const remains = await endRemains(run, part);
   part.isResetting = false;
@@ -55,7 +55,7 @@ async function resetPart(run: Run, part: Part): Promise<boolean> {
   return !remains;
 }
 
-/** Ends the running launch of a part that an operator retries by force. */
+/** Ends the running launch of a part that an operator retries with `force`. */
 async function endForRetry(run: Run, part: Part, retry: Retry): Promise<void> {
   const remains = await endRemains(run, part);
   part.decision = undefined;
@@ -75,9 +75,9 @@ function park(run: Run, part: Part, failure: PartFailure): void {
   run.onChange();
 }
 
-/** Begins the next attempt; returns false if what the step needs was reset meanwhile. */
+/** Begins the next attempt. Returns false if a step that it needs was reset meanwhile. */
 async function beginAttempt(run: Run, part: Part): Promise<boolean> {
-  // What needs the step and is being reset must have ended before the step runs again.
+  // Steps that need this one and are being reset must end before it runs again.
   const dependentParts = dependents(part.name, run.plan.steps).map((name) => stepOf(run, name));
   await condition(() => !run.status.paused && !dependentParts.some(({ isResetting }) => isResetting));
   if (part.kind === 'step' && readiness(part.step, run.status.steps) !== 'ready') return false;
@@ -112,7 +112,7 @@ async function awaitBackoff(run: Run, part: Part): Promise<void> {
   if (!part.isResetting) await beginAttempt(run, part);
 }
 
-/** Does work that ends early, with undefined, when the part is reset or retried by force. */
+/** Runs `work`, which ends early with undefined when the part is reset or retried with `force`. */
 async function interruptible<T>(part: Part, work: () => Promise<T>): Promise<T | undefined> {
   const scope = new CancellationScope();
   part.interrupt = () => scope.cancel();
@@ -158,7 +158,7 @@ async function takeDecision(run: Run, part: Part): Promise<Decision | undefined>
       const message = `${part.name} was parked for ${waited} without an action`;
       throw workflowFailure(failureOf('parked-too-long', message));
     }
-    // What follows a skipped step must not meet anything of it.
+    // Processes of a skipped step must not disturb the steps that follow.
     const remains = decision.kind === 'skip' ? await endRemains(run, part) : undefined;
     if (part.isResetting) return undefined;
     part.decision = undefined;
@@ -168,12 +168,12 @@ async function takeDecision(run: Run, part: Part): Promise<Decision | undefined>
   }
 }
 
-/** Whether a retry accepts the latest launch. Another script or environment needs another launch. */
+/** Whether a retry can continue the latest launch. Another script or environment requires a new launch. */
 function acceptsLatest({ force, script, env }: Retry): boolean {
   return !force && script === undefined && env === undefined;
 }
 
-/** Finds out whether a parked launch is running, or has ended well. Waits for a host that cannot be asked. */
+/** Finds out whether a parked launch is running or has succeeded. Waits for a host that cannot be reached. */
 async function inspectLatest(run: Run, part: Part): Promise<'alive or done' | 'over' | PartFailure> {
   const launch = part.launchOf(run.owner);
   const known = part.findLaunch(launch);

@@ -32,7 +32,7 @@ export async function driveRun(run: Run, kind: RunKind): Promise<ProvisionResult
   };
   const finishPending = async () => {
     await notifier.handedOver();
-    // Last: actions may come while notifications are handed over, and their senders get an answer.
+    // Comes last: actions may arrive while notifications are handed over, and their senders must get an answer.
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   };
   answerQueries(
@@ -55,7 +55,7 @@ export async function driveRun(run: Run, kind: RunKind): Promise<ProvisionResult
       !root.consideredCancelled;
     if (mustMove()) {
       await finishPending();
-      // An action or a cancellation may have ended the run meanwhile.
+      // Meanwhile an action or a cancellation may have ended the run.
       if (mustMove()) {
         log.info('continuing as new');
         await kind.continueAsNew(takeSnapshot(run));
@@ -70,7 +70,10 @@ export async function driveRun(run: Run, kind: RunKind): Promise<ProvisionResult
 /** The server accepts 2 MB for all arguments of a workflow. */
 const MAX_ARGUMENT_BYTES = 1_500_000;
 
-/** A run whose operators sent very long scripts stays in its history. */
+/**
+ * Whether the state fits into the arguments of a fresh history. A run whose operators sent very long scripts stays in its old
+ * one.
+ */
 function canContinueAsNew(run: Run, kind: RunKind): boolean {
   if (run.status.phase !== 'steps' && run.status.phase !== 'finalizers') return false;
   const snapshotBytes = new TextEncoder().encode(JSON.stringify(takeSnapshot(run))).length;

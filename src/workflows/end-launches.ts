@@ -9,14 +9,14 @@ import type { Killed } from '../activities/activity-types.ts';
 import { activity } from './proxies.ts';
 import { hostOf, type Run } from './run.ts';
 
-/** Seconds between TERM and KILL. */
+/** In seconds, between TERM and KILL. */
 const KILL_GRACE_S = 5;
-/** How long an action waits for a host that cannot be asked. */
+/** How long an action waits for a host that cannot be reached. */
 const ACTION_PATIENCE_MS = 300_000;
 
 /**
- * Ends launches that may be alive, even if the workflow is cancelled meanwhile; returns what would not end. Waits until
- * `untilMs` for a host that cannot be asked.
+ * Ends launches that may be alive, even if the workflow is cancelled meanwhile. Waits until `untilMs` for a host that cannot be
+ * reached. Returns what could not be ended.
  */
 export async function killLaunches(run: Run, which: 'open' | 'all', untilMs: number): Promise<string[]> {
   const found = run.parts.flatMap((part) =>
@@ -45,19 +45,19 @@ export async function killLaunches(run: Run, which: 'open' | 'all', untilMs: num
   });
 }
 
-/** A run that ends waits for its host only if the trouble may pass by itself. */
+/** Whether the trouble may pass by itself: a run that ends waits for its host only then. */
 export function isNetworkTrouble({ code }: PartFailure): boolean {
   return failureCodes[code].retryable;
 }
 
-/** How trouble is shown while a run ends. */
+/** Describes trouble while a run ends. */
 export function describeEnding(failure: PartFailure): PartFailure {
   return withPending('ending;', failure);
 }
 
 /**
- * Ends what launches of a part, except `spared`, left alive or may still begin; returns why that failed. Waits for a host that
- * cannot be asked.
+ * Ends all processes of a part's launches, except `spared`, and prevents launches that have not begun. Waits for a host that
+ * cannot be reached. Returns why that failed.
  */
 export async function endRemains(run: Run, part: Part, spared?: Launch): Promise<PartFailure | undefined> {
   const untilMs = Date.now() + (spared ? run.plan.parkTimeoutMs : ACTION_PATIENCE_MS);
@@ -67,7 +67,7 @@ export async function endRemains(run: Run, part: Part, spared?: Launch): Promise
       if (state === 'cleared' || state === 'succeeded' || launch.id === spared?.id) continue;
       each.isEnding = true;
       const { left } = await askHost(run, {
-        // The session of an ended launch stays open for operators; its background processes are ended.
+        // The session of an ended launch stays open for operators; only its background processes are ended.
         ...askToKill(run, part, launch, state === 'ended'),
         deadlineMs: () => untilMs,
       });
@@ -81,7 +81,7 @@ export async function endRemains(run: Run, part: Part, spared?: Launch): Promise
   }
 }
 
-/** The question that ends a launch: every process with its marker, and its session unless that is kept. */
+/** The question that ends a launch: every process with the launch's marker, and its session unless that is kept. */
 export function askToKill(
   run: Run,
   part: Part,

@@ -11,7 +11,7 @@ import { failureOf, readFailure, workflowFailure } from './failures.ts';
 import { activity } from './proxies.ts';
 import { enterPhase, hostOf, type Run } from './run.ts';
 
-/** How long a run that ends waits for its host: usually, if the host could not be asked before, and at least. */
+/** How long a run that ends waits for its host: normally; after the host could not be reached before; and at least. */
 const END_PATIENCE_MS = 300_000;
 const LOST_PATIENCE_MS = 30_000;
 const LEAST_PATIENCE_MS = 10_000;
@@ -30,7 +30,7 @@ export async function endInFailure(run: Run, kind: RunKind, error: unknown): Pro
   const { consideredCancelled } = CancellationScope.current();
   run.isEnding = true;
   const isAborted = run.abortReason !== undefined;
-  // An activity that fails before it is cancelled reports its own failure.
+  // If an activity fails just before it is cancelled, the error is its own failure.
   const isCancelled = isCancellation(error) || consideredCancelled;
   const mayBeWritten = status.phase === 'verifying';
   const untilMs = Date.now() + (hasTrouble(status) ? LOST_PATIENCE_MS : END_PATIENCE_MS);
@@ -49,7 +49,7 @@ export async function endInFailure(run: Run, kind: RunKind, error: unknown): Pro
   return workflowFailure(status.failure, { auditTrail: status.auditTrail });
 }
 
-/** Returns why what runs on the host without being a launch of Chandler's could not be ended. */
+/** Ends what runs on the host without being a launch of Chandler's. Returns why that failed. */
 async function endForeign(run: Run, kind: RunKind, untilMs: number): Promise<string[]> {
   try {
     await CancellationScope.nonCancellable(async () => kind.onAbort?.(run, untilMs));
@@ -60,8 +60,8 @@ async function endForeign(run: Run, kind: RunKind, untilMs: number): Promise<str
 }
 
 /**
- * Closes the sessions that are not kept, withdraws a sentinel that must not stay, and releases the lease. The lease of a run
- * that may have left something alive stays, so that the next run finds that.
+ * Closes sessions that need not be kept, withdraws a sentinel that must not stay, and releases the lease. If the run may have
+ * left something alive, the lease stays, so that the next run finds it.
  */
 async function release(
   run: Run,
@@ -87,7 +87,7 @@ async function release(
       ),
     );
   } catch (error) {
-    // The outcome stands. The next run replaces the lease of a workflow that is over.
+    // The outcome stands. The next run replaces the lease of a finished workflow.
     log.warn(`the host was not released: ${String(error)}`);
     delete run.status.trouble;
     run.onChange();
@@ -103,7 +103,7 @@ function sessionsToClose({ plan, host, parts }: Run): Launch[] {
     .map(({ launch }) => launch);
 }
 
-/** Every launch of a long run may add a reason why it could not be killed. Characters. */
+/** In characters. Each launch of a long run may add a reason why it could not be killed. */
 const MAX_LEFTOVERS_LENGTH = 8000;
 
 function describeEnd(run: Run, isCancelled: boolean, error: unknown, leftovers: string[]): PartFailure {
@@ -114,7 +114,7 @@ function describeEnd(run: Run, isCancelled: boolean, error: unknown, leftovers: 
   return { ...failure, message: `${failure.message}${left}` };
 }
 
-/** Its advice claims no more about what still runs on the host than was verified. */
+/** The failure of an aborted run. Its advice is about what was verified to run on the host, and nothing else. */
 function abortOf(run: Run, message: string, leftovers: readonly string[]): PartFailure {
   return { ...failureOf('aborted', message), advice: describeRemains(run, leftovers) };
 }

@@ -6,7 +6,7 @@ import type { PartFailure } from '../domain/run/status.ts';
 /**
  * Converts the failure of an activity.
  *
- * @throws the error itself if it is a cancellation or no failure of an activity
+ * @throws the error itself if it is a cancellation or not the failure of an activity
  */
 export function readFailure(error: unknown): PartFailure {
   if (isCancellation(error)) throw error;
@@ -59,7 +59,7 @@ export function readNotes(error: unknown): readonly string[] | undefined {
   return (cause.details?.[0] as { readonly notes?: readonly string[] } | undefined)?.notes;
 }
 
-/** Whether an activity ran out of time before a worker began it: each sends a heartbeat as soon as it begins. */
+/** Whether an activity ran out of time before a worker began it. Every attempt that begins sends a heartbeat at once. */
 export function neverRan(error: unknown): boolean {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
   if (!(cause instanceof TimeoutFailure) || cause.cause || cause.lastHeartbeatDetails !== undefined)
@@ -87,7 +87,7 @@ export function hasTimeoutOnly(error: unknown): boolean {
   return error.cause instanceof TimeoutFailure && !(error.cause.cause instanceof ApplicationFailure);
 }
 
-/** Whether the program itself is at fault, so that another attempt would fail alike. */
+/** Whether Chandler itself is at fault, so that another attempt would fail alike. */
 export function isFault(error: unknown): boolean {
   if (!(error instanceof ActivityFailure)) return false;
   const { cause } = error;
@@ -95,8 +95,8 @@ export function isFault(error: unknown): boolean {
 }
 
 /**
- * Whether an attempt was cut off: its worker died or stopped, or an operator paused or reset the activity. The host had no part
- * in it, and is asked again.
+ * Whether an attempt was cut off: its worker died or stopped, or an operator paused or reset the activity. That is no failure of
+ * the host, which is asked again.
  */
 export function wasCutOff(error: unknown): boolean {
   if (!(error instanceof ActivityFailure) || ranOutOfTime(error)) return false;

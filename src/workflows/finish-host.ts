@@ -9,7 +9,9 @@ import { drivePart } from './drive-part.ts';
 import { activity } from './proxies.ts';
 import { enterPhase, hostOf, leaseOf, type Run } from './run.ts';
 
-/** Runs steps and finalizers and writes the sentinel; continues from wherever the run is. What `movable` runs can continue as new. */
+/**
+ * Runs steps and finalizers and writes the sentinel, from any state of the run. The work inside `movable` can continue as new.
+ */
 export async function finishHost(run: Run, movable: CancellationScope): Promise<'provisioned'> {
   await movable.run(async () => {
     if (run.status.phase !== 'finalizers') {
@@ -43,7 +45,7 @@ export async function finishHost(run: Run, movable: CancellationScope): Promise<
   return 'provisioned';
 }
 
-/** Starts each step as soon as what it needs is done. One that fails the run ends the others. */
+/** Starts each step as soon as what it needs is done. A step that fails the run ends the others. */
 async function runSteps(run: Run): Promise<void> {
   const scope = new CancellationScope();
   const steps = run.parts.filter(({ kind }) => kind === 'step');
@@ -62,16 +64,16 @@ async function runSteps(run: Run): Promise<void> {
   const errors: unknown[] = outcomes.flatMap((outcome) =>
     outcome.status === 'rejected' ? [outcome.reason] : [],
   );
-  // The cause is the failure that cancelled the others.
+  // Report the failure that cancelled the others, not their cancellations.
   if (errors.length > 0) throw errors.find((error) => !isCancellation(error)) ?? errors[0];
   throwFirstFailure(steps);
 }
 
-/** An operator may reset a step until every step is over. */
+/** Drives a step until every step is over, because an operator may reset it until then. */
 async function driveStep(run: Run, part: Part): Promise<void> {
   const { status } = part;
   do {
-    // A step that has begun is driven to its end, whatever has become of what it needs.
+    // A step that has begun is driven to its end, even if a step that it needs was reset.
     await condition(() => status.state !== 'pending' || readiness(part.step, run.status.steps) !== 'waiting');
     if (status.state !== 'pending' || readiness(part.step, run.status.steps) === 'ready') {
       await drivePart(run, part);

@@ -29,15 +29,15 @@ import { createActionInbox, type ActionInbox } from './action-inbox.ts';
 import type { Run } from './run.ts';
 import { whyUnreadable } from './sdk/payload-converter.ts';
 
-/** Characters. */
+/** In characters. */
 const MAX_REASON_LENGTH = 1000;
 const MAX_IDENTITY_LENGTH = 200;
-/** Older ids are forgotten; the history has them. */
+/** The number of ids that a run remembers. Older ones are only in the history. */
 const MAX_REQUESTS = 200;
 
 /**
- * Accepts every action as an update, which is answered, and as a signal. A refused signal is recorded with the reason,
- * whatever its name and input, because its sender gets no answer.
+ * Accepts every action as an update, which is answered, and as a signal. The sender of a signal gets no answer, so a refused
+ * signal is recorded with the reason, whatever its name and input.
  */
 export function handleActions(run: Run, onAbort: () => void, onChange: () => void): void {
   const inbox = createActionInbox(
@@ -48,7 +48,7 @@ export function handleActions(run: Run, onAbort: () => void, onChange: () => voi
     },
   );
   for (const name of actionNames) handleAction(run, name, inbox);
-  // Last: from here on signals that came before their handler are refused.
+  // Comes last, because it also handles signals that arrived before: those with a handler above must be delivered to it.
   setDefaultSignalHandler((name, input, sender) =>
     inbox.add(() => {
       const refused = `unknown signal "${shownName(name)}"; ${suggest(name, 'actions', actionNames)}`;
@@ -82,7 +82,7 @@ function handleAction(run: Run, name: ActionName, inbox: ActionInbox): void {
   });
 }
 
-/** Says why an input is invalid whatever the state of the run. */
+/** Returns why an input is invalid whatever the state of the run. */
 function invalidReason(run: Run, name: ActionName, input: WithReason | undefined): string | undefined {
   const { checks, acceptsAnyInput } = actions[name];
   const invalidId = () => invalidRequestIdReason(input?.requestId);
@@ -128,7 +128,7 @@ interface RefusedSignal {
   readonly refused: string;
 }
 
-/** Records a signal that changed nothing, so that its sender can find out. */
+/** Records a signal that changed nothing, so that the status shows its sender why. */
 function recordRefused(run: Run, { action, input, sender, refused }: RefusedSignal): void {
   log.warn(`refused signal ${action}: ${refused}`);
   const step = (input as { readonly step?: unknown } | null | undefined)?.step;
@@ -152,7 +152,7 @@ function throwIf(reason: string | undefined): void {
   if (reason !== undefined) throw ApplicationFailure.nonRetryable(reason, 'refused');
 }
 
-/** Reads a text that may have any shape, as a failure can carry it. */
+/** Reads a text from an input of any shape, in a form that a failure can carry. */
 function readText(text: unknown, maxLength: number): string | undefined {
   return typeof text === 'string' && text !== '' ? plainText(boundedText(text, maxLength)) : undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * Stands for every unknown workflow type, so that sdk/refuse-unknown-workflows.ts can fail the run. Without it the SDK would
- * fail the workflow task for ever.
+ * Runs for every unknown workflow type, so that sdk/refuse-unknown-workflows.ts can fail the run. Without it the SDK would fail
+ * the workflow task for ever.
  */
 export default async function unknownWorkflow(): Promise<void> {}
 

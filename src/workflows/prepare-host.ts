@@ -36,7 +36,7 @@ export async function prepareHost(
 
 function recordLease(run: Run, { lease, adopted, ended }: PreparedHost): void {
   run.lease = lease;
-  // A run that ends early must end these, too.
+  // A run that ends early must end these launches, too.
   for (const { launch, state } of adopted?.alive ?? [])
     findPart(run, launch)?.track(launch, state === 'ended' ? 'ended' : 'open');
   const notes = [

@@ -22,7 +22,7 @@ import { timeLeftMs } from './time-left.ts';
 /**
  * Provisions one host: probe, sentinel, bootstrap marker, zmx, steps, finalizers, sentinel.
  *
- * Fails with a type out of the closed set of failure codes (see domain/run/failure.ts).
+ * Its failures have a type of the closed set of failure codes (domain/run/failure.ts).
  */
 export async function provision(input: Plan, snapshot?: RunSnapshot): Promise<ProvisionResult> {
   if (snapshot) return driveRun(restoreRun(input, snapshot), provisioning(input));
@@ -42,9 +42,9 @@ function provisioning(input: Plan, lacks: readonly Lack[] = []): RunKind {
 }
 
 /**
- * Leases the host and prepares it for steps; returns false if its sentinel says that nothing is left to do. Fails first if the
- * worker lacks something, unless steps of an earlier run, or of this run before a reset, may be running: they are not ended for
- * that.
+ * Leases the host and prepares it for steps. Returns false if its sentinel shows that nothing is left to do. Fails first if the
+ * worker lacks something that the plan names, unless steps may be running already, of an earlier run or of this run before a
+ * reset: they must not end for that.
  */
 async function takeHost(run: Run, lacks: readonly Lack[]): Promise<boolean> {
   const { plan } = run;
@@ -52,7 +52,7 @@ async function takeHost(run: Run, lacks: readonly Lack[]): Promise<boolean> {
   const isReset = wasReset();
   if (!isReset && lacks.some(({ failure }) => failure.code === 'identity-unavailable'))
     throw lackFailure(lacks);
-  // Before a run has anything on the host, only trouble with the network is waited out.
+  // Before a run has anything on the host, it waits only for network trouble to pass.
   const prepared = await prepareHost(run, 'probe host', isReset ? isAccessTrouble : isNetworkTrouble);
   run.onChange();
   if (!isBusy(prepared) && sentinelSaysDone(prepared.sentinel, run.digest, plan.sentinel.whenPresent))
@@ -79,7 +79,7 @@ function lackFailure(lacks: readonly Lack[]): ApplicationFailure {
   return workflowFailure({ code, message: formatProblems(problems), advice }, { problems });
 }
 
-/** The timeout of the marker counts on while the connection is broken, and the failure at its end is that of the marker. */
+/** Waits for the bootstrap marker. Its timeout goes on while the connection is broken, and ends with the marker's own failure. */
 async function awaitBootstrap(
   run: Run,
   host: HostRef,
@@ -107,7 +107,7 @@ async function awaitBootstrap(
         await activity
           .awaitBootstrap(summary, { host, marker, timeoutMs }, options)
           .catch((error: unknown) => {
-            // The worker's own message counts from when the host could be asked again.
+            // The worker counts from when it reached the host again, so its message would name too short a time.
             throw readFailure(error).code === 'bootstrap-timeout' ? fail('') : error;
           });
       },
@@ -124,7 +124,7 @@ async function awaitBootstrap(
   }
 }
 
-/** Whether an operator has reset the workflow: steps of the run may be at work on a host that cannot be reached now. */
+/** Whether an operator has reset the workflow. Steps of the run may then be running on a host that cannot be reached. */
 function wasReset(): boolean {
   const { runId, firstExecutionRunId, continuedFromExecutionRunId } = workflowInfo();
   return runId !== firstExecutionRunId && continuedFromExecutionRunId === undefined;

@@ -16,10 +16,10 @@ const RECONNECT = {
 } as const;
 
 const DAY_MS = 86_400_000;
-/** Characters, of three bytes at most: the server fails the task that sends a summary of more than 400 bytes. */
+/** In characters of three bytes at most: the server fails a task that sends a summary of more than 400 bytes. */
 export const MAX_SUMMARY_LENGTH = 120;
 
-/** Short questions and requests. They are safe to repeat, so retries carry them over a bad link. */
+/** Short questions and requests. They are safe to repeat, so the server retries them over a bad link. */
 const short = {
   startToCloseTimeout: '60s',
   scheduleToCloseTimeout: '15m',
@@ -29,12 +29,12 @@ const short = {
 
 const profiles = {
   short,
-  /** Writes the sentinel. A run that withdraws it must know that nothing writes it any more. */
+  /** Writes the sentinel. Before a run withdraws the sentinel, it must be certain that this activity has ended. */
   verify: {
     ...short,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   },
-  /** Starts a launch. The workflow starts it again if it has not begun, within the step's timeout. */
+  /** Starts a launch. The workflow itself starts it again if it has not begun, within the step's timeout. */
   start: {
     startToCloseTimeout: '90s',
     heartbeatTimeout: timing.heartbeatTimeoutMs,
@@ -45,7 +45,7 @@ const profiles = {
     startToCloseTimeout: DAY_MS * 7,
     heartbeatTimeout: timing.heartbeatTimeoutMs,
     retry: RECONNECT,
-    // The workflow kills what it cancels, so it need not wait until the worker has noticed.
+    // The workflow kills the launch that it cancels, so it need not wait until the worker has noticed.
     cancellationType: ActivityCancellationType.TRY_CANCEL,
   },
   /** Downloads. */
@@ -55,7 +55,7 @@ const profiles = {
     heartbeatTimeout: timing.heartbeatTimeoutMs,
     retry: { ...RECONNECT, maximumAttempts: 20 },
   },
-  /** Answers a person who waits: retried at once, but not for long. */
+  /** Answers a waiting person: retried at once, but not for long. */
   inspect: {
     startToCloseTimeout: '80s',
     scheduleToCloseTimeout: '90s',
@@ -69,7 +69,7 @@ const profiles = {
     heartbeatTimeout: timing.heartbeatTimeoutMs,
     retry: RECONNECT,
   },
-  /** A webhook may be down for hours; after a day the news is stale. */
+  /** A webhook may be down for hours; after a day the notification is stale. */
   notify: {
     startToCloseTimeout: '2m',
     scheduleToCloseTimeout: DAY_MS,

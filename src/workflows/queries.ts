@@ -4,7 +4,7 @@ import type { RunStatus } from '../domain/run/status.ts';
 
 const statusQuery = defineQuery<RunStatus>('status');
 
-/** What a client needs to name a launch of the run and to ask for its log. */
+/** Names a launch of the run, so that a client can ask for its log. */
 export interface LaunchesAnswer {
   readonly owner: string;
   /** Missing until the run has reached its host. */

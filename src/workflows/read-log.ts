@@ -4,7 +4,7 @@ import { formatProblems } from '../domain/plan/problems.ts';
 import { activity, admitWatch } from './proxies.ts';
 import { readInput, refuseInput } from './read-input.ts';
 
-/** A person waits for the log, so a host that does not answer must be reported soon. */
+/** A person waits for the log, so a silent host must be reported soon. */
 const ATTEMPTS = 2;
 
 type LogRequest = Parameters<Activities['readLog']>[0];

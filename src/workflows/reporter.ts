@@ -15,10 +15,10 @@ const keys = {
   labels: defineSearchAttributeKey('ChandlerLabels', 'KEYWORD_LIST'),
 };
 
-/** What the narrowest store of a server takes. */
+/** The limit of the strictest visibility store of a server. */
 const MAX_KEYWORD_LENGTH = 255;
 
-/** Shows runs as they are now in the UI. Search attributes cost history, so they are set only when they change. */
+/** Shows the current state of runs in the UI. Search attributes cost history, so they are set only when they change. */
 export function createReporter(): (run: Run) => void {
   let shown = '';
   return (run) => {

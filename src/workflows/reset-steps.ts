@@ -2,7 +2,7 @@ import { dependents } from '../domain/plan/schedule.ts';
 import type { Overrides, Part } from '../domain/run/part.ts';
 import { stepOf, type Run } from './run.ts';
 
-/** Runs a step again, and after it all that needs it. Returns the names of the others that have begun already. */
+/** Runs a step again, and then every step that needs it. Returns the names of the others that had begun. */
 export function resetDownstream(run: Run, name: string, overrides: Overrides): string[] {
   const others = dependentsOf(run, name).filter(({ status }) => status.state !== 'pending');
   const part = stepOf(run, name);
@@ -16,7 +16,7 @@ export function resetDownstream(run: Run, name: string, overrides: Overrides): s
 }
 
 /**
- * Repeats what an earlier run did after a step that has run only now: what needs the step, and the finalizers.
+ * Repeats what an earlier run did after a step that has now run for the first time: the steps that need it, and the finalizers.
  */
 export function resetAfter(run: Run, { name }: Part): void {
   const finalizers = run.parts.filter(({ kind }) => kind === 'finalizer');

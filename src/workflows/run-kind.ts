@@ -22,11 +22,11 @@ export interface ProvisionResult {
 
 /** What makes one kind of run differ from another. */
 export interface RunKind {
-  /** Whatever happens in `movable` can be left at any moment and continued from a snapshot. */
+  /** Does the work of the run. What runs inside `movable` can be left at any moment and continued from a snapshot. */
   work(run: Run, movable: CancellationScope): Promise<ProvisionResult['outcome']>;
   continueAsNew(snapshot: RunSnapshot): Promise<never>;
   /** Ends what runs on the host without being a launch of Chandler's. */
   onAbort?(run: Run, untilMs: number): Promise<void>;
-  /** The size of the arguments of a fresh history, without the snapshot. Bytes. */
+  /** The size of the workflow's arguments in a fresh history, without the snapshot, in bytes. */
   readonly inputBytes: () => number;
 }

@@ -12,7 +12,7 @@ import { failureOf, readFailure, readNotes, workflowFailure } from './failures.t
 import { activity } from './proxies.ts';
 import { hostOf, leaseOf, type Run } from './run.ts';
 
-/** The least time between two requests to start a launch. Usually the host itself takes longer to answer. */
+/** The minimum time between two requests to start a launch. Usually the host itself takes longer to answer. */
 const START_EVERY_MS = 2_000;
 
 /** Starts the latest launch of a part and waits for its end. */
@@ -25,7 +25,7 @@ export async function runLaunch(run: Run, part: Part): Promise<'succeeded' | 'sa
     delete part.status.input;
     return outcome;
   } catch (error) {
-    // A run that continues as new keeps the prompt that it has reported.
+    // A cancelled wait continues in a fresh history, which keeps the prompt that was reported.
     if (isCancellation(error)) throw error;
     delete part.status.input;
     const failure = readFailure(error);
@@ -41,7 +41,7 @@ export async function runLaunch(run: Run, part: Part): Promise<'succeeded' | 'sa
 type Outcome = 'succeeded' | 'satisfied' | { readonly waiting: StartWaiting };
 
 /**
- * Starts a launch again while it has not begun and the step has time left; its record on the host makes that harmless. Installs
+ * Starts a launch again while it has not begun and the step has time left; the record on the host makes that harmless. Installs
  * zmx again if it is gone.
  */
 async function startAndWait(run: Run, part: Part, current: PartLaunch): Promise<'succeeded' | 'satisfied'> {
@@ -96,7 +96,7 @@ async function startOnce(
     ask: (options) =>
       activity.runStep(`${label(launch)} · start`, { host, step, launch, ...leaseOf(run) }, options),
     deadlineMs: () => deadlineMs(part, current) ?? requestedMs + part.timeoutMs,
-    // The timeout of the step does not cover its check and an ordinary start.
+    // The timeout of the step excludes its check and a start without trouble.
     isUnboundedAtFirst: true,
     describe(failure) {
       current.sinceMs ??= requestedMs;
@@ -114,7 +114,7 @@ async function startOnce(
   });
 }
 
-/** Shows at which prompt a launch waits for keyboard input, if it does. */
+/** Shows the prompt at which a launch waits for keyboard input. */
 function notePrompt({ status }: Part, current: PartLaunch, { prompt, lastLine, attach }: Prompted): void {
   if (prompt === '') {
     delete current.prompt;
@@ -178,8 +178,8 @@ function isLate(part: Part, current: PartLaunch): boolean {
 }
 
 /**
- * Ends a launch whose time is up, and fails unless it had succeeded by itself. While the host cannot be reached the launch is
- * unverifiable: `trouble` is why.
+ * Ends a launch whose time is up, and fails unless it had succeeded by itself. If `trouble` keeps the host unreachable, nothing
+ * about the launch can be verified.
  */
 async function endLate(
   run: Run,

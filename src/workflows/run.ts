@@ -12,37 +12,37 @@ import type { LaunchesAnswer } from './queries.ts';
 
 /** Everything that a run knows. */
 export interface Run {
-  /** A run that only watches learns its plan from the host. */
+  /** A run that follows a self-provisioning script learns its plan from the host. */
   plan: ResolvedPlan;
   digest: string;
   /** Each step, followed by its finalizer. Their statuses are in `status.steps`. */
   parts: Part[];
-  /** What others may see. */
+  /** What clients can query. */
   readonly status: RunStatus;
   readonly holder: LeaseHolder;
-  /** The owner in the ids of its launches: the run itself, or what it adopted them from. */
+  /** The owner in the ids of its launches: this run, or the one whose launches it adopted. */
   owner: string;
   host: HostRef | undefined;
-  /** What the host stores as the run's lease, once it has one. */
+  /** The content of the host's lease file; undefined until the run holds the lease. */
   lease: string | undefined;
-  /** The self-provisioning script of the host leads, and the run only follows it. */
+  /** Whether the host's self-provisioning script leads, and the run only follows it. */
   isWatching: boolean;
   abortReason: string | undefined;
   /** True once no action can change how the run ends. */
   isEnding: boolean;
   /** The accepted actions, by their request ids. */
   readonly requests: Map<string, string>;
-  /** Missing if there are no notifications. */
+  /** Missing without notifications. */
   readonly notify: NotifyWish | undefined;
   /** Events that were notified already, by `eventKey`. */
   readonly notified: Set<string>;
-  /** Those that the server knows. */
+  /** The search attributes that the server knows. */
   readonly searchAttributes: readonly SearchAttribute[];
   /** Publishes the status. In memory only. */
   onChange: () => void;
 }
 
-/** A run in its initial state, except for what is `known` of it. */
+/** A run in its initial state, plus what is `known` about it. */
 export function makeRun(input: Plan, known: Pick<Run, 'status' | 'searchAttributes'> & Partial<Run>): Run {
   const plan = resolvePlan(input);
   const { workflowId, firstExecutionRunId: firstRunId, namespace } = workflowInfo();
@@ -72,7 +72,7 @@ export function beginRun(input: Plan, { searchAttributes, notify }: Admission): 
   return makeRun(input, { status, searchAttributes, notify });
 }
 
-/** Gives a run that watches the plan that it found on the host. */
+/** Sets the plan that a run which follows a script found on the host. */
 export function learnPlan(run: Run, input: Plan): void {
   run.plan = resolvePlan(input);
   run.digest = planDigest(input);
@@ -124,7 +124,7 @@ export function enterPhase(run: Run, phase: RunStatus['phase']): void {
   run.onChange();
 }
 
-/** Removes what the run as a whole waited for from its status. */
+/** Removes from the status what the run as a whole waited for. */
 export function endWait({ status }: Pick<Run, 'status'>): void {
   delete status.waitingFor;
   delete status.waitingUntilMs;
@@ -156,7 +156,7 @@ export function hostOf(run: Run): HostRef {
   return run.host;
 }
 
-/** What a worker needs to make sure that the run still has its host. */
+/** Lets a worker verify that the run still holds its host. */
 export function leaseOf({ lease }: Run): { readonly lease?: string } {
   return lease === undefined ? {} : { lease };
 }

@@ -6,7 +6,7 @@ import type { SearchAttribute } from '../domain/run/search-attributes.ts';
 import type { RunStatus } from '../domain/run/status.ts';
 import { findPart, hostOf, makeRun, type Run } from './run.ts';
 
-/** The state of a run that continues as new; its plan is beside it. */
+/** The state of a run that continues as new. Its plan is another argument of the workflow. */
 export interface RunSnapshot {
   readonly status: RunStatus;
   /** The state of the parts that is not in their status. */

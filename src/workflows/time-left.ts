@@ -1,4 +1,6 @@
-/** What is left of a period that began at a moment. At least 1: the server accepts no shorter time. Milliseconds. */
+/**
+ * What is left of a period that began at `sinceMs`, in milliseconds. At least 1, because the server accepts no shorter timeout.
+ */
 export function timeLeftMs(periodMs: number, sinceMs = Date.now()): number {
   return Math.max(1, periodMs - (Date.now() - sinceMs));
 }

@@ -1,7 +1,7 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
 
-/** Set for every signal and update within the worker, so no client can forge it. */
+/** Set inside the worker for every signal and update, so no client can forge it. */
 const HEADER = 'chandler-sender';
 
 /**

@@ -2,7 +2,7 @@ import { defaultPayloadConverter, type Payload, type PayloadConverter } from '@t
 import { boundedText } from '../../domain/text/bounded-text.ts';
 import { messageOf } from '../../domain/run/failure.ts';
 
-/** Stands for a value that cannot be read. A class, because no JSON makes one. */
+/** Stands for a value that cannot be read. A class, because no JSON decodes to an instance of it. */
 class Unreadable {
   readonly reason: string;
   constructor(reason: string) {
@@ -10,14 +10,14 @@ class Unreadable {
   }
 }
 
-/** No valid plan, action or status comes near. Recursive functions such as JSON.stringify fail at some thousands. */
+/** No valid plan, action or status is nearly as deep. Recursive functions such as JSON.stringify fail at some thousands. */
 const MAX_DEPTH = 100;
 const MAX_REASON_LENGTH = 200;
 
 /**
- * Reads what cannot be read as an {@link Unreadable}, so that actions and plans in a foreign encoding, or nested too deeply to be
- * serialised again, are refused like other invalid ones. In the SDK (1.24) an error here fails the workflow task, which the server
- * repeats for ever. This can go once the SDK fails the run or the update instead: remove it and run
+ * Converts a payload that cannot be decoded, or is nested too deeply to be serialised again, into an {@link Unreadable}, so that
+ * plans and actions with one are refused like other invalid ones. In the SDK (1.24) an error here fails the workflow task, which
+ * the server repeats for ever. This can go once the SDK fails the run or the update instead: remove it and run
  * test/workflows/input-shapes.test.ts.
  */
 export const payloadConverter: PayloadConverter = {
@@ -35,7 +35,7 @@ function readPayload(payload: Payload): unknown {
   }
 }
 
-/** Level by level, so that no depth exhausts the stack. */
+/** Works level by level, so that no depth exhausts the stack. */
 function isTooDeep(value: unknown): boolean {
   let level = [value];
   for (let depth = 0; level.length > 0; depth += 1) {
@@ -45,7 +45,7 @@ function isTooDeep(value: unknown): boolean {
   return false;
 }
 
-/** Why a value could not be read; undefined if it could. */
+/** Returns why a value could not be read; undefined if it could. */
 export function whyUnreadable(value: unknown): string | undefined {
   return value instanceof Unreadable ? value.reason : undefined;
 }

@@ -6,7 +6,7 @@ import { refuseInput } from '../read-input.ts';
 
 /** CONTINUE_AS_NEW_INITIATOR_WORKFLOW: the run continued itself as new; a retry and a cron schedule are others. */
 const BY_WORKFLOW = 1;
-/** Characters. */
+/** In characters. */
 const MAX_NAME_LENGTH = 100;
 
 /**
