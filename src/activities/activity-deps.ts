@@ -14,9 +14,9 @@ export interface ActivityDeps {
   readonly executorFor: (target: ResolvedTarget) => Executor;
   readonly resolveTarget: (target: Target) => Promise<ResolvedTarget>;
   readonly resolveSecrets: (references: Readonly<Record<string, string>>) => Promise<Record<string, string>>;
-  /** Where zmx comes from when the plan does not say, and how files of the worker are read. */
+  /** Where zmx comes from if the plan does not set it, and how to read files of the worker. */
   readonly zmx: ZmxSource;
-  /** Those of our search attributes that the server knows. */
+  /** Chandler's search attributes that the server knows. */
   readonly knownSearchAttributes: () => Promise<readonly SearchAttribute[]>;
   /** Which events of runs are notified, and how; missing if none. */
   readonly notifyWish: NotifyWish | undefined;
@@ -27,11 +27,11 @@ export interface ActivityDeps {
   ) => Promise<void>;
   /** The server's own id of the namespace: its name is `default` on many servers. */
   readonly namespaceId: () => Promise<string>;
-  /** Whether the workflow that holds a lease may still be at work. */
+  /** Whether the workflow that holds a lease may still be running. */
   readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
   /** Limits the waits of the worker. */
   readonly waits: WaitSlots;
-  /** What the worker knows of itself. */
+  /** Inspects what the worker knows without asking anyone. */
   readonly inspectSelf: () => Promise<WorkerSelfInspection>;
 }
 

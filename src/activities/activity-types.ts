@@ -22,18 +22,18 @@ export interface HostRef {
   readonly zmx?: ZmxInstallation;
 }
 
-/** Who holds a host. */
+/** Who holds the lease of a host. */
 export interface LeaseHolder {
   readonly namespace: string;
-  /** Tells namespaces of one name on different servers apart; workers know it, workflows do not. */
+  /** Distinguishes namespaces of the same name on different servers. Workers know it, workflows do not. */
   readonly namespaceId?: string;
   readonly workflowId: string;
   readonly firstRunId: string;
-  /** Of the plan: the next run with the same digest continues the launches. */
+  /** The digest of the plan: the next run with the same one continues the launches. */
   readonly digest?: string;
   /** The owner in the ids of its launches. Default: `firstRunId`. */
   readonly owner?: string;
-  /** What the host stored before, while the launches of that holder are being ended. */
+  /** The former content of the lease, while the launches of that holder are being ended. */
   readonly replaces?: string;
 }
 
@@ -69,12 +69,12 @@ export interface PreparedHost {
   readonly facts: HostFacts;
   /** Where the sentinel is, or will be. */
   readonly sentinelPath: string;
-  /** The content of the sentinel, if there is one. */
+  /** The content of the sentinel, if it exists. */
   readonly sentinel?: string;
-  /** The script with which the host provisions itself, if it has one. */
+  /** The state of the host's self-provisioning script, if it has one. */
   readonly script?: ScriptState;
   readonly pruned: number;
-  /** What the host stores as the lease. */
+  /** The content of the host's lease file. */
   readonly lease: string;
   readonly adopted?: Adopted;
   /** Launches of an earlier run that were ended. */
@@ -90,18 +90,18 @@ export interface Ended {
   readonly notes?: readonly string[];
 }
 
-/** A launch that waits for keyboard input, or no longer does. */
+/** A launch that has begun or stopped waiting for keyboard input. */
 export interface Prompted {
-  /** As the host names it; empty if the launch does not wait. */
+  /** The prompt as the host reports it; empty if the launch does not wait. */
   readonly prompt: string;
-  /** Of the log. */
+  /** The last line of the log. */
   readonly lastLine: string;
   /** The ssh command that attaches to its terminal. */
   readonly attach: string;
 }
 
 export interface Killed {
-  /** Processes of the launch that were found, and those that would not die. */
+  /** How many processes of the launch were found, and how many of them could not be killed. */
   readonly found: number;
   readonly left: number;
   /** The exit code of a launch that had ended by itself before. */
@@ -111,11 +111,11 @@ export interface Killed {
 /** A piece of a step's log, masked. */
 export interface LogPage {
   readonly text: string;
-  /** Where the next piece begins, in bytes. */
+  /** Where the next page begins, in bytes. */
   readonly nextOffset: number;
-  /** Of the whole log so far, in bytes. */
+  /** The size of the whole log so far, in bytes. */
   readonly size: number;
-  /** True when the launch is over and everything has been read. */
+  /** True once the launch is over and everything has been read. */
   readonly complete: boolean;
   /** Set with `complete` if the host could not keep all that was printed. */
   readonly cut?: true;
@@ -124,26 +124,26 @@ export interface LogPage {
 /** A step or its finalizer. */
 export type PartRef = Pick<Launch, 'step' | 'kind'>;
 
-/** A launch of the script with which a host provisions itself. */
+/** A launch of a self-provisioning script. */
 export interface ScriptPart {
   readonly launch: Launch;
   readonly state: LaunchState;
-  /** How the part ended for the script; missing until then. */
+  /** The part's outcome as the script recorded it; missing until then. */
   readonly outcome?: string;
-  /** Set when it has failed for good. */
+  /** Set once it has failed for good. */
   readonly failure?: PartFailure;
 }
 
-/** The state of such a script. */
+/** The state of a self-provisioning script and its parts. */
 export interface ScriptView {
-  /** Missing on a host that has none, or none yet. */
+  /** Missing on a host without a script, or before it has started. */
   readonly script?: ScriptState;
   readonly sentinelPath: string;
-  /** Content of the sentinel; looked for once the script has ended well, or if there is none. */
+  /** The content of the sentinel; read only if the script has succeeded or there is no script. */
   readonly sentinel?: string;
-  /** Parts that have begun. */
+  /** The parts that have begun. */
   readonly parts: readonly ScriptPart[];
-  /** Changes with everything else. */
+  /** A fingerprint of everything above. */
   readonly seen: string;
 }
 
@@ -155,18 +155,18 @@ export interface WorkerInspection {
   /** How far its clock is ahead of the server's. Milliseconds. */
   readonly aheadMs: number;
   readonly findings: readonly Finding[];
-  /** What it lacks for the plan. */
+  /** What the worker lacks for the plan. */
   readonly lacks: readonly Lack[];
 }
 
-/** What a worker knows of itself without anybody's help. */
+/** What a worker can inspect by itself. */
 export type WorkerSelfInspection = Omit<WorkerInspection, 'aheadMs' | 'lacks'>;
 
 /** The inspection of a host, which changes nothing there. */
 export interface HostInspection extends Omit<HostReport, 'lease' | 'leftovers'> {
-  /** How far its clock is before the worker's. Milliseconds, to half a second. */
+  /** How far its clock is ahead of the worker's, in milliseconds, accurate to half a second. */
   readonly aheadMs: number;
-  /** Who holds it; `atWork` is false for one that a run would replace. */
+  /** The holder of the lease. `atWork` is false for a lease that a run would replace. */
   readonly holder?:
     | {
         readonly kind: 'run';
@@ -174,16 +174,16 @@ export interface HostInspection extends Omit<HostReport, 'lease' | 'leftovers'> 
         readonly runId: string;
         readonly namespace: string;
         readonly atWork: boolean;
-        /** Of its plan. */
+        /** The digest of the holder's plan. */
         readonly digest?: string;
       }
     | { readonly kind: 'script' | 'foreign'; readonly atWork: boolean };
   /** Launches that are alive or may still begin. */
   readonly leftovers: readonly OwnedLeftover[];
-  /** Launches that a run would continue: of the self-provisioning script or of a run that is over, if the work is the same. */
+  /** Launches that a run would continue: of the self-provisioning script or of a finished run, if the work is the same. */
   readonly launches: readonly { readonly launch: Launch; readonly state: LaunchState }[];
   readonly zmx: ZmxForecast;
-  /** Sessions that sshd has opened at once over one connection, if that was tried. */
+  /** How many sessions sshd has opened at once over one connection; missing unless it was tested. */
   readonly execs?: { readonly tried: number; readonly opened: number };
 }
 
@@ -196,15 +196,15 @@ export interface Activities {
     /** Default: `provisioned` in the state directory. */
     sentinelPath?: string;
     holder: LeaseHolder;
-    /** Of the plan: a script that is at work on the same one leaves it to us. */
+    /** The digest of the plan: a self-provisioning script with the same one hands its work over. */
     digest: string;
-    /** What to do with launches of other work that an earlier run left. */
+    /** What to do with launches of other work that an earlier run left behind. */
     onLeftovers: ResolvedPlan['onLeftovers'];
     pruneAfterDays: number;
   }): Promise<PreparedHost>;
-  /** Ends what is left on a host. A holder of its lease that is over, or named by `run`, loses the lease. */
+  /** Ends what earlier runs left on a host. A holder of the lease that is finished, or that `run` names, loses the lease. */
   cleanHost(input: { target: Target; holder: LeaseHolder; run?: string }): Promise<CleanResult>;
-  /** Takes no lease. */
+  /** Probes a host without taking its lease. */
   probeHost(input: { target: Target }): Promise<HostFacts>;
   /** The latest launch of each part that has one. */
   surveyLaunches(input: {
@@ -225,7 +225,7 @@ export interface Activities {
   stopScript(input: { host: HostRef }): Promise<void>;
   awaitBootstrap(input: { host: HostRef; marker: string; timeoutMs: number }): Promise<void>;
   installZmx(input: { host: HostRef; zmx: ResolvedPlan['zmx'] }): Promise<ZmxInstallation>;
-  /** Starts a launch. Safe to repeat. `waiting` means that it has not begun yet: start it again. */
+  /** Starts a launch. Safe to repeat. A result with `waiting` means that it has not begun: start it again. */
   runStep(input: {
     host: HostRef;
     step: ResolvedStep;
@@ -243,7 +243,10 @@ export interface Activities {
     prompt?: string;
   }): Promise<Ended | Prompted>;
   finalizeStep(input: { host: HostRef; step: ResolvedStep; launch: Launch; lease?: string }): Promise<Ended>;
-  /** `owner` is that of launches which are all done: a self-provisioning script that began them records the same. */
+  /**
+   * Writes the sentinel and reads it back. All launches of `owner` are done: if a self-provisioning script began them, its record
+   * becomes `provisioned`, too.
+   */
   verifySentinel(input: {
     host: HostRef;
     path: string;
@@ -262,16 +265,16 @@ export interface Activities {
     host: HostRef;
     launch: Launch;
     offset: number;
-    /** Instead of `offset`. */
+    /** Replaces `offset`. */
     start?: LogStart;
     maxBytes: number;
     followS: number;
     secrets: ResolvedStep['secrets'];
   }): Promise<LogPage>;
-  /** Fails until it is delivered. */
+  /** Fails until the notification is delivered. */
   sendNotification(input: { notification: Notification; channel: NotificationChannel }): Promise<void>;
   /**
-   * `lease` is what the host stores. Without it the host stays leased, so that the next run lists what is left.
+   * `lease` is the content of the lease file. Without it the host stays leased, so that the next run finds what is left.
    * `withdraw` is a sentinel that must not stay.
    */
   releaseHost(input: {
@@ -281,7 +284,7 @@ export interface Activities {
     withdraw?: string;
   }): Promise<void>;
   inspectWorker(input: { plan?: Plan }): Promise<WorkerInspection>;
-  /** Changes nothing on the host. */
+  /** Inspects a host without changing it. */
   inspectHost(input: {
     target: Target;
     /** Default: `provisioned` in the state directory. */
@@ -289,12 +292,14 @@ export interface Activities {
     /** A bootstrap marker to search for. */
     marker?: string;
     zmx?: ResolvedPlan['zmx'];
-    /** Of a plan; with its parts, for what a run would adopt. */
+    /** The digest of a plan; with `parts`, to find out what a run would adopt. */
     digest?: string;
     parts?: readonly PartRef[];
     /** Counts how many execs sshd allows at once, and how long a login shell takes. */
     countExecs?: boolean;
   }): Promise<HostInspection>;
-  /** The exit code of a step's check, as a run asks it: 124 after a minute. `id` is reserved; the launch is never created. */
+  /**
+   * Returns the exit code of a step's check, run as in a run: 124 after a minute. `id` is reserved; the launch is never created.
+   */
   checkStep(input: { target: Target; stateDir: string; step: ResolvedStep; id: string }): Promise<number>;
 }

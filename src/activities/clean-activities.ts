@@ -32,14 +32,14 @@ export function cleanActivities(deps: ActivityDeps): Pick<Activities, 'cleanHost
         const former = decodeHolder(look.lease);
         if (former && look.lease !== me && former.workflowId !== run && (await deps.isOpen(former)))
           throw leaseHeld(host, target, former);
-        // With the lease taken, no run begins on the host.
+        // While this activity holds the lease, no run can begin on the host.
         const taken = await host.lease(me, look.lease);
         if (!taken.ours) throw leaseHeld(host, target, decodeHolder(taken.holder));
         const { leftovers } = await listLeftovers(looking, host.stateDir);
         const owned = withOwners(leftovers, ownersOf(former, false, look.script));
         const ended = await endLeftovers(host, owned);
         const sessions = await closeSessions(looking, look, host);
-        // While something is left, the lease stays, so that the next run finds a holder that is over and lists its launches.
+        // While something is left, the lease stays, so that the next run finds a finished holder and lists its launches.
         if (ended.every(({ left }) => left === 0)) await host.release(me);
         return { ended, ...sessions };
       });
@@ -47,7 +47,9 @@ export function cleanActivities(deps: ActivityDeps): Pick<Activities, 'cleanHost
   };
 }
 
-/** Closes the sessions of launches that are over. Tries each zmx of the host, because one kind cannot close another's. */
+/**
+ * Closes the sessions of finished launches. Calls each zmx of the host, because one kind of zmx cannot close another's sessions.
+ */
 async function closeSessions(
   looking: InspectDeps,
   { facts, zmxReady }: HostReport,

@@ -13,7 +13,7 @@ import { scriptActivities } from '../self-provision/script-activities.ts';
 import { stepActivities } from './step-activities.ts';
 import type { Activities, Admission, HostRef } from './activity-types.ts';
 
-/** Makes the activities. Each asks the host anew and keeps no state. */
+/** Creates the activities. They keep no state: each asks the host anew. */
 export function createActivities(deps: ActivityDeps): Activities {
   const admit = async ({ problems = [] }: { problems?: readonly Problem[] }): Promise<Admission> => ({
     problems: boundedProblems(problems),
@@ -32,13 +32,13 @@ export function createActivities(deps: ActivityDeps): Activities {
     ...stepActivities(deps),
     ...scriptActivities(deps),
     ...inspectActivities(deps),
-    // A worker that stops leaves undelivered notifications to another.
+    // A stopping worker leaves undelivered notifications to another one.
     sendNotification: ({ notification, channel }) =>
       deps.notify(notification, channel, Context.current().cancellationSignal),
   });
 }
 
-/** Gives every activity the one conversion of failures, and every failure the host it is about. */
+/** Wraps every activity so that its failures are converted in one way and name the host. */
 function atBoundary(activities: Activities): Activities {
   return Object.fromEntries(
     Object.entries(activities).map(([name, activity]: [string, (input: never) => Promise<unknown>]) => [
@@ -55,13 +55,13 @@ function atBoundary(activities: Activities): Activities {
   ) as unknown as Activities;
 }
 
-/** A client can start an activity by itself, past the workflow that validates its input. */
+/** Refuses an activity that a client started by itself, because only workflows validate the input. */
 function refuseStandalone(): void {
   if (!Context.current().info.inWorkflow)
     throw new ChandlerError('invalid-input', "Chandler's activities run only as part of its workflows");
 }
 
-/** The host that an activity is about; those that validate an input have none yet. */
+/** The host that an activity is about. Activities that validate an input have none. */
 function targetOf(input: unknown): Target | undefined {
   const { host, target } = Object(input) as { readonly host?: HostRef; readonly target?: Target };
   return host?.target ?? target;

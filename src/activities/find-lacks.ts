@@ -6,7 +6,7 @@ import { detailsOf } from './temporal-failure.ts';
 import type { ActivityDeps } from './activity-deps.ts';
 import type { Lack } from './activity-types.ts';
 
-/** Far more than anyone reads, far less than the server's limit of a payload. */
+/** Far more than anyone reads, and far below the server's limit for a payload. */
 const MAX_LACKS = 100;
 
 /** What resolves the references of a plan. */

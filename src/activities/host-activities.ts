@@ -23,8 +23,8 @@ type HostActivities = Pick<
 >;
 
 /**
- * Ends attempts that a run started after the point that it was reset to: the run does not know them, and nothing of it may run
- * when it ends.
+ * Ends attempts that a run started after the point to which it was reset: the run does not know them, and must leave nothing of
+ * them running.
  *
  * @throws ChandlerError leftovers-found
  */
@@ -48,7 +48,7 @@ async function endStray(
   throw new ChandlerError('leftovers-found', `cannot end what ran before the workflow was reset: ${named}`);
 }
 
-/** Leases the host, deals with what earlier runs left, and reads what was done there. */
+/** Leases the host, handles the launches that earlier runs left, and reads what was done there. */
 async function prepareHost(
   deps: ActivityDeps,
   {
@@ -70,7 +70,7 @@ async function prepareHost(
     ...request,
     sentinelPath: path,
     onLeftovers,
-    // No run continues as new before it has its host.
+    // A run cannot continue as new before it has its host, so a later execution is one after a reset.
     isReset: isLaterExecution(holder),
     isOpen,
     listLeftovers: async () =>
@@ -98,7 +98,8 @@ async function prepareHost(
 export function hostActivities(deps: ActivityDeps): HostActivities {
   return {
     prepareHost: (input) =>
-      // The heartbeat comes before the connection: the workflow asks again where no attempt has reported.
+      // The heartbeat begins before the connection, because the workflow takes an activity without a heartbeat for one that no
+      // worker has begun.
       withHeartbeats({ host: addressOf(input.target) }, ({ signal }) => prepareHost(deps, input, signal)),
 
     async probeHost({ target }) {

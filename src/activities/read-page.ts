@@ -6,7 +6,7 @@ import type { Host } from '../host/host.ts';
 import type { LogChunk, LogOptions } from '../host/launch.ts';
 import type { LogPage } from './activity-types.ts';
 
-/** How far before a page the beginning of a secret is searched: longer than any form of a secret with colour codes in it. */
+/** How far before a page to search for the beginning of a secret: longer than any form of a secret, with colour codes inside. */
 const CONTEXT_BYTES = 8 * 1024;
 
 /** Reads a page of the log: masked, and cut so that no secret and no character is split between two pages. */
@@ -35,13 +35,13 @@ export async function readPage(
   };
 }
 
-/** Masks as much of a chunk as can be shown without the rest of the log; `kept` is how many bytes that is. */
+/** Masks the part of a chunk that can be shown without the rest of the log. `kept` is the length of that part in bytes. */
 function showChunk(
   chunk: LogChunk,
   secrets: SecretFinder,
   { maxBytes, isLast }: { maxBytes: number; isLast: boolean },
 ): { text: string; kept: number } {
-  // One character for each byte, so that places in the text are places in the log.
+  // Latin-1 has one character for each byte, so positions in the text are positions in the log.
   const known = latin1(chunk.before) + latin1(chunk.bytes);
   const from = chunk.before.length;
   const { spans: whole, open } = findIn(known, secrets);
@@ -49,7 +49,7 @@ function showChunk(
   const begun = isLast ? 0 : known.length - open;
   const held = Math.max(begun, isLast ? 0 : unfinishedCharacter(chunk.bytes));
   const end = beforeSpans(known.length - held, spans);
-  // What is longer than a page can't be kept in one piece.
+  // A secret longer than a page cannot be kept in one piece.
   const isStuck = end <= from && chunk.bytes.length >= maxBytes;
   const to = isStuck ? known.length : Math.max(from, end);
   const hidden = isStuck ? [...spans, [known.length - begun, known.length] as const] : spans;
@@ -63,19 +63,22 @@ function showChunk(
   return { text: Buffer.from(masked, 'latin1').toString('utf8'), kept: to - from };
 }
 
-/** A line ends where a secret may begin: its last few letters are shown, because the line must not wait for the next one. */
+/**
+ * Finds secrets in a text. A line end ends the search for a secret that may continue: its first few letters are shown, because
+ * the line must not wait for the next one.
+ */
 function findIn(text: string, secrets: SecretFinder): ReturnType<SecretFinder['find']> {
   const found = secrets.find(text, 1);
   return text.includes('\n', found.open) ? secrets.find(text, MIN_MASKED_LENGTH) : found;
 }
 
-/** Moves a cut to where it is inside no secret. */
+/** Moves a cut that is inside a secret to the secret's beginning. */
 function beforeSpans(cut: number, spans: readonly Span[]): number {
   const inside = spans.filter(([begin, end]) => begin < cut && cut < end);
   return inside.length === 0 ? cut : beforeSpans(Math.min(...inside.map(([begin]) => begin)), spans);
 }
 
-/** How many bytes at the end are the beginning of an unfinished character (UTF-8: at most three). */
+/** How many bytes at the end are the beginning of an incomplete UTF-8 character: three at most. */
 function unfinishedCharacter(bytes: Uint8Array): number {
   for (const length of [1, 2, 3]) {
     const byte = bytes.at(-length);

@@ -5,12 +5,13 @@ import { renderLaunchBody } from '../host/launch-body.ts';
 import { sha256Of } from '../host/sha256.ts';
 import { render, sh } from '../shell/index.ts';
 
-/** Seconds for the host to read two small files. */
+/** In seconds: the time for the host to read two small files. */
 const BOUND_S = 20;
 
 /**
- * After a reset a run counts its attempts again from the point that it was reset to, so the launch of an attempt may have run
- * before, with a script or environment that an operator gave then. Such a record does not stand for the work that is wanted now.
+ * Refuses to continue a launch whose record has other work than the run wants. After a reset, a run counts its attempts again
+ * from the point to which it was reset, so the launch of an attempt may have run before, with a script or environment from an
+ * operator.
  *
  * @throws ChandlerError launch-conflict
  */

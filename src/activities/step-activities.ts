@@ -17,9 +17,9 @@ type StepActivities = Pick<
   'runStep' | 'inspectLaunch' | 'waitStep' | 'finalizeStep' | 'killStep' | 'readLog'
 >;
 
-/** What is done with launches: of steps, and of their finalizers. */
+/** The activities for launches of steps and finalizers. */
 export function stepActivities(deps: ActivityDeps): StepActivities {
-  /** A launch that is over needs no slot: its end is read at once. */
+  /** A finished launch needs no slot, because its end is read at once. */
   const hold = <T>(host: Host, launch: Launch, wait: () => Promise<T>) =>
     deps.waits.hold(wait, () => isOver(host, launch));
   return {
@@ -30,7 +30,7 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
         const work = { script: step.script, env: step.env, secrets };
         await checkReset(host, { ref, launch, lease, work, signal });
         const { check } = step;
-        // Once there is a launch, what a check sees may be half of its work.
+        // Once the launch exists, a check might judge work that is half done.
         if (check !== undefined && (await host.state(launch.id)).kind === 'absent') {
           const body = renderCheck(check, { ...step.env, ...secrets });
           if ((await host.check(launch.id, body, CHECK_BOUND_S, signal)) === 0) return 'satisfied';
@@ -70,7 +70,7 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
       return withHeartbeats({ step: launch.step }, async () => {
         const place = keepSession ? undefined : host.place(launch);
         const { found, left, state } = await host.kill(launch.id, { graceS, place });
-        // From the launch's record: an earlier attempt of this activity may have killed it.
+        // Taken from the launch's record, because an earlier attempt of this activity may have killed it.
         const byItself = state.kind === 'exited' && !state.killed;
         return { found, left, ...(byItself && { exitCode: state.code }) };
       });
@@ -86,7 +86,7 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
   };
 }
 
-/** What can be otherwise than the workflow knows, if it was reset. */
+/** Checks what a workflow cannot know after a reset. */
 async function checkReset(
   host: Host,
   request: {
@@ -102,7 +102,7 @@ async function checkReset(
   if (lease === undefined || !holder) return;
   await keepLease(host, ref.target, lease);
   const own = makeLaunch(holder.firstRunId, launch.step, launch.kind, launch.attempt);
-  // Those that it continues for another run, or for the host's script, have the plan's work.
+  // Launches that it continues for another run, or for the host's script, have the plan's work.
   if (own.id === launch.id) await refuseOtherWork(host, launch, work, signal);
 }
 

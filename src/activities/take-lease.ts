@@ -26,7 +26,7 @@ export function encodeHolder(holder: LeaseHolder): string {
   return Buffer.from(JSON.stringify(holder, [...REQUIRED, ...OPTIONAL])).toString('base64url');
 }
 
-/** Reads what the host stores; nothing if it was not written by us. */
+/** Decodes the content of a lease file; undefined if Chandler did not write it. */
 export function decodeHolder(word: string): LeaseHolder | undefined {
   try {
     const value = Object(JSON.parse(Buffer.from(word, 'base64url').toString('utf8'))) as LeaseHolder;
@@ -40,28 +40,28 @@ export function decodeHolder(word: string): LeaseHolder | undefined {
 
 /** A lease that a run holds, and what became of the launches of the former holder. */
 export interface TakenLease {
-  /** What the host stores. */
+  /** The content of the lease file. */
   readonly word: string;
   readonly adopted?: Adopted;
   readonly ended: readonly EndedLeftover[];
 }
 
-/** Which lease to take, and how to find out about its holder and what is left. */
+/** Which lease to take, and how to find out about its holder and leftovers. */
 export interface LeaseRequest {
   readonly holder: LeaseHolder & { readonly digest: string };
   readonly target: Target;
   readonly sentinelPath: string;
   readonly onLeftovers: 'end' | 'refuse';
-  /** The run has had the host before: an operator reset its workflow. */
+  /** Whether the run has held the host before: an operator reset its workflow. */
   readonly isReset: boolean;
   readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
   readonly listLeftovers: () => Promise<readonly Leftover[]>;
 }
 
 /**
- * Takes the lease of the host for one run. A lease outlives a workflow that was terminated, so the server is asked about its
- * holder. A holder that is over is replaced after its launches: those of the same work are adopted; others are ended, or the
- * lease stays. A self-provisioning script with the same plan hands its work over.
+ * Takes the lease of the host for one run. A lease outlives a workflow that was terminated, so this asks the server about its
+ * holder. A finished holder is replaced once its launches are handled: those of the same work are adopted; others are ended, or
+ * the lease stays. A self-provisioning script with the same plan hands its work over.
  *
  * @throws ChandlerError lease-held, naming the holder; leftovers-found, naming each
  */
@@ -69,7 +69,7 @@ export async function takeLease(host: Host, request: LeaseRequest): Promise<Take
   const { holder, target } = request;
   const mine = encodeHolder({ ...holder, owner: holder.firstRunId });
   const first = await host.lease(mine);
-  // The run was reset (if it had ended before, it had released the lease), or its connection broke after the host had stored it.
+  // Either the run was reset, or its connection broke after the host had stored the lease. (A run that ends releases it.)
   if (first.ours && (first.again || request.isReset))
     return { word: mine, ...(await adoptOwn(request, holder.firstRunId)) };
   if (first.ours) return { word: mine, ended: [] };
@@ -82,7 +82,7 @@ export async function takeLease(host: Host, request: LeaseRequest): Promise<Take
   if (found && !sameWorkflow && (await request.isOpen(found))) throw leaseHeld(host, target, found);
   const script = await host.readScript();
   if (isScriptHolder(first.holder)) await sendScriptAway(host, script, holder.digest);
-  // One that was cut off while it ended leftovers had replaced another.
+  // A run that was cut off while it ended leftovers had itself replaced another holder.
   const formerWord = found?.replaces ?? first.holder;
   const { adopted, others } = await sortLeftovers(host, request, decodeHolder(formerWord), script);
   const word = adopted ? encodeHolder({ ...holder, owner: adopted.owner }) : mine;
@@ -92,7 +92,8 @@ export async function takeLease(host: Host, request: LeaseRequest): Promise<Take
     if (!answer.ours) throw leaseHeld(host, target, decodeHolder(answer.holder));
     held = next;
   };
-  // Before anything is ended, so that of two runs only one does that, and it does not end what the other continues.
+  // The lease is written before anything is ended, so that only one of two runs ends launches, and only those that the other does
+  // not continue.
   if (others.length > 0) await replace(encodeHolder({ ...holder, replaces: formerWord }));
   const ended = await endLeftovers(host, others);
   const left = ended.filter((each) => each.left > 0);
@@ -108,7 +109,7 @@ export async function takeLease(host: Host, request: LeaseRequest): Promise<Take
 
 /**
  * Continues the launches of the run that wrote the sentinel, if that run had the same work and skipped some of it: the rest is
- * not repeated. Launches that were adopted from elsewhere come first.
+ * not repeated. Launches adopted from elsewhere take precedence.
  *
  * @throws ChandlerError lease-held if another run has taken the lease meanwhile
  */
@@ -134,8 +135,8 @@ async function adoptOwn(request: LeaseRequest, owner: string): Promise<Omit<Take
 }
 
 /**
- * Makes sure that a run has the lease, in place of `replaces` if that is held. A run that was reset has lost it if it had ended
- * before, and then another run may be at work.
+ * Makes sure that a run has the lease, in place of `replaces` if that is held. A run that had ended before it was reset has lost
+ * the lease, and another run may hold it.
  *
  * @throws ChandlerError lease-held, naming the holder
  */
@@ -144,21 +145,21 @@ export async function keepLease(host: Host, target: Target, lease: string, repla
   if (!answer.ours) throw leaseHeld(host, target, decodeHolder(answer.holder));
 }
 
-/** Whether this activity is of a later execution of the holder's run: one after a reset, or after continue-as-new. */
+/** Whether this activity belongs to a later execution of the holder's run: after a reset or after continue-as-new. */
 export function isLaterExecution({ firstRunId }: Pick<LeaseHolder, 'firstRunId'>): boolean {
   return Context.current().info.workflowExecution?.runId !== firstRunId;
 }
 
-/** Who holds a lease, if this activity is of a later execution of that run. */
+/** The holder of a lease, if this activity belongs to a later execution of that run. */
 export function laterHolder(lease: string | undefined): LeaseHolder | undefined {
   const holder = lease === undefined ? undefined : decodeHolder(lease);
   return holder && isLaterExecution(holder) ? holder : undefined;
 }
 
 /**
- * Separates the launches of the same work, which are adopted, from the others, which are ended.
+ * Separates launches of the same work, which are adopted, from others, which are ended.
  *
- * @throws ChandlerError leftovers-found, if the plan does not want them ended
+ * @throws ChandlerError leftovers-found, if the plan does not allow to end them
  */
 async function sortLeftovers(
   host: Host,
@@ -169,7 +170,7 @@ async function sortLeftovers(
   const { digest } = request.holder;
   const found = withOwners(await request.listLeftovers(), ownersOf(former, false, script));
   const isSameScript = script?.digest === digest && script.phase !== 'provisioned';
-  // Launches that a run took over from a script keep the script's owner in their ids.
+  // Launches that a run adopted from a script keep the script's owner in their ids.
   const owner = isSameScript
     ? script.owner
     : former?.digest === digest
@@ -179,7 +180,7 @@ async function sortLeftovers(
   const others = found.filter((leftover) => !alive.includes(leftover));
   refuseOthers(request, others);
   if (owner === undefined) return { others };
-  // A run that wrote its sentinel leaves nothing to continue: the next one starts from the beginning.
+  // A run that wrote its sentinel leaves nothing to continue: the next run starts from the beginning.
   if (!isSameScript && alive.length === 0 && former) {
     const { runId } = readSentinel(await host.readSentinel(request.sentinelPath));
     if (runId === former.firstRunId) return { others };
@@ -188,7 +189,7 @@ async function sortLeftovers(
 }
 
 function refuseOthers({ onLeftovers, target }: LeaseRequest, others: readonly OwnedLeftover[]): void {
-  // To cancel a launch that has not begun loses no work.
+  // A launch that has not begun loses no work when it is cancelled.
   const begun = others.filter(({ state }) => state !== 'created');
   if (begun.length === 0 || onLeftovers === 'end') return;
   const message = `an earlier run left running on the host: ${describeAll(begun)}`;
@@ -203,10 +204,12 @@ function cleanCommand(target: Target, ...words: string[]): string {
   return render(sh('chandler', ...cleanWords(target, ...words)));
 }
 
-/** Seconds between TERM and KILL. */
+/** In seconds, between TERM and KILL. */
 const KILL_GRACE_S = 5;
 
-/** Ends launches and reports how many processes are left. Their sessions stay: the next launch of that name replaces them. */
+/**
+ * Ends launches and reports how many processes are left. Their sessions stay until the next launch of that name replaces them.
+ */
 export function endLeftovers(host: Host, leftovers: readonly OwnedLeftover[]): Promise<EndedLeftover[]> {
   return Promise.all(
     leftovers.map(async (leftover) => {
@@ -225,14 +228,14 @@ export function ownersOf(
   const scriptAtWork = script?.alive === true;
   return [
     ...(former ? [{ owner: former.owner ?? former.firstRunId, workflowId: former.workflowId, atWork }] : []),
-    // A run that has taken over from a script continues its launches.
+    // A run that took over from a script continues the script's launches.
     ...(script
       ? [{ owner: script.owner, atWork: scriptAtWork || (atWork && former?.digest === script.digest) }]
       : []),
   ];
 }
 
-/** How many leftovers a message names. */
+/** The number of leftovers that a message names. */
 const MAX_NAMED = 5;
 
 function describeAll(leftovers: readonly OwnedLeftover[]): string {
@@ -250,7 +253,7 @@ export function isScriptHolder(word: string): boolean {
   return word.startsWith('script:');
 }
 
-/** Seconds. It may be fetching zmx, and hears nothing meanwhile. */
+/** In seconds. While the script fetches zmx, it does not read requests. */
 const SCRIPT_LEAVES_IN_S = 40;
 
 async function sendScriptAway(host: Host, script: ScriptState | undefined, digest: string): Promise<void> {

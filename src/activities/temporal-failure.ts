@@ -6,7 +6,7 @@ import { addressOf } from '../domain/run/ids.ts';
 import type { Target } from '../domain/plan/schema.ts';
 import type { PartFailure } from '../domain/run/status.ts';
 
-/** What a failure carries to the workflow, the UI and other languages. */
+/** What a failure carries to the workflow, the UI and SDKs of other languages. */
 export interface FailureDetails extends PartFailure {
   readonly host?: string;
   readonly step?: string;
@@ -14,8 +14,8 @@ export interface FailureDetails extends PartFailure {
 }
 
 /**
- * Characters. What a host prints may be long, and a status has a failure for each part: with these bounds and that of a log's
- * end (see wait-for-launch.ts) it stays under the server's 2 MB for a payload when all parts fail.
+ * In characters. A host may print long texts, and a status has a failure for each part. With these bounds and that of a log's end
+ * (see wait-for-launch.ts) a status stays below the server's limit of 2 MB for a payload even if all parts fail.
  */
 const MAX_MESSAGE_LENGTH = 1000;
 const MAX_ADVICE_LENGTH = 1500;

@@ -12,11 +12,11 @@ import { attachHint } from '../zmx/index.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
 import type { Ended, HostRef, Prompted } from './activity-types.ts';
 
-/** Bytes of the log that a failure carries: enough to see why, far under the server's limits. */
+/** The part of the log that a failure carries: enough to find the reason, far below the server's limits. In bytes. */
 const TAIL_BYTES = 4096;
 const LAST_LINE_LENGTH = 200;
 
-/** Waits for a launch, reporting as it goes. Only exit code 0 is a success; everything else is a failure with a code. */
+/** Waits for the end of a launch, with heartbeats. Only exit code 0 is a success; everything else is a failure with a code. */
 export async function waitForEnd(
   host: Host,
   ref: HostRef,
@@ -30,7 +30,7 @@ export async function waitForEnd(
   });
 }
 
-/** Waits as {@link waitForEnd}, or until the launch waits at another prompt than `known`. */
+/** Waits like {@link waitForEnd}, or until the launch waits at another prompt than `known`. */
 export async function waitForEndOrPrompt(
   host: Host,
   ref: HostRef,
@@ -74,7 +74,7 @@ async function readEnd(
       ...(notes.length > 0 && { notes }),
     };
   }
-  // The launch had begun, or no wait would follow it.
+  // The record of a launch that had begun is gone: this counts as interrupted, because another wait would never end.
   const gone = { kind: 'interrupted', rebooted: false, logBytes: 0, recordsBroken: true } as const;
   throw await failureOfLaunch(host, ref, launch, state.kind === 'absent' ? gone : state, secrets);
 }
@@ -84,12 +84,12 @@ function notesFor(state: LaunchState, secrets: readonly string[]): string[] {
   return notesOf(state).map((note) => maskPiece(note, secrets));
 }
 
-/** What `readProgress` of the client reads. */
+/** The heartbeat that `readProgress` of the client reads. */
 function heartbeatOf({ step, kind, attempt }: Launch): object {
   return { step, kind, attempt };
 }
 
-/** A line that is fit for heartbeats and tables. The host cuts a long one, and the step may be in the middle of it. */
+/** A line that is fit for heartbeats and tables. The host cuts long lines, and the step may still be writing this one. */
 function lastLineOf(text: string, secrets: readonly string[]): string {
   const line = maskPiece(plainText(text), secrets).trim().replaceAll(/\s+/g, ' ');
   return boundedText(line, LAST_LINE_LENGTH);
@@ -133,20 +133,20 @@ function describeInterruption(state: LaunchState): string {
   return state.rebooted ? 'the host rebooted' : 'it was cut short';
 }
 
-/** Names no session that is gone: to attach to it would make another one. */
+/** Names no session that is gone, because to attach to it would create a new one. */
 function adviceFor({ terminalLostAtMs }: { readonly terminalLostAtMs?: number }, attach: string): string {
   return terminalLostAtMs === undefined
     ? `Look around with: \`${attach}\` — and fix the cause.`
     : 'Its terminal was lost: read its log and fix the cause.';
 }
 
-/** The command that attaches to a session, for a person who may log in to the host. */
+/** The command that attaches to a session, for a person with access to the host. */
 function attachOverSsh({ target }: HostRef, place: SessionPlace): string {
   const command = attachHint({ ...place, become: target.become });
   return render(shortSshCommand(target, { tty: true, command }));
 }
 
-/** The end of the log, for the failure. A log that cannot be read must not hide how the step ended. */
+/** The end of the log, for the failure. If it cannot be read, the failure still reports how the step ended. */
 async function readTail(
   host: Host,
   launch: Launch,
@@ -154,9 +154,9 @@ async function readTail(
 ): Promise<{ logTail?: string }> {
   try {
     const { bytes } = await host.log(launch.id, { start: -TAIL_BYTES, maxBytes: TAIL_BYTES });
-    // What was cut short could not mask its own log, so the tail may begin in the middle of a secret.
+    // A tail may begin in the middle of a secret. Its own log may be unmasked if the launch was cut short.
     const text = Buffer.from(plainText(Buffer.from(bytes).toString('utf8')));
-    // What is no text takes three bytes for each byte once it is decoded.
+    // A byte that is not text takes three bytes once it is decoded.
     return { logTail: maskPiece(text.subarray(-TAIL_BYTES).toString('utf8'), secrets) };
   } catch (error) {
     return { logTail: `(the log cannot be read: ${messageOf(error)})` };

@@ -4,7 +4,9 @@ import { totalmem } from 'node:os';
 import type { Finding } from '../domain/run/finding.ts';
 import { ChandlerError } from '../domain/run/failure.ts';
 
-/** When the server offers a refused wait again: later each time, to keep the load of many refusals low. Milliseconds. */
+/**
+ * After this time the server offers a refused wait again; the time grows with each refusal, to limit the load. In milliseconds.
+ */
 const OFFER_AGAIN_MS = 2_000;
 const OFFER_AGAIN_AT_MOST_MS = 30_000;
 
@@ -22,7 +24,7 @@ export interface Slots {
  */
 export class WaitSlots {
   readonly #limits: Slots;
-  /** Whether the machine has room for one more. */
+  /** Whether the machine has memory for one more wait. */
   readonly #hasRoom: () => boolean;
   #used = 0;
 
@@ -32,7 +34,7 @@ export class WaitSlots {
   }
 
   /**
-   * Waits if there is room, or if `isOver` confirms that the wait ends at once.
+   * Runs a wait if there is room, or if `isOver` confirms that the wait ends at once.
    *
    * @throws ChandlerError no-worker
    */
@@ -64,7 +66,7 @@ export class WaitSlots {
       : `the worker's machine has too little memory for more than ${this.#used} waits`;
   }
 
-  /** For `doctor`. */
+  /** The finding that `doctor` shows. */
   inspect(): Finding {
     const { waits, shortActivities } = this.#limits;
     const about = { id: 'slots', subject: 'slots of the worker' };
@@ -84,7 +86,7 @@ export class WaitSlots {
   }
 }
 
-/** How much of the memory that this process may use is in use: from 0 to 1. */
+/** The used fraction of the memory that this process may use, from 0 to 1. */
 export function memoryUsage(): number {
   // A process without a limit reports 0, or more memory than the machine has.
   const most = Math.min(totalmem(), constrainedMemory() || Infinity);

@@ -2,9 +2,9 @@ import { Context } from '@temporalio/activity';
 import { timing } from '../domain/run/timing.ts';
 
 /**
- * Runs a long wait and sends its latest details at a steady pace, whether or not the host prints anything: `about`, the seconds
- * since the wait was scheduled (also on another worker), and what was reported last. A worker that stops aborts the wait (the
- * step runs on, another worker waits again), and so does a cancellation.
+ * Runs a long wait and sends a heartbeat at fixed intervals, whether or not the host prints anything. It contains `about`, the
+ * seconds since the wait was scheduled (also on another worker), and the latest report. The wait ends on a cancellation and when
+ * the worker stops; then the step runs on, and another worker waits for it.
  */
 export async function withHeartbeats<T>(
   about: object,

@@ -22,7 +22,7 @@ const FAILED_PRECONDITION: Status['code'] = 9;
 
 type ActionMethods = Pick<ChandlerClient, ActionMethod>;
 
-/** Creates the methods of a client that send actions: one for each. */
+/** Creates the client's methods that send actions, one for each action. */
 export function createActionMethods(temporal: Client): ActionMethods {
   const methods = actionNames.map((name) => [
     actions[name].method,
@@ -62,14 +62,14 @@ function isRefusedByServer(cause: unknown): boolean {
   return isGrpcServiceError(cause) && cause.code === FAILED_PRECONDITION;
 }
 
-/** How often an update is sent that the run never received. */
+/** How often to send an update that the run did not receive. */
 const MAX_SENT = 30;
 const SEND_EVERY_MS = 200;
 
 /**
- * The server forgets an update if the workflow task that accepts it fails, as one does that would end the run while an activity
- * ends. A run whose input is still being validated knows no actions. So the update is sent again: by its id the server would
- * know it if it had been accepted.
+ * Sends an update until the run has received it. The server forgets an update if the workflow task that accepts it fails, as does
+ * a task that would end the run while an activity ends. A run whose input is still being validated knows no actions. If an update
+ * was accepted after all, the server recognises its id.
  */
 async function executeUpdate(
   temporal: Client,
@@ -98,7 +98,7 @@ function isTooEarly(error: unknown): boolean {
   return why?.startsWith('No registered handler for update') === true;
 }
 
-/** The server answers alike for a run that is over and for one that never existed. */
+/** The server's error is the same for a run that is over and for one that never existed. */
 async function explainNotFound(
   temporal: Client,
   error: WorkflowNotFoundError,
@@ -106,7 +106,7 @@ async function explainNotFound(
 ): Promise<Error> {
   const { status } = await temporal.workflow.getHandle(workflowId).describe();
   if (isOpenStatus(status.name)) return error;
-  // The server ends such a run without a chance to end its steps.
+  // The server ends such a run without letting it end its steps.
   const cutOff = status.name === 'TERMINATED' || status.name === 'TIMED_OUT';
   const hint = cutOff ? `; what it left on the host is shown by: chandler status ${quote(workflowId)}` : '';
   return new ChandlerError('invalid-input', `the run is over (${status.name.toLowerCase()})${hint}`, {

@@ -5,20 +5,22 @@ import { ChandlerError, failureCodes, isFailureCode } from '../domain/run/failur
 import { oneLine } from '../domain/text/plain-text.ts';
 import type { AskOptions, RunFailure } from './types.ts';
 
-/** A live worker takes a task within milliseconds. Longer than {@link TASK_TIMEOUT_MS}. */
+/**
+ * After this time without a worker, give up: a live worker takes a task within milliseconds. Longer than {@link TASK_TIMEOUT_MS}.
+ */
 const TAKEN_UP_WITHIN_MS = 10_000;
-/** When `onWaiting` is called. */
+/** After this time without a worker, call `onWaiting`. */
 const WAITING_AFTER_MS = 1_500;
-/** Extra time for a worker that has not polled lately: after a restart of the server it returns soon. */
+/** Extra time if no worker has polled lately: after a restart of the server, workers return soon. */
 const POLLED_WITHIN_MS = 2_500;
-/** Of `TaskQueueType` in Temporal's API. */
+/** TaskQueueType of Temporal's API. */
 const WORKFLOW_TASK_QUEUE = 1;
-/** A task that a lost worker holds is given to another worker after this time. */
+/** After this time the server gives the task of a lost worker to another one. */
 export const TASK_TIMEOUT_MS = 5_000;
 
 /**
- * The result of a short workflow. If no worker takes it, it is terminated, so that it does not run once a worker starts much
- * later. `signal` terminates it, too.
+ * Returns the result of a short workflow. If no worker takes it, it is terminated, so that it does not run much later, when a
+ * worker starts. `signal` terminates it, too.
  *
  * @throws ChandlerError no-worker, or the code of its failure; the signal's reason
  */
@@ -49,12 +51,12 @@ export async function answerOf<T>(
     for (;;) {
       await delay(TAKEN_UP_WITHIN_MS, undefined, { ref: false, signal: over.signal });
       const { raw } = await asked.describe();
-      // Only the very first of its tasks can still be waiting after that time.
+      // After that time only its very first workflow task can still be waiting.
       const { pendingWorkflowTask: waiting } = raw;
       if (!waiting) return answer;
       const attempt = waiting.attempt ?? 1;
       const refusal = attempt > 1 ? await findRefusal(asked) : undefined;
-      // One that was given to a worker that is gone has another attempt now, or soon.
+      // A task that was given to a lost worker gets another attempt by then.
       if (refusal !== undefined || (!waiting.startedTime && attempt <= seen)) {
         const why = refusal ?? 'none is there';
         const error = new ChandlerError('no-worker', `no worker has taken the question up: ${why}`);
@@ -73,7 +75,7 @@ export async function answerOf<T>(
   try {
     return await Promise.race([answer, nobody(), givenUp()]);
   } catch (error) {
-    // The termination may be noticed before `withdraw` throws.
+    // The workflow's end may arrive before `withdraw` throws.
     throw withdrawn ?? failureOfAnswer(error);
   } finally {
     over.abort();

@@ -3,8 +3,8 @@ import { TerminatedFailure } from '@temporalio/common';
 import type { provision, ProvisionResult } from '../workflows/index.ts';
 
 /**
- * Waits for the end of a run. The server terminates an execution that is reset, and the run continues in another one: that is
- * not its end.
+ * Waits for the end of a run. A reset terminates an execution, and the run continues in another one; that does not count as its
+ * end.
  */
 export async function awaitEnd(temporal: Client, workflowId: string): Promise<ProvisionResult> {
   const latest = async () => {

@@ -26,21 +26,21 @@ export function onStatus(
         listener?.onReceiveStatus?.(status);
       },
     });
-  // The class has nothing that callers use beside this interface.
+  // Callers use nothing of the class but this interface.
   return call as Call;
 }
 
-/** Every attempt of every request of a client passes here. */
+/** Lets every attempt of every request of a client pass, until it is shut. */
 export interface Gate {
-  /** The last of a connection's interceptors. */
+  /** Must be the last of a connection's interceptors. */
   readonly interceptor: Interceptor;
-  /** Cancels the requests under way and refuses later ones: all reject as cancelled (gRPC 1). */
+  /** Cancels pending requests and refuses later ones: all reject as cancelled (gRPC 1). */
   shut(): void;
 }
 
 /**
- * Keeps requests out of a closed channel: there a request that waits for a retry (`makeGrpcRetryInterceptor` of
- * `@temporalio/client`) throws from a timer, which cannot be caught and ends the process.
+ * Creates a gate that keeps requests out of a closed channel. In a closed channel, a request that waits for a retry
+ * (`makeGrpcRetryInterceptor` of `@temporalio/client`) throws from a timer, which nothing can catch and which ends the process.
  */
 export function makeGate(): Gate {
   const underWay = new Set<Call>();
@@ -61,7 +61,7 @@ export function makeGate(): Gate {
 
 const nothing = () => undefined;
 
-/** A call that fails as cancelled. Every call delivers a message (here none), then its status. */
+/** A call that fails as cancelled. As every call, it reports a message (here none) before its status. */
 function refuse(): Call {
   return {
     start(metadata, listener) {

@@ -31,7 +31,10 @@ export async function findLeftovers(
   return { target, leftovers: found.leftovers.filter((leftover) => isOwnedBy(leftover, owner)) };
 }
 
-/** Ends what is left on a host, by a workflow of its own. @throws ChandlerError as {@link answerOf}; invalid-input, lease-held */
+/**
+ * Ends what earlier runs left on a host, with a workflow of its own. @throws ChandlerError as {@link answerOf}; invalid-input,
+ * lease-held
+ */
 export async function clean(
   temporal: Client,
   taskQueue: string,

@@ -7,7 +7,9 @@ import { answerOf, TASK_TIMEOUT_MS } from './await-answer.ts';
 import type { AskOptions } from './types.ts';
 import { throwProblems } from './start-run.ts';
 
-/** Looks at a worker, and through it at a host, by a workflow of its own. @throws ChandlerError as {@link answerOf}; invalid-input */
+/**
+ * Inspects a worker, and through it a host, with a workflow of its own. @throws ChandlerError as {@link answerOf}; invalid-input
+ */
 export async function inspect(
   temporal: Client,
   taskQueue: string,

@@ -1,7 +1,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { RunDescription, RunInfo } from './types.ts';
 
-/** The visibility query of all runs, with every execution of each. */
+/** The visibility query for all runs and every execution of each. */
 export const RUN_EXECUTIONS = "WorkflowType IN ('provision', 'watchProvisioning')";
 
 /** A run that continued as new is listed once, with its latest execution. */

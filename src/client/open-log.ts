@@ -12,10 +12,10 @@ import { askRun } from './ask-run.ts';
 import type { LogRange, LogRef } from './types.ts';
 
 const LOG_PAGE_BYTES = 128 * 1024;
-/** For the host to be reached and a page to be read. */
+/** Includes connecting to the host and reading a page. */
 const LOG_TIMEOUT_MS = 60_000;
 
-/** Finds a log, and answers a function that reads pieces of it; each piece is read by a workflow of its own. */
+/** Finds a log and returns a function that reads pieces of it, each with a workflow of its own. */
 export async function openLog(
   temporal: Client,
   taskQueue: string,
@@ -50,7 +50,7 @@ export async function openLog(
       taskQueue,
       staticSummary: summary,
       staticDetails: details,
-      // The caller has given up by then.
+      // By then the caller has given up.
       workflowExecutionTimeout: LOG_TIMEOUT_MS + followS * 1000,
       workflowTaskTimeout: TASK_TIMEOUT_MS,
       args: [

@@ -4,11 +4,11 @@ import { listParts, type RunStatus } from '../domain/run/status.ts';
 import { plainText } from '../domain/text/plain-text.ts';
 import { render, sh } from '../shell/index.ts';
 
-/** What the Temporal CLI uses by itself. */
+/** The addresses that the Temporal CLI uses by default. */
 const DEFAULT_ADDRESSES = new Set(['127.0.0.1:7233', 'localhost:7233']);
 const DEFAULT_NAMESPACE = 'default';
 
-/** The pause that holds a run; undefined unless Temporal's workflow pause holds it. */
+/** Temporal's workflow pause that holds a run; undefined if none does. */
 export async function findPause(temporal: Client, workflowId: string): Promise<RunPausedError | undefined> {
   const described = await temporal.workflow.getHandle(workflowId).describe();
   if (described.status.name !== 'PAUSED') return undefined;
@@ -46,7 +46,7 @@ export function addActivityPauses(
 
 type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
 
-/** What the worker has reported of an activity; it names the step that the activity is for. */
+/** The heartbeat of an activity, which names its step. */
 function heartbeatOf(
   temporal: Client,
   { heartbeatDetails }: Pending,
@@ -93,7 +93,7 @@ function unpauseCommand(
   ...words: readonly string[]
 ): string {
   const { namespace } = options;
-  // A connection that was made elsewhere may keep its address to itself.
+  // A connection made by a program may not expose its address.
   const { address } = (connection as Partial<Connection>).options ?? {};
   return render(
     sh(

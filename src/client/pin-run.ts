@@ -4,8 +4,8 @@ import { Client, WorkflowContinuedAsNewError, type WorkflowClientInterceptor } f
 const CONTINUED_AS_NEW = 6;
 
 /**
- * A client for which a workflow id means the run with `runId`, not the latest. A run that continued as new is followed. Without
- * a run id it returns the client itself.
+ * Returns a client for which a workflow id means the run with `runId`, not the latest; a run that continued as new is followed.
+ * Returns the client itself without a run id.
  */
 export function pinRun(temporal: Client, workflowId: string, runId: string | undefined): Client {
   if (runId === undefined) return temporal;
@@ -23,7 +23,7 @@ export function pinRun(temporal: Client, workflowId: string, runId: string | und
         const found = await next(pin(input));
         if (Number(found.workflowExecutionInfo?.status) !== CONTINUED_AS_NEW) return found;
         const following = await nextRunId(temporal, workflowId, asked);
-        // Several requests may follow the run at once: another one may be further.
+        // Several requests may follow the run at the same time, and another one may be further ahead.
         if (pinned === asked) pinned = following;
       }
     },
@@ -42,7 +42,7 @@ export function pinRun(temporal: Client, workflowId: string, runId: string | und
   return client;
 }
 
-/** The run that continues one which continued as new. */
+/** The run id of the execution that follows one which continued as new. */
 async function nextRunId(temporal: Client, workflowId: string, runId: string): Promise<string> {
   try {
     await temporal.workflow.getHandle(workflowId, runId, { followRuns: false }).result();

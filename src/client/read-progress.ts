@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { StepProgress } from './types.ts';
 
-/** Reads what the workers last reported of the steps and finalizers that are running. */
+/** Reads what the workers last reported about running steps and finalizers. */
 export async function readProgress(temporal: Client, workflowId: string): Promise<StepProgress[]> {
   const { raw } = await temporal.workflow.getHandle(workflowId).describe();
   const { payloadConverter } = temporal.options.loadedDataConverter;
@@ -23,7 +23,7 @@ export async function readProgress(temporal: Client, workflowId: string): Promis
   });
 }
 
-/** The details of the heartbeats of `waitForLaunch`. */
+/** The details in the heartbeats of `waitForLaunch`. */
 interface Heartbeat {
   readonly step: string;
   readonly kind: 'step' | 'finalizer';

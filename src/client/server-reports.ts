@@ -15,7 +15,7 @@ const NOT_FOUND = 5;
 export function createServerReports(temporal: Client, taskQueue: string): ServerReports {
   const { namespace } = temporal.options;
   const service = temporal.workflowService;
-  // Only the connection has it.
+  // Only a connection of the SDK has this service.
   const operator = () => (temporal.connection as Connection).operatorService;
   const pollersOf = async (taskQueueType: QueueType): Promise<Map<string, Poller['build']>> => {
     const { pollers } = await service.describeTaskQueue({

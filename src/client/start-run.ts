@@ -56,7 +56,7 @@ async function begin(
     readonly workflowId: string;
     readonly taskQueue: string;
     readonly shown: Description;
-    /** What the list of runs can tell of it without asking it, beside host, fleet and labels. */
+    /** What the list of runs shows without asking the run, besides host, fleet and labels. */
     readonly memo: Readonly<Record<string, unknown>>;
   },
 ): Begun {

@@ -33,8 +33,8 @@ export interface ClientOptions {
 }
 
 /**
- * How a run ended. `already-provisioned`: the sentinel was there, so nothing was done. `aborted` is also what a run is that
- * was cancelled, terminated or timed out by the server.
+ * How a run ended. `already-provisioned`: the sentinel existed, so nothing was done. `aborted` also covers runs that were
+ * cancelled, terminated or timed out by the server.
  */
 export type RunResult =
   | { readonly outcome: 'provisioned' | 'already-provisioned'; readonly result: ProvisionResult }
@@ -52,7 +52,7 @@ export interface RunLeftovers {
   readonly leftovers: readonly OwnedLeftover[];
 }
 
-/** What the server knows of a run; no worker is needed to read it. */
+/** What the server knows about a run without asking a worker. */
 export interface RunInfo {
   /** The workflow id. */
   readonly id: string;
@@ -74,13 +74,13 @@ export interface RunInfo {
   readonly endedAtMs?: number;
 }
 
-/** What the server knows of one run. */
+/** What the server knows about one run. */
 export interface RunDescription extends RunInfo {
   /** The names of its steps; missing for a run that watches a self-provisioning host. */
   readonly steps?: readonly string[];
 }
 
-/** What a worker last reported of a running step or finalizer. */
+/** What a worker last reported about a running step or finalizer. */
 export interface StepProgress {
   readonly step: string;
   /** True for the finalizer of `step`. */
@@ -157,13 +157,13 @@ export interface LogRange {
   /** Where it begins, in bytes of the log; if negative, counted from its end. Default 0. */
   readonly offset?: number;
   /**
-   * Instead of `offset`, early enough for all that was printed since: Unix seconds, or if negative seconds before now, by the
-   * host's clock. Logs bear no times, so it may begin earlier.
+   * Replaces `offset`: begins early enough to include all output since this time. Unix seconds, or if negative seconds before
+   * now, by the host's clock. Logs contain no times, so the piece may begin earlier.
    */
   readonly sinceS?: number;
-  /** Instead of `offset`, so many lines before the end; with `sinceS`, the later of the two. */
+  /** Replaces `offset`: begins this many lines before the end. With `sinceS`, the later of the two counts. */
   readonly tailLines?: number;
-  /** Of the log; the text may be longer. Default 131 072, at most 262 144. */
+  /** The maximum number of bytes of the log; the text may be longer. Default 131 072, at most 262 144. */
   readonly maxBytes?: number;
   /** How many seconds to wait for new output. Default 0. */
   readonly followS?: number;
@@ -172,8 +172,8 @@ export interface LogRange {
 }
 
 /**
- * What can be done to runs, from anywhere that reaches the server. Beside what is named, methods reject with the errors of
- * `@temporalio/client`: `WorkflowNotFoundError` for an id that no run has, and those of a connection that is gone.
+ * What can be done with runs, from anywhere that reaches the server. Besides the errors named below, methods reject with those of
+ * `@temporalio/client`: `WorkflowNotFoundError` for an unknown id, and connection errors.
  */
 export interface ChandlerClient {
   /**
@@ -184,16 +184,16 @@ export interface ChandlerClient {
    */
   start(plan: Plan, options?: { workflowId?: string }): Promise<{ workflowId: string; runId: string }>;
   /**
-   * Starts following a host that provisions itself with a generated script; everything below works on that, too, but
-   * `pause`. The id is `watch:HOST:PORT` unless one is given.
+   * Starts a run that follows a self-provisioning host. Everything below works on it, except `pause`. The id is `watch:HOST:PORT`
+   * unless one is given.
    *
    * @throws ChandlerError as {@link ChandlerClient.start}
    */
   watch(input: WatchInput, options?: { workflowId?: string }): Promise<{ workflowId: string; runId: string }>;
   /**
-   * The status of a run, step by step; also of a closed run, as long as the server keeps it and a worker runs.
+   * Returns the status of a run, step by step; also of a closed run, as long as the server keeps it and a worker runs.
    *
-   * @throws RunPausedError while Temporal's workflow pause holds the run: it says since when, and how to unpause it
+   * @throws RunPausedError while Temporal's workflow pause holds the run; it reports since when, and how to unpause it
    */
   status(workflowId: string, options?: RunRef): Promise<RunStatus>;
   /**
@@ -201,9 +201,9 @@ export interface ChandlerClient {
    * continued as new is listed once. Default `limit`: 100.
    */
   list(options?: { readonly query?: string; readonly limit?: number }): Promise<RunInfo[]>;
-  /** Returns what the server knows of a run, without asking a worker. */
+  /** Returns what the server knows about a run, without asking a worker. */
   describe(workflowId: string, options?: RunRef): Promise<RunDescription>;
-  /** Returns what the workers last reported of the running steps and finalizers; reports come every few seconds. */
+  /** Returns what the workers last reported about running steps and finalizers. Workers report every few seconds. */
   progress(workflowId: string, options?: RunRef): Promise<StepProgress[]>;
   /**
    * Returns where a run does its work; undefined until it has reached its host.
@@ -212,12 +212,12 @@ export interface ChandlerClient {
    */
   host(workflowId: string, options?: RunRef): Promise<RunHost | undefined>;
   /**
-   * Runs a parked step, or its parked finalizer, again; with `resetDownstream` also a step that was done, and everything that
-   * needs it. Like every action, it returns the status once the run has accepted it, or undefined if Temporal's workflow pause
-   * holds the run: then the action is sent as a signal, which the run handles once it is unpaused.
+   * Runs a parked step, or its parked finalizer, again; with `resetDownstream` also a done step and every step that needs it.
+   * Like every action, it returns the status once the run has accepted it. While Temporal's workflow pause holds the run, it
+   * sends a signal, which the run handles once it is unpaused, and returns undefined.
    *
-   * @throws ChandlerError invalid-input with the reason why the run refuses it: no such step, not parked, an earlier action
-   *   still pending, the run is over
+   * @throws ChandlerError invalid-input with the reason why the run refuses it: no such step, not parked, an earlier action still
+   * pending, the run is over
    */
   retry(workflowId: string, input: RetryStep): Promise<RunStatus | undefined>;
   /** Treats a parked step, or its parked finalizer, as done. @throws ChandlerError as {@link ChandlerClient.retry} */
@@ -237,24 +237,23 @@ export interface ChandlerClient {
   /** Continues after a pause. @throws ChandlerError invalid-input if the run is not paused, or over */
   resume(workflowId: string, input?: WithReason): Promise<RunStatus | undefined>;
   /**
-   * Gives a step more time before its timeout, while it runs or before: `{ step, by: '10m' }`.
+   * Gives a step more time before its timeout, before or while it runs: `{ step, by: '10m' }`.
    *
-   * @throws ChandlerError invalid-input if nothing of the step will run any more, or the run is over
+   * @throws ChandlerError invalid-input if no part of the step will run any more, or the run is over
    */
   extendTimeout(workflowId: string, input: ExtendTimeout): Promise<RunStatus | undefined>;
-  /** Waits until a run is over, for as long as that takes. Resolves for failures, too: they are an outcome. */
+  /** Waits until a run is over, however long that takes. Also resolves for failures, because a failure is an outcome. */
   result(workflowId: string, options?: RunRef): Promise<RunResult>;
   /**
-   * A piece of the log of a step, or of its finalizer, read from the host by a worker; secrets are masked. `attempt`
-   * counts its launches from 1, and the latest is the default.
+   * Returns a piece of the log of a step, or of its finalizer. A worker reads it from the host; secrets are masked. `attempt`
+   * counts launches from 1; default: the latest.
    *
-   * @throws ChandlerError log-unavailable if there is no such step, launch or log; otherwise the code of what failed on the
-   *   way to the host
+   * @throws ChandlerError log-unavailable if there is no such step, launch or log; otherwise the code of the failure to reach the
+   * host
    */
   readLog(workflowId: string, step: string, options?: LogRef & LogRange): Promise<LogPage>;
   /**
-   * Returns a function that reads pieces of one log, as {@link ChandlerClient.readLog} does, without asking
-   * the run again each time.
+   * Returns a function that reads pieces of one log like {@link ChandlerClient.readLog}, without asking the run each time.
    *
    * @throws ChandlerError log-unavailable as {@link ChandlerClient.readLog}
    */
@@ -264,40 +263,42 @@ export interface ChandlerClient {
     options?: LogRef,
   ): Promise<(range?: LogRange) => Promise<LogPage>>;
   /**
-   * Inspects a worker, through it a host, and what a plan would find there; nothing is changed on the host. A failure on the
-   * way to the host is part of the result. A check of a step runs as in a run, for at most a minute.
+   * Inspects a worker, through it a host, and what a plan would find there; changes nothing on the host. A failure to reach the
+   * host is part of the result. A check of a step runs as in a run, for at most a minute.
    *
-   * @throws ChandlerError no-worker if none serves the task queue, or none takes the task within ten seconds; invalid-input with every problem of
-   *   the plan or the target
+   * @throws ChandlerError no-worker if no worker serves the task queue, or none takes the task within ten seconds; invalid-input
+   * with every problem of the plan or the target
    */
   inspect(input?: InspectInput, options?: AskOptions): Promise<Inspection>;
   /**
-   * Finds the launches of a run that are alive on its host, through a worker: for example of a run that was terminated.
-   * `signal` cancels it.
+   * Finds the launches of a run that are alive on its host, for example after the run was terminated. A worker inspects the host;
+   * `signal` cancels that.
    *
-   * @throws ChandlerError no-worker; otherwise the code of what failed on the way to the host
+   * @throws ChandlerError no-worker; otherwise the code of the failure to reach the host
    */
   leftovers(workflowId: string, options?: RunRef & { readonly signal?: AbortSignal }): Promise<RunLeftovers>;
   /**
-   * Ends the launches and sessions that earlier runs left on a host, and verifies that. `run` is the id of a run that must
-   * lose the host, for example because its server is gone.
+   * Ends the launches and sessions that earlier runs left on a host, and verifies that. `run` is the id of a run that must lose
+   * the host, for example because its server is gone.
    *
-   * @throws ChandlerError lease-held if another run, or the host's own script, is at work there; no-worker; otherwise the
-   *   code of what failed on the way to the host
+   * @throws ChandlerError lease-held if another run, or the host's own script, is working there; no-worker; otherwise the code of
+   * the failure to reach the host
    */
   clean(input: CleanInput, options?: AskOptions): Promise<CleanResult>;
   /** What the server reports about itself. */
   readonly server: ServerReports;
   /**
-   * Bounds the requests that `ask` makes with this client, in milliseconds. Without a bound a request that only a worker can
-   * answer waits for one.
+   * Bounds the requests that `ask` makes with this client, in milliseconds. Without a bound, a request that only a worker can
+   * answer waits until one runs.
    *
    * @throws the gRPC error DEADLINE_EXCEEDED of `@temporalio/client`
    */
   within<T>(ms: number, ask: () => Promise<T>): Promise<T>;
-  /** A client for which `workflowId` means the run with this run id, not the latest. It shares this client's connection. */
+  /**
+   * Returns a client for which `workflowId` means the run with this run id, not the latest. It shares this client's connection.
+   */
   pin(workflowId: string, runId: string): ChandlerClient;
-  /** The client underneath, for what is not here. */
+  /** The client of the SDK, for everything else. */
   readonly temporal: Client;
   /** Closes the connection; runs continue. Pending requests reject as cancelled (gRPC 1). */
   close(): Promise<void>;

@@ -25,13 +25,13 @@ export type TemporalCredentials = Pick<ConnectionOptions, 'tls' | 'apiKey' | 'me
 export interface Places {
   readonly identityDirs: readonly string[];
   readonly agentSocket: string | undefined;
-  /** Only read: `accept-new` records keys beside the first, see learned-hosts.ts. */
+  /** Read only. `accept-new` records keys in a directory beside the first, see learned-hosts.ts. */
   readonly knownHostsFiles: readonly string[];
   readonly acceptNew: boolean;
   readonly secretsDir: string | undefined;
   /** Undefined: `env:NAME` reads no variable. */
   readonly secretsPrefix: string | undefined;
-  /** Replaces the advice of a failure where these places do not come from a worker's environment. */
+  /** Replaces the advice of a failure if these places do not come from a worker's environment. */
   readonly advice?: Partial<Record<FailureCode, string>>;
   readonly zmxDir: string | undefined;
   readonly zmxUrls: readonly string[];
@@ -59,7 +59,7 @@ export interface WorkerConfig {
   readonly versioning: WorkerVersioning | undefined;
   readonly notify: NotifyConfig;
   readonly logLevel: string;
-  /** Activities that the worker runs at once. `resources`: the SDK's resource-based tuner may allow fewer. */
+  /** How many activities the worker runs at once. `resources`: the SDK's resource-based tuner may allow fewer. */
   readonly slots: {
     readonly waits: number;
     readonly shortActivities: number;
@@ -78,10 +78,11 @@ const httpUrl = z
   .string()
   .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), 'must be an http or https address');
 
-// With heartbeats every 2 s, 2,000 waits are 1,000 requests a second for the server. A plan may start 64 steps at once.
+// With a heartbeat every 2 s, 2,000 waits cost the server 1,000 requests a second. The default allows plans that start 64 steps
+// at once.
 const slots = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
 
-/** What a worker reads of its environment; docs/worker.md shows names, defaults and descriptions. */
+/** The variables that a worker reads; docs/worker.md shows names, defaults and descriptions. */
 export const environmentSchema = z.object({
   CHANDLER_TASK_QUEUE: z.string().default('chandler').describe('The task queue that the worker serves.'),
   CHANDLER_IDENTITIES: text('Directories of private keys, separated by colons. Default ~/.ssh.'),
@@ -148,7 +149,7 @@ export const environmentSchema = z.object({
 });
 
 /**
- * Reads the configuration from environment variables; how to reach the server also from the file of the Temporal CLI
+ * Reads the configuration from environment variables, and how to reach the server also from the file of the Temporal CLI
  * (TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE). @throws ChandlerError invalid-input, naming each invalid variable
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Target } from '../domain/plan/schema.ts';
 
-/** Characters of a jump host's name in the name of a file. */
+/** The maximum length of a jump host's name inside a file name, in characters. */
 const MAX_NAME_LENGTH = 60;
 
 /**
- * The file for host keys that `accept-new` learns on one way: directly, or through one jump host. A jump host can present any machine
- * as `db.internal`, so such a key must not count on another way, for plans that use known_hosts only, or for plain ssh. The file is
- * in a directory beside the operator's first known_hosts file, which is only read.
+ * The file for host keys that `accept-new` learns on one route: directly, or through one jump host. A jump host can present any
+ * machine as `db.internal`, so such a key must not count on another route, for plans that use known_hosts only, or for plain ssh.
+ * The file is in a directory beside the operator's first known_hosts file, which is never written.
  */
 export function learnedHostsFile(knownHosts: string, jump: Target['jump']): string {
   if (knownHosts === '/dev/null') return knownHosts;
@@ -16,7 +16,7 @@ export function learnedHostsFile(knownHosts: string, jump: Target['jump']): stri
   if (!jump) return join(dir, 'direct');
   const { port = 22, user = 'root', hostKey = 'known_hosts' } = jump;
   const host = jump.host.toLowerCase();
-  // With another host key policy, the jump host may be another machine.
+  // The same jump host under another host key policy may be another machine.
   const way = JSON.stringify([user, host, port, hostKey]);
   const name = host.replaceAll(/[^\w.-]/g, '_').slice(0, MAX_NAME_LENGTH);
   return join(dir, `via-${name}-${createHash('sha256').update(way).digest('hex').slice(0, 12)}`);

@@ -11,7 +11,7 @@ import { readRegularFile, whyNotRegular } from './read-regular-file.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The directories of one kind of file, and the failure if a file of that kind cannot be read. */
+/** The directories that hold one kind of file, and the failure if such a file cannot be read. */
 interface Shelf {
   readonly dirs: readonly string[];
   readonly setting: string;
@@ -20,11 +20,11 @@ interface Shelf {
 }
 
 const DEFAULT_IDENTITIES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
-/** A private key of 16 384 bits is 13 KB. Bytes. */
+/** In bytes. A private key of 16 384 bits has 13 KB. */
 export const MAX_KEY_BYTES = 64 * 1024;
-/** Linux starts no program with a longer variable. Bytes. */
+/** In bytes. Linux starts no program with a longer variable. */
 const MAX_SECRET_BYTES = 128 * 1024;
-/** The program is 1 to 10 MB. Bytes. */
+/** In bytes. zmx has 1 to 10 MB. */
 const MAX_ZMX_BYTES = 64 * 1024 * 1024;
 
 /** Reads what a plan's target names, from the worker's places only. @throws ChandlerError identity-unavailable, host-key-unknown */
@@ -37,12 +37,15 @@ export async function resolveTarget(target: Target, places: Places): Promise<Res
   };
 }
 
-/** Like {@link resolveTarget}, but for ssh on this machine, which reads the keys itself and tries all if the plan names none. */
+/**
+ * Like {@link resolveTarget}, but for ssh on this machine, which reads the keys itself and offers all of them if the plan names
+ * none.
+ */
 export async function locateTarget(target: Target, places: Places): Promise<ClientTarget> {
-  // A command that is copied means the same in another directory.
+  // Absolute paths, so that a copied command works in any directory.
   const here = { ...places, knownHostsFiles: places.knownHostsFiles.map((file) => resolve(file)) };
   const hostKey = resolveHostKey(target, here);
-  // ssh records a new key only where there is a directory.
+  // ssh records a new key only if the directory exists.
   if (hostKey.kind === 'accept-new') hostKey.files.slice(0, 1).forEach(makeDirectoryOf);
   return {
     ...loginOf(target),
@@ -100,7 +103,7 @@ async function lookUp(reference: string, places: Places, env: Environment): Prom
     code: 'secret-unavailable',
     maxBytes: MAX_SECRET_BYTES,
   });
-  // An editor or echo adds a line end.
+  // Editors and echo add a line end.
   return bytes.toString('utf8').replace(/\r?\n$/, '');
 }
 
@@ -177,7 +180,7 @@ async function readInside(name: string, shelf: Shelf): Promise<Buffer> {
   });
 }
 
-/** The path of a regular file of one of the directories. Neither `..` nor a symbolic link leads out of them. */
+/** The path of a regular file in one of the directories. Neither `..` nor a symbolic link can leave them. */
 async function findInside(name: string, { dirs, setting, code }: Shelf): Promise<string> {
   for (const dir of dirs) {
     const root = await realpath(dir).catch(() => undefined);

@@ -1,12 +1,12 @@
 import { constants, type Stats } from 'node:fs';
 import { lstat, open, type FileHandle } from 'node:fs/promises';
 
-/** A pipe or a terminal must not block, nor a link that has replaced the file be followed. */
+/** Opening must neither block on a pipe or terminal, nor follow a link that has replaced the file. */
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY;
 
 /**
- * Reads a regular file of at most `maxBytes`; `path` must be resolved already. Throws for anything else without reading it: a few
- * reads of pipes would block all of Node's file threads.
+ * Reads a regular file of at most `maxBytes`; `path` must be resolved already. Throws for anything else without reading it,
+ * because a few blocked reads of pipes would occupy all of Node's file threads.
  */
 export async function readRegularFile(path: string, maxBytes: number): Promise<Buffer> {
   const reason = await whyNotRegular(path);
@@ -30,7 +30,7 @@ async function readBounded(file: FileHandle, maxBytes: number): Promise<Buffer> 
   if (reason !== undefined) throw new Error(reason);
   const tooLarge = () => new Error(`it is larger than ${maxBytes} bytes`);
   if (about.size > maxBytes) throw tooLarge();
-  // The file may grow meanwhile, and some of /proc have no size.
+  // The file may grow meanwhile, and some files in /proc report no size.
   const buffer = Buffer.alloc(about.size + 4096);
   const chunks: Buffer[] = [];
   let length = 0;

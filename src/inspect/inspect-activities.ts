@@ -20,7 +20,7 @@ import { decodeHolder, isScriptHolder, ownersOf } from '../activities/take-lease
 import { surveyLaunches } from '../self-provision/script-activities.ts';
 import type { Activities, HostInspection, WorkerInspection } from '../activities/activity-types.ts';
 
-/** As many execs as a run has over one connection, and one more for an operator. */
+/** One more than a run opens over one connection, for an operator. */
 const EXECS = 6;
 
 /** Inspects the worker and hosts, without changing them. */
@@ -55,7 +55,7 @@ export function inspectActivities(
   };
 }
 
-/** The worker's own inspection. The server's scheduling time shows how far its clock is off. */
+/** Inspects this worker. The server's scheduling time shows how far the worker's clock is off. */
 async function inspectWorkerItself(
   deps: LackDeps & Pick<ActivityDeps, 'inspectSelf'>,
   { plan }: Parameters<Activities['inspectWorker']>[0],
@@ -79,7 +79,7 @@ async function inspectOneHost(
     marker,
     timeLogin: input.countExecs === true,
   });
-  // The host reports whole seconds; half a second more is the best estimate.
+  // The host reports whole seconds; adding half a second gives the best estimate.
   const aheadMs = report.nowMs + 500 - (askedMs + Date.now()) / 2;
   const { script, facts } = report;
   const states = (ids: readonly string[]) => inspectLaunches(deps, facts.stateDir, ids);

@@ -8,9 +8,9 @@ import { quote } from '../shell/index.ts';
 import { MAX_KEY_BYTES } from '../config/places.ts';
 import { readRegularFile } from '../config/read-regular-file.ts';
 
-/** Files inspected in a directory. */
+/** The maximum number of files to inspect in a directory. */
 const MAX_FILES = 500;
-/** The beginning of private keys that ssh2 can read: OpenSSH, PEM, PuTTY. */
+/** How private keys begin that ssh2 can read: OpenSSH, PEM, PuTTY. */
 const PRIVATE = /^(-----BEGIN [A-Z ]*PRIVATE KEY-----|PuTTY-User-Key-File-)/;
 const GROUP = 0o070;
 const OTHERS = 0o007;
@@ -59,8 +59,8 @@ async function inspectDirOfKeys(
 }
 
 /**
- * The files of a directory and its subdirectories, because a plan may name `web/id_ed25519`. Plans cannot use a link that leads out,
- * so it is left out.
+ * The files of a directory and its subdirectories, because a plan may name `web/id_ed25519`. Links that lead out of the directory
+ * are left out, because plans cannot use them.
  */
 async function filesOf(dir: string): Promise<string[]> {
   const entries = (await readdir(dir, { withFileTypes: true })).slice(0, MAX_FILES);
@@ -104,7 +104,7 @@ export function judgeKey({ path, mode, state }: KeyFile): Finding[] {
   return findings;
 }
 
-/** Whether a file is a private key that others than its owner can read. */
+/** Whether a file is a private key that not only its owner can read. */
 export async function isLooseKey(path: string): Promise<boolean> {
   const key = await readKeyFile(path);
   return key !== undefined && (key.mode & (GROUP | OTHERS)) !== 0;
@@ -125,7 +125,7 @@ async function readKeyFile(path: string): Promise<KeyFile | undefined> {
 function stateOf(text: string): KeyFile['state'] {
   const parsed: unknown = ssh2.utils.parseKey(text);
   if (!(parsed instanceof Error)) return 'usable';
-  // "Encrypted private OpenSSH key detected, but no passphrase given"
+  // ssh2: "Encrypted private OpenSSH key detected, but no passphrase given"
   return /passphrase/i.test(parsed.message) ? 'passphrase' : 'broken';
 }
 

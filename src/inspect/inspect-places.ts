@@ -15,8 +15,8 @@ import { isNodeTooOld, readManifest } from '../config/version.ts';
 const MAX_LINES_NAMED = 10;
 
 /**
- * Inspects what a worker with these places can use: keys, agent, known_hosts files, secrets. Clients see the findings, so they name
- * files but never contents.
+ * Inspects what a worker with these places can use: keys, agent, known_hosts files, secrets. Clients receive the findings, so
+ * they name files but never contain contents.
  */
 export async function inspectPlaces(
   places: Places,

@@ -6,17 +6,20 @@ import type { Plan, Step } from '../domain/plan/schema.ts';
 /** What a host of the pixels preset may reach: everything, what a coding agent needs, or a list and nothing else. */
 export type PixelsEgress = 'unrestricted' | 'agent' | 'allowlist';
 
-/** What a host for coding agents is to have. */
+/** What to install on a host for coding agents, and what it may reach. */
 export interface PixelsOptions {
   /** Default: unrestricted. */
   readonly egress?: PixelsEgress;
   /** Whether the agents and their tools are installed. Default: true. */
   readonly devtools?: boolean;
-  /** Names of hosts that may be reached: in addition to an agent's, or (allowlist) alone; there the default is that of preset `egress`. */
+  /**
+   * Names of hosts that may be reached, in addition to those of an agent. With `allowlist`, only these; default: the list of
+   * preset `egress`.
+   */
   readonly allow?: readonly string[];
 }
 
-/** A plan that lacks nothing but its target. */
+/** A plan without a target. */
 export type Preset = Omit<Plan, 'target'>;
 
 /** Absolute paths on a host. */
@@ -29,7 +32,7 @@ export interface PresetPaths {
 /** Plans that are files of their own, under presets/. */
 const FILES = ['pixels', 'docker', 'toolchain', 'egress'] as const;
 
-/** What a coding agent needs to reach: its model's interface, registries of packages, and git. */
+/** The hosts that a coding agent needs: its model's API, package registries, and git. */
 const AGENT_NAMES = [
   'api.anthropic.com',
   'statsig.anthropic.com',
@@ -60,9 +63,9 @@ export const presets = {
   names: [...FILES, 'pixels-agent', 'pixels-allowlist'] as readonly string[],
 
   /**
-   * A preset by its name.
+   * Returns a preset by its name.
    *
-   * @throws ChandlerError invalid-input, naming those there are
+   * @throws ChandlerError invalid-input, naming the presets
    */
   plan(name: string): Preset {
     if ((FILES as readonly string[]).includes(name)) return read(name);
@@ -75,8 +78,8 @@ export const presets = {
   },
 
   /**
-   * Where files of a host of the preset lie that are not its plan's: empty for most presets; for those of pixels what
-   * {@link RunnerPaths}, {@link ScriptOptions.log} and {@link formatScript} may be told.
+   * Returns the paths of files on a preset's host that its plan does not contain. Empty for most presets; the pixels presets have
+   * paths for {@link RunnerPaths}, {@link ScriptOptions.log} and {@link formatScript}.
    */
   paths(name: string): PresetPaths {
     if (!/^pixels(?=$|-)/.test(name)) return {};
@@ -88,9 +91,10 @@ export const presets = {
   },
 
   /**
-   * The steps of a host for coding agents: `px-devtools`, then, unless egress is unrestricted, `px-egress` with its finalizer.
+   * Returns the steps of a host for coding agents: `px-devtools`, then, unless egress is unrestricted, `px-egress` with its
+   * finalizer.
    *
-   * @throws ChandlerError invalid-input for an allowlist with nothing on it
+   * @throws ChandlerError invalid-input for an empty allowlist
    */
   pixels({ egress = 'unrestricted', devtools = true, allow }: PixelsOptions = {}): Step[] {
     const tools = devtools ? read('pixels').steps : [];

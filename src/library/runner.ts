@@ -19,16 +19,16 @@ import { definedOnly } from '../domain/defined-only.ts';
 
 /** A step of a {@link Runner}. */
 export interface RunnerStep {
-  /** The name of its session, too. */
+  /** Also the name of its session. */
   readonly name: string;
   /** Run by bash, or by the interpreter that its `#!` line names. */
   readonly script: string;
-  /** For the caller to run once all steps have succeeded; {@link Runner.run} ignores it. */
+  /** The caller runs this once all steps have succeeded; {@link Runner.run} ignores it. */
   readonly finalize?: string | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Where files of a host lie. Absolute paths. */
+/** Absolute paths of files on a host. */
 export interface RunnerPaths {
   /** Default: `provisioned` in the state directory. */
   readonly sentinel: string;
@@ -36,9 +36,9 @@ export interface RunnerPaths {
   readonly provisionScript: string;
 }
 
-/** What a {@link Runner} works with. */
+/** What a {@link Runner} needs. */
 export interface RunnerOptions extends HostOptions {
-  /** {@link Runner.open} finds them out. */
+  /** Found by {@link Runner.open}. */
   readonly facts: HostFacts;
   /** Names the launches: the same id means the same launches, a new one runs everything again. */
   readonly runId: string;
@@ -53,25 +53,25 @@ export interface PollStatus {
   readonly done: boolean;
 }
 
-/** 10 000 rows of scrollback, however wide: what is over the limit would be missing at its end. */
+/** Enough for 10 000 rows of scrollback. Output over the limit would lose its end. */
 const MAX_SCREEN_BYTES = 64 * 1024 * 1024;
-/** Of the names that a host lists. Characters. */
+/** The length of the list of sessions in a status, in characters. */
 const MAX_STATUS_LENGTH = 4000;
 
 /**
- * Provisions one host, step by step, over any {@link Executor}. Works with or without Temporal: the activities
- * call it, and a program may call it directly. Steps run beside one another; what depends on what, retries, finalizers and
- * the sentinel are the caller's. {@link Runner.open} makes one for a host that was not used before.
+ * Provisions one host, step by step, over any {@link Executor}. Works with or without Temporal: activities use it, and a program
+ * may use it directly. Steps run in parallel; dependencies, retries, finalizers and the sentinel are up to the caller. {@link
+ * Runner.open} creates one for a new host.
  */
 export class Runner {
-  /** The host, launch by launch. */
+  /** Gives access to single launches. */
   readonly host: Host;
   readonly facts: HostFacts;
   readonly #executor: Executor;
   readonly #runId: string;
   readonly #paths: RunnerPaths;
 
-  /** For a host whose facts are known and whose programs are installed. Asks nothing. */
+  /** For a host whose facts are known and whose programs are installed. Does not contact the host. */
   constructor(options: RunnerOptions) {
     this.#executor = options.executor;
     this.host = new Host(options);
@@ -99,11 +99,11 @@ export class Runner {
   }
 
   /**
-   * Makes sure that a zmx answers on the host. One that is there and new enough is used, never replaced; otherwise the one
-   * for the host's CPU is taken from where `source` says, and not run unless its sha256 is right. Safe to repeat.
+   * Makes sure that a zmx answers on the host. A zmx on the host that is new enough is used, never replaced; otherwise the one
+   * for the host's CPU is fetched from `source` and run only if its sha256 is right. Safe to repeat.
    *
-   * @throws ChandlerError zmx-unavailable, zmx-checksum, invalid-input, host-unsupported, disk-full,
-   *   state-directory-unwritable, connection-lost, or what the executor throws
+   * @throws ChandlerError zmx-unavailable, zmx-checksum, invalid-input, host-unsupported, disk-full, state-directory-unwritable,
+   * connection-lost, or what the executor throws
    */
   async installZmx(source: ZmxSource = {}, signal?: AbortSignal): Promise<ZmxInstallation> {
     this.host.zmx = await installZmx({ ...source, executor: this.#executor, facts: this.facts, signal });
@@ -111,11 +111,11 @@ export class Runner {
   }
 
   /**
-   * Starts a step in its own session and returns at once. Asking twice starts it once.
+   * Starts a step in its own session and returns at once. A second call does not start it again.
    *
-   * @throws ChandlerError `starting NAME: …`, with the code of what went wrong: zmx-unavailable before
-   *   {@link Runner.installZmx}, launch-not-started if the session's shell did not begin it within 10 s (if the login
-   *   takes longer, call again: the session is kept) or never will, launch-conflict, invalid-input for a name that no session can have
+   * @throws ChandlerError `starting NAME: …`, with the code of the failure: zmx-unavailable before {@link Runner.installZmx};
+   * launch-not-started if the session's shell did not begin it within 10 s (call again if the login takes longer: the session is
+   * kept) or cannot begin it; launch-conflict; invalid-input for a name that no session can have
    */
   async run(step: RunnerStep): Promise<void> {
     try {
@@ -128,10 +128,10 @@ export class Runner {
   }
 
   /**
-   * Waits until all the named steps have ended, however long that takes. No names, no wait.
+   * Waits until all the named steps have ended, however long that takes. Returns at once without names.
    *
    * @throws ChandlerError step-failed `one or more provisioning steps failed (exit N)`, with the first of them in its facts;
-   *   otherwise `waiting for steps: …`, with the code of what went wrong
+   * otherwise `waiting for steps: …`, with the code of the failure
    */
   async wait(...names: string[]): Promise<void> {
     const states = await Promise.all(
@@ -154,7 +154,7 @@ export class Runner {
   }
 
   /**
-   * What `zmx list` prints, trimmed: {@link parseSessions} reads it.
+   * Returns what `zmx list` prints, trimmed; {@link parseSessions} reads it.
    *
    * @throws ChandlerError `listing zmx sessions: …`, zmx-unavailable or connection-lost
    */
@@ -163,20 +163,20 @@ export class Runner {
   }
 
   /**
-   * The screen and scrollback of a step's session: what a terminal of its size still shows. {@link Host.log} reads all
-   * that was printed.
+   * Returns the screen and scrollback of a step's session: what a terminal of its size still shows. {@link Host.log} reads the
+   * whole output.
    *
-   * @throws ChandlerError `getting history for NAME: …`, zmx-unavailable (also for a session that is not there),
-   *   connection-lost or invalid-input
+   * @throws ChandlerError `getting history for NAME: …`, zmx-unavailable (also for a session that does not exist),
+   * connection-lost or invalid-input
    */
   async history(name: string): Promise<string> {
     return this.#ask(`getting history for ${name}`, (zmx) => historyCommand(zmx, name));
   }
 
   /**
-   * How the named steps are doing, in that order; `{ status: '', done: false }` while zmx does not respond. Never throws. Of
-   * what this runner has started the host's own records count: a step can make zmx tell another end, by a label or by
-   * printing what zmx looks for.
+   * Returns how the named steps are doing, in that order; `{ status: '', done: false }` while zmx does not respond. Never throws.
+   * For steps that this runner has started, the host's own records count, because a step can make zmx show a false end by a label
+   * or by what it prints.
    */
   async pollStatus(names: readonly string[]): Promise<PollStatus> {
     let rows: SessionRow[];
@@ -200,9 +200,7 @@ export class Runner {
     };
   }
 
-  /**
-   * True if the sentinel is there; false also when the host cannot be reached. Never throws.
-   */
+  /** Returns true if the sentinel exists; false also when the host cannot be reached. Never throws. */
   async isProvisioned(signal?: AbortSignal): Promise<boolean> {
     try {
       return (await this.host.readSentinel(this.#paths.sentinel, { signal })) !== undefined;
@@ -212,19 +210,20 @@ export class Runner {
   }
 
   /**
-   * Whether the host has a program that provisions it by itself: an executable file at `paths.provisionScript`.
+   * Returns whether the host has a program that provisions it by itself: an executable file at `paths.provisionScript`.
    *
-   * @throws ChandlerError connection-lost, or what the executor throws, when the host cannot be reached: that is not "no script"
+   * @throws ChandlerError connection-lost, or what the executor throws, when the host cannot be reached: that does not mean "no
+   * script"
    */
   async hasProvisionScript(signal?: AbortSignal): Promise<boolean> {
     return this.host.isExecutable(this.#paths.provisionScript, signal);
   }
 
   /**
-   * Waits for a host that provisions itself. Returns at once if it is provisioned or has no such program;
-   * otherwise reports the state of its sessions to `setStatus` (`NAME running, NAME done`; empty while zmx does not respond) until
-   * the sentinel is there. It looks every `intervalMs` milliseconds (default 1000). A host that fails never gets a sentinel:
-   * bound the wait by `signal`, or let {@link ChandlerClient.watch} follow the host.
+   * Waits for a host that provisions itself. Returns at once if it is provisioned or has no such program; otherwise reports the
+   * state of its sessions to `setStatus` (`NAME running, NAME done`; empty while zmx does not respond) until the sentinel exists.
+   * It polls every `intervalMs` milliseconds (default 1000). A host that fails never gets a sentinel: bound the wait by `signal`,
+   * or let {@link ChandlerClient.watch} follow the host.
    *
    * @throws ChandlerError as {@link Runner.hasProvisionScript}; the signal's reason once it is aborted
    */
@@ -235,7 +234,7 @@ export class Runner {
     try {
       await this.#awaitSentinel(setStatus, options);
     } catch (error) {
-      // What was under way then fails in all sorts of ways.
+      // After an abort, pending requests fail with arbitrary errors.
       options.signal?.throwIfAborted();
       throw error;
     }

@@ -5,12 +5,12 @@ import { runPage } from '../domain/run/run-url.ts';
 import { definedOnly } from '../domain/defined-only.ts';
 import { runHook } from './run-hook.ts';
 
-/** The variables that the command inherits; the worker's others may hold keys and tokens. */
+/** The variables that the command inherits. The worker's other variables may hold keys and tokens. */
 const PASSED_ON = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|SSL_CERT_FILE|SSL_CERT_DIR)$/;
-/** The activity has two minutes. */
+/** Below the two minutes of the activity. */
 const COMMAND_MS = 60_000;
 const REQUEST_MS = 30_000;
-/** Characters of a webhook's error response. */
+/** The part of a webhook's error response that is reported, in characters. */
 const MAX_RESPONSE_LENGTH = 500;
 
 /** Delivers a notification once. @throws ChandlerError notification-failed */
@@ -31,7 +31,7 @@ export function createNotify(
     const linked = definedOnly({ ...notification, url: page });
     if (channel === 'command' && command !== undefined) return runCommand(command, linked, env, signal);
     if (channel === 'url' && url !== undefined) return post(url, authorization, linked, signal);
-    // Retryable: another worker of this task queue may have the channel.
+    // Retryable, because another worker of this task queue may have the channel.
     throw new ChandlerError('notification-failed', `this worker is not configured to notify by ${channel}`);
   };
 }
@@ -42,7 +42,7 @@ async function post(
   notification: Notification,
   signal?: AbortSignal,
 ): Promise<void> {
-  // The rest of the address may hold a token.
+  // The rest of the URL may hold a token.
   const where = new URL(url).host;
   const answer = await fetch(url, {
     method: 'POST',

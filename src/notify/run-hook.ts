@@ -1,16 +1,19 @@
 import { spawn } from 'node:child_process';
 import { reasonOf } from '../domain/run/failure.ts';
 
-/** Characters of a failed hook's standard error. */
+/** The part of a failed hook's standard error that is reported, in characters. */
 const MAX_STDERR_LENGTH = 500;
-/** The pause between reads of further output, which is dropped. */
+/** The pause between reads of further output, which is discarded. */
 const DROP_PAUSE_MS = 10;
-/** How long the output of a failed hook is read after its end, if a background process holds it open. */
+/** How long to read the output of a failed hook after its end, if a background process keeps it open. */
 const LAST_WORDS_MS = 200;
 
-/** Waits for its watcher. `read` consumes one line, the rest is the hook's input. */
+/** Waits for its watcher to be ready: `read` consumes one line, the rest is the hook's input. */
 const HOOK = 'read -r begin && exec /bin/sh -c "$1"';
-/** Gets a line when the hook is over, or the end of file if this process dies. dash, bash and busybox accept this `kill`. */
+/**
+ * Reads a line when the hook is over, or the end of file if this process dies; then it kills the hook's group. dash, bash and
+ * busybox accept this `kill`.
+ */
 const WATCHER = 'read -r over || kill -9 "-$1"';
 
 interface HookOptions {
@@ -21,8 +24,8 @@ interface HookOptions {
 }
 
 /**
- * Runs a shell command in its own process group. The group is killed when the time is over and when this process dies, because
- * another worker then starts the hook again. Background processes of a hook that has ended are left alone.
+ * Runs a shell command in its own process group. The group is killed when the time is over, and also when this process dies,
+ * because another worker then starts the hook again. Background processes of a hook that has ended keep running.
  *
  * @throws Error why it failed, worded to follow "the command"
  */
@@ -64,7 +67,7 @@ export function runHook(command: string, { input, env, limitMs, signal }: HookOp
       hook.stderr.pause();
       setTimeout(() => hook.stderr.resume(), DROP_PAUSE_MS);
     });
-    // A command need not read its input.
+    // A command may end without reading its input, which breaks the pipe.
     for (const pipe of [hook.stdin, watcher.stdin]) pipe.on('error', () => undefined);
     watcher.once('spawn', () => hook.stdin.end(`begin\n${input}`));
     watcher.once('error', (error) => end(`cannot be watched: ${error.message}`));
@@ -75,13 +78,13 @@ export function runHook(command: string, { input, env, limitMs, signal }: HookOp
       const fail = () => settle(`ended with ${signalName ?? `exit ${code}`}: ${stderr.trim()}`);
       if (hook.stderr.closed) return fail();
       hook.stderr.once('close', fail);
-      // After a pause of this process the timer is due at once: Node reads once more between a timer and an immediate.
+      // If this process was suspended, the timer is due at once; Node reads pending output between a timer and an immediate.
       setTimeout(() => setImmediate(fail), LAST_WORDS_MS);
     });
   });
 }
 
-/** Returns why the group could not be killed: with sudo it belongs to another user. */
+/** Ends a process group. Returns why that failed: with sudo it belongs to another user. */
 function endGroup(pid: number | undefined): string {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL');

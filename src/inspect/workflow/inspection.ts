@@ -15,29 +15,29 @@ import { readInput, refuseInput } from '../../workflows/read-input.ts';
 export interface InspectInput {
   /** A host. */
   readonly target?: Target;
-  /** A plan, instead: its host, and what a run would find there. */
+  /** A plan: its host, and what a run would find there. Used instead of `target`. */
   readonly plan?: Plan;
-  /** Tries how many sessions the host's sshd opens at once, and how long a login shell takes. Asks no check of the plan. */
+  /** Counts how many sessions the host's sshd opens at once, and measures a login shell. Runs no check of the plan. */
   readonly countExecs?: boolean;
 }
 
-/** How a check ended: its exit code, 124 after a minute; or why it could not be asked. */
+/** How a check ended: its exit code, or 124 after a minute; or why it could not run. */
 export type CheckAnswer =
   { readonly step: string; readonly code: number } | { readonly step: string; readonly failure: PartFailure };
 
-/** An inspection. A failure to reach the host is part of it. */
+/** The result of an inspection. It contains a failure to reach the host, if there was one. */
 export interface Inspection {
-  /** By the server's clock. Milliseconds since the epoch. */
+  /** By the server's clock, in milliseconds since the epoch. */
   readonly startedAtMs: number;
   readonly worker: WorkerInspection;
   readonly host?: HostInspection | { readonly failure: PartFailure };
-  /** Of each step that has a check, unless the step is running. */
+  /** The answer of each step that has a check, unless the step is running. */
   readonly checks: readonly CheckAnswer[];
 }
 
 /**
- * Inspects a worker, a host through it, and what a run of a plan would find there. Changes nothing on the host; answers soon, or
- * fails.
+ * Inspects a worker, a host through it, and what a run of a plan would find there. Changes nothing on the host, and answers or
+ * fails soon.
  */
 export async function inspectHost(input: InspectInput): Promise<Inspection> {
   await admit(input);
@@ -97,9 +97,9 @@ async function inspect(
   }
 }
 
-/** Asks all checks at once; each has as long as in a run. */
+/** Runs all checks at once; each may take as long as in a run. */
 async function askChecks(plan: ResolvedPlan, digest: string, host: HostInspection): Promise<CheckAnswer[]> {
-  // Without its tools the host can't run a check as a run does.
+  // A host without the required tools cannot run a check as a run does.
   if (host.missing.tools.length > 0) return [];
   const { runId } = workflowInfo();
   return Promise.all(

@@ -27,11 +27,11 @@ interface NotificationInput {
 }
 
 /**
- * Retries to deliver a notification for a day. A workflow of its own, so that neither a webhook that is down delays the run nor the
- * run's end stops the delivery.
+ * Retries the delivery of a notification for a day. A separate workflow, so that a webhook that is down does not delay the run,
+ * and the end of the run does not stop the delivery.
  *
- * The text reaches people in the operator's name, so only the run that it is about may send it. Clients cannot start a workflow as
- * the child of another one; only a worker can.
+ * The text reaches people in the operator's name, so only the run that it is about may send it. A client cannot start a workflow
+ * as a child of another one; only a worker can.
  */
 export async function sendNotification(input: NotificationInput): Promise<void> {
   if (!isFromParent(input))
@@ -40,7 +40,7 @@ export async function sendNotification(input: NotificationInput): Promise<void> 
   const sent = channels.map((channel) =>
     activity.sendNotification(`notify ${notification.event} by ${channel}`, { notification, channel }),
   );
-  // A channel that fails must not cut the other one short.
+  // A channel that fails must not stop the other one.
   await Promise.allSettled(sent);
   await Promise.all(sent);
 }
@@ -52,7 +52,10 @@ function isFromParent(input: Partial<NotificationInput> | undefined): boolean {
   return parent !== undefined && keys.every((key) => parent[key] === about?.[key]);
 }
 
-/** Returns functions to call whenever the run has changed, and before it ends: once the server has accepted what was sent. */
+/**
+ * Returns functions for the run to call after every change, and before it ends; the latter waits until the server has accepted
+ * the notifications.
+ */
 export function createNotifier(run: Run) {
   const { notify } = run;
   if (!notify) return { notify() {}, handedOver: async () => undefined };
@@ -88,7 +91,7 @@ export function addressOfRun(): RunAddress {
   return { namespace, workflowId, runId, originalRunId };
 }
 
-/** Starts the workflow that delivers a notification. A failure to start it must not disturb the run. */
+/** Starts the workflow that delivers a notification. If that fails, the run continues. */
 export async function handOver(notification: Notification, { channels }: NotifyWish): Promise<void> {
   const { id, event, host } = notification;
   try {
@@ -97,7 +100,7 @@ export async function handOver(notification: Notification, { channels }: NotifyW
         workflowId: `notify:${id}`,
         args: [{ notification, channels }],
         parentClosePolicy: ParentClosePolicy.ABANDON,
-        // A run that was reset repeats events that people already know of.
+        // A run that was reset repeats events that were notified before.
         workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
         staticSummary: boundedText(`${event}: ${host}`, MAX_SUMMARY_LENGTH),
       }),
