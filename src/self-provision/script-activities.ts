@@ -15,9 +15,9 @@ import { failureOfLaunch } from '../activities/wait-for-launch.ts';
 import type { Activities, HostRef, PartRef, ScriptPart, ScriptView } from '../activities/activity-types.ts';
 import { definedOnly } from '../domain/defined-only.ts';
 
-/** Seconds of one call that watches the script. */
+/** The time of one call that watches the script, in seconds. */
 const FOLLOW_S = 600;
-/** Seconds for a script to end everything that it has started. */
+/** The time for a script to end everything that it has started, in seconds. */
 const STOP_S = 50;
 
 type ScriptActivities = Pick<Activities, 'surveyLaunches' | 'followScript' | 'readScriptPlan' | 'stopScript'>;
@@ -80,7 +80,7 @@ export async function surveyLaunches(
   return [...latest.values()];
 }
 
-/** The state of a script and its parts. */
+/** Reads the state of a script and its parts. */
 async function viewScript(
   host: Host,
   ref: HostRef,
@@ -117,7 +117,7 @@ async function followScript(
   let mark = '';
   let ids: readonly string[] = [];
   for (;;) {
-    // The mark is older than the view, so no change in between is missed.
+    // The mark is older than the view, so every change between the two ends the wait.
     const next = await host.followScript(mark, ids, mark === '' ? 0 : FOLLOW_S, signal);
     const found = await view();
     if (found.seen !== seen) return found;
@@ -127,7 +127,7 @@ async function followScript(
   }
 }
 
-/** The latest launch of each part, and the next one. */
+/** The latest launch of each part, and the one that may follow. */
 function launchesToWatch({ script, parts: found }: ScriptView, parts: readonly PartRef[]): string[] {
   if (!script) return [];
   return parts.flatMap(({ step, kind }) => {
@@ -146,7 +146,7 @@ async function describeFailure(
   return detailsOf(await failureOfLaunch(host, ref, launch, state, []));
 }
 
-/** Leaves out the size of the log, which changes all the time. */
+/** Omits the size of the log, which changes all the time. */
 function settled(state: LaunchState): LaunchState {
   return state.kind === 'running' ? { ...state, logBytes: 0 } : state;
 }

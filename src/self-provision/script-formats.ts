@@ -6,14 +6,14 @@ import { sha256Of } from '../host/sha256.ts';
 /** The path of a script on its host. {@link Runner.hasProvisionScript} checks it. */
 export const scriptPath = '/usr/local/bin/chandler-provision.sh';
 
-/** How a script can be brought to a host. */
+/** How a script can reach a host. */
 export const scriptFormats = ['sh', 'cloud-init', 'rc.local'] as const;
-/** `sh`: as it is. `cloud-init`: user-data. `rc.local`: an /etc/rc.local. */
+/** `sh`: the script itself. `cloud-init`: user-data. `rc.local`: an /etc/rc.local. */
 export type ScriptFormat = (typeof scriptFormats)[number];
 
 /**
- * Wraps a script of {@link script} for whatever brings it to its host. `sh` is the script itself. `cloud-init` is
- * user-data that writes it to `path` and starts it on every boot. `rc.local` is an /etc/rc.local that does the same.
+ * Wraps the text of {@link script} in a format that brings it to its host. `sh` is the script itself. `cloud-init` is user-data
+ * that writes it to `path` and starts it on every boot. `rc.local` is an /etc/rc.local that does the same.
  *
  * @throws ChandlerError invalid-input for a path that is not absolute, or would need quotes
  */
@@ -24,7 +24,7 @@ export function formatScript(text: string, format: ScriptFormat, path: string = 
   return format === 'cloud-init' ? cloudInit(text, path) : rcLocal(text, path);
 }
 
-/** In the background, because a boot must not wait for it. */
+/** Runs in the background, because a boot must not wait for it. */
 const start = (path: string) => `nohup ${path} </dev/null >/dev/null 2>&1 &`;
 
 function cloudInit(text: string, path: string): string {

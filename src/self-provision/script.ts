@@ -10,29 +10,29 @@ import { quote } from '../shell/index.ts';
 import { loadShim, oldestVersion, releaseFor, zmxArchitectures, missedEnds } from '../zmx/index.ts';
 import { definedOnly } from '../domain/defined-only.ts';
 
-/** What a script needs to know beside its steps: the parts of a plan that make sense without a worker. */
+/** The settings of a script besides its steps: the parts of a plan that need no worker. */
 export interface ScriptOptions extends Pick<
   Plan,
   'name' | 'zmx' | 'bootstrap' | 'sentinel' | 'onStepFailure' | 'keepSessions'
 > {
-  /** Default: /var/lib/chandler for root, ~/.local/state/chandler otherwise; where a workflow looks, too. */
+  /** Default: /var/lib/chandler for root, ~/.local/state/chandler otherwise. A workflow uses the same defaults. */
   readonly stateDir?: string;
   /** Default: /var/log/chandler-provision.log for root, script.log in the state directory otherwise. */
   readonly log?: string;
 }
 
 /**
- * A program for a host that provisions itself: POSIX sh, complete in one text, for dash, bash and busybox ash. It waits
- * for the bootstrap marker, installs zmx (checksum verified), runs the steps as a workflow would, all at once as far as
- * their `needs` allow, each in its own session, then the finalizers in step order, and writes the sentinel last. Started
- * again (after a reboot, say) it goes on from where it was; what was done is not repeated. A workflow that is started
- * for the same steps goes on from there, too.
+ * Generates a program for a self-provisioning host: POSIX sh in one text, for dash, bash and busybox ash. It waits for the
+ * bootstrap marker, installs zmx (checksum verified), runs the steps like a workflow, each in its own session and in parallel
+ * where their `needs` allow, then the finalizers in step order, and writes the sentinel last. Started again, for example after a
+ * reboot, it continues where it was and repeats nothing that is done. A workflow that is started for the same steps continues its
+ * work, too.
  *
- * It exits with 0 once the host is provisioned, 1 if a step or anything else failed, 75 if another instance or a workflow
- * is at work, 128 + N when it was ended by signal N.
+ * It exits with 0 once the host is provisioned, 1 if a step or anything else failed, 75 if another instance or a workflow is
+ * running, 128 + N when signal N ended it.
  *
- * @throws ChandlerError invalid-input with every problem: also for secrets and files of a worker, which it cannot have;
- *   host-unsupported or zmx-unavailable for a zmx that there is no release of
+ * @throws ChandlerError invalid-input with every problem, also for secrets and files of a worker, which it cannot read;
+ * host-unsupported or zmx-unavailable for a zmx without a release
  */
 export function script(steps: readonly Step[], options: ScriptOptions = {}): string {
   const { stateDir, log, ...rest } = options;
@@ -109,7 +109,7 @@ const PARTS = ['prepare', 'run-parts', 'main'];
 
 const OWNER_PREFIX = 'script-';
 
-/** Whose launches a script starts: those of the same work always have the same names. */
+/** The owner of a script's launches. It depends on the digest only, so launches of the same work always have the same names. */
 export function scriptOwner(digest: string): string {
   return `${OWNER_PREFIX}${digest.slice(0, 20)}`;
 }
@@ -154,10 +154,10 @@ function textsOf(step: ResolvedStep): Record<string, string> {
   }) as Record<string, string>;
 }
 
-/** The shell function `text NAME`. Here-documents take every byte as it is. */
+/** The shell function `text NAME`. Here-documents keep every byte as it is. */
 function renderTexts(texts: Readonly<Record<string, string>>, hostProgram: string): string {
   const cases = Object.entries(texts).map(([name, text]) => {
-    // The shortest that is no line of the text.
+    // The shortest delimiter that is no line of the text.
     let end = 'EOT';
     while (text.split('\n').includes(end)) end += '_';
     const body = text === '' || text.endsWith('\n') ? text : `${text}\n`;

@@ -9,7 +9,7 @@ export interface Secret {
   readonly value: string;
 }
 
-/** Shell text that is not quoted. Only constants belong here. */
+/** Shell text that is not quoted. Use it for constants only. */
 export interface Raw {
   readonly kind: 'raw';
   readonly text: string;
@@ -22,7 +22,7 @@ export interface Command {
 
 const MASK = '***';
 
-/** Makes a command of words; every plain string is taken literally by the remote shell. */
+/** Creates a command from words. The remote shell reads every plain string literally. */
 export function sh(...words: Word[]): Command {
   return { words };
 }
@@ -42,7 +42,7 @@ export function render(command: Command): string {
   return command.words.map((word) => renderWord(word, (value) => quote(value))).join(' ');
 }
 
-/** The text for logs and messages: as sent, but each secret is `***`. */
+/** The text for logs and messages: as sent, with each secret replaced by `***`. */
 export function renderMasked(command: Command): string {
   return command.words.map((word) => renderWord(word, () => MASK)).join(' ');
 }

@@ -11,7 +11,7 @@ export function quote(word: string): string {
   return SAFE.test(word) ? word : `'${word.replaceAll(/['\\!]/g, (character) => `'\\${character}'`)}'`;
 }
 
-/** {@link quote}, for the last words of a command: what begins with a dash must not be taken for an option of it. */
+/** Like {@link quote}, for operands at the end of a command: one that begins with a dash must not be read as an option. */
 export function quoteOperand(word: string): string {
   return word.startsWith('-') ? `-- ${quote(word)}` : quote(word);
 }

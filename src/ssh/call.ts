@@ -10,25 +10,25 @@ import { describePrinted, type Printed } from './describe-printed.ts';
 
 export interface CallOptions extends Pick<ExecOptions, 'stdin' | 'timeoutMs'> {
   readonly signal?: AbortSignal | undefined;
-  /** Receives answers of progress, which are not kept. */
+  /** Receives progress answers, which are not kept. */
   readonly onProgress?: (answer: Answer) => void;
 }
 
 export interface Reply {
   readonly answers: readonly Answer[];
-  /** The program has ended or refused: `answers` is all of them. */
+  /** True once the program has ended or refused: then `answers` is complete. */
   readonly complete: boolean;
-  /** Other output landed inside an answer. */
+  /** Whether other output landed inside an answer. */
   readonly damaged: boolean;
   readonly begun: boolean;
-  /** `open`: a process that the login started holds the exec open after the program's end. `late`: the program did not begin. */
+  /** `open`: a process of the login keeps the exec open after the program's end. `late`: the program did not begin in time. */
   readonly outcome: Outcome | { readonly kind: 'open' } | { readonly kind: 'late'; readonly afterMs: number };
   readonly printed: Printed;
 }
 
 /** A program returns at most one answer for each launch. */
 const MAX_ANSWERS = 512;
-/** Characters. */
+/** In characters. */
 const MAX_ANSWERS_LENGTH = 6_000_000;
 const MAX_PRINTED_BYTES = 64 * 1024;
 /** How long an exec may stay open after the program has ended. */
@@ -88,7 +88,10 @@ export async function call(
   return { answers: kept.answers, begun, complete, damaged: reader.damaged, outcome, printed };
 }
 
-/** @throws ChandlerError the program's own refusal, login-interferes, or connection-lost (it is unknown whether it ran) */
+/**
+ * Returns the answers of a reply, or fails. @throws ChandlerError the program's own refusal, login-interferes, or connection-lost
+ * (it may or may not have run)
+ */
 export async function readReply(executor: Executor, what: string, reply: Reply): Promise<readonly Answer[]> {
   const { answers, outcome, printed } = reply;
   const refusal = answers.find((answer) => answer['refused'] !== undefined);
@@ -110,7 +113,7 @@ export async function readReply(executor: Executor, what: string, reply: Reply):
     const interference = await explainSilence(executor, `${what}: `, how, printed);
     if (interference) throw interference;
   }
-  // The program ended before it could report, so what it did is unknown.
+  // The program ended before it could report, so nobody knows what it did.
   if (outcome.kind === 'signalled' || outcome.code > 128 || outcome.code === 0) {
     throw new ChandlerError('connection-lost', `${what}: the host ended the command with ${how}`);
   }
@@ -127,7 +130,7 @@ export async function ask(
   return readReply(executor, what, await call(executor, command, options));
 }
 
-/** Aborts `over` if the program does not begin while patience lasts. */
+/** Aborts `over` if the program has not begun when patience runs out. */
 function watchBeginning(patience: Patience | undefined, over: AbortController) {
   let timer: NodeJS.Timeout | undefined;
   let openedMs = 0;
@@ -157,7 +160,7 @@ function watchBeginning(patience: Patience | undefined, over: AbortController) {
   return watch;
 }
 
-/** Keeps the last answers: a hostile host may send any number. */
+/** Keeps only the last answers, because a hostile host may send any number. */
 class KeptAnswers {
   readonly answers: Answer[] = [];
   readonly #lengths: number[] = [];

@@ -6,7 +6,10 @@ import { explainSilence } from './explain-silence.ts';
 
 const CAPTURE = `${SAY} say begin; "$@"; say "code=$?"`;
 
-/** Runs a foreign command. Returns its output without that of the login. @throws ChandlerError login-interferes, connection-lost */
+/**
+ * Runs a command that is not Chandler's. Returns its output without that of the login. @throws ChandlerError login-interferes,
+ * connection-lost
+ */
 export async function capture(
   executor: Executor,
   command: Command,

@@ -4,7 +4,7 @@ import { addressOf } from '../domain/run/ids.ts';
 import { OFFERED } from './host-key.ts';
 import type { HostKeyPolicy, ResolvedTarget } from './resolved-target.ts';
 
-/** A target for OpenSSH's client: keys are named by their files. */
+/** A target for OpenSSH's client, which reads keys from files. */
 export interface ClientTarget extends Pick<ResolvedTarget, 'host' | 'port' | 'user' | 'hostKey'> {
   readonly identities: ClientIdentities;
   readonly jump?: ClientTarget | undefined;
@@ -17,19 +17,19 @@ export interface ClientIdentities {
   readonly agent: 'all' | 'same';
 }
 
-/** Without a command: a login shell. */
+/** What to run on the host. Without a command: a login shell. */
 export interface RemoteWork {
   readonly tty: boolean;
   readonly command?: string;
 }
 
-/** The `ssh` command line. ssh reads no configuration file, so that only the target decides. A pinned host key needs OpenSSH 8.5. */
+/** The `ssh` command line. ssh gets no configuration file, so only the target decides. A pinned host key needs OpenSSH 8.5. */
 export function sshArguments(target: ClientTarget, { tty, command }: RemoteWork): string[] {
   const work = command === undefined ? [] : [command];
   return [...connecting(target), ...(tty ? ['-t'] : []), '--', target.host, ...work];
 }
 
-/** The command that a person with their own settings for the host would type. */
+/** The command that a person would type who has own settings for the host. */
 export function shortSshCommand(
   target: Parameters<typeof addressOf>[0] & { jump?: typeof target | undefined },
   { tty, command }: RemoteWork,
@@ -45,7 +45,7 @@ export function shortSshCommand(
   );
 }
 
-/** Older versions of ssh pass the addresses of -J to a shell without quotes, so it is for plain names only. */
+/** Older versions of ssh pass the addresses of -J to a shell unquoted, so this is used for plain names only. */
 function shortJump(jump: Parameters<typeof addressOf>[0]): string[] {
   const { host, port = 22, user = 'root' } = jump;
   if (isPlainUser(user) && !host.includes('%')) return ['-J', addressOf(jump)];
@@ -71,7 +71,10 @@ function connecting(target: ClientTarget): string[] {
   return ['ssh', '-F', 'none', ...options.flatMap((option) => ['-o', option]), ...login];
 }
 
-/** Not -J, which would apply none of these settings to the jump host. ssh replaces its tokens and passes this to a shell. */
+/**
+ * Used instead of -J, which would apply none of these settings to the jump host. ssh expands its tokens and passes the result to
+ * a shell.
+ */
 function proxyCommand(jump: ClientTarget, { host, port }: ClientTarget): string {
   return render(sh(...connecting(jump), '-W', `[${host}]:${port}`, '--', jump.host)).replaceAll('%', '%%');
 }
@@ -88,7 +91,7 @@ function hostKeyOptions(policy: HostKeyPolicy): string[] {
         'StrictHostKeyChecking=yes',
         'UserKnownHostsFile=/dev/null',
         ...others,
-        // Asks for the same key as a worker.
+        // Requests the same key type as a worker.
         `HostKeyAlgorithms=${OFFERED.join(',')}`,
         `KnownHostsCommand=${knowOnly(policy.fingerprint)}`,
       ];
@@ -114,7 +117,7 @@ function identityOptions({ files, agent }: ClientIdentities): string[] {
   ];
 }
 
-/** Quotes a path for ssh_config. @throws ChandlerError invalid-input for one that ssh would expand despite any quotes */
+/** Quotes a path for ssh_config. @throws ChandlerError invalid-input for a path that ssh would expand despite quotes */
 function configWord(path: string): string {
   if (path.includes('${'))
     throw new ChandlerError('invalid-input', `ssh cannot use ${path}: it would expand \${ as a variable`);

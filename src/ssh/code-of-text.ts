@@ -5,7 +5,7 @@ const CODES: readonly (readonly [RegExp, FailureCode])[] = [
   [/Read-only file system|Permission denied|Operation not permitted/, 'state-directory-unwritable'],
 ];
 
-/** The failure that an error text of the host's system stands for; `explain` in common.sh decides the same on the host. */
+/** The failure code for an error text of the host's operating system. `explain` in common.sh decides the same on the host. */
 export function codeOfText(text: string): FailureCode | undefined {
   return CODES.find(([pattern]) => pattern.test(text))?.[1];
 }

@@ -1,11 +1,11 @@
 import { connect, type Socket } from 'node:net';
 
-/** A resolver asks its second server after 5 s. */
+/** Long enough for a resolver that asks its second server after 5 s. */
 const RESOLVE_MS = 12_000;
 
 /**
- * Opens a TCP connection without Nagle's delay (44 ms an exec with it, 2.4 ms without). Unlike one of ssh2, it can be destroyed
- * when the peer is silent. `timeoutMs` is for each of several addresses.
+ * Opens a TCP connection without Nagle's delay: an exec takes 44 ms with it, 2.4 ms without. Unlike a socket of ssh2, it can be
+ * destroyed while the peer is silent. `timeoutMs` applies to each address of the host.
  */
 export function connectSocket(host: string, port: number, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -23,7 +23,7 @@ export function connectSocket(host: string, port: number, timeoutMs: number): Pr
     let timer = failAfter(RESOLVE_MS);
     socket.on('connectionAttempt', () => {
       clearTimeout(timer);
-      // Node itself ends all attempts but the last, and before this timer.
+      // Node itself ends all attempts but the last one before this timer.
       timer = failAfter(timeoutMs + 100);
     });
     // Never removed: an error without a listener would end the process.

@@ -14,15 +14,18 @@ import { connectSocket } from './connect-socket.ts';
 
 /** Time limits of a connection. */
 export interface SshConnectionOptions {
-  /** For one address to accept. Milliseconds; default 2 500. */
+  /** How long one address may take to accept. Milliseconds; default 2 500. */
   readonly connectTimeoutMs?: number;
-  /** For handshake and login. Milliseconds; default 15 000. */
+  /** How long handshake and login may take. Milliseconds; default 15 000. */
   readonly readyTimeoutMs?: number;
-  /** For the first byte of a host that has accepted. Milliseconds; default of a pool: 7 000, none after a failed dial. */
+  /**
+   * How long a host that has accepted may take to send its first byte. Milliseconds; default of a pool: 7 000, none after a
+   * failed dial.
+   */
   readonly greetingTimeoutMs?: number;
-  /** Between checks for a sign of life. Milliseconds; default 3 000. */
+  /** The time between checks for a sign of life. Milliseconds; default 3 000. */
   readonly keepaliveMs?: number;
-  /** Failed checks after which the connection is gone. Default 2. */
+  /** The number of failed checks after which the connection counts as gone. Default 2. */
   readonly keepaliveCount?: number;
 }
 
@@ -30,11 +33,11 @@ export interface SshConnectionOptions {
 export interface Connection extends Executor {
   /** Why the connection is gone; undefined while it lives. */
   readonly gone: () => string | undefined;
-  /** Calls back once, whichever side ends the connection. */
+  /** Calls the listener once, whichever side ends the connection. */
   readonly onGone: (listener: (reason: string) => void) => void;
   /** Opens a TCP connection from the host. @throws ChandlerError host-unreachable, host-unsupported, connection-lost */
   readonly forward: (host: string, port: number) => Promise<Duplex>;
-  /** Running commands are lost. */
+  /** Closes the connection; running commands are lost. */
   readonly close: () => void;
 }
 
@@ -114,7 +117,7 @@ function logIn(
       },
       algorithms: { serverHostKey: check.algorithms, hmac: HMACS, compress: ['none'] },
       readyTimeout: options.readyTimeoutMs ?? 15_000,
-      // ssh2 sends the pings; watch() decides whether the host answers.
+      // ssh2 only sends the pings; watch() decides whether the host still answers.
       keepaliveInterval: options.keepaliveMs ?? timing.keepaliveEveryMs,
       keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     });
@@ -141,12 +144,12 @@ function watch(client: Client, transport: Duplex, label: string, options: SshCon
     clearInterval(timer);
     destroy(transport);
     for (const listener of listeners) listener(reason);
-    // On the socket's close event ssh2 reports to each exec whether its command was sent. Only the others are lost: the channel of
-    // a silent jump host never closes.
+    // When the socket closes, ssh2 reports to each exec whether its command was sent. This handles the remaining execs, because
+    // the channel of a silent jump host never closes.
     setImmediate(() => setImmediate(() => running.forEach((lose) => lose(reason))));
   };
 
-  // Any byte counts: on a slow line the answer to a ping waits behind megabytes of output.
+  // Any byte is a sign of life: on a slow line the answer to a ping waits behind megabytes of output.
   transport.on('data', () => (heard = true));
   const timer = setInterval(() => {
     silentChecks = heard ? 0 : silentChecks + 1;

@@ -2,8 +2,8 @@ import type { Command } from '../shell/index.ts';
 import type { Patience } from './patience.ts';
 
 /**
- * How a remote command ended. `lost` means unknown: it may have run, run in part, or not at all; with `started: 'no'`
- * certainly not at all. `signal` is as in `SIGKILL`.
+ * How a remote command ended. `lost` means unknown: it may have run, run in part, or not run; with `started: 'no'` it certainly
+ * did not run. `signal` is a name such as `SIGKILL`.
  */
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number; readonly stdout: string; readonly stderr: string }
@@ -14,20 +14,20 @@ export type Outcome =
 export interface ExecOptions {
   /** Sent to the command's standard input, which is then closed. */
   readonly stdin?: string | Uint8Array | undefined;
-  /** Abort ends the channel at once and rejects with the signal's reason; what runs on the host may run on. */
+  /** An abort ends the channel at once and rejects with the signal's reason. The command may go on running on the host. */
   readonly signal?: AbortSignal | undefined;
   /** Called once the host has accepted the command. */
   readonly onOpen?: () => void;
   /** Called with each chunk of standard output as it arrives, without a limit. The buffer is reused: copy what you keep. */
   readonly onOutput?: (chunk: Uint8Array) => void;
-  /** No answer in this time counts as lost. Milliseconds; default: none. */
+  /** A command without a result after this time counts as lost. Milliseconds; default: none. */
   readonly timeoutMs?: number | undefined;
-  /** Bytes kept of stdout and of stderr each; of longer output the first and the last half of that. Default 1 MiB. */
+  /** Bytes to keep of stdout and of stderr each. Longer output keeps the first and the last half of that. Default 1 MiB. */
   readonly maxOutputBytes?: number;
 }
 
 /**
- * Runs commands on one host. The pool over ssh2 implements it; tests use a fake. Your own executor passes `render(command)`
+ * Runs commands on one host. The pool over ssh2 implements it; tests use a fake. An executor of your own passes `render(command)`
  * to a shell on the host and calls `onOutput`, from which answers are read.
  */
 export interface Executor {

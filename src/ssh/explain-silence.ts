@@ -4,7 +4,7 @@ import type { Executor } from './executor.ts';
 import { FrameReader, makeToken, SAY } from './frames.ts';
 import { describePrinted, type Printed } from './describe-printed.ts';
 
-/** Prints a frame on both streams, and the length of the line on standard input. */
+/** Prints a frame on both streams, and the length of the line that it reads from standard input. */
 const DIAGNOSIS =
   `LC_ALL=C; ${SAY} ` +
   'IFS= read -r line; say "line=${#line}"; say err >&2; ' +
@@ -17,7 +17,10 @@ const FORCED = 'ForceCommand in sshd_config, command= in authorized_keys';
 
 export const SLOW_LOGIN_ADVICE = `Find what takes long, waits or never ends in the login: a startup file of its shell (${FILES}) or a forced command (${FORCED}). Chandler retries with more time.`;
 
-/** Checks with a second exec whether the login is why a program printed no frame. @throws ChandlerError connection-lost */
+/**
+ * Runs a second exec to find out whether the login prevented a program from printing a frame. @throws ChandlerError
+ * connection-lost
+ */
 export async function explainSilence(
   executor: Executor,
   prefix: string,
@@ -37,7 +40,7 @@ async function findInterference(
   printed: Printed,
 ): Promise<{ cause: string; advice: string } | undefined> {
   const token = makeToken();
-  // A shell that replaced the command runs this line and prints a frame. A program that copies its input does not.
+  // A shell in place of the command runs this line and prints a frame. A program that only copies its input does not.
   const line = `printf "chandler:%s:8:replaced:%s\\n" ${token} ${token}`;
   const diagnose = async (shell: string) => {
     const outcome = await executor.exec(sh(shell, '-c', DIAGNOSIS, token), {

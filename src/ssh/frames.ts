@@ -4,15 +4,15 @@ import { BoundedOutput } from './bounded-output.ts';
 /** The `key=value` words that a program on the host prints in one frame. */
 export type Answer = Readonly<Record<string, string>>;
 
-/** The longest answers hold a page of a log or a plan of 1 MiB. */
+/** The longest answers contain a page of a log, or a plan of 1 MiB. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const MAX_DIGITS = String(MAX_FRAME_BYTES).length;
 const MAX_PRINTED_BYTES = 8 * 1024;
 const COLON = 0x3a;
 
 /**
- * Finds answers, `chandler:TOKEN:LENGTH:BODY:TOKEN` with LENGTH in bytes, in a stream that the login also prints to. The token is new
- * for each call, so neither earlier output nor an echo of the command line contains a frame.
+ * Finds answers, `chandler:TOKEN:LENGTH:BODY:TOKEN` with LENGTH in bytes, in a stream that the login also prints to. The token is
+ * new for each call, so neither earlier output nor an echo of the command line contains a frame.
  */
 export class FrameReader {
   readonly #head: Buffer;
@@ -47,7 +47,7 @@ export class FrameReader {
     return bodies;
   }
 
-  /** The beginning and the end of other output. */
+  /** The beginning and the end of output that is not part of an answer. */
   get printed(): string {
     const printed = this.#printed.text();
     return this.#rest.indexOf(this.#head) < 0 ? printed + this.#rest.toString('utf8') : printed;
@@ -91,7 +91,7 @@ export function makeToken(): string {
 /** A shell function for programs of one line: `say TEXT` prints an answer with the token in $0. TEXT is ASCII. */
 export const SAY = 'say() { printf "chandler:%s:%s:%s:%s\\n" "$0" "${#1}" "$1" "$0"; };';
 
-/** Returns undefined if a key repeats, which no program does. */
+/** Parses the body of an answer. Returns undefined if a key repeats, which no program of Chandler's does. */
 export function parseAnswer(body: string): Answer | undefined {
   const pairs = body.split(' ').map((word): [string, string] => {
     const at = word.indexOf('=');

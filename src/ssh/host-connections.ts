@@ -17,7 +17,7 @@ export class HostConnections {
   readonly #onEmpty: () => void;
   readonly #members = new Set<Member>();
   #waiters: Waiter[] = [];
-  /** Execs that a new connection may have; lower after a refusal. */
+  /** How many execs a new connection may carry; lower after a refusal. */
   #capacity: number;
   #users = 0;
   #dialing = 0;
@@ -33,7 +33,7 @@ export class HostConnections {
     this.#onEmpty = onEmpty;
   }
 
-  /** Keeps this object in the pool during `work`. */
+  /** Runs `work`, and keeps this object in the pool meanwhile. */
   async use<T>(work: () => Promise<T>): Promise<T> {
     this.#users += 1;
     try {
@@ -44,7 +44,10 @@ export class HostConnections {
     }
   }
 
-  /** Requests a connection dialled after dial `newerThan`. Rejects with the failure of the dial or the reason for `cancel`. */
+  /**
+   * Requests a connection from a dial later than number `newerThan`. Rejects with the failure of the dial or the reason for
+   * `cancel`.
+   */
   lend(need: Need, newerThan: number): { lent: Promise<LentConnection>; cancel: (reason: unknown) => void } {
     let settle!: Pick<Waiter, 'resolve' | 'reject'>;
     const lent = new Promise<LentConnection>((resolve, reject) => (settle = { resolve, reject }));
@@ -91,8 +94,8 @@ export class HostConnections {
     const allTooOld = this.#waiters.some((waiter) =>
       [...this.#members].every(({ dial }) => dial <= waiter.newerThan),
     );
-    // The first dial goes alone: it shows whether the target is reachable. Later ones wait for a free connection, because most
-    // commands take a few milliseconds and a dial takes seventy.
+    // The first dial is alone, because it shows whether the target is reachable. Later commands wait for a free connection first,
+    // because most commands take a few milliseconds and a dial takes seventy.
     if (!isInUse || (allTooOld && this.#room() > 0)) this.#dial();
     else this.#growTimer ??= setTimeout(() => this.#grow(), this.#options.growAfterMs ?? 50);
   }
@@ -122,7 +125,7 @@ export class HostConnections {
       (error: unknown) => {
         this.#dialing -= 1;
         onEvent?.({ kind: 'dial-failed', host: this.label, error });
-        // The rest can still get another connection.
+        // Other waiting commands can still get another connection.
         const hasOthers = this.#members.size > 0 || this.#dialing > 0;
         this.#rejectWaiters(hasOthers ? this.#capacity : this.#waiters.length, error);
         this.#serve();
@@ -162,7 +165,7 @@ export class HostConnections {
         isOut = false;
         if (need === 'exec') member.execs -= 1;
         else member.forwards -= 1;
-        // Closing the channel does not end an abandoned command, and until it ends the host counts it.
+        // An abandoned command may go on after its channel has closed; the host counts it until it ends.
         if (slot === 'leaked') {
           member.capacity -= 1;
           member.leaked += 1;
@@ -179,7 +182,7 @@ export class HostConnections {
     };
   }
 
-  /** Closes an unused connection: at once if it has no capacity left, otherwise after a while. */
+  /** Closes an unused connection: at once if it has no capacity left, otherwise after the idle time. */
   #rest(member: Member): void {
     if (this.#closed && this.#isDrained()) this.#drained?.();
     if (member.execs > 0 || member.forwards > 0 || member.connection.gone() !== undefined) return;

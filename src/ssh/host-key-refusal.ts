@@ -7,7 +7,7 @@ import type { ResolvedTarget } from './resolved-target.ts';
 
 export function knownHostsLine(target: Pick<ResolvedTarget, 'host' | 'port'>, keyBlob: Buffer): string {
   const name = hostName(target.host, target.port);
-  // A name with a space, comma, wildcard or line end would record something for other hosts.
+  // A name with a space, comma, wildcard or line end would record a key for other hosts, too.
   if (!/^[\w.:%[\]-]+$/.test(name))
     throw new TypeError(`not a host name that can be recorded: ${JSON.stringify(name)}`);
   return `${name} ${keyTypeOf(keyBlob) ?? ''} ${keyBlob.toString('base64')}`;

@@ -17,14 +17,17 @@ import { judgePinned, knownHostsLine, refuse } from './host-key-refusal.ts';
 import { keyTypeOf, lookUpHostKey, recordedKeyTypes, type HostKeyAnswer } from './known-hosts.ts';
 import type { ResolvedTarget } from './resolved-target.ts';
 
-/** Judges the host key of one connection. */
+/** Checks the host key of one connection. */
 export interface HostKeyCheck {
   /** The algorithms to offer: those with a recorded key first, as OpenSSH does. */
   readonly algorithms: ServerHostKeyAlgorithm[];
   /** For ssh2's `hostVerifier`: calls `done` exactly once. An error in here refuses the key. */
   readonly verify: (keyBlob: Buffer, done: (ok: boolean) => void) => void;
   readonly refusal: () => ChandlerError | undefined;
-  /** Records a new key. Call it after the handshake: ssh2 asks the verifier before it checks that the host owns the key. */
+  /**
+   * Records a new key. To be called after the handshake, because ssh2 calls the verifier before it checks that the host owns the
+   * key.
+   */
   readonly remember: () => void;
 }
 
@@ -38,7 +41,7 @@ export const OFFERED: readonly ServerHostKeyAlgorithm[] = [
   'rsa-sha2-256',
 ];
 
-/** 100,000 hosts. */
+/** In bytes: enough for 100,000 hosts. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
 /** Reads a known_hosts file: without blocking on a pipe, and without reading a device such as /dev/null. */
@@ -55,7 +58,10 @@ export function readKnownHosts(path: string): string {
   }
 }
 
-/** File access is synchronous: look-up and append are one step in this process. @throws ChandlerError host-key-unknown */
+/**
+ * Prepares the check of a host's key. File access is synchronous, so that look-up and append are one step in this process.
+ * @throws ChandlerError host-key-unknown
+ */
 export function checkHostKey(target: ResolvedTarget): HostKeyCheck {
   const { host, port, hostKey: policy } = target;
   const label = addressOf(target);
@@ -67,7 +73,7 @@ export function checkHostKey(target: ResolvedTarget): HostKeyCheck {
   let refusal: ChandlerError | undefined;
 
   const judge = (keyBlob: Buffer): boolean => {
-    // Every rekey asks again.
+    // ssh2 calls this again at every rekey.
     if (accepted) return accepted.equals(keyBlob);
     const refused =
       policy.kind === 'pinned' ? judgePinned(target, policy.fingerprint, keyBlob) : judgeRecorded(keyBlob);
@@ -143,7 +149,7 @@ function orderAlgorithms(recorded: readonly string[]): ServerHostKeyAlgorithm[] 
   return [...known, ...OFFERED.filter((algorithm) => !known.includes(algorithm))];
 }
 
-/** Looks in every file: `revoked` in one outranks a match in another, which outranks a mismatch. */
+/** Looks up a key in every file: `revoked` in one outranks a match in another, which outranks a mismatch. */
 function lookUpInAll(
   texts: readonly { path: string; text: string }[],
   host: string,

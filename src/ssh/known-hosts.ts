@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 
 export interface KnownHostLine {
-  /** From 1. */
+  /** Counted from 1. */
   readonly line: number;
   readonly marker: '' | '@revoked' | '@cert-authority';
   readonly hosts: string;
@@ -11,7 +11,7 @@ export interface KnownHostLine {
 
 export type HostKeyAnswer =
   | { readonly kind: 'match'; readonly line: number }
-  /** The host is recorded with another key, of `keyType`. */
+  /** The host is recorded with another key, of type `keyType`. */
   | { readonly kind: 'mismatch'; readonly line: number; readonly keyType: string }
   | { readonly kind: 'revoked'; readonly line: number }
   | { readonly kind: 'unknown' };
@@ -19,19 +19,19 @@ export type HostKeyAnswer =
 const DEFAULT_PORT = 22;
 
 /**
- * Parses a known_hosts file (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). Like OpenSSH, it skips malformed lines, also those whose key
- * is of another type than the line says.
+ * Parses a known_hosts file (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). Like OpenSSH, it skips malformed lines, including those
+ * whose key has another type than the line names.
  */
 export function parseKnownHosts(text: string): KnownHostLine[] {
   return text.split(/\r?\n/).flatMap((content, index) => {
-    // For OpenSSH other kinds of space are part of a name.
+    // OpenSSH separates fields by these only; other white space is part of a name.
     const fields = content.replace(/^[ \t]+/, '').split(/[ \t]+/);
     const marker = fields[0]?.startsWith('@') ? fields.shift() : '';
     if (marker !== '' && marker !== '@revoked' && marker !== '@cert-authority') return [];
     const [hosts, keyType, base64] = fields;
     if (!hosts || hosts.startsWith('#') || !keyType || !base64) return [];
     const keyBlob = Buffer.from(base64, 'base64');
-    // Node skips what is not base64; OpenSSH rejects the line.
+    // Node ignores characters that are not base64; OpenSSH rejects the line.
     if (keyBlob.toString('base64') !== base64) return [];
     return keyTypeOf(keyBlob) === keyType ? [{ line: index + 1, marker, hosts, keyType, keyBlob }] : [];
   });

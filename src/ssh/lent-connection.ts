@@ -12,9 +12,9 @@ export interface LentConnection {
 
 export interface Member {
   readonly connection: Connection;
-  /** Number of its dial; higher is newer. */
+  /** The number of its dial; higher is newer. */
   readonly dial: number;
-  /** Execs allowed at a time. */
+  /** How many execs it may carry at once. */
   capacity: number;
   /** Abandoned execs that the host may still count. */
   leaked: number;

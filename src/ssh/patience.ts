@@ -1,8 +1,8 @@
 const LEAST_MS = 8_000;
-/** Less than the shortest timeout of an activity. */
+/** Below the shortest timeout of an activity. */
 const MOST_MS = 50_000;
 
-/** How long a host may take to begin a command: learned from earlier ones, because a login may be slow. */
+/** Learns from earlier commands how long a host may take to begin one, because a login may be slow. */
 export class Patience {
   #ms = LEAST_MS;
 

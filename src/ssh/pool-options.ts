@@ -2,7 +2,7 @@ import type { SshConnectionOptions } from './connection.ts';
 
 /** How a pool grows and shrinks. */
 export interface SshPoolOptions extends SshConnectionOptions {
-  /** Execs at a time over one connection. Default 5: sshd allows 10 (MaxSessions) and refuses some from 8 on. */
+  /** The number of simultaneous execs over one connection. Default 5: sshd allows 10 (MaxSessions) and refuses some from 8 on. */
   readonly execsPerConnection?: number;
   /** Default 16; further commands wait for a free connection. */
   readonly connectionsPerHost?: number;
@@ -16,7 +16,10 @@ export interface SshPoolOptions extends SshConnectionOptions {
   readonly onEvent?: (event: SshPoolEvent) => void;
 }
 
-/** An event of a connection to `user@host:port`. `exec-refused`: the host refused a further exec, so the pool asks for fewer. */
+/**
+ * An event of a connection to `user@host:port`. `exec-refused`: the host refused another exec, so the pool lowers the number for
+ * this connection.
+ */
 export type SshPoolEvent =
   | { readonly kind: 'opened'; readonly host: string; readonly tookMs: number }
   | { readonly kind: 'dial-failed'; readonly host: string; readonly error: unknown }

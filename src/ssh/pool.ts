@@ -22,26 +22,26 @@ export interface SshPoolStats {
   readonly dials: number;
 }
 
-/** Connections to hosts, lent to commands. */
+/** Lends connections to commands. */
 export interface SshPool {
-  /** Returns an executor for a target. Connects nothing yet: connections are opened, shared and closed on demand. */
+  /** Returns an executor for a target. Opens no connection yet: connections are opened, shared and closed on demand. */
   executor(target: ResolvedTarget): Executor;
-  /** Refuses new commands, gives running ones a moment to finish, then closes every connection. */
+  /** Refuses new commands, gives running ones `drainMs` to finish, then closes every connection. */
   close(): Promise<void>;
   /** Returns the current state. */
   stats(): SshPoolStats;
 }
 
 /**
- * Makes a pool of SSH connections: for each target (with its identity and host key policy) as many as its commands need.
+ * Creates a pool of SSH connections: for each target (with its identity and host key policy) as many as its commands need.
  *
  * The pool never retries a command that may have run. A command that certainly has not run (the pooled connection was dead, or
- * the host refused a further exec) is sent over another connection. A command line of more than 8 192 bytes is a TypeError: send
+ * the host refused another exec) is sent over another connection. A command line of more than 8 192 bytes is a TypeError: send
  * long data over standard input.
  */
 export function createSshPool(options: SshPoolOptions = {}): SshPool {
   const hosts = new Map<string, HostConnections>();
-  /** Targets whose latest dial failed: their next dial may take longer. */
+  /** Targets whose latest dial failed. Their next dial may take longer. */
   const failing = new Set<string>();
   let closed = false;
   let dials = 0;
@@ -113,7 +113,10 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
   };
 }
 
-/** Targets share connections only if they are equal in everything. Hashed, so that no private key is kept. */
+/**
+ * Returns the key of a target. Targets share connections only if they are equal in everything. Hashed, so that no private key is
+ * kept.
+ */
 function keyOf(target: ResolvedTarget): string {
   return createHash('sha256').update(JSON.stringify(target)).digest('hex');
 }

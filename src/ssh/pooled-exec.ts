@@ -6,14 +6,14 @@ import type { HostConnections } from './host-connections.ts';
 import type { LentConnection } from './lent-connection.ts';
 import type { ResolvedTarget } from './resolved-target.ts';
 
-/** Each refusal lowers the execs per connection, from 5 down to 1; more refusals have another cause. */
+/** Each refusal lowers the number of execs per connection, from 5 down to 1. Further refusals have another cause. */
 const MAX_REFUSALS = 5;
-/** After this time a command on a dead connection is lost, not moved. */
+/** After this time a command on a dead connection counts as lost and is not moved. */
 const MAX_MOVE_AFTER_MS = 5_000;
 
 class WaitedTooLong extends Error {}
 
-/** Runs a command over a pooled connection; moves it to another one only if it certainly has not run. */
+/** Runs a command over a pooled connection, and moves it to another one only if it certainly has not run. */
 export async function execOver(
   host: HostConnections,
   command: Command,
@@ -43,7 +43,7 @@ export async function execOver(
       refusals += 1;
       continue;
     }
-    // Only a used connection may be replaced, and only by one dialled from now on.
+    // A command moves once, from a connection that was used before to one that is dialled from now on.
     const mayMove = !lent.fresh && newerThan < 0 && performance.now() - sentAt < MAX_MOVE_AFTER_MS;
     if (outcome.kind === 'lost' && outcome.started === 'no' && mayMove) {
       newerThan = host.lastDial;
@@ -53,7 +53,7 @@ export async function execOver(
   }
 }
 
-/** Returns `refused` if the host refused a further exec on this connection, which now gets fewer. */
+/** Returns `refused` if the host refused another exec on this connection, whose capacity is then lowered. */
 async function execOnce(
   lent: LentConnection,
   command: Command,

@@ -9,7 +9,7 @@ import type { ResolvedTarget } from './resolved-target.ts';
 export interface Login {
   /** For ssh2's `authHandler`: offers the identity only, which saves a round trip. */
   readonly handler: AuthHandlerMiddleware;
-  /** An error of the agent counts only if the login fails in the end. */
+  /** Notes an error of the agent, which matters only if the login fails. */
   readonly noteAgentError: (error: Error) => void;
   readonly refused: (error: Error) => Promise<ChandlerError>;
 }
@@ -85,7 +85,7 @@ function refusedForCertificate(label: string, certificate: string, error: Error)
   );
 }
 
-/** Undefined if the agent does not answer: only the wording of a refusal depends on it. */
+/** Returns undefined if the agent does not answer, because only the wording of a refusal depends on it. */
 function agentKeyTypes(socket: string): Promise<string[] | undefined> {
   return listAgentKeyTypes(socket).catch(() => undefined);
 }

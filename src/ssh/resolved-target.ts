@@ -5,15 +5,15 @@ export interface ResolvedTarget {
   readonly user: string;
   readonly auth: ResolvedAuth;
   readonly hostKey: HostKeyPolicy;
-  /** A host to go through. */
+  /** A jump host on the way. */
   readonly jump?: ResolvedTarget | undefined;
 }
 
-/** Logins are by public key only. */
+/** How to log in: by public key only. */
 export type ResolvedAuth =
   /**
-   * A private key in OpenSSH or PEM format. `source` is its name for messages. `certificate` is the name of an OpenSSH certificate
-   * beside it: not offered, but named when the login is refused.
+   * A private key in OpenSSH or PEM format. `source` is its name in messages. `certificate` is the name of an OpenSSH certificate
+   * beside it, which is not offered, only named when the login is refused.
    */
   | {
       readonly kind: 'key';
@@ -30,5 +30,5 @@ export type HostKeyPolicy =
   | { readonly kind: 'known-hosts'; readonly files: readonly string[] }
   /** The SHA256 fingerprint must be this one, `SHA256:…`. */
   | { readonly kind: 'pinned'; readonly fingerprint: string }
-  /** An unknown key is recorded in the first file, which must be of one way to the host only. */
+  /** An unknown key is recorded in the first file, which must belong to one route to the host only. */
   | { readonly kind: 'accept-new'; readonly files: readonly string[] };

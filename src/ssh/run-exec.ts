@@ -5,7 +5,7 @@ import { classify, failure, toFailure } from './ssh-failure.ts';
 import type { ExecOptions, Outcome } from './executor.ts';
 import { BoundedOutput } from './bounded-output.ts';
 
-/** The connection as one exec sees it. */
+/** What an exec needs of its connection. */
 export interface Link {
   readonly client: Client;
   readonly transport: Duplex;
@@ -21,8 +21,8 @@ const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024;
 const STDIN_CHUNK_BYTES = 32 * 1024;
 
 /**
- * Runs one command line in its own exec channel. The outcome is `exited` or `signalled` only if the host closed the channel over a
- * living connection: sshd reports an exit before it has sent all output. @throws ChandlerError channel-refused
+ * Runs one command line in its own exec channel. The outcome is `exited` or `signalled` only if the host closed the channel over
+ * a living connection, because sshd reports an exit before it has sent all output. @throws ChandlerError channel-refused
  */
 export async function runExec(link: Link, line: string, options: ExecOptions): Promise<Outcome> {
   options.signal?.throwIfAborted();
@@ -40,7 +40,7 @@ class Exec {
   #exit: Exit | undefined;
   #timer: NodeJS.Timeout | undefined;
   #settled = false;
-  /** The channel's `close` and the end of stderr, which may come later. */
+  /** The channel's `close` event, and the end of stderr, which may come later. */
   #openParts = 2;
 
   constructor(
@@ -94,7 +94,7 @@ class Exec {
     } else if (started === 'no') {
       this.#lose(`${gone ?? messageOf(error)} (before the command was sent)`, started);
     } else if (gone === undefined) {
-      // Over a living connection "Unable to exec" is the host's refusal.
+      // Over a living connection this error of ssh2 is the host's refusal.
       const what = `the host refused to run a command: ${messageOf(error)}`;
       this.#settle(() => this.#reject(failure('channel-refused', label, what, undefined, error)));
     } else this.#lose(gone);
@@ -104,7 +104,7 @@ class Exec {
     this.#channel = channel;
     channel.on('error', () => undefined);
     channel.stderr.on('error', () => undefined);
-    // Unread output delays `close`, so both streams are read even after an abort.
+    // Unread output would delay `close`, so both streams are read even after an abort.
     channel.on('data', (chunk: Buffer) => this.#receive(chunk));
     channel.stderr.on('data', (chunk: Buffer) => {
       if (!this.#settled) this.#stderr.push(chunk);
@@ -122,7 +122,7 @@ class Exec {
   #receive(chunk: Buffer): void {
     if (this.#settled) return;
     this.#stdout.push(chunk);
-    // An error of the caller's callback ends this exec only.
+    // An error in the caller's callback ends only this exec.
     try {
       this.#options.onOutput?.(chunk);
     } catch (error) {
@@ -169,7 +169,7 @@ function sendStdin(
   let sent = 0;
   const next = (error?: Error | null): void => {
     if (isOver() || error) return;
-    // ssh2 ignores the socket's backpressure, and 2 MB would delay a keepalive.
+    // ssh2 ignores the socket's backpressure, and 2 MB in its buffer would delay a keepalive.
     if (transport.writableNeedDrain) return void transport.once('drain', next);
     if (sent >= bytes.length) return void channel.end();
     const chunk = bytes.subarray(sent, sent + STDIN_CHUNK_BYTES);

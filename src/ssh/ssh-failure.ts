@@ -1,7 +1,7 @@
 import { definedOnly } from '../domain/defined-only.ts';
 import { ChandlerError, messageOf, type FailureCode } from '../domain/run/failure.ts';
 
-/** Where an error arose. `dial`: connecting and logging in. `forward`: connecting through a jump host. */
+/** The operation that failed. `dial`: connecting and logging in. `forward`: connecting through a jump host. */
 export type Where = 'dial' | 'identity' | 'exec' | 'forward';
 
 /**
@@ -90,7 +90,7 @@ const errorTable: Readonly<Record<Where, readonly (readonly [RegExp, FailureCode
   ],
 };
 
-/** What an error means. `started`: whether the command may have run. */
+/** Converts an error. `started`: whether the command may have run. */
 export function classify(
   where: Where,
   error: unknown,

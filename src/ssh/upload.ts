@@ -9,7 +9,7 @@ import { explainSilence } from './explain-silence.ts';
 import { describePrinted, type Printed } from './describe-printed.ts';
 
 export interface UploadFile {
-  /** Its directory must exist. */
+  /** The directory must exist. */
   readonly path: string;
   readonly content: string | Uint8Array;
   /** Permission bits, e.g. 0o600. */
@@ -18,7 +18,7 @@ export interface UploadFile {
 
 const PROGRAM = onOneLine(readFileSync(new URL('./programs/upload.sh', import.meta.url), 'utf8'));
 
-/** By `failed` of upload.sh, for texts that {@link codeOfText} does not know. */
+/** Maps `failed` of upload.sh to codes, for texts that {@link codeOfText} does not know. */
 const codes: Readonly<Record<number, FailureCode>> = {
   65: 'disk-full',
   66: 'connection-lost',
@@ -28,7 +28,7 @@ const codes: Readonly<Record<number, FailureCode>> = {
 };
 
 /**
- * Puts a file on the host, whole or not at all. Idempotent.
+ * Writes a file on the host, whole or not at all. Idempotent.
  *
  * @throws ChandlerError disk-full, state-directory-unwritable, host-unsupported (no sha256sum), login-interferes, connection-lost
  */
@@ -44,7 +44,7 @@ export async function upload(executor: Executor, file: UploadFile, signal?: Abor
   const answers = await readReply(executor, `The upload of ${path}`, reply);
   const failed = answers.find((answer) => answer['failed'] !== undefined)?.['failed'];
   if (failed === undefined) return;
-  // The connection lives and bytes are missing: a startup file may have read them.
+  // Bytes are missing although the connection lives, so a startup file of the login may have read them.
   const interference =
     failed === '65' && (await explainSilence(executor, `The upload of ${path}: `, 'exit 65', reply.printed));
   throw interference || toUploadFailure(path, Number(failed), reply.printed);

@@ -6,10 +6,10 @@ import { makeToken } from './frames.ts';
 import { explainSilence } from './explain-silence.ts';
 import { firstAndLast } from './describe-printed.ts';
 
-/** Its mark is missing if sudo refuses. The text of a refusal depends on sudo's version, policy and language. */
+/** If sudo refuses, this mark is missing. The text of a refusal depends on sudo's version, policy and language. */
 const PROLOGUE = 'printf "chandler:%s:sudo\\n" "$0" >&2; exec "$@"';
 
-/** For refusals in English; otherwise the advice of the code applies. */
+/** Advice for refusals in English; for others the advice of the code applies. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/must have a tty/, 'Add `Defaults:USER !requiretty` to sudoers: Chandler runs sudo without a terminal.'],
   [
@@ -67,7 +67,7 @@ export function withSudo(executor: Executor): Executor {
   };
 }
 
-/** If even a shell cannot be started, sudo is the cause. */
+/** Whether a command only starts a shell. If even that fails, sudo is the cause. */
 function startsShell({ words: [program] }: Command): boolean {
   return program === 'sh' || program === '/bin/sh';
 }

@@ -1,24 +1,24 @@
 import { definedOnly } from '../domain/defined-only.ts';
 
-/** A row of `zmx list`: strings as zmx wrote them, empty while the session's command runs. */
+/** A row of `zmx list`: strings as zmx wrote them. `endedAt` and `exitCode` are empty while the session's command runs. */
 export interface Session {
   readonly name: string;
   /** Unix seconds. */
   readonly endedAt: string;
-  /** Empty for a session that has ended means unknown, never success. */
+  /** For an ended session, empty means unknown, never success. */
   readonly exitCode: string;
-  /** Only there when the session did not answer: it may be dead, hung, or alive and busy, and is not "running". */
+  /** Set only if the session did not answer: it may be dead, hung, or alive and busy, so it does not count as running. */
   readonly err?: string;
 }
 
-/** Everything that a row tells. Values are the host's bytes: clean them before they are shown. */
+/** Everything in a row. Values are the host's bytes: clean them before you show them. */
 export interface SessionRow {
   readonly name: string;
   /** `unreachable` means that the session did not answer: neither running nor ended. */
   readonly state: 'running' | 'ended' | 'unreachable';
   /** Process id of the session's shell. */
   readonly pid?: number;
-  /** Attached clients, waiting `run` commands included. */
+  /** The number of attached clients, including waiting `run` commands. */
   readonly clients?: number;
   /** Unix seconds. */
   readonly created?: number;
@@ -26,14 +26,17 @@ export interface SessionRow {
   readonly cmd?: string;
   /** Unix seconds as zmx wrote them; empty unless ended. */
   readonly endedAt: string;
-  /** As zmx wrote it; empty unless ended. Empty for an ended session means unknown, never success. */
+  /** As zmx wrote it; empty unless ended. For an ended session, empty means unknown, never success. */
   readonly exitCode: string;
-  /** zmx's own word for why there is no answer, for example `ConnectionRefused`. */
+  /** zmx's own reason why there is no answer, for example `ConnectionRefused`. */
   readonly err?: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** The order in which zmx 0.5–0.8 writes a row. What is out of order or unknown is a label, and so is all after it. */
+/**
+ * The order of the fields in a row of zmx 0.5–0.8. A field that is out of order or unknown is a label, and so is everything after
+ * it.
+ */
 const ORDER = ['pid', 'clients', 'created', 'start_dir', 'cmd', 'ended', 'exit_code'] as const;
 /** zmx 0.8 has cwd where earlier versions have start_dir. */
 const RENAMED: Readonly<Record<string, string>> = { cwd: 'start_dir' };
@@ -41,9 +44,7 @@ const RENAMED: Readonly<Record<string, string>> = { cwd: 'start_dir' };
 const ROW = /(?<![^\n])(?: {2}|→ )?name=([^\n]*)/g;
 const DIGITS = /^\d{1,15}$/;
 
-/**
- * One session per row of `zmx list` (0.5–0.8), in its order. Anything else in the text is skipped. Never throws.
- */
+/** Returns one session per row of `zmx list` (0.5–0.8), in the same order. Skips any other text. Never throws. */
 export function parseSessions(raw: string): Session[] {
   return parseSessionRows(raw).map(({ name, endedAt, exitCode, err }) =>
     definedOnly({ name, endedAt, exitCode, err }),
@@ -51,8 +52,8 @@ export function parseSessions(raw: string): Session[] {
 }
 
 /**
- * Reads the output of `zmx list` (0.5–0.8). Rows begin with two spaces, or with `→ ` for the session that one is in;
- * the prefix of a row may be missing, because a trimmed text has lost the first.
+ * Reads the output of `zmx list` (0.5–0.8). Rows begin with two spaces, or with `→ ` for the session in which the command ran.
+ * The prefix may be missing, because trimming a text removes the first one.
  */
 export function parseSessionRows(raw: string): SessionRow[] {
   return [...raw.matchAll(ROW)].flatMap(([, row = '']) => parseRow(row) ?? []);
@@ -60,7 +61,7 @@ export function parseSessionRows(raw: string): SessionRow[] {
 
 function parseRow(row: string): SessionRow | undefined {
   const fields = row.replace(/\r$/, '').split('\t');
-  // A name may hold tabs: it goes on until the field that zmx always writes next.
+  // A name may contain tabs: it extends to the field that zmx always writes next.
   const next = fields.findIndex((field, i) => i > 0 && /^(?:pid|err)=/.test(field));
   const nameEnd = next < 0 ? 1 : next;
   const name = fields.slice(0, nameEnd).join('\t');
@@ -76,7 +77,7 @@ function toRow(name: string, fields: readonly string[]): SessionRow {
   const { own, labels } = split(fields);
   const ended = own.get('ended') ?? '';
   const created = number(own.get('created'));
-  // A label may be called `ended`, too; nothing ends before it was made.
+  // A label may also be named `ended`. A session cannot have ended before it was created.
   const hasEnded = DIGITS.test(ended) && Number(ended) >= (created ?? 0);
   const exitCode = own.get('exit_code') ?? '';
   return definedOnly({
@@ -93,14 +94,14 @@ function toRow(name: string, fields: readonly string[]): SessionRow {
   });
 }
 
-// zmx's own fields come first and in order; labels follow and may bear the same names.
+// Separates zmx's own fields, which come first and in order, from labels, which follow and may have the same names.
 function split(fields: readonly string[]): { own: Map<string, string>; labels: Record<string, string> } {
   const own = new Map<string, string>();
   const labels = new Map<string, string>();
   let rank = -1;
   for (const field of fields) {
     const at = field.indexOf('=');
-    // A tab inside a directory's or a command's name.
+    // A tab inside the name of a directory or command splits it.
     if (at < 0) continue;
     const key = field.slice(0, at);
     const value = field.slice(at + 1);

@@ -14,22 +14,22 @@ export interface ZmxRelease {
 export interface ReleaseRequest {
   /** Default: {@link defaultVersion}. */
   readonly version?: string | undefined;
-  /** What `uname -m` says. */
+  /** The output of `uname -m`. */
   readonly arch: string;
-  /** Where the archive is, instead of its usual place. */
+  /** The URL of the archive, if not its usual place. */
   readonly url?: string | undefined;
-  /** Instead of the pinned one. */
+  /** The sha256 of the archive, if not the pinned one. */
   readonly sha256?: string | undefined;
 }
 
-/** The newest version whose behaviour was recorded from the real program. */
+/** The newest version whose behaviour was recorded from the real program (test/fixtures/zmx). */
 export const defaultVersion = '0.7.0';
 
-/** Where zmx is released. */
+/** The site of zmx's releases. */
 const SITE = 'https://zmx.sh/a/';
 const GITHUB = 'https://github.com/neurosnap/zmx/releases/download/';
 export const releasePlaces: readonly string[] = [SITE, GITHUB];
-/** GitHub keeps the files of its releases there, and redirects to them. */
+/** Hosts that GitHub redirects downloads of releases to. */
 export const githubAssets: readonly string[] = [
   'https://objects.githubusercontent.com/',
   'https://release-assets.githubusercontent.com/',
@@ -55,7 +55,7 @@ const PINNED: Readonly<Record<string, Readonly<Record<Cpu, string>>>> = {
   },
 };
 
-/** What `uname -m` says, and the CPU that zmx's archives call by it. */
+/** Maps the output of `uname -m` to the name of the CPU in zmx's archives. */
 export const zmxArchitectures: Readonly<Record<string, Cpu>> = {
   x86_64: 'x86_64',
   amd64: 'x86_64',
@@ -64,10 +64,10 @@ export const zmxArchitectures: Readonly<Record<string, Cpu>> = {
 };
 
 /**
- * Which archive a host needs. An own `url` with an own `sha256` is taken for any CPU and any version.
+ * Returns the archive for a host. A custom `url` with its own `sha256` is accepted for any CPU and version.
  *
- * @throws ChandlerError host-unsupported for a CPU that zmx is not built for; zmx-unavailable for a version that is too
- *   old, or whose hash is not known here
+ * @throws ChandlerError host-unsupported for a CPU without a zmx release; zmx-unavailable for a version that is too old, or whose
+ * hash is not pinned
  */
 export function releaseFor(request: ReleaseRequest): ZmxRelease {
   const { version = defaultVersion, arch, url, sha256 } = request;

@@ -5,11 +5,11 @@ import { quote, sh, type Command, type Word } from '../shell/index.ts';
 export interface ZmxPlace {
   /** Absolute path of the program. */
   readonly zmxPath: string;
-  /** The fixed ZMX_DIR: without it a login's XDG_RUNTIME_DIR hides the sessions. */
+  /** The fixed ZMX_DIR. Without it zmx would use XDG_RUNTIME_DIR, which differs between logins and so hides sessions. */
   readonly zmxDir: string;
 }
 
-/** Bytes of the path of a unix socket. A longer one makes zmx print a message and exit 0 without a session. */
+/** The limit for the path of a unix socket, in bytes. With a longer path zmx prints a message and exits 0 without a session. */
 const SOCKET_PATH_BYTES = 107;
 
 /** `zmx list`: one row per session. */
@@ -23,8 +23,8 @@ export function historyCommand(place: ZmxPlace, session: string): Command {
 }
 
 /**
- * The whole command that a person types on the host, in any shell. It checks that the session exists, because `zmx attach`
- * would make a new one. `become` is the prefix that runs a command as another user, e.g. `sudo`.
+ * The whole command that a person types on the host, in any shell. It checks that the session exists, because `zmx attach` would
+ * create a new one. `become` is the prefix that runs a command as another user, e.g. `sudo`.
  */
 export function attachHint(
   options: ZmxPlace & { readonly session: string; readonly become?: string | undefined },
@@ -35,8 +35,8 @@ export function attachHint(
   return `${call} list --short | grep -qxF ${session} && ${call} attach ${session} || echo no session ${session} any more`;
 }
 
-// ZMX_SESSION would turn `attach` into a switch and a prefix would rename what is asked for; the empty HISTFILE keeps
-// what is typed out of the shell's history.
+// ZMX_SESSION would turn `attach` into a switch, and a prefix would rename the session; the empty HISTFILE keeps typed secrets
+// out of the shell's history.
 function zmx(place: ZmxPlace, ...words: Word[]): Command {
   const environment = [
     '-u',
@@ -50,8 +50,8 @@ function zmx(place: ZmxPlace, ...words: Word[]): Command {
 }
 
 /**
- * A name that zmx takes literally there. It refuses some silently, keeps its logs under another, and takes others for an
- * option or, with a final *, for every session that begins so.
+ * Returns a name that zmx accepts as it is. zmx refuses some names silently, keeps its own logs under one, and reads others as an
+ * option or, with a final *, as a pattern.
  *
  * @throws ChandlerError invalid-input, also for a socket path that is too long for the system
  */

@@ -1,8 +1,8 @@
 /** The output of `zmx version`. */
 export interface ZmxVersion {
-  /** `0.7.0`; for the shim the version whose command line it implements. */
+  /** `0.7.0`; the shim reports the version whose command line it implements. */
   readonly version: string;
-  /** The shim over tmux. */
+  /** Whether it is the shim over tmux. */
   readonly shim: boolean;
 }
 
@@ -16,7 +16,7 @@ export const oldestVersion = '0.5.0';
 export function parseVersion(text: string): ZmxVersion | undefined {
   const version = /^zmx[ \t]+v?(\d{1,6}\.\d{1,6}\.\d{1,6})(?=$|[\s+-])/m.exec(text)?.[1];
   if (version === undefined) return undefined;
-  // The shim names itself where zmx names its terminal library; paths on other lines may contain any word.
+  // The shim names itself on the line of zmx's terminal library. Paths on other lines may contain any word.
   return { version, shim: /^ghostty_vt\t.*\bchandler shim\b/m.test(text) };
 }
 
@@ -30,7 +30,7 @@ export function compareVersions(a: string, b: string): number {
   return left.length < right.length ? -1 : 0;
 }
 
-/** Seconds that a command must take in a new session of this version for zmx to notice its end. */
+/** The minimum duration of a command in a new session, in seconds, so that this version of zmx notices its end. */
 export function lingerSeconds(version: string): number {
   return compareVersions(version, missedEnds.before) < 0 ? missedEnds.seconds : 0;
 }

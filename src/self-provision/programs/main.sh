@@ -28,10 +28,10 @@ write_sentinel() {
 
 run() {
   leased=no drivers='' installer=''
-  # The next file opened would take the number of a closed descriptor.
+  # Otherwise the next file that is opened would get the number of a closed descriptor.
   { true >&1; } 2>/dev/null || exec >/dev/null
   true >&2 || exec 2>/dev/null
-  # The script itself may come over standard input, which steps must not read.
+  # The script itself may arrive over standard input, which steps must not read.
   exec </dev/null
   open_work
   introduce

@@ -1,19 +1,20 @@
 # First part of the generated script, after its settings and texts: everything before the steps, from directories to zmx.
 # Settings: owner digest wished_state_dir wished_sentinel when_present marker marker_bound_s on_failure keep_sessions wished_log
-# zmx_source zmx_explicit zmx_minimum zmx_wanted linger_before linger_s host_program supervisor zmx_key zmx_sha256 steps finalizers.
-# Functions: `text NAME` prints a text, `part NAME` sets needs, attempts, backoff_s and bound_s of a step, `release_for CPU`
-# sets zmx_url, zmx_sha256 and zmx_key. Launches are those of the host program, so that a workflow can continue them.
-# login_umask and login_locale are those that the script was started with.
+# zmx_source zmx_explicit zmx_minimum zmx_wanted linger_before linger_s host_program supervisor zmx_key zmx_sha256 steps
+# finalizers.
+# Functions: `text NAME` prints a text, `part NAME` sets needs, attempts, backoff_s and bound_s of a step, `release_for CPU` sets
+# zmx_url, zmx_sha256 and zmx_key. Launches are created by the host program, so that a workflow can continue them. login_umask and
+# login_locale are those with which the script was started.
 : "${login_umask:?}" "${login_locale?}" "${owner:?}" "${digest:?}" "${host_program:?}" "${supervisor:?}" "${zmx_source:?}"
 
 note() {
   line="$(date -u +%Y-%m-%dT%H:%M:%SZ) $*"
   if [ -n "${log:-}" ]; then printf '%s\n' "$line" >>"$log"; fi
-  # In a subshell: a closed standard output must not end the script.
+  # The subshell keeps a closed standard output from ending the script.
   (printf '%s\n' "$line") 2>/dev/null || :
 }
 encode() { base64 | tr -d '\n'; }
-# put FILE: writes standard input, whole or not at all.
+# put FILE: writes standard input to it, whole or not at all.
 put() { cat >"$1.new.$$" && mv -f "$1.new.$$" "$1"; }
 # enter PHASE [CODE TEXT]: records the phase for workflows that watch the script.
 enter() {
@@ -25,24 +26,25 @@ give_up() {
   note "failed ($1): $2"
   exit 1
 }
-# value KEY: from the last answer that has it.
+# value KEY: prints its value in the last answer that has it.
 value() { printf '%s\n' "$answers" | sed -n 's/^chandler::[0-9]*:\(.*\):$/\1/p' | tr ' ' '\n' | sed -n "s/^$1=//p" | tail -n 1; }
-# decoded KEY
+# decoded KEY: prints its value, decoded from base64.
 decoded() { value "$1" | base64 -d 2>/dev/null; }
-# ask SUBCOMMAND ARGUMENT...: calls the host program; false if it refused. What it starts must not hold the script's lock.
+# ask SUBCOMMAND ARGUMENT...: calls the host program; false if it refused. Processes that it starts must not hold the script's
+# lock.
 ask() {
   answers=$(
     exec 7>&-
-    # Steps get the umask and locale of the login.
+    # Steps run with the umask and locale of the login.
     umask "$login_umask"
     if [ -n "$login_locale" ]; then LC_ALL=$login_locale; else unset LC_ALL; fi
     exec sh "$state_dir/bin/$host_program" '' "$state_dir" "$@"
   )
 }
-# must SUBCOMMAND ARGUMENT...: as ask, but gives up if it is refused.
+# must SUBCOMMAND ARGUMENT...: like ask, but ends the script if the host program refuses.
 must() { ask "$@" || give_up "$(value refused | grep . || echo internal-error)" "$(decoded text | grep . || echo "$1 did not answer")"; }
 
-# find_places: uses the paths that a workflow uses.
+# find_places: sets the same paths as a workflow would use.
 find_places() {
   state_dir=$wished_state_dir
   if [ "$(id -u)" = 0 ]; then
@@ -57,7 +59,7 @@ find_places() {
   log=
 }
 
-# open_work: makes the directories and installs the programs. Changes nothing that exists.
+# open_work: creates the directories and installs the programs. Changes nothing that exists.
 open_work() {
   for tool in flock sha256sum base64 awk mktemp timeout setsid; do
     command -v "$tool" >/dev/null 2>&1 || {
@@ -84,7 +86,7 @@ open_work() {
     note "another instance is at work$(sed -n 's/^pid=/, pid /p' "$work/pid" 2>/dev/null); follow it in $log"
     exit 75
   fi
-  # Enough for the records of a run without its logs.
+  # This is enough for the records of a run without its logs.
   has_room 256 || give_up disk-full "less than 256 KB are free for $state_dir"
   for program in "$host_program" "$supervisor"; do
     [ -s "$state_dir/bin/$program" ] || text "$program" | put "$state_dir/bin/$program" || give_up disk-full "cannot write to $state_dir"
@@ -92,7 +94,7 @@ open_work() {
   done
 }
 
-# has_room KB
+# has_room KB: whether the state directory has so much space left.
 has_room() { [ "$(df -Pk "$state_dir" | awk 'NR == 2 { print $4 }')" -gt "$1" ]; }
 
 # introduce: records the plan and this process for workflows that watch the script.
@@ -101,7 +103,7 @@ introduce() {
   # shellcheck disable=SC2086 # the fields after the name in parentheses hold no blanks of their own
   set -- ${stat##*) }
   printf 'pid=%s\nstart=%s\n' "$$" "${20}" | put "$work/pid"
-  # Removing the sentinel of a provisioned host means: run everything again.
+  # An operator who removes the sentinel of a provisioned host wants everything to run again.
   round=$(cat "$work/round" 2>/dev/null)
   if [ -n "$round" ] && is_done; then round=$((round - 1)); fi
   [ "$round" != 1 ] || round=
@@ -112,7 +114,7 @@ introduce() {
   rm -f "$work"/*.outcome "$work"/*.checking "$work/stop" "$work/leave" "$work/phase"
 }
 
-# take_lease: replaces a lease that an earlier script left; respects a workflow's.
+# take_lease: replaces a lease that an earlier script left, but not a workflow's.
 take_lease() {
   must lease "script:$owner"
   if [ "$(value lease)" = held ]; then
@@ -152,7 +154,7 @@ await_marker() {
   done
 }
 
-# is_older VERSION THAN
+# is_older VERSION THAN: whether VERSION is older.
 is_older() {
   [ "$1" != "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -t . -k 1,1n -k 2,2n -k 3,3n | head -n 1)" = "$1" ]
 }

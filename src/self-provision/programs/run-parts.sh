@@ -1,6 +1,6 @@
 # Second part of the generated script: runs steps and finalizers, and ends what runs.
 
-# launch_id NAME KIND ATTEMPT
+# launch_id NAME KIND ATTEMPT: sets id.
 launch_id() { id=$(printf '["%s","%s","%s",%s]' "$owner" "$1" "$2" "$3" | sha256sum | cut -c 1-20); }
 # latest NAME KIND: sets id, attempt, state and code of the part's last launch.
 latest() {
@@ -22,7 +22,7 @@ session_of() {
 label() { if [ "$2" = step ]; then echo "$1"; else echo "$1 (finalizer)"; fi; }
 end_launch() { ask kill "$id" 5 "$session" "$zmx" "$zmx_dir"; }
 outcome_of() { cat "$work/$2.$1.outcome" 2>/dev/null; }
-# settle OUTCOME NAME KIND: ends everything if the outcome cannot be recorded.
+# settle OUTCOME NAME KIND: records the outcome; ends everything if that fails.
 settle() {
   echo "$1" | put "$work/$3.$2.outcome" && return
   note "$(label "$2" "$3"): $1, but the outcome cannot be recorded in $work"
@@ -104,7 +104,7 @@ show_end() {
   if [ -S "$zmx_dir/$session" ]; then note "to inspect it: test -S $zmx_dir/$session && ZMX_DIR=$zmx_dir $zmx attach $session"; fi
 }
 
-# drive NAME KIND: runs a step or its finalizer to its end: skips one that was done before, waits for one that runs, retries one
+# drive NAME KIND: runs a step or its finalizer to its end. Skips one that is done, waits for one that is running, retries one
 # that failed or was interrupted.
 drive() {
   needs='' attempts=1 backoff_s=1 bound_s=3600
@@ -202,7 +202,7 @@ await_drivers() {
     while works "$driver"; do wait "$driver"; done
   done
 }
-# works PID: whether that driver still runs. A later process of the same number has another parent.
+# works PID: whether that driver still runs. A later process with the same number has another parent.
 works() {
   case $(sed -n 's/^.*) \(.\) \([0-9]*\) .*/\1 \2/p' "/proc/$1/stat" 2>/dev/null) in
     "Z $$") return 1 ;;
@@ -211,7 +211,7 @@ works() {
   esac
 }
 working() { for driver in $drivers; do ! works "$driver" || echo "$driver"; done; }
-# succeeded KIND NAME...
+# succeeded KIND NAME...: whether all of them have succeeded.
 succeeded() {
   kind=$1
   shift
@@ -227,7 +227,7 @@ failed_ones() {
   done
 }
 
-# end_launches: ends running launches and checks.
+# end_launches: ends running launches and verifies that.
 end_launches() {
   enders=
   for name in $steps; do
@@ -258,7 +258,7 @@ end_all() {
   end_launches
 }
 end_installer() { [ -z "$installer" ] || kill -s TERM -- "-$installer" 2>/dev/null; }
-# stop SIGNAL CODE
+# stop SIGNAL CODE: ends everything, then the script with CODE.
 stop() {
   trap '' HUP INT TERM USR1 USR2
   note "stopped by $1: ending what runs"
@@ -266,7 +266,7 @@ stop() {
   enter stopped
   exit "$2"
 }
-# leave: hands the work over to a workflow; running steps go on.
+# leave: hands the work over to a workflow. Running steps continue.
 leave() {
   trap '' HUP INT TERM USR1 USR2
   note 'a workflow continues from here'

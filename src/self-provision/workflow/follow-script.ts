@@ -17,20 +17,20 @@ import { endWait, enterPhase, hostOf, learnPlan, type Run } from '../../workflow
 import { parkUnfinished, showScript, showSkipped } from './script-status.ts';
 
 const READ_PLAN_MS = 15 * 60_000;
-/** A reboot ends a script, which then begins again. */
+/** How long a script may take to begin again after a reboot has ended it. */
 const RESTART_MS = 3 * 60_000;
-/** The loop notices the end of its time by itself and reports it better than an activity that times out. */
+/** The loop notices by itself when its time is over, and reports that better than an activity that times out. */
 const SLACK_MS = 60_000;
 
-/** A script that has ended and has not provisioned its host. */
+/** A script that has ended without provisioning its host. */
 interface EndedScript {
   readonly atMs: number;
   readonly failure: PartFailure;
-  /** It may begin again: it reported no reason. */
+  /** Whether it may begin again, because it reported no reason for its end. */
   readonly mayRestart: boolean;
 }
 
-/** Follows the script of a host until the host is provisioned, or an operator wants the run to take over. */
+/** Follows the script of a host until the host is provisioned, or an action requires the run to take over. */
 export async function followScript(
   run: Run,
   { sentinel }: WatchInput,
@@ -55,7 +55,7 @@ export async function followScript(
     if (script && script.digest !== digest) {
       digest = script.digest;
       learnPlan(run, learn(await readScriptPlan(run, host)));
-      // The view does not cover the steps of this plan yet.
+      // The view does not contain the steps of this plan yet.
       seen = '';
       continue;
     }
@@ -73,7 +73,7 @@ export async function followScript(
   }
 }
 
-/** Parks what an ended script left unfinished, or fails the run. */
+/** Parks the parts that an ended script left unfinished, or fails the run. */
 function parkAfterEnd(run: Run, ended: EndedScript | undefined): EndedScript {
   if (!ended) throw workflowFailure(failureOf('bootstrap-timeout', 'the host was not provisioned in time'));
   if (isParked(run)) {
@@ -96,7 +96,7 @@ function showProgress(run: Run, view: ScriptView, script: ScriptState): void {
   showScript(run, view, script);
   endWait(run);
   const { bootstrap } = run.plan;
-  // The script keeps the time of this wait itself.
+  // The script measures the time of this wait itself.
   if (script.alive && script.phase === 'waiting-for-bootstrap' && bootstrap)
     run.status.waitingFor = bootstrap.marker;
   enterPhase(run, SHOWN_PHASES.find((phase) => phase === script.phase) ?? run.status.phase);
@@ -110,7 +110,7 @@ function readScriptPlan(run: Run, host: HostRef): Promise<Omit<Plan, 'target'>> 
 }
 
 function endOf(script: ScriptState, before: EndedScript | undefined): EndedScript | undefined {
-  // A run that sends a script away continues its work.
+  // A run that asked a script to leave continues its work.
   if (script.alive || script.phase === 'left') return undefined;
   const atMs = before?.atMs ?? Date.now();
   const end = (code: FailureCode, message: string, mayRestart = false) => ({
@@ -129,7 +129,7 @@ function endOf(script: ScriptState, before: EndedScript | undefined): EndedScrip
   );
 }
 
-/** Until when to wait for the next change. Milliseconds since the epoch. */
+/** Until when to wait for the next change, in milliseconds since the epoch. */
 function untilMs(run: Run, ended: EndedScript | undefined, deadlineMs: number): number {
   if (!ended) return deadlineMs;
   if (isParked(run)) return ended.atMs + run.plan.parkTimeoutMs;
@@ -140,7 +140,7 @@ function isParked({ parts }: Run): boolean {
   return parts.some(({ status }) => status.state === 'parked');
 }
 
-/** Waits for a change on the host, an action on a part, or the time. */
+/** Waits for a change on the host, an action on a part, or the end of the time. */
 async function nextView(
   run: Run,
   wanted: Parameters<typeof activity.followScript>[1],
@@ -156,7 +156,7 @@ async function nextView(
   const following = scope
     .run(() =>
       askForRun(run, summary, untilMs + SLACK_MS - Date.now(), follow(wanted.seen), {
-        // With nothing seen, the first view returns at once.
+        // With an empty `seen` the first view returns at once.
         probe: follow(''),
       }),
     )
@@ -179,8 +179,8 @@ async function nextView(
 }
 
 /**
- * The sentinel is read only once the script has ended. That of another plan counts only if the host has no script, or its
- * script accepts it; one with skipped parts counts, too.
+ * Whether the host is provisioned. The sentinel is read only once the script has ended. A sentinel of another plan counts only if
+ * the host has no script, or its script accepts it; one with skipped parts counts, too.
  */
 function isProvisioned({ script, sentinel }: ScriptView): boolean {
   if (sentinel === undefined) return false;

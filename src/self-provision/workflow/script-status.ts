@@ -13,7 +13,7 @@ const OUTCOMES: Readonly<Record<string, PartState>> = {
   blocked: 'pending',
 };
 
-/** Shows the parts of a script as those of a run. */
+/** Shows the parts of a script in the status, like those of a run. */
 export function showScript(run: Run, { parts }: ScriptView, script: ScriptState): void {
   for (const part of run.parts) {
     const { name, kind } = part;
@@ -23,7 +23,7 @@ export function showScript(run: Run, { parts }: ScriptView, script: ScriptState)
   }
 }
 
-/** Shows what was skipped by a run that has provisioned the host in place of its script. */
+/** Shows which parts were skipped by a run that provisioned the host in place of its script. */
 export function showSkipped(run: Run, sentinel: string | undefined): void {
   const { skipped } = readSentinel(sentinel);
   for (const { step, kind } of skipped) {
@@ -62,7 +62,7 @@ function stateOf(state: LaunchState, alive: boolean): PartState {
   return alive ? 'retrying' : 'pending';
 }
 
-/** Parks what the script has begun and not finished, so that an operator can retry it; false if there is nothing. */
+/** Parks what the script began and did not finish, so that an operator can retry it. Returns false if there is nothing. */
 export function parkUnfinished(run: Run, failure: PartFailure): boolean {
   const unfinished = run.parts.filter(({ status }) => status.attempt > 0 && !isDone(status));
   for (const part of unfinished) if (part.status.state !== 'parked') part.end('parked', Date.now(), failure);

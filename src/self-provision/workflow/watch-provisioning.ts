@@ -16,7 +16,7 @@ import { beginRun, endWait, enterPhase, type Run } from '../../workflows/run.ts'
 import { restoreRun, type RunSnapshot } from '../../workflows/snapshot.ts';
 import { followScript } from './follow-script.ts';
 
-/** A host that boots for the first time takes its time until it can be reached. */
+/** A host may take long until it can be reached when it boots for the first time. */
 const CONNECT_MS = 30 * 60_000;
 const DEFAULT_TIMEOUT_MS = 86_400_000;
 
@@ -27,11 +27,11 @@ interface WatchSnapshot {
 }
 
 /**
- * Follows a self-provisioning host to its sentinel. When its script has failed, an operator may retry or skip the failed steps
- * as in {@link provision}: then the watch takes the host over, continues what the script has done, and finishes the host.
- * `abort` ends the script with all it has started; a watch that is cancelled only stops watching.
+ * Follows a self-provisioning host to its sentinel. When its script has failed, an operator may retry or skip the failed steps as
+ * in {@link provision}: then the watch takes the host over, continues the script's work, and finishes the host. `abort` ends the
+ * script and everything it has started; cancelling a watch only stops watching.
  *
- * Fails with a type out of the closed set of failure codes (see domain/run/failure.ts).
+ * Its failures have a type of the closed set of failure codes (domain/run/failure.ts).
  */
 export async function watchProvisioning(
   input: WatchInput,
@@ -43,7 +43,7 @@ export async function watchProvisioning(
   return driveRun(beginRun(unknownPlan, admission), watching(input));
 }
 
-/** The plan of a script, with what the input of the watch says about the run. */
+/** The plan of a script, with the settings of the watch for the run. */
 function planOf(
   { target, sentinel, parkTimeout, fleet, labels }: WatchInput,
   scriptPlan: Omit<Plan, 'target'>,
@@ -114,7 +114,7 @@ async function watchHost(
   return followScript(run, input, deadlineMs, learn);
 }
 
-/** Leases the host and adopts what its script has done; true if nothing is left to do. */
+/** Leases the host and adopts what its script has done. Returns true if nothing is left to do. */
 async function takeOver(run: Run): Promise<boolean> {
   const { phase } = run.status;
   const prepared = await prepareHost(run, 'take the host over');

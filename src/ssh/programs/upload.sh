@@ -1,6 +1,6 @@
-# upload TOKEN PATH MODE SIZE SHA256: standard input becomes PATH, whole or not at all. `failed` is 69 if a tool is missing,
-# 73 if the directory takes no file, 74 if a write failed, 65 for a wrong size, 66 for a wrong sum; standard error says why.
-# It is passed to `sh -c` on one line, so every statement ends in a semicolon.
+# upload TOKEN PATH MODE SIZE SHA256: writes standard input to PATH, whole or not at all. Reports `failed`: 69 if a tool is
+# missing, 73 if the directory accepts no file, 74 if a write failed, 65 for a wrong size, 66 for a wrong sum; standard error has
+# the reason. Passed to `sh -c` on one line, so every statement ends in a semicolon.
 # shellcheck shell=sh
 set +ex -u; umask 077; LC_ALL=C; export LC_ALL;
 token=$0; path=$1; mode=$2; size=$3; sum=$4;
@@ -12,10 +12,10 @@ if [ -d "$path" ]; then echo "$path: Is a directory" >&2; fail 73; fi;
 case $path in */*) dir=${path%/*}/ ;; *) dir=./ ;; esac;
 tmp=$(mktemp "$dir.upload.XXXXXX") || fail 73;
 trap 'rm -f "$tmp"' EXIT;
-# A message to a connection that is gone raises PIPE: the file has to go all the same.
+# A message to a lost connection raises PIPE; the temporary file must still be removed.
 trap 'exit 74' HUP INT PIPE TERM;
 cat >"$tmp" || fail 74;
-# A connection that broke looks like the end of the file: only size and sum tell.
+# A broken connection looks like the end of the file; only size and sum reveal it.
 got=$(($(wc -c <"$tmp")));
 [ "$got" -eq "$size" ] || { echo "$got of $size bytes arrived" >&2; fail 65; };
 got=$(sha256sum <"$tmp") || fail 74;

@@ -6,7 +6,7 @@
 # in options of its server, so there is nothing to clean up. Differences from zmx are listed in test/zmx/shim.test.ts.
 set -u
 unset TMUX TMUX_PANE
-# The session this call comes from.
+# The session in which this call runs.
 self=${ZMX_SESSION-}
 version=0.7.0
 nl='
@@ -15,7 +15,7 @@ tab=$(printf '\t')
 cr=$(printf '\r')
 
 main() {
-  # A closed stdout is no error.
+  # A closed standard output must not be an error.
   [ ! -d /proc/self/fd ] || [ -e /proc/self/fd/1 ] || exec >/dev/null
   [ ! -d /proc/self/fd ] || [ -e /proc/self/fd/2 ] || exec 2>/dev/null
   socket_dirs
@@ -82,7 +82,7 @@ socket_dirs() {
   make_dir "$log_dir"
 }
 
-# make_dir PATH: with its parents, each with ZMX_DIR_MODE less what the umask takes.
+# make_dir PATH: creates it and its parents with ZMX_DIR_MODE minus the umask.
 make_dir() {
   if [ ! -d "$1" ]; then
     mode=${ZMX_DIR_MODE:-0750}
@@ -102,8 +102,8 @@ make_dir() {
 
 # --- names ---
 
-# resolve NAME: sets name and socket. A name that cannot be a file of the socket directory exits silently, one that is too long
-# for a socket exits with a message and 0, as with zmx.
+# resolve NAME: sets name and socket. As with zmx, a name that cannot be a file of the socket directory exits silently; one that
+# is too long for a socket exits with a message and 0.
 resolve() {
   valid_name "$1"
   if [ $((${#socket_dir} + ${#name} + 1)) -gt 26 ] && [ "$(bytes "$socket")" -gt 107 ]; then
@@ -124,7 +124,7 @@ valid_name() {
 }
 refuse_other_file() { if [ -e "$socket" ] && [ ! -S "$socket" ]; then exit 1; fi; }
 
-# each_session FUNCTION: calls it with name and socket set, in byte order of the names.
+# each_session FUNCTION: calls it for each session, in byte order of the names, with name and socket set.
 each_session() {
   LC_ALL=C
   hidden=
@@ -148,15 +148,15 @@ each_call() {
 
 tmux_path() { tmux=$(command -v tmux) || fail 'tmux not found (this zmx is a shim over tmux)'; }
 session_tmux() { "$tmux" -u -S "$socket" "$@"; }
-# ask ...: with a timeout, because a stopped server never answers.
+# ask ...: runs a tmux command with a timeout, because a stopped server never answers.
 ask() { timeout -s KILL "${patience:-1}" "$tmux" -u -S "$socket" "$@" 2>&1 </dev/null; }
 
-# alive PID: a zombie is not alive: in a container without an init it stays.
+# alive PID: false for a zombie, which stays for ever in a container without an init.
 alive() {
   { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
   case ${stat##*) } in [ZX]*) return 1 ;; esac
 }
-# end_server PID: returns when it is gone.
+# end_server PID: ends it and returns once it is gone.
 end_server() {
   tries=0
   while alive "$1" && [ $tries -lt 300 ]; do
@@ -167,8 +167,8 @@ end_server() {
   done 2>/dev/null
 }
 
-# watch_end: sets $! to a helper of a client. It closes a session whose shell has ended although tmux takes it for alive (see
-# probe).
+# watch_end: starts a helper of a client and sets $! to it. The helper closes a session whose shell has ended although tmux
+# considers it alive (see probe).
 watch_end() {
   (while sleep 1 && kill -0 $$; do
     probe '#{pane_pid}'
@@ -181,14 +181,14 @@ probe() {
   tries=0
   while :; do
     status=ok
-    # tmux hands its stdout to the server: behind a stopped one only the death of `cat` ends this pipe.
+    # tmux passes its stdout to the server. If the server is stopped, only the death of `cat` ends this pipe.
     # shellcheck disable=SC2016
     answer=$(timeout -s KILL 1 sh -c '"$@" 2>&1 | cat' sh "$tmux" -u -S "$socket" display-message -p \
       "#{?pane_dead,dead #{pid},=$1}" </dev/null 2>/dev/null)
     case $?$answer in
       0dead*)
-        # When a pty ends, tmux 3.3a calls libutempter, which may swallow the SIGCHLD of the shell; the server would then wait
-        # for ever.
+        # When a pty ends, tmux 3.3a calls libutempter, which may swallow the shell's SIGCHLD; the server would then wait for
+        # ever.
         status=gone
         rm -f -- "$socket"
         end_server "${answer#dead }"
@@ -204,7 +204,7 @@ probe() {
     esac
     [ -S "$socket" ] || status=gone
     [ "$status" = Unexpected ] || break
-    # The server is starting or ending: ask again.
+    # The server is starting or ending.
     tries=$((tries + 1))
     [ $tries -lt 25 ] || break
     sleep 0.02
@@ -212,9 +212,9 @@ probe() {
   if [ "$status" = refused ]; then rm -f -- "$socket"; fi
 }
 
-# The end of a command is the marker in the output of the pty. It is read from a pipe that is opened just before the command is
-# typed, so that the end of an earlier command does not count, and it is recorded only if no later run has begun. grep ends with
-# the first match and closes the pipe. After a command that leaves the terminal raw, no carriage return precedes the line feed.
+# The end of a command is the marker in the pty's output. The output is read from a pipe that is opened just before the command is
+# typed, so that the end of an earlier command does not count, and the end is recorded only if no later run has begun. grep ends
+# at the first match and closes the pipe. After a command that leaves the terminal raw, no carriage return precedes the line feed.
 # shellcheck disable=SC2016 # expanded by the shell that tmux starts
 monitor='
 binary=$(echo | grep -a "" >/dev/null 2>&1 && echo -a)
@@ -223,10 +223,10 @@ code=${marker##*:}
 exec "$ZMX_SHIM_TMUX" -S "$ZMX_SHIM_SOCKET" if-shell -F "#{==:#{@run},$run}" \
   "set -s @ended $(date +%s) ; set -s @exit_code ${code%$ZMX_SHIM_CR}"'
 
-# What runs on the pty: the shell, without a trace of tmux in its environment.
+# Runs on the pty: the shell, without a trace of tmux in its environment.
 # shellcheck disable=SC2016
 shell='
-# In a removed directory tmux would go home instead.
+# If the directory was removed, tmux would start in the home directory instead.
 if [ "${ZMX_SHIM_GONE+x}" ] && cd -P "/proc/$PPID/cwd"; then export PWD="$ZMX_SHIM_GONE"; fi 2>/dev/null
 unset TMUX TMUX_PANE TERM_PROGRAM TERM_PROGRAM_VERSION TERM SHELL ZMX_SHIM_GONE
 if [ "${ZMX_SHIM_TERM+x}" ]; then export TERM="$ZMX_SHIM_TERM"; fi
@@ -247,11 +247,11 @@ for fd in /proc/$$/fd/*; do
 done
 exec "$@"'
 
-# Runs when the shell has ended: frees the name, lets clients read the last output, ends the server.
+# Runs after the shell has ended: frees the name, lets clients read the last output, ends the server.
 # shellcheck disable=SC2016
 farewell='rm -f -- "$ZMX_SHIM_SOCKET"; sleep 0.05; kill -TERM $PPID; sleep 1; kill -KILL $PPID'
 
-# create ARGV0 COMMAND...: makes the session with COMMAND on its pty; 1 if the session exists or cannot be made.
+# create ARGV0 COMMAND...: creates the session with COMMAND on its pty. Returns 1 if the session exists or cannot be created.
 create() (
   argv0=$1
   shift
@@ -263,7 +263,7 @@ create() (
   [ -z "$argv0" ] || label=
   for argument; do
     shift
-    # For tmux a word that ends with a semicolon ends the command.
+    # tmux treats a semicolon at the end of a word as the end of the command.
     case $argument in *\;) argument=${argument%;}\\\; ;; esac
     set -- "$@" "$argument"
   done
@@ -299,7 +299,7 @@ create() (
   exec "$@"
 )
 
-# ensure ARGV0 COMMAND...: makes the session if there is none.
+# ensure ARGV0 COMMAND...: creates the session unless it exists.
 ensure() {
   refuse_other_file
   if [ -S "$socket" ]; then
@@ -308,7 +308,7 @@ ensure() {
       ok) return ;;
       Timeout | Unexpected) exit 1 ;;
     esac
-    # A session that is just ending frees its name.
+    # A session that is ending still occupies its name.
     tries=0
     while [ -S "$socket" ] && [ $tries -lt 100 ]; do
       sleep 0.02
@@ -320,14 +320,14 @@ ensure() {
     exit 1
   fi
   if create "$@"; then created=yes; return; fi
-  # Another call was faster, or the session cannot be made: a broken tmux prints the reason.
+  # Another call was faster, or the session cannot be created; in that case tmux prints the reason.
   probe '#{pane_pid}'
   [ "$status" = ok ] && return
   "$tmux" -V >/dev/null
   exit 1
 }
 
-# quote_all ARGUMENT...: sets typed, the words quoted for the shell.
+# quote_all ARGUMENT...: sets typed to the words, quoted for the shell.
 quote_all() {
   typed=
   for argument; do
@@ -359,7 +359,7 @@ type_in() { session_tmux load-buffer -b "zmx$$" - \; paste-buffer -r -d -b "zmx$
 
 show_version() {
   tmux_path
-  # Without a UTF-8 locale tmux refuses even this.
+  # Without a UTF-8 locale tmux refuses even to print its version.
   tmux_version=$("$tmux" -V 2>&1) || fail "$tmux_version"
   printf 'zmx\t\t%s\nghostty_vt\t%s (chandler shim)\nsocket_dir\t%s\nlog_dir\t\t%s\n' \
     $version "$tmux_version" "$socket_dir" "$log_dir"
@@ -462,7 +462,7 @@ type_command() {
   printf %s "$typed" | session_tmux load-buffer -b "zmx$$" - \; set -s @run $$ \; set -suq @ended \; set -suq @exit_code \; \
     pipe-pane -O "run=$$; eval \"\$ZMX_SHIM_MONITOR\"" \; paste-buffer -r -d -b "zmx$$" >/dev/null 2>&1
 }
-# await_line_editor: before the shell's line editor runs, a terminal accepts no line above 4095 bytes.
+# await_line_editor: waits for the shell's line editor, because before that a terminal accepts no line above 4095 bytes.
 await_line_editor() {
   tty=$(ask display-message -p '#{pane_tty}')
   i=0
@@ -489,10 +489,10 @@ follow() {
   exec 8>"$work/in" 9<"$work/out"
   watch_end 9<&-
   helpers="$helpers $!"
-  # No output is missed once the client is attached, which ends the first answer.
+  # Once the client is attached, which ends the first answer, no output is missed.
   line=
   while IFS= read -r line <&9; do case $line in %end* | %error* | %exit*) break ;; esac done
-  # A session without an answer means a tmux before 3.2, not the end of a command.
+  # If the session exists but does not answer, tmux is older than 3.2.
   [ -n "$line" ] || [ ! -S "$socket" ] || fail "$("$tmux" -V) cannot be followed: 3.2 is needed"
   "$1" || exit 1
   interactive=
@@ -515,7 +515,7 @@ follow() {
       }
       text = text $0
       if (first) {
-        # Skips the echo of the typed line; a terminal without echo has none.
+        # Skips the echo of the typed line. A terminal with echo off prints none.
         held = held text
         if (!(cut = index(held, "\n"))) next
         text = substr(held, substr(held, 1, cut) ~ /ZMX_TASK_COMPLETED:[0-9]+\r?\n/ ? 1 : cut + 1)
@@ -607,7 +607,7 @@ kill_session() {
   esac
   server=${answer% *} leader=${answer#* }
   kill -HUP "-$leader" 2>/dev/null || kill -HUP "$leader" 2>/dev/null
-  # The name is free when the server is gone.
+  # The name is free once the server is gone.
   end_server "$server"
   rm -f -- "$socket"
   if alive "$leader"; then
@@ -631,7 +631,7 @@ attach_command() {
   created=
   if [ $# -gt 0 ]; then
     ensure '' "$@"
-    # A command that ends at once leaves nothing to attach to. Asked several times, because a busy host notices the end late.
+    # A command that ends at once leaves no session to attach to. Polls several times, because a busy host notices the end late.
     i=0
     while [ -n "$created" ] && [ $i -lt 8 ]; do
       probe '#{pane_pid}'
@@ -651,7 +651,7 @@ attach_command() {
     printf '\033c'
     return 0
   fi
-  # Falls back to a similar terminal that the host knows.
+  # Falls back to a similar terminal type that the host knows.
   exec 8>&1
   watch_end
   watcher=$!
@@ -664,7 +664,7 @@ attach_command() {
   printf '\033c'
   return 0
 }
-# switch_clients: inside a session, attach moves the clients of that session; without clients it does nothing.
+# switch_clients: moves the clients of the session in which attach runs; does nothing without clients.
 switch_clients() {
   target=$name
   name=$self socket=$socket_dir/$self
