@@ -4,11 +4,11 @@ import { shellCommands, type ShellCommand } from './shell-commands.ts';
 
 /** Something in a valid plan that is probably not intended. */
 export interface PlanWarning extends Problem {
-  /** The line of the script, from 1. */
+  /** The line of the script, counted from 1. */
   readonly scriptLine: number;
 }
 
-/** Finds likely mistakes in the scripts of a plan, each kind once for each script. */
+/** Finds likely mistakes in the scripts of a plan. Reports each kind once for each script. */
 export function planWarnings({ steps }: Pick<Plan, 'steps'>): PlanWarning[] {
   return steps.flatMap((step, i) =>
     (['script', 'check', 'finalize'] as const).flatMap((key) => {
@@ -25,7 +25,7 @@ type ScriptWarning = Omit<PlanWarning, 'path'>;
 function scriptWarnings(script: string, hasTerminal: boolean): ScriptWarning[] {
   const lines = script.split('\n');
   const isShell = runsInShell(lines[0] ?? '');
-  // Other languages accept CR LF, but the kernel takes the CR for a part of the interpreter's name.
+  // Other interpreters accept CR LF, but the kernel reads the CR as a part of the interpreter's name.
   const crLine = lines.findIndex((line, i) => line.endsWith('\r') && (isShell || i === 0)) + 1;
   if (crLine > 0)
     return [
@@ -61,7 +61,7 @@ function trailingBackground(commands: readonly ShellCommand[]): ScriptWarning[] 
   ];
 }
 
-/** Without `set -e` the shell continues after a failed command, and only the last command decides the exit code. */
+/** Without `set -e` the shell continues after a failed command, and only the last command determines the exit code. */
 function unseenFailure(firstLine: string, commands: readonly ShellCommand[]): ScriptWarning[] {
   if (/^#!.*\s-\w*e/.test(firstLine) || commands.some(({ text }) => HANDLES_FAILURES.test(text))) return [];
   const found = commands.find((_, i) => i < commands.length - 1 && isUnseen(commands, i));
@@ -78,7 +78,7 @@ function unseenFailure(firstLine: string, commands: readonly ShellCommand[]): Sc
 const HANDLES_FAILURES =
   /(^|[\s;{(])(set\s([^;]*\s)?(-[a-zA-Z]*e|-o\s+errexit)|trap\s.*\bERR\b)|\$\?|\$\{?PIPESTATUS/;
 
-/** Whether a failure of the pipeline that ends in this command is lost. In a list of `&&` and `||` it is not. */
+/** Whether a failure of the pipeline that ends in this command is lost. A failure inside a list of `&&` and `||` is not. */
 function isUnseen(commands: readonly ShellCommand[], index: number): boolean {
   const { text, end, isCompound } = commands[index]!;
   if (end !== ';' || isCompound || isHarmless(text)) return false;

@@ -17,11 +17,11 @@ export function formatProblems(problems: readonly Problem[]): string {
   return problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('\n');
 }
 
-/** More than a person reads, less than a failure can carry. */
+/** More than a person reads, and less than a failure can carry. */
 const MAX_PROBLEMS = 200;
 const MAX_TEXT_LENGTH = 500;
 
-/** Makes problems fit into a failure: cuts long texts, and counts the rest of a long list. */
+/** Bounds problems so that they fit into a failure: cuts long texts, and replaces the rest of a long list by its count. */
 export function boundedProblems(problems: readonly Problem[]): Problem[] {
   const listed = problems.slice(0, MAX_PROBLEMS).map(({ path, message }) => ({
     path: boundedText(path, MAX_TEXT_LENGTH),

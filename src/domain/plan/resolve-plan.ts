@@ -73,8 +73,8 @@ function resolveStep(step: Step): ResolvedStep {
 }
 
 /**
- * Returns the digest of a plan's work: its steps and their order, without target, timeouts and retries. Two plans with
- * the same digest do the same to a host.
+ * Returns the digest of a plan's work: its steps and their order, without target, timeouts and retries. Plans with the same
+ * digest do the same work on a host.
  */
 export function planDigest(plan: Pick<Plan, 'steps'>): string {
   const work = plan.steps.map(({ name, script, finalize, check, needs, env, secrets }) => ({

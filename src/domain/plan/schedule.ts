@@ -21,14 +21,14 @@ export function dependents(name: string, steps: readonly Pick<ResolvedStep, 'nam
   return steps.flatMap((step) => (step.name !== name && found.has(step.name) ? [step.name] : []));
 }
 
-/** Decides what follows a failed attempt: the step's own policy first, then the plan's. */
+/** Decides what follows a failed attempt: the step's own policy comes first, then the plan's. */
 export function afterFailure(
   step: ResolvedStep,
   attempts: number,
   code: string,
   onStepFailure: 'park' | 'fail' | 'continue',
 ): 'retry' | 'park' | 'fail' | 'continue' {
-  // parkTimeout has passed; parking would wait for it again.
+  // parkTimeout is over, and parking would only wait for it again.
   if (code === 'parked-too-long' && onStepFailure === 'park') return 'fail';
   const mayRetry = ['step-failed', 'finalizer-failed', 'step-interrupted', 'step-timeout'].includes(code);
   return mayRetry && attempts < step.retry.attempts ? 'retry' : onStepFailure;

@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { isDuration } from '../text/duration.ts';
 import { variableNameProblem } from './variable-name.ts';
 
-/** Sizes in bytes. Together they stay far below the server's 2 MB for one payload. */
+/** Sizes in bytes. Together they stay far below the server's limit of 2 MB for one payload. */
 export const limits = {
   scriptBytes: 256 * 1024,
   planBytes: 1024 * 1024,
   steps: 64,
   stepNameLength: 40,
   labels: 20,
-  /** The server indexes 2,048 bytes of a search attribute, and fails the task that sets a longer one. */
+  /** The server indexes 2,048 bytes of a search attribute, and fails a task that sets a longer one. */
   labelsBytes: 2000,
 } as const;
 
@@ -234,8 +234,8 @@ export const watchSchema = z.strictObject({
 /** The self-provisioning host to follow, and for how long. */
 export type WatchInput = z.input<typeof watchSchema>;
 /**
- * What to do on a host. `chandler/plan.schema.json` is the same as JSON Schema. At most 1 MiB as JSON, 64 steps, 256 KiB a
- * script.
+ * What to do on a host. `chandler/plan.schema.json` has the same as JSON Schema. At most 1 MiB as JSON, 64 steps, and 256 KiB for
+ * each script.
  */
 export type Plan = z.input<typeof planSchema>;
 /** A script that runs in its own terminal session. */

@@ -1,9 +1,9 @@
 /** A simple or compound command at the outermost level of a shell script. */
 export interface ShellCommand {
   readonly text: string;
-  /** Its first line, from 1. */
+  /** Its first line, counted from 1. */
   readonly line: number;
-  /** The operator after it; a line end is `;`. */
+  /** The operator after it. A line end counts as `;`. */
   readonly end: ';' | '&' | '&&' | '||' | '|' | '';
   readonly isCompound: boolean;
 }
@@ -50,7 +50,7 @@ export function shellCommands(script: string): ShellCommand[] | undefined {
         depth -= 1;
         isCompound = true;
       }
-      // A command follows each of these.
+      // Each of these is followed by a command.
       isFirstWord = ['if', 'then', 'else', 'elif', 'while', 'until', 'do', '{', '(', '!', 'time'].includes(
         word,
       );
@@ -108,10 +108,10 @@ export function shellCommands(script: string): ShellCommand[] | undefined {
     } else if (rest.startsWith('&&') || rest.startsWith('||')) {
       endCommand(rest.startsWith('&&') ? '&&' : '||');
       at += 2;
-      // The list may continue on the next line.
+      // After an operator, a list may continue on the next line.
       for (; /\s/.test(script[at] ?? ''); at += 1) if (script[at] === '\n') line += 1;
     } else if (char === ';' || char === '&' || char === '|') {
-      // In a `case`, `|` also separates patterns, and `;;` ends a branch.
+      // Inside a `case`, `|` also separates patterns, and `;;` ends a branch.
       endCommand(char);
       at += 1;
     } else if (char === '(' || char === ')') {
@@ -140,7 +140,7 @@ export function shellCommands(script: string): ShellCommand[] | undefined {
   return depth === 0 && heredocs.length === 0 ? commands : undefined;
 }
 
-/** Levels of nested quotes and substitutions; more than people write. */
+/** The maximum depth of nested quotes and substitutions; more than people write. */
 const MAX_NESTED = 50;
 
 /** The index after a quoted text or a substitution; undefined if it is not closed. */

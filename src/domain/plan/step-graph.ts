@@ -3,7 +3,7 @@ export interface GraphStep {
   readonly needs: readonly string[];
 }
 
-/** Reads names and needs from any value that may be a plan. Indexes are those of its steps. */
+/** Reads names and needs from a value of any shape. The indexes are those of its steps. */
 export function readGraph(input: unknown): GraphStep[] {
   const steps = asRecord(input)['steps'];
   if (!Array.isArray(steps)) return [];
@@ -25,7 +25,7 @@ export function stepProblems(steps: readonly GraphStep[]): { path: (string | num
   const problems: { path: (string | number)[]; message: string }[] = [];
   const first = new Map<string, number>();
   for (const [i, { name }] of steps.entries()) {
-    // The schema reports a step without a usable name.
+    // The schema reports steps without a usable name.
     if (name === '') continue;
     const earlier = first.get(name);
     if (earlier === undefined) first.set(name, i);
@@ -48,7 +48,7 @@ export function stepProblems(steps: readonly GraphStep[]): { path: (string | num
 
 /** The names along one cycle of `needs`. */
 function findCycle(steps: readonly GraphStep[]): string[] | undefined {
-  // Of two steps with the same name the first counts; the last entry of a map wins.
+  // A map keeps the last of equal keys, so the reversed list keeps the first of several steps with one name.
   const needs = new Map(steps.toReversed().map((step) => [step.name, step.needs]));
   const done = new Set<string>();
   const visit = (name: string, trail: string[]): string[] | undefined => {

@@ -5,7 +5,7 @@ import { limits, planSchema, watchSchema, type Plan } from './schema.ts';
 import { readGraph, stepProblems } from './step-graph.ts';
 
 /**
- * Validates any value as a plan. Returns either every problem or the plan, unchanged and without defaults filled in. Never
+ * Validates a value of any shape as a plan. Returns either every problem or the plan itself, without defaults filled in. Never
  * throws.
  */
 export function validatePlan(
@@ -17,20 +17,20 @@ export function validatePlan(
   const graph = readGraph(input);
   const found = [
     ...(result.error?.issues.flatMap((issue) => toProblems(issue, planSchema)) ?? []),
-    // Too many steps are already a problem, and following them could overflow the stack.
+    // Too many steps are a problem already, and following their needs could overflow the stack.
     ...(graph.length > limits.steps ? [] : stepProblems(graph)).map(({ path, message }) => ({
       path: formatPath(['steps', ...path]),
       message,
     })),
   ];
-  // Of several problems at one path the first counts.
+  // Only the first of several problems at one path is reported.
   const problems = [
     ...new Map(found.toReversed().map((problem) => [problem.path, problem])).values(),
   ].toReversed();
   return problems.length === 0 ? { plan: input as Plan } : { problems };
 }
 
-/** Validates any value as the input of `watchProvisioning`, like {@link validatePlan}. */
+/** Validates a value of any shape as the input of `watchProvisioning`, like {@link validatePlan}. */
 export function validateWatch(input: unknown): { problems?: Problem[] } {
   const unreadable = unreadableReason(input);
   if (unreadable !== undefined) return { problems: [{ path: '', message: unreadable }] };
@@ -43,7 +43,7 @@ export function validateWatch(input: unknown): { problems?: Problem[] } {
 /** Why a value can't be validated at all. */
 function unreadableReason(input: unknown): string | undefined {
   let text: string;
-  // zod ignores this key, so its value would not be validated.
+  // zod ignores a key named `__proto__`, so its value would not be validated.
   let proto = false;
   try {
     text =
@@ -59,7 +59,7 @@ function unreadableReason(input: unknown): string | undefined {
   return proto ? 'the plan must not hold the key __proto__' : undefined;
 }
 
-/** One step more than allowed is enough to fail; validating a very long list takes too long. */
+/** Keeps one step more than allowed, which is enough to fail; validating a very long list would take too long. */
 function firstSteps(input: unknown): unknown {
   const steps = (input as { steps?: unknown } | null | undefined)?.steps;
   if (!Array.isArray(steps) || steps.length <= limits.steps) return input;
@@ -84,7 +84,7 @@ function toProblems(
   return [{ path: formatPath(issue.path), message: `${subject}${issue.message}` }];
 }
 
-/** The keys of the object at a path; none where the schema has no object. */
+/** The keys of the object at a path; none if the schema has no object there. */
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let node: unknown = schema;
   for (const key of [...path, undefined]) {
@@ -100,7 +100,7 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   return node instanceof z.ZodObject ? Object.keys(node.shape) : [];
 }
 
-/** `; did you mean "script"?`, if a known key is near enough to be a typing mistake. */
+/** `; did you mean "script"?`, if a known key is so near that the unknown one is probably a typing mistake. */
 function suggestKey(key: string, known: readonly string[]): string {
   const wanted = plainKey(key.slice(0, MAX_KEY_LENGTH));
   const [nearest] = known
@@ -114,7 +114,7 @@ function plainKey(text: string): string {
   return text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }
 
-/** Longer than any key. */
+/** In characters: more than any known key has. */
 const MAX_KEY_LENGTH = 40;
 
 const KINDS: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-/** Why a step can't have an environment variable of this name; undefined if it can. */
+/** Why a step cannot have an environment variable with this name; undefined if it can. */
 export function variableNameProblem(name: string): string | undefined {
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return 'must be the name of an environment variable';
   if (/^(CHANDLER|ZMX)_/.test(name)) return 'must not begin with CHANDLER_ or ZMX_: those are reserved';

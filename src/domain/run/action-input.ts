@@ -4,18 +4,21 @@ import { isDuration } from '../text/duration.ts';
 import { didYouMean } from '../text/near-names.ts';
 import { plainText } from '../text/plain-text.ts';
 
-// Actions come from any client in any shape, so these checks assume nothing about types.
+// Actions arrive from any client in any shape, so these checks assume nothing about types.
 
-/** Says why the value of one key of an action's input is invalid; undefined if it is valid. `steps` are the names of the run's. */
+/**
+ * Returns why the value of one key of an action's input is invalid; undefined if it is valid. `steps` are the names of the run's
+ * steps.
+ */
 export type KeyCheck = (value: unknown, key: string, steps: readonly string[]) => string | undefined;
 
 /** The keys that an action accepts besides `reason` and `requestId`, each with its check. */
 export type KeyChecks = Readonly<Record<string, KeyCheck>>;
 
-/** Bytes as JSON. A script must fit into one payload together with its step, whose size the plan schema bounds. */
+/** In bytes as JSON. A script must fit into one payload together with its step, whose size the plan schema limits. */
 const MAX_SCRIPT_BYTES = 256 * 1024;
 const MAX_ENV_BYTES = 64 * 1024;
-/** Characters. */
+/** In characters. */
 const MAX_REQUEST_ID_LENGTH = 200;
 const MAX_SHOWN_NAME_LENGTH = 100;
 const MAX_SHOWN_NAMES_LENGTH = 300;
@@ -57,7 +60,7 @@ export const checkDuration: KeyCheck = (value, key) =>
     ? undefined
     : `${key} must be a duration such as 10m, or milliseconds; at most 365d`;
 
-/** Says why an input is invalid whatever the state of the run; undefined if it is valid. */
+/** Returns why an input is invalid whatever the state of the run; undefined if it is valid. */
 export function invalidInputReason(
   checks: KeyChecks,
   input: unknown,
@@ -86,18 +89,18 @@ export function invalidRequestIdReason(id: unknown): string | undefined {
   return `requestId must be text of at most ${MAX_REQUEST_ID_LENGTH} characters`;
 }
 
-/** Says which of the names was probably meant, or else lists them. */
+/** Returns a hint for an unknown name: the name that was probably meant, or else all names. */
 export function suggest(wanted: string, what: string, names: readonly string[]): string {
   const list = `the ${what} are ${names.join(', ')}`;
   return didYouMean(shownName(wanted), names) ?? boundedText(list, MAX_SHOWN_NAMES_LENGTH);
 }
 
-/** Makes a name of any length and with any characters fit for an error message. */
+/** Makes a name of any length, with any characters, fit for an error message. */
 export function shownName(name: string): string {
   return plainText(boundedText(name, MAX_SHOWN_NAME_LENGTH));
 }
 
-/** Says why the variables that several retries have set for a part are too many; undefined if they are not. */
+/** Returns why the variables that several retries have set for a part are too many; undefined if they are not. */
 export function envTooLongReason(name: string, env: Readonly<Record<string, string>>): string | undefined {
   return isEnvTooLong(env)
     ? `env would be longer than ${MAX_ENV_BYTES} bytes (as JSON), together with what earlier retries of ${name} set`

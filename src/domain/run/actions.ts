@@ -2,50 +2,50 @@ import type { Duration } from '../text/duration.ts';
 import { checkDuration, checkEnv, checkFlag, checkScript, checkStep, type KeyCheck } from './action-input.ts';
 import { activePart, hasTrouble, isPartOver, type PartStatus, type RunStatus } from './status.ts';
 
-// Each action takes one object, because the Temporal UI and CLI send one JSON payload.
+// Each action has one object as its input, because the Temporal UI and CLI send one JSON payload.
 
-/** What every action accepts besides what it acts on. */
+/** What every action accepts besides its own keys. */
 export interface WithReason {
-  /** Why; kept in the audit trail. At most 1000 characters; the rest is cut. */
+  /** The reason for the audit trail. At most 1000 characters; the rest is cut. */
   readonly reason?: string;
   /**
-   * Makes the action safe to repeat: a run applies the first action with this id and answers later ones with its status. At
-   * most 200 characters; the run remembers the latest 200 ids. A refused action may be sent again with its id.
+   * Makes the action safe to repeat: a run applies the first action with this id and answers later ones with its status. At most
+   * 200 characters; the run remembers the latest 200 ids. A refused action may be sent again with the same id.
    */
   readonly requestId?: string;
 }
 
-/** Which step, or whose finalizer, to run again. */
+/** The step to run again, or whose finalizer to run again. */
 export interface RetryStep extends WithReason {
   readonly step: string;
   /** Replaces the script of the step or finalizer. At most 262 144 bytes as JSON. */
   readonly script?: string;
   /**
-   * Added to the environment of the step or finalizer, over the plan's. At most 65 536 bytes as JSON, together with what
-   * earlier retries set. It is kept in the history: no secrets.
+   * Added to the environment of the step or finalizer; overrides the plan's. At most 65 536 bytes as JSON, together with what
+   * earlier retries set. Kept in the history, so it must not contain secrets.
    */
   readonly env?: Readonly<Record<string, string>>;
   /**
-   * Also resets every step that needs this one: those that have run run again after it; those that run are ended first. The
-   * step itself may then be one that was done. Only until the finalizers begin.
+   * Also resets every step that needs this one: they run again after it, and those that are running are ended first. The step
+   * itself may then be a done step. Allowed until the finalizers begin.
    */
   readonly resetDownstream?: boolean;
   /**
-   * Ends the latest launch, even a running one, and starts another. Without it, a launch that is running or has ended well
-   * counts.
+   * Ends the latest launch, even a running one, and starts another. Without it, the retry keeps a launch that is running or has
+   * succeeded.
    */
   readonly force?: boolean;
 }
 
-/** Which step, or whose finalizer, to treat as done. */
+/** The step to treat as done, or whose finalizer to treat as done. */
 export interface SkipStep extends WithReason {
   readonly step: string;
 }
 
-/** Which step to give more time. */
+/** The step that gets more time. */
 export interface ExtendTimeout extends WithReason {
   readonly step: string;
-  /** Added to its timeout, also for later attempts and its finalizer: `10m`, or milliseconds. */
+  /** How much to add to its timeout, also for later attempts and its finalizer: `10m`, or milliseconds. */
   readonly by: Duration;
 }
 
@@ -59,11 +59,11 @@ export interface ActionInputs {
   readonly extendTimeout: ExtendTimeout;
 }
 export type ActionName = keyof ActionInputs;
-/** An input that may be of any action, complete or not. */
+/** The input of any action, complete or not. */
 export type ActionInput = Partial<RetryStep & SkipStep & ExtendTimeout>;
 export type ActionMethod = 'retry' | 'skip' | 'extendTimeout' | 'pause' | 'resume' | 'abort';
 
-/** What an action is, wherever it is shown or sent. Its effect on a run is in workflows/action-effects.ts. */
+/** Describes an action for every place that shows or sends it. Its effect on a run is in workflows/action-effects.ts. */
 export interface Action<Input extends WithReason> {
   /** The method of `ChandlerClient` that sends it. */
   readonly method: ActionMethod;
@@ -75,31 +75,31 @@ export interface Action<Input extends WithReason> {
   readonly summary: string;
   /** Full sentences that complete the summary. */
   readonly details: string;
-  /** An input to copy. */
+  /** An input for users to copy. */
   readonly example: Input;
   /** The keys of its input besides `reason` and `requestId`. */
   readonly checks: { readonly [Key in Exclude<keyof Input, keyof WithReason>]-?: KeyCheck };
-  /** Accepted whatever its input looks like: a typing mistake must not keep a run alive that has to end. */
+  /** Accepts any input: a typing mistake must not keep a run alive that has to end. */
   readonly acceptsAnyInput?: true;
-  /** Tells actions that share a key apart. */
+  /** Selects between actions that share a key. */
   readonly fitsRun?: (status: RunStatus) => boolean;
-  /** Missing for an action on the run as a whole. */
+  /** Missing for an action on the whole run. */
   readonly onStep?: {
     /** The state of the parts that are offered first when no step is named. */
     readonly defaultState: 'parked' | 'running';
     readonly fits: (part: PartStatus, input: ActionInput) => boolean;
-    /** The answer when it fits no step. */
+    /** The message if no step is suitable. */
     readonly noneFits: string;
   };
-  /** What it does to a parked part, where a person decides: `runs it again`. */
+  /** What it does to a parked part, for the operator who must decide: `runs it again`. */
   readonly whenParked?: string;
-  /** What the live view asks for before it sends the action; a reason is confirmed as well. */
+  /** What the live view asks for before it sends the action. A reason is confirmed as well. */
   readonly prompt?: { readonly key: 'reason' | 'by'; readonly question: (subject: string) => string };
-  /** True if the live view asks for a yes first. */
+  /** True if the live view asks for confirmation first. */
   readonly isConfirmed?: true;
   /** What a command asks before it sends the action to many runs. `runs` is `3 runs`. */
   readonly confirmMany?: (runs: string) => string;
-  /** What has happened once a run has accepted it; `status` is missing where it is not known. */
+  /** What has happened once a run has accepted it. `status` is missing where it is unknown. */
   readonly outcome: (input: ActionInput, status?: RunStatus) => string;
 }
 
@@ -162,7 +162,7 @@ export const actions: { readonly [Name in ActionName]: Action<ActionInputs[Name]
     },
     isConfirmed: true,
     confirmMany: (runs) => `Skip the parked steps of ${runs}?`,
-    // What is left of the step is ended first.
+    // Processes of the step are ended first.
     outcome: ({ step }, status) =>
       status && hasTrouble(status) ? `${step} will be skipped once the host answers` : `${step} is skipped`,
   },
@@ -242,14 +242,14 @@ export const actionsByKey: ReadonlyMap<string, readonly ActionName[]> = new Map(
   }),
 );
 
-/** The answer when Temporal's workflow pause holds the run, which then accepts no update. */
+/** The message while Temporal's workflow pause holds the run, which then accepts no update. */
 export const SENT_AS_SIGNAL =
   "Sent as a signal: Temporal's workflow pause holds the run, which accepts or refuses it once it is unpaused";
 
 /** What an operator can do about a parked part: `retryStep, skipStep or abort`. */
 export const PARKED_ACTIONS = joinOr(actionNames.filter((name) => actions[name].whenParked !== undefined));
 
-/** `{"step":"NAME","by":"10m"}`; `step` replaces the placeholder. */
+/** `{"step":"NAME","by":"10m"}`; `step` replaces NAME. */
 export function exampleInput(name: ActionName, step?: string): string {
   const { example } = actions[name];
   return JSON.stringify(step === undefined || !('step' in example) ? example : { ...example, step });

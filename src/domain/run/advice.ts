@@ -2,10 +2,10 @@ import { failureCodes, type FailureCode } from './failure.ts';
 import { listParts, type PartState, type RunStatus } from './status.ts';
 
 /**
- * What has become of a part, or a run, that failed. `asking`: its host cannot be reached, and the run asks again. `retrying`: the
- * next attempt starts by itself. `parked`: it waits for an operator. Each of the two also in a run that is `paused`. `failed`: it
- * has failed for good, and the run is still at work. `over`: so is the run. `closed`: the run is over, and its sessions are
- * closed. `terminated`: the server ended the run, which ended nothing on the host.
+ * The state of a failed part or run, which decides how to continue. `asking`: its host cannot be reached, and the run asks again.
+ * `retrying`: the next attempt starts by itself. `parked`: it waits for an operator. Each of the last two also exists in a run
+ * that is `paused`. `failed`: it has failed for good, but the run continues. `over`: the run has ended, too. `closed`: the run
+ * has ended and closed its sessions. `terminated`: the server ended the run, which could not end anything on the host.
  */
 export const adviceStates = [
   'asking',
@@ -37,7 +37,7 @@ const SCRIPT_AGAIN = "Read the script's log on the host, fix the cause, and star
 const MORE_TIME = 'Give the step more time (extendTimeout), or find out in its log what it waits for.';
 const RETRYABLE = ['retrying', 'retrying-paused', 'parked', 'parked-paused'] as const;
 
-/** Advice that fits only some states, in place of the code's own. */
+/** Advice that replaces the code's own in some states. */
 const VARIANTS: Readonly<Partial<Record<FailureCode, Partial<Record<AdviceState, string>>>>> = {
   'connection-lost': {
     asking:
@@ -53,13 +53,13 @@ const VARIANTS: Readonly<Partial<Record<FailureCode, Partial<Record<AdviceState,
   'script-failed': { over: SCRIPT_AGAIN, closed: SCRIPT_AGAIN, terminated: SCRIPT_AGAIN },
 };
 
-/** Codes after which no run continues or starts again. */
+/** Codes whose advice is complete: afterwards no run continues or starts again. */
 const COMPLETE: ReadonlySet<FailureCode> = new Set(['log-unavailable', 'notification-failed', 'aborted']);
 
-/** Failures of steps whose advice may name the session to attach to. */
+/** Failures of steps, whose advice may name the session to attach to. */
 const NAMES_SESSION: ReadonlySet<FailureCode> = new Set(['step-failed', 'step-timeout', 'step-interrupted']);
 
-/** The advice of a failure in this state, whichever state it was made for. Advice that a failure brought along stays. */
+/** The advice for a failure in this state, whatever state it was written for. Advice that came with the failure itself stays. */
 export function adviceIn(
   state: AdviceState,
   { code, advice }: { readonly code: FailureCode; readonly advice: string },
@@ -73,7 +73,7 @@ export function adviceIn(
   return `${isGeneral || isStale ? general : cause}${COMPLETE.has(code) ? '' : CONTINUATIONS[state]}`;
 }
 
-/** What is known of a run besides its status. */
+/** What is known about a run besides its status. */
 export interface AdviceFacts {
   /** The server ended it. */
   readonly terminated?: boolean;

@@ -1,26 +1,29 @@
 import { formatDuration } from '../text/duration.ts';
 
-/** An action that an operator, or a program in their name, sent to the run. */
+/** An action that an operator, or a program on their behalf, sent to the run. */
 export interface AuditEntry {
-  /** The name of the action; of a refused signal, whatever name it had. */
+  /** The name of the action. A refused signal may have any name. */
   readonly action: string;
   readonly step?: string;
-  /** Why it was refused and changed nothing; missing if it was accepted. Only refused signals are recorded: a refused update answers its sender. */
+  /**
+   * Why it was refused and changed nothing; missing if it was accepted. Only signals are recorded as refused, because a refused
+   * update answers its sender.
+   */
   readonly refused?: string;
   readonly reason?: string;
-  /** Who sent it, as their client calls itself to the server (Temporal: the identity of the event). */
+  /** The sender: the identity that their client sends to the server. */
   readonly by?: string;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
-  /** Of `retryStep`: ended the latest launch and started another. */
+  /** `retryStep`: ended the latest launch and started another. */
   readonly force?: true;
-  /** Of `retryStep`: replaced the plan's script. */
+  /** `retryStep`: replaced the plan's script. */
   readonly script?: true;
-  /** Of `retryStep`: the names of the variables that were set. */
+  /** `retryStep`: the names of the variables that were set. */
   readonly env?: readonly string[];
-  /** Of `retryStep`: the other steps that were reset, because they need this one. */
+  /** `retryStep`: the other steps that were reset, because they need this one. */
   readonly reset?: readonly string[];
-  /** Of `extendTimeout`: by how much. */
+  /** `extendTimeout`: by how much. */
   readonly extendedByMs?: number;
 }
 
@@ -32,7 +35,7 @@ interface Audited {
 const MAX_ACCEPTED = 100;
 const MAX_REFUSED = 20;
 
-/** Adds an action to the audit trail, which forgets old accepted and old refused ones separately; the history has them. */
+/** Adds an action to the audit trail. Old accepted and old refused actions are dropped separately; the history has them all. */
 export function recordAction(status: Audited, action: AuditEntry): void {
   const { auditTrail } = status;
   const isRefused = action.refused !== undefined;

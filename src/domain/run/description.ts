@@ -4,19 +4,19 @@ import { addressOf } from './ids.ts';
 import { code, prose } from '../text/markdown.ts';
 import type { Plan, Target } from '../plan/schema.ts';
 
-/** What a run shows of itself from its beginning, also while no worker is there to answer. */
+/** What the UI shows of a workflow from its start, even while no worker runs. */
 export interface Description {
-  /** One line. */
+  /** Plain text on one line. */
   readonly summary: string;
   /** Markdown. */
   readonly details: string;
 }
 
-/** Bytes of JSON. The server refuses a run whose description is longer. */
+/** In bytes of JSON. The server refuses a workflow whose description is longer. */
 const MAX_SUMMARY_BYTES = 200;
 const MAX_DETAILS_BYTES = 16_000;
 
-/** A run of a plan. `id` is that of the workflow, as a word for a shell. */
+/** Describes the run of a plan. `id` is the workflow id, quoted for a shell. */
 export function describePlan(plan: Plan, id: string): Description {
   const { name = 'a plan without a name', target, steps } = plan;
   const shown = steps.map(({ name, needs = [], finalize }) => {
@@ -35,7 +35,7 @@ export function describePlan(plan: Plan, id: string): Description {
   };
 }
 
-/** A run that follows a host which provisions itself. */
+/** Describes a run that follows a self-provisioning host. */
 export function describeWatch(target: Target, id: string): Description {
   const about = `Follows ${prose(addressOf(target))}, which provisions itself.`;
   return {
@@ -44,7 +44,7 @@ export function describeWatch(target: Target, id: string): Description {
   };
 }
 
-/** A workflow that only reads a log. */
+/** Describes a workflow that reads a log. */
 export function describeLog(step: string, workflowId: string): Description {
   return {
     summary: cutBytes(`log of ${prose(step)} for ${prose(workflowId)}`, MAX_SUMMARY_BYTES),
@@ -52,12 +52,12 @@ export function describeLog(step: string, workflowId: string): Description {
   };
 }
 
-/** A look at a worker, or through it at a host: one line. */
+/** Describes the inspection of a worker, or through it of a host, in one line. */
 export function describeInspection(target: Target | undefined): string {
   return cutBytes(`look at ${target ? prose(addressOf(target)) : 'a worker'}`, MAX_SUMMARY_BYTES);
 }
 
-/** Describes the workflow that cleans a host: one line. */
+/** Describes the workflow that cleans a host, in one line. */
 export function describeClean(target: Target): string {
   return cutBytes(`clean ${prose(addressOf(target))}`, MAX_SUMMARY_BYTES);
 }
@@ -85,7 +85,7 @@ function jsonBytes(text: string): number {
   return new TextEncoder().encode(JSON.stringify(text)).length - 2;
 }
 
-/** As much of a text as fits, as JSON and in whole characters. */
+/** The longest beginning of a text that fits as JSON, in whole characters. */
 function cutBytes(text: string, maxBytes: number): string {
   if (jsonBytes(text) <= maxBytes) return text;
   let left = maxBytes - jsonBytes('…');

@@ -1,10 +1,10 @@
 /**
- * Whether a workflow with this status (Temporal: WorkflowExecutionStatus) may still do something. One that is held by Temporal's
- * workflow pause does, once it is unpaused.
+ * Whether a workflow with this status (Temporal: WorkflowExecutionStatus) is still open. A workflow that Temporal's workflow
+ * pause holds is: it continues once it is unpaused.
  */
 export function isOpenStatus(status: string): boolean {
   return status === 'RUNNING' || status === 'PAUSED';
 }
 
-/** The visibility query for it: servers without workflow pause refuse the name of that status. */
+/** The visibility query for open workflows. It names no status, because servers without workflow pause refuse the name PAUSED. */
 export const OPEN_QUERY = 'CloseTime IS NULL';

@@ -5,8 +5,8 @@ const transient = (advice: string) => ({ retryable: true, advice });
 const permanent = (advice: string) => ({ retryable: false, advice });
 
 /**
- * Every way a run can fail: a closed set. `retryable`: the same attempt may succeed later without an operator. `advice` names
- * what to do about the cause, in every state of a run; advice.ts adds what depends on the state.
+ * Every way a run can fail: a closed set. `retryable`: the same attempt may succeed later without an operator. `advice` tells an
+ * operator what to do about the cause, and holds in every state of a run; advice.ts adds what depends on the state.
  */
 export const failureCodes = {
   'invalid-input': permanent('Correct the listed problems in the plan; `chandler validate PLAN` checks it.'),
@@ -73,10 +73,10 @@ export const failureCodes = {
   aborted: permanent('`chandler clean TARGET` shows what still runs on the host, and ends it with --end.'),
 };
 
-/** The name of a way to fail. */
+/** The code of a failure. */
 export type FailureCode = keyof typeof failureCodes;
 
-/** Failures to get access to a host that only an operator can fix. What runs there is not affected. */
+/** Failures to get access to a host that only an operator can fix. They do not affect what runs there. */
 const accessCodes: ReadonlySet<string> = new Set([
   'host-key-unknown',
   'host-key-mismatch',
@@ -86,33 +86,33 @@ const accessCodes: ReadonlySet<string> = new Set([
   'login-interferes',
 ]);
 
-/** True for a failure to get access to a host. What runs there is not affected. */
+/** Whether a failure is one to get access to a host. Such a failure does not affect what runs there. */
 export function isAccessCode(code: FailureCode): boolean {
   return failureCodes[code].retryable || accessCodes.has(code);
 }
 
-/** More about a failure, for people and for programs; never a secret. */
+/** Details of a failure, for people and for programs; never a secret. */
 export interface FailureFacts {
   readonly step?: string;
   readonly host?: string;
   readonly exitCode?: number;
   /** The end of the step's log, at most 4 096 bytes of it, secrets masked. */
   readonly logTail?: string;
-  /** Notes on the end beside its code, see `notesOf`. */
+  /** Notes on the end of the launch, besides its exit code; see `notesOf`. */
   readonly notes?: readonly string[];
-  /** What is wrong with a plan, each at its path. */
+  /** Every problem of an invalid plan. */
   readonly problems?: readonly { readonly path: string; readonly message: string }[];
-  /** Replaces the code's own advice where more is known. */
+  /** Replaces the code's own advice with a more specific one. */
   readonly advice?: string;
-  /** When the server starts the next attempt, in place of the retry policy. */
+  /** The delay before the server starts the next attempt; overrides the retry policy. */
   readonly retryAfterMs?: number;
 }
 
-/** A list of every problem of a plan fits; what a host prints is cut further in activities. Characters. */
+/** In characters: room for every problem of a plan. Activities cut what a host prints further. */
 export const MAX_MESSAGE_LENGTH = 128 * 1024;
 
 /**
- * The one error class of the project, with a closed set of codes. Its message may come from a host, so it is plain text without
+ * The only error class of the project, with a closed set of codes. Its message may come from a host, so it is plain text without
  * control sequences, and bounded (131 072 characters).
  */
 export class ChandlerError extends Error {
@@ -132,7 +132,7 @@ export class ChandlerError extends Error {
     return failureCodes[this.code].retryable;
   }
 
-  /** What an operator can do: one line, of the facts or else of the code. */
+  /** What an operator can do, in one line: specific advice, or else that of the code. */
   get advice(): string {
     return showable(this.facts.advice ?? failureCodes[this.code].advice);
   }
@@ -149,13 +149,13 @@ export function withCode({
   return message.startsWith(code) ? message : `${message} (${code})`;
 }
 
-/** The message of an error; node's AggregateError (one attempt per address) has none of its own. */
+/** The message of an error. Node's AggregateError (one error per address) has none of its own. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The message of an error and that of its cause, where libraries hide the reason ("fetch failed"). */
+/** The message of an error and of its cause, because some libraries put the reason there ("fetch failed"). */
 export function reasonOf(error: unknown): string {
   const own = messageOf(error);
   return error instanceof Error && error.cause instanceof Error ? `${own}: ${messageOf(error.cause)}` : own;

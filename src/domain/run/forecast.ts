@@ -3,25 +3,25 @@ import type { LaunchState } from './launch-state.ts';
 import type { ResolvedPlan, ResolvedStep } from '../plan/resolve-plan.ts';
 import { readSentinel, sentinelSaysDone } from './sentinel.ts';
 
-/** What an inspection of a host finds of a plan. */
+/** What an inspection finds on a host about a plan. */
 export interface Traces {
   readonly sentinel: { readonly content?: string };
   readonly script?: { readonly digest: string; readonly phase: string };
-  /** The latest launch of each part, by an earlier run or script of the host with the same work. */
+  /** The latest launch of each part, from an earlier run or from the host's script, if the work is the same. */
   readonly launches: readonly { readonly launch: Launch; readonly state: LaunchState }[];
 }
 
-/** Whether a run would leave the host alone. */
+/** Whether a run of the plan would find the host already provisioned. */
 export function isDoneAlready(plan: ResolvedPlan, digest: string, { sentinel }: Traces): boolean {
   return sentinelSaysDone(sentinel.content, digest, plan.sentinel.whenPresent);
 }
 
-/** Whether a run adopts what the script of the host has done: only if it is the same work, and not finished. */
+/** Whether a run would adopt what the host's script has done: only if the work is the same and not finished. */
 export function isAdopted(script: Traces['script'], digest: string): boolean {
   return script?.digest === digest && script.phase !== 'provisioned';
 }
 
-/** The owner whose launches a run continues because some of that run's work was skipped. */
+/** The owner of the run that wrote the sentinel, if it skipped some of the work: the next run continues that run's launches. */
 export function skippingOwner({ sentinel }: Pick<Traces, 'sentinel'>, digest: string): string | undefined {
   const recorded = readSentinel(sentinel.content);
   return recorded.digest === digest && !recorded.isWhole ? recorded.owner : undefined;
@@ -44,8 +44,8 @@ export function adoption(
 }
 
 /**
- * The steps whose check can be asked: also those that are done, because a check finds drift. Not while a step runs, whose work
- * may be half done.
+ * The steps whose check can run. Includes done steps, because a check finds drift, but no running step, whose work may be half
+ * done.
  */
 export function stepsToCheck(plan: ResolvedPlan, digest: string, traces: Traces): ResolvedStep[] {
   return plan.steps.filter(

@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
-/** One execution of one step, or of its finalizer; {@link makeLaunch} makes one. */
+/** One execution of a step or of its finalizer; {@link makeLaunch} creates one. */
 export interface Launch {
   /** The name of its directory on the host: 20 hex digits. */
   readonly id: string;
@@ -12,9 +12,9 @@ export interface Launch {
 }
 
 /**
- * Names a launch. The first execution's run id stays the same over continue-as-new and reset and is new for each
- * new run, so a repeated request means the same launch, and a new run never meets an old one. Without Temporal it is
- * the `runId` of a {@link Runner}, whose `run` makes launches of kind `step`, attempt 1.
+ * Creates the identity of a launch. `owner` is the run id of the first execution, which stays the same over continue-as-new and
+ * reset, and differs in each new run. So a repeated request means the same launch, and a new run never reuses an old one. Without
+ * Temporal, `owner` is the `runId` of a {@link Runner}, whose `run` creates launches of kind `step`, attempt 1.
  */
 export function makeLaunch(owner: string, step: string, kind: Launch['kind'], attempt: number): Launch {
   const id = bytesToHex(sha256(utf8ToBytes(JSON.stringify([owner, step, kind, attempt])))).slice(0, 20);
@@ -32,12 +32,12 @@ export function label(launch: Launch): string {
   return sessionName(launch) ?? `${launch.step} (finalizer)${launch.attempt > 1 ? ` ${launch.attempt}` : ''}`;
 }
 
-/** The workflow id of a host, so that the server itself refuses a second run on it. */
+/** The workflow id for a host: with one id per host the server itself refuses a second run on it. */
 export function defaultWorkflowId(target: { host: string; port?: number | undefined }): string {
   return `provision:${target.host}:${target.port ?? 22}`;
 }
 
-/** The workflow id of a watch: a host may be watched by one at a time. */
+/** The workflow id for a watch: only one watch at a time follows a host. */
 export function defaultWatchId(target: { host: string; port?: number | undefined }): string {
   return `watch:${target.host}:${target.port ?? 22}`;
 }

@@ -1,8 +1,8 @@
 /** What the session of a launch that has not begun waits for. */
 export interface StartWaiting {
   /**
-   * `login-shell`: its shell still runs the login profile. `input`: it reads its terminal, so the typed command is lost, or a
-   * program asks a question. `nothing`: the session is gone, or could not be made.
+   * `login-shell`: its shell still runs the login profile. `input`: something reads the terminal, so the typed command is lost,
+   * or a program asks a question. `nothing`: the session is gone, or could not be created.
    */
   readonly for: 'login-shell' | 'input' | 'nothing';
   /** The last lines that zmx and the session printed: plain text, 1000 bytes at most. */
@@ -10,9 +10,9 @@ export interface StartWaiting {
 }
 
 /**
- * The state of a launch on the host. `absent`: there is no record of it. `created`: it has not begun. `cancelled`: its end was
- * requested before it began. `interrupted`: it began, has no record of an end and no supervisor, so it was killed or, if
- * `rebooted`, the host went down. `endedAtMs` is milliseconds since the epoch by the host's clock, to the second.
+ * The state of a launch on the host. `absent`: it has no record there. `created`: it has not begun. `cancelled`: its end was
+ * requested before it began. `interrupted`: it began, but has neither a record of its end nor a supervisor, so it was killed or,
+ * if `rebooted`, the host went down. `endedAtMs` is milliseconds since the epoch by the host's clock, accurate to the second.
  */
 export type LaunchState =
   | { readonly kind: 'absent' | 'cancelled' }
@@ -28,27 +28,27 @@ export type LaunchState =
       readonly endedAtMs: number;
       readonly elapsedMs: number;
       readonly logBytes: number;
-      /** The host could not keep all that was printed: its disk was full, or what writes the log was killed. */
+      /** The host could not keep the whole output, because its disk was full or the process that writes the log was killed. */
       readonly logCut?: true;
-      /** Its end was requested before it came. */
+      /** Its end was requested before it ended. */
       readonly killed?: true;
-      /** When its terminal went away, while the script ran on: milliseconds since the epoch by the host's clock. */
+      /** When its terminal was lost while the script continued: milliseconds since the epoch by the host's clock. */
       readonly terminalLostAtMs?: number;
-      /** The background processes that ended with the terminal when the script was over: their command lines. */
+      /** The command lines of background processes that ended with the terminal when the script was over. */
       readonly endedWithTerminal?: readonly string[];
     }
   | {
       readonly kind: 'interrupted';
       readonly rebooted: boolean;
       readonly logBytes: number;
-      /** Something removed or replaced files of its launch directory. */
+      /** Files of its launch directory were removed or replaced. */
       readonly recordsBroken?: true;
     };
 
 /** By their numbers; `-` for those that end no script. */
 const SIGNALS = '- HUP INT QUIT ILL - ABRT BUS FPE KILL - SEGV - PIPE ALRM TERM'.split(' ');
 
-/** The signal that a shell's exit code stands for (128 + its number), if it does. */
+/** The signal that a shell's exit code means (128 + its number); undefined for other codes. */
 export function signalOfCode(code: number): string | undefined {
   const name = SIGNALS[code - 128];
   return name === '-' ? undefined : name;
@@ -60,7 +60,7 @@ export function formatExit(code: number): string {
   return signal === undefined ? `exit ${code}` : `exit ${code} (${signal})`;
 }
 
-/** Notes on an end beside its code: `terminal lost at 12:03:04 UTC`, `ended with the terminal: sleep 777`. */
+/** Notes on the end of a launch, besides its exit code: `terminal lost at 12:03:04 UTC`, `ended with the terminal: sleep 777`. */
 export function notesOf(state: LaunchState): string[] {
   if (state.kind !== 'exited') return [];
   const { terminalLostAtMs, endedWithTerminal = [] } = state;

@@ -2,20 +2,20 @@ import { count } from '../text/count.ts';
 import { addressOf, label, makeLaunch, type Launch } from './ids.ts';
 
 /**
- * A launch that is alive on a host, or may still begin there. `created`: it has not begun. `interrupted`: its supervisor is
- * gone, its processes are not. `ended`: it failed or was killed, and left processes. What a launch that succeeded left
- * running is a service, and no leftover.
+ * A launch that is alive on a host, or may still begin there. `created`: it has not begun. `interrupted`: its supervisor is gone,
+ * but not its processes. `ended`: it failed or was killed, and left processes. What a successful launch left running is a
+ * service, not a leftover.
  */
 export interface Leftover {
   readonly launch: Launch;
   readonly state: 'created' | 'running' | 'interrupted' | 'ended';
-  /** When it began, by the host's clock. Milliseconds since the epoch. */
+  /** When it began, by the host's clock, in milliseconds since the epoch. */
   readonly sinceMs?: number;
-  /** Processes that carry its marker, and their descendants. */
+  /** The number of processes with its marker, and their descendants. */
   readonly processes: number;
 }
 
-/** A session of a launch that is over; it stays open for operators. */
+/** The session of a finished launch, which stays open for operators. */
 export interface OpenSession {
   readonly session: string;
   /** The id of the launch. */
@@ -24,22 +24,22 @@ export interface OpenSession {
 
 /** A run or script whose launches may be alive. */
 export interface LaunchOwner {
-  /** As in {@link makeLaunch}. */
+  /** The owner of {@link makeLaunch}. */
   readonly owner: string;
-  /** The id of the workflow; a host's own script has none. */
+  /** The workflow id; a self-provisioning script has none. */
   readonly workflowId?: string;
-  /** Whether it is still at work. */
+  /** Whether it is still running. */
   readonly atWork: boolean;
 }
 
-/** A leftover with the run that started it, if that is known. */
+/** A leftover and the run that started it, if that is known. */
 export interface OwnedLeftover extends Leftover {
   readonly workflowId?: string;
-  /** The run or script that started it is still at work, so it is not left behind. */
+  /** Whether the run or script that started it is still running: then it was not left behind. */
   readonly atWork: boolean;
 }
 
-/** A leftover after an attempt to end it, and how many of its processes are left. */
+/** A leftover after an attempt to end it, with the number of processes that are left. */
 export interface EndedLeftover extends OwnedLeftover {
   readonly left: number;
 }
@@ -47,12 +47,12 @@ export interface EndedLeftover extends OwnedLeftover {
 /** What `chandler clean --end` did. */
 export interface CleanResult {
   readonly ended: readonly EndedLeftover[];
-  /** The sessions that were closed, and those that would not close. */
+  /** The sessions that were closed, and those that could not be closed. */
   readonly closed: readonly string[];
   readonly open: readonly string[];
 }
 
-/** Adds to each leftover the run that started it. */
+/** Adds the run that started it to each leftover. */
 export function withOwners(leftovers: readonly Leftover[], owners: readonly LaunchOwner[]): OwnedLeftover[] {
   return leftovers.map((leftover) => {
     const of = owners.find(({ owner }) => isOwnedBy(leftover, owner));
@@ -64,7 +64,7 @@ export function withOwners(leftovers: readonly Leftover[], owners: readonly Laun
   });
 }
 
-/** Whether this owner started a launch: the id is made from the owner. */
+/** Whether this owner started the launch. The id of a launch derives from its owner. */
 export function isOwnedBy({ launch }: Pick<Leftover, 'launch'>, owner: string): boolean {
   const { id, step, kind, attempt } = launch;
   return makeLaunch(owner, step, kind, attempt).id === id;
@@ -93,7 +93,7 @@ type Hop = {
   hostKey?: string | undefined;
 };
 
-/** The arguments of `chandler` that list what is left on a host, for messages; `more` are added. */
+/** The arguments of the `chandler` command that lists what is left on a host, for messages. `more` are added. */
 export function cleanWords(
   { jump, become, ...hop }: Hop & { jump?: Hop | undefined; become?: string | undefined },
   ...more: readonly string[]

@@ -1,9 +1,13 @@
-/** The longest piece of a log. Six times as much at worst, as JSON, is under the server's 2 MB for a payload. */
+/**
+ * The longest piece of a log. As JSON it is at worst six times as long, which is below the server's limit of 2 MB for a payload.
+ */
 export const MAX_LOG_PAGE_BYTES = 256 * 1024;
-/** A piece that is waited for comes within minutes, or the reader asks again. Seconds. */
+/** In seconds. New output usually comes within minutes; otherwise the reader asks again. */
 const MAX_FOLLOW_S = 3600;
 
-/** Why something is no request for a piece of a log; undefined if it is one, whose target must still be checked. Never throws. */
+/**
+ * Why a value is not a request for a piece of a log; undefined if it is one. The target must be checked separately. Never throws.
+ */
 export function refuseLogRequest(input: unknown): string | undefined {
   const { host, launch, offset, start, maxBytes, followS, secrets } = recordOf(input);
   const { facts } = recordOf(host);
@@ -15,7 +19,7 @@ export function refuseLogRequest(input: unknown): string | undefined {
   if (typeof step !== 'string') return 'launch.step must be text';
   if (kind !== 'step' && kind !== 'finalizer') return 'launch.kind must be step or finalizer';
   if (!isWhole(attempt, 1, Number.MAX_SAFE_INTEGER)) return 'launch.attempt must be 1 or more';
-  // A negative one counts from the end.
+  // A negative offset counts from the end.
   if (!isWhole(offset, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
     return 'offset must be a whole number';
   if (!isWhole(maxBytes, 1, MAX_LOG_PAGE_BYTES)) return `maxBytes must be 1 to ${MAX_LOG_PAGE_BYTES}`;

@@ -14,22 +14,22 @@ import { oneLine } from '../text/plain-text.ts';
 export const notifiedEvents = ['parked', 'waiting', 'failed', 'provisioned'] as const;
 export type NotifiedEvent = (typeof notifiedEvents)[number];
 
-/** The ways to tell them: a command of the worker's, a webhook. */
+/** How to notify: with a command on the worker, or a webhook. */
 export const notificationChannels = ['command', 'url'] as const;
 export type NotificationChannel = (typeof notificationChannels)[number];
 
-/** What a worker is set up to tell, and how. */
+/** Which events a worker notifies, and how. */
 export interface NotifyWish {
   readonly events: readonly NotifiedEvent[];
   readonly channels: readonly NotificationChannel[];
 }
 
-/** What is told, as JSON: the body of a webhook, the standard input of a command. Texts of hosts have no secrets in them. */
+/** A notification as JSON: the body of a webhook, the standard input of a command. Texts from hosts are masked. */
 export interface Notification {
-  /** The same for each try to deliver it. */
+  /** The same in each attempt to deliver it. */
   readonly id: string;
   readonly event: NotifiedEvent;
-  /** All of it in a line or two; many chat programs show a webhook's `text` as it is. */
+  /** The whole message in a line or two; many chat programs show a webhook's `text` as it is. */
   readonly text: string;
   readonly namespace: string;
   readonly workflowId: string;
@@ -39,13 +39,13 @@ export interface Notification {
   readonly plan: string;
   readonly fleet?: string;
   readonly labels?: Readonly<Record<string, string>>;
-  /** Of `waiting`, and of `parked` unless it concerns the run as a whole. */
+  /** Set for `waiting`, and for `parked` unless it concerns the whole run. */
   readonly step?: string;
-  /** Of `parked`: it is the step's finalizer that waits. */
+  /** Set for `parked` if the step's finalizer is parked. */
   readonly finalizer?: true;
-  /** Of `parked` and `failed`. */
+  /** Set for `parked` and `failed`. */
   readonly failure?: PartFailure;
-  /** Of `waiting`. */
+  /** Set for `waiting`. */
   readonly input?: InputWait;
   /** When it happened: ISO 8601. */
   readonly at: string;
@@ -55,13 +55,13 @@ export interface Notification {
 
 /** Where the run is on the Temporal server. */
 export interface RunAddress extends Pick<Notification, 'namespace' | 'workflowId' | 'runId'> {
-  /** Of a run that was reset: that of the run whose history it goes on from. */
+  /** For a run that was reset: the run id of the execution whose history it continues. */
   readonly originalRunId: string;
 }
 
 /**
- * Describes an event of a run. `waiting` is the part that needs attention; `trouble` is why the host cannot be reached about
- * that part, or about the run as a whole.
+ * Describes an event of a run. `waiting` is the part that needs attention. `trouble` is why the host cannot be reached, on behalf
+ * of that part or of the whole run.
  */
 export function describeEvent(
   event: NotifiedEvent,
@@ -104,7 +104,7 @@ export function eventKey(
     ...(waiting ? [waiting.kind, waiting.step.name, waiting.part.attempt] : []),
     ...(event === 'waiting' ? [waiting?.part.input?.sinceMs ?? ''] : []),
     ...(trouble ? ['trouble', trouble.sinceMs] : []),
-    // The same trouble is a new event once the time of its step is up.
+    // The same trouble becomes a new event once the time of its step is up.
     ...(trouble?.code === 'step-unverifiable' ? [trouble.code] : []),
   ];
   return words.join(':');
@@ -145,7 +145,7 @@ function textOf(
   }
 }
 
-/** The command to copy, unless a shell or chandler itself could read the id as something else. */
+/** A command to copy; none if a shell or chandler itself could read the id as something else. */
 function commandToCopy(workflowId: string, words: readonly string[]): string {
   const isPlain = words.every((word) => /^[\w.:@%+/][\w.:@%+/=,-]*$/.test(word));
   return isPlain ? ['chandler', ...words].join(' ') : `run ${oneLine(workflowId)}`;

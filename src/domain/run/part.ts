@@ -2,7 +2,7 @@ import type { ResolvedStep } from '../plan/resolve-plan.ts';
 import { makeLaunch, sessionName, type Launch } from './ids.ts';
 import type { PartFailure, PartState, PartStatus, StepStatus } from './status.ts';
 
-/** What an operator sent in place of the plan's script and environment. */
+/** A script and environment that an operator sent to replace the plan's. */
 export interface Overrides {
   readonly script?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -11,7 +11,7 @@ export interface Overrides {
 /** An operator's retry of a part. */
 export interface Retry extends Overrides {
   readonly kind: 'retry';
-  /** Start another launch, whatever the state of the latest. */
+  /** Starts another launch, whatever the state of the latest. */
   readonly force: boolean;
 }
 
@@ -22,19 +22,19 @@ export type Decision = Retry | { readonly kind: 'skip' };
 export interface PartLaunch {
   readonly launch: Launch;
   /**
-   * `open`: no end is known. `ended`: its background processes may be alive. `cleared`: nothing is left of it but its session.
+   * `open`: no end is known. `ended`: its background processes may be alive. `cleared`: only its session may be left.
    * `succeeded`: what it left running is a service.
    */
   state: 'open' | 'ended' | 'cleared' | 'succeeded';
-  /** When its timeout began to count. Milliseconds since the epoch. */
+  /** When its timeout began, in milliseconds since the epoch. */
   sinceMs?: number;
-  /** The prompt at which it waits for keyboard input, as the host names it. */
+  /** The prompt at which it waits for keyboard input, as the host reports it. */
   prompt?: string;
-  /** Set once its end was requested: more time comes too late, and the run does not wait for it again. */
+  /** Set once its end was requested: the run does not wait for it again, even if it gets more time. */
   isEnding?: boolean;
 }
 
-/** What a snapshot keeps of a part beside its status. */
+/** The state of a part in a snapshot, besides its status. */
 export interface PartSnapshot {
   readonly step: string;
   readonly kind: Launch['kind'];
@@ -49,15 +49,15 @@ export interface PartSnapshot {
 export class Part {
   readonly step: ResolvedStep;
   readonly kind: Launch['kind'];
-  /** Of the step, also for a finalizer. */
+  /** The status of the step; for a finalizer, that of its step. */
   readonly stepStatus: StepStatus;
   readonly status: PartStatus;
-  /** Attempts since an operator last decided; the retry policy counts these. */
+  /** The number of attempts since an operator last acted on it; the retry policy counts these. */
   attempts = 0;
   overrides: Overrides = {};
-  /** Not acted upon yet. */
+  /** The operator's decision, until the part has acted on it. */
   decision: Decision | undefined;
-  /** True until what runs of it has ended and it is pending. Steps only, until the finalizers begin. */
+  /** True from a reset until its processes have ended and it is pending. Only for steps, until the finalizers begin. */
   isResetting = false;
   launches: PartLaunch[] = [];
   /** Cancels the wait for its launch, or for its next attempt. In memory only. */
@@ -72,12 +72,12 @@ export class Part {
     this.status = status;
   }
 
-  /** Of its step. */
+  /** The name of its step. */
   get name(): string {
     return this.step.name;
   }
 
-  /** The step, with what operators sent for this part. */
+  /** The step, with the script and environment that operators sent for this part. */
   get currentStep(): ResolvedStep {
     const { step, kind } = this;
     const { script, env } = this.overrides;
@@ -88,12 +88,12 @@ export class Part {
     };
   }
 
-  /** How long a launch may take, as of now. */
+  /** The current timeout of a launch. */
   get timeoutMs(): number {
     return this.step.timeoutMs + (this.stepStatus.extendedByMs ?? 0);
   }
 
-  /** A retry that ends the latest launch, if an operator sent one. */
+  /** The pending retry that ends the latest launch, if an operator sent one. */
   get forcedRetry(): Retry | undefined {
     const { decision } = this;
     return decision?.kind === 'retry' && decision.force ? decision : undefined;
@@ -108,7 +108,7 @@ export class Part {
     Object.assign(this, { attempts, overrides, decision, isResetting, launches: [...launches] });
   }
 
-  /** The launch of an attempt, the latest by default. `owner` is the run's, see {@link makeLaunch}. */
+  /** The launch of an attempt; default: the latest. `owner` is the run's, see {@link makeLaunch}. */
   launchOf(owner: string, attempt = this.status.attempt): Launch {
     return makeLaunch(owner, this.name, this.kind, attempt);
   }
@@ -117,7 +117,7 @@ export class Part {
     return this.launches.find(({ launch }) => launch.id === id);
   }
 
-  /** Adds a launch; one that is known gets a new record. */
+  /** Adds a launch, or replaces the record of a known one. */
   track(launch: Launch, state: PartLaunch['state']): PartLaunch {
     const tracked = { launch, state };
     const at = this.launches.findIndex(({ launch: { id } }) => id === launch.id);
@@ -125,7 +125,7 @@ export class Part {
     return tracked;
   }
 
-  /** Begins the next attempt. Its launch is tracked once it is about to start. */
+  /** Begins the next attempt. `track` adds its launch once it is about to start. */
   begin(owner: string, nowMs: number): void {
     const launch = this.launchOf(owner, this.status.attempt + 1);
     this.attempts += 1;
@@ -141,7 +141,7 @@ export class Part {
     if (session !== undefined) this.stepStatus.session = session;
   }
 
-  /** Puts it into a state in which the outcome of the latest launch no longer counts. */
+  /** Changes to a state in which the outcome of the latest launch no longer counts. */
   enter(state: PartState): void {
     const { status } = this;
     delete status.startedAtMs;
@@ -155,7 +155,7 @@ export class Part {
     status.state = state;
   }
 
-  /** Ends it with an outcome. */
+  /** Ends the part with an outcome. */
   end(state: PartState, nowMs: number, failure?: PartFailure): void {
     const { status } = this;
     status.state = state;
@@ -165,13 +165,13 @@ export class Part {
     if (failure.exitCode !== undefined) status.exitCode = failure.exitCode;
   }
 
-  /** Keeps a decision until the part can act upon it; a running part is interrupted for it. */
+  /** Stores a decision until the part can act on it. Interrupts a running part. */
   decide(decision: Decision): void {
     this.decision = decision;
     if (this.status.state === 'running') this.interrupt?.();
   }
 
-  /** Applies to all later attempts. */
+  /** Replaces script and environment for all later attempts. */
   override({ script, env }: Overrides): void {
     this.overrides = {
       ...this.overrides,
@@ -180,12 +180,12 @@ export class Part {
     };
   }
 
-  /** Adds to the timeout of the step and of its finalizer, now and in later attempts. */
+  /** Extends the timeout of the step and of its finalizer, in this attempt and later ones. */
   extend(byMs: number): void {
     this.stepStatus.extendedByMs = (this.stepStatus.extendedByMs ?? 0) + byMs;
   }
 
-  /** Puts it back to pending; if it is under way, once what runs of it has ended. */
+  /** Puts the part back to pending; if it has begun, once its processes have ended. */
   reset(): void {
     const { state } = this.status;
     if (state === 'running' || state === 'retrying' || state === 'parked') {
@@ -194,9 +194,9 @@ export class Part {
     } else this.makePending();
   }
 
-  /** The number of the attempt stays: the next launch is another one. */
+  /** The attempt number stays, so that the next launch gets another id. */
   makePending(): void {
-    // It runs again in any case, with what a retry sent for it.
+    // The retry itself is obsolete, because the part runs again anyway; its script and environment still count.
     if (this.decision?.kind === 'retry') this.override(this.decision);
     this.decision = undefined;
     this.isResetting = false;
@@ -204,7 +204,7 @@ export class Part {
     this.enter('pending');
   }
 
-  /** Closes it in a run that ends: it waits for nothing any more. */
+  /** Closes the part when the run ends: it no longer waits for anything. */
   close(nowMs: number): void {
     const { status } = this;
     delete status.trouble;

@@ -1,24 +1,24 @@
 import { listSkipped, type RunStatus } from './status.ts';
 
-/** What a sentinel records of the run that wrote it. An empty or foreign file records nothing. */
+/** What a sentinel records about the run that wrote it. An empty or foreign file records nothing. */
 export interface SentinelRecord {
-  /** Of the plan. */
+  /** The digest of the plan. */
   readonly digest?: string;
   readonly runId?: string;
   /** The owner in the ids of the run's launches. */
   readonly owner?: string;
-  /** False if an operator skipped something. */
+  /** False if an operator skipped a part. */
   readonly isWhole: boolean;
   readonly skipped: readonly { readonly step: string; readonly kind: 'step' | 'finalizer' }[];
 }
 
 /**
- * Follows the digest in the sentinel of a run in which something was skipped, so that it equals no plan's digest: a
- * self-provisioning script, which compares digests, does not accept such a host as provisioned.
+ * Follows the digest in a sentinel if a part was skipped, so that it equals no plan's digest: a self-provisioning script, which
+ * compares digests, then does not accept the host as provisioned.
  */
 const SKIPPED = '+skipped';
 
-/** The sentinel of a run whose steps and finalizers have succeeded or were skipped. */
+/** The sentinel of a run whose parts have all succeeded or were skipped. */
 export function renderSentinel(
   status: Pick<RunStatus, 'plan' | 'steps'>,
   run: {
@@ -46,7 +46,7 @@ export function renderSentinel(
   })}\n`;
 }
 
-/** Reads a sentinel, which may hold anything. */
+/** Reads a sentinel, which may have any content. */
 export function readSentinel(content = ''): SentinelRecord {
   const { digest, runId, owner, steps } = parseObject(content);
   const recorded = typeof digest === 'string' ? digest : undefined;
@@ -61,8 +61,8 @@ export function readSentinel(content = ''): SentinelRecord {
 }
 
 /**
- * Whether a host that has a sentinel is left alone. An empty or foreign sentinel counts as done; one of this plan does not if
- * something was skipped.
+ * Whether a sentinel marks the host as provisioned. An empty or foreign sentinel does; one of this plan does not if a part was
+ * skipped.
  */
 export function sentinelSaysDone(
   content: string | undefined,

@@ -1,28 +1,28 @@
 /** A pause by one of Temporal's own controls, not by Chandler's `pause`. */
 export interface ServerPause {
-  /** What is paused: the whole workflow, or one of its activities. */
+  /** What is paused: the whole workflow or one of its activities. */
   readonly of: 'workflow' | 'activity';
   /** Milliseconds since the epoch. */
   readonly sinceMs: number;
-  /** Who paused it, as their client calls itself. */
+  /** Who paused it: the identity that their client sends. */
   readonly by?: string;
   readonly reason?: string;
   /** The command of the Temporal CLI that ends the pause. */
   readonly unpause: string;
 }
 
-/** What the server knows of a run whose workflow is paused: its worker answers nothing then. */
+/** What the server knows about a run whose workflow is paused, which answers no query. */
 export interface PausedRun {
   readonly plan: string;
   readonly host: string;
   /** Empty if the server does not know it. */
   readonly phase: string;
   readonly startedAtMs: number;
-  /** What the steps that were waited for printed last; they run on. */
+  /** The last output of the steps that the run waited for. They continue to run. */
   readonly lastLines: readonly { readonly step: string; readonly lastLine: string }[];
 }
 
-/** A run cannot answer because Temporal's workflow pause holds it. What runs on its host is not held. */
+/** A run cannot answer because Temporal's workflow pause holds it. What runs on its host continues. */
 export class RunPausedError extends Error {
   override readonly name = 'RunPausedError';
   readonly pause: ServerPause;

@@ -14,7 +14,7 @@ import {
   type Trouble,
 } from './status.ts';
 
-/** Marks that the fonts of a bare machine have. */
+/** Characters that the fonts of a minimal system contain. */
 const MARKS: Readonly<Record<PartState, string>> = {
   pending: '·',
   running: '▶',
@@ -38,12 +38,12 @@ const ENDS: Readonly<Partial<Record<Phase, string>>> = {
 const STEP_COLUMNS = [...left('step', 'state'), ...right('attempt', 'time', 'exit')];
 const AUDIT_COLUMNS = left('when', 'what', 'who', 'why');
 
-// The UI asks for the page with the whole text in its address, which proxies bound.
+// The UI requests its page with the whole text in the URL, and proxies limit its length.
 const MAX_MESSAGE_LENGTH = 1000;
 const MAX_SHORT_LENGTH = 200;
 const MAX_TAIL_LINES = 6;
 const MAX_LINE_LENGTH = 200;
-/** Parts that are shown in full. */
+/** How many parts are shown in full. */
 const MAX_SHOWN = 5;
 const MAX_AUDIT_ENTRIES = 10;
 
@@ -62,7 +62,7 @@ export function renderStatusMarkdown(status: RunStatus): string {
   const held = parts.filter(({ part }) => part.trouble ?? part.waitingFor);
   const asking = parts.filter(({ part }) => part.input !== undefined);
   const failed = parts.filter(
-    // The failure of the run itself is in the head.
+    // The failure of the run itself is in the head already.
     ({ part: { state, failure } }) =>
       failure && state !== 'parked' && failure.message !== status.failure?.message,
   );
@@ -143,7 +143,7 @@ function needsAttention({ step, name, part }: NamedPart, { startedAtMs }: RunSta
   ];
 }
 
-/** The time is absolute, because the UI shows this text until the run changes. */
+/** Shows an absolute time, because the UI shows this text unchanged until the run changes. */
 function waitText({ waitingFor, waitingUntilMs, startedAtMs }: RunStatus): string[] {
   if (waitingFor === undefined) return [];
   const until = waitingUntilMs === undefined ? '' : `, until ${clock(waitingUntilMs, startedAtMs)} UTC`;
@@ -196,7 +196,7 @@ function failureLine(name: string, { state, failure }: PartStatus): string {
 
 function stepRow({ name, part }: NamedPart, startedAtMs: number): string[] {
   const { state, attempt } = part;
-  // A success has no exit code of its own in the status.
+  // The status has no exit code for a success.
   const exitCode = state === 'succeeded' ? 0 : part.exitCode;
   return [
     unbroken(name),
@@ -207,7 +207,7 @@ function stepRow({ name, part }: NamedPart, startedAtMs: number): string[] {
   ];
 }
 
-/** A duration, or a start time while it runs: the UI does not refresh the text of a run that does not change. */
+/** A duration, or the start time while the part runs: the UI does not refresh the text unless the run changes. */
 function timeOf({ state, startedAtMs, endedAtMs }: PartStatus, runStartedAtMs: number): string {
   if (startedAtMs === undefined) return '';
   if (endedAtMs !== undefined) return formatDuration(endedAtMs - startedAtMs);
@@ -228,7 +228,7 @@ function auditTrail({ auditTrail, startedAtMs }: RunStatus): string[] {
   return ['### Audit trail', ...table(AUDIT_COLUMNS, rows)];
 }
 
-/** Near the head while it is the latest action, because the sender of a signal gets no other response. */
+/** The latest action, if it was refused. Near the head, because the sender of a signal gets no other response. */
 function latestRefusal({ auditTrail, startedAtMs }: RunStatus): string[] {
   const latest = auditTrail.at(-1);
   if (latest?.refused === undefined) return [];

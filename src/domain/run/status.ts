@@ -6,7 +6,7 @@ import type { ServerPause } from './server-pause.ts';
 export type Phase =
   | 'validating'
   | 'connecting'
-  /** Only of a run that watches: nothing on the host has begun yet. */
+  /** Only in a run that follows a self-provisioning host, before anything has begun there. */
   | 'waiting-for-script'
   | 'waiting-for-bootstrap'
   | 'installing-zmx'
@@ -20,8 +20,8 @@ export type Phase =
 
 /**
  * The state of a step or a finalizer. `retrying`: it failed, and its next attempt starts by itself. `satisfied`: its check found
- * that it need not run. `skipped`: an operator had it treated as done. `parked`: it failed and needs attention. `blocked`:
- * a step that it needs has failed for good. `killed`: the run ended first.
+ * that it need not run. `skipped`: an operator had it treated as done. `parked`: it failed and needs attention. `blocked`: a step
+ * that it needs has failed for good. `killed`: the run ended first.
  */
 export type PartState =
   | 'pending'
@@ -45,7 +45,7 @@ export interface PartFailure {
   readonly logTail?: string;
 }
 
-/** Why a host cannot be reached now. The run keeps asking; what runs on the host is not disturbed. */
+/** Why a host cannot be reached now. The run keeps asking; what runs on the host continues. */
 export interface Trouble {
   readonly code: FailureCode;
   /** The latest error of the host or the network. */
@@ -53,17 +53,17 @@ export interface Trouble {
   readonly advice: string;
   /** Milliseconds since the epoch. */
   readonly sinceMs: number;
-  /** When it is asked again; missing while it is asked about once a second. Milliseconds since the epoch. */
+  /** When the host is asked again; missing while it is asked about once a second. Milliseconds since the epoch. */
   retryAtMs?: number;
 }
 
-/** A prompt: a step's process sleeps until a key is pressed in its terminal. */
+/** A prompt: a process of the step sleeps until a key is pressed in its terminal. */
 export interface InputWait {
-  /** The last line of the log when that was noticed, secrets masked. */
+  /** The last line of the log when the prompt was noticed, secrets masked. */
   readonly lastLine: string;
   /** The ssh command that attaches to the terminal. */
   readonly attach: string;
-  /** When that was noticed. Milliseconds since the epoch. */
+  /** When the prompt was noticed, in milliseconds since the epoch. */
   readonly sinceMs: number;
 }
 
@@ -72,22 +72,22 @@ export function describeInput({ lastLine }: Pick<InputWait, 'lastLine'>): string
   return `waiting for input${lastLine === '' ? '' : `: ${lastLine}`}`;
 }
 
-/** A step, or a finalizer, as an operator sees it. Times are milliseconds since the epoch. */
+/** The status of a step or a finalizer. Times are milliseconds since the epoch. */
 export interface PartStatus {
   state: PartState;
-  /** Of its latest launch; 0 before the first. */
+  /** The attempt of its latest launch; 0 before the first. */
   attempt: number;
   startedAtMs?: number;
   endedAtMs?: number;
   exitCode?: number;
   failure?: PartFailure;
-  /** Notes on its end beside the code: when its terminal was lost, which background processes ended with it. */
+  /** Notes on its end besides the exit code: when its terminal was lost, which background processes ended with it. */
   notes?: readonly string[];
-  /** Set while the host cannot be reached about it. */
+  /** Set while the host cannot be reached on behalf of it. */
   trouble?: Trouble;
   /** What its start waits for: `the login shell (45 s)`. */
   waitingFor?: string;
-  /** Set by clients, which ask the server: an operator has paused the activity that is at work on it. */
+  /** Set by clients, which ask the server: an operator has paused the activity that works on it. */
   serverPause?: ServerPause;
   /** Set while it waits for keyboard input. */
   input?: InputWait;
@@ -98,7 +98,7 @@ export interface StepStatus extends PartStatus {
   readonly name: string;
   /** The zmx session of the latest launch. */
   session?: string;
-  /** What operators have added to the timeout of its launches. */
+  /** How much operators have added to the timeout of its launches. */
   extendedByMs?: number;
   finalizer?: PartStatus;
 }
@@ -106,55 +106,55 @@ export interface StepStatus extends PartStatus {
 /** The answer of the `status` query. Times are milliseconds since the epoch. */
 export interface RunStatus {
   phase: Phase;
-  /** Its name. */
+  /** The name of the plan. */
   plan: string;
   /** `user@host:port` */
   readonly host: string;
-  /** Of the plan. */
+  /** From the plan. */
   readonly fleet?: string;
-  /** Those of the plan. */
+  /** From the plan. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** True while the run waits for an operator, or its host cannot be reached for so long that an operator should know. */
+  /** True while the run waits for an operator, or its host has been unreachable for so long that an operator should know. */
   attention: boolean;
   /** True from the action `pause` to `resume`: no further step starts. */
   paused: boolean;
   readonly startedAtMs: number;
   endedAtMs?: number;
   steps: StepStatus[];
-  /** Its path; empty until the host was reached, if the plan names none. */
+  /** The path of the sentinel. If the plan has none, empty until the host was reached. */
   sentinel: string;
   /** Absolute path of zmx on the host, once it is known. */
   zmxPath?: string;
-  /** How to attach to a session of the run, with `NAME` for the session: the whole command. */
+  /** The whole command that attaches to a session of the run, with `NAME` for the session. */
   attach?: string;
   failure?: PartFailure;
-  /** Set while the host cannot be reached for the run as a whole. */
+  /** Set while the host cannot be reached on behalf of the whole run. */
   trouble?: Trouble;
-  /** What the run as a whole waits for: the path of the bootstrap marker. */
+  /** What the whole run waits for: the path of the bootstrap marker. */
   waitingFor?: string;
   /** When the run gives up that wait; missing if the host's script keeps the time. Milliseconds since the epoch. */
   waitingUntilMs?: number;
-  /** Set by clients, which ask the server: an operator has paused the workflow, or an activity that is for no step. */
+  /** Set by clients, which ask the server: an operator has paused the workflow, or an activity that belongs to no step. */
   serverPause?: ServerPause;
   /** One sentence for each launch of an earlier run that this run continued or ended. */
   notes?: readonly string[];
   /** The audit trail, in order: the latest 100 actions that were accepted, and the latest 20 that were refused. */
   readonly auditTrail: AuditEntry[];
-  /** How many signals were refused in all, if any were. */
+  /** The number of refused signals; missing if there were none. */
   refusedActions?: number;
 }
 
-/** Whether the parts after this one may start. */
+/** Whether parts that depend on this one may start. */
 export function isDone(part: PartStatus): boolean {
   return part.state === 'succeeded' || part.state === 'satisfied' || part.state === 'skipped';
 }
 
-/** True when nothing of a part will run any more, unless an operator resets it. */
+/** Whether a part is over for good, unless an operator resets it. */
 export function isPartOver(part: PartStatus): boolean {
   return isDone(part) || part.state === 'failed' || part.state === 'blocked' || part.state === 'killed';
 }
 
-/** Network trouble that lasts longer needs attention. */
+/** After this time network trouble needs attention. */
 export const ATTENTION_AFTER_MS = 60_000;
 
 /** Whether trouble needs an operator's attention now. */
@@ -162,12 +162,12 @@ export function needsAttention({ code, sinceMs }: Trouble, nowMs: number): boole
   return needsPerson(code) || nowMs - sinceMs >= ATTENTION_AFTER_MS;
 }
 
-/** True while the host cannot be reached about the run or one of its parts. */
+/** Whether the host cannot be reached now, on behalf of the run or of one of its parts. */
 export function hasTrouble(status: RunStatus): boolean {
   return [status, ...listParts(status).map(({ part }) => part)].some(({ trouble }) => trouble !== undefined);
 }
 
-/** True when the run or a step waits for an operator, or has trouble that needs attention. */
+/** Whether the run or a step waits for an operator, or has trouble that needs attention. */
 export function attentionOf(status: RunStatus, nowMs: number): boolean {
   const parts = listParts(status).map(({ part }) => part);
   return (
@@ -176,7 +176,7 @@ export function attentionOf(status: RunStatus, nowMs: number): boolean {
   );
 }
 
-/** True when the run makes no progress without an operator. */
+/** Whether the run can make no progress without an operator. */
 export function isFullyParked(status: RunStatus): boolean {
   if (status.endedAtMs !== undefined) return false;
   const parts = listParts(status).map(({ part }) => part);
@@ -188,7 +188,7 @@ export function isFullyParked(status: RunStatus): boolean {
   );
 }
 
-/** True for a run or part that waits until an operator restores the access to its host. */
+/** Whether a run or part waits until an operator restores access to its host. */
 function lacksAccess({ trouble }: { readonly trouble?: Trouble }): boolean {
   return trouble !== undefined && needsPerson(trouble.code);
 }

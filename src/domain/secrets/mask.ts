@@ -10,10 +10,10 @@ import {
 
 const MASK = '***';
 
-/** Fewer bytes of an encoded secret may be something else. */
+/** A shorter part of an encoded secret may be something else. In bytes. */
 const MIN_ENCODED_PART = 8;
 
-/** Finds secrets in texts of bytes (latin1), including one that the text begins or ends inside. */
+/** Finds secrets in a text of bytes (latin1), including secrets that are cut by its beginning or end. */
 export class SecretFinder {
   readonly #kinds: readonly { loose: boolean; heads: Heads; reversed: Heads }[];
   readonly #insides: readonly { loose: boolean; text: string; least: number }[];
@@ -41,8 +41,8 @@ export class SecretFinder {
   }
 
   /**
-   * Finds the spans of whole secrets, and the index from which the text may be the beginning of one of at least `least`
-   * bytes; that index is the length of the text if there is none.
+   * Finds the spans of whole secrets, and the index from which the text may be the beginning of a secret, with at least `least`
+   * bytes. Without such a beginning, the index is the length of the text.
    */
   find(text: string, least: number): { spans: Span[]; open: number } {
     const spans: Span[] = [];
@@ -61,7 +61,10 @@ export class SecretFinder {
     return { spans, open: Math.min(open, text.length) };
   }
 
-  /** Where the tail of a secret ends with which the text begins; 0 if there is none long enough to mask. */
+  /**
+   * If the text begins with the tail of a secret, returns the index after that tail; 0 if there is none that is long enough to
+   * mask.
+   */
   endOfCut(text: string): number {
     return Math.max(
       0,
@@ -88,7 +91,7 @@ export class SecretFinder {
 
 const finders = new WeakMap<readonly string[], SecretFinder>();
 
-/** Returns the finder of these secrets, cached by array. */
+/** Returns the finder for these secrets, cached by array. */
 export function finderOf(values: readonly string[]): SecretFinder {
   const finder = finders.get(values) ?? new SecretFinder(values);
   finders.set(values, finder);
@@ -96,8 +99,8 @@ export function finderOf(values: readonly string[]): SecretFinder {
 }
 
 /**
- * Replaces every secret in a piece of a longer text with `***`, as well as a possible tail of a secret at its beginning and
- * a possible head of one at its end.
+ * Replaces every secret in a piece of a longer text with `***`, including a possible tail of a secret at its beginning and a
+ * possible head of one at its end.
  */
 export function maskPiece(piece: string, values: readonly string[]): string {
   const finder = finderOf(values);
@@ -109,10 +112,10 @@ export function maskPiece(piece: string, values: readonly string[]): string {
   return new TextDecoder().decode(Uint8Array.from(masked, (byte) => byte.charCodeAt(0)));
 }
 
-/** Half-open. */
+/** The second index is exclusive. */
 export type Span = readonly [begin: number, end: number];
 
-/** Replaces the spans; overlapping ones once. Keeps line ends and escape sequences. */
+/** Replaces spans with `***`; overlapping spans become one. Keeps line ends and escape sequences. */
 export function maskSpans(text: string, spans: readonly Span[]): string {
   let masked = '';
   let shown = 0;
@@ -135,7 +138,7 @@ function joinSpans(spans: readonly Span[]): Span[] {
   return joined;
 }
 
-/** Forms by the first characters of their spellings. */
+/** Forms, indexed by the first characters of their spellings. */
 type Heads = ReadonlyMap<string, readonly SecretForm[]>;
 
 function byHead(forms: readonly SecretForm[]): Heads {
@@ -147,7 +150,7 @@ function byHead(forms: readonly SecretForm[]): Heads {
   return heads;
 }
 
-/** The matches of forms in a reduced text. A match that the text ends inside has no `end`. */
+/** The matches of forms in a reduced text. A match that the end of the text cuts has no `end`. */
 function matches(text: string, heads: Heads): { form: SecretForm; at: number; end: number | undefined }[] {
   const found: { form: SecretForm; at: number; end: number | undefined }[] = [];
   for (let at = 0; at < text.length; at += 1) {
@@ -199,7 +202,7 @@ function isKept(part: string): boolean {
   return /^[\r\n\u001b]/.test(part);
 }
 
-/** Reduces a text to the characters that are compared, with the index of each. */
+/** Reduces a text to the characters that are compared, and returns the original index of each. */
 function reduce(text: string, loose: boolean): { text: string; places: number[] } {
   const places: number[] = [];
   let reduced = '';

@@ -1,27 +1,27 @@
-/** Shorter secrets and lines, in characters, are not masked: masking them would hide half of every log. */
+/** In characters. Shorter secrets and lines are not masked, because masking them would hide half of every log. */
 export const MIN_MASKED_LENGTH = 4;
 
-/** A form with fewer letters and digits matches only with its punctuation; otherwise it would match anywhere. */
+/** A form with fewer letters and digits is matched including its punctuation; without, it would match anywhere. */
 const MIN_LOOSE_LENGTH = 6;
 
 /**
- * Longer forms are matched in pieces, so that only a little output is held back: letters and digits of a piece, of the last
- * piece, and the maximum characters of a piece.
+ * Longer forms are matched in pieces, so that little output is held back. `length`: letters and digits of a piece; `least`: of
+ * the last piece; `characters`: the maximum length of a piece.
  */
 const PIECE = { length: 48, least: 16, characters: 96 } as const;
 
-/** Characters of a form that are looked up at each index of a text. No form is shorter. */
+/** The number of characters of a form that index it in {@link SecretForm} maps. No form is shorter. */
 export const HEAD_LENGTH = 4;
 
 /**
- * One way in which a program may print a secret. All texts are bytes, as latin1. A loose form is found in a text reduced to
- * letters, digits and bytes above 127: quotes, escapes, colours, blanks and line ends inside it do not count.
+ * One way in which a program may print a secret. All texts are bytes, as latin1. A loose form is searched in a text reduced to
+ * letters, digits and bytes above 127, so quotes, escapes, colours, blanks and line ends inside it do not matter.
  */
 export interface SecretForm {
   readonly loose: boolean;
-  /** In order, each with its possible spellings. */
+  /** The characters of the form in order, each with its possible spellings. */
   readonly units: readonly (readonly string[])[];
-  /** Punctuation of the secret before and after a loose form. */
+  /** The secret's punctuation before and after a loose form. */
   readonly lead: string;
   readonly trail: string;
 }
@@ -124,7 +124,7 @@ function rawOf(units: readonly Unit[]): string {
   return units.map(({ raw }) => raw).join('');
 }
 
-/** Whether it is always in a reduced text. */
+/** Whether a character is always part of a reduced text. */
 function isVisible({ spellings }: Unit): boolean {
   return !spellings.includes('');
 }
@@ -133,7 +133,7 @@ function leastLength(units: readonly (readonly string[])[]): number {
   return units.reduce((sum, spellings) => sum + Math.min(...spellings.map(({ length }) => length)), 0);
 }
 
-/** Joins neighbours that have only one spelling. */
+/** Joins adjacent characters that have only one spelling. */
 function joinSingles(units: readonly (readonly string[])[]): string[][] {
   const joined: string[][] = [];
   for (const spellings of units) {
@@ -203,14 +203,14 @@ function strictSpellings(character: string): string[] {
   ];
 }
 
-/** Base64 of bytes after `before` other bytes, without the characters that depend on neighbours. */
+/** Base64 of bytes that follow `before` other bytes, without the characters that depend on adjacent bytes. */
 function base64Within(bytes: string, before: number): string {
   const whole = btoa('\0'.repeat(before) + bytes);
   const end = Math.floor(((before + bytes.length) * 8) / 6);
   return whole.slice(Math.ceil((before * 8) / 6), end);
 }
 
-/** Hexadecimal digits in both cases; other letters stay. */
+/** Hexadecimal digits in both cases; other letters are unchanged. */
 function bothCases(text: string): string[] {
   return [...new Set([text, text.replaceAll(/[a-f]/g, (digit) => digit.toUpperCase())])];
 }
@@ -227,7 +227,7 @@ function hexOf(bytes: string): string {
   return [...bytes].map((byte) => byte.charCodeAt(0).toString(16).padStart(2, '0')).join('');
 }
 
-/** As zsh and `cat -v` write bytes above 127: `\M-C\M-)`. */
+/** The notation of zsh and `cat -v` for bytes above 127: `\M-C\M-)`. */
 function metaOf(bytes: string): string {
   const shown = [...bytes].map((byte) => {
     const code = byte.charCodeAt(0) % 128;

@@ -4,10 +4,10 @@ import ms from 'ms';
 export type Duration = string | number;
 
 const TEXT = /^\d{1,9}(\.\d{1,6})?\s?(ms|s|m|h|d)$/;
-/** A year: fits every timer of the server; longer durations are mistakes. */
+/** A year. Every timer of the server accepts it; longer durations are mistakes. */
 const MAX_MS = 365 * 86_400_000;
 
-/** True for a duration between a millisecond (0 means "none" to the server) and a year. */
+/** Whether a value is a duration between a millisecond (0 means "none" to the server) and a year. */
 export function isDuration(value: Duration): boolean {
   if (typeof value === 'string' && !TEXT.test(value)) return false;
   const milliseconds = durationMs(value, 0);

@@ -1,6 +1,6 @@
 /**
  * Counts the characters to insert, remove, change or swap with the next one (optimal string alignment). Swaps are the most
- * frequent typing mistakes; plain Levenshtein distance counts each twice.
+ * frequent typing mistake, and plain Levenshtein distance counts each twice.
  */
 export function editDistance(a: string, b: string): number {
   let before: number[] = [];

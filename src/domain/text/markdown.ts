@@ -1,9 +1,9 @@
 import { oneLine, plainText } from './plain-text.ts';
 
-// The Temporal UI renders Markdown with gomarkdown, which is not CommonMark, and does not sanitize the result. This module
-// writes only what both read the same way.
+// The Temporal UI renders Markdown with gomarkdown, which is not CommonMark, and does not sanitize the result. This module writes
+// only what gomarkdown and CommonMark read alike.
 
-/** Escapes foreign text for prose or a cell, so that it is shown literally. */
+/** Escapes any text for prose or a table cell, so that it is shown literally. */
 export function prose(text: string): string {
   return (
     oneLine(text)
@@ -11,7 +11,7 @@ export function prose(text: string): string {
       // These would begin a heading, a list or an attribute.
       .replace(/^( ?)([#+{-])/, '$1\\$2')
       .replace(/^( ?\d+)([.)])(?=\s|$)/, '$1\\$2')
-      // Addresses become links, and two dashes become one.
+      // URLs would become links, and two dashes would become one.
       .replaceAll(/:(?=\/\/)|(?<=mailto):|(?<!\\)-(?=-)|(?<=-)-/gi, '\\$&')
   );
 }
@@ -19,12 +19,12 @@ export function prose(text: string): string {
 /** Escapes advice: prose in which text between backticks is code. */
 export function advice(text: string): string {
   const parts = oneLine(text).split('`');
-  // An odd number of backticks encloses nothing definite.
+  // With an odd number of backticks it is unclear what is code.
   if (parts.length % 2 === 0) return prose(text);
   return parts.map((part, i) => (i % 2 === 1 ? code(part) : prose(part))).join('');
 }
 
-/** Text to copy. */
+/** Renders text that a reader copies. */
 export function code(text: string): string {
   const inside = oneLine(text);
   const longest = longestFence(inside);
@@ -33,7 +33,7 @@ export function code(text: string): string {
   return longest === 0 ? `\`${inside}\`` : `\`\` ${inside} \`\``;
 }
 
-/** Literal lines. */
+/** Renders lines literally. */
 export function block(lines: readonly string[]): string {
   const shown = lines.map(plainText);
   const fence = '`'.repeat(Math.max(3, longestFence(shown.join('\n')) + 1));
@@ -64,7 +64,7 @@ function row(cells: readonly string[]): string {
   return `| ${cells.map((cell, i) => (i === 0 || cell === '' ? cell : GAP + cell)).join(' | ')} |`;
 }
 
-/** A cell that must not wrap. */
+/** A cell whose text must not wrap. */
 export function unbroken(text: string): string {
   return prose(text).replaceAll(' ', '\u00a0');
 }

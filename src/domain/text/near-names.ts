@@ -2,11 +2,11 @@ import { editDistance } from './edit-distance.ts';
 
 const MOST_SUGGESTED = 3;
 
-/** Suggests names: those that contain the text; if none does, those that differ by little, the nearest first. */
+/** Suggests names: those that contain the text, or else those that differ little, the nearest first. */
 export function nearNames(wanted: string, names: readonly string[]): string[] {
   if (wanted === '') return [];
   const lower = wanted.toLowerCase();
-  // Names of one or two letters are all near each other.
+  // Between names of one or two letters every distance is small.
   const allowed = wanted.length < 3 ? 0 : Math.max(1, Math.floor(wanted.length / 4));
   const near = [...new Set(names)]
     .map((name) => ({
@@ -19,7 +19,7 @@ export function nearNames(wanted: string, names: readonly string[]): string[] {
   return (holding.length > 0 ? holding : near).slice(0, MOST_SUGGESTED).map(({ name }) => name);
 }
 
-/** `did you mean migrate or migrate-db?`; undefined if nothing is near. */
+/** `did you mean migrate or migrate-db?`; undefined if no name is near. */
 export function didYouMean(wanted: string, names: readonly string[]): string | undefined {
   const near = nearNames(wanted, names);
   return near.length === 0 ? undefined : `did you mean ${near.join(' or ')}?`;
