@@ -7,10 +7,10 @@ import { readPart } from './programs.ts';
 export const SESSION_GONE = 44;
 
 /**
- * Attaches the terminal to the session of a launch. If the session is gone or belongs to another launch, prints that and exits with
- * {@link SESSION_GONE}.
+ * Attaches the terminal to the session of a launch. If the session is gone or belongs to another launch, prints that and exits
+ * with {@link SESSION_GONE}.
  *
- * @throws ChandlerError invalid-input for a name that zmx would not take literally
+ * @throws ChandlerError invalid-input for a name that zmx would not accept as it is
  */
 export function attachCommand(place: SessionPlace, options: { stateDir: string; launchId: string }): Command {
   const { session, zmxPath, zmxDir } = place;

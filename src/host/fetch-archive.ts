@@ -1,14 +1,14 @@
 import { githubAssets } from '../zmx/index.ts';
 
-/** An archive of zmx has 1 to 10 MB. */
+/** In bytes. An archive of zmx has 1 to 10 MB. */
 export const MAX_ARCHIVE_BYTES = 32 * 1024 * 1024;
 const MAX_REDIRECTS = 5;
 
-/** The worker may not fetch from that address. */
+/** The worker must not fetch from that URL. */
 export class ForbiddenPlace extends Error {}
 
 /**
- * Fetches an archive on the worker, whose network a plan's author may not reach otherwise: only from the allowed address prefixes,
+ * Fetches an archive on the worker, whose network the plan's author may otherwise not reach: only from the allowed URL prefixes,
  * also after redirects, and at most {@link MAX_ARCHIVE_BYTES}.
  *
  * @throws ForbiddenPlace before anything is sent to another address
@@ -32,7 +32,7 @@ export async function fetchArchive(
   throw new Error(`more than ${MAX_REDIRECTS} redirects`);
 }
 
-/** Whether an address has a prefix: the same server, and the same path or one below it. */
+/** Whether a URL has a prefix: the same server, and the same path or one below it. */
 export function isWithin(url: URL, place: string): boolean {
   const { origin, pathname } = new URL(place);
   // A server may decode these to `..` and leave the directory.

@@ -1,12 +1,12 @@
 /** The facts that a probe reports about a host. Paths are the host's. */
 export interface HostFacts {
-  /** `uname -m`, e.g. `x86_64`, `aarch64`. */
+  /** The output of `uname -m`, e.g. `x86_64`, `aarch64`. */
   readonly arch: string;
   /** `PRETTY_NAME` of /etc/os-release, for people. */
   readonly os: string;
   /** User id of the login; 0 is root. */
   readonly uid: number;
-  /** Changes with each boot. */
+  /** Differs after each boot. */
   readonly bootId: string;
   /** The directory of everything that Chandler keeps on the host. */
   readonly stateDir: string;

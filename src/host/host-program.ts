@@ -6,7 +6,7 @@ import type { Answer } from '../ssh/frames.ts';
 import { upload } from '../ssh/upload.ts';
 import type { Programs } from './programs.ts';
 
-/** The program that does Chandler's work on a host. Installed again if it turns out to be missing. */
+/** The program that does Chandler's work on a host. It is installed again if it is missing. */
 export class HostProgram {
   readonly supervisorPath: string;
   readonly #stateDir: string;
@@ -20,7 +20,10 @@ export class HostProgram {
     this.supervisorPath = this.#pathOf(programs.supervise.name);
   }
 
-  /** Installs the program and the supervisor. Their names contain their hash, so an existing file is the right one. */
+  /**
+   * Installs the program and the supervisor. A file's name contains the hash of its content, so an existing file is the right
+   * one.
+   */
   async install(): Promise<void> {
     for (const { name, text } of [this.#programs.supervise, this.#programs.host]) {
       await upload(this.#executor, { path: this.#pathOf(name), content: text, mode: 0o700 });
@@ -39,7 +42,7 @@ export class HostProgram {
   ): Promise<readonly Answer[]> {
     let reply = await this.#call(subcommand, args, options);
     const { begun, damaged, outcome, printed } = reply;
-    // Some command ran to its end, but not the program.
+    // A command ran to its end, but it was not the program.
     if (outcome.kind === 'exited' && !begun && !damaged) {
       const how = `exit ${outcome.code}`;
       const interference = await explainSilence(this.#executor, `${subcommand}: `, how, printed);

@@ -19,17 +19,17 @@ import { parseScriptState, type ScriptState } from './script-state.ts';
 /** The result of an inspection of a host. */
 export interface HostReport {
   readonly facts: HostFacts;
-  /** The user as whom Chandler works. */
+  /** The user as which Chandler works. */
   readonly user: string;
-  /** By the host's clock, to the second. Milliseconds since the epoch. */
+  /** By the host's clock, to the second, in milliseconds since the epoch. */
   readonly nowMs: number;
-  /** Needed tools that the host lacks, and the Debian packages that contain them. */
+  /** Required tools that the host lacks, and the Debian packages that contain them. */
   readonly missing: { readonly tools: readonly string[]; readonly packages: readonly string[] };
   readonly state: {
     readonly exists: boolean;
     /** Why the directory is not writable; missing if it seems writable. */
     readonly unwritable?: string;
-    /** The file system does not run programs. */
+    /** The file system is mounted noexec. */
     readonly noexec: boolean;
     readonly freeKiB?: number;
     readonly freeInodes?: number;
@@ -40,16 +40,16 @@ export interface HostReport {
     readonly content?: string;
     readonly unwritable?: string;
   };
-  /** Missing if no marker was named. */
+  /** Missing if no marker was requested. */
   readonly marker?: 'present' | 'absent';
-  /** Duration of a login shell, with `timeLogin`; measured up to 6 s. Milliseconds. */
+  /** How long a login shell took to start, with `timeLogin`; up to 6 s are measured. Milliseconds. */
   readonly loginMs?: number;
   /** The holder of the lease; empty if it is free. */
   readonly lease: string;
   readonly script?: ScriptState;
   /** Hash of the zmx in `facts`, 64 hex digits. */
   readonly zmxSha256?: string;
-  /** Keys of the zmx that Chandler has installed there. */
+  /** Keys of the zmx versions that Chandler has installed there. */
   readonly zmxReady: readonly string[];
   /** Launches that are alive or may still begin. */
   readonly leftovers: readonly Leftover[];
@@ -68,7 +68,7 @@ const WHAT = 'inspecting the host';
 const INSPECT_MS = 30_000;
 const MAX_TEXT_LENGTH = 300;
 const MAX_READY = 50;
-/** Leftovers, and sessions. */
+/** The maximum number of leftovers and of sessions in a report. */
 const MAX_LISTED = 500;
 /** The host ends a check that takes longer than {@link CHECK_BOUND_S}. */
 const CHECK_MS = (CHECK_BOUND_S + 10) * 1000;
@@ -89,7 +89,7 @@ export async function inspectHost(
   try {
     return readReport(answers, { sentinelPath, marker, timeLogin });
   } catch (error) {
-    // The answer may be incomplete because a tool is missing; then the failure names the tool.
+    // The answer may be incomplete because a tool is missing; then the failure must name the tool.
     requireTools(answers, WHAT);
     throw error;
   }
@@ -205,12 +205,12 @@ function shown(text: string | undefined): string {
 }
 
 const LAUNCH_ID = /^[0-9a-f]{20}$/;
-/** What `stepName` of the plan's schema allows. */
+/** The names that the plan's schema allows (`stepName`). */
 const STEP_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,39}$/;
 const LEFTOVER_STATES = ['created', 'running', 'interrupted', 'ended'] as const;
 
 function readLeftovers(answers: readonly Answer[]): Leftover[] {
-  // The last line of the list; without it the list is incomplete.
+  // This answer ends the list; without it the list is incomplete.
   requireAnswer(answers, 'leftovers', WHAT);
   return answers
     .filter((answer) => answer['leftover'] !== undefined)
@@ -227,7 +227,7 @@ function readLeftover(answer: Answer): Leftover {
   return {
     launch: {
       id,
-      // From a file on the host, which may be damaged.
+      // Read from a file on the host, which may be damaged.
       step: STEP_NAME.test(step) ? step : id,
       kind: kind === 'step' ? 'step' : 'finalizer',
       attempt: findCount(answer, 'attempt') ?? 1,

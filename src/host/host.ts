@@ -14,7 +14,7 @@ import { parseScriptState, type ScriptState } from './script-state.ts';
 import { sha256Of } from './sha256.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 
-/** One host, and what was found out about it. */
+/** A host, and what is known about it. */
 export interface HostOptions {
   readonly executor: Executor;
   readonly programs: Programs;
@@ -22,15 +22,16 @@ export interface HostOptions {
   readonly zmx?: ZmxInstallation | undefined;
 }
 
-/** Seconds in which a launch must begin. */
+/** In seconds: how long a launch may take to begin. */
 const START_BOUND_S = 10;
 
 /**
- * The launch protocol of one host. Every method asks the host; none caches. Also `runner.host` of a {@link Runner}.
+ * The launch protocol of one host. Every method asks the host, and none caches. Also available as `runner.host` of a {@link
+ * Runner}.
  *
  * Each method may throw {@link ChandlerError} `connection-lost` (the request may have taken effect: repeat it), `disk-full`,
- * `state-directory-unwritable`, `host-unsupported` and what {@link Executor.exec} throws; with `signal`, the signal's reason. Paths
- * are absolute; `id` is the id of a launch.
+ * `state-directory-unwritable`, `host-unsupported` and what {@link Executor.exec} throws; with `signal`, the signal's reason.
+ * Paths are absolute; `id` is the id of a launch.
  */
 export class Host {
   readonly stateDir: string;
@@ -39,7 +40,7 @@ export class Host {
   readonly #zmxDir: string;
   readonly #program: HostProgram;
 
-  /** Sends nothing. */
+  /** Does not contact the host. */
   constructor({ executor, programs, facts, zmx }: HostOptions) {
     this.stateDir = facts.stateDir;
     this.zmx = zmx;
@@ -54,7 +55,7 @@ export class Host {
     return { session, ...this.invocation() };
   }
 
-  /** How zmx is called. @throws ChandlerError zmx-unavailable before zmx is installed */
+  /** The program and directory of zmx. @throws ChandlerError zmx-unavailable before zmx is installed */
   invocation(): Omit<SessionPlace, 'session'> {
     if (!this.zmx) throw new ChandlerError('zmx-unavailable', 'zmx is not installed yet');
     return { zmxPath: this.zmx.path, zmxDir: this.#zmxDir };
@@ -74,8 +75,8 @@ export class Host {
   }
 
   /**
-   * Starts a launch. Safe to repeat. `created` means that it did not begin within `boundS` seconds, or never will. A repeated start
-   * keeps a session whose login shell still runs.
+   * Starts a launch. Safe to repeat. `created` means that it did not begin within `boundS` seconds, or cannot begin. A repeated
+   * start keeps a session whose login shell still runs.
    *
    * @throws ChandlerError launch-conflict if another session has the name
    */
@@ -141,7 +142,7 @@ export class Host {
 
   /**
    * Reads bytes of the log, as the launch printed them. `start` is an offset in bytes (negative: from the end), or a time or
-   * number of lines. Waits up to `followS` seconds for a byte to arrive. `before` asks for that many of the bytes before.
+   * number of lines. Waits up to `followS` seconds for new output. `before` is the number of preceding bytes to return as well.
    */
   async log(id: string, options: LogOptions): Promise<LogChunk> {
     const { start, maxBytes, followS = 0, before = 0, signal } = options;
@@ -183,7 +184,7 @@ export class Host {
   }
 
   /**
-   * Takes the lease, or reports its holder. `again`: this holder had it already. `replaces` names a holder that is known to be over.
+   * Takes the lease, or reports its holder. `again`: this holder had it before. `replaces` is a holder that has certainly ended.
    */
   async lease(
     holder: string,
@@ -252,7 +253,10 @@ export class Host {
     requireAnswer(await this.#program.ask('script-provisioned', [owner]), 'script', 'script-provisioned');
   }
 
-  /** Ends the script; `stop` ends its launches, too, `leave` lets them run. False if it still runs after `boundS` seconds. */
+  /**
+   * Ends the script. `stop` also ends its launches, `leave` lets them run. Returns false if the script still runs after `boundS`
+   * seconds.
+   */
   async endScript(how: 'leave' | 'stop', boundS: number, signal?: AbortSignal): Promise<boolean> {
     const args = [how === 'leave' ? 'USR1' : 'TERM', String(boundS)];
     const answers = await this.#program.ask('script-end', args, { signal });
@@ -260,8 +264,8 @@ export class Host {
   }
 
   /**
-   * Returns when the state of the script and the launches differs from `seen`, or after `boundS` seconds. Returns `seen` for the
-   * next call; an empty one returns at once.
+   * Returns once the state of the script and the launches differs from `seen`, or after `boundS` seconds. Returns the `seen` for
+   * the next call; an empty one returns at once.
    */
   async followScript(
     seen: string,
@@ -285,7 +289,7 @@ export class Host {
   }
 }
 
-/** Empty words for a launch without a session. */
+/** Empty words if the launch has no session. */
 function placeWords(place: SessionPlace | undefined): string[] {
   return [place?.session ?? '', place?.zmxPath ?? '', place?.zmxDir ?? ''];
 }
@@ -293,7 +297,7 @@ function placeWords(place: SessionPlace | undefined): string[] {
 function sentinelContent(answers: readonly Answer[]): string | undefined {
   const answer = requireAnswer(answers, 'sentinel', 'sentinel');
   if (answer['sentinel'] === 'absent') return undefined;
-  // Even an empty sentinel means "done", so a missing answer must not count as one.
+  // Even an empty sentinel means "done", so a missing answer must not be read as one.
   if (answer['sentinel'] === 'present') return readText(answer, 'content');
   throw new ChandlerError('connection-lost', `the host answered sentinel=${answer['sentinel']}`);
 }

@@ -10,17 +10,17 @@ import type { ZmxInstallation } from './zmx-installation.ts';
 import { findZmx, pullZmx, pushZmx, type ZmxContent, type ZmxHost } from './zmx-transfer.ts';
 import { mergeSpecs, tooOld, usableZmx, type ZmxSpec, type ZmxChoice } from './zmx-spec.ts';
 
-/** Where zmx may come from. */
+/** Where a host's zmx may come from. */
 export interface ZmxSource extends Pick<ZmxHost, 'linkDir'> {
   /** The plan's settings. */
   readonly spec?: ZmxSpec;
-  /** The worker's settings, for what the plan leaves open. */
+  /** The worker's settings, for those that the plan leaves out. */
   readonly defaults?: ZmxSpec;
   /** Reads a file of the worker, for `source: file`. */
   readonly readFile?: (name: string) => Promise<Uint8Array>;
-  /** Address prefixes from which the worker may fetch an archive. Default: the sites of zmx's releases. */
+  /** URL prefixes from which the worker may fetch an archive. Default: the sites of zmx's releases. */
   readonly urls?: readonly string[];
-  /** Fetches an archive for a host that cannot; canceled after 60 s. Default: over HTTP. */
+  /** Fetches an archive for a host that cannot do so; cancelled after 60 s. Default: over HTTP. */
   readonly fetchArchive?: (
     url: string,
     allowed: readonly string[],
@@ -32,7 +32,7 @@ export interface ZmxSource extends Pick<ZmxHost, 'linkDir'> {
 
 /** A failed download that will be retried. */
 export interface ZmxRetry {
-  /** Why it failed, in the words of the host or the worker. */
+  /** Why it failed, as the host or the worker reported it. */
   readonly downloadFailed: string;
   /** Failed attempts so far, of the host and the worker together. */
   readonly attempts: number;
@@ -42,21 +42,21 @@ export interface ZmxRetry {
 type Deps = ZmxSource & ZmxHost;
 
 const FETCH_MS = 60_000;
-/** Of host and worker together; the pauses double and add up to 15 s. */
+/** For the host and the worker together; the pauses double and add up to 15 s. */
 const MAX_ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 1000;
 const MAX_REASON_LENGTH = 300;
-/** Downloads start within this time after the first. */
-const TRIES_MS = 60_000;
-/** Transient failures of a release server. */
+/** The last download starts within this time after the first. */
+const RETRY_WITHIN_MS = 60_000;
+/** Failures of a release server that may pass by themselves. */
 const PASSING =
   /\b(408|429|5\d\d)\b|broke|reset|closed|premature|terminated|partial|empty reply|short read|read error|end of file|too slow|\((18|52|56|92)\)/i;
 
 /**
- * Makes sure that zmx works on the host. Uses the host's own if it is good enough; never replaces one.
+ * Makes sure that zmx works on the host. Uses the host's own if it is new enough; never replaces one.
  *
- * @throws ChandlerError zmx-unavailable, zmx-checksum, host-unsupported, invalid-input, disk-full,
- *   state-directory-unwritable, connection-lost; or what the executor throws
+ * @throws ChandlerError zmx-unavailable, zmx-checksum, host-unsupported, invalid-input, disk-full, state-directory-unwritable,
+ * connection-lost; or what the executor throws
  */
 export async function installZmx(deps: Deps): Promise<ZmxInstallation> {
   const choice = mergeSpecs(deps.spec, deps.defaults);
@@ -65,7 +65,7 @@ export async function installZmx(deps: Deps): Promise<ZmxInstallation> {
   return usableZmx(deps.facts, choice) ?? installRelease(deps, choice);
 }
 
-/** Checks the file of `source: file`, if that is the source. @throws ChandlerError zmx-unavailable, zmx-checksum, invalid-input */
+/** Checks the worker's zmx file if `source` is `file`. @throws ChandlerError zmx-unavailable, zmx-checksum, invalid-input */
 export async function checkZmxFile(source: ZmxSource): Promise<void> {
   const choice = mergeSpecs(source.spec, source.defaults);
   if (choice.source === 'file') await fileContent(source, choice);
@@ -86,7 +86,7 @@ async function installRelease(deps: Deps, choice: ZmxChoice): Promise<ZmxInstall
     `the host: ${pulled.reason}${old === undefined ? '' : ` (${old})`}`,
     pauses,
   );
-  // The message must not describe what the plan's author perhaps cannot read.
+  // The message must not describe a file that the plan's author perhaps may not read.
   if (sha256Of(bytes) !== sha256) throw checksumError(url, sha256);
   return pushZmx(deps, { source: 'release', prefix: version, kind: 'archive', bytes, sha256 });
 }
@@ -99,7 +99,7 @@ export function wantedRelease({ arch }: HostFacts, choice: ZmxChoice): ZmxReleas
 
 /** Returns a function that pauses before the next download; false if the failure is permanent or the limit is reached. */
 function downloadPauses({ onRetry, signal }: Deps): (reason: string) => Promise<boolean> {
-  const lastMs = Date.now() + TRIES_MS;
+  const lastMs = Date.now() + RETRY_WITHIN_MS;
   let attempts = 0;
   return async (reason) => {
     if (!PASSING.test(reason)) return false;
@@ -151,7 +151,7 @@ export async function fileContent(source: ZmxSource, choice: ZmxChoice): Promise
   const sha256 = sha256Of(bytes);
   if (choice.sha256 !== undefined && choice.sha256 !== sha256)
     throw checksumError(name, choice.sha256, sha256);
-  // The file may be the archive as downloaded (gzip).
+  // The file may be the downloaded archive (gzip).
   const kind = bytes[0] === 0x1f && bytes[1] === 0x8b ? 'archive' : 'binary';
   return { source: 'file', prefix: 'file', kind, bytes, sha256 };
 }

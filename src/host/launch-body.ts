@@ -5,7 +5,9 @@ import { quote } from '../shell/index.ts';
 import { readPart } from './programs.ts';
 import type { LaunchBody } from './launch.ts';
 
-/** The files that the supervisor reads. `lingerS`: seconds that zmx needs to notice an end (see missedEnds). */
+/**
+ * The files that the supervisor reads. `lingerS`: seconds that the launch must last so that zmx notices its end (see missedEnds).
+ */
 export function renderLaunchBody(
   launch: Launch,
   work: { script: string; env: Readonly<Record<string, string>> },

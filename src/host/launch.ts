@@ -9,7 +9,7 @@ export interface LaunchBody {
   readonly script: string;
 }
 
-/** The session a launch runs in; a finalizer has none. */
+/** The session in which a launch runs; a finalizer has none. */
 export interface SessionPlace {
   readonly session: string;
   readonly zmxPath: string;
@@ -19,7 +19,7 @@ export interface SessionPlace {
 /** The progress of a launch. */
 export interface Progress {
   readonly logBytes: number;
-  /** As printed, with control characters. */
+  /** As printed, including control characters. */
   readonly lastLine: string;
   /** Identifies the prompt at which the step waits for keyboard input; empty if it does not wait, missing while unknown. */
   readonly prompt?: string;
@@ -28,15 +28,15 @@ export interface Progress {
 /** Where to begin in a launch's log; with both, the later of the two. */
 export interface LogStart {
   /**
-   * Everything printed since then: Unix seconds, or if negative seconds before now, by the host's clock. The log has no times;
-   * its size is noted while a worker waits for the launch, so the result may begin (much) earlier.
+   * Everything printed since this time: Unix seconds, or if negative seconds before now, by the host's clock. The log contains no
+   * times; its size is noted while a worker waits for the launch, so the result may begin (much) earlier.
    */
   readonly sinceS?: number;
-  /** Lines before the end. */
+  /** The number of lines before the end. */
   readonly tailLines?: number;
 }
 
-/** Seconds that a step's check may take. */
+/** The time limit of a step's check, in seconds. */
 export const CHECK_BOUND_S = 60;
 
 /** Which bytes of a launch's log to read. */
@@ -50,7 +50,7 @@ export interface LogOptions {
 
 /** A piece of a launch's log. */
 export interface LogChunk {
-  /** The state of the launch at that moment. */
+  /** The state of the launch when the log was read. */
   readonly state: LaunchState;
   /** As printed, secrets masked. */
   readonly bytes: Uint8Array;

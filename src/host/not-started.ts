@@ -8,8 +8,8 @@ const REASONS: Readonly<Record<StartWaiting['for'], string>> = {
   input: 'its login shell swallowed the command, or asks a question',
   nothing: 'the session ended first, or could not be made',
 };
-/** Characters of the login's output in a message. */
-const MAX_SAID_LENGTH = 500;
+/** The part of the login's output that a message contains, in characters. */
+const MAX_OUTPUT_LENGTH = 500;
 
 /** The failure of a launch that did not start. @param what `the session of packages` */
 export function notStarted(what: string, waiting: StartWaiting | undefined): ChandlerError {
@@ -24,9 +24,9 @@ export function notStarted(what: string, waiting: StartWaiting | undefined): Cha
   });
 }
 
-/** The output of a login on one line, without what zmx prints for every session and the command that it types. */
+/** The output of a login on one line, without the lines that zmx prints for every session. */
 export function withoutCommand(output: string): string {
   const text = oneLine(output.replaceAll(/^(session ".*" created|command sent!)$/gm, ''));
   const command = /\S* (?:-p )?\S*\/bin\/supervise-\S+ .*?; ?echo ZMX_TASK_COMPLETED:\$\?/g;
-  return boundedText(text.replaceAll(command, '').replaceAll(/\s+/g, ' ').trim(), MAX_SAID_LENGTH);
+  return boundedText(text.replaceAll(command, '').replaceAll(/\s+/g, ' ').trim(), MAX_OUTPUT_LENGTH);
 }

@@ -10,7 +10,7 @@ import { decodeText, isUsablePath, requireAnswer, readCount, readPath } from './
 import type { HostFacts } from './host-facts.ts';
 import type { Programs } from './programs.ts';
 
-/** The tools that Chandler needs, by Debian package. */
+/** The required tools, by Debian package. */
 const PACKAGES: Readonly<Record<string, string>> = {
   coreutils:
     'base64 basename cat chmod cut date dd df dirname env head id ln mkdir mkfifo mktemp mv readlink rm rmdir sha256sum sleep sort stat stty tail tee timeout touch tr uname uniq wc',
@@ -24,7 +24,7 @@ const USEFUL = ['bash', 'script', 'tmux', 'curl', 'wget', 'tar'];
 const NEEDED: ReadonlyMap<string, string> = new Map(
   Object.entries(PACKAGES).flatMap(([name, tools]) => tools.split(' ').map((tool) => [tool, name])),
 );
-/** Facts are part of every activity's input. Characters. */
+/** In characters. Facts are part of every activity's input. */
 const MAX_FACT_LENGTH = 200;
 const MAX_VERSION_LENGTH = 4096;
 
@@ -61,7 +61,7 @@ export async function probeHost(
   return { facts, missingPrograms: answers.some((answer) => answer['present'] === 'no') };
 }
 
-/** The needed and the optional tools that the programs look for on a host. */
+/** The required and the optional tools that the programs search for on a host. */
 export const askedTools = { needed: [...NEEDED.keys()].join(' '), useful: USEFUL.join(' ') };
 
 /** The needed tools that a host lacks, and the Debian packages that contain them. */
@@ -82,7 +82,7 @@ export function requireTools(answers: readonly Answer[], what: string): void {
   const { tools, packages } = missingTools(answers, what);
   if (tools.length === 0) return;
   const path = answers.findLast((answer) => answer['path'] !== undefined)?.['path'] ?? '';
-  // With the usual PATH, packages are missing; otherwise the login's PATH hides the tools.
+  // With the usual PATH, packages are missing; with another one, the PATH of the login may hide the tools.
   const isUsual = ['/usr/bin', '/bin'].every((dir) => path.split(':').includes(dir));
   const names = packages.join(' ');
   const advice = isUsual

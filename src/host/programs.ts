@@ -10,7 +10,7 @@ export interface Program {
 
 /** The shell programs that Chandler runs on hosts. */
 export interface Programs {
-  /** Everything that Chandler asks or does on a host, one subcommand each. */
+  /** Does everything that Chandler asks or changes on a host; one subcommand each. */
   readonly host: Program;
   /** Runs one launch, inside its session. */
   readonly supervise: Program;
@@ -23,7 +23,7 @@ export interface Programs {
 /** The files that make up the host program, in this order. */
 export const hostParts = ['common', 'launch', 'follow', 'kill', 'keyboard', 'log', 'script', 'host'];
 
-/** Parts that only workers need. A self-provisioning script leaves them out, because it must be small. */
+/** Parts that only workers need. A self-provisioning script omits them to stay small. */
 const workerParts = new Set(['keyboard', 'log', 'script']);
 
 /** The files that make up the inspection program, in this order. */
@@ -39,24 +39,24 @@ export function loadPrograms(): Programs {
   };
 }
 
-/** The parts of the host program in a self-provisioning script. A worker installs its own host program. */
+/** The parts of the host program that a self-provisioning script contains. A worker installs its own host program. */
 export function selfProvisioningHostParts(): { name: string; texts: readonly string[] } {
   const texts = hostParts.filter((part) => !workerParts.has(part)).map(readPart);
   return { name: named('host', texts.join('\n')).name, texts };
 }
 
-/** A program for standard input. facts.sh checks the first line, which a startup file may have read. */
+/** A program for standard input. facts.sh checks the first line, because a startup file may have consumed it. */
 function forStdin(parts: readonly string[]): string {
   return ['whole=yes', ...parts.map(readPart)].join('\n');
 }
 
 /**
- * A shell program without comments and indentation, because some clouds limit user-data to 16 KB. Directives of shellcheck stay in
- * the parts that are checked once they are assembled.
+ * A shell program without comments and indentation, because some clouds limit user-data to 16 KB. Directives of shellcheck stay
+ * in parts that are checked once they are assembled.
  */
 export function readProgram(url: URL): string {
   const text = readFileSync(url, 'utf8');
-  // Supervise is installed as one file, which needs no directives.
+  // supervise.sh is installed as one file, so it needs no directives.
   const comments = url.pathname.endsWith('/supervise.sh')
     ? /^[ \t]*#(?!!).*\n/gm
     : /^[ \t]*#(?!!| shellcheck ).*\n/gm;
@@ -67,7 +67,7 @@ export function readProgram(url: URL): string {
     .replace(/^([ \t]*# shellcheck [^#\n]*[^# \n]) *#.*$/gm, '$1');
 }
 
-/** {@link readProgram} for a part that lies beside this file. */
+/** Like {@link readProgram}, for a part in the directory of this module. */
 export function readPart(part: string): string {
   return readProgram(new URL(`./programs/${part}.sh`, import.meta.url));
 }

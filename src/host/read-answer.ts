@@ -8,7 +8,7 @@ export function requireAnswer(answers: readonly Answer[], key: string, what: str
   return answer;
 }
 
-/** Text for people; never throws. */
+/** Decodes a text for people; never throws. */
 export function decodeText(base64: string | undefined): string {
   return Buffer.from(base64 ?? '', 'base64').toString('utf8');
 }
@@ -27,7 +27,7 @@ export function readCount(answer: Answer, key: string): number {
   return count;
 }
 
-/** The text under `key`, sent in base64. @throws ChandlerError connection-lost for anything else */
+/** The text under `key`, sent in base64. @throws ChandlerError connection-lost if it is missing or malformed */
 export function readText(answer: Answer, key: string): string {
   const base64 = answer[key];
   const bytes = Buffer.from(base64 ?? '', 'base64');
@@ -40,7 +40,7 @@ export function readText(answer: Answer, key: string): string {
 /**
  * A path for commands and messages.
  *
- * @throws ChandlerError host-unsupported for one that is not usable; connection-lost as {@link readText}
+ * @throws ChandlerError host-unsupported if it is not usable; connection-lost as {@link readText}
  */
 export function readPath(answer: Answer, key: string): string {
   const path = readText(answer, key);

@@ -8,14 +8,16 @@ export interface ScriptState {
   readonly owner: string;
   /** Digest of the plan's work, 64 hex digits. */
   readonly digest: string;
-  /** It runs now. */
+  /** Whether it runs now. */
   readonly alive: boolean;
-  /** A phase of a run, as the script recorded it; or `left`: a workflow continues its work; or `stopped`: it was ended on request. */
+  /**
+   * A phase of a run, as the script recorded it; or `left`: a workflow continues its work; or `stopped`: it was ended on request.
+   */
   readonly phase: string;
   /** Why it failed, with `phase: failed`. */
   readonly failure?: { readonly code: FailureCode; readonly text: string };
   readonly sentinelPath: string;
-  /** Empty if it keeps no log. */
+  /** Empty if it writes no log. */
   readonly logPath: string;
   /** The zmx that it uses; empty until it has one. */
   readonly zmxPath: string;

@@ -8,16 +8,16 @@ import { renderLaunchBody, renderSecrets } from './launch-body.ts';
 export interface LaunchWork {
   readonly script: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Become variables of the script and are masked in its log. */
+  /** They become variables of the script and are masked in its log. */
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
 /**
- * Creates and starts a launch; a finalizer gets no session. Safe to repeat. `created` means that it did not begin within
- * 10 s, or never will: its `waiting` is the reason. If that is the login shell, call again: the session is kept.
+ * Creates and starts a launch; a finalizer gets no session. Safe to repeat. `created` means that it did not begin within 10 s, or
+ * cannot begin; `waiting` has the reason. If that is the login shell, call again: the session is kept.
  *
- * @throws ChandlerError zmx-unavailable before zmx is installed, invalid-input, launch-conflict, disk-full, connection-lost,
- *   or what the executor throws
+ * @throws ChandlerError zmx-unavailable before zmx is installed, invalid-input, launch-conflict, disk-full, connection-lost, or
+ * what the executor throws
  */
 export async function startLaunch(
   host: Host,
@@ -31,6 +31,6 @@ export async function startLaunch(
   await host.create(launch.id, renderLaunchBody(launch, work, lingerS), signal);
   const start = () => host.start(launch.id, { place, secrets: renderSecrets(work.secrets ?? {}), signal });
   const state = await start();
-  // A session or supervisor may be lost by chance, so the launch is started once more.
+  // A session or supervisor may be lost by chance, so the launch is started a second time.
   return state.kind === 'created' && state.waiting?.for !== 'login-shell' ? start() : state;
 }

@@ -4,9 +4,9 @@ import type { HostReport } from './host-report.ts';
 import { keyOf, type ZmxContent } from './zmx-transfer.ts';
 import { mergeSpecs, usableZmx } from './zmx-spec.ts';
 
-/** What `installZmx` would do on a host, as far as can be known without doing it. */
+/** What `installZmx` would do on a host, as far as that can be known without doing it. */
 export type ZmxForecast =
-  /** A suitable zmx is there. */
+  /** The host has a suitable zmx. */
   | { readonly kind: 'there'; readonly path: string; readonly version?: string }
   | { readonly kind: 'install'; readonly what: string; readonly from: string }
   | {
@@ -16,7 +16,7 @@ export type ZmxForecast =
       readonly advice: string;
     };
 
-/** Makes the decisions of `installZmx`. */
+/** Makes the same decisions as `installZmx`. */
 export async function forecastZmx(report: HostReport, source: ZmxSource): Promise<ZmxForecast> {
   try {
     return await decide(report, source);
@@ -55,7 +55,7 @@ function readyPath({ facts, zmxReady }: HostReport, key: string): string | undef
   return zmxReady.includes(key) ? `${facts.stateDir}/zmx/${key}/zmx` : undefined;
 }
 
-/** Checks what the installation would find out. */
+/** Checks for failures that the installation would encounter. */
 function requireRoom({ facts, state }: HostReport, kind: ZmxContent['kind']): void {
   if (state.noexec)
     throw new ChandlerError(

@@ -14,7 +14,7 @@ export interface ZmxSpec {
   readonly source?: ZmxSourceName | undefined;
   /** `0.7.0` */
   readonly version?: string | undefined;
-  /** Address of the archive, instead of the author's. */
+  /** URL of the archive, if not the author's. */
   readonly url?: string | undefined;
   /** Hash of the archive (release) or the file, 64 lower-case hex digits. */
   readonly sha256?: string | undefined;
@@ -25,13 +25,13 @@ export interface ZmxSpec {
 /** The settings of plan and worker, merged. */
 export interface ZmxChoice extends ZmxSpec {
   readonly source: ZmxSourceName;
-  /** The source is set, not the default. */
+  /** Whether the source was set explicitly. */
   readonly explicit: boolean;
 }
 
 /**
- * Merges the settings; the plan's come first. A hash belongs to the address, version or file that it was set with, and is not used
- * for another one.
+ * Merges the settings; those of the plan override. A hash belongs to the URL, version or file with which it was set, and is not
+ * used for another one.
  */
 export function mergeSpecs(spec: ZmxSpec = {}, defaults: ZmxSpec = {}): ZmxChoice {
   const named = namedSource(spec) ?? namedSource(defaults);
@@ -48,7 +48,7 @@ export function mergeSpecs(spec: ZmxSpec = {}, defaults: ZmxSpec = {}): ZmxChoic
   };
 }
 
-/** The host's own zmx, if it replaces a release: new enough, and no shim if a release was requested. */
+/** The host's own zmx, if it can replace a release: new enough, and no shim if a release was requested. */
 export function usableZmx(facts: HostFacts, choice: ZmxChoice): ZmxInstallation | undefined {
   const found = facts.zmx && parseVersion(facts.zmx.versionText);
   if (!facts.zmx?.path.startsWith('/') || !found) return undefined;

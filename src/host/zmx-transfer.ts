@@ -10,20 +10,20 @@ import type { HostFacts } from './host-facts.ts';
 import { readPart } from './programs.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 
-/** The host that gets a zmx. */
+/** The host on which to install zmx. */
 export interface ZmxHost {
   readonly executor: Executor;
   readonly facts: HostFacts;
   /** The directory of the link `zmx` for people. Default: /usr/local/bin for root, ~/.local/bin otherwise. */
   readonly linkDir?: string;
-  /** Abort stops waiting; the host may still finish what it has begun. */
+  /** An abort ends the wait; the host may still finish what it has begun. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** A zmx that the worker has, as a program or in an archive. */
 export interface ZmxContent {
   readonly source: 'release' | 'file' | 'tmux';
-  /** First part of the name of its directory; the hash is the second. */
+  /** The first part of the directory's name; the hash is the second. */
   readonly prefix: string;
   readonly kind: 'archive' | 'binary';
   readonly bytes: Uint8Array;
@@ -42,7 +42,7 @@ const QUICK_MS = 60_000;
 /** The host aborts a download after 300 s. */
 const PULL_MS = 400_000;
 
-/** Lets the host fetch the archive, unless it has that one already. */
+/** Makes the host fetch the archive, unless it has it already. */
 export async function pullZmx(host: ZmxHost, version: string, url: string, sha256: string): Promise<Pulled> {
   const answers = await ask(host, 'pull', keyOf(version, sha256), [url, sha256], PULL_MS);
   const actual = mismatch(answers);
@@ -60,7 +60,7 @@ export async function findZmx(host: ZmxHost, content: ZmxContent): Promise<ZmxIn
   return requireAnswer(answers, 'zmx', WHAT)['zmx'] === '' ? undefined : toInstallation(answers, source);
 }
 
-/** Uploads a zmx and puts it in its place. `pullZmx` or `findZmx` has made the directory. */
+/** Uploads and installs a zmx. `pullZmx` or `findZmx` has created the directory. */
 export async function pushZmx(host: ZmxHost, content: ZmxContent): Promise<ZmxInstallation> {
   const { source, prefix, kind, bytes, sha256 } = content;
   const key = keyOf(prefix, sha256);

@@ -1,6 +1,6 @@
-# attach STATE_DIR LAUNCH SESSION ZMX ZMX_DIR: attaches to the session of a launch if it exists, because `zmx attach` would make a new
-# one. Exits with 44 if the session is gone. Passed to `sh -c` on one line through any login shell, and copied by people: every
-# statement ends in a semicolon, without backslashes, exclamation marks and comments inside.
+# attach STATE_DIR LAUNCH SESSION ZMX ZMX_DIR: attaches to the session of a launch if it exists, because `zmx attach` would create
+# a new one. Exits with 44 if the session is gone. Passed to `sh -c` on one line through any login shell, and copied by people, so
+# every statement ends in a semicolon, and there are no backslashes, exclamation marks and comments inside.
 # shellcheck shell=sh
 state=$1; launch=$2; session=$3; zmx=$4; dir=$5;
 gone() { echo "chandler: $1" >&2; exit 44; };

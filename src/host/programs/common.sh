@@ -4,7 +4,7 @@
 # An answer is key=value words in a frame with the token of the call and the length in bytes, so that output of the login cannot
 # hide, break or forge it. The last answer is `end`, or a refusal.
 set +ex -u
-# Steps get the umask and locale of the login; Chandler's files are private, and messages of programs must not be translated.
+# Steps run with the umask and locale of the login. Chandler's own files are private, and error messages must not be translated.
 login_umask=$(umask)
 login_locale=${LC_ALL-}
 case $login_locale in *[!A-Za-z0-9_.@-]*) login_locale= ;; esac
@@ -16,24 +16,24 @@ state_dir=$2
 subcommand=$3
 shift 3
 
-# Runs scripts without a #! line.
+# The shell for scripts without a #! line.
 if command -v bash >/dev/null 2>&1; then shell=bash; else shell=/bin/sh; fi
 
 say() {
   set -- "${about-}$*"
   printf 'chandler:%s:%s:%s:%s\n' "$token" ${#1} "$1" "$token"
 }
-# refuse CODE TEXT: a failure code (see failure.ts) and a message for people.
+# refuse CODE TEXT: ends the program with a failure code (see failure.ts) and a message for people.
 refuse() {
   say "refused=$1 text=$(printf '%s' "$2" | encode)"
   exit 70
 }
 # encode: base64 on one line, because values may hold anything.
 encode() { base64 | tr -d '\n'; }
-# means_full TEXT: whether the error message of a program stands for a full disk. See codeOfText in code-of-text.ts.
+# means_full TEXT: whether the error message of a program reports a full disk. See codeOfText in code-of-text.ts.
 means_full() { case $1 in *'No space left'* | *'Disk quota'* | *'File too large'*) ;; *) return 1 ;; esac; }
 refuse_full() { refuse disk-full "no space left for $state_dir"; }
-# explain TEXT [CODE [PREFIX]]: refuses with the code that the error message of a program stands for, otherwise with CODE.
+# explain TEXT [CODE [PREFIX]]: refuses with the failure code for the error message of a program, by default with CODE.
 explain() {
   if means_full "$1"; then refuse_full; fi
   case $1 in
@@ -51,20 +51,20 @@ is_full() { [ "$(df -Pk "$state_dir" | awk 'NR == 2 { print $4 }')" -le 16 ]; }
 launch_dir() { launch=$state_dir/launches/$1; }
 # run_dir: sets run, a directory for secrets and sockets that does not outlive a reboot.
 run_dir() {
-  # In a shared directory, a directory or link of that name may belong to another user.
+  # In a shared directory, another user may own a directory or link of that name.
   for run in /run/chandler "${XDG_RUNTIME_DIR:-/run}/chandler" "/dev/shm/chandler-$(id -u)" "$state_dir/run"; do
     if [ -w "${run%/*}" ] && mkdir -p "$run/secrets" 2>/dev/null && [ ! -h "$run" ] && [ -O "$run" ]; then return; fi
   done
   refuse state-directory-unwritable "cannot use $run"
 }
-# forget_secrets ID: removes the secrets of every start.
+# forget_secrets ID: removes the secrets of all starts.
 forget_secrets() { rm -f "$run/secrets/$1" "$run/secrets/$1".*; }
-# Opens only regular files: a step may have replaced a file of its launch by one that blocks when it is opened.
+# Opens only regular files, because a step may have replaced a file of its launch by one that blocks when it is opened.
 record() { [ ! -f "$launch/$1" ] || sed -n "s/^$2=//p" "$launch/$1"; }
-# Given a path, flock makes a file that is not there, and a step may remove it at any moment.
+# Given a path, flock creates a missing file, and a step may remove it at any moment.
 locked() { [ -f "$launch/lock" ] && ! flock -n -s 7 2>/dev/null 7<"$launch/lock" && [ -f "$launch/lock" ]; }
 size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
-# has_survivors ID
+# has_survivors ID: whether processes of the launch are alive.
 has_survivors() { [ -n "$(marked "$1")" ]; }
 # marked ID: prints the processes with the launch's marker in their environment, and their descendants.
 marked() {
@@ -89,7 +89,7 @@ carriers() {
     if tr '\000' '\n' 2>/dev/null <"$process/environ" | grep -qxF "$1"; then echo "${process#/proc/}"; fi
   done 2>/dev/null
 }
-# supervisor: prints the supervisor of the launch, unless its number belongs to a later process.
+# supervisor: prints the pid of the launch's supervisor, unless a later process has that pid.
 supervisor() {
   pid=$(record started pid)
   [ -n "$pid" ] && [ "$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$(record started start)" ] && echo "$pid"
@@ -102,8 +102,9 @@ call_zmx() {
   env -u ZMX_SESSION -u ZMX_SESSION_PREFIX -u LC_ALL ${login_locale:+"LC_ALL=$login_locale"} HISTFILE= SHELL="$(command -v "$shell")" ZMX_DIR="$zmx_dir" \
     PATH="$PATH:$state_dir/no-bash" timeout 20 "$zmx_path" "$@" </dev/null 8>&- 9>&-
 }
-# end_session SESSION ZMX ZMX_DIR: false if the name stays taken. Calls the zmx that made the session, because another kind cannot
-# end it; without that zmx a signal ends it. zmx before 0.7 takes half a second, and 0.5 does nothing while the session prints a lot.
+# end_session SESSION ZMX ZMX_DIR: false if the name stays in use. Calls the zmx that created the session, because another kind
+# cannot end it; without that zmx a signal ends it. zmx before 0.7 takes half a second, and 0.5 does nothing while the session
+# prints a lot.
 end_session() {
   maker=$(readlink "$state_dir/makers/$1") || maker=$2
   if [ ! -x "$maker" ]; then
@@ -114,7 +115,7 @@ end_session() {
   while [ -S "$3/$1" ] && [ $i -lt 120 ]; do
     if [ $((i % 20)) -eq 0 ]; then
       call_zmx "$maker" "$3" kill "$1" >/dev/null 2>&1
-      # A hung daemon stays hung.
+      # After a timeout the daemon hangs, so another call would hang, too.
       [ $? -lt 124 ] || return 1
     fi
     sleep 0.05
@@ -122,9 +123,9 @@ end_session() {
   done
   [ ! -S "$3/$1" ]
 }
-# describe: reports the state of the launch. known_begun=yes: it is known to have begun.
+# describe: reports the state of the launch. known_begun=yes means that it has begun even if its record is gone.
 describe() {
-  # Read before the lock: a launch that begins in between is not interrupted.
+  # Read before the lock, so that a launch that begins in between does not count as interrupted.
   begun=${known_begun-no}
   [ ! -e "$launch/started" ] || begun=yes
   if [ ! -d "$launch" ]; then

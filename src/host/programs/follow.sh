@@ -1,9 +1,9 @@
-# progress: keyboard.sh replaces it in a worker's program.
+# progress: reports nothing; keyboard.sh replaces it in a worker's program.
 # shellcheck disable=SC2317
 progress() { note_time "$(size_of "$launch/log")"; }
 
-# note_time BYTES: notes the size of the log with the time, because the log has no times. Errors are ignored: without a note `log`
-# begins earlier.
+# note_time BYTES: notes the size of the log with the time, because the log contains no times. Errors are ignored: without a note
+# `log` begins earlier.
 note_time() {
   notes=$launch/times
   [ ! -p "$notes" ] || return 0
@@ -28,7 +28,7 @@ wait_launch() {
   fi
   [ ! -f "$launch/lock" ] || exec 7<"$launch/lock"
   if flock --version 2>/dev/null | grep -q util-linux; then
-    # A short first pause, so that the first progress comes soon.
+    # The first pause is short, so that the first progress comes soon.
     pause=0.3
     while [ -f "$launch/lock" ] && ! flock -s -w $pause 7; do
       progress
@@ -43,13 +43,13 @@ wait_launch() {
       [ $((i % 10)) -ne 0 ] || progress
     done
   fi
-  # A removed launch must not look like one that never began.
+  # Without this, a removed launch would look like one that never began.
   known_begun=yes
   if [ -d "$launch" ]; then describe; else say state=interrupted boot=same gone=yes log_bytes=0; fi
 }
 
-# check ID BOUND_S <script: exits as the script does, or with 124 after BOUND_S seconds. It carries the launch's marker,
-# so that `kill` finds it. The script may hold secrets, so it is kept off the disk and out of ps.
+# check ID BOUND_S <script: exits like the script, or with 124 after BOUND_S seconds. The script carries the launch's marker, so
+# that `kill` finds it. It may contain secrets, so it is kept off the disk and out of ps.
 check() {
   file=$run/secrets/$1.check.$$
   trap 'rm -f "$file"' EXIT

@@ -1,4 +1,5 @@
-# lease HOLDER [REPLACES]: takes the lease, or reports its holder. HOLDER is one word; REPLACES is a holder that is known to be over.
+# lease HOLDER [REPLACES]: takes the lease, or reports its holder. HOLDER is one word; REPLACES is a holder that has certainly
+# ended.
 lease() {
   mkdir -p "$state_dir"
   exec 8>>"$state_dir/lease.lock" || refuse state-directory-unwritable "cannot write to $state_dir"
@@ -13,7 +14,7 @@ lease() {
   say "lease=ours had=$current"
 }
 
-# release HOLDER
+# release HOLDER: releases the lease if HOLDER has it.
 release() {
   exec 8>>"$state_dir/lease.lock"
   flock 8
@@ -38,7 +39,7 @@ sentinel_write() {
   sentinel_read "$1"
 }
 
-# can_be_written PATH: as far as can be judged without writing.
+# can_be_written PATH: whether it seems writable, without writing.
 can_be_written() {
   parent=$1
   while [ ! -e "$parent" ]; do parent=$(dirname -- "$parent"); done
@@ -48,7 +49,7 @@ can_be_written() {
 # sentinel-read PATH [writable]: refuses a sentinel that cannot be read, because that is not "done". Reads 32 KiB at most.
 sentinel_read() {
   if [ ! -e "$1" ]; then
-    # Reported before the work, not after it.
+    # Checked before the work of a run, not only after it.
     if [ "${2:-}" = writable ] && ! can_be_written "$1"; then refuse sentinel-missing "cannot write $1"; fi
     say sentinel=absent
   elif [ -f "$1" ] && [ -r "$1" ]; then
@@ -58,13 +59,13 @@ sentinel_read() {
   fi
 }
 
-# sentinel-remove PATH
+# sentinel-remove PATH: removes the sentinel if it exists.
 sentinel_remove() {
   rm -f "$1" || refuse sentinel-missing "cannot remove $1"
   say sentinel=absent
 }
 
-# rests: whether the launch has not changed since the prune began. dash, bash and busybox have -ot.
+# rests: whether the launch has not changed since the prune began. dash, bash and busybox support -ot.
 # shellcheck disable=SC3013
 rests() { [ "$launch" -ot "$state_dir/pruned" ]; }
 
@@ -78,7 +79,7 @@ prune() {
   if [ -n "$old" ]; then
     # tail starts each file on a new line.
     alive=$(tail -n +1 /proc/[0-9]*/environ 2>/dev/null | tr '\000' '\n' | sed -n 's/^CHANDLER_LAUNCH=\(.*\)/ \1 /p')
-    # Moved away first: a half-removed launch could look like one that never began.
+    # Moved first, because a half-removed launch could look like one that never began.
     gone=$(mktemp -d "$state_dir/launches/.new.XXXXXX") || old=
   fi
   while IFS= read -r launch && [ -n "$launch" ] && [ $pruned -lt 200 ]; do
@@ -100,7 +101,7 @@ EOF
   say "pruned=$pruned"
 }
 
-# executable PATH
+# executable PATH: reports whether it is an executable file.
 executable() { if [ -x "$1" ]; then say executable=yes; else say executable=no; fi; }
 
 say begun

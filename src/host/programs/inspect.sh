@@ -11,19 +11,19 @@ nearest() {
   printf '%s\n' "$near"
 }
 
-# why_unwritable PATH: prints why PATH cannot be written, as far as can be judged without trying; empty if it can.
+# why_unwritable PATH: prints why PATH cannot be written, without trying to write; empty if it seems writable.
 why_unwritable() {
   near=$(nearest "$1")
   if [ ! -d "$near" ] && [ "$near" != "$1" ]; then
     echo "$near is not a directory"
   elif is_mounted "$near" ro; then
-    # Read from the mounts, because for root some shells report everything as writable.
+    # Read from the list of mounts, because for root some shells report everything as writable.
     echo "$near is on a file system that is read-only"
   elif [ ! -w "$near" ]; then
     echo "$near cannot be written by $(id -un)"
   fi
 }
-# is_mounted PATH OPTION
+# is_mounted PATH OPTION: whether the file system of PATH is mounted with OPTION.
 is_mounted() {
   mount=$(df -Pk "$1" 2>/dev/null | awk 'NR == 2 { $1 = $2 = $3 = $4 = $5 = ""; sub(/^ +/, ""); print }')
   awk -v at="$mount" -v option="$2" '$2 == at { options = $4 } END { exit !index("," options ",", "," option ",") }' /proc/mounts 2>/dev/null
@@ -54,8 +54,8 @@ say_sentinel() {
   fi
 }
 
-# say_zmx_store: reports the host's own zmx and those that Chandler has installed. zmx makes its ZMX_DIR, so it gets a temporary one
-# in memory.
+# say_zmx_store: reports the host's own zmx and those that Chandler has installed. zmx creates its ZMX_DIR, so it gets a temporary
+# one in memory.
 say_zmx_store() {
   if [ -w /dev/shm ]; then shm=/dev/shm; else shm=${TMPDIR:-/tmp}; fi
   if scratch=$(mktemp -d "$shm/chandler-look.XXXXXX" 2>/dev/null); then
@@ -72,8 +72,8 @@ say_zmx_store() {
   done
 }
 
-# say_login: reports how long a login shell takes before it reads commands. A slower one is not ended, because it could leave its
-# own locks behind.
+# say_login: reports how long a login shell takes before it reads commands. A slower one is left running, because it could leave
+# locks behind if it were ended.
 say_login() {
   HISTFILE='' setsid "$shell" -lic : </dev/null >/dev/null 2>&1 &
   i=0
@@ -87,7 +87,8 @@ say_login() {
 # report SENTINEL MARKER TOOLS LOGIN: an empty SENTINEL stands for the default, an empty MARKER for none; an empty LOGIN starts no
 # login shell.
 report() {
-  # First, because later answers with the same keys replace its. Without a lock file there is no script, and flock would make one.
+  # Comes first, because later answers replace its values for the same keys. Without a lock file there is no script, and flock
+  # would create one.
   if [ -e "$state_dir/script/lock" ]; then script_read; else say script=absent; fi
   say_tools "$3"
   say "now=$(date +%s) user=$(id -un | head -c 1000)"

@@ -8,10 +8,10 @@ key=$3
 oldest=$4
 shift 4
 
-# explain_store TEXT
+# explain_store TEXT: refuses with the failure code for an error while writing the directory.
 explain_store() { explain "$1" state-directory-unwritable "cannot write to $store: "; }
 hash_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
-# bounded SECONDS COMMAND...: without a bound where `timeout` has another syntax (older busybox).
+# bounded SECONDS COMMAND...: runs the command with a time limit; without one if `timeout` has another syntax (older busybox).
 bounded() { if timeout 1 true 2>/dev/null; then timeout "$@"; else shift; "$@"; fi; }
 
 # ask ZMX: sets printed to the output of `zmx version`; false if the program is no zmx.
@@ -90,7 +90,7 @@ link() {
   if [ -z "$link_dir" ]; then
     if [ "$(id -u)" = 0 ]; then link_dir=/usr/local/bin; else link_dir=${HOME:-}/.local/bin; fi
   fi
-  # Chandler's own link, without its target.
+  # This is Chandler's own link, and its target is gone.
   if [ -h "$link_dir/zmx" ] && [ ! -e "$link_dir/zmx" ]; then
     case $(readlink "$link_dir/zmx") in "$store"/*) rm -f "$link_dir/zmx" ;; esac
   fi
@@ -98,8 +98,8 @@ link() {
   { mkdir -p "$link_dir" && ln -s "$1" "$link_dir/zmx"; } 2>/dev/null || :
 }
 
-# find KIND SHA256 CANDIDATE: reports the zmx under KEY, or a CANDIDATE of the same content; `zmx=` if there is none. The content of
-# an archive is known by KEY only.
+# find KIND SHA256 CANDIDATE: reports the zmx under KEY, or a CANDIDATE with the same content; `zmx=` if there is none. The
+# content of an archive can be recognised by KEY only.
 find_zmx() {
   open_store
   for zmx in "$store/$key/zmx" "$3"; do
@@ -113,7 +113,7 @@ find_zmx() {
   say zmx=
 }
 
-# pull URL SHA256: `pulled=no` if the host cannot fetch the archive.
+# pull URL SHA256: downloads and installs the archive; reports `pulled=no` if the host cannot fetch it.
 pull() {
   open_store
   if [ -f "$store/$key/zmx" ] && ask "$store/$key/zmx"; then answer "$store/$key/zmx" yes; fi

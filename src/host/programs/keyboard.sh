@@ -1,6 +1,6 @@
 # Part of a worker's host program: progress lines report whether a step waits for keyboard input.
-# `input` identifies the prompt at which a foreground process waits for its terminal; it is `none` if no process waits, and missing
-# until that is known. A process that cannot be inspected does not count as waiting.
+# `input` identifies the prompt at which a foreground process waits for its terminal; it is `none` if no process waits, and
+# missing until that is known. A process that cannot be inspected does not count as waiting.
 : "${token?}" "${launch=}"
 
 # progress: reports the size of the log, the prompt, and the last line.
@@ -13,7 +13,7 @@ progress() {
   say "progress log_bytes=$bytes ${input:+input=$input }last=$(tail -c 512 "$log" 2>/dev/null | tr -d '\000' | tr '\r' '\n' | grep -a . | tail -n 1 | tail -c 200 | encode)"
 }
 
-# find_log: reads only a regular file: a step may have replaced its log by something endless.
+# find_log: opens only a regular file, because a step may have replaced its log by something endless.
 find_log() {
   log=$launch/log
   [ -f "$log" ] || log=/dev/null
@@ -22,7 +22,7 @@ find_log() {
 # watch_keyboard: updates `input`. A process waits if it has slept since the last inspection; a countdown, which reads with a short
 # timeout, wakes up in between. A reported prompt stays reported when a key or a resize wakes its process.
 watch_keyboard() {
-  # Constant while the launch runs.
+  # Both are constant while the launch runs.
   root=${root-$(supervisor)} machine=${machine-$(uname -m)}
   prompt='' sleeper=''
   [ -z "$root" ] || find_prompt "$root:0::"
@@ -82,11 +82,11 @@ name_prompt() {
 waits_for_keys() {
   inspect_waits "$1"
   case $how:$awaits in
-    # Other threads may work beside a read that never returns (docker run -i).
+    # Other threads may be working while one blocks in a read that never returns (docker run -i).
     read:tty) [ "$threads" = 1 ] || [ "$has_socket" = no ] ;;
     # The end of a child would also wake it.
     poll:tty) case $2 in *[0-9]*) false ;; esac ;;
-    # A process of another user (sudo, passwd): it reads a password without echo, and Ctrl-C works.
+    # A process of another user (sudo, passwd) waits for a password if echo is off and Ctrl-C works.
     unknown:*) case $(modes) in *' isig '*' -echo '*) ;; *) false ;; esac ;;
     *) false ;;
   esac
@@ -157,7 +157,7 @@ judge_fds() {
       /dev/tty* | /dev/pts/* | /dev/console) awaits='tty' ;;
       # Its own events.
       anon_inode:*) ;;
-      # It holds both ends.
+      # The process holds both ends.
       pipe:*) case $fds in *"$target"*"$target"*) ;; *) others=+ ;; esac ;;
       *) others=+ ;;
     esac
@@ -165,7 +165,7 @@ judge_fds() {
   awaits=${awaits:+tty$others}
 }
 
-# judge_place: without the right to trace a process (Yama), only the kernel function in which it sleeps is known.
+# judge_place: without the right to trace a process (Yama), all that is known is the kernel function in which it sleeps.
 judge_place() {
   place=
   read -r place 2>/dev/null <"$task/wchan" || :

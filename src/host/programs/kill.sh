@@ -1,5 +1,5 @@
 # kill ID GRACE_S SESSION ZMX ZMX_DIR: ends every process of the launch: TERM, GRACE_S seconds, KILL. A launch that has not begun
-# never will. Without SESSION the session stays.
+# is cancelled. Without SESSION the session stays.
 kill_launch() {
   launch_dir "$1"
   # A delayed `create` must find the launch cancelled.
@@ -9,7 +9,7 @@ kill_launch() {
   forget_secrets "$1"
   found=0
   i=0
-  # The grace, then ten seconds of KILL, because a process may fork while it is killed.
+  # GRACE_S, plus ten seconds of KILL, because a process may fork while it is killed.
   limit=$(($2 * 10 + 100))
   while [ $i -lt $limit ]; do
     pids=$(marked "$1")
@@ -55,7 +55,7 @@ close_session() {
   locked || end_session "$1" "$3" "$4"
 }
 
-# script-end SIGNAL BOUND_S: USR1 ends the script only, TERM also what it has started. Returns once it has ended.
+# script-end SIGNAL BOUND_S: USR1 ends the script only, TERM also the launches that it has started. Returns once it has ended.
 script_end() {
   work=$state_dir/script
   if [ ! -e "$work/lock" ]; then

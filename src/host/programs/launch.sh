@@ -1,5 +1,5 @@
 # create ID BYTES SHA256 SETTINGS_BYTES ENV_BYTES <settings, env and script, one after another
-# All or nothing: the directory appears by one rename, after every byte has arrived.
+# All or nothing: one rename creates the directory, after every byte has arrived.
 create() {
   launch_dir "$1"
   if [ -d "$launch" ]; then
@@ -39,18 +39,19 @@ bare=
 [ "$shell" != bash ] || bare=-p
 
 # start ID SUPERVISOR BOUND_S SESSION ZMX ZMX_DIR <secrets; SESSION is empty for a launch without a session
-# Safe to repeat. Answers once the launch has its record; otherwise `created` after BOUND_S seconds, or as soon as the launch
-# certainly will not begin. Then `waiting` is what its session waits for, and `output` its last output.
+# Safe to repeat. Answers once the launch has its record; otherwise `created` after BOUND_S seconds, or as soon as it is certain
+# that the launch will not begin. Then `waiting` is what its session waits for, and `output` its last output.
 start() {
   launch_dir "$1"
   [ -d "$launch" ] || refuse launch-not-started "launch $1 was never created"
   secrets=$run/secrets/$1
   cat >"$secrets.$$"
-  # One start at a time: a second would type into the first one's session. Locked after reading, which may take long.
+  # Only one start at a time, because a second one would type into the first one's session. Locked after reading, which may take
+  # long.
   exec 8<"$launch"
   flock 8
   if has_begun; then
-    # Including those of an interrupted start.
+    # Removes those of an interrupted start, too.
     forget_secrets "$1"
     describe
     return
@@ -60,7 +61,7 @@ start() {
     rm -f "$secrets.$$"
     refuse zmx-unavailable "$5 is gone"
   fi
-  # By rename: the supervisor of an earlier start may be reading it.
+  # Written by rename, because the supervisor of an earlier start may be reading it.
   printf '%s' "$secrets" | write "$launch/.secrets-path"
   mv -f "$launch/.secrets-path" "$launch/secrets-path"
   if [ -s "$secrets.$$" ]; then mv -f "$secrets.$$" "$secrets"; else rm -f "$secrets.$$"; fi
@@ -71,16 +72,17 @@ start() {
       ln -sfn "$5" "$state_dir/makers/$4"
       [ "$shell" = bash ] || stand_in_for_bash
       rm -f "$launch/held"
-      # zmx exits with 0 before anything has started, so only the record counts. Opened to append: zmx writes to a file at offset 0.
+      # zmx exits with 0 before anything has started, so only the record counts. Opened for appending, because zmx writes to a
+      # file at offset 0.
       call_zmx "$5" "$6" run "$4" -d "$shell" ${bare:+"$bare"} "$2" "$launch" >>"$launch/start-output" 2>&1
     fi
   else
     rm -f "$launch/held"
-    # setsid: a launch without a session must not end with the SSH connection.
+    # Without setsid, a launch without a session would end with the SSH connection.
     setsid "$shell" ${bare:+"$bare"} "$2" "$launch" </dev/null >/dev/null 2>&1 8>&- &
   fi
   exec 8>&-
-  # Hundredths of a second. Most logins are quick, so the first half second is checked often.
+  # In hundredths of a second. Most logins are quick, so the first half second is polled often.
   left=$(($3 * 100)) quick=50 looks=0 waiting=login-shell
   while [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ $left -gt 0 ]; do
     if [ $quick -gt 0 ]; then
@@ -91,9 +93,9 @@ start() {
       left=$((left - 10))
     fi
     if [ $((left % 100)) -eq 0 ]; then
-      # The supervisor has died or found no room for its records.
+      # The supervisor has died, or had no room for its records.
       if [ -e "$launch/held" ] && ! locked; then waiting='' left=0; fi
-      # Asking also makes the tmux shim notice that a shell has ended.
+      # This call also makes the tmux shim notice that a shell has ended.
       if [ -n "$4" ] && has_swallowed "$4" "$5" "$6"; then looks=$((looks + 1)); else looks=0; fi
       if [ $looks -eq 3 ]; then
         waiting=input left=0
@@ -108,15 +110,15 @@ start() {
   if [ -n "$4" ] && ! has_begun; then
     say "waiting=$waiting output=$({ cat "$launch/start-output"; call_zmx "$5" "$6" history "$4"; } 2>/dev/null | grep . | tail -n 20 | tail -c 1000 | encode)"
   fi
-  # Cancelled meanwhile, perhaps before the session existed.
+  # The launch was cancelled meanwhile, perhaps before the session existed.
   if [ -n "$4" ] && [ -e "$launch/cancelled" ] && [ -S "$6/$4" ]; then end_session "$4" "$5" "$6"; fi
   describe
 }
 
-# row_of SESSION ZMX ZMX_DIR: prints its row of `zmx list`.
+# row_of SESSION ZMX ZMX_DIR: prints the session's row of `zmx list`.
 row_of() { call_zmx "$2" "$3" list 2>/dev/null | awk -F '\t' -v want="  name=$1" '$1 == want'; }
-# has_swallowed SESSION ZMX ZMX_DIR: whether the session's shell, or what replaced it, has read the typed line and waits for more.
-# While a login runs, the shell waits for a child, or the typed line waits in the terminal.
+# has_swallowed SESSION ZMX ZMX_DIR: whether the session's shell, or a program in its place, has consumed the typed line and waits
+# for more. While a login runs, the shell waits for a child, or the typed line is still in the terminal.
 has_swallowed() {
   pid=$(row_of "$@" | cut -f 2)
   pid=${pid#pid=}
@@ -131,7 +133,7 @@ has_swallowed() {
   [ "$(unset SSH_CLIENT SSH2_CLIENT; "$shell" ${bare:+"$bare"} -c 'read -t 0; echo $?' <"/proc/$pid/fd/0")" = 1 ]
 } 2>/dev/null
 
-# stand_in_for_bash: zmx starts sessions with a program of that name only.
+# stand_in_for_bash: provides a program with that name, because zmx starts sessions with bash only.
 stand_in_for_bash() {
   [ ! -x "$state_dir/no-bash/bash" ] || return 0
   mkdir -p "$state_dir/no-bash"
@@ -142,20 +144,21 @@ stand_in_for_bash() {
   mv -f "$state_dir/no-bash/bash.new" "$state_dir/no-bash/bash"
 }
 
-# clear_session ID SESSION ZMX ZMX_DIR: frees the name unless the session is in use. False if the launch itself is about to begin in
-# it, because the step would read whatever is typed now.
+# clear_session ID SESSION ZMX ZMX_DIR: frees the name unless the session is in use. False if the launch itself is about to begin
+# in it, because the step would read whatever is typed now.
 clear_session() {
   [ -S "$4/$2" ] || return 0
   owner=$(cat "$state_dir/sessions/$2" 2>/dev/null)
   if [ "$owner" = "$1" ]; then
-    # The launch's own session, before the launch has begun. A running login is not ended: it could leave its own locks behind.
+    # This is the launch's own session, and the launch has not begun. A running login is not ended, because it could leave locks
+    # behind.
     i=0
     until [ -e "$launch/held" ] || [ $i -eq 3 ]; do
       has_swallowed "$2" "$3" "$4" || { [ ! -S "$4/$2" ]; return; }
       sleep 1
       i=$((i + 1))
     done
-    # With the lock held, the launch cannot begin while its session is closed.
+    # While this holds the lock, the launch cannot begin in the session that is closed.
     exec 9>>"$launch/lock"
     flock -n 9 || return 1
     free_session "$2" "$3" "$4"

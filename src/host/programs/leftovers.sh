@@ -1,7 +1,7 @@
 # marks: prints `PID LAUNCH` for each process with the marker of a launch.
 marks() {
   if printf 'a\0' | grep -qzxF a 2>/dev/null; then
-    # A value of several lines is no marker.
+    # A variable with several lines is not a marker.
     grep -az '^CHANDLER_LAUNCH=' /dev/null /proc/[0-9]*/environ 2>/dev/null | tr '\000' '\n' |
       sed -n 's,^/proc/\([0-9]*\)/environ:CHANDLER_LAUNCH=\([0-9a-f]*\)$,\1 \2,p'
     return
@@ -32,8 +32,8 @@ count_marked() {
 
 setting() { sed -n "s/^$1='\{0,1\}\([A-Za-z0-9_.-]*\)'\{0,1\}\$/\1/p" "$launch/settings" 2>/dev/null | head -n 1; }
 
-# leftovers: reports each launch that is alive or may still begin, and each session of a launch that is over. Processes of a
-# successful launch are services and not reported.
+# leftovers: reports each launch that is alive or may still begin, and each session of a finished launch. Processes of a
+# successful launch are services and are not reported.
 leftovers() {
   counts="
 $(count_marked)
@@ -56,7 +56,7 @@ $id "}
     elif locked; then
       state=running
     elif [ -e "$launch/exit" ]; then
-      # It has ended since the processes were counted.
+      # The launch has ended since the processes were counted.
       continue
     elif [ -e "$launch/started" ] || [ -e "$launch/cancelled" ]; then
       [ "$processes" -gt 0 ] || continue

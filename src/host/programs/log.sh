@@ -21,7 +21,7 @@ read_log() {
     size=$(size_of "$launch/log")
   done
   describe
-  # After the state: otherwise the last output of a launch that ends in between would be missing.
+  # Read after the state; otherwise the last output of a launch that ends in between would be missing.
   size=$(size_of "$launch/log")
   before=$((${5:-0} > offset ? offset : ${5:-0}))
   say "log size=$size offset=$offset before=$before body=$(slice $((offset - before)) $((before + $3)) | base64)"
@@ -32,8 +32,8 @@ slice() {
   dd if="$log" bs=65536 skip=$(($1 / 65536)) count=$(($2 / 65536 + 2)) 2>/dev/null | tail -c +$(($1 % 65536 + 1)) | head -c "$2"
 }
 
-# since TIME: sets offset to the size of the log at that time, or less. The first note that may be too late ends the search, also
-# after the clock was set back.
+# since TIME: sets offset to the size of the log at that time, or less. Stops at the first note that may be too late, so a clock
+# that was set back does no harm.
 since() {
   time=$(($1 < 0 ? $(date +%s) + $1 : $1))
   offset=$(

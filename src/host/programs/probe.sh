@@ -13,7 +13,7 @@ done
 shift 2
 find_places "$state_dir"
 say_facts
-# With head, because a shell's own printf reports the same error for a full and a read-only disk.
+# Written with head, because a shell's own printf reports the same error for a full and a read-only disk.
 if errors=$({ mkdir -p "$state_dir/bin" "$state_dir/launches" "$zmx_dir" && head -c 4096 /dev/zero >"$state_dir/.probe" && rm -f "$state_dir/.probe"; } 2>&1); then
   chmod 700 "$state_dir"
   say writable=yes

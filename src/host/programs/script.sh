@@ -5,7 +5,7 @@ script_read() {
     say script=absent
     return
   fi
-  # Before the phase: a script that ends in between must not seem to have died.
+  # Read before the phase; otherwise a script that ends in between would seem to have died.
   alive=yes
   ! flock -n -s "$work/lock" true || alive=no
   outcomes=
@@ -18,7 +18,8 @@ script_read() {
 # script-plan: reports its plan as JSON.
 script_plan() { say "plan=$(encode <"$state_dir/script/plan")"; }
 
-# script-follow BOUND_S SEEN ID...: waits until the state of the script and its launches is not SEEN, at most BOUND_S seconds.
+# script-follow BOUND_S SEEN ID...: waits until the state of the script and its launches differs from SEEN, at most BOUND_S
+# seconds.
 script_follow() {
   i=$(($1 * 5))
   seen=$2
@@ -50,7 +51,7 @@ script_provisioned() {
   if grep -qxF "owner=$1" "$work/about" 2>/dev/null; then
     printf 'phase=provisioned\ncode=\ntext=\n' | write "$work/.phase"
     mv -f "$work/.phase" "$work/phase"
-    # As the script does: after the sentinel is removed, everything runs again under another owner.
+    # Like the script itself: once the sentinel is removed, everything runs again under another owner.
     case $1 in *.*) round=${1##*.} ;; *) round=1 ;; esac
     echo $((round + 1)) | write "$work/.round"
     mv -f "$work/.round" "$work/round"
@@ -58,7 +59,7 @@ script_provisioned() {
   say script=settled
 }
 
-# states ID...: one line each.
+# states ID...: reports the state of each launch on its own line.
 states() {
   for id; do
     launch_dir "$id"

@@ -34,7 +34,8 @@ case $secrets in /*"/secrets/$id") ;; *) exit 75 ;; esac
 exec 9>>"$dir/lock" || exit 75
 i=0
 until flock -n 9; do
-  # Another supervisor owns this launch, or a check holds the lock for a moment. The owner reads the secrets before it writes `started`.
+  # Another supervisor owns this launch, or a check holds the lock for a moment. The owner reads the secrets before it writes
+  # `started`.
   if [ -e "$dir/started" ]; then drop_secrets; exit 75; fi
   [ $i -lt 100 ] || exit 75
   sleep 0.05
@@ -47,12 +48,12 @@ if [ -e "$dir/started" ]; then drop_secrets; exit 75; fi
 trap '' HUP INT TERM
 
 begin=$(uptime_cs)
-# With secrets, that also defines `mask` and `masked`.
+# If the launch has secrets, this also defines `mask` and `masked`.
 secret_env='' secret_mask=''
 # shellcheck disable=SC1090 # written by `start`
 if [ -e "$secrets" ]; then . "$secrets"; fi
 drop_secrets
-# With this file and a free lock, a waiting `start` knows that `started` will not come.
+# With this file and a free lock, a waiting `start` knows that the launch will not begin.
 true >"$dir/held" || exit 75
 read -r stat </proc/self/stat
 boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
@@ -68,11 +69,11 @@ inner='SHELL=$CHANDLER_SHELL CHANDLER_LAUNCH=$CHANDLER_ID
 export SHELL CHANDLER_LAUNCH
 unset CHANDLER_SHELL CHANDLER_ID
 exec /bin/sh -c "$CHANDLER_GATE"'
-# From here on the marker leads to this shell. If the supervisor has died before, the launch may already count as interrupted, so
+# From now on the marker leads to this shell. If the supervisor has died before, the launch may already count as interrupted, so
 # the step must not begin any more.
 # The shell leads the session of the pty: the terminal hangs up when it exits, and it traps signals so as not to exit earlier. It
 # reports the script's code on fd 3. Then it gives background processes time to ignore the hang-up (nohup) or to leave the session
-# (setsid): while one that the hang-up would end is busy, two seconds at most. It reports the rest.
+# (setsid): at most two seconds while one that the hang-up would end is busy. It reports the processes that remain.
 # shellcheck disable=SC2016,SC2089 # expanded by the inner shell
 gate='read -r CHANDLER_LINE <"$CHANDLER_SCRIPT" 2>/dev/null
 set -- "$CHANDLER_SCRIPT" "$CHANDLER_LINE"
@@ -89,7 +90,7 @@ i=0
 while [ -t 1 ]; do
 set --
 for p in $(grep -lE "^[0-9]+ \(.*\) [^Z] [0-9]+ $$ $$ " /proc/[0-9]*/stat 2>/dev/null); do set -- "$@" "${p}us"; done
-# Two processes: this shell and grep.
+# The two are this shell and grep.
 [ $# -gt 2 ] || break
 set -- $(grep -LE "^Sig(Blk|Ign|Cgt):.*[13579bdf]$" "$@" 2>/dev/null)
 # Idle twice in a row, so that a process that is leaving the session is not reported.
@@ -107,13 +108,13 @@ run_step() (
   trap - HUP INT TERM
   umask "$mask"
   if [ -n "$locale" ]; then LC_ALL=$locale; else unset LC_ALL; fi
-  # The supervisor's session is not the step's.
+  # The step must not use the supervisor's session.
   unset ZMX_SESSION ZMX_SESSION_PREFIX ZMX_DIR TMUX TMUX_PANE
   set -- "$inner" "$pty" "$secret_env" "$dir/env"
   CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_GATE=$gate CHANDLER_STEP=$step CHANDLER_ATTEMPT=$attempt
   # shellcheck disable=SC2090 # the gate is a program
   export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_STEP CHANDLER_ATTEMPT
-  # From here on the plan names the variables.
+  # From now on variables get the names of the plan, which may be those of this program.
   set -a
   # shellcheck disable=SC1090 # written by `create`
   . "$4"
@@ -169,7 +170,7 @@ if [ ! -e "$dir/cancelled" ]; then
   # leads the step's session holds fd 3, so this waits for the end of the script even if other processes die.
   reports=$(
     exec 9>&-
-    # Opened before the step begins, which may put something else in its place: the open of a FIFO never ends.
+    # Opened before the step begins, because the step may replace the log by a FIFO, and opening that would block.
     command exec 7>>"$dir/log" || { echo tee:/fd/7; exec 7>/dev/null; }
     if [ $pty = yes ]; then
       { attend | keep >&4 2>&3 3>&- 4>&-; } 3>&1
@@ -219,7 +220,7 @@ fi
 # `kill` writes `cancelled` first; then the code means nothing for the step.
 by=itself
 [ ! -e "$dir/cancelled" ] || by='kill'
-# Including those of an interrupted start.
+# Removes those of an interrupted start, too.
 rm -f "$secrets" "$secrets".*
 end=$(uptime_cs)
 at=$(date +%s)
