@@ -273,10 +273,7 @@ export interface Activities {
   }): Promise<LogPage>;
   /** Fails until the notification is delivered. */
   sendNotification(input: { notification: Notification; channel: NotificationChannel }): Promise<void>;
-  /**
-   * `lease` is the content of the lease file. Without it the host stays leased, so that the next run finds what is left.
-   * `withdraw` is a sentinel that must not stay.
-   */
+  /** Without `lease` the host stays leased, so that the next run finds what is left. `withdraw`: a sentinel that must not stay. */
   releaseHost(input: {
     host: HostRef;
     lease?: string;
@@ -298,8 +295,6 @@ export interface Activities {
     /** Counts how many execs sshd allows at once, and how long a login shell takes. */
     countExecs?: boolean;
   }): Promise<HostInspection>;
-  /**
-   * Returns the exit code of a step's check, run as in a run: 124 after a minute. `id` is reserved; the launch is never created.
-   */
+  /** Returns the exit code of a step's check; 124 after a minute. `id` is reserved; the launch is never created. */
   checkStep(input: { target: Target; stateDir: string; step: ResolvedStep; id: string }): Promise<number>;
 }

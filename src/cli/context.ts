@@ -1,9 +1,9 @@
 import type { Writable } from 'node:stream';
 import type { ReadStream } from 'node:tty';
 
-/** What a command needs from its process. */
+/** What a command uses of its process. */
 export interface CliContext {
-  /** The name under which this program was called: `chandler`. */
+  /** The name with which this program was called: `chandler`. */
   readonly program: string;
   /** The command that runs this program again, without arguments. */
   readonly self: readonly [string, ...string[]];
@@ -23,29 +23,29 @@ export interface CliContext {
   readonly now: () => number;
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
-  /** Aborted by the second one: end at once. */
+  /** Aborted by the second Ctrl-C or SIGTERM: end at once. */
   readonly force: AbortSignal;
-  /** How much is printed on standard error beside the result. */
+  /** How much to print on standard error besides the result. */
   readonly verbosity: Verbosity;
 }
 
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
 
-/** The context before the arguments are read. */
+/** The context before the arguments are parsed. */
 export type ProcessContext = Omit<CliContext, 'verbosity'>;
 
 export function print(context: CliContext, ...lines: readonly string[]): void {
   context.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
 
-/** Prints progress on standard error, where it does not mix with the result. Not with --quiet. */
+/** Returns a function that prints progress on standard error, separate from the result; nothing with --quiet. */
 export function announceOn(context: CliContext): (line: string) => void {
   return (line) => {
     if (context.verbosity !== 'quiet') warn(context, line);
   };
 }
 
-/** Prints details on standard error, with --verbose only. */
+/** Returns a function that prints details on standard error, with --verbose only. */
 export function detailOn(context: CliContext): (line: string) => void {
   return (line) => {
     if (context.verbosity === 'verbose') warn(context, `· ${line}`);
@@ -57,7 +57,7 @@ export function warn({ stderr }: CliContext, line: string): void {
   stderr.write(`${line}\n`);
 }
 
-/** Resolves when the signal is aborted, at once if it is already. */
+/** Resolves when the signal is aborted; at once if it already is. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();

@@ -1,4 +1,4 @@
-/** What commands read of their environment. docs/worker.md has the variables of a worker. */
+/** The environment variables of commands. docs/worker.md has those of a worker. */
 export const environmentTexts = {
   TEMPORAL_ADDRESS:
     'HOST:PORT of the Temporal server; default: the running `chandler dev`, then 127.0.0.1:7233',
@@ -21,7 +21,7 @@ export const environmentTexts = {
 
 export type EnvironmentName = keyof typeof environmentTexts;
 
-/** How to reach the server: of every command that talks to it. */
+/** The variables of every command that connects to the server. */
 export const SERVER_ENVIRONMENT = [
   'TEMPORAL_ADDRESS',
   'TEMPORAL_NAMESPACE',

@@ -4,11 +4,11 @@ import { RunPausedError } from '../domain/run/server-pause.ts';
 import { oneLine } from '../domain/text/plain-text.ts';
 import { exitCodes, nameOfExitCode, type ExitCode } from './exit-codes.ts';
 
-/** Ends a command; the message is printed as it is. */
+/** Ends a command. The message is printed as it is. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: ExitCode;
-  /** For programs: more exact than the exit code. */
+  /** For programs; more specific than the exit code. */
   readonly code: string;
 
   constructor(exitCode: ExitCode, message: string, options: ErrorOptions & { code?: string } = {}) {
@@ -18,7 +18,7 @@ export class CliError extends Error {
   }
 }
 
-/** An error, as it is reported to people and programs. */
+/** An error as it is reported to people and programs. */
 export interface Explanation {
   /** One or two lines: what failed, why, and what to do. */
   readonly text: string;
@@ -41,14 +41,14 @@ export const GRPC = {
 
 const NO_WORKER = 'no worker answers for this run; start one with: chandler worker';
 
-/** The server was there, and is not any more. */
+/** The message when a server that answered before stops answering. */
 export const SERVER_GONE = 'the Temporal server does not answer any more; steps on hosts continue without it';
 
-/** What follows an id that the server does not know. */
+/** The end of the message for an id that the server does not know. */
 export const NOT_KNOWN =
   'it never was, or it was deleted, or it is older than the server keeps runs. List the runs with: chandler status — and what one left on its host with: chandler clean TARGET';
 
-/** `meaning` says what became of the request: `nothing was sent`. */
+/** `meaning` is what happened to the request: `nothing was sent`. */
 export function silentError({ who }: { readonly who: 'worker' | 'server' }, meaning: string): CliError {
   if (who === 'worker')
     return new CliError(exitCodes.failed, `${meaning}: ${NO_WORKER}`, { code: 'no-worker' });
@@ -58,7 +58,7 @@ export function silentError({ who }: { readonly who: 'worker' | 'server' }, mean
 export function explainError(error: unknown): Explanation {
   if (error instanceof CliError) return explain(error.exitCode, error.message, error.code);
   if (error instanceof ChandlerError) {
-    // The general advice on plans is beside the point when a message to a run was refused.
+    // For a refused action the code's general advice about plans does not apply.
     if (error.code === 'invalid-input') return explain(exitCodes.usage, error.message, error.code);
     const text = `${error.message} (${error.code})\n${error.advice}`;
     return explain(exitCodes.failed, text, error.code);
@@ -79,7 +79,7 @@ export function explainError(error: unknown): Explanation {
     const text = `the Temporal server does not let you: ${oneLine(grpc.details)}; see TEMPORAL_API_KEY and TEMPORAL_TLS_…`;
     return explain(exitCodes.failed, text, 'no-permission');
   }
-  // Of the native core, which only workers load.
+  // An error of the native core, which only workers load.
   if (error instanceof Error && error.name === 'TransportError') {
     return explain(exitCodes.unreachable, `no Temporal server answers there: ${error.message}`);
   }
@@ -87,7 +87,7 @@ export function explainError(error: unknown): Explanation {
   return explain(exitCodes.failed, reasonOf(error));
 }
 
-/** The first line of an explanation, for where there is room for one. */
+/** The first line of an explanation, where space is short. */
 export function firstLine(error: unknown): string {
   return explainError(error).text.split('\n', 1)[0] ?? '';
 }
@@ -97,26 +97,28 @@ function explain(exitCode: ExitCode, text: string, code: string = nameOfExitCode
 }
 
 /**
- * True when the server answers but no worker does: none polls the task queue, or all are very busy.
- * A server that notices the deadline first reports the request as cancelled
- * (https://grpc.io/docs/guides/deadlines/#deadlines-on-the-server).
+ * Whether the server answers but no worker does: none polls the task queue, or all are very busy. A server that notices the
+ * deadline first reports the request as cancelled (https://grpc.io/docs/guides/deadlines/#deadlines-on-the-server).
  */
 export function isNoWorker(error: unknown): boolean {
   const code = grpcError(error)?.code;
   return code === GRPC.deadlineExceeded || code === GRPC.cancelled || code === GRPC.failedPrecondition;
 }
 
-/** True when the server refuses the request, for example a malformed query. */
+/** Whether the server refuses the request itself, for example a malformed query. */
 export function isInvalidArgument(error: unknown): boolean {
   return grpcCode(error) === GRPC.invalidArgument;
 }
 
-/** True when the server knows no run of that id. Compares the class by name: the SDK takes long to load. */
+/**
+ * Whether the server knows no run with that id. Recognised by name, because loading the class would load the whole SDK, which
+ * takes long.
+ */
 export function isNotFound(error: unknown): error is WorkflowNotFoundError {
   return error instanceof Error && error.name === 'WorkflowNotFoundError';
 }
 
-/** The gRPC status of an error; the SDK wraps those in its own, so it may be in the cause. */
+/** The gRPC status of an error. The SDK wraps such errors in its own, so the status may be in the cause. */
 export function grpcCode(error: unknown): number | undefined {
   return grpcError(error)?.code;
 }

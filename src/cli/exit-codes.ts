@@ -8,14 +8,14 @@ export const exitCodes = {
   parked: 3,
   aborted: 4,
   unreachable: 5,
-  /** As a shell reports a command that Ctrl-C ended. */
+  /** The code that shells report for a command ended by Ctrl-C. */
   interrupted: 130,
 } as const;
 
 export type ExitName = keyof typeof exitCodes;
 export type ExitCode = (typeof exitCodes)[ExitName];
 
-/** What each code means, unless a command's manual is more exact. */
+/** The meaning of each code; a command's manual may be more specific. */
 export const exitTexts: Readonly<Record<ExitName, string>> = {
   provisioned: 'done',
   failed: 'it failed',

@@ -5,7 +5,7 @@ import type { ProcessContext } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { runCli } from './run-cli.ts';
 
-/** As a shell reports a command that SIGPIPE ended. */
+/** The code that shells report for a command ended by SIGPIPE. */
 const READER_GONE = 141;
 
 const { stdin, stdout, stderr, env } = process;
@@ -19,7 +19,8 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     else interrupt.abort();
   });
 }
-// `chandler logs … | head`, a terminal that is gone, or a full disk: nothing can be printed. What runs is stopped in order.
+// Nothing more can be printed: `chandler logs … | head`, a lost terminal, or a full disk. Work in progress is stopped in an
+// orderly way.
 let broken: NodeJS.ErrnoException | undefined;
 for (const stream of [stdout, stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -47,20 +48,20 @@ const context: ProcessContext = {
   force: force.signal,
 };
 const exitCode = await runCli(process.argv.slice(2), context);
-// Whatever is still open must not keep the process; what was written must get out.
+// Open handles must not keep the process alive, but all output must be flushed.
 stdout.write('', (error) => {
   broken ??= error ?? undefined;
   process.exit(broken ? exitCodeOfBroken(broken) : exitCode);
 });
 
-/** A reader that has gone away knows that; whatever else keeps output from being written is a failure. */
+/** The exit code when output cannot be written. Only a reader that went away is no failure. */
 function exitCodeOfBroken({ code = '', message }: NodeJS.ErrnoException): number {
   if (['EPIPE', 'EIO', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(code)) return READER_GONE;
   stderr.write(`cannot write the output: ${message}\n`);
   return exitCodes.failed;
 }
 
-/** Commands to copy must work: from a clone there is no `chandler` in PATH. */
+/** The program name in commands to copy: in a clone `chandler` is not in PATH. */
 function howCalled(): string {
   return own.endsWith('.ts') ? `npx tsx ${relative(process.cwd(), own)}` : 'chandler';
 }

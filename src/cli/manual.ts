@@ -7,17 +7,17 @@ export type Group =
   'Provision:' | 'Watch and inspect:' | 'Act on runs:' | 'Plans:' | 'Run the parts:' | typeof LAST_GROUP;
 export const LAST_GROUP = 'This program:';
 
-/** The help of a command, beside its arguments and options. */
+/** The help of a command, besides its arguments and options. */
 export interface Manual {
-  /** Where the program's help lists it; a subcommand needs none. */
+  /** The heading under which the program's help lists it; missing for a subcommand. */
   readonly group?: Group;
-  /** One line, for the list. */
+  /** One line for the list of commands. */
   readonly summary: string;
   /** Paragraphs, separated by an empty line. */
   readonly about: string;
   /** Command lines, each with its purpose; a test parses them. */
   readonly examples: readonly (readonly [line: string, what: string])[];
-  /** Exit codes beyond those of every command, or a more exact meaning of one. */
+  /** Exit codes besides those of every command, or a more specific meaning of one. */
   readonly exits?: Readonly<Partial<Record<ExitName, string>>>;
   readonly environment?: readonly EnvironmentName[];
   /** Other commands, without the name of the program. */
@@ -43,7 +43,7 @@ export function manualOf(command: Command): Manual | undefined {
   return manuals.get(command);
 }
 
-/** The sections that stand after the options. */
+/** The sections after the options. */
 export function renderManual(manual: Manual, width: number): string[] {
   const { examples, exits = {}, environment = [], seeAlso = [] } = manual;
   const codes = (Object.keys(exitCodes) as ExitName[])
@@ -63,11 +63,11 @@ export function renderManual(manual: Manual, width: number): string[] {
   ];
 }
 
-/** Below so many columns text is not broken at all. */
+/** In fewer columns text is not wrapped. */
 export const MIN_WRAP = 20;
 const wrapper = Object.assign(new Help(), { minWidthToWrap: MIN_WRAP });
 
-/** A text as an indented block; the first line may begin with something in the margin. */
+/** Indents a text; the first line may begin with `first` in the margin. */
 function hang(text: string, indent: number, width: number, first = ''): string[] {
   const lines = wrapper.boxWrap(text, width - indent).split('\n');
   return lines.map((line, i) => `${(i === 0 ? first : '').padEnd(indent)}${line}`);

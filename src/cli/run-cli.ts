@@ -29,8 +29,8 @@ import { describe, LAST_GROUP, MIN_WRAP } from './manual.ts';
 import { jsonLine } from './output/print-json.ts';
 import { readManifest } from '../config/version.ts';
 
-// Each takes only what describes it: what it works with is loaded when it runs, so that help, completion and what needs
-// no server start at once (test/cli/start-up.test.ts).
+// Each adds only the description of a command. Its work is loaded when it runs, so that help, completion and commands without a
+// server start fast (test/cli/start-up.test.ts).
 const ADD = [
   addUp,
   addStart,
@@ -58,7 +58,7 @@ const ADD = [
 /** Longer lines are hard to read. */
 const MOST_COLUMNS = 100;
 
-/** Runs one command line and returns its exit code. Errors are told on standard error. */
+/** Runs one command line and returns its exit code. Prints errors on standard error. */
 export async function runCli(args: readonly string[], context: ProcessContext): Promise<number> {
   let exitCode = 0;
   const json = wantsJson(args);
@@ -79,7 +79,7 @@ export async function runCli(args: readonly string[], context: ProcessContext): 
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
-      // Code 0 is --help and --version. Text for a person commander has written by itself.
+      // commander has already printed this error. Code 0 is --help and --version.
       if (error.exitCode === 0) return exitCodes.provisioned;
       const explanation = {
         text: error.message.replace(/^error: /, ''),
@@ -89,7 +89,7 @@ export async function runCli(args: readonly string[], context: ProcessContext): 
       if (json) writeError(context, explanation);
       return exitCodes.usage;
     }
-    // What was under way when Ctrl-C came fails in all sorts of ways.
+    // After Ctrl-C, pending requests fail with arbitrary errors.
     if (context.signal.aborted) return exitCodes.interrupted;
     const explanation = explainError(error);
     if (json) writeError(context, explanation);
@@ -99,7 +99,7 @@ export async function runCli(args: readonly string[], context: ProcessContext): 
   }
 }
 
-/** Help on a command that is not there is answered as that command would be; help on a subcommand is its own. */
+/** `help X` for an unknown command must fail like the command itself; `help X Y` shows the help of the subcommand. */
 function words(program: Command, args: readonly string[]): readonly string[] {
   const [help, name, subcommand] = args;
   const group = program.commands.find((command) => command.name() === name && command.commands.length > 0);
@@ -112,7 +112,7 @@ function words(program: Command, args: readonly string[]): readonly string[] {
   return help === 'help' && !isKnown ? [name] : args;
 }
 
-/** The whole command tree. With `json` wrong usage is not written as text. */
+/** Creates the whole command tree. With `json`, wrong usage is not printed as text. */
 export function createProgram(
   context: Pick<ProcessContext, 'stdout' | 'stderr' | 'terminalSize'>,
   act: Act,
@@ -159,11 +159,11 @@ export function createProgram(
     seeAlso: ['help COMMAND'],
   });
   for (const add of ADD) add(program, act);
-  // For `help`, which commander adds.
+  // This group contains `help`, which commander adds.
   return program.commandsGroup(LAST_GROUP);
 }
 
-/** Before anything is parsed, because what can't be parsed is told as JSON, too. */
+/** Checked before parsing, because parse errors must be printed as JSON, too. */
 function wantsJson(args: readonly string[]): boolean {
   const end = args.indexOf('--');
   return (end < 0 ? args : args.slice(0, end)).includes('--json');

@@ -216,8 +216,7 @@ export interface ChandlerClient {
    * Like every action, it returns the status once the run has accepted it. While Temporal's workflow pause holds the run, it
    * sends a signal, which the run handles once it is unpaused, and returns undefined.
    *
-   * @throws ChandlerError invalid-input with the reason why the run refuses it: no such step, not parked, an earlier action still
-   * pending, the run is over
+   * @throws ChandlerError invalid-input with why the run refuses it: no such step, not parked, an action pending, the run is over
    */
   retry(workflowId: string, input: RetryStep): Promise<RunStatus | undefined>;
   /** Treats a parked step, or its parked finalizer, as done. @throws ChandlerError as {@link ChandlerClient.retry} */
@@ -248,8 +247,7 @@ export interface ChandlerClient {
    * Returns a piece of the log of a step, or of its finalizer. A worker reads it from the host; secrets are masked. `attempt`
    * counts launches from 1; default: the latest.
    *
-   * @throws ChandlerError log-unavailable if there is no such step, launch or log; otherwise the code of the failure to reach the
-   * host
+   * @throws ChandlerError log-unavailable if there is no such step, launch or log; otherwise why the host cannot be reached
    */
   readLog(workflowId: string, step: string, options?: LogRef & LogRange): Promise<LogPage>;
   /**
@@ -266,13 +264,11 @@ export interface ChandlerClient {
    * Inspects a worker, through it a host, and what a plan would find there; changes nothing on the host. A failure to reach the
    * host is part of the result. A check of a step runs as in a run, for at most a minute.
    *
-   * @throws ChandlerError no-worker if no worker serves the task queue, or none takes the task within ten seconds; invalid-input
-   * with every problem of the plan or the target
+   * @throws ChandlerError no-worker if no worker takes the task within ten seconds; invalid-input with every problem of the input
    */
   inspect(input?: InspectInput, options?: AskOptions): Promise<Inspection>;
   /**
-   * Finds the launches of a run that are alive on its host, for example after the run was terminated. A worker inspects the host;
-   * `signal` cancels that.
+   * Finds the launches of a run that are alive on its host, through a worker. `signal` cancels the search.
    *
    * @throws ChandlerError no-worker; otherwise the code of the failure to reach the host
    */

@@ -140,10 +140,7 @@ export class Host {
     await this.#program.ask('close', [place.session, id, place.zmxPath, place.zmxDir]);
   }
 
-  /**
-   * Reads bytes of the log, as the launch printed them. `start` is an offset in bytes (negative: from the end), or a time or
-   * number of lines. Waits up to `followS` seconds for new output. `before` is the number of preceding bytes to return as well.
-   */
+  /** Reads bytes of the log, as the launch printed them. Waits up to `followS` seconds for new output. See {@link LogOptions}. */
   async log(id: string, options: LogOptions): Promise<LogChunk> {
     const { start, maxBytes, followS = 0, before = 0, signal } = options;
     const { sinceS = '', tailLines = '' } = typeof start === 'number' ? {} : start;

@@ -41,9 +41,12 @@ export const CHECK_BOUND_S = 60;
 
 /** Which bytes of a launch's log to read. */
 export interface LogOptions {
+  /** An offset in bytes (negative: from the end), a time or a number of lines. */
   readonly start: number | LogStart;
   readonly maxBytes: number;
+  /** How many seconds to wait for new output. */
   readonly followS?: number;
+  /** The number of preceding bytes to return as well. */
   readonly before?: number;
   readonly signal?: AbortSignal;
 }

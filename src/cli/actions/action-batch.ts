@@ -13,15 +13,15 @@ import { toQuery } from '../server/visibility-query.ts';
 /** An action as a command sends it, to one run or to many. */
 export interface ActionRequest {
   readonly name: ActionName;
-  /** Without `step`, which may be another for each run. */
+  /** Without `step`, which may differ between runs. */
   readonly input: ActionInput;
 }
 
 const RUNS_AT_ONCE = 8;
-/** For a worker that has just answered. It is long, because an action that was sent cannot be called back. */
+/** How long a worker that has just answered may take. Long, because an action cannot be withdrawn once it is sent. */
 const ACCEPT_MS = 30_000;
 
-/** Chooses the steps of a run that an action is for: the named one, or all that it fits. */
+/** Chooses the steps of a run for an action: the named one, or all for which the action is suitable. */
 export function chooseSteps(
   { name, input }: ActionRequest,
   { steps }: RunStatus,
@@ -31,7 +31,7 @@ export function chooseSteps(
   if (!onStep) return { steps: [] };
   if (only !== undefined && !steps.some((step) => step.name === only))
     return { steps: [], reason: `there is no step "${only}"` };
-  // Options such as --force widen what an action fits, which must apply only to steps that were named.
+  // Options such as --force make more steps suitable, which must apply only to steps that were named.
   const own = only === undefined ? {} : input;
   const chosen = steps
     .filter((step) => (only === undefined || step.name === only) && onStep.fits(activePart(step), own))
@@ -81,7 +81,7 @@ async function sendToRun(
     for (const step of steps) await sendInTime(client, id, forStep(request, step));
   };
   try {
-    // Asked first, so that no action waits for a worker that may come back hours later.
+    // Asks the run first, so that no action waits for a worker that may start hours later.
     const sight = await observeRun(client, id);
     if (sight.kind === 'silent') return ended('refused', `no ${sight.who} answers`);
     if (sight.kind === 'held') {
@@ -100,14 +100,14 @@ async function sendToRun(
     return ended('accepted');
   } catch (error) {
     const { text, exitCode } = explainError(error);
-    // The server is gone, for every other run as well.
+    // The server is gone, so the other runs would fail alike.
     if (exitCode === exitCodes.unreachable) throw error;
     if (isNoWorker(error)) return ended('unknown', 'no answer in time; the run may still accept it');
     return ended('refused', oneLine(text));
   }
 }
 
-/** One run may get the action for several steps; these are not repetitions of one request. */
+/** Gives each step its own request id, because a run may get the action for several steps. */
 function forStep({ name, input }: ActionRequest, step: string): ActionRequest {
   const { requestId } = input;
   return { name, input: { ...input, step, ...(requestId && { requestId: `${requestId}:${step}` }) } };
@@ -138,7 +138,7 @@ export function renderTotals(outcomes: readonly ActionOutcome[]): string {
   return `${count(outcomes.length, 'run')}: ${totals.join(', ')}`;
 }
 
-/** Returns the visibility query that options mean; undefined if neither is given. */
+/** Returns the visibility query for the options; undefined if neither is set. */
 export function batchQuery(options: { query?: string; fleet?: string }): string | undefined {
   if (options.query?.trim() === '')
     throw new CliError(exitCodes.usage, '--query is empty: it would mean every run');

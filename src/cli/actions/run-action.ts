@@ -33,7 +33,7 @@ export interface ActionOptions extends ServerOptions {
   readonly json?: boolean;
 }
 
-/** Sends an action to one run, or to all that the options' query finds. `id` and `step` are the command's arguments. */
+/** Sends an action to one run, or to all runs that match the options' query. `id` and `step` are the command's arguments. */
 export async function runAction(
   context: CliContext,
   { name, input }: ActionRequest,
@@ -88,7 +88,7 @@ async function sendToOne(
     );
   return withClient(options, context, async (client) => {
     if (options.dryRun) {
-      // An id that no run has is wrong usage, not a refusal.
+      // Fails for an unknown id, which is wrong usage and not a refusal.
       await client.describe(id);
       return sendToMany(context, client, [id], step, options, request);
     }
@@ -103,7 +103,7 @@ async function sendToOne(
   });
 }
 
-/** Sends an action only to a run that answers: an action cannot be called back, so none is left waiting for a worker. */
+/** Sends an action only to a run that answers. An action cannot be withdrawn, so none is left waiting for a worker. */
 async function sendOnce(
   client: ChandlerClient,
   id: string,
@@ -140,7 +140,7 @@ async function sendToMany(
 
 const MAX_SHOWN_IDS = 10;
 
-/** Shows the runs and asks for a yes. @throws CliError without a terminal, or if the answer is no */
+/** Shows the runs and asks for confirmation. @throws CliError without a terminal, or if the answer is no */
 async function confirmBatch(context: CliContext, question: string, ids: readonly string[]): Promise<void> {
   if (!context.hasTerminal)
     throw new CliError(exitCodes.usage, `${question} Confirm with --yes, or list the runs with --dry-run`);

@@ -5,15 +5,15 @@ import { exitCodes } from '../exit-codes.ts';
 /** The work of a command; returns the exit code. */
 export type Handler<Args extends unknown[]> = (context: CliContext, ...args: Args) => Promise<number>;
 
-/** Makes a commander action of a handler. */
+/** Wraps a handler as a commander action. */
 export interface Act {
   /** Ctrl-C ends the command at once. */
   <Args extends unknown[]>(handler: Handler<Args>): (...args: Args) => Promise<void>;
-  /** The handler watches `context.signal` itself. */
+  /** For a handler that watches `context.signal` itself. */
   untilStopped<Args extends unknown[]>(handler: Handler<Args>): (...args: Args) => Promise<void>;
 }
 
-/** `contextNow` is called once the arguments are read; `done` receives the exit code. */
+/** `contextNow` is called after the arguments are parsed; `done` receives the exit code. */
 export function actIn(contextNow: () => CliContext, done: (exitCode: number) => void): Act {
   const untilStopped: Act['untilStopped'] =
     (handler) =>

@@ -150,7 +150,7 @@ interface OwnOptions extends ActionOptions {
 /** Arguments and options that only one action has. */
 interface OwnInput {
   declare(command: Command): void;
-  /** `place` is the run and the step, if they are not the first arguments. */
+  /** `place` is the run and the step if they are not the first arguments. */
   read(
     context: CliContext,
     args: readonly (string | undefined)[],
@@ -189,7 +189,7 @@ const OWN_INPUTS: Readonly<Partial<Record<ActionName, OwnInput>>> = {
     declare: (command) => void command.argument('[duration]', 'how much more: 90s, 10m, 2h'),
     async read({ program }, [first, second, third], { query, fleet }) {
       const isBatch = query !== undefined || fleet !== undefined;
-      // With a query the duration is the only argument.
+      // With a query, the duration is the only argument.
       const [id, step, by] =
         isBatch && second === undefined ? [undefined, undefined, first] : [first, second, third];
       if (by === undefined || !isDuration(by)) {

@@ -117,7 +117,7 @@ export function attachWork(
   return { tty: true, command: render(sh(...become, ...opened.words)) };
 }
 
-/** Why there may be nothing to attach to. */
+/** Explains why there may be nothing to attach to. */
 export function sessionGone(status: Pick<RunStatus, 'steps'>, step: string): string[] {
   const known = status.steps.find(({ name }) => name === step);
   const finalizer = known?.finalizer;

@@ -97,7 +97,7 @@ async function runDev(context: CliContext, options: DevOptions): Promise<number>
   }
 }
 
-/** A shell does not expand `--identities=~/.ssh`, and a mistyped directory would allow nothing. */
+/** Fails for missing directories: a shell does not expand `--identities=~/.ssh`, and a mistyped directory would allow nothing. */
 async function requireDirectories({ identities }: DevAllows): Promise<void> {
   for (const name of identityNames(identities).filter((it) => it !== 'agent'))
     await readdir(name).catch((error: unknown) => {
@@ -108,7 +108,7 @@ async function requireDirectories({ identities }: DevAllows): Promise<void> {
     });
 }
 
-/** Everything that this process and the server write is for this user alone; so is what an earlier start has left. */
+/** Makes everything that this process and the server write readable by this user only, including files of an earlier start. */
 async function keepPrivate(dir: string): Promise<void> {
   process.umask(0o077);
   await mkdir(dir, { recursive: true });
@@ -146,7 +146,7 @@ async function work(
   return context.force.aborted ? exitCodes.interrupted : 0;
 }
 
-/** What a person needs to know once everything runs. */
+/** Describes what is running and what to do with it. */
 export function renderReady(
   { program }: Pick<CliContext, 'program'>,
   { address, uiUrl }: Pick<DevServer, 'address' | 'uiUrl'>,

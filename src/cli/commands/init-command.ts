@@ -59,7 +59,7 @@ async function runInit(context: CliContext, file: string, options: InitOptions):
   return 0;
 }
 
-/** The lines would be those of a file that is not there. */
+/** Removes line numbers, because the file does not exist. */
 function withoutLines(problems: readonly { readonly path: string; readonly message: string }[]) {
   return problems.map(({ path, message }) => ({ path, message }));
 }
@@ -80,9 +80,9 @@ async function writePlan(context: CliContext, file: string, text: string, force:
   }
 }
 
-/** What to do with the plan. */
+/** Describes what to do with the plan. */
 export function renderNext({ program }: Pick<CliContext, 'program'>, file: string): string[] {
-  // Neither an option nor a host.
+  // `./` keeps the file name from being read as an option or a host.
   const words = quote(file.startsWith('-') || !isPlanName(file) ? `./${file}` : file);
   const commands = [
     [`${program} validate ${words}`, 'is it well-formed?'],

@@ -31,15 +31,15 @@ interface LogsOptions extends ServerOptions {
   readonly json?: boolean;
 }
 
-/** A page costs several round trips, whatever its size. */
+/** Large, because a page costs several round trips whatever its size. */
 const PAGE_BYTES = 256 * 1024;
-/** How long one request waits on the host for more. */
+/** How long one request waits on the host for new output. */
 const FOLLOW_S = 10;
-/** After this time the status of the run may explain why a page is late. */
+/** If a page takes longer than this, the status of the run may explain why. */
 const HELD_UP_MS = 2000;
-/** Between requests that brought nothing. */
+/** The pause after a request without new output. */
 const PAUSE_MS = 500;
-/** For what must not be left behind, once Ctrl-C has come. */
+/** After Ctrl-C: the time to clean up. */
 const FAREWELL_MS = 2000;
 
 export function addLogs(program: Command, act: Act): void {
@@ -107,7 +107,7 @@ interface Printing {
   readonly part: PartRef;
   readonly options: LogsOptions;
   readonly say: (line: string) => void;
-  /** Set while a page is waited for. */
+  /** Set while a page is pending. */
   waitingSinceMs?: number | undefined;
 }
 
@@ -121,7 +121,7 @@ async function printLog(
   const announce = announceOn(context);
   const say = (line: string) => announce(`${part.step}: ${line}`);
   const printing: Printing = { context, source, part, options, say };
-  // Fixed before the first page: a retry must not put the rest of another log under this one.
+  // Fixed before the first page, so that after a retry the rest of another attempt's log does not follow this one.
   let attempt =
     (await chooseAttempt(client, workflowId, part, options.attempt)) ?? (await awaitStart(printing));
   const over = new AbortController();
@@ -147,7 +147,7 @@ async function printLog(
   }
 }
 
-/** @throws CliError failed if the part does not start, or must not be waited for */
+/** Waits until the part starts. @throws CliError failed if it does not start, or must not be waited for */
 async function awaitStart({ source, part, options, say }: Printing): Promise<number> {
   if (!options.follow) throw new CliError(exitCodes.failed, `${part.step} has not started yet`);
   say('it has not started yet; waiting for it');
@@ -156,7 +156,7 @@ async function awaitStart({ source, part, options, say }: Printing): Promise<num
   throw new CliError(exitCodes.failed, `${part.step} did not run: ${first.end}`);
 }
 
-/** Prints the log of one attempt: what there is, or to its end. */
+/** Prints the log of one attempt: what exists, or until its end. */
 async function printAttempt(printing: Printing, attempt: number, start: LogRange): Promise<void> {
   const { context, part, options } = printing;
   const read = openPages(printing, attempt);
@@ -173,7 +173,7 @@ async function printAttempt(printing: Printing, attempt: number, start: LogRange
         context,
         `${part.step}: the log is incomplete: the host could not keep all of it. Is its disk full?`,
       );
-    // Without --follow a log that grows as fast as it is read must have an end, too.
+    // Fixed at the first page, so that the command ends even if the log grows as fast as it is read.
     goal ??= page.size;
     if (page.complete || page.nextOffset >= goal) return;
     if (page.nextOffset === range.offset) {
@@ -184,7 +184,10 @@ async function printAttempt(printing: Printing, attempt: number, start: LogRange
   }
 }
 
-/** Reads one page after another. Following also waits for a worker, and for a host that cannot be asked. */
+/**
+ * Returns a function that reads pages one after another. With --follow it also waits for a worker, and for a host that cannot be
+ * reached.
+ */
 function openPages(printing: Printing, attempt: number): (range: LogRange) => Promise<LogPage> {
   const { context, source, part, options, say } = printing;
   const { client, workflowId } = source;
@@ -215,12 +218,12 @@ function openPages(printing: Printing, attempt: number): (range: LogRange) => Pr
   };
 }
 
-/** Reports what holds up a page: that the run cannot ask its host, or that the step waits for input. Each once. */
+/** Reports why a page is late: the run cannot reach its host, or the step waits for input. Reports each reason once. */
 async function reportHolds(printing: Printing, signal: AbortSignal): Promise<void> {
   const { context, source, part, say } = printing;
   const reported = new Set<number>();
   const isNew = (sinceMs: number) => !reported.has(sinceMs) && reported.add(sinceMs);
-  // The request for the page reports a run that is over and a server that is gone.
+  // Errors stay silent here, because the request for the page reports them.
   await watchRun({ ...source, signal }, (run) => {
     const { waitingSinceMs = Infinity } = printing;
     if (!run?.status || context.now() - waitingSinceMs < HELD_UP_MS) return;
@@ -232,14 +235,14 @@ async function reportHolds(printing: Printing, signal: AbortSignal): Promise<voi
   }).catch(() => undefined);
 }
 
-/** The log is on the host: what is known without it has to do. */
+/** Explains that the log is on the host, which cannot be reached, and shows what is known without it. */
 function explainUnreachable(error: unknown, status: string): unknown {
   if (!(error instanceof ChandlerError) || error.code !== 'host-unreachable') return error;
   const advice = `${error.advice} The log is there and nowhere else; of a step that failed, ${status} has its last lines.`;
   return new ChandlerError(error.code, error.message, { cause: error, facts: { advice } });
 }
 
-/** Waits for a slow reader, so that a long log is never held in memory. */
+/** Writes a text and waits for a slow reader, so that a long log never fills the memory. */
 async function write({ stdout }: CliContext, text: string): Promise<void> {
   if (!stdout.write(text)) await once(stdout, 'drain');
 }

@@ -20,7 +20,7 @@ export interface CleanOptions extends ServerOptions {
   readonly json?: boolean;
 }
 
-/** Shows what is left on a host, or ends it, and returns the exit code. */
+/** Lists what is left on a host, or ends it. Returns the exit code. */
 export function runClean(context: CliContext, where: string, options: CleanOptions): Promise<ExitCode> {
   const target = parseTarget([where, ...(options.target ?? [])]);
   if (options.run !== undefined && !options.end)

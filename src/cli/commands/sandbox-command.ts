@@ -22,7 +22,7 @@ export function addSandbox(program: Command, act: Act): void {
     .command('up')
     .option('-n, --count <n>', 'how many', wholeNumber(1), 1)
     .option('--json', 'print them as JSON, as `list` does')
-    // Interrupted half-way a host would stay: it is finished, and `down` ends it.
+    // Ctrl-C does not interrupt the creation, because half a host would be left; `down` ends a complete one.
     .action(act.untilStopped((context, options: UpOptions) => makeHosts(context, options)));
   const list = sandbox
     .command('list')
@@ -111,7 +111,7 @@ async function endHosts(context: CliContext, names: readonly string[]): Promise<
   return 0;
 }
 
-/** A host, and what to type to use it. */
+/** Describes a host and the commands to use it. */
 export function renderHost({ program }: Pick<CliContext, 'program'>, host: SandboxHost): string[] {
   return [
     `${host.name}  ${addressOf(host)} (${host.backend})`,
@@ -120,7 +120,7 @@ export function renderHost({ program }: Pick<CliContext, 'program'>, host: Sandb
   ];
 }
 
-/** The options that make a plan go to a host of the sandbox. */
+/** The options that direct a plan to a host of the sandbox. */
 export function targetOptions(host: SandboxHost): string[] {
   return ['--target', addressOf(host), '--target', `identity=${host.identity}`];
 }

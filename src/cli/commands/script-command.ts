@@ -15,7 +15,7 @@ interface ScriptCommandOptions {
   readonly path?: string;
 }
 
-/** How it is brought to the host. The module that makes them is loaded when one is made. */
+/** How the script reaches the host. Listed here, because the module that generates scripts is loaded only when needed. */
 const FORMATS: Readonly<Record<ScriptFormat, true>> = { sh: true, 'cloud-init': true, 'rc.local': true };
 
 export function addScript(program: Command, act: Act): void {
@@ -62,7 +62,7 @@ async function writeScript(
     import('../input/plan-file.ts'),
     import('../../library/index.ts'),
   ]);
-  // Which host it is for makes no difference to a script.
+  // A script is the same for every host, so a placeholder passes the validation.
   const { target: _, steps, ...rest } = await loadPlan(file, ['host=localhost'], context);
   const { name, zmx, bootstrap, sentinel, onStepFailure, keepSessions } = rest;
   const known = presets.paths(presetName(file) ?? '');

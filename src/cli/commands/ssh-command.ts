@@ -18,7 +18,7 @@ interface SshOptions extends ServerOptions {
   readonly print?: boolean;
 }
 
-/** How ssh is told to reach the host of a run. */
+/** How ssh reaches the host of a run. */
 export const SSH_ABOUT =
   "The host is reached as a worker does: user, port, jump host, identity, host key and `become` are the plan's. Keys are looked up here, in CHANDLER_IDENTITIES and CHANDLER_KNOWN_HOSTS; ~/.ssh/config is not read, the agent is used.";
 
@@ -82,7 +82,7 @@ async function openShell(
   return isShell ? 0 : code;
 }
 
-/** A login shell, or a command for one: root's, if the target says so. */
+/** The remote command: a login shell, or a command for one; as root if the target uses `become`. */
 export function shellWork(
   { become }: Pick<Target, 'become'>,
   words: readonly string[],

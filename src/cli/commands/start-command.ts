@@ -52,7 +52,7 @@ async function runStart(context: CliContext, file: string, options: StartOptions
       options.id === undefined ? {} : { workflowId: options.id },
     );
     const url = runUrl(server, workflowId);
-    // The id alone on the first line, for scripts.
+    // The first line is the id alone, for scripts.
     if (options.json)
       context.stdout.write(jsonLine({ id: workflowId, runId, ...(url !== undefined && { url }) }));
     else print(context, workflowId);

@@ -112,7 +112,7 @@ async function tellRun(
     const text = `no worker answers for this run; start one: ${command('worker')}`;
     throw new CliError(exitCodes.failed, text, { code: 'no-worker' });
   }
-  // The server ends such a run without a chance to end its steps.
+  // The server ends such a run without letting it end its steps.
   const cutOff = execution === 'TERMINATED' || execution === 'TIMED_OUT';
   if (cutOff && status) fitAdvice(status, { terminated: true });
   const found = cutOff ? await findLeftovers(client, id, sight.kind === 'silent') : undefined;
@@ -148,10 +148,10 @@ async function tellRun(
   return exitCode;
 }
 
-/** How many other runs of an id are named. */
+/** The number of other runs that are listed. */
 const MOST_OTHERS = 5;
 
-/** Names the other runs of an id, with the command that shows each. */
+/** Lists other runs of the id, with the command that shows each. */
 async function offerOthers(
   context: CliContext,
   client: ChandlerClient,
@@ -168,7 +168,7 @@ async function offerOthers(
   print(context, '', 'Other runs of this id:', ...lines);
 }
 
-/** What the server knows of a run whose workflow is paused, and what can be done. */
+/** Prints what the server knows about a run whose workflow is paused, and what can be done. */
 function tellHeld(
   context: CliContext,
   id: string,
@@ -181,7 +181,7 @@ function tellHeld(
   return exitCodes.provisioned;
 }
 
-/** Covers the start of the query on a worker and the answer of the host. */
+/** Long enough for a worker to begin and for the host to answer. */
 const LEFTOVERS_MS = 20_000;
 
 /** Finds what a terminated run left on its host, or why that is unknown. */
@@ -200,12 +200,12 @@ async function findLeftovers(
   }
 }
 
-/** Without a terminal no line is too long. */
+/** Without a terminal, lines have no maximum length. */
 function columnsOf({ isTty, terminalSize }: CliContext): number {
   return isTty ? terminalSize().columns : Infinity;
 }
 
-/** The code with which following the run would end now; a run that is at work counts as well. */
+/** The exit code that following the run would have now, also if the run is still open. */
 function codeOf(status: RunStatus | undefined, result: RunResult | undefined): ExitCode {
   if (result) return exitCodeOf(result);
   return status && isFullyParked(status) ? exitCodes.parked : exitCodes.provisioned;

@@ -11,7 +11,10 @@ export const COMPLETE = '__complete';
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
 
-/** Answers a script: a candidate a line, or `=files` for the names of files. `args` are a shell and what is typed. */
+/**
+ * Prints one candidate a line for a completion script, or `=files` for names of files. `args` are the name of the shell and the
+ * words typed so far.
+ */
 export async function answerCompletion(
   program: Command,
   [shell, ...args]: readonly string[],
@@ -30,7 +33,7 @@ export function renderCompletion(
   wordBreaks: string,
 ): string[] {
   const lines = candidates
-    // Such an id is no word that could be put on a line, or would be taken for an instruction.
+    // Leaves out ids that break a line or that the script would read as an instruction.
     .filter(({ value }) => value === oneLine(value) && !value.startsWith('='))
     .map(({ value, about }) => {
       if (shell === 'bash') return cutForBash(value, typed, wordBreaks).replaceAll(/[^\w@%+=:,./-]/g, '\\$&');

@@ -1,6 +1,6 @@
 /**
- * The words of a command line that is being typed, as bash takes them; the last one is what the cursor stands in. Words
- * that the shell would still expand stay as they are.
+ * Splits an incomplete command line into words like bash; the last word is at the cursor. Words that the shell would still expand
+ * are unchanged.
  */
 export function splitLine(line: string): string[] {
   const words: string[] = [];
@@ -15,7 +15,7 @@ export function splitLine(line: string): string[] {
       quote = quote === '' ? character : '';
       word ??= '';
     } else if (quote === '' && /[|;&(]/.test(character)) {
-      // Another command begins.
+      // Another command begins here.
       words.length = 0;
       word = undefined;
     } else if (quote === '' && /\s/.test(character)) {
@@ -26,7 +26,7 @@ export function splitLine(line: string): string[] {
   return [...words, word ?? ''];
 }
 
-/** What bash puts in place of the last piece of a word: it takes a word as broken at each of these characters. */
+/** The part of a completed word that bash inserts: bash splits words at these characters and replaces only the last piece. */
 export function cutForBash(value: string, typed: string, wordBreaks: string): string {
   const lastBreak = Math.max(
     ...[...wordBreaks].filter((c) => c.trim() !== '').map((c) => typed.lastIndexOf(c)),

@@ -1,36 +1,36 @@
 import type { Argument, Command, Option } from 'commander';
 
-/** Something that may stand where the cursor is. */
+/** A word that can stand at the cursor. */
 export interface Candidate {
   readonly value: string;
-  /** One line about it; may be empty. */
+  /** A description on one line; may be empty. */
   readonly about: string;
 }
 
-/** What may stand there: some words, and perhaps the name of any file. */
+/** What can stand at the cursor: some words, and perhaps any file name. */
 export interface Completion {
   readonly candidates: readonly Candidate[];
   readonly files: boolean;
 }
 
-/** What is known of a command line before the word that is being typed. */
+/** What is known about a command line up to the word that is being typed. */
 export interface Line {
   readonly command: Command;
-  /** The arguments given already, in order. */
+  /** The arguments before the cursor, in order. */
   readonly given: readonly string[];
-  /** The options given already, by their long names, with their values. */
+  /** The options before the cursor, by their long names, with their values. */
   readonly options: Readonly<Record<string, string>>;
 }
 
-/** Answers for what only the machine or the server knows. */
+/** Provides values that only this machine or the server knows. */
 export interface Sources {
-  /** Values of an argument or an option by what the usage calls it: `id`, `step`, `plan`. */
+  /** The values of an argument or option, by its name in the usage: `id`, `step`, `plan`. */
   readonly valuesOf: (name: string, line: Line) => Promise<Completion>;
 }
 
 const NOTHING: Completion = { candidates: [], files: false };
 
-/** Completes a command line. `words` are those after the program's name; the last one is being typed. */
+/** Completes a command line. `words` follow the program's name; the last one is being typed. */
 export async function complete(
   program: Command,
   words: readonly string[],
@@ -57,7 +57,7 @@ export async function complete(
   return argument ? matching(await valuesOf(argument, line, sources), current) : NOTHING;
 }
 
-/** Follows the words into the command tree, as commander would. */
+/** Finds the command that the words lead to, like commander. */
 function readLine(program: Command, words: readonly string[]) {
   let command = program;
   let awaits: Option | undefined;
@@ -78,7 +78,7 @@ function readLine(program: Command, words: readonly string[]) {
     } else {
       const next = given.length === 0 ? command.commands.find((each) => each.name() === word) : undefined;
       if (next) command = next;
-      // `help` is no command of the tree; it takes the name of one.
+      // commander's tree has no `help` command, whose argument is the name of a command.
       else if (command === program && word === 'help') command = program.createCommand('help');
       else given.push(word);
     }
@@ -94,7 +94,7 @@ function valuesOf(what: Argument | Option, line: Line, sources: Sources): Promis
   return sources.valuesOf(nameOf(what), line);
 }
 
-/** What the usage calls it: `<file>` is `file`, `--script <file>` as well. */
+/** The name in the usage: `file` for `<file>` and for `--script <file>`. */
 function nameOf(what: Argument | Option): string {
   if (!('flags' in what)) return what.name();
   return /[<[]([^>\]]+)[>\]]/.exec(what.flags)?.[1]?.replace(/\.\.\.$/, '') ?? '';
@@ -104,7 +104,7 @@ function takesValue(option: Option): boolean {
   return option.required || option.optional;
 }
 
-/** A command's own and those of every command above it. */
+/** The options of a command and of all commands above it. */
 function optionsOf(command: Command): Option[] {
   return [...command.options, ...(command.parent ? optionsOf(command.parent) : [])];
 }

@@ -10,18 +10,18 @@ import { ofId } from '../server/visibility-query.ts';
 import { sandboxDir } from '../local/state-dirs.ts';
 import type { Candidate, Completion, Line, Sources } from './complete.ts';
 
-/** A person who has pressed Tab waits no longer for others; what this program takes to load comes on top. */
+/** How long a person who pressed Tab waits for others. The time to load this program comes on top. */
 const WITHIN_MS = 1000;
 const MOST_RUNS = 200;
-/** Commands that are of use only while a run goes on. */
+/** The group of commands that only work on open runs. */
 const ACTING: Group = 'Act on runs:';
 const NOTHING: Completion = { candidates: [], files: false };
 const FILES: Completion = { candidates: [], files: true };
 
-/** What the usage calls the name of a file or a directory on this machine. */
+/** Names in the usage that stand for a file or directory on this machine. */
 const FILE_NAMES: readonly string[] = ['file', 'dir', 'path'];
 
-/** Answers from this machine and from the server; what does not answer in time, or fails, has nothing to offer. */
+/** Creates sources that ask this machine and the server. A source that fails or is late offers nothing. */
 export function createSources(context: CliContext): Sources {
   const client = async (line: Line, work: (client: ChandlerClient) => Promise<Candidate[]>) => {
     await import('../../client.ts');
@@ -32,7 +32,7 @@ export function createSources(context: CliContext): Sources {
       if (FILE_NAMES.includes(name)) return FILES;
       if (name.split('|').includes('plan')) return { ...(await quickly(listPresets)), files: true };
       const isOfRun = line.command.registeredArguments.some((argument) => argument.name() === 'id');
-      // Not the id that `up --id` would give to a new run.
+      // The `--id` of `up` names a new run, so existing ids are no candidates.
       if (name === 'id' && (isOfRun || line.command.name() === 'clean'))
         return client(line, (found) => listIds(found, line));
       if (name === 'step') {
@@ -66,7 +66,7 @@ async function listIds(client: ChandlerClient, { command, given }: Line): Promis
     });
 }
 
-/** Only a run that watches a self-provisioning host has to be asked, which needs a worker. */
+/** A run that follows a self-provisioning host must be asked, which needs a worker; for others the server knows the steps. */
 async function listSteps(client: ChandlerClient, id: string): Promise<Candidate[]> {
   const { steps = (await client.status(id)).steps.map(({ name }) => name) } = await client.describe(id);
   return steps.map((value) => ({ value, about: '' }));

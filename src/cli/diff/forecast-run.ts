@@ -18,7 +18,10 @@ import {
 import { partRows, rowOfDone } from './part-rows.ts';
 import { rowOn } from './row-on.ts';
 
-/** Decides in the order in which a run finds out. `held` is a run of the host's own id that is at work, if there is one. */
+/**
+ * Predicts what a run would do, checking in the order of a run. `held` is an open run with the host's workflow id, if there is
+ * one.
+ */
 export function forecastRun(plan: Plan, { host, worker, checks }: Inspection, held?: string): Diff {
   const resolved = resolvePlan(plan);
   const digest = planDigest(plan);
@@ -50,7 +53,7 @@ export function forecastRun(plan: Plan, { host, worker, checks }: Inspection, he
   return { ...about, outcome: 'would-run', message, rows };
 }
 
-/** A run leaves a provisioned host alone; only the checks find out whether the host still is as it was. */
+/** A run changes nothing on a provisioned host; only the checks can find drift. */
 function forecastProvisioned(
   { steps }: ResolvedPlan,
   before: readonly DiffRow[],

@@ -8,7 +8,7 @@ import { oneLine } from '../../domain/text/plain-text.ts';
 import type { DiffRow } from '../output/outputs.ts';
 import { rowOn } from './row-on.ts';
 
-/** What lets a run in, or keeps it out. */
+/** The rows about what lets a run begin, or prevents it. */
 export function readinessRows(
   { missing, state, holder, script, facts }: HostInspection,
   digest: string,
@@ -42,7 +42,7 @@ export function readinessRows(
   return rows;
 }
 
-/** Only a run that takes over the lease of another lists what is left. */
+/** Leftovers. They matter only to a run that takes over another's lease. */
 export function leftoverRows({ onLeftovers }: ResolvedPlan, digest: string, host: HostInspection): DiffRow[] {
   const { holder, leftovers } = host;
   if (!holder || holder.atWork) return [];

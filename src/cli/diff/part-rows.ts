@@ -75,7 +75,7 @@ function rowOfStep(
   return row.do(`runs${after}${asked}${again}`);
 }
 
-/** A step that is done, unless its check says otherwise. */
+/** The row of a done step, which depends on its check. */
 export function rowOfDone(
   row: RowOn,
   check: Inspection['checks'][number] | undefined,

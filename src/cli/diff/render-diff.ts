@@ -19,7 +19,7 @@ const OUTCOMES: Readonly<Record<Diff['outcome'], Style>> = {
   unknown: 'red',
 };
 
-/** What a run would do on one host, a line for each thing. */
+/** Renders what a run would do on one host, one line for each subject. */
 export function renderDiff({ host, plan, digest, outcome, message, rows }: Diff, paint: Paint): string[] {
   const whats = rows.map(({ kind, name }) => (name === undefined ? kind : `${kind} ${oneLine(name)}`));
   const width = Math.max(0, ...whats.map((what) => what.length));

@@ -20,7 +20,7 @@ export interface DiffOptions extends ServerOptions {
   readonly json?: boolean;
 }
 
-/** Tells what a run of a plan would do on each host, and answers the exit code. */
+/** Prints what a run of a plan would do on each host. Returns the exit code. */
 export async function runDiff(
   context: CliContext,
   file: string,
@@ -55,7 +55,7 @@ async function diffOf(
   return forecastRun(plan, inspection, held ? id : undefined);
 }
 
-/** The server refuses a second run of an id, also before the first has reached its host. */
+/** Whether a run with the id is open: the server refuses a second one, even before the first has reached its host. */
 async function isRunning(client: ChandlerClient, workflowId: string): Promise<boolean> {
   try {
     return isOpenStatus((await client.describe(workflowId)).status);
@@ -65,7 +65,7 @@ async function isRunning(client: ChandlerClient, workflowId: string): Promise<bo
   }
 }
 
-/** As `diff` and `git diff --exit-code` do, within our codes. */
+/** Returns codes like those of `diff` and `git diff --exit-code`. */
 export function exitCodeOfDiffs(diffs: readonly Pick<Diff, 'outcome'>[], changesCount: boolean): ExitCode {
   const bad = diffs.some(
     ({ outcome }) =>

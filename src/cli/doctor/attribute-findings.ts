@@ -2,27 +2,30 @@ import { verdictsOn, type Finding } from '../../domain/run/finding.ts';
 import { searchAttributes } from '../../domain/run/search-attributes.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 
-/** temporal.api.enums.v1.IndexedValueType, as the Temporal CLI names its values. */
+/** temporal.api.enums.v1.IndexedValueType, with the names of the Temporal CLI. */
 const TYPES = ['Unspecified', 'Text', 'Keyword', 'Int', 'Double', 'Bool', 'Datetime', 'KeywordList'] as const;
 
-/** The number of a type for the server. */
+/** The server's number for a type. */
 export function typeNumber(type: (typeof TYPES)[number]): number {
   return TYPES.indexOf(type);
 }
 
-/** What a server knows: the number of the type by the attribute's name. */
+/** The search attributes of a server: the number of the type, by name. */
 export type KnownAttributes = Readonly<Record<string, number>>;
 
 const WITHOUT = 'runs work, but cannot be found by host, plan or attention';
 
-/** The attributes of ours that a server lacks. */
+/** Chandler's search attributes that a server lacks. */
 export function missingAttributes(known: KnownAttributes): (keyof typeof searchAttributes)[] {
   return (Object.keys(searchAttributes) as (keyof typeof searchAttributes)[]).filter(
     (name) => !Object.hasOwn(known, name),
   );
 }
 
-/** Judges each attribute of ours. `cli` is the Temporal CLI with its connection; `fixed` are those just made. */
+/**
+ * The findings about Chandler's search attributes. `cli` is the Temporal CLI with its connection options; `fixed` are those just
+ * created.
+ */
 export function attributeFindings(
   known: KnownAttributes,
   cli: string,

@@ -3,7 +3,7 @@ import { verdictsOn, type Finding } from '../../domain/run/finding.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { quote } from '../../shell/index.ts';
 
-/** What the SDK reads without a codec of anybody's. */
+/** The encodings that the SDK decodes without a codec. */
 const PLAIN: readonly string[] = [
   'json/plain',
   'binary/null',
@@ -13,7 +13,7 @@ const PLAIN: readonly string[] = [
 ];
 const ANSWER_MS = 5000;
 
-/** Judges how a run's texts are encoded; `cli` is the Temporal CLI with its connection. */
+/** The finding about the encoding of a run's texts. `cli` is the Temporal CLI with its connection options. */
 export function encodingFinding(workflowId: string, encodings: readonly string[], cli: string): Finding {
   const { ok, problem } = verdictsOn('codec', `the newest run, ${oneLine(workflowId)}`);
   const foreign = encodings.find((encoding) => !PLAIN.includes(encoding));
@@ -24,7 +24,7 @@ export function encodingFinding(workflowId: string, encodings: readonly string[]
   );
 }
 
-/** Whether the codec server of the Temporal CLI's settings answers; nothing if there is none. */
+/** Whether the codec server in the settings of the Temporal CLI answers; no finding without one. */
 export async function codecEndpointFinding(
   env: Readonly<Record<string, string | undefined>>,
   namespace: string,

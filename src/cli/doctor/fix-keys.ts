@@ -3,12 +3,12 @@ import { isLooseKey } from '../../inspect/inspect-keys.ts';
 import { reasonOf } from '../../domain/run/failure.ts';
 import type { Finding } from '../../domain/run/finding.ts';
 
-/** For group and others. */
+/** The permission bits of group and others. */
 const NOT_THEIRS = 0o077;
 
 /**
- * Takes private keys of this machine away from everybody but their owner. A finding of a worker elsewhere stays as it is: its
- * key is not here.
+ * Removes other users' access to private keys on this machine. Findings of a worker elsewhere are unchanged, because its keys are
+ * not here.
  */
 export async function fixKeys(findings: readonly Finding[]): Promise<Finding[]> {
   return Promise.all(findings.map(fixKey));

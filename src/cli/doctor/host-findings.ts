@@ -35,7 +35,7 @@ const FREE_KIB = 100 * 1024;
 const FREE_INODES = 1000;
 const SLOW_LOGIN_MS = 5000;
 
-/** Judges what a worker has found on a host, or on the way there. */
+/** The findings about a host, or about why a worker cannot reach it. */
 export function hostFindings(
   target: Target,
   host: HostInspection | { readonly failure: PartFailure },
@@ -56,7 +56,7 @@ function judgeWay(target: Target, failure: PartFailure | undefined): Finding[] {
   });
 }
 
-/** The command where there is one, else the advice. */
+/** The command that fixes the failure; without one, the advice. */
 function fixFor(target: Target, { code, advice }: PartFailure): string {
   const { host, port = 22, user = 'root' } = target;
   const where = port === 22 ? quote(host) : `-p ${port} ${quote(host)}`;
@@ -148,7 +148,7 @@ function judgeSessions(target: Target, { execs }: HostInspection): Finding[] {
   return [warning(message, fix)];
 }
 
-/** Every step waits for a login shell before it begins. */
+/** The finding about the login shell, for which every step waits. */
 function judgeLogin({ loginMs }: HostInspection): Finding[] {
   if (loginMs === undefined) return [];
   const { ok, warning } = verdictsOn('host-login-shell', 'login shell');

@@ -14,17 +14,17 @@ import { planFindings } from './plan-findings.ts';
 import { clockFinding, type Section } from './sections.ts';
 
 export interface InspectOptions extends ServerOptions {
-  /** Mends what can be mended safely. */
+  /** Fixes what can be fixed safely. */
   readonly fix?: boolean;
 }
 
-/** What was found, and whether no server answered. */
+/** The findings, and whether the server was unreachable. */
 export interface Inspected {
   readonly sections: Section[];
   readonly unreachable: boolean;
 }
 
-/** Looks at everything that a run needs. */
+/** Inspects everything that a run needs. */
 export async function inspectAll(
   context: CliContext,
   subject: InspectSubject,

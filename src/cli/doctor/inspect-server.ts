@@ -21,17 +21,17 @@ import {
 } from './server-findings.ts';
 import { pollersFinding, versioningFindings, versionFindings } from './worker-findings.ts';
 
-/** A host, or a plan and its host; nothing if only what every run needs is examined. */
+/** A host, or a plan and its host; empty for an inspection of what every run needs. */
 export type InspectSubject = Pick<InspectInput, 'target' | 'plan'>;
 
-/** What was found about the server, and what a worker answered. */
+/** The findings about the server, and a worker's answer. */
 export interface InspectedServer {
   readonly findings: Finding[];
   readonly unreachable: boolean;
   readonly inspection?: Inspection;
 }
 
-/** Looks at the server, and through a worker at that and at a host. */
+/** Inspects the server, and through it a worker and a host. */
 export async function inspectServer(
   context: CliContext,
   server: Server & { readonly origin: string },
@@ -122,7 +122,7 @@ function deploymentsOf(client: ChandlerClient, pollers: readonly Poller[]): Prom
   return Promise.all(names.map((name) => inTime(client, () => client.server.deployment(name))));
 }
 
-/** The server lists pollers for minutes after they are gone, so a worker is asked something. */
+/** Asks a worker, because the server lists pollers for minutes after they are gone. */
 async function askWorker(
   client: ChandlerClient,
   polled: Finding,
@@ -141,14 +141,14 @@ async function askWorker(
   }
 }
 
-/** What a server does not tell is no problem of ours. */
+/** Reports a finding as skipped if the server refuses to answer, because that is no problem of Chandler. */
 async function orSkipped(id: string, ask: () => Promise<Finding[]>): Promise<Finding[]> {
   let reason = '';
   const found = await orElse(ask, undefined, (text) => (reason = text));
   return found ?? [verdictsOn(id, 'the server').skipped(`not reported: ${reason}`)];
 }
 
-/** What a question comes to; `otherwise` if the server answers, but not this. */
+/** Asks the server; returns `otherwise` if the server answers, but refuses this request. */
 async function orElse<T, E>(
   ask: () => Promise<T>,
   otherwise: E,

@@ -3,7 +3,7 @@ import type { Plan } from '../../domain/plan/schema.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { Inspection } from '../../workflows/index.ts';
 
-/** Whether the worker can provide what a plan names: identities, the zmx file, secrets. Nothing without a plan. */
+/** Whether the worker can provide what a plan names: identities, the zmx file, secrets. No findings without a plan. */
 export function planFindings(plan: Plan | undefined, { worker }: Pick<Inspection, 'worker'>): Finding[] {
   if (!plan) return [];
   const id = 'plan-needs';

@@ -21,7 +21,7 @@ const HEADINGS: Readonly<Record<Subject['about'], string>> = {
 
 const WORD_WIDTH = 'problem'.length;
 
-/** What was found, subject by subject. Commands are never cut: they are there to be copied. */
+/** Renders findings by subject. Commands are never cut, because people copy them. */
 export function renderFindings(sections: readonly Section[], paint: Paint): string[] {
   const all = sections.flatMap(({ findings }) => findings);
   const idWidth = Math.max(0, ...all.map(({ id }) => id.length));
@@ -46,7 +46,7 @@ function renderFinding(finding: Finding, idWidth: number, paint: Paint): string[
   ];
 }
 
-/** As it is to be typed: white space may count. */
+/** Keeps white space, which may matter in a command. */
 function command(text: string): string {
   return plainText(text).replaceAll('\n', ' ');
 }

@@ -15,7 +15,7 @@ export interface DoctorOptions extends InspectOptions {
   readonly json?: boolean;
 }
 
-/** Looks at everything that a run needs, tells what was found, and answers the exit code. */
+/** Inspects everything that a run needs, prints the findings, and returns the exit code. */
 export async function runDoctor(
   context: CliContext,
   where: string | undefined,
@@ -28,7 +28,7 @@ export async function runDoctor(
   return exitCodeOf(sections, unreachable);
 }
 
-/** A plan, or a host, or neither. @throws CliError usage */
+/** Reads a plan, a host, or neither. @throws CliError usage */
 async function readSubject(
   context: CliContext,
   where: string | undefined,

@@ -6,7 +6,7 @@ export interface Section extends Subject {
   readonly findings: readonly Finding[];
 }
 
-/** How many findings of each kind there are. */
+/** Counts the findings of each kind. */
 export function countFindings(sections: readonly Section[]): { problems: number; warnings: number } {
   const all = sections.flatMap(({ findings }) => findings);
   const count = (verdict: Finding['verdict']) => all.filter((finding) => finding.verdict === verdict).length;
@@ -23,7 +23,7 @@ export function toJson(sections: readonly Section[]): FindingsOutput {
   };
 }
 
-/** As far as clocks may be apart before times in logs mislead, and before certificates and package lists are refused. */
+/** Clocks that differ more make times in logs misleading; with larger differences, certificates and package lists are refused. */
 const CLOCK_NOTICED_MS = 5_000;
 const CLOCK_HARMFUL_MS = 5 * 60_000;
 

@@ -12,18 +12,18 @@ import { attributeFindings, missingAttributes, typeNumber } from './attribute-fi
 import { encodingFinding } from './codec-findings.ts';
 
 const ANSWER_MS = 5000;
-/** A new search attribute is listed only after a while. */
+/** The server lists a new search attribute only after some time. */
 const RELIST = { times: 20, everyMs: 250 } as const;
 const DAY_MS = 86_400_000;
 /** Paused runs that are named. */
 const MAX_NAMED = 5;
 
-/** Bounds each request: a server that hangs must not hang this command. */
+/** Bounds each request, because a server that hangs must not block this command. */
 export function inTime<T>(client: ChandlerClient, ask: () => Promise<T>): Promise<T> {
   return client.within(ANSWER_MS, ask);
 }
 
-/** `cli` is the Temporal CLI with its connection. */
+/** `cli` is the Temporal CLI with its connection options. */
 export async function namespaceFinding(
   client: ChandlerClient,
   namespace: string,

@@ -4,7 +4,7 @@ import { verdictsOn, type Finding } from '../../domain/run/finding.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { quote } from '../../shell/index.ts';
 
-/** Judges who polls a task queue. `start` is the command that starts a worker. */
+/** The finding about the pollers of a task queue. `start` is the command that starts a worker. */
 export function pollersFinding(taskQueue: string, pollers: readonly Poller[], start: string): Finding {
   const { ok, problem } = verdictsOn('workers', `task queue ${oneLine(taskQueue)}`);
   if (pollers.length === 0) return problem('no worker polls it: runs would wait for ever', start);
@@ -15,7 +15,7 @@ export function pollersFinding(taskQueue: string, pollers: readonly Poller[], st
   return ok(`polled by ${pollers.map(({ identity }) => oneLine(identity)).join(', ')}`);
 }
 
-/** Judges the versions of workers by this program's own. `start` is the command that starts one of this version. */
+/** Compares the versions of workers with this program's. `start` is the command that starts a worker of this version. */
 export function versionFindings(pollers: readonly Poller[], own: string, start: string): Finding[] {
   return pollers.map(({ identity }): Finding => {
     const { ok, warning } = verdictsOn('worker-version', oneLine(identity));
@@ -29,7 +29,7 @@ export function versionFindings(pollers: readonly Poller[], own: string, start: 
   });
 }
 
-/** Judges Worker Versioning, if any worker uses it. `set` is the Temporal CLI with its connection. */
+/** The findings about Worker Versioning, if a worker uses it. `set` is the Temporal CLI with its connection options. */
 export function versioningFindings(
   pollers: readonly Poller[],
   deployments: readonly Deployment[],

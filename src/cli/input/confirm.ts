@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { CliContext } from '../context.ts';
 
-/** Asks a person at the terminal; anything but a yes is a no. */
+/** Asks a question at the terminal. Only a yes counts as one. */
 export async function confirm({ stdin, stderr }: CliContext, question: string): Promise<boolean> {
   stderr.write(`${question} [y/N] `);
   const lines = createInterface({ input: Readable.from(stdin) });

@@ -5,7 +5,7 @@ import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readTarget } from './target-option.ts';
 
-/** Reads a target from several options and validates it. @throws CliError usage */
+/** Builds a target from several options and validates it. @throws CliError usage */
 export function parseTarget(options: readonly string[]): Target {
   const target = readTarget(options) as Target;
   const { problems } = validateWatch({ target });

@@ -25,7 +25,7 @@ import { overrideTarget } from './target-option.ts';
 const MAX_ALIASES = 100;
 
 /**
- * Reads a plan from a file, from standard input if its name is `-`, or a preset if it is `preset:NAME`. Prints its warnings.
+ * Reads a plan from a file; from standard input if the name is `-`; or a preset if it is `preset:NAME`. Prints its warnings.
  *
  * @throws CliError usage with one problem a line
  */
@@ -40,25 +40,25 @@ export async function loadPlan(
   return plan;
 }
 
-/** The text of a plan, as YAML. @throws CliError usage if there is no such file; ChandlerError if there is no such preset */
+/** Reads the YAML text of a plan. @throws CliError usage if there is no such file; ChandlerError if there is no such preset */
 export async function readPlanText(file: string, context: Pick<CliContext, 'stdin'>): Promise<string> {
   const preset = presetName(file);
   return preset === undefined ? readText(file, context) : stringify(presets.plan(preset));
 }
 
-/** The plan that a text of {@link readPlanText} is. @throws CliError usage with one problem a line */
+/** Parses a text of {@link readPlanText} as a plan. @throws CliError usage with one problem a line */
 export function judgePlan(file: string, text: string, targetOptions: readonly string[]): Plan {
   const { plan, problems } = parsePlan(text, targetOptions);
   if (plan) return plan;
   throw new CliError(exitCodes.usage, renderProblems(shownName(file), problems));
 }
 
-/** What people call a plan's file. */
+/** The name of a plan's file in messages. */
 export function shownName(file: string): string {
   return file === '-' ? 'stdin' : file;
 }
 
-/** Reads a plan out of YAML or JSON (which is YAML) and judges it. */
+/** Parses and validates a plan in YAML or JSON (which is YAML). */
 export function parsePlan(
   text: string,
   targetOptions: readonly string[] = [],
@@ -79,7 +79,7 @@ export function parsePlan(
   try {
     value = document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
-    // An alias without its anchor, or too many of them.
+    // Thrown for an alias without its anchor, or for too many aliases.
     return { problems: [{ path: '', message: messageOf(error) }] };
   }
   const { plan, problems } = validatePlan(overrideTarget(value, targetOptions));
@@ -97,7 +97,10 @@ export function parsePlan(
   };
 }
 
-/** The text of a literal block begins in the line after its `|`, and keeps its lines; elsewhere the message names the line. */
+/**
+ * Finds the line in the file for a warning about a script. Only a literal block (`|`) keeps its lines; for other texts the
+ * message contains the line within the script.
+ */
 function placeWarning(
   document: Document.Parsed,
   { path, message, scriptLine }: PlanWarning,
@@ -126,7 +129,7 @@ export function renderProblems(file: string, problems: readonly PlacedProblem[])
     .join('\n');
 }
 
-/** The deepest part of a path that is there, and where it begins: its key, or the item of a list. */
+/** Finds the deepest existing part of a path, and where it begins: its key, or the list item. */
 function find(
   document: Document.Parsed,
   path: string,
@@ -161,7 +164,7 @@ async function readText(file: string, context: Pick<CliContext, 'stdin'>): Promi
   }
 }
 
-/** The preset that is meant by the name of a plan's file. */
+/** The preset that a plan's file name means; undefined for a file. */
 export function presetName(file: string): string | undefined {
   return /^preset:(.*)$/.exec(file)?.[1];
 }

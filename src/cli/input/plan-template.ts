@@ -3,12 +3,12 @@ import { stringify } from 'yaml';
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** A plan with every key there is, most of them commented out, as a person would begin with. */
+/** A plan to begin with, which contains every key, most of them commented out. */
 export function planTemplate(): string {
   return readFileSync(new URL('../../../examples/every-key.yaml', import.meta.url), 'utf8');
 }
 
-/** Puts values into the template's target: a key that gets one is no comment any more. */
+/** Sets values in the template's target; a commented key is uncommented. */
 export function fillTarget(template: string, target: Values): string {
   const { jump, ...own } = target;
   const filled = Object.entries(own).reduce((text, [key, value]) => setKey(text, '  ', key, value), template);
@@ -19,7 +19,7 @@ export function fillTarget(template: string, target: Values): string {
   );
 }
 
-/** The first key of that name and depth: the target comes before all else that is so deep. */
+/** Sets the first key with that name and indentation: the target precedes everything else with the same depth. */
 function setKey(template: string, indent: string, key: string, value: unknown): string {
   const line = `${indent}${key}: ${stringify(value).trimEnd()}`;
   return template.replace(new RegExp(`^${indent}#?${key}:.*$`, 'm'), () => line);

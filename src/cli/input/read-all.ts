@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { CliContext } from '../context.ts';
 
-/** The text of a file, or of standard input if its name is `-`. */
+/** Reads a file, or standard input if the name is `-`. */
 export async function readAll(file: string, { stdin }: Pick<CliContext, 'stdin'>): Promise<string> {
   if (file !== '-') return readFile(file, 'utf8');
   const chunks: Uint8Array[] = [];

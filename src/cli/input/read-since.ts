@@ -3,7 +3,7 @@ import { durationMs, isDuration } from '../../domain/text/duration.ts';
 
 const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
-/** Reads `10m` or an ISO 8601 time: Unix seconds, or if negative seconds before now, for the server's or host's clock. */
+/** Parses `10m` or an ISO 8601 time. Returns Unix seconds, or if negative seconds before now, by the server's or host's clock. */
 export function readSince(text: string): number {
   if (isDuration(text)) return -Math.ceil(durationMs(text, 0) / 1000);
   const ms = ISO_TIME.test(text) ? Date.parse(text) : Number.NaN;

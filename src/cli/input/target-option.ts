@@ -13,7 +13,7 @@ const KEYS: readonly string[] = [
 ];
 
 /**
- * Reads what `--target` says: `KEY=VALUE`, or `[USER@]HOST[:PORT]`. Values are judged with the plan.
+ * Parses `--target`: `KEY=VALUE`, or `[USER@]HOST[:PORT]`. Values are validated with the plan.
  *
  * @throws CliError usage
  */
@@ -28,18 +28,18 @@ export function parseTargetOption(text: string): Values {
   return name === key ? read : { jump: read };
 }
 
-/** Whether a word that may also be a host means a plan: no host has such a name. */
+/** Whether a word means a plan rather than a host, which never has such a name. */
 export function isPlanName(word: string): boolean {
   return word === '-' || word.startsWith('preset:') || /\/|\.(ya?ml|json)$/i.test(word);
 }
 
-/** Puts the options' values over a plan's target; later ones win. */
+/** Sets the options' values in a plan's target; later options win. */
 export function overrideTarget(plan: unknown, options: readonly string[]): unknown {
   if (options.length === 0 || !isObject(plan)) return plan;
   return { ...plan, target: readTarget(options, isObject(plan['target']) ? plan['target'] : {}) };
 }
 
-/** The target that several options make together, over what is known of it. */
+/** Combines several options into a target; `under` has values that they override. */
 export function readTarget(options: readonly string[], under: Values = {}): Values {
   return options.map(parseTargetOption).reduce<Values>(merge, under);
 }

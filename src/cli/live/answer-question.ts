@@ -11,7 +11,7 @@ import { isOver, type LiveEvent, type LiveRuns, type Scope } from './live-runs.t
 
 /** The server lists open runs first. */
 const MAX_RUNS = 500;
-/** Runs that no longer match and are described in one round. */
+/** The maximum number of runs to describe in one round after they stopped matching the query. */
 const MAX_UNLISTED = 50;
 const DESCRIBED_AT_ONCE = 8;
 
@@ -40,7 +40,7 @@ export type LogEvent =
       readonly isFinal: boolean;
     };
 
-/** Asks a question; returns undefined if the server does not answer, which the connection reports by itself. */
+/** Asks a question. Returns undefined if the server does not answer; the connection reports that. */
 export async function answerQuestion(
   connection: Connection,
   scope: Scope,
@@ -85,14 +85,14 @@ async function ask(
   }
 }
 
-/** The runs of a scope, as the server lists them. @throws WorkflowNotFoundError for an id that no run has */
+/** Lists the runs of a scope. @throws WorkflowNotFoundError for an unknown id */
 export async function findRuns(
   client: ChandlerClient,
   scope: Scope,
 ): Promise<{ readonly runs: readonly RunInfo[]; readonly more: boolean }> {
   if (scope.kind === 'ids') return { runs: await describeAll(client, scope.ids), more: false };
   const listed = await client.list({ query: scope.query, limit: MAX_RUNS });
-  // An id may have had several runs; the list has the latest first.
+  // The list has the latest run first, and an id may have several.
   const runs = [...new Map(listed.toReversed().map((info) => [info.id, info])).values()].toReversed();
   return { runs, more: listed.length === MAX_RUNS };
 }
@@ -101,7 +101,7 @@ function describeAll(client: ChandlerClient, ids: readonly string[]): Promise<Ru
   return pMap(ids, (id) => client.describe(id), { concurrency: DESCRIBED_AT_ONCE });
 }
 
-/** A run that no longer matches stays in view: a retry, for example, takes it out of `ChandlerAttention = true`. */
+/** Runs that no longer match stay visible: a retry, for example, takes a run out of `ChandlerAttention = true`. */
 function unlistedRuns(state: LiveRuns, listed: readonly RunInfo[]): string[] {
   const ids = new Set(listed.map(({ id }) => id));
   return state.runs

@@ -2,7 +2,7 @@ import { listParts } from '../../domain/run/status.ts';
 import { intervals } from './intervals.ts';
 import { isOver, type LiveRuns, type RunView } from './live-runs.ts';
 
-/** Something to ask the server, a worker or a host. */
+/** A question to the server, a worker or a host. */
 export type Question =
   | { readonly kind: 'runs' }
   | { readonly kind: 'status'; readonly run: string; readonly over: boolean }
@@ -20,12 +20,12 @@ export interface LogQuestion {
   readonly finalizer: boolean;
   readonly attempt: number;
   readonly request: LogRequest;
-  /** True if the part makes no further launch unless an operator starts it again. */
+  /** True if the part starts no further launch unless an operator runs it again. */
   readonly isPartOver: boolean;
   readonly everyMs: number;
 }
 
-/** Which piece of a log, as `readLog` of the client takes it. */
+/** The piece of a log to read, as `readLog` of the client accepts it. */
 export interface LogRequest {
   readonly where: 'first' | 'earlier' | 'later';
   readonly offset: number;
@@ -40,7 +40,7 @@ export interface Asked {
   readonly failed: boolean;
 }
 
-/** What a view shows now: one run is asked often, the others less. */
+/** What a view shows now: one run is asked often, the others less often. */
 export interface Interest {
   readonly focus: RunView | undefined;
   readonly others: readonly RunView[];
@@ -49,10 +49,10 @@ export interface Interest {
 }
 
 const MAX_CONCURRENT = 16;
-/** Runs without a worker must not take the place of those that answer. */
+/** Requests to runs without a worker take long, and must not block those that answer. */
 const MAX_CONCURRENT_SILENT = 2;
 
-/** The questions to ask now; none is in flight twice, and none is asked while the server does not answer. */
+/** The questions to ask now. None is in flight twice, and none is asked while the server does not answer. */
 export function dueQuestions(
   { lost, nowMs }: Pick<LiveRuns, 'lost' | 'nowMs'>,
   { focus, others, othersEveryMs, log }: Interest,
@@ -78,7 +78,7 @@ export function dueQuestions(
   return questions;
 }
 
-/** Asks those first that have waited longest. */
+/** Asks first those runs that have waited longest. */
 function dueOthers(
   others: readonly RunView[],
   isDue: (question: Question, everyMs: number) => boolean,
@@ -97,7 +97,7 @@ function dueOthers(
   return [...heard, ...silent].map(statusOf);
 }
 
-/** Two questions of one key are never in flight at once. */
+/** Identifies a question; two with the same key are never in flight at once. */
 export function keyOf(question: Question): string {
   switch (question.kind) {
     case 'runs':

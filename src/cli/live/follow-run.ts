@@ -15,12 +15,12 @@ import { createRunDisplay, type RunDisplay } from './run-displays.ts';
 import { watchRun, type RunSource } from './watch-run.ts';
 
 export interface FollowOptions {
-  /** Whether to continue when only an operator can move the run on; by default on a terminal. */
+  /** Whether to continue when only an operator can help; default: on a terminal. */
   readonly wait?: boolean;
   readonly json?: boolean;
 }
 
-/** Shows a run until it is over, Ctrl-C ends this, or it is parked and `--wait` was not given. Returns the exit code. */
+/** Shows a run until it is over, until Ctrl-C, or until it is parked and `--wait` was not set. Returns the exit code. */
 export async function followRun(
   context: CliContext,
   source: Pick<RunSource, 'client' | 'connect' | 'workflowId'>,
@@ -55,7 +55,7 @@ interface Reporting {
   readonly command: ToCommand;
 }
 
-/** Returns a function that shows what has changed, and returns the exit code once there is nothing more to follow. */
+/** Returns a function that shows changes, and returns the exit code once there is nothing more to follow. */
 function createReporter(reporting: Reporting) {
   const { workflowId, display, wait, command } = reporting;
   const prompts = new Set<string>();
@@ -104,7 +104,7 @@ function createReporter(reporting: Reporting) {
       const exitCode = reportStatus(run, before);
       if (exitCode !== undefined) return exitCode;
     }
-    // The last status comes after the result, unless no worker answers.
+    // The last status arrives after the result, unless no worker answers.
     if (!run.result || !(run.final || isSilent)) return undefined;
     display.close();
     display.say(...renderEnd(run.result, run.status));
@@ -112,7 +112,7 @@ function createReporter(reporting: Reporting) {
   };
 }
 
-/** The steps that wait at a prompt that is not in `known` yet. */
+/** The steps that wait at a prompt which is not in `known`. */
 function newPrompts({ steps }: RunStatus, known: Set<string>): [string, InputWait][] {
   return steps.flatMap(({ name, input }): [string, InputWait][] => {
     const key = `${name} ${input?.sinceMs}`;
@@ -122,7 +122,7 @@ function newPrompts({ steps }: RunStatus, known: Set<string>): [string, InputWai
   });
 }
 
-/** Distinguishes one parked state from the next: a retry that fails again is news. */
+/** Distinguishes successive parked states, because a retry that fails again must be reported. */
 function parkedKey(status: RunStatus): string {
   return listParts(status)
     .map(({ part: { state, attempt, trouble } }) => `${state} ${attempt} ${trouble?.sinceMs ?? ''}`)

@@ -1,30 +1,30 @@
 /** How often the live store asks, in milliseconds. */
 export const intervals = {
-  /** What is due is looked for this often. */
+  /** How often the store checks which questions are due. */
   tick: 100,
   list: 2000,
-  /** The run under the cursor, or the only one. */
+  /** For the run under the cursor, or the only one. */
   focus: 300,
-  /** The other runs in sight. */
+  /** For the other visible runs. */
   others: 1000,
-  /** Heartbeats bring it, and they are slower than a status. */
+  /** For output, which heartbeats deliver more slowly than a status changes. */
   progress: 1000,
   log: 100,
   failed: 2000,
-  /** A run without a worker: each request takes the whole {@link bounds.answer}. */
+  /** For a run without a worker, where each request lasts the whole {@link bounds.answer}. */
   silent: 10_000,
-  /** A log that cannot be read is asked for less and less often, at least this often. */
+  /** The longest interval for a log that cannot be read; it grows with each failure. */
   logRetry: 60_000,
   reconnect: 1000,
 } as const;
 
-/** How long an answer is waited for, in milliseconds. */
+/** How long to wait for an answer, in milliseconds. */
 export const bounds = {
   answer: 5000,
-  /** An answer that is later than this makes the store check whether the server still answers. */
+  /** If an answer takes longer, the store checks whether the server still answers. */
   late: 1500,
-  /** For the server to answer a request that needs no worker. */
+  /** For a request that the server answers without a worker. */
   server: 2000,
-  /** A worker reaches the host and reads a page of a log; the time that it waits for more comes on top. */
+  /** For a worker to reach the host and read a page of a log. The time it waits for new output comes on top. */
   log: 15_000,
 } as const;

@@ -6,11 +6,11 @@ import { isNotFound } from '../errors.ts';
 import { serverAnswers } from '../server/observe-run.ts';
 import { bounds, intervals } from './intervals.ts';
 
-/** The server does not answer; a new connection is being made. */
+/** The server does not answer; the program connects again. */
 export class LostError extends Error {
   override readonly name = 'LostError';
 
-  /** False if nothing can have come of the question. */
+  /** False if the request certainly had no effect. */
   readonly sent: boolean;
 
   constructor({ sent }: { readonly sent: boolean }) {
@@ -19,15 +19,18 @@ export class LostError extends Error {
   }
 }
 
-/** A client that is replaced when the server has not answered: a channel may take minutes to notice that it is back. */
+/**
+ * A client that is replaced after the server did not answer, because a channel may take minutes to notice that the server is
+ * back.
+ */
 export interface Connection {
   /**
-   * Asks within a bound.
+   * Makes a request with a time limit.
    *
    * @throws LostError while the server does not answer; otherwise what `work` throws
    */
   ask<T>(work: (client: ChandlerClient) => Promise<T>, withinMs?: number): Promise<T>;
-  /** Asks no more; the process need not wait for anything. */
+  /** Ends all requests, so that the process can exit. */
   close(): void;
 }
 
@@ -44,7 +47,7 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
   const closing = new AbortController();
 
   const retire = (old: ChandlerClient) => {
-    // The first one is closed by whom it belongs to.
+    // The first client belongs to the caller, who closes it.
     if (old !== first) void old.close();
   };
 
@@ -81,7 +84,7 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
         () => true,
         () => true,
       );
-      // What takes long has its time, if only the server lives.
+      // A slow request may continue as long as the server answers others.
       const late = Promise.race([settled, delay(bounds.late, false)]).then(async (isSettled) => {
         if (isSettled || (await serverAnswers(asked, bounds.server))) return answer;
         throw new LostError({ sent: true });
@@ -91,7 +94,7 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
       } catch (error) {
         if (error instanceof ChandlerError || isNotFound(error) || error instanceof RunPausedError)
           throw error;
-        // Without a worker a question ends as without a server: only the server itself can tell which it is.
+        // A request without a worker fails like one without a server, so the server itself is asked.
         if (
           !(error instanceof LostError) &&
           asked === client &&

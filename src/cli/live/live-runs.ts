@@ -8,22 +8,22 @@ export type Scope =
   | { readonly kind: 'ids'; readonly ids: readonly string[] }
   | { readonly kind: 'query'; readonly query: string };
 
-/** What is known of a run. */
+/** What is known about a run. */
 export interface RunView {
   readonly info: RunInfo;
-  /** Its latest answer; newer and more than `info`. */
+  /** Its latest own answer, newer and more detailed than `info`. */
   readonly status?: RunStatus;
   readonly progress: readonly StepProgress[];
   readonly result?: RunResult;
-  /** Set while no worker answers for it. */
+  /** Set while no worker answers for this run. */
   readonly silentSinceMs?: number;
-  /** Set while Temporal's workflow pause holds it; `status` is the one from before. */
+  /** Set while Temporal's workflow pause holds it; `status` is from before. */
   readonly held?: RunPausedError;
   /** True once nothing more will change. */
   readonly final: boolean;
 }
 
-/** What the live store knows; every view is drawn from it. */
+/** What the live store knows. Every view is rendered from it. */
 export interface LiveRuns {
   readonly nowMs: number;
   readonly runs: readonly RunView[];
@@ -38,7 +38,7 @@ export interface LiveRuns {
 export type LiveEvent =
   | { readonly kind: 'tick'; readonly nowMs: number }
   | { readonly kind: 'runs'; readonly runs: readonly RunInfo[]; readonly more: boolean }
-  /** `over`: the run was over when it was asked. */
+  /** `over`: the run was over before it was asked. */
   | { readonly kind: 'status'; readonly run: string; readonly status: RunStatus; readonly over: boolean }
   | { readonly kind: 'silent'; readonly run: string }
   | { readonly kind: 'held'; readonly run: string; readonly error: RunPausedError }
@@ -52,12 +52,12 @@ export function startRuns(nowMs: number): LiveRuns {
   return { nowMs, runs: [], listed: false, more: false };
 }
 
-/** A run may be over before the server lists it as closed. */
+/** Whether a run is over: it may be so before the server lists it as closed. */
 export function isOver({ info, status }: RunView): boolean {
   return !isOpenStatus(info.status) || status?.endedAtMs !== undefined;
 }
 
-/** What is known after an event. */
+/** The state after an event. */
 export function applyEvent<S extends LiveRuns>(state: S, event: LiveEvent): S {
   switch (event.kind) {
     case 'tick':
@@ -95,14 +95,14 @@ export function changeRun<S extends LiveRuns>(state: S, id: string, change: (run
   return { ...state, runs: state.runs.map((run) => (run.info.id === id ? change(run) : run)) };
 }
 
-/** Runs that are listed no more stay. */
+/** Keeps runs that are no longer listed. */
 function mergeRuns(known: readonly RunView[], listed: readonly RunInfo[]): RunView[] {
   const infos = new Map(listed.map((info) => [info.id, info]));
   const kept = known.map((run): RunView => {
     const info = infos.get(run.info.id);
     infos.delete(run.info.id);
     if (!info) return run;
-    // Another run under the same id.
+    // The id may have a newer run.
     return info.startedAtMs === run.info.startedAtMs ? { ...run, info } : newRun(info);
   });
   return [...kept, ...[...infos.values()].map(newRun)];
@@ -117,7 +117,7 @@ function heardFrom(run: RunView): RunView {
   return rest;
 }
 
-/** What a part printed last stays when it is over. */
+/** Keeps what a part printed last after it is over. */
 function mergeProgress(before: readonly StepProgress[], latest: readonly StepProgress[]): StepProgress[] {
   return [
     ...new Map([...before, ...latest].map((each) => [`${each.step} ${each.finalizer}`, each])).values(),

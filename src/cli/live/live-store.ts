@@ -4,7 +4,7 @@ import { intervals } from './intervals.ts';
 import { keepConnected, type Connection, type ConnectionDeps } from './keep-connected.ts';
 import type { LiveEvent, LiveRuns, Scope } from './live-runs.ts';
 
-/** The runs that a view shows, kept up to date until the store is closed. `S` and `E` are the view's own state and events. */
+/** The runs that a view shows, kept up to date until the store is closed. `S` and `E` are the view's own states and events. */
 export interface LiveStore<S extends LiveRuns, E> {
   readonly state: () => S;
   readonly dispatch: (event: LiveEvent | LogEvent | E) => void;
@@ -12,7 +12,7 @@ export interface LiveStore<S extends LiveRuns, E> {
   close(): void;
 }
 
-/** What a store needs to reach the server, again and again if the server goes away. */
+/** How a store reaches the server, also after the server was gone. */
 export interface StoreSource extends Pick<ConnectionDeps, 'client' | 'connect'> {
   readonly scope: Scope;
   readonly now: () => number;
@@ -21,7 +21,7 @@ export interface StoreSource extends Pick<ConnectionDeps, 'client' | 'connect'> 
 export interface StoreView<S extends LiveRuns, E> {
   readonly start: S;
   readonly update: (state: S, event: LiveEvent | LogEvent | E) => S;
-  /** What the view shows now, and so what to ask. */
+  /** Returns what the view shows now, which decides what to ask. */
   readonly interest: (state: S) => Interest;
   readonly onChange: (before: S, after: S, event: LiveEvent | LogEvent | E) => void;
 }

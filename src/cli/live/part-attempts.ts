@@ -11,12 +11,12 @@ export interface PartRef {
   readonly finalizer: boolean;
 }
 
-/** What follows an attempt: the next one, or why none comes by itself. */
+/** What follows an attempt: the next attempt, or why none starts by itself. */
 export type NextAttempt =
   { readonly attempt: number } | { readonly attempt: undefined; readonly end: string };
 
 /**
- * Returns the attempt that was asked for, or the latest; undefined if the part has not started.
+ * Returns the requested attempt, or the latest; undefined if the part has not started.
  *
  * @throws CliError usage if there is no such part or attempt
  */
@@ -48,7 +48,7 @@ export function nextAttempt(
   part: PartStatus,
   attempt: number,
 ): NextAttempt | undefined {
-  // One after another, however many there have been since.
+  // Returns attempts one by one, even if several have started meanwhile.
   if (part.attempt > attempt) return { attempt: attempt + 1 };
   const exit = part.exitCode === undefined ? '' : ` (exit ${part.exitCode})`;
   if (part.state === 'parked') return { attempt: undefined, end: `it failed${exit} and needs attention` };

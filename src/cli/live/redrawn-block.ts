@@ -1,19 +1,19 @@
 import type { CliContext } from '../context.ts';
 import { widthOf } from '../output/text.ts';
 
-/** A block of lines at the bottom of the terminal that is drawn over itself. */
+/** A block of lines at the bottom of the terminal that is redrawn in place. */
 export interface RedrawnBlock {
   draw(lines: readonly string[]): void;
-  /** Prints lines that stay, above the block. */
+  /** Prints permanent lines above the block. */
   printAbove(lines: readonly string[]): void;
-  /** Leaves the block as it is: what comes from now on stands under it. */
+  /** Keeps the block; later output follows below it. */
   close(): void;
 }
 
 const ESC = '\u001b[';
 const HIDE_CURSOR = `${ESC}?25l`;
 const SHOW_CURSOR = `${ESC}?25h`;
-/** A line that is wider than thought (a wide character, a resize) is cut, not wrapped. */
+/** A line that is wider than calculated (wide characters, a resize) is cut and not wrapped. */
 const WRAP_OFF = `${ESC}?7l`;
 const WRAP_ON = `${ESC}?7h`;
 
@@ -26,7 +26,7 @@ export function createRedrawnBlock({
     const up = rowsOf(shown, terminalSize().columns);
     return `${up > 0 ? `${ESC}${up}A` : ''}\r${ESC}J`;
   };
-  // One write for each picture, so that no half of it is ever seen.
+  // One write for each picture, so that it never flickers.
   const put = (above: readonly string[], block: readonly string[]) => {
     const lines = [...above, ...block].map((line) => `${line}\n`).join('');
     stdout.write(`${HIDE_CURSOR}${erase()}${WRAP_OFF}${lines}${WRAP_ON}${SHOW_CURSOR}`);
@@ -46,7 +46,7 @@ export function createRedrawnBlock({
   };
 }
 
-/** The rows that lines take in a terminal that may have become narrower since, which makes most terminals wrap them. */
+/** The rows that lines occupy. If the terminal has become narrower meanwhile, most terminals wrap them. */
 export function rowsOf(lines: readonly string[], columns: number): number {
   return lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
 }

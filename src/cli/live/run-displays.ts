@@ -10,13 +10,13 @@ import { createRedrawnBlock } from './redrawn-block.ts';
 /** Shows one run while it is followed. */
 export interface RunDisplay {
   show(status: RunStatus, progress: readonly StepProgress[]): void;
-  /** Prints lines that are not part of the run's state. */
+  /** Prints messages that are not part of the run's state. */
   say(...lines: readonly string[]): void;
-  /** Keeps what is shown; later lines come below it. */
+  /** Keeps the display; later output follows below it. */
   close(): void;
 }
 
-/** A table that is redrawn in place on a terminal; elsewhere a line for each change, as text or JSON. */
+/** A table that is redrawn in place on a terminal; elsewhere one line for each change, as text or JSON. */
 export function createRunDisplay(context: CliContext, json: boolean): RunDisplay {
   if (json)
     return {

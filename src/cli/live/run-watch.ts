@@ -21,7 +21,7 @@ export interface WatchOptions extends ServerOptions {
   readonly json?: boolean;
 }
 
-/** Watches runs until they are left, on the whole screen if there is one; answers the exit code. */
+/** Watches runs until the user leaves, on the whole screen if there is a terminal. Returns the exit code. */
 export async function runWatch(
   context: CliContext,
   ids: readonly string[],
@@ -33,7 +33,7 @@ export async function runWatch(
   if (options.runId !== undefined && ids.length !== 1)
     throw new CliError(exitCodes.usage, '--run-id is for one run: give its id, and no other');
   return withRun(options, context, id, async (client, server) => {
-    // What is wrong with the ids or the query is told before anything is shown.
+    // Reports wrong ids or a wrong query before the screen opens.
     await findRuns(client, scope).catch((error: unknown) => {
       if (!isInvalidArgument(error)) throw error;
       throw new CliError(exitCodes.usage, `the server does not take that query: ${reasonOf(error)}`, {

@@ -7,11 +7,11 @@ import { renderEnd } from '../output/reports.ts';
 import { applyEvent, startRuns, type LiveRuns, type RunView } from './live-runs.ts';
 import { startStore, type StoreSource } from './live-store.ts';
 
-/** The more runs there are, the less often each is asked. */
+/** The interval grows with the number of runs, by this for each. */
 const EACH_MS = 20;
 const MIN_EVERY_MS = 500;
 
-/** Prints a line for each change of several runs, until all that were named are over. */
+/** Prints a line for each change of several runs, until all named runs are over. */
 export async function watchInLines(
   context: CliContext,
   source: Pick<StoreSource, 'client' | 'connect' | 'scope'>,
@@ -68,7 +68,7 @@ function printChanges(
   if (result && !earlier?.result) announce(`${id}  ${renderEnd(result, status)[0] ?? ''}`);
 }
 
-/** A failure counts more than an abort, and an abort more than success. */
+/** The exit code for several runs: a failure outranks an abort, which outranks success. */
 function worstOf(runs: readonly RunView[]): ExitCode {
   const codes = runs.flatMap(({ result }) => (result ? [exitCodeOf(result)] : []));
   return codes.find((code) => code === exitCodes.failed) ?? codes.find((code) => code !== 0) ?? 0;

@@ -5,13 +5,13 @@ import { intervals } from './intervals.ts';
 import { applyEvent, startRuns, type LiveEvent, type LiveRuns, type RunView } from './live-runs.ts';
 import { startStore, type StoreSource } from './live-store.ts';
 
-/** The run to watch, and how to reach its server. */
+/** The run to follow, and how to reach its server. */
 export interface RunSource extends Omit<StoreSource, 'scope'> {
   readonly workflowId: string;
   readonly signal: AbortSignal;
 }
 
-/** A server that stays away so long ends a command that follows one run; the run continues without it. */
+/** If the server is gone for this time, a command that follows one run ends; the run continues. */
 const GIVE_UP_AFTER_MS = 20_000;
 
 /**

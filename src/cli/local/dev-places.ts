@@ -2,22 +2,22 @@ import { readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Places } from '../../config/config.ts';
 
-/** What the operator of `chandler dev` allows its runs besides the sandbox's hosts. */
+/** What `chandler dev` allows to runs besides the hosts of the sandbox. */
 export interface DevAllows {
   /** Directories of private keys, separated by colons; `agent` is the ssh-agent. */
   readonly identities?: string;
-  /** The secrets that the environment sets. */
+  /** Whether plans may use secrets of the environment. */
   readonly secrets?: boolean;
 }
 
-/** The directories, and `agent`. */
+/** Splits the option into directories and `agent`. */
 export function identityNames(identities = ''): string[] {
   return identities.split(delimiter).filter((name) => name !== '');
 }
 
 /**
- * The places of the worker of `chandler dev`. Its server takes runs from every process of this machine, so the worker has
- * the keys of the sandbox's hosts only, and no secrets, unless its operator allows more. `known` is its own known_hosts file.
+ * The places of the worker of `chandler dev`. Its server accepts runs from every process on this machine, so the worker has only
+ * the keys of the sandbox's hosts, and no secrets, unless its operator allows more. `known` is its own known_hosts file.
  */
 export function devPlaces(
   places: Places,
@@ -29,7 +29,7 @@ export function devPlaces(
     ...places,
     identityDirs: named.filter((name) => name !== 'agent'),
     agentSocket: named.includes('agent') ? places.agentSocket : undefined,
-    // Without other keys there are no other hosts to know.
+    // Without other keys no other host can be reached.
     knownHostsFiles: identities === undefined ? [known] : places.knownHostsFiles,
     secretsDir: secrets ? places.secretsDir : undefined,
     secretsPrefix: secrets ? places.secretsPrefix : undefined,
@@ -45,12 +45,12 @@ export function devPlaces(
   return addSandboxPlaces(allowed, sandbox);
 }
 
-/** Lets a worker on this machine log in to the sandbox's hosts, also to those made while it runs. */
+/** Lets a worker on this machine log in to the sandbox's hosts, including those created while it runs. */
 export function addSandboxPlaces(places: Places, dir: string): Places {
   return {
     ...places,
     identityDirs: [...places.identityDirs, dir],
-    // Read anew for each run. The operator's own file stays the first: accept-new records keys beside it.
+    // Read again for each run. The operator's own file stays first, because accept-new records keys beside it.
     get knownHostsFiles() {
       return [...places.knownHostsFiles, ...knownHostsIn(dir)];
     },

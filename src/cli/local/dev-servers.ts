@@ -5,14 +5,14 @@ import { readDevServer, type DevServerInfo } from '../../dev/temporal/index.ts';
 import type { CliContext } from '../context.ts';
 import { devDir, devServersDir } from './state-dirs.ts';
 
-/** A server of `chandler dev` that answers, and its data directory. */
+/** A running server of `chandler dev` and its data directory. */
 export interface FoundDevServer extends DevServerInfo {
   readonly dir: string;
 }
 
 /**
- * Records the data directory of a `chandler dev`, so that commands in other terminals find its server wherever its data is.
- * Forgets directories whose server is gone: a killed `dev` leaves its entry. Returns what removes the entry.
+ * Records the data directory of a `chandler dev`, so that commands in other terminals find its server. Removes entries whose
+ * server is gone, because a killed `dev` leaves its entry. Returns a function that removes the new entry.
  */
 export async function recordDevDir(
   context: Pick<CliContext, 'env'>,
@@ -28,11 +28,11 @@ export async function recordDevDir(
   return () => rm(file, { force: true });
 }
 
-/** The servers of every `chandler dev` of this user that answers. */
+/** The running servers of every `chandler dev` of this user. */
 export async function findDevServers(context: Pick<CliContext, 'env'>): Promise<FoundDevServer[]> {
   const usual = devDir(context);
   const recorded = (await readEntries(devServersDir(context))).map(({ dir }) => dir);
-  // The usual directory has an entry, too, unless its `dev` died and only the server lives on.
+  // The usual directory has an entry, too, unless its `dev` died and only the server is left.
   const dirs = new Set([await realpath(usual).catch(() => usual), ...recorded]);
   const found = await Promise.all(
     [...dirs].map(async (dir) => {
@@ -48,7 +48,7 @@ async function readEntries(registry: string): Promise<{ readonly file: string; r
   const entries = await Promise.all(
     names.map(async (name) => {
       const file = join(registry, name);
-      // Removed meanwhile by the `dev` that it belongs to.
+      // Its `dev` may have removed it meanwhile.
       const dir = await readFile(file, 'utf8').catch(() => '');
       return { file, dir };
     }),

@@ -16,10 +16,10 @@ export async function hostOfRun(client: ChandlerClient, id: string): Promise<Run
 }
 
 /**
- * How ssh on this machine reaches the host of a run. An identity that only the worker has is no reason to stay outside:
- * whoever asks may have another one that the host accepts.
+ * Returns how ssh on this machine reaches the host of a run. If the plan's identity is only on the worker, other keys are used,
+ * which the host may accept.
  *
- * @throws ChandlerError identity-unavailable if there is no key at all here
+ * @throws ChandlerError identity-unavailable if there is no key here at all
  */
 export async function locateHost(
   context: CliContext,

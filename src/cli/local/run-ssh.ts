@@ -5,31 +5,31 @@ import { print, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 
-/** What ssh exits with when it is not the remote command that has ended (ssh(1)). */
+/** The exit code of ssh for its own errors (ssh(1)). */
 const SSH_FAILED = 255;
 
 /** The command line for a person to copy, for any POSIX shell. */
 export function renderSsh(target: ClientTarget, work: RemoteWork): string {
-  // ssh has the way through a jump host read by $SHELL, which may be of another kind.
+  // ssh runs the proxy command for a jump host with $SHELL, which may not be a POSIX shell.
   const shell = target.jump ? ['env', 'SHELL=/bin/sh'] : [];
   return [...shell, ...sshArguments(target, work)].map((word) => quote(word)).join(' ');
 }
 
-/** Prints the command alone. */
+/** Prints the command without running it. */
 export function printSsh(context: CliContext, target: ClientTarget, work: RemoteWork): number {
   print(context, renderSsh(target, work));
   return exitCodes.provisioned;
 }
 
 /**
- * Hands the terminal to ssh and answers what the remote command has exited with.
+ * Runs ssh in the terminal and returns the exit code of the remote command.
  *
- * @throws CliError failed if ssh is not there, could not connect, or lost the connection
+ * @throws CliError failed if ssh is not installed, could not connect, or lost the connection
  */
 export async function runSsh(context: CliContext, target: ClientTarget, work: RemoteWork): Promise<number> {
   const [program = '', ...args] = sshArguments(target, work);
   const child = spawn(program, args, { stdio: 'inherit', env: { ...context.env, SHELL: '/bin/sh' } });
-  // Ctrl-C in a terminal reaches ssh by itself; any other end of this program must not leave it behind.
+  // Ctrl-C in a terminal reaches ssh directly; when this program ends otherwise, it must end ssh.
   const end = () => void child.kill('SIGTERM');
   context.signal.addEventListener('abort', end, { once: true });
   try {

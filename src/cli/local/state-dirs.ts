@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { CliContext } from '../context.ts';
 
-/** `${XDG_STATE_HOME:-~/.local/state}/chandler`; a relative value counts as unset, as the specification says. */
+/** `${XDG_STATE_HOME:-~/.local/state}/chandler`. The XDG specification requires that a relative value counts as unset. */
 function stateDir({ env }: Pick<CliContext, 'env'>): string {
   const configured = env['XDG_STATE_HOME'] ?? '';
   const home = env['HOME'] || homedir();

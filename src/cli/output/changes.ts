@@ -53,15 +53,15 @@ export type Change =
       readonly change: 'waiting';
       readonly waitingFor: string;
       readonly waitingUntilMs?: number;
-      /** Of a step that waits for input: the ssh command that attaches to its terminal. */
+      /** Set for a step that waits for input: the ssh command that attaches to its terminal. */
       readonly attach?: string;
     })
   | (At & { readonly change: 'auditEntry' } & Omit<AuditEntry, 'atMs'>);
 
-/** What has changed between two looks at a run. */
+/** The changes between two statuses of a run. */
 export function listChanges(before: RunStatus | undefined, after: RunStatus, clockMs: number): Change[] {
   const nowMs = after.endedAtMs ?? clockMs;
-  // A run keeps only the latest ones, so neither their number nor their places say which are new.
+  // The audit trail keeps only the latest actions, so neither their number nor their positions reveal which are new.
   const known = new Set(before?.auditTrail.map((each) => JSON.stringify(each)));
   const auditTrail = after.auditTrail
     .filter((each) => !known.has(JSON.stringify(each)))
@@ -157,7 +157,7 @@ function pauseChange(
 
 type Waiting = Pick<RunStatus, 'waitingFor' | 'waitingUntilMs'> & Pick<PartStatus, 'input'>;
 
-/** Reports only the beginning of a wait, and each prompt. */
+/** Reports the beginning of a wait, and each new prompt. */
 function waitingChange(
   about: { readonly step?: string },
   before: Waiting | undefined,
@@ -170,7 +170,7 @@ function waitingChange(
     return [{ at: iso(sinceMs), change: 'waiting', ...about, waitingFor: asked, attach }];
   }
   if (waitingFor === undefined) return [];
-  // What a step waits for is shown with the time that it has taken, which is no news.
+  // The text contains the elapsed time, which alone is no change.
   const isKnown =
     about.step === undefined ? before?.waitingFor === waitingFor : before?.waitingFor !== undefined;
   if (isKnown) return [];
@@ -186,10 +186,10 @@ function partChange(
   times: Times,
 ): Change[] {
   const same = before?.state === after.state && before.attempt === after.attempt;
-  // That nothing has begun yet is not news.
+  // Do not report that nothing has begun yet.
   if (same || (before === undefined && after.state === 'pending')) return [];
   const { state, attempt, startedAtMs, endedAtMs, exitCode, failure } = after;
-  // What is skipped did not end when its last try did.
+  // A skipped part did not end when its last attempt ended.
   const over = startedAtMs !== undefined && endedAtMs !== undefined && state !== 'skipped';
   return [
     {
@@ -211,7 +211,7 @@ interface Times {
   readonly decidedMs: number;
 }
 
-/** When a part came to its state: its own times are those of its latest launch. */
+/** When a part entered its state. Its own times are those of its latest launch. */
 function changedAtMs(
   before: PartStatus | undefined,
   { state, startedAtMs, endedAtMs }: PartStatus,
@@ -219,14 +219,14 @@ function changedAtMs(
 ): number {
   if (state === 'skipped' || state === 'pending') return decidedMs;
   if (state === 'running') return startedAtMs ?? nowMs;
-  // One that was waited for, and is not any more, has ended long ago.
+  // The end of an attempt that was reported before is not the time of this change.
   const isOld = before !== undefined && before.endedAtMs === endedAtMs;
   return isOld ? nowMs : (endedAtMs ?? nowMs);
 }
 
 function decidedMs(status: RunStatus, name: string): number | undefined {
   return acceptedActions(status).findLast(
-    // More time changes no state.
+    // An extended timeout changes no state.
     ({ step, reset = [], extendedByMs }) =>
       extendedByMs === undefined && (step === name || reset.includes(name)),
   )?.atMs;

@@ -9,7 +9,7 @@ export function describeTrouble({ message, sinceMs, retryAtMs }: Trouble): strin
   return oneLine(`the host cannot be reached since ${clock(sinceMs)}: ${message}${next}`);
 }
 
-/** What holds up a part that is under way, if anything does. */
+/** Describes what delays a part that has begun; undefined if nothing does. */
 export function describeHold({ serverPause, trouble, waitingFor, input }: PartStatus): string | undefined {
   if (serverPause) return oneLine(describePause(serverPause));
   if (trouble) return describeTrouble(trouble);
@@ -17,7 +17,7 @@ export function describeHold({ serverPause, trouble, waitingFor, input }: PartSt
   return waitingFor === undefined ? undefined : `waiting for ${waitingFor}`;
 }
 
-/** `waiting for /root/.ssh-provisioned, 14 min left`; undefined if the run as a whole waits for nothing. */
+/** `waiting for /root/.ssh-provisioned, 14 min left`; undefined if the whole run waits for nothing. */
 export function describeWait(
   { waitingFor, waitingUntilMs }: Pick<RunStatus, 'waitingFor' | 'waitingUntilMs'>,
   nowMs: number,

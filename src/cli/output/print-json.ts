@@ -2,12 +2,12 @@ import type { Writable } from 'node:stream';
 import { escapeControls } from '../../domain/text/plain-text.ts';
 import type { Output } from './outputs.ts';
 
-/** Prints what a command answers with --json, as schema/output.schema.json has it, for people to read, too. */
+/** Prints the result of a command with --json, indented for people. Its shape is in schema/output.schema.json. */
 export function printJson(stdout: Writable, value: Output): void {
   stdout.write(`${escapeControls(JSON.stringify(value, undefined, 2))}\n`);
 }
 
-/** One of many, as a line of its own. */
+/** Renders one of many results on its own line. */
 export function jsonLine(value: Output): string {
   return `${escapeControls(JSON.stringify(value))}\n`;
 }

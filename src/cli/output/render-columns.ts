@@ -1,6 +1,6 @@
 import { pad, widthOf } from './text.ts';
 
-/** Lines of columns that stand under each other, two blanks apart. */
+/** Renders rows as aligned columns, two spaces apart. */
 export function renderColumns(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ''))));

@@ -9,7 +9,7 @@ import { sessionName } from '../../domain/run/ids.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { LeftoverOutput } from './outputs.ts';
 
-/** What `clean` found, and the command that ends it. */
+/** Renders what `clean` found, and the command that ends it. */
 export function renderFound(
   host: string,
   leftovers: readonly OwnedLeftover[],
@@ -31,7 +31,7 @@ export function renderFound(
   ];
 }
 
-/** What `clean --end` did. */
+/** Renders what `clean --end` did. */
 export function renderCleaned(host: string, { ended, closed, open }: CleanResult): string[] {
   if (ended.length + closed.length + open.length === 0) return [`Nothing was left on ${host}.`];
   return [
@@ -46,7 +46,7 @@ export function renderCleaned(host: string, { ended, closed, open }: CleanResult
   ];
 }
 
-/** What a terminated run left on its host; `unknown` is why that is not known. */
+/** Renders what a terminated run left on its host; `unknown` is why that is not known. */
 export function renderLeftovers(
   host: string,
   found: { readonly leftovers: readonly OwnedLeftover[] } | { readonly unknown: string },

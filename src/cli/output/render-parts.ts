@@ -7,7 +7,7 @@ import { shortMessage } from './short-message.ts';
 import { cut, pad, widthOf, wrapIndented, wrapWords } from './text.ts';
 import { describeHold } from './describe-trouble.ts';
 
-/** How a state is told: by a mark and its word, and only then by a colour. Lower ranks matter more. */
+/** How states are shown: by a mark and a word; colour only adds to that. Lower ranks are more important. */
 export const LOOKS: Readonly<
   Record<PartState, { readonly mark: string; readonly style: Style; readonly rank: number }>
 > = {
@@ -30,9 +30,9 @@ export interface PartRow {
   readonly name: string;
   readonly part: PartStatus;
   readonly lastLine: string;
-  /** Whether `lastLine` is only what the part has printed last. */
+  /** Whether `lastLine` is only the latest output of the part. */
   readonly isOutput: boolean;
-  /** Of its log, as far as it is known. */
+  /** The size of its log, as far as it is known. */
   readonly logBytes?: number;
 }
 
@@ -47,21 +47,21 @@ export interface PartsOptions {
   readonly columns: number;
   readonly nowMs: number;
   readonly paint: Paint;
-  /** Of the rows, if there is a cursor. */
+  /** The index of the row under the cursor, if there is one. */
   readonly selected?: number;
   /**
-   * What becomes of a text that is too long for its row. `wrap-messages` cuts only what steps print: it changes all the time,
-   * and rows below it would move.
+   * What happens to a text that is too long for its row. `wrap-messages` cuts only the output of steps: it changes often, and
+   * wrapping it would move the rows below.
    */
   readonly overflow: 'wrap' | 'wrap-messages' | 'cut';
 }
 
-/** A text with fewer columns beside its row stands under it. */
+/** A text that would have fewer columns beside its row is shown below it. */
 const LEAST_TEXT = 24;
 const INDENT = '    ';
 const TIME_WIDTH = '59 min 59 s'.length;
 
-/** A head, and the lines of each row. */
+/** The head, and the lines of each row. */
 export interface PartsTable {
   readonly head: string;
   readonly rows: readonly (readonly string[])[];
@@ -81,7 +81,7 @@ export function renderParts(rows: readonly PartRow[], options: PartsOptions): Pa
   };
 }
 
-/** A row of the table. A text that does not fit beside it stands under it. */
+/** Renders a row of the table. A text that does not fit beside it is shown below. */
 function renderRow(row: PartRow, cursor: string, nameWidth: number, options: PartsOptions): string[] {
   const { columns, paint, overflow } = options;
   const { name, part, lastLine } = row;
@@ -103,12 +103,12 @@ function renderRow(row: PartRow, cursor: string, nameWidth: number, options: Par
       ...others.map((line) => `${' '.repeat(fixed)}${paint('dim', line)}`),
     ];
   }
-  // Some terminals are too narrow for anything.
+  // In very narrow terminals nothing can be wrapped.
   if (overflow === 'cut' || columns < LEAST_TEXT) return [cut(`${begin}${middle}${end}`, columns)];
   return [front.trimEnd(), ...renderUnder(row, options)];
 }
 
-/** A row of words for a terminal in which the columns of the table have no room. */
+/** Renders a row as words, for a terminal that is too narrow for columns. */
 function renderNarrowRow(row: PartRow, cursor: string, options: PartsOptions): string[] {
   const { name, part } = row;
   const { mark, style } = LOOKS[part.state];
@@ -150,7 +150,7 @@ function toRow(
   const notes = part.notes ?? [];
   const words = part.failure ? [latest, ...notes] : [...notes, latest];
   const { input } = part;
-  // A program may have asked something else meanwhile.
+  // The program may have printed another prompt meanwhile.
   const asked =
     input && current && current.lastLine !== '' ? { ...input, lastLine: current.lastLine } : input;
   const hold = describeHold({ ...part, ...(asked && { input: asked }) });

@@ -5,8 +5,8 @@ import { renderColumns } from './render-columns.ts';
 import { widthOf, wrapIndented } from './text.ts';
 
 /**
- * Runs, one a line, as the server orders them: the latest first. Where an id has several, each is shown with its run id. A
- * terminal that is too narrow for lines gets a short block for each run.
+ * Renders runs, one a line, the latest first. If an id has several runs, each is shown with its run id. A terminal that is too
+ * narrow gets a short block for each run.
  */
 export function renderRuns(runs: readonly RunInfo[], nowMs: number, columns = Infinity): string[] {
   const hasOlder = new Set(runs.map(({ id }) => id)).size < runs.length;
@@ -32,7 +32,7 @@ export function renderRuns(runs: readonly RunInfo[], nowMs: number, columns = In
   });
 }
 
-/** What a run does, or how it ended. */
+/** Describes what a run is doing, or how it ended. */
 export function describeRunInfo({
   status,
   phase,
@@ -42,7 +42,7 @@ export function describeRunInfo({
   if (status === 'COMPLETED')
     return phase === 'already-provisioned' ? 'provisioned (nothing to do)' : 'provisioned';
   if (status === 'PAUSED') return 'paused by Temporal';
-  // The server knows an abort as a failure.
+  // The server reports an aborted run as failed.
   if (status !== 'RUNNING') return phase === 'aborted' ? phase : status.toLowerCase();
   if (attention) return 'needs attention';
   return `running${phase === '' ? '' : `: ${phase}`}${activityPaused ? ', activity paused' : ''}`;

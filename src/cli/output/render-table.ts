@@ -11,22 +11,22 @@ import { describeTrouble, describeWait } from './describe-trouble.ts';
 export interface TableOptions {
   readonly columns: number;
   /**
-   * At most so many rows are shown below the head. What is too long for its row is wrapped as long as all fits; else the steps
-   * that run or need attention come first.
+   * The maximum number of rows below the head. Long texts are wrapped as long as everything fits; otherwise steps that run or
+   * need attention are shown first.
    */
   readonly maxRows: number;
   readonly nowMs: number;
   readonly paint: Paint;
 }
 
-/** A run as lines for a terminal: where it is, then a row for each step and finalizer, then notes. */
+/** Renders a run for a terminal: its place and phase, then a row for each step and finalizer, then notes. */
 export function renderTable(
   status: RunStatus,
   progress: readonly StepProgress[],
   options: TableOptions,
 ): string[] {
   const { columns, maxRows, paint } = options;
-  // In a run that is over no clock runs on.
+  // Durations stop when the run is over.
   const nowMs = status.endedAtMs ?? options.nowMs;
   const all = listRows(status, progress);
   const wait = describeWait(status, nowMs);
@@ -65,7 +65,7 @@ export function describeRun(status: RunStatus, nowMs: number): string {
   return oneLine(about.join(' · '));
 }
 
-/** What matters most, in the plan's order. */
+/** Chooses the most important rows, in the plan's order. */
 function chooseRows(rows: readonly PartRow[], maxRows: number): readonly PartRow[] {
   if (rows.length <= maxRows) return rows;
   const ranked = rows.toSorted((a, b) => LOOKS[a.part.state].rank - LOOKS[b.part.state].rank);

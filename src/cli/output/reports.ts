@@ -16,12 +16,12 @@ import type { RunPausedError } from '../../domain/run/server-pause.ts';
 import { oneLine, plainText } from '../../domain/text/plain-text.ts';
 import { describeTrouble } from './describe-trouble.ts';
 
-/** Makes a command of this program for a person to copy. */
+/** Makes a command of this program for users to copy. */
 export type ToCommand = (...words: readonly string[]) => string;
 
 const TAIL_LINES = 12;
 
-/** What needs attention, why, and what that person can do. */
+/** Renders what needs attention, why, and what an operator can do. */
 export function renderParked(workflowId: string, status: RunStatus, command: ToCommand): string[] {
   const waiting = listParts(status).flatMap(({ step, kind, part }) => {
     if (part.trouble) return [renderTrouble(workflowId, step.name, kind, part.trouble, command)];
@@ -40,7 +40,7 @@ export function renderParked(workflowId: string, status: RunStatus, command: ToC
   ].map(plainText);
 }
 
-/** A step that waits for keyboard input, and how to do that. */
+/** Renders a step that waits for keyboard input, and how to provide it. */
 export function renderInput(
   workflowId: string,
   step: string,
@@ -76,7 +76,7 @@ function renderPart(
 ): string[] {
   const part = finalizer ?? step;
   const name = finalizer ? `${step.name} (finalizer)` : step.name;
-  // A finalizer has no session: one looks around on the host.
+  // A finalizer has no session, so the operator gets a shell on the host.
   const hasSession = !finalizer && step.session !== undefined;
   return [
     `${name} (attempt ${part.attempt})${part.failure ? ` ${part.failure.code}: ${part.failure.message}` : ''}`,
@@ -89,7 +89,7 @@ function renderPart(
   ];
 }
 
-/** The audit trail of a run, the latest action last. */
+/** Renders the audit trail of a run, the latest action last. */
 export function renderAuditTrail({
   auditTrail,
   refusedActions = 0,
@@ -108,7 +108,7 @@ export function renderAuditTrail({
   ];
 }
 
-/** How a run ended. */
+/** Renders how a run ended. */
 export function renderEnd(result: RunResult, status: RunStatus | undefined): string[] {
   if ('result' in result) {
     const time =
@@ -124,7 +124,7 @@ export function renderEnd(result: RunResult, status: RunStatus | undefined): str
     ].map(plainText);
   }
   const { code, message } = result.failure;
-  // The server records only the cancellation; the run's status says what was ended.
+  // The server records only the cancellation; the run's status shows what was ended.
   const { advice } = (result.outcome === 'aborted' && status?.failure) || result.failure;
   return [
     `The run ${result.outcome === 'aborted' ? describeAbort(message) : `failed (${code}): ${message}`}`,
@@ -133,12 +133,12 @@ export function renderEnd(result: RunResult, status: RunStatus | undefined): str
   ].map(plainText);
 }
 
-/** A run's own message begins with what was done to it; the server's does not. */
+/** A run's own message begins with the action; the server's message does not. */
 function describeAbort(message: string): string {
   return /^(aborted|cancelled|terminated)\b/.test(message) ? `was ${message}` : `was aborted: ${message}`;
 }
 
-/** A run that Temporal's workflow pause holds: it answers nothing, so this is what the server knows. */
+/** Renders a run that Temporal's workflow pause holds. The run does not answer, so this is what the server knows. */
 export function renderHeld(
   workflowId: string,
   { message, known }: RunPausedError,
@@ -157,7 +157,7 @@ export function renderHeld(
   ].map(plainText);
 }
 
-/** What to type after leaving a run that goes on. */
+/** Renders the commands to use after leaving an open run. */
 export function renderDetached(workflowId: string, command: ToCommand): string[] {
   return [
     'Stopped following; the run continues.',
@@ -166,7 +166,7 @@ export function renderDetached(workflowId: string, command: ToCommand): string[]
   ];
 }
 
-/** The end of a log, set apart, without what would drive a terminal. */
+/** Renders the end of a log in its own block, without control sequences. */
 function renderTail(failure: PartFailure | undefined): string[] {
   const lines = plainText(failure?.logTail ?? '')
     .trimEnd()

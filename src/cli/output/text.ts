@@ -2,27 +2,27 @@ import stringWidth from 'string-width';
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 const ASCII = /^[\u0020-\u007e]*$/;
-/** A character of a person has a few marks; more of them only slow a terminal down. UTF-16 units. */
+/** In UTF-16 units. Real characters have a few combining marks; long sequences only slow a terminal down. */
 const LONGEST_GRAPHEME = 32;
 const LEAST_INDENTED = 20;
 
-/** The columns that a text takes in a terminal: wide characters take two, colours and combining marks none. */
+/** The number of columns that a text occupies in a terminal: wide characters occupy two, colours and combining marks none. */
 export function widthOf(text: string): number {
   return ASCII.test(text) ? text.length : stringWidth(text);
 }
 
-/** Cuts a text without colours to a width; the cut is seen. */
+/** Cuts a text without colours to a width, and marks the cut. */
 export function cut(text: string, columns: number): string {
   const { kept, whole } = take(text, columns);
   return whole || columns < 1 ? kept : `${take(text, columns - 1).kept}…`;
 }
 
-/** Fills a text up to a width. */
+/** Pads a text to a width. */
 export function pad(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - widthOf(text)));
 }
 
-/** Breaks a text without colours into rows of a width; an empty one is a row, too. */
+/** Breaks a text without colours into rows of a width; an empty text is one row. */
 export function wrap(text: string, columns: number): string[] {
   const rows: string[] = [];
   if (ASCII.test(text)) {
@@ -43,7 +43,7 @@ export function wrap(text: string, columns: number): string[] {
   return [...rows, row];
 }
 
-/** Breaks a text without colours at its blanks into rows of a width; only a word that is wider is broken itself. */
+/** Breaks a text without colours at its blanks into rows of a width; breaks only words that are wider. */
 export function wrapWords(text: string, columns: number): string[] {
   const width = Math.max(1, columns);
   const rows: string[] = [];
@@ -66,7 +66,7 @@ export function wrapWords(text: string, columns: number): string[] {
   return [...rows, row ?? ''];
 }
 
-/** As {@link wrapWords}, with an indent before every row but the first. In few columns there is no room for one. */
+/** Like {@link wrapWords}, with an indent before every row but the first. In few columns there is no indent. */
 export function wrapIndented(text: string, columns: number, indent: string): string[] {
   const margin = columns < LEAST_INDENTED ? '' : indent;
   const [first = '', ...others] = wrapWords(text, columns - margin.length);
@@ -80,7 +80,7 @@ export function formatBytes(bytes: number): string {
   return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }
 
-/** The beginning that fits. What comes after it is never looked at, however long it is. */
+/** The longest beginning that fits. Stops there, however long the text is. */
 function take(text: string, columns: number): { readonly kept: string; readonly whole: boolean } {
   if (text.length <= columns && ASCII.test(text)) return { kept: text, whole: true };
   let kept = '';
@@ -93,7 +93,9 @@ function take(text: string, columns: number): { readonly kept: string; readonly 
   return { kept, whole: true };
 }
 
-/** The graphemes that take room, with their widths. A grapheme without width would fit in any number. */
+/**
+ * The graphemes that occupy columns, with their widths. Those without width are dropped, because any number of them would fit.
+ */
 function* visible(text: string): Generator<{ readonly shown: string; readonly wide: number }> {
   for (const { segment } of graphemes.segment(text)) {
     const wide = widthOf(segment);

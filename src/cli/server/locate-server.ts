@@ -7,13 +7,13 @@ import { exitCodes } from '../exit-codes.ts';
 import type { FoundDevServer } from '../local/dev-servers.ts';
 import type { ServerOptions } from './server-options.ts';
 
-/** A Temporal server, and what of it to use. */
+/** A Temporal server, with the namespace and task queue to use. */
 export interface Server {
   readonly address: string;
   readonly namespace: string;
   readonly taskQueue: string;
   readonly credentials: TemporalCredentials;
-  /** The address of its UI, if it is known. */
+  /** The address of its UI, if known. */
   readonly uiUrl: string | undefined;
 }
 
@@ -22,9 +22,9 @@ const DEV = '`chandler dev`';
 const PROBE_MS = 5000;
 
 /**
- * Finds the server's address: the option, TEMPORAL_ADDRESS, a running `chandler dev`, or the default. `origin` names the source.
+ * Finds the server's address: the option, TEMPORAL_ADDRESS, a running `chandler dev`, or the default. `origin` names which one.
  *
- * @throws ChandlerError invalid-input for settings that are wrong; CliError usage if more than one `chandler dev` runs
+ * @throws ChandlerError invalid-input for invalid settings; CliError usage if more than one `chandler dev` runs
  */
 export async function locateServer(
   options: ServerOptions,
@@ -56,7 +56,7 @@ export async function locateServer(
   return { address, origin, namespace, taskQueue, credentials, uiUrl: uiUrl ?? ownUi };
 }
 
-/** Never guesses: a run must not start on the wrong server. @throws CliError usage */
+/** Does not guess, because a run must not start on the wrong server. @throws CliError usage */
 function chooseServer(servers: readonly FoundDevServer[]): FoundDevServer {
   const [first, ...others] = servers;
   if (first && others.length === 0) return first;
@@ -80,14 +80,14 @@ export async function findServer(options: ServerOptions, context: CliContext): P
   );
 }
 
-/** The page of a run in the UI. */
+/** The URL of a run in the UI. */
 export function runUrl(server: Server, workflowId: string): string | undefined {
   return server.uiUrl === undefined ? undefined : runPage(server.uiUrl, server.namespace, workflowId);
 }
 
 /**
  * Returns why no server accepts connections at an address; undefined if one does. A gRPC channel reports that late and without
- * the reason; a socket reports it at once.
+ * the reason, a socket at once.
  */
 export function whyUnreachable(address: string): Promise<string | undefined> {
   const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? [];

@@ -1,9 +1,9 @@
 import { onStatus, type Interceptor } from '../../client/call-gate.ts';
 
-/** Interceptors that report every request to the server, and each retry, with its result and duration. */
+/** Returns interceptors that log every request to the server, including retries, with result and duration. */
 export async function logRequests(log: (line: string) => void): Promise<Interceptor[]> {
   const { defaultGrpcRetryOptions, makeGrpcRetryInterceptor } = await import('@temporalio/client');
-  // After the retries, so that each attempt is reported.
+  // This order logs each attempt, not only the whole request.
   return [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), logRequest(log)];
 }
 

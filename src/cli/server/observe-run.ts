@@ -3,14 +3,14 @@ import { RunPausedError } from '../../domain/run/server-pause.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
 import { isNoWorker } from '../errors.ts';
 
-/** What a run answers when it is asked once. */
+/** What a run answers to one query. */
 export type Observation =
   | { readonly kind: 'status'; readonly status: RunStatus }
   | Silence
   /** Temporal's workflow pause holds the run, which does not answer until it is unpaused. */
   | { readonly kind: 'held'; readonly error: RunPausedError };
 
-/** Nothing answers: no worker for this run, or not even the server. */
+/** No answer: either no worker serves this run, or the server is gone. */
 export interface Silence {
   readonly kind: 'silent';
   readonly who: 'worker' | 'server';
@@ -29,7 +29,10 @@ export async function observeRun(client: ChandlerClient, workflowId: string): Pr
   }
 }
 
-/** The SDK retries while the server is away, so a missing worker and a missing server fail alike; this tells which it is. */
+/**
+ * Whether the server answers. The SDK retries while the server is gone, so a request without a worker and one without a server
+ * fail alike.
+ */
 export function serverAnswers(client: ChandlerClient, withinMs = SERVER_ANSWER_MS): Promise<boolean> {
   return client
     .within(withinMs, () => client.server.version())

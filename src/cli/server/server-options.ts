@@ -7,14 +7,14 @@ export interface ServerOptions {
   readonly address?: string;
   readonly namespace?: string;
   readonly taskQueue?: string;
-  /** Which run of the id that a command reads; see run-id.ts. */
+  /** Selects an earlier run of the id. */
   readonly runId?: string;
 }
 
-/** The commands with `--run-id`. */
+/** The commands that accept `--run-id`. */
 const OF_ONE_RUN: ReadonlySet<string | undefined> = new Set(['status', 'watch', 'logs', 'attach', 'ssh']);
 
-/** A command line to copy that reaches the same server and the same run. */
+/** A command line for users to copy that reaches the same server and run. */
 export function copyable(context: CliContext, options: ServerOptions, ...words: readonly string[]): string {
   const { runId } = options;
   const run = runId !== undefined && OF_ONE_RUN.has(words[0]) ? ['--run-id', runId] : [];
@@ -30,7 +30,7 @@ export function serverFlags(options: ServerOptions): string[] {
   ];
 }
 
-/** Announces that an answer waits for a worker. */
+/** Announces that the answer waits for a worker. */
 export function announceWaiting(context: CliContext, options: ServerOptions): (taskQueue: string) => void {
   return (taskQueue) =>
     announceOn(context)(

@@ -6,10 +6,10 @@ import { CliError, NOT_KNOWN } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { ofId } from './visibility-query.ts';
 
-/** Among the latest. */
+/** How many of the latest runs are compared. */
 const MOST_COMPARED = 500;
 
-/** The error for an id that no run has, with the most similar ids. */
+/** The error for an unknown id, with the most similar ids. */
 export async function suggestRuns(client: ChandlerClient, error: WorkflowNotFoundError): Promise<Error> {
   const { workflowId: wanted, runId } = error;
   if (runId !== undefined) {
@@ -24,7 +24,7 @@ export async function suggestRuns(client: ChandlerClient, error: WorkflowNotFoun
     const text = `no run ${runId} with the id ${wanted}; ${next}`;
     return new CliError(exitCodes.usage, oneLine(text), { cause: error, code: 'not-found' });
   }
-  // A server without a working list still knows that the run is not there.
+  // If the server cannot list runs, the error has no suggestions.
   const runs = await client.list({ limit: MOST_COMPARED }).catch(() => []);
   const ids = runs.map(({ id }) => id);
   const next = didYouMean(wanted, ids) ?? NOT_KNOWN;

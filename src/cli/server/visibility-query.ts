@@ -1,4 +1,4 @@
-/** The visibility query that `--fleet` and `--query` mean together; empty if neither is given. */
+/** The visibility query for `--fleet` and `--query` together; empty if neither is set. */
 export function toQuery({ fleet, query }: { readonly fleet?: string; readonly query?: string }): string {
   return [
     ...(fleet === undefined ? [] : [`ChandlerFleet = ${literal(fleet)}`]),

@@ -16,7 +16,7 @@ export async function withClient<T>(
   work: (client: ChandlerClient, server: Server) => Promise<T>,
 ): Promise<T> {
   const server = await findServer(options, context);
-  // A server may accept the connection and stay silent; Ctrl-C must end the wait.
+  // A server may accept the connection and stay silent, so Ctrl-C must end the wait.
   const client = await Promise.race([connectTo(server, context), aborted(context.signal)]);
   if (!client) throw new CliError(exitCodes.interrupted, 'interrupted');
   try {
@@ -28,7 +28,7 @@ export async function withClient<T>(
   }
 }
 
-/** Returns a function that looks for the server and connects again: a server that is started anew may have another address. */
+/** Returns a function that finds the server again and connects to it, because a restarted server may have another address. */
 export function reconnecting(
   options: ServerOptions,
   context: CliContext,
@@ -40,7 +40,7 @@ export function reconnecting(
   };
 }
 
-/** Connects under the name of this user. @throws CliError unreachable */
+/** Connects with the name of this user as identity. @throws CliError unreachable */
 export async function connectTo(server: Server, context: CliContext): Promise<ChandlerClient> {
   const { connect } = await import('../../client.ts');
   const logging = context.verbosity === 'verbose' && { interceptors: await logRequests(detailOn(context)) };
@@ -56,7 +56,7 @@ function whoami(): string {
   return `${userName()}@${hostname()}`;
 }
 
-/** In a container the user may have a number and no name. */
+/** In a container the user may have no name. */
 function userName(): string {
   try {
     return userInfo().username;

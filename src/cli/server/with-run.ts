@@ -19,7 +19,7 @@ function readRunId(text: string): string {
   throw new InvalidArgumentError('It must be the run id of Temporal, 36 characters long.');
 }
 
-/** As `withClient`, with a client for which `id` means the run that the options name: the latest, or an earlier one. */
+/** Like `withClient`, with a client for which `id` means the run that the options select: the latest, or an earlier one. */
 export function withRun<T>(
   options: ServerOptions,
   context: CliContext,
@@ -29,7 +29,7 @@ export function withRun<T>(
   return withClient(options, context, async (client, server) => work(pinClient(client, id, options), server));
 }
 
-/** A client for which `id` means the run that the options name. */
+/** Returns a client for which `id` means the run that the options select. */
 export function pinClient(client: ChandlerClient, id: string, { runId }: ServerOptions): ChandlerClient {
   return runId === undefined ? client : client.pin(id, runId);
 }

@@ -54,7 +54,7 @@ describe('what a run would come to', () => {
     ]
   >([
     ['a host that was never used', 'would-run', /run 2 of 2 steps and 1 finalizer$/, makeInspection()],
-    ['a host that cannot be subject at', 'unknown', /recorded nowhere \(host-key-unknown\)/, { failure }],
+    ['a host that cannot be inspected', 'unknown', /recorded nowhere \(host-key-unknown\)/, { failure }],
     [
       'a sentinel of this plan',
       'nothing-to-do',

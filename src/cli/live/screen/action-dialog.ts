@@ -9,7 +9,7 @@ import { showMessage } from './show-message.ts';
 
 const MAX_TEXT_LENGTH = 1000;
 
-/** Begins the action of a key: asks for its input and a confirmation first if it needs them. */
+/** Begins the action of a key. Opens a dialog first if the action needs input or a confirmation. */
 export function beginAction(state: State, key: string): Updated {
   const run = selectedRun(state);
   if (!run) return still(showMessage(state, 'There is no run yet'));
@@ -26,7 +26,10 @@ export function beginAction(state: State, key: string): Updated {
   return actions[name].isConfirmed ? still(ask(state, { kind: 'confirm', request })) : send(state, request);
 }
 
-/** The step under the cursor, in the list of runs the one that the action fits best; or why there is none. */
+/**
+ * The input of the action: the step under the cursor; in the list of runs, the step for which the action is most suitable. Or why
+ * there is none.
+ */
 function chooseInput(state: State, run: RunView, name: ActionName): ActionInput | string {
   const { onStep, command } = actions[name];
   if (!onStep) return {};
@@ -47,7 +50,7 @@ export function pressInDialog(state: State, dialog: Dialog, key: Key): Updated {
   if (key.name === 'escape') return still(showMessage(closed, 'Nothing was done'));
   const { request } = dialog;
   if (dialog.kind === 'confirm') {
-    // A pasted text is no answer.
+    // Pasted text must not answer a yes-or-no question.
     if (state.pasting) return still(state);
     if (key.text === 'y' || key.text === 'Y') return send(closed, request);
     return still(key.text === 'n' || key.text === 'N' ? showMessage(closed, 'Nothing was done') : state);
@@ -97,7 +100,7 @@ function typeFilter(state: State, before: string, key: Key): State {
 function type(text: string, key: Key): string {
   if (key.name === 'backspace') return [...text].slice(0, -1).join('');
   if (key.name === 'ctrl-u') return '';
-  // What is pasted may have several lines.
+  // Pasted text may have several lines, which become one.
   const more = key.name === 'enter' ? ' ' : key.text;
   return (text + more).slice(0, MAX_TEXT_LENGTH);
 }

@@ -1,7 +1,7 @@
 /** Lines that are shown together or not at all. */
 export type Block = readonly string[];
 
-/** The lines of as many blocks as fit into `height` rows, around one of them, and first of all that one. */
+/** The lines of as many blocks as fit into `height` rows, around the block at `index`, which has priority. */
 export function fitBlocks(blocks: readonly Block[], index: number, height: number): string[] {
   const heightOf = (at: number) => blocks[at]?.length ?? 0;
   let [from, to] = [index, index + 1];

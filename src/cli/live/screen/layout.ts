@@ -4,7 +4,7 @@ import type { State } from './model.ts';
 import { selectedRun, shownRuns, windowStart } from './selection.ts';
 import { describeLog, titleOf } from './titles.ts';
 
-/** On fewer rows a title, and the line above a log, are cut to one row. */
+/** On screens with fewer rows, the title and the line above a log are cut to one row. */
 const ROWS_FOR_WHOLE_TITLE = 12;
 const MOST_TITLE_ROWS = 3;
 
@@ -24,11 +24,11 @@ function headRows(text: string, { size: { columns, rows } }: State): string[] {
     : wrapWords(text, columns).slice(0, MOST_TITLE_ROWS);
 }
 
-/** How the rows of the screen are shared out. */
+/** How the rows of the screen are divided. */
 export interface Layout {
-  /** Rows between the title and the foot. */
+  /** The number of rows between title and foot. */
   readonly body: number;
-  /** Runs of the list; what is left shows the parts of the one under the cursor. */
+  /** The rows for runs; the rest shows the parts of the run under the cursor. */
   readonly list: number;
 }
 
@@ -36,12 +36,12 @@ const ROOM_FOR_BOTH = 14;
 
 export function layoutOf(state: State): Layout {
   const body = Math.max(0, state.size.rows - titleRows(state).length - 2);
-  // A head, and below the list a blank and a head of the parts.
+  // Subtracts the head; below the list, also a blank line and the head of the parts.
   const list = body < ROOM_FOR_BOTH ? body - 1 : Math.min(shownRuns(state).length, Math.floor(body / 2));
   return { body, list: Math.max(0, list) };
 }
 
-/** The runs that can be seen now. */
+/** The runs that are visible now. */
 export function visibleRuns(state: State): RunView[] {
   if (state.view !== 'list') return [];
   const shown = shownRuns(state);
@@ -51,7 +51,7 @@ export function visibleRuns(state: State): RunView[] {
   return shown.slice(start, start + list);
 }
 
-/** The window on a log. */
+/** The size of the window on a log. */
 export function logSize(state: State): { readonly columns: number; readonly rows: number } {
   const { columns, rows } = state.size;
   const others = titleRows(state).length + logHeadRows(state).length + 2;

@@ -6,8 +6,8 @@ import type { LogFailure, State } from './model.ts';
 import { isLogPartOver, selectedRun } from './selection.ts';
 
 /**
- * What to read next of the open log, if anything. Each request is a workflow: none is started that no worker would take, or that
- * would fail again.
+ * What to read next of the open log; undefined for nothing. Each request starts a workflow, so none is made that no worker would
+ * take, or that would fail again.
  */
 export function logQuestion(state: State): LogQuestion | undefined {
   const { view, log } = state;
@@ -22,7 +22,7 @@ export function logQuestion(state: State): LogQuestion | undefined {
   return { kind: 'log', opening, run, step, finalizer, attempt, request, isPartOver, everyMs };
 }
 
-/** How long after a failure a log is read again: twice as long after each. */
+/** The pause before a log is read again; it doubles with each failure. */
 export function logRetryMs({ count }: Pick<LogFailure, 'count'>): number {
   return Math.min(intervals.logRetry, intervals.failed * 2 ** (count - 1));
 }

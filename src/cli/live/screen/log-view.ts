@@ -4,15 +4,15 @@ import { wrap } from '../../output/text.ts';
 import type { LogPiece, LogRead } from '../answer-question.ts';
 import type { LogView } from './model.ts';
 
-/** What one request asks for. Bytes. */
+/** The size of one request, in bytes. */
 const PIECE_BYTES = 32 * 1024;
-/** What is held of a log; what is far from the window is forgotten and read again. UTF-16 units. */
+/** The size of the text in memory, in UTF-16 units. Text far from the window is dropped and read again when needed. */
 const MOST_TEXT = 256 * 1024;
-/** How long a worker waits on the host for more. Seconds. */
+/** How long a worker waits on the host for new output, in seconds. */
 const FOLLOW_S = 5;
 const TAB = 8;
 
-/** A log that is about to be read, from one of its ends. */
+/** The state of a log before it is read, from its beginning or its end. */
 export function openLog(
   part: Pick<LogView, 'run' | 'step' | 'finalizer' | 'attempt'>,
   opening: number,
@@ -22,7 +22,7 @@ export function openLog(
   return { ...part, ...nothing, opening, from, following: from === 'end' };
 }
 
-/** What to ask for next, if anything. */
+/** The next request; undefined for none. */
 export function nextRequest(log: LogView, columns: number, height: number): LogRequest | undefined {
   const [first] = log.pieces;
   const last = log.pieces.at(-1);
@@ -44,13 +44,13 @@ export function nextRequest(log: LogView, columns: number, height: number): LogR
   return log.below < height && last.nextOffset < log.size ? { ...later, followS: 0 } : undefined;
 }
 
-/** Puts an answer in its place: what is in the window stays there, unless the end is followed. */
+/** Adds an answer. The window keeps its text, unless the end is followed. */
 export function addToLog(log: LogView, read: LogRead, columns: number, height: number): LogView {
   const { failure: _failure, ...known } = log;
   const rest = { ...known, size: read.size };
   const rowsOf = (pieces: readonly LogPiece[]) => logRows({ pieces }, columns).length;
   if (read.where === 'earlier') {
-    // A character, or a secret, that goes on in what is there was left out at the end: that is read again.
+    // The earlier piece ends before an incomplete character or secret, so the bytes from there on must be read again.
     const joins = log.pieces[0]?.offset === read.piece.nextOffset;
     const all = joins ? [read.piece, ...log.pieces] : [read.piece];
     const pieces = dropLast(all);
@@ -70,7 +70,7 @@ export function addToLog(log: LogView, read: LogRead, columns: number, height: n
   };
 }
 
-/** Moves the window; negative numbers go back. Going beyond the end follows it. */
+/** Moves the window; negative numbers move it back. Moving beyond the end follows it. */
 export function scrollLog(log: LogView, rows: number, columns: number, height: number): LogView {
   const most = Math.max(0, logRows(log, columns).length - height);
   const below = Math.max(0, Math.min(most, log.below - rows));
@@ -105,11 +105,11 @@ function layOut(pieces: readonly LogPiece[], columns: number): readonly string[]
   const rows = plainText(lines)
     .split('\n')
     .flatMap((line) => wrap(expandTabs(line), columns));
-  // The end of the last line begins no other.
+  // A line end at the end of the text begins no new row.
   return rows.at(-1) === '' ? rows.slice(0, -1) : rows;
 }
 
-/** What is left of a line that a carriage return has written over again and again. */
+/** The visible result of a line that carriage returns have overwritten repeatedly. */
 function overwrite(line: string): string {
   if (!line.includes('\r')) return line;
   return line.split('\r').findLast((text) => text !== '') ?? '';

@@ -10,72 +10,72 @@ export interface Size {
   readonly rows: number;
 }
 
-/** The log of one try of a part, as far as it has been read. */
+/** The log of one attempt of a part, as far as it has been read. */
 export interface LogView {
-  /** Of this opening: an answer to an earlier one is none of ours. */
+  /** Identifies this opening of the log; answers to earlier openings are dropped. */
   readonly opening: number;
   readonly run: string;
   readonly step: string;
   readonly finalizer: boolean;
   readonly attempt: number;
-  /** Where reading began. */
+  /** At which end reading began. */
   readonly from: 'start' | 'end';
-  /** One after another, without a gap. */
+  /** In order and without gaps. */
   readonly pieces: readonly LogPiece[];
-  /** Of the whole log, in bytes, when it was last asked for. */
+  /** The size of the whole log in bytes, as of the latest request. */
   readonly size: number;
   /** True when the launch is over and the last piece is its end. */
   readonly complete: boolean;
-  /** The host could not keep all of it. */
+  /** Whether the host could not keep the whole output. */
   readonly cut: boolean;
-  /** Whether the end is shown, as it comes. */
+  /** Whether the window follows the end. */
   readonly following: boolean;
-  /** Rows that are below the window. */
+  /** The number of rows below the window. */
   readonly below: number;
-  /** Why the last requests brought nothing. */
+  /** Why the latest requests failed. */
   readonly failure?: LogFailure;
 }
 
 export interface LogFailure {
   readonly why: string;
-  /** Whether the log is not on the host, and cannot get there unless its part is started again. */
+  /** Whether the log is missing on the host for good, unless its part runs again. */
   readonly isFinal: boolean;
-  /** How many requests in a row have failed. */
+  /** The number of consecutive failures. */
   readonly count: number;
   readonly atMs: number;
 }
 
-/** An action that a person wants to send to a run. */
+/** An action that the user wants to send to a run. */
 export interface ActionRequest {
   readonly run: string;
   readonly name: ActionName;
   readonly input: ActionInput;
 }
 
-/** What a person is asked at the bottom of the screen. */
+/** A question to the user at the bottom of the screen. */
 export type Dialog =
   | { readonly kind: 'text'; readonly request: ActionRequest; readonly text: string }
   | { readonly kind: 'confirm'; readonly request: ActionRequest }
   | { readonly kind: 'filter'; readonly before: string };
 
-/** Everything that the screen is drawn from. */
+/** The state from which the screen is rendered. */
 export interface State extends LiveRuns {
   readonly size: Size;
   readonly view: 'list' | 'run' | 'log';
-  /** True when one run was named: there is no list to go back to. */
+  /** True if the user named one run, so that there is no list to return to. */
   readonly single: boolean;
-  /** Words for what is watched. */
+  /** Describes which runs are shown. */
   readonly scope: string;
   readonly filter: string;
   readonly run?: string;
-  /** Of the selected run; see `rowKey`. */
+  /** The selected part of the selected run, as `rowKey`. */
   readonly part?: string;
   readonly log?: LogView;
-  /** Where the log was opened from. */
+  /** The view from which the log was opened. */
   readonly back: 'list' | 'run';
   readonly dialog?: Dialog;
   readonly help: boolean;
-  /** Between the ends of a bracketed paste. */
+  /** True between the begin and end marks of a bracketed paste. */
   readonly pasting: boolean;
   readonly message?: { readonly text: string; readonly untilMs: number };
 }
@@ -88,7 +88,7 @@ export type Event =
   | { readonly kind: 'accepted'; readonly request: ActionRequest; readonly status: RunStatus }
   | { readonly kind: 'told'; readonly text: string };
 
-/** What the screen's owner is to do. */
+/** What the caller must do after an update. */
 export type Effect =
   | { readonly kind: 'act'; readonly request: ActionRequest }
   | { readonly kind: 'attach'; readonly run: string; readonly step: string }

@@ -10,7 +10,7 @@ import type { Effect, State, Updated } from './model.ts';
 import { layoutOf, logSize } from './layout.ts';
 import { rowKey, selectedPart, selectedRun, shownParts, shownRuns } from './selection.ts';
 
-/** What a key does, wherever it is pressed. */
+/** Handles a key in every view. */
 export function pressKey(state: State, key: Key): Updated {
   switch (key.name) {
     case 'ctrl-c':
@@ -24,7 +24,7 @@ export function pressKey(state: State, key: Key): Updated {
       return still({ ...state, pasting: key.name === 'paste-start' });
   }
   if (state.dialog) return pressInDialog(state, state.dialog, key);
-  // A text that is pasted by mistake must not be taken for keys.
+  // A text that is pasted by mistake must not act as keys.
   if (state.pasting) return still(state);
   if (state.help) return still({ ...state, help: false });
   return press(state, key.name);
@@ -58,7 +58,7 @@ function press(state: State, name: string): Updated {
   }
 }
 
-/** Opens the log of a part's latest try. */
+/** Opens the log of a part's latest attempt. */
 export function openLogOf(state: State, run: RunView, { step, finalizer, part }: PartRow): State {
   const { attempt } = part;
   const log = openLog({ run: run.info.id, step, finalizer, attempt }, (state.log?.opening ?? 0) + 1);
@@ -87,7 +87,7 @@ function attach(state: State): Updated {
   });
 }
 
-/** Why a part has no launch. */
+/** Explains why a part has no launch. */
 function whyNotStarted(run: RunView, { name, part: { state } }: PartRow): string {
   switch (state) {
     case 'satisfied':
@@ -134,7 +134,7 @@ function move(state: State, name: string): State {
   return key === undefined ? state : { ...state, part: key };
 }
 
-/** An index after a key, or -1 for a key that moves nothing. */
+/** The index after a key that moves the cursor; -1 for other keys. */
 function moved(index: number, count: number, name: string, page: number): number {
   const to = { up: index - 1, down: index + 1, pageup: index - page, pagedown: index + page }[name];
   if (name === 'home' || name === 'g') return 0;
@@ -161,7 +161,7 @@ function moveInLog(state: State, name: string): State {
   return { ...state, log: hasEnd ? scrollLog(log, Infinity, columns, rows) : openLog(log, log.opening + 1) };
 }
 
-/** Of one run that is over, its own. */
+/** The exit code when the user leaves: that of the run if there is only one and it is over. */
 function exitCodeNow(state: State): ExitCode {
   const result = state.single ? state.runs[0]?.result : undefined;
   return result ? exitCodeOf(result) : exitCodes.provisioned;

@@ -35,7 +35,7 @@ const MARKS = [
 const KEY_WIDTH = 32;
 const LEAST_WIDE = 80;
 
-/** What every key does, and what every mark means. */
+/** Explains all keys and marks. */
 export function renderHelp(columns: number, paint: Paint): string[] {
   const line = ([word, meaning]: readonly [string, string]) =>
     columns < LEAST_WIDE

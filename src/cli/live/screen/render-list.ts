@@ -19,7 +19,7 @@ import {
   type Standing,
 } from './selection.ts';
 
-/** The runs, and the steps of the one under the cursor as far as there is room. */
+/** Renders the runs and, if there is room, the steps of the run under the cursor. */
 export function renderList(state: State, paint: Paint): string[] {
   const { columns } = state.size;
   const runs = visibleRuns(state);
@@ -36,12 +36,12 @@ export function renderList(state: State, paint: Paint): string[] {
   return [...table, paint('dim', cut(more, columns)), ...renderSteps(state, selected, below + 1, paint)];
 }
 
-/** Notes with less room stand under their run. */
+/** A note that would have fewer columns is shown below its run. */
 const LEAST_NOTE = 24;
 const INDENT = '    ';
 const TIME_WIDTH = '59 min 59 s'.length;
 
-/** What is shown of a run in the list. */
+/** The texts of a run in the list. */
 interface Cells {
   readonly id: string;
   readonly stands: Standing;
@@ -51,7 +51,7 @@ interface Cells {
   readonly isSelected: boolean;
 }
 
-/** A head, and the lines of each run. The note on the run under the cursor is whole. */
+/** Renders a head and the lines of each run. The note of the run under the cursor is never cut. */
 function renderRunRows(
   runs: readonly RunView[],
   selected: RunView | undefined,
@@ -112,7 +112,7 @@ function wideRow(
   ];
 }
 
-/** One line, and more if the note is long. */
+/** Renders a run on one line, or on more if its note is long. */
 function renderWideRun(cells: Cells, widths: Widths, columns: number, paint: Paint): Block {
   const { stands, note, isSelected } = cells;
   const [begin, word, end] = wideRow({ ...cells, mark: stands.mark, word: stands.word }, widths);
@@ -129,7 +129,7 @@ function renderWideRun(cells: Cells, widths: Widths, columns: number, paint: Pai
   ];
 }
 
-/** The id on a line of its own, so that it is never cut. */
+/** Renders the id on its own line, so that it is never cut. */
 function renderNarrowRun(cells: Cells, columns: number, paint: Paint): Block {
   const { id, stands, sum, time, isSelected } = cells;
   const margin = columns < LEAST_NOTE ? '' : INDENT;
@@ -141,7 +141,7 @@ function renderNarrowRun(cells: Cells, columns: number, paint: Paint): Block {
   ];
 }
 
-/** A note under its run. */
+/** Renders a note below its run. */
 function renderNote(cells: Cells, columns: number, paint: Paint): string[] {
   const margin = columns < LEAST_NOTE ? '' : INDENT;
   return fitNote(cells, columns - margin.length).map((line) => `${margin}${paint('dim', line)}`);
@@ -156,7 +156,7 @@ function widest(least: number, texts: readonly string[]): number {
   return Math.max(least, ...texts.map(widthOf));
 }
 
-/** What there is to know first. */
+/** The most important information about a run. */
 function noteOn(run: RunView, nowMs: number): string {
   if (run.status?.trouble && !isOver(run)) return describeTrouble(run.status.trouble);
   const wait = run.status && !isOver(run) ? describeWait(run.status, nowMs) : undefined;

@@ -8,7 +8,7 @@ import type { LogFailure, State } from './model.ts';
 import { logRetryMs } from './log-question.ts';
 import { selectedPart, selectedRun } from './selection.ts';
 
-/** The window on a log, below the lines that say which and where in it. */
+/** Renders the window on a log, below lines that name the log and the position. */
 export function renderLog(state: State, paint: Paint): string[] {
   const { log } = state;
   if (!log) return [];

@@ -14,15 +14,15 @@ import type { State } from './model.ts';
 import { parkedParts, rowKey, selectedPart, selectedRun, shownParts } from './selection.ts';
 import { nowOf } from './titles.ts';
 
-/** The last things that people did to a run. */
+/** The number of recent actions that are shown. */
 const MAX_ACTIONS = 3;
-/** Parts above the table that need attention. */
+/** The number of parts that are named above the table because they need attention. */
 const MOST_NEEDS = 3;
-/** What is below the steps needs this much to be of use. */
+/** Less room than this below the steps is useless. */
 const LEAST_BELOW = 3;
 const INDENT = '  ';
 
-/** One run: what it needs or how it ended, its steps, and what the one under the cursor failed of. */
+/** Renders one run: what it needs or how it ended, its steps, and why the step under the cursor failed. */
 export function renderRun(state: State, paint: Paint): string[] {
   const { columns } = state.size;
   const run = selectedRun(state);
@@ -37,7 +37,7 @@ export function renderRun(state: State, paint: Paint): string[] {
     renderNotes(run, columns),
     renderOrders(run, columns),
   ]);
-  // The table gets what it needs if then the most important of what is below it has room, too.
+  // The table gets as much as it needs if that leaves room for the most important lines below.
   const least = Math.min(below.length, Math.max(LEAST_BELOW, Math.min(detail.length, Math.floor(room / 2))));
   const whole = renderSteps(state, run, Infinity, paint);
   const most = below.length === 0 || room < 2 * LEAST_BELOW ? room : room - least - 1;
@@ -45,12 +45,12 @@ export function renderRun(state: State, paint: Paint): string[] {
   return [...head, ...steps, ...(below.length > 0 ? ['', ...below] : [])];
 }
 
-/** Groups of lines with a blank one between them. */
+/** Joins groups of lines, with a blank line between them. */
 function joinGroups(groups: readonly (readonly string[])[]): string[] {
   return groups.filter(({ length }) => length > 0).flatMap((group, i) => (i === 0 ? group : ['', ...group]));
 }
 
-/** Impossible to overlook: what needs attention, or how it all ended. */
+/** Renders what must not be overlooked: what needs attention, or how the run ended. */
 function renderHead(run: RunView, state: State, paint: Paint): string[] {
   const { columns } = state.size;
   const lines = (text: string) => wrapIndented(text, columns, INDENT);
@@ -89,7 +89,10 @@ function renderHead(run: RunView, state: State, paint: Paint): string[] {
   ];
 }
 
-/** The head and as many parts as fit into `height` rows, around the one under the cursor; wrapped if all of them fit then. */
+/**
+ * Renders the head and as many parts as fit into `height` rows, around the one under the cursor. Long texts are wrapped if all
+ * parts still fit then.
+ */
 export function renderSteps(state: State, run: RunView, height: number, paint: Paint): string[] {
   const { columns } = state.size;
   const rows = shownParts(run);
@@ -108,7 +111,7 @@ export function renderSteps(state: State, run: RunView, height: number, paint: P
     columns,
     nowMs: nowOf(run, state),
     paint,
-    // In the list the cursor is among the runs.
+    // In the list view the cursor is among the runs.
     ...(state.view === 'run' && { selected: index }),
   };
   const whole = renderParts(rows, { ...options, overflow: 'wrap-messages' });
@@ -117,7 +120,7 @@ export function renderSteps(state: State, run: RunView, height: number, paint: P
   return [short.head, ...fitBlocks(short.rows, index, Math.max(0, height - 1))].slice(0, Math.max(1, height));
 }
 
-/** What is known of the part under the cursor beside its row. */
+/** Renders the details of the part under the cursor that its row does not contain. */
 function renderPart({ name, part, logBytes }: PartRow, run: RunView, columns: number): string[] {
   const { trouble, failure = trouble, notes = [], input } = part;
   const lines = (text: string) => wrapIndented(`${INDENT}${oneLine(text)}`, columns, INDENT);
@@ -128,7 +131,7 @@ function renderPart({ name, part, logBytes }: PartRow, run: RunView, columns: nu
     return logBytes === undefined
       ? noted
       : [...noted, ...lines(`${name} has printed ${formatBytes(logBytes)}`)];
-  // The head of a run that is at work shows the first line already.
+  // The head of an open run already shows the first line.
   const shown =
     !isOver(run) &&
     parkedParts(run)
@@ -144,7 +147,7 @@ function renderPart({ name, part, logBytes }: PartRow, run: RunView, columns: nu
   ];
 }
 
-/** The end of the log of the part under the cursor. What a step prints is cut; its log can be opened. */
+/** Renders the end of the log of the part under the cursor, cut to one line each; the whole log can be opened. */
 function renderTail(row: PartRow | undefined, columns: number): string[] {
   const tail = plainText(row?.part.failure?.logTail ?? '').trimEnd();
   return tail === '' ? [] : tail.split('\n').map((line) => cut(`  | ${oneLine(line)}`, columns));

@@ -11,7 +11,7 @@ import { renderRun } from './render-run.ts';
 import { layoutOf, titleRows } from './layout.ts';
 import { needsPerson } from './selection.ts';
 
-/** What the whole screen shows: as many lines as it has rows, none of them wider than it is. */
+/** Renders the whole screen: exactly as many lines as it has rows, none wider than it is. */
 export function render(state: State, paint: Paint): string[] {
   const { columns, rows } = state.size;
   const title = renderTitle(state, paint);
@@ -19,7 +19,7 @@ export function render(state: State, paint: Paint): string[] {
   if (rows < 2) return (state.dialog || state.message ? foot : title).slice(0, rows);
   if (rows === 2) return [...title, ...foot];
   const { body } = layoutOf(state);
-  // What is told in more than one row covers the last ones for as long as it is told.
+  // A message of several rows covers the last rows while it is shown.
   const lines = renderBody(state, paint).slice(0, body + 1 - foot.length);
   const blank = Array.from({ length: body + 1 - foot.length - lines.length }, () => '');
   return [...title, ...lines, ...blank, ...foot, paint('dim', renderKeys(state, columns))];
@@ -41,7 +41,7 @@ function renderTitle(state: State, paint: Paint): string[] {
   return titleRows(state).map((line) => paint(state.lost ? 'red' : 'bold', line));
 }
 
-/** What is asked, or was reported: whole, if there is room for it. */
+/** Renders the question or message at the bottom, completely if there is room. */
 function renderFoot(state: State, paint: Paint): string[] {
   const { columns, rows } = state.size;
   const { dialog, message } = state;
@@ -61,7 +61,7 @@ function renderDialog(dialog: Dialog, state: State): string {
   return typed === undefined ? question : `${question} ${typed}_`;
 }
 
-/** What is typed stays in sight, and so does which keys answer. */
+/** Cuts the question first, so that the typed text and the keys stay visible. */
 function renderDialogInLine(dialog: Dialog, state: State): string {
   const { columns } = state.size;
   const [question, text] = wordsOf(dialog, state);
@@ -73,7 +73,7 @@ function renderDialogInLine(dialog: Dialog, state: State): string {
   return cut(`${begin}${typed.join('')}_`, columns);
 }
 
-/** The question, and what has been typed if it asks for a text. */
+/** The question, and the typed text if it asks for one. */
 function wordsOf(dialog: Dialog, { filter }: State): readonly [question: string, typed?: string] {
   if (dialog.kind === 'filter') return ['Show runs with (Esc: all as before)', oneLine(filter)];
   const { request } = dialog;
@@ -86,7 +86,7 @@ function wordsOf(dialog: Dialog, { filter }: State): readonly [question: string,
 
 const ACTION_KEYS = [...actionsByKey].map(([key, [name]]) => `${key} ${name && actions[name].command}`);
 
-/** The keys, as many as fit; how to get help and how to leave always do if anything does. */
+/** Renders as many keys as fit; those for help and for leaving come first. */
 function renderKeys(state: State, columns: number): string {
   const acts = ['l log', ...ACTION_KEYS, 'a attach', 'o UI'];
   const keys = {
@@ -103,7 +103,7 @@ function renderKeys(state: State, columns: number): string {
   return cut([...shown, always].join('  '), columns);
 }
 
-/** True when a run newly needs attention, so the bell rings. */
+/** Whether another run needs attention since the previous state, so that the bell must ring. */
 export function callsForPerson(before: State, after: State): boolean {
   const waiting = new Set(before.runs.filter(needsPerson).map(({ info }) => info.id));
   return before.listed && after.runs.some((run) => needsPerson(run) && !waiting.has(run.info.id));

@@ -6,7 +6,7 @@ import { describeRunInfo } from '../../output/render-runs.ts';
 import { isOver, type RunView } from '../live-runs.ts';
 import type { State } from './model.ts';
 
-/** How a run stands, told as the states of its parts are. Lower ranks come first. */
+/** The state of a run with the mark and colour of a part's state. Lower ranks come first. */
 export interface Standing {
   readonly rank: number;
   readonly mark: string;
@@ -28,7 +28,7 @@ export function standing(run: RunView): Standing {
     const word = status?.paused ? `paused: ${phase}` : describeRunInfo({ ...info, phase });
     return { rank: 1, mark: status?.paused ? '=' : '▶', style: 'cyan', word };
   }
-  // Its own last answer may be newer than what the server lists.
+  // The run's own latest answer may be newer than the server's list.
   const word = isOpenStatus(info.status) ? phase : describeRunInfo({ ...info, phase });
   const done = phase === 'provisioned' || phase === 'already-provisioned' || info.status === 'COMPLETED';
   if (done) return { rank: 4, mark: '✔', style: 'green', word };
@@ -39,7 +39,7 @@ export function needsPerson(run: RunView): boolean {
   return !isOver(run) && (run.status?.attention ?? run.info.attention);
 }
 
-/** The runs that the filter lets through: those that need attention first, then the latest first. */
+/** The runs that match the filter: those that need attention first, then the latest first. */
 export function shownRuns(state: State): RunView[] {
   const wanted = state.filter.toLowerCase();
   return state.runs
@@ -52,7 +52,7 @@ export function shownRuns(state: State): RunView[] {
     .map(({ run }) => run);
 }
 
-/** The run under the cursor: until it is moved, the run that needs attention most. */
+/** The run under the cursor; until the cursor is moved, the run that needs attention most. */
 export function selectedRun(state: State): RunView | undefined {
   const chosen = state.runs.find(({ info }) => info.id === state.run);
   if (state.view !== 'list') return chosen ?? state.runs[0];
@@ -60,7 +60,7 @@ export function selectedRun(state: State): RunView | undefined {
   return chosen && shown.includes(chosen) ? chosen : shown[0];
 }
 
-/** Its parts: those that need attention first, then as in the plan. */
+/** The parts of a run: those that need attention first, then in the plan's order. */
 export function shownParts(run: RunView | undefined): PartRow[] {
   if (!run?.status) return [];
   return listRows(run.status, run.progress).toSorted((a, b) => urgency(a) - urgency(b));
@@ -71,7 +71,7 @@ export function rowKey(row: Pick<PartRow, 'step' | 'finalizer'>): string {
   return `${row.step} ${row.finalizer}`;
 }
 
-/** The part under the cursor. In the list of runs it is the one that matters most. */
+/** The part under the cursor; in the list of runs, the most important part. */
 export function selectedPart(state: State): PartRow | undefined {
   const parts = shownParts(selectedRun(state));
   const { log } = state;
@@ -79,14 +79,14 @@ export function selectedPart(state: State): PartRow | undefined {
   return parts.find((row) => rowKey(row) === key) ?? parts[0];
 }
 
-/** Parts that need attention, wait for input, or wait for a host that cannot be reached. */
+/** Parts that need attention, wait for input, or wait for an unreachable host. */
 export function parkedParts(run: RunView): PartRow[] {
   return shownParts(run).filter(
     ({ part }) => part.state === 'parked' || (part.trouble ?? part.input) !== undefined,
   );
 }
 
-/** Whether the part whose log is open makes no launch any more, unless it is started again. */
+/** Whether the part of the open log starts no launch any more, unless an operator runs it again. */
 export function isLogPartOver(state: State): boolean {
   const part = selectedPart(state)?.part;
   return part !== undefined && !['running', 'retrying', 'pending'].includes(part.state);
@@ -103,7 +103,7 @@ const SUMMED: readonly PartState[] = [
   'succeeded',
 ];
 
-/** `1⏸ 2▶ 3✔`: how many parts are in which state. */
+/** `1⏸ 2▶ 3✔`: the number of parts in each state. */
 export function summarize(status: RunStatus): string {
   const marks = listParts(status).map(({ part }) => LOOKS[part.state].mark);
   return [...new Set(SUMMED.map((state) => LOOKS[state].mark)), LOOKS.skipped.mark]
@@ -113,7 +113,7 @@ export function summarize(status: RunStatus): string {
     .join(' ');
 }
 
-/** The first row of a window on `count` rows that shows row `index` in its middle, as far as that can be. */
+/** The first row of a window on `count` rows that shows row `index`, in its middle if possible. */
 export function windowStart(count: number, index: number, height: number): number {
   return Math.max(0, Math.min(index - Math.floor(height / 2), count - height));
 }

@@ -21,14 +21,14 @@ export interface ScreenOptions extends Pick<StoreSource, 'client' | 'connect' | 
   readonly start: State;
   readonly keyboard: NonNullable<CliContext['keyboard']>;
   readonly urlOf: (run: string) => string | undefined;
-  /** What `attach` needs to reach the same server. */
+  /** The options with which `attach` reaches the same server. */
   readonly flags: readonly string[];
 }
 
-/** The signal does not stop an orphaned process group. */
+/** How long to wait for the stop signal, which an orphaned process group does not obey. */
 const STOPPED_BY_MS = 200;
 
-/** Shows runs on the whole screen until a person leaves; answers the exit code, and what was known at the end. */
+/** Shows runs on the whole screen until the user leaves. Returns the exit code, and the last state. */
 export async function showOnScreen(
   context: CliContext,
   deps: ScreenOptions,
@@ -43,7 +43,7 @@ export async function showOnScreen(
     drawing = false;
     if (!away) terminal.draw(render(store.state(), paint));
   };
-  /** Does something with the terminal as it was before. */
+  /** Runs `work` with the terminal in its original state. */
   const besides = async (work: () => Promise<void>) => {
     away = true;
     terminal.leave();
@@ -51,7 +51,7 @@ export async function showOnScreen(
       await work();
     } finally {
       away = false;
-      // Whoever has been told to end meanwhile wants no screen any more.
+      // If the program was told to end meanwhile, the screen does not return.
       if (!context.signal.aborted) terminal.enter();
       store.dispatch({ kind: 'resized', size: context.terminalSize() });
     }
@@ -91,7 +91,7 @@ export async function showOnScreen(
       onChange(before, after) {
         effects.forEach(perform);
         if (callsForPerson(before, after)) terminal.bell();
-        // What comes at once is drawn at once.
+        // Events that arrive together cause one picture.
         if (!drawing) setImmediate(draw);
         drawing = true;
       },
@@ -103,7 +103,7 @@ export async function showOnScreen(
   };
   const back = () => {
     if (away) return;
-    // Stopped without our doing: the shell has had the terminal since.
+    // Another program stopped this one, and the shell has used the terminal since.
     terminal.leave();
     terminal.enter();
   };
@@ -131,17 +131,17 @@ function interest(state: State): Interest {
   };
 }
 
-/** As the shell expects it of Ctrl-Z; goes on when the shell says so. */
+/** Does what the shell expects after Ctrl-Z, and continues when the shell resumes the job. */
 async function suspend(): Promise<void> {
   const goesOn = once(process, 'SIGCONT');
-  // The whole group, as the terminal would: whatever has started this program stops as well.
+  // Stops the whole process group, as the terminal would, including the program that started this one.
   process.kill(0, 'SIGTSTP');
   await Promise.race([goesOn, delay(STOPPED_BY_MS)]);
 }
 
 function ignore(): void {}
 
-/** Runs the command `attach` with the terminal; Ctrl-C is for it alone meanwhile. */
+/** Gives the terminal to the command `attach`, which alone handles Ctrl-C meanwhile. */
 async function attach(
   { self, stdout }: CliContext,
   keyboard: NonNullable<CliContext['keyboard']>,
@@ -154,7 +154,7 @@ async function attach(
     const child = spawn(node, [...main, 'attach', ...args], { stdio: 'inherit' });
     const [code] = (await once(child, 'exit')) as [number | null];
     if (code === 0) return;
-    // What it has said would be gone with the next picture.
+    // The next picture would hide the command's output.
     stdout.write('\nPress Enter to go back to the runs.');
     keyboard.resume();
     await once(keyboard, 'data');

@@ -4,26 +4,26 @@ import { toKey, type Key, type Keypress } from './key.ts';
 
 /** The whole screen of a terminal, and its keys. */
 export interface Terminal {
-  /** Draws what differs from what is shown, in one write. */
+  /** Draws the rows that differ from those on the screen, in one write. */
   draw(lines: readonly string[]): void;
-  /** Draws everything at the next `draw`. */
+  /** Makes the next `draw` draw everything. */
   forget(): void;
   bell(): void;
-  /** Gives the terminal back as it was, and takes it again. */
+  /** Restores the terminal to its original state. */
   leave(): void;
   enter(): void;
 }
 
 const ESC = '\u001b[';
 const CLEAR = `${ESC}2J`;
-/** The alternate screen; bracketed paste; no wrapping: a line wider than thought is cut; no cursor. */
+/** The alternate screen; bracketed paste; no wrapping, so that a line wider than calculated is cut; no cursor. */
 const ENTER = `${ESC}?1049h${ESC}?2004h${ESC}?7l${ESC}?25l${CLEAR}`;
 const LEAVE = `${ESC}?25h${ESC}?7h${ESC}?2004l${ESC}?1049l`;
-/** Before a line, not after it: behind a full line the cursor stays on the last column, which would be cleared. */
+/** Clears before writing a line: after a full line the cursor stays on the last column, which would be cleared. */
 const CLEAR_LINE = `${ESC}K`;
-/** Ends what a line may have begun. */
+/** Resets colours that a line may have left on. */
 const END_OF_LINE = `${ESC}0m`;
-/** After that a lone Esc is no beginning of a longer sequence. */
+/** After this time a lone Esc counts as the key, not as the beginning of a sequence. */
 const ESCAPE_MS = 60;
 
 export function openTerminal(
@@ -38,7 +38,7 @@ export function openTerminal(
   };
   emitKeypressEvents(keyboard, { escapeCodeTimeout: ESCAPE_MS } as unknown as Interface);
   keyboard.on('keypress', press);
-  // A terminal that is gone: its signal, or its output, ends the program.
+  // If the terminal is gone, its signal or an output error ends the program.
   keyboard.on('error', () => undefined);
   const leave = () => {
     if (!mine) return;
@@ -70,13 +70,13 @@ export function openTerminal(
       setRaw(keyboard, true);
       keyboard.resume();
       stdout.write(ENTER);
-      // Runs however the program ends.
+      // Also runs when the program exits unexpectedly.
       process.on('exit', leave);
     },
   };
 }
 
-/** A terminal that is gone takes no settings, and needs none. */
+/** A terminal that is gone accepts no settings, and needs none. */
 function setRaw(keyboard: NonNullable<CliContext['keyboard']>, raw: boolean): void {
   try {
     keyboard.setRawMode(raw);

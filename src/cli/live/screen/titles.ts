@@ -7,7 +7,7 @@ import { isOver, type RunView } from '../live-runs.ts';
 import type { LogView, State } from './model.ts';
 import { needsPerson, selectedPart, selectedRun, shownRuns } from './selection.ts';
 
-/** What stands above everything else: what is shown, or that it is old. */
+/** The title: what is shown, or that it is outdated. */
 export function titleOf(state: State): string {
   const { lost, nowMs } = state;
   if (!lost) return state.view === 'list' ? titleOfList(state) : titleOfRun(state);
@@ -38,11 +38,11 @@ function titleOfRun(state: State): string {
   return oneLine(run.status ? `${run.info.id} · ${describeRun(run.status, nowOf(run, state))}` : run.info.id);
 }
 
-/** What stands above a log: `network (attempt 1) · ⏸ parked · 12.3 kB · following` */
+/** The line above a log: `network (attempt 1) · ⏸ parked · 12.3 kB · following` */
 export function describeLog(log: LogView, state: State): string {
   const name = log.finalizer ? `${log.step} (finalizer)` : log.step;
   const part = selectedPart(state)?.part;
-  // The log of an earlier try is not that of the state that the step is in now.
+  // The state of the step belongs to its latest attempt only.
   const mine = part?.attempt === log.attempt;
   const words = [
     `log of ${name} (attempt ${log.attempt}${part && !mine ? ` of ${part.attempt}` : ''})`,
@@ -61,7 +61,7 @@ function whereIn(log: LogView): string {
   return `up to ${Math.min(100, Math.round((100 * at) / Math.max(1, log.size)))} %, End follows`;
 }
 
-/** In a run that is over no clock runs on. */
+/** The time for durations, which stops when the run is over. */
 export function nowOf({ info, status }: RunView, { nowMs }: State): number {
   return info.endedAtMs ?? status?.endedAtMs ?? nowMs;
 }

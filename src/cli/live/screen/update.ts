@@ -8,7 +8,7 @@ import { openLogOf, pressKey } from './press-key.ts';
 import { logSize } from './layout.ts';
 import { rowKey, shownParts } from './selection.ts';
 
-/** What becomes of the screen when something happens, and what is to be done about it. */
+/** The state of the screen after an event, and the effects that it requires. */
 export function update(state: State, event: Event): Updated {
   if (event.kind === 'key') return pressKey(state, event.key);
   return { state: learn(state, event), effects: [] };
@@ -41,7 +41,7 @@ function learn(state: State, event: Exclude<Event, { kind: 'key' }>): State {
       return showMessage(state, firstLine(event.error));
     case 'found': {
       const found = applyEvent(state, event);
-      // The outcome of an action matters more.
+      // Keeps a message about an action, which matters more.
       return state.message ? found : showMessage(found, 'The server answers again');
     }
     default:
@@ -65,7 +65,7 @@ function tick(state: State, event: LiveEvent & { readonly kind: 'tick' }): State
   return message && message.untilMs > event.nowMs ? { ...rest, message } : rest;
 }
 
-/** Whoever follows a log wants the next try's when there is one. */
+/** When a followed log is over, opens that of the next attempt. */
 function followLaunch(state: State): State {
   const { log, view } = state;
   if (view !== 'log' || !log?.following) return state;
