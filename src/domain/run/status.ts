@@ -110,9 +110,9 @@ export interface RunStatus {
   plan: string;
   /** `user@host:port` */
   readonly host: string;
-  /** From the plan. */
+  /** The fleet that the plan names. */
   readonly fleet?: string;
-  /** From the plan. */
+  /** The labels of the plan. */
   readonly labels?: Readonly<Record<string, string>>;
   /** True while the run waits for an operator, or its host has been unreachable for so long that an operator should know. */
   attention: boolean;
