@@ -1,6 +1,6 @@
 import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
 
-/** Why a workflow task or a query was failed. A client whose query failed with this asks again. */
+/** Why a workflow task or a query was failed. A client whose query failed so asks again. */
 export const ADVANCED_BY_QUERY =
   'workflow state was advanced by a query; failing this task so that the server redelivers it';
 
