@@ -11,7 +11,6 @@ const BEHIND_AT_MOST_MS = 30_000;
 /** The server's answer between a failed workflow task and its redelivery, which usually follows at once. */
 const FAILED_TASK = 'Workflow Task in failed state';
 const FAILED_TASK_AT_MOST_MS = 3_000;
-const BEHIND_AGAIN_MS = 500;
 
 /**
  * Queries a run. For up to a minute the server gives queries to a worker whose machine is gone, which answers none of them. So a
@@ -34,7 +33,7 @@ export async function askRun<T>(temporal: Client, workflowId: string, query: str
             if (over.signal.aborted || performance.now() - beganMs >= retryableMs(error))
               return reject(error);
             clearTimeout(again);
-            again = setTimeout(ask, BEHIND_AGAIN_MS, times);
+            again = setTimeout(ask, ASK_AGAIN_MS, times);
           });
       };
       ask(1);

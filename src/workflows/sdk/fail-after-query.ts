@@ -1,4 +1,4 @@
-import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
+import type { ActivateInput, WorkflowInterceptorsFactory } from '@temporalio/workflow';
 
 /** Why a workflow task or a query was failed. A client whose query failed so asks again. */
 export const ADVANCED_BY_QUERY =
@@ -6,6 +6,10 @@ export const ADVANCED_BY_QUERY =
 
 /** The id of a query that the server sends by itself, not with a workflow task. */
 const LEGACY_QUERY = 'legacy_query';
+/** The server's default. Whoever starts a run can set another. */
+const TASK_TIMEOUT_S = 10;
+/** How soon after that timeout a live worker gets the task again. */
+const REDELIVERY_S = 10;
 
 /**
  * Keeps runs replayable. A query can reach a worker while a workflow task waits for another worker, or for one that has died. The
@@ -16,17 +20,21 @@ const LEGACY_QUERY = 'legacy_query';
  * - New events without a later time: the task has not begun, because the time is that of a task's start. The query fails, the
  *   worker evicts the run, and a client asks again.
  * - A query after the first task of a run that was rebuilt from its history may have brought a task that another worker had
- *   begun. The run fails its next task, once; the server redelivers it, and it replays as recorded. If the first task was this
- *   worker's after all, the run is replayed once for nothing.
+ *   begun. If that worker has died, the server redelivers the task after its timeout. So a task that arrives about then fails,
+ *   once; the server redelivers it, and it replays as recorded. If the first task was this worker's after all, the run is
+ *   replayed once for nothing.
  *
  * This can go once test/workflows/sdk/fail-after-query.test.ts passes without it.
  */
 export const interceptors: WorkflowInterceptorsFactory = () => {
-  let at = '';
+  let atS = 0;
   let historyLength = 0;
+  let taskTimeoutS = TASK_TIMEOUT_S;
   let isRebuilt = false;
   let tasks = 0;
   let isAhead = false;
+  const isRedelivered = (nowS: number) =>
+    nowS >= atS + taskTimeoutS && nowS < atS + taskTimeoutS + REDELIVERY_S;
   return {
     internals: [
       {
@@ -38,14 +46,18 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
             isAhead ||= isLegacy && isRebuilt && tasks === 1;
             return next(input);
           }
-          const now = JSON.stringify(activation.timestamp);
+          const nowS = secondsOf(activation.timestamp);
           const length = activation.historyLength ?? 0;
-          const isNewTask = at !== now;
+          const isNewTask = atS !== nowS;
           const isUnbegun = isReplaying !== true && !isNewTask && length > historyLength;
-          if (isUnbegun || (isAhead && isNewTask)) throw new Error(ADVANCED_BY_QUERY);
+          if (isUnbegun || (isAhead && isRedelivered(nowS))) throw new Error(ADVANCED_BY_QUERY);
+          const timeout = jobs?.find(({ initializeWorkflow }) => initializeWorkflow)?.initializeWorkflow
+            ?.workflowTaskTimeout;
+          if (timeout) taskTimeoutS = secondsOf(timeout);
           if (isReplaying === true) isRebuilt = true;
           else if (isNewTask) tasks += 1;
-          at = now;
+          if (isNewTask) isAhead = false;
+          atS = nowS;
           historyLength = length;
           return next(input);
         },
@@ -53,3 +65,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
     ],
   };
 };
+
+function secondsOf(time: ActivateInput['activation']['timestamp']): number {
+  return Number(time?.seconds) + (time?.nanos ?? 0) / 1e9;
+}

@@ -74,6 +74,42 @@ it('a run that was queried while its worker was dead can be replayed, and its ac
   await connection.close();
 });
 
+it('a run that another worker took over, and that is queried all the time, fails no task', async () => {
+  const { env } = harness;
+  const taskQueue = 'watched';
+  let isOver = false;
+  // Each activity lasts until a query has been answered.
+  const { activities } = fakeActivities({
+    runStep: async () => (await delay(1000), 'started'),
+    waitStep: async ({ launch }) => {
+      await (launch.step === 'first' ? beating(poll(() => isOver, 'the first step ends')) : delay(1000));
+      return ended;
+    },
+  });
+  const common = { taskQueue, workflowBundle, activities, enableNonLocalActivities: false };
+  const before = await Worker.create({ ...common, connection: env.nativeConnection });
+  const acts = await Worker.create({ connection: env.nativeConnection, taskQueue, activities });
+  const running = [before.run(), acts.run()];
+  const client = createClient(env.client, taskQueue, async () => undefined);
+  const names = ['first', 'second', 'third'];
+  const steps = names.map((name, i) => step(name, { needs: names.slice(0, i) }));
+  await client.start({ target: { host: 'h' }, steps }, { workflowId: taskQueue });
+  const isFirst = async () => (await client.status(taskQueue)).steps[0]?.state === 'running';
+  await poll(isFirst, 'the first step runs');
+  before.shutdown();
+  await running[0];
+  const after = await Worker.create({ ...common, connection: env.nativeConnection });
+  running.push(after.run());
+  await client.status(taskQueue);
+  isOver = true;
+  const isEnded = async () => (await client.status(taskQueue)).phase === 'provisioned';
+  await poll(isEnded, 'the run ends');
+  const { events } = await env.client.workflow.getHandle(taskQueue).fetchHistory();
+  expect(events?.filter((event) => event.workflowTaskFailedEventAttributes)).toEqual([]);
+  for (const worker of [after, acts]) worker.shutdown();
+  await Promise.all(running);
+});
+
 describe('a run that a query may have advanced', () => {
   type Activation = ActivateInput['activation'];
   type Jobs = NonNullable<Activation['jobs']>;
@@ -85,16 +121,28 @@ describe('a run that a query may have advanced', () => {
     ({ isReplaying, timestamp: { seconds, nanos: 0 }, historyLength, jobs }) as unknown as Activation;
   const rebuilt = activation(true, 1, 29, activity);
 
+  const init = { initializeWorkflow: { workflowTaskTimeout: { seconds: 30 } } } as unknown as Jobs[number];
   // As a worker got them while the task of a timer was started by a worker that had died.
+  const begunElsewhere = [rebuilt, activation(false, 8, 34, timer), activation(true, 8, 34, legacy)];
+
   it.each([
-    [
-      'brought a task that another worker had',
-      [rebuilt, activation(false, 8, 34, timer), activation(true, 8, 34, legacy)],
-    ],
-  ])('fails its next task if the query %s', (_, before) => {
+    [18, begunElsewhere],
+    [25, begunElsewhere],
+    [39, [activation(true, 1, 3, [init]), ...begunElsewhere]],
+  ])('fails a task at %i s that may be the redelivery of what the query brought', (at, before) => {
     const activate = activating();
     for (const one of before) activate(one);
-    expect(() => activate(activation(false, 20, 39, activity))).toThrow(ADVANCED_BY_QUERY);
+    expect(() => activate(activation(false, at, 39, activity))).toThrow(ADVANCED_BY_QUERY);
+  });
+
+  it.each([
+    [9, begunElsewhere],
+    [29, begunElsewhere],
+    [18, [activation(true, 1, 3, [init]), ...begunElsewhere]],
+  ])('continues with a task at %i s, which cannot be that redelivery', (at, before) => {
+    const activate = activating();
+    for (const one of before) activate(one);
+    expect(() => activate(activation(false, at, 39, activity))).not.toThrow();
   });
 
   it.each([
