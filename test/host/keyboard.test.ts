@@ -83,7 +83,7 @@ class Watched {
     const onProgress = ({ prompt }: { prompt?: string }) => {
       if (prompt !== undefined) this.prompts.push(prompt);
     };
-    this.end = host.wait(id, { boundS: 30, signal, onProgress });
+    this.end = host.wait(id, { boundS: 120, signal, onProgress });
     this.end.catch(() => undefined);
   }
   get log(): string {

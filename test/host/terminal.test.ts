@@ -90,6 +90,11 @@ class Session {
   killServer(): void {
     process.kill(Number(this.tmux('display-message', '-p', '#{pid}')), 'SIGKILL');
   }
+  /** Lets the step end, a while after what was done to it: that is to be noticed first. */
+  async letEnd(): Promise<void> {
+    await setTimeout(1000);
+    writeFileSync(join(this.launch, 'go'), '');
+  }
   /** Its record, once its lock is free. */
   async end(): Promise<Ending | undefined> {
     await poll(
@@ -142,7 +147,8 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
   afterAll(() => {
     for (const session of sessions) session.remove();
   });
-  const SCRIPT = 'echo begun; sleep 1.5; echo finished; exit 3';
+  /** Ends once it is allowed to. */
+  const SCRIPT = 'echo begun; until [ -e "${0%/*}/go" ]; do sleep 0.1; done; echo finished; exit 3';
   const WHOLE = 'begun\r\nfinished\r\n';
 
   it.each([
@@ -155,6 +161,7 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
     await session.printed('begun');
     const before = Math.floor(Date.now() / 1000);
     hit(session);
+    await session.letEnd();
     const end = await session.end();
     expect(end).toMatchObject({ code: '3', by: 'itself', log: 'whole' });
     expect(session.log).toBe(WHOLE);
@@ -167,6 +174,7 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
     session.start();
     await session.printed('begun');
     session.kill('script ');
+    await session.letEnd();
     expect(await session.end()).toMatchObject({ code: '3', by: 'itself', log: 'cut' });
     expect(Number((await session.end())?.['lost'])).toBeGreaterThan(0);
     // The terminal of the session is as it was: what is typed is echoed, a line at a time.
@@ -183,6 +191,7 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
     session.start();
     await session.printed('begun');
     session.kill('tee ');
+    await session.letEnd();
     expect(await session.end()).toMatchObject({ code: '3', log: 'whole', lost: '' });
     expect(session.log).toBe(WHOLE);
   });
@@ -196,6 +205,7 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
       await session.printed('begun');
       await poll(() => session.find(copier).length > 0, copier, undefined, PATIENCE_MS);
       session.kill(copier);
+      await session.letEnd();
       expect(await session.end()).toMatchObject({ code: '3', log: 'whole' });
       expect(session.log).toBe('begun\r\n***\r\n');
     },
@@ -215,11 +225,12 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
   });
 
   it('prints nothing into the log of a step whose supervisor is killed', async () => {
-    const session = open('echo begun; sleep 1; echo finished');
+    const session = open(SCRIPT);
     session.start();
     await session.printed('begun');
     const supervisor = /^pid=(\d+)$/m.exec(readFileSync(join(session.launch, 'started'), 'utf8'))?.[1];
     process.kill(Number(supervisor), 'SIGKILL');
+    await session.letEnd();
     await session.printed('finished');
     await setTimeout(500);
     expect(session.log).toBe('begun\r\nfinished\r\n');

@@ -39,6 +39,7 @@ export async function chandler(args: readonly string[], options: ChandlerOptions
   const output = { stdout: '', stderr: '' };
   const matches = (pattern: RegExp) => pattern.test(output.stdout) || pattern.test(output.stderr);
   let [interrupted, acted] = [false, false];
+  let acting: unknown;
   const react = () => {
     if (interrupt instanceof RegExp && !interrupted && matches(interrupt)) {
       interrupted = true;
@@ -46,7 +47,7 @@ export async function chandler(args: readonly string[], options: ChandlerOptions
     }
     if (when && !acted && matches(when.shows)) {
       acted = true;
-      void when.act();
+      acting = when.act();
     }
   };
   const collect = (name: 'stdout' | 'stderr') => (chunk: Buffer) => {
@@ -62,6 +63,7 @@ export async function chandler(args: readonly string[], options: ChandlerOptions
     child.once('close', (code, signal) => resolve(code ?? signal)),
   );
   if (timer) clearTimeout(timer);
+  await acting;
   const group = -(child.pid ?? 0);
   await poll(
     () => isGone(group),

@@ -7,7 +7,7 @@ import { createClient } from '../../src/client.ts';
 import { workflowBundle } from '../support/built.ts';
 import { fakeActivities, startHarness, step, type Harness } from './harness.ts';
 
-const CONNECT_S = 2;
+const CONNECT_S = 5;
 
 describe('a run that no worker has a slot for', () => {
   let harness: Harness;

@@ -106,7 +106,7 @@ describe('a step that waits for keyboard input', () => {
         return at(String((turn += 1)));
       },
     });
-    const steps = [step('a', { timeout: '2s' })];
+    const steps = [step('a', { timeout: '6s' })];
     await harness.run(activities, steps, { onStepFailure: 'fail' }, async (client, id) => {
       expect(await client.result(id)).toMatchObject({ failure: { code: 'step-timeout' } });
       expect((await client.status(id)).steps[0]).not.toHaveProperty('input');

@@ -305,9 +305,12 @@ describe('extendTimeout', () => {
         return launch.attempt === 1 ? untilCancelled() : Promise.resolve(ended);
       },
     });
-    const steps = [step('a', { timeout: '2s' }), step('z', { needs: ['a'] })];
+    const steps = [step('a', { timeout: '8s' }), step('z', { needs: ['a'] })];
     await harness.run(activities, steps, {}, async (client, id) => {
       await reach(client, id, { a: 'running' });
+      await client.extendTimeout(id, { step: 'a', by: '1s', reason: 'slow mirror' });
+      await client.extendTimeout(id, { step: 'a', by: 500 });
+      await expect(client.extendTimeout(id, { step: 'a', by: '365d' })).rejects.toThrow('a would get');
       for (const [by, message] of [
         ['soon', 'by must be a duration such as 10m, or milliseconds; at most 365d'],
         [0, 'by must be a duration'],
@@ -316,13 +319,10 @@ describe('extendTimeout', () => {
       ]) {
         await expect(client.extendTimeout(id, { step: 'a', by } as never)).rejects.toThrow(message);
       }
-      await client.extendTimeout(id, { step: 'a', by: '1s', reason: 'slow mirror' });
-      await client.extendTimeout(id, { step: 'a', by: 500 });
-      await expect(client.extendTimeout(id, { step: 'a', by: '365d' })).rejects.toThrow('a would get');
       await reach(client, id, { a: 'parked' });
       expect((await client.status(id)).steps[0]).toMatchObject({
         extendedByMs: 1500,
-        failure: { code: 'step-timeout', message: 'a took longer than 3.5 s and was ended' },
+        failure: { code: 'step-timeout', message: 'a took longer than 9.5 s and was ended' },
       });
       await client.extendTimeout(id, { step: 'a', by: '1h' });
       await client.retry(id, { step: 'a' });

@@ -182,10 +182,10 @@ export async function recover(host: HostUnderTest, scenario: Scenario, history: 
     if (scenario.kills) await judge('kill', async () => (await host.kill(host.id, scenario.session)).state);
     const ranBefore = scenario.kills ? host.ledger(host.id).begins : 1;
     let state = await host.state(host.id);
-    // A worker starts again what has not begun.
+    // A worker starts again what has not begun. Each time waits for a second, in which a busy machine gets little done.
     for (
       let tries = 0;
-      tries < 3 && !['exited', 'interrupted', 'cancelled'].includes(state.kind);
+      tries < 30 && !['exited', 'interrupted', 'cancelled'].includes(state.kind);
       tries += 1
     ) {
       if (scenario.prunes) {

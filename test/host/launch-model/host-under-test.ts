@@ -243,7 +243,6 @@ export class HostUnderTest {
       },
       'the end of every process',
       () => this.processes().join(' '),
-      10_000,
     );
   }
 
