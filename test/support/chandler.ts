@@ -33,7 +33,7 @@ export async function chandler(args: readonly string[], options: ChandlerOptions
     env: { PATH: process.env['PATH'], HOME: home, XDG_STATE_HOME: home, ...env },
     // Its own process group, which must be empty after its end.
     detached: true,
-    timeout: 100_000,
+    timeout: 250_000,
     killSignal: 'SIGKILL',
   });
   const output = { stdout: '', stderr: '' };
