@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Client } from '@temporalio/client';
 import { ADVANCED_BY_QUERY } from '../workflows/sdk/fail-after-query.ts';
 import { reasonOf } from '../domain/run/failure.ts';
@@ -21,6 +22,8 @@ const FAILED_TASK_AT_MOST_MS = 3_000;
 export async function askRun<T>(temporal: Client, workflowId: string, query: string): Promise<T> {
   const run = temporal.workflow.getHandle(workflowId);
   const over = new AbortController();
+  // For each request the SDK adds a listener, which lives as long as this signal. Node warns of more than ten.
+  setMaxListeners(0, over.signal);
   const beganMs = performance.now();
   let again: NodeJS.Timeout | undefined;
   try {
