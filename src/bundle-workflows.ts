@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 
 /**
- * Bundles the workflows that lie beside this module, as a worker loads them.
+ * Bundles the workflows in the directory of this module for a worker.
  *
- * @throws Error (from the bundler) when a workflow imports what it may not
+ * @throws Error (from the bundler) when a workflow imports a module that is forbidden in workflows
  */
 export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -17,7 +17,7 @@ export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
       path('sdk/pass-sender'),
       path('sdk/refuse-unknown-workflows'),
     ],
-    // It reports every module that it reads; its errors are thrown.
+    // The bundler logs every module that it reads; errors are thrown anyway.
     logger: new DefaultLogger('ERROR'),
   });
 }

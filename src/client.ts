@@ -47,7 +47,7 @@ const DEFAULT_TASK_QUEUE = 'chandler';
 const DEFAULT_LIMIT = 100;
 
 /**
- * Connects to a Temporal server: a client that starts runs, watches them and acts on them. Workers do the work.
+ * Connects to a Temporal server. The client starts runs, follows them and acts on them; workers do the work.
  *
  * @throws Error when the server does not answer within ten seconds; its `cause` is that of `@temporalio/client`
  */
@@ -78,8 +78,8 @@ export async function connect(options: ClientOptions): Promise<ChandlerClient> {
 }
 
 /**
- * As {@link connect}, over a client that there is already. `taskQueue` is the one that the workers serve; `close` is what
- * {@link ChandlerClient.close} calls.
+ * Like {@link connect}, over an existing client of the SDK. `taskQueue` is the queue that the workers serve; {@link
+ * ChandlerClient.close} calls `close`.
  */
 export function createClient(
   temporal: Client,

@@ -30,22 +30,25 @@ import { createSshPool } from './ssh/index.ts';
 export interface RunningWorker {
   /** Resolves when the worker has stopped; rejects if it died. */
   readonly done: Promise<void>;
-  /** Stops taking work, lets waits move to other workers, closes connections. Bounded, even if the server does not answer. */
+  /**
+   * Stops accepting work, lets other workers take over the waits, and closes connections. Ends in bounded time even if the server
+   * does not answer.
+   */
   stop(): void;
 }
 
 /**
- * How long a workflow task may run before the SDK ends it by force. Not an option that it documents. Its own 5 s of wall
- * clock also pass while a worker is suspended, and Node does not survive the end that it makes of it then (node#43135:
- * "async hook stack has become corrupted"). A task of ours takes milliseconds.
+ * Disables the SDK's limit for the duration of a workflow task, through an undocumented option. The default of 5 s of wall clock
+ * also passes while a worker is suspended, and Node crashes when the SDK then ends the task by force (node#43135: "async hook
+ * stack has become corrupted"). Chandler's tasks take milliseconds.
  */
 export const withoutTaskLimit: object = { isolateExecutionTimeout: '1 day' };
 
-/** Sends the SDK's logs through ours; once in a process. */
+/** Sends the SDK's logs to our logger. Once per process. */
 export function installRuntime(logger: Logger): void {
   const level = logger.level === 'silent' ? 'error' : logger.level;
   Runtime.install({
-    // The entry point decides what a signal means.
+    // The entry point handles signals.
     shutdownSignals: [],
     logger: new DefaultLogger(level.toUpperCase() as LogLevel, ({ level, message, meta }) => {
       logger[level.toLowerCase() as 'info']({ ...meta }, message);
@@ -54,7 +57,7 @@ export function installRuntime(logger: Logger): void {
 }
 
 /**
- * Starts a worker: the hands of Chandler. It holds nothing that it can't lose.
+ * Starts a worker. It keeps no state that must not be lost.
  *
  * @throws Error (from the SDK) when the server does not answer
  */
@@ -100,10 +103,11 @@ export async function startWorker(
     shutdownGraceTime: config.shutdownGraceMs,
     ...(config.versioning && { workerDeploymentOptions: toDeploymentOptions(config.versioning) }),
     stickyQueueScheduleToStartTimeout: timing.stickyTimeoutMs,
-    // Cancellation reaches an activity with the answer to a heartbeat, so none is held back.
+    // An activity learns of its cancellation from the answer to a heartbeat, so no heartbeat may be throttled.
     maxHeartbeatThrottleInterval: timing.heartbeatEveryMs,
     ...withoutTaskLimit,
-    // Five of each kind: a queue has four partitions by default, and a task in a partition without a poller may wait long.
+    // Five of each kind, because a queue has four partitions by default, and a task in a partition without a poller may wait
+    // long.
     maxConcurrentWorkflowTaskPolls: 10,
     nonStickyToStickyPollRatio: 0.5,
     ...taskSlots(slots),
@@ -115,7 +119,7 @@ export async function startWorker(
       await Promise.race([worker.run(), rejected(patience.signal)]);
     } catch (error) {
       if (!patience.signal.aborted) throw error;
-      // The SDK holds on to the connection; the end of the process closes it.
+      // The SDK holds the connection; it closes when the process ends.
       logger.warn('the server did not confirm the shutdown in time; the worker stops anyway');
     } finally {
       await pool.close();
@@ -140,8 +144,8 @@ const MEMORY = { waits: 0.7, all: 0.8 } as const;
 const CPU = 0.9;
 
 /**
- * Slots for waits and short activities together. WaitSlots limits the waits, so those for short activities stay free. The tuner may go down to
- * those for short activities.
+ * Slots for waits and short activities together. WaitSlots limits the waits, so slots for short activities stay free. The tuner
+ * may lower the total to the number for short activities.
  */
 function taskSlots({
   waits,
@@ -186,8 +190,8 @@ async function workflowBundle(): Promise<WorkflowBundleOption> {
 }
 
 /**
- * Asked for each run: an operator may add them while the worker runs. A server that does not tell (Temporal Cloud
- * keeps this to itself) gets none: they are a convenience, the run is not.
+ * Read for each run, because an operator may add attributes while the worker runs. If the server does not report them (Temporal
+ * Cloud), runs go without: the attributes are a convenience.
  */
 async function knownSearchAttributes(
   connection: NativeConnection,
@@ -214,7 +218,7 @@ function notifyWish({ command, url, events }: NotifyConfig): NotifyWish | undefi
   return channels.length === 0 || events.length === 0 ? undefined : { events, channels };
 }
 
-/** Asked once, if it is answered. */
+/** Asks for the id once; asks again only after a failure. */
 function askNamespaceId(connection: NativeConnection, namespace: string): () => Promise<string> {
   let known: string | undefined;
   return async () => {
@@ -223,7 +227,10 @@ function askNamespaceId(connection: NativeConnection, namespace: string): () => 
   };
 }
 
-/** A holder of another namespace, or another server, cannot be looked up from here, so it counts as open. */
+/**
+ * Whether the holder's workflow is open. One of another namespace, or another server, cannot be queried from here and counts as
+ * open.
+ */
 async function isOpen(client: Client, holder: LeaseHolder, namespaceId: string): Promise<boolean> {
   if (holder.namespaceId !== namespaceId) return true;
   try {

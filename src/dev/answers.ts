@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** Whether a server on this machine accepts connections, and begins with the greeting if there is one, within a second. */
+/** Whether a server on this machine accepts connections within a second, and begins with `greeting` if that is set. */
 export function answers(port: number, greeting?: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port, timeout: 1000 });

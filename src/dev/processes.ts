@@ -5,7 +5,7 @@ export function startTicks(stat: string): string | undefined {
   return state === 'Z' || state === 'X' ? undefined : rest[18];
 }
 
-/** Ignores a process that is gone. */
+/** Does nothing if the process is gone. */
 export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

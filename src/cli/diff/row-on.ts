@@ -1,7 +1,7 @@
 import { definedOnly } from '../../domain/defined-only.ts';
 import type { DiffRow } from '../output/outputs.ts';
 
-/** What a run would do about one thing: a function for each possibility. */
+/** The possible rows about one subject: a function for each thing that a run would do. */
 export type RowOn = Readonly<Record<DiffRow['would'], (message: string) => DiffRow>>;
 
 export function rowOn(kind: string, name?: string): RowOn {

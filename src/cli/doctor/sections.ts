@@ -13,7 +13,7 @@ export function countFindings(sections: readonly Section[]): { problems: number;
   return { problems: count('problem'), warnings: count('warning') };
 }
 
-/** The answer of `doctor --json`. */
+/** The output of `doctor --json`. */
 export function toJson(sections: readonly Section[]): FindingsOutput {
   return {
     ...countFindings(sections),
@@ -27,7 +27,7 @@ export function toJson(sections: readonly Section[]): FindingsOutput {
 const CLOCK_NOTICED_MS = 5_000;
 const CLOCK_HARMFUL_MS = 5 * 60_000;
 
-/** Judges a clock by another. A positive difference is before it. */
+/** Compares a clock with another one. A positive difference means that it is ahead. */
 export function clockFinding({ ok, warning, problem }: Verdicts, aheadMs: number, than: string): Finding {
   const apart = Math.abs(aheadMs);
   if (apart <= CLOCK_NOTICED_MS) return ok(`within ${CLOCK_NOTICED_MS / 1000} s of ${than}`);

@@ -8,8 +8,8 @@ import type { RunStatus } from '../../domain/run/status.ts';
 import type { Change } from './changes.ts';
 
 /**
- * What commands print with --json, by its name in schema/output.schema.json. `npm run schema` makes that file of these types and
- * their comments; a test holds what the program really prints against it.
+ * What commands print with --json, by its name in schema/output.schema.json. `npm run schema` generates that file from these
+ * types and their comments; a test compares it with the program's real output.
  */
 export interface Outputs {
   /** `status ID`. Without steps when the run is over and no worker answers. */
@@ -20,7 +20,7 @@ export interface Outputs {
   readonly started: {
     readonly id: string;
     readonly runId: string;
-    /** Its page in the UI, if that is known. */
+    /** The URL of its page in the UI, if known. */
     readonly url?: string;
   };
   /** `up`, `watch-host`, `status --watch`, `watch`: one a line. */
@@ -58,7 +58,7 @@ export interface Outputs {
   };
 }
 
-/** What may be printed as JSON. */
+/** Everything that may be printed as JSON. */
 export type Output = Outputs[keyof Outputs];
 
 interface RunHead {
@@ -68,17 +68,17 @@ interface RunHead {
   readonly runId: string;
 }
 
-/** Of a run that was terminated or timed out: one of the two. */
+/** Set for a run that was terminated or timed out: one of the two keys. */
 interface RunRest {
   /** What still runs on the host. */
   readonly leftovers?: readonly LeftoverOutput[];
-  /** Why that is not known. */
+  /** Why it is unknown what still runs on the host. */
   readonly leftoversUnknown?: string;
 }
 
 type RunOutput =
   | (RunHead & RunStatus & RunRest & { readonly result?: RunResult })
-  // Once a run is over the server knows its end, but only a worker its steps.
+  // Once a run is over the server knows its result, but only a worker can show its steps.
   | (RunHead & RunRest & { readonly result: RunResult })
   | { readonly id: string; readonly serverPause: ServerPause; readonly known: PausedRun };
 
@@ -89,26 +89,26 @@ export interface Valid {
   readonly steps: number;
   readonly finalizers: number;
   readonly digest: string;
-  /** What is allowed but will surprise. */
+  /** Mistakes that are allowed, but probably not intended. */
   readonly warnings: readonly PlacedProblem[];
 }
 
-/** What became of an action that was sent to a run. */
+/** What a run did with an action. */
 export interface ActionOutcome {
   readonly id: string;
   /** `retry`, `skip`, `abort`, … */
   readonly action: string;
-  /** The steps that it was sent for; empty: the run as a whole. */
+  /** The steps for which it was sent; empty for the whole run. */
   readonly steps: readonly string[];
   readonly outcome: 'accepted' | 'queued' | 'refused' | 'unknown' | 'nothing-to-do' | 'would-be-sent';
   /** Why it was refused, or why there was nothing to do. */
   readonly reason?: string;
 }
 
-/** What was inspected together. */
+/** What the findings of a section are about. */
 export interface Subject {
   readonly about: 'here' | 'server' | 'worker' | 'host';
-  /** Which one: an address, the identity of a worker, a host. */
+  /** Its name: an address, the identity of a worker, a host. */
   readonly name: string;
 }
 
@@ -118,13 +118,16 @@ export interface FindingsOutput {
   readonly findings: readonly (Subject & Finding)[];
 }
 
-/** One thing on the host, and what a run would do about it. */
+/** One subject on the host, and what a run would do about it. */
 export interface DiffRow {
   /** `host`, `lease`, `leftover`, `sentinel`, `marker`, `zmx`, `step` or `finalizer`; a later version may add more. */
   readonly kind: string;
-  /** Of the step, finalizer or leftover. */
+  /** The name of the step, finalizer or leftover. */
   readonly name?: string;
-  /** `keep`: nothing. `drift`: nothing, though its check says no. `do`: run, install, write. `wait`: for something that is under way. `fail`: the run ends there. */
+  /**
+   * `keep`: nothing. `drift`: nothing, although its check fails. `do`: run, install or write it. `wait`: for work that has begun.
+   * `fail`: end with a failure.
+   */
   readonly would: 'keep' | 'drift' | 'do' | 'wait' | 'fail' | 'unknown';
   readonly message: string;
 }
@@ -136,8 +139,9 @@ export interface Diff {
   readonly plan: string;
   readonly digest: string;
   /**
-   * `nothing-to-do`: the host counts as provisioned. `drifted`: it does, but the check of a step says no. `would-fail`: it would be
-   * refused, or fail, as the host and the worker are now. `unknown`: the host, or a check on a provisioned host, could not be asked.
+   * `nothing-to-do`: the host counts as provisioned. `drifted`: it does, but a step's check fails. `would-fail`: the run would be
+   * refused, or fail, with the host and worker in their present state. `unknown`: the host could not be reached, or a check on a
+   * provisioned host could not run.
    */
   readonly outcome: 'nothing-to-do' | 'drifted' | 'would-run' | 'would-fail' | 'unknown';
   /** The outcome in one line. */
@@ -148,7 +152,7 @@ export interface Diff {
 export interface LeftoversOutput {
   /** `user@host:port` */
   readonly host: string;
-  /** The run that is at work on the host. */
+  /** The id of the open run on the host. */
   readonly atWork?: string;
   readonly leftovers: readonly LeftoverOutput[];
   /** Open sessions of steps that are over. */
@@ -167,6 +171,6 @@ export interface LeftoverOutput extends Pick<Leftover, 'state' | 'sinceMs' | 'pr
   readonly session?: string;
   /** The id of the run that started it, if that is known. */
   readonly run?: string;
-  /** With --end: how many of its processes would not die. */
+  /** With --end: how many of its processes could not be ended. */
   readonly left?: number;
 }

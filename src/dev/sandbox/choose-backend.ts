@@ -9,7 +9,7 @@ export interface MachineFacts {
 
 const DOCKER_TIMEOUT_MS = 3000;
 
-/** Docker if it answers, else namespaces for root on Linux. @throws Error that says what to do */
+/** Docker if it answers, otherwise namespaces for root on Linux. @throws Error with what to install or do */
 export function chooseBackend(facts: MachineFacts): SandboxBackend {
   if (facts.dockerAnswers) return 'docker';
   if (facts.platform === 'linux' && facts.uid === 0) return 'namespace';

@@ -10,7 +10,7 @@ export async function sandboxExec(
   options: { readonly stdin?: string; readonly timeoutMs?: number; readonly asMachine?: boolean } = {},
 ): Promise<Output> {
   const { stdin, timeoutMs, asMachine } = options;
-  // Inside, because from here only nsenter or docker could be killed.
+  // The time limit applies inside the host, because from outside only nsenter or docker could be killed.
   const limit = timeoutMs === undefined ? [] : ['timeout', '--signal=KILL', String(timeoutMs / 1000)];
   const limited = [...limit, ...argv];
   if (host.backend === 'docker') return run(dockerExecArgv(host.container ?? '', limited), { stdin });

@@ -14,7 +14,7 @@ export interface ContainerOptions {
   readonly diskMiB?: number | undefined;
 }
 
-/** The name changes with the content of the image. */
+/** The name depends on the content of the image. */
 export function imageName(dockerfile: string, extraPackages: readonly string[]): string {
   const content = JSON.stringify([dockerfile, extraPackages]);
   const digest = createHash('sha256').update(content).digest('hex');
@@ -34,7 +34,7 @@ export function createArgv(options: ContainerOptions): string[] {
   return ['docker', 'create', ...flags, options.image];
 }
 
-/** By label, because host.json may be lost. */
+/** Finds containers by label, because host.json may be lost. */
 export function findArgv(folder: string): string[] {
   return ['docker', 'ps', '--all', '--quiet', '--no-trunc', '--filter', `label=${LABEL}=${folder}`];
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fingerprint as fingerprintOf, hostName } from '../../ssh/known-hosts.ts';
 import { runOrThrow } from './run-program.ts';
 
-/** Makes an ed25519 key pair at `path` and `path.pub`; returns the public half, `TYPE BASE64`. */
+/** Creates an ed25519 key pair at `path` and `path.pub`; returns the public half, `TYPE BASE64`. */
 export async function makeKey(path: string, comment: string): Promise<string> {
   await runOrThrow(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', path]);
   const [type = '', blob = ''] = (await readFile(`${path}.pub`, 'utf8')).split(' ');

@@ -19,7 +19,7 @@ else
   sh /etc/sandbox/sshd.sh start 3>&-
   # The starter may have died meanwhile.
   echo ready >&3 || :
-  # From now on no process of the host holds a file of the machine.
+  # From now on no process of the host holds a file of the machine open.
   exec 3>&- >/dev/null 2>&1
 fi
 

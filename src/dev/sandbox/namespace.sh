@@ -33,13 +33,13 @@ for path in /bin /sbin /lib /lib32 /lib64 /libx32 /usr /etc /var; do
         if [ -d "$hidden" ]; then mknod "upper$hidden" c 0 0; fi
       done
     fi
-    # Relative, because a comma or colon in the folder's name would separate mount options.
+    # The path is relative, because a comma or colon in the folder's name would separate mount options.
     mount -t overlay -o "lowerdir=$path,upperdir=upper/$part,workdir=work/$part" overlay "root/$part"
   fi
 done
 
 cd root
-# Private to the machine: keys, tokens, people, jobs.
+# These are private to the machine: keys, tokens, people, jobs.
 rm -rf etc/ssh/ssh_host_* etc/ssl/private etc/environment etc/profile.d etc/npmrc etc/pip.conf etc/gitconfig etc/netrc \
   etc/wgetrc etc/sudoers.d etc/apt/auth.conf etc/apt/auth.conf.d etc/cron.d etc/shadow* etc/gshadow* etc/passwd- etc/group- \
   etc/hostname etc/hosts etc/resolv.conf var/mail var/spool var/backups

@@ -27,7 +27,7 @@ export async function sandboxDown(options: {
   if (options.names === undefined) await rmdir(dir).catch(() => undefined);
 }
 
-/** As {@link sandboxDown}; `dir` is a real path. */
+/** Like {@link sandboxDown}; `dir` must be a real path. */
 export async function takeDown(dir: string, names: readonly string[]): Promise<void> {
   const known = new Set(await allNames(dir));
   const folders = names.filter((name) => known.has(name)).map((name) => join(dir, name));
@@ -38,7 +38,7 @@ export async function takeDown(dir: string, names: readonly string[]): Promise<v
   for (const [i, folder] of folders.entries()) {
     const host = hosts[i];
     if (host?.backend === 'docker') await removeContainers(folder);
-    // Without a record it may have been a container.
+    // Without a record, the host may have been a container.
     if (host === undefined) await removeContainers(folder).catch(() => undefined);
   }
   // A starter may still be writing into its folder.

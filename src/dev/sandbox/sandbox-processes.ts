@@ -14,11 +14,11 @@ export interface Process {
 export interface SeenProcess extends Process {
   readonly pidNamespace: string;
   readonly mountNamespace: string;
-  /** Of the host whose first process it is. */
+  /** The folder of the host whose first process this is. */
   readonly hostFolder: string | undefined;
 }
 
-/** Returns undefined for a zombie or no process. */
+/** The start time; undefined for a zombie or if there is no process. */
 export function startTime(pid: number): string | undefined {
   return startTicks(attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? '');
 }

@@ -20,7 +20,7 @@ const LOOPBACK = '127.0.0.1';
 const INSIDE_PROGRAMS = ['init.sh', 'sshd.sh', 'reboot.sh', 'enter.sh', 'confined.sh', 'no-keys.pl'];
 
 export interface UpOptions {
-  /** Has one folder for each host. */
+  /** The directory with one folder for each host. */
   readonly dir: string;
   readonly count: number;
   readonly announce: (line: string) => void;
@@ -31,13 +31,13 @@ export interface UpOptions {
 
 interface Slot {
   readonly backend: SandboxBackend;
-  /** 0: Docker chooses one. */
+  /** With 0 Docker chooses one. */
   readonly port: number;
   readonly image: string;
   readonly diskMiB: number | undefined;
 }
 
-/** Adds hosts: all of them, or none if one does not start. @throws Error the first reason */
+/** Adds hosts: all of them, or none if one does not start. @throws Error why the first one failed */
 export async function sandboxUp(options: UpOptions): Promise<SandboxHost[]> {
   const backend = chooseBackend(await machineFacts());
   const packages = options.systemPackages ?? [];

