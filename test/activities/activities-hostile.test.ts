@@ -241,7 +241,7 @@ describe('problems of a plan', () => {
     [200, 200],
     [201, 201],
     [5000, 201],
-  ])('%i of them are told as %i: the rest is counted', (given, told) => {
+  ])('%i of them are listed as %i, with a count of the rest', (given, told) => {
     expect(boundedProblems(problems(given))).toHaveLength(told);
   });
 

@@ -102,14 +102,14 @@ describe('the lease of a host', () => {
     ['an earlier run of this workflow held', encodeHolder({ ...me, firstRunId: 'run-0', digest: 'another' })],
     ['something unreadable holds', 'not-base64-json'],
     ['something else that is JSON holds', Buffer.from('null').toString('base64url')],
-  ])('that %s is ours, and the server is not asked', async (_, held) => {
+  ])('that %s belongs to this run, and the server is not asked', async (_, held) => {
     const { host, taken, asked } = take(held, true);
     expect(await taken).toEqual({ word: mine, ended: [] });
     expect(host.holder).toBe(mine);
     expect(asked).toEqual([]);
   });
 
-  it('that no run holds is taken without asking what is left', async () => {
+  it('that no run holds is taken without listing leftovers', async () => {
     const { taken, lists } = take(undefined, true);
     await taken;
     expect(lists()).toBe(0);

@@ -21,7 +21,7 @@ async function showHelp(context: ReturnType<typeof fakeContext>, words: readonly
 describe.each(commands)('$name', ({ command }) => {
   const manual = manualOf(command);
 
-  test('says what it does, in a line and at length', () => {
+  test('describes every command in one line and at length', () => {
     expect(manual?.summary).toMatch(/^[^\n]{5,60}$/);
     expect(manual?.about.length).toBeGreaterThan(50);
   });

@@ -37,7 +37,7 @@ test('a run that answers is asked once', async () => {
   expect(isWithdrawn()).toBe(true);
 });
 
-test('one that says nothing is asked again, and the others are withdrawn when one has answered', async () => {
+test('a query without an answer is sent again, and the others are withdrawn once one is answered', async () => {
   const { client, asked, isWithdrawn } = fakeClient(silence, silence, answer('here'));
   const answered = askRun(client, 'x', 'status');
   await vi.advanceTimersByTimeAsync(2999);
@@ -48,7 +48,7 @@ test('one that says nothing is asked again, and the others are withdrawn when on
   expect(isWithdrawn()).toBe(true);
 });
 
-test('nobody is asked without end', async () => {
+test('no query is repeated for ever', async () => {
   const { client, asked } = fakeClient();
   void askRun(client, 'x', 'status');
   await vi.advanceTimersByTimeAsync(600_000);

@@ -162,7 +162,7 @@ describe.skipIf(!root)('a sandbox host', () => {
     },
   );
 
-  it("does not see the machine's files, users, secrets, environment or processes", async () => {
+  it("cannot read the machine's files, users, secrets, environment or processes", async () => {
     const secret = await mkdtemp(join(tmpdir(), 'chandler-secret-'));
     expect(await inside(`find ${secret} ${process.cwd()} /root /home 2>/dev/null | sort`)).toBe(
       ['/home', '/home/app', '/home/app/.ssh', '/home/app/.ssh/authorized_keys', '/home/app/x']
@@ -260,7 +260,7 @@ describe.skipIf(!root)('a sandbox host', () => {
     expect(await inside('cat /proc/[0-9]*/cmdline | tr "\\0" " "')).not.toContain('sleep 7654 ');
   });
 
-  it('keeps connections while sshd is stopped, unless told to drop them', async () => {
+  it('keeps connections while sshd is stopped, unless they are to be dropped', async () => {
     const connected = (): Promise<boolean> =>
       sandboxExec(host, ['rm', '/run/connected']).then(({ code }) => code === 0);
     const lasting = sshTo(host, 'touch /run/connected; sleep 0.6; echo still on');

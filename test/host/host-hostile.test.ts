@@ -186,7 +186,7 @@ describe('a host that answers anything', () => {
     }
   });
 
-  it('fills no memory with the answers of a wait that goes on and on', async () => {
+  it('fills no memory with the endless answers of a wait', async () => {
     const heldBytes = () => {
       collectGarbage();
       return process.memoryUsage().heapUsed;
@@ -223,7 +223,7 @@ describe('a host that answers anything', () => {
     );
   });
 
-  it('tells nothing unfit in the status of a runner', async () => {
+  it('puts no unfit text into the status of a runner', async () => {
     const row = fc.tuple(nastyText, nastyText).map(([name, rest]) => `  name=${name}\tpid=1\t${rest}`);
     await fc.assert(
       fc.asyncProperty(fc.array(row, { maxLength: 4 }), async (rows) => {
@@ -319,7 +319,7 @@ describe('a probe', () => {
     expect(good).toBeGreaterThan(0);
   });
 
-  it('fails in our words whatever else is said', async () => {
+  it('fails with our message whatever else is printed', async () => {
     await fc.assert(
       fc.asyncProperty(hostileAnswer, async (said) => {
         const failure = await failureOf(probeHost(answering(said), programs));

@@ -22,13 +22,13 @@ function inShell(shell: readonly string[], env?: NodeJS.ProcessEnv): Executor {
   return { exec: ({ words }, options) => local.exec({ words: [...shell, ...words.slice(1)] }, options) };
 }
 
-describe.each([[['dash']], [['bash']], [['busybox', 'sh']]])('a look in %s', (shell) => {
+describe.each([[['dash']], [['bash']], [['busybox', 'sh']]])('an inspection in %s', (shell) => {
   let dir: string;
   beforeAll(() => (dir = mkdtempSync(join(tmpdir(), 'chandler-look-'))));
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
   const deps = () => ({ executor: inShell(shell, { HOME: dir, TMPDIR: dir }), programs });
 
-  it('reads a sentinel and a marker with hostile names, and says what is not there', async () => {
+  it('reads a sentinel and a marker with hostile names, and reports which are absent', async () => {
     const path = join(dir, "a b'$(touch x)");
     const marker = join(dir, '-n');
     const before = await inspectHost(deps(), { sentinelPath: path, marker });
@@ -84,13 +84,13 @@ two lines \\ \\$HOME" && test "$CHANDLER_LAUNCH" = id && exit 7`,
     ['is longer than a pipe', `exit 9\n${'# x\n'.repeat(60_000)}`, 9],
     ['ends without a line end', 'exit 10', 10],
     ['is killed', 'kill -9 $$', 137],
-  ])('tells how a check ends that %s', async (_, script, code) => {
+  ])('reports how a check ends that %s', async (_, script, code) => {
     const body = renderCheck(script, { TEXT: "it's\ntwo lines \\ $HOME" });
     expect(await runCheck(deps(), '', 'id', body)).toBe(code);
   });
 });
 
-it('a look is answered, however much the host says of itself', async () => {
+it('an inspection is answered, however much the host reports', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'chandler-look-'));
   const bin = join(dir, 'bin');
   mkdirSync(bin);

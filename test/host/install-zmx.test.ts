@@ -230,7 +230,7 @@ describe('from a release', () => {
     ['too many requests and a broken transfer, to a host with wget', ['wget'], [429, 'cut']],
     ['one 503, to the worker', [], [503]],
     ['a broken transfer and a reset connection, to the worker', [], ['cut', 'reset']],
-  ] as const)('tries again what may pass: %s', async (_, tools, wrong) => {
+  ] as const)('retries a failure that may pass: %s', async (_, tools, wrong) => {
     const spec = serve(fakeZmx('0.7.0'));
     faults = [...wrong];
     const retries: ZmxRetry[] = [];
@@ -251,7 +251,7 @@ describe('from a release', () => {
     );
   });
 
-  it('tries again within a bound, and not at all after a failure that will not pass', async () => {
+  it('retries within a bound, and never after a permanent failure', async () => {
     const spec = serve(fakeZmx('0.7.0'));
     faults = Array.from({ length: 100 }, () => 500);
     expect((await failure(install({ spec }))).message).toMatch(/the host: .*500.*the worker: .*500/);
@@ -274,7 +274,7 @@ describe('from a release', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('says why the one that is there will not do, when no other can be had', async () => {
+  it('explains why the existing one is unsuitable when no other is available', async () => {
     const old = withZmx('zmx\t\t0.4.2\n');
     const error = await failure(
       install({ spec: { url: `${base}/missing.tar.gz`, sha256: 'c'.repeat(64) } }, { facts: old }),
@@ -304,7 +304,7 @@ describe('from a release', () => {
     expect(JSON.stringify(error) + error.message).not.toContain(actual);
   });
 
-  it('the worker fetches nothing from a place that its operator does not allow, and says so', async () => {
+  it('the worker fetches nothing from a place that its operator does not allow, and reports that', async () => {
     const spec = serve(fakeZmx('0.7.0'));
     const error = await failure(
       install({ spec, urls: ['https://mirror.example/zmx/'] }, { path: pathWith() }),
@@ -468,7 +468,7 @@ describe('from a file', () => {
 });
 
 describe('from tmux', () => {
-  it('says how to get tmux where there is none', async () => {
+  it('explains how to get tmux on a host without it', async () => {
     const error = await failure(install({ spec: { source: 'tmux' } }, { facts: facts({ tools: ['curl'] }) }));
     expect(error.code).toBe('zmx-unavailable');
     expect(error.advice).toMatch(/apt-get install tmux.*apk add tmux/);
@@ -488,7 +488,7 @@ describe('from tmux', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('tries the shim in the locale of the login, as it is called later', async () => {
+  it('tests the shim in the locale of the login, in which it is called later', async () => {
     const path = tmuxThat('[ "${LC_ALL-}" = de_DE.UTF-8 ] || exit 1; echo tmux 3.3a');
     const env = { LC_ALL: 'de_DE.UTF-8' };
     expect((await install({ spec: { source: 'tmux' } }, { path, env })).zmx.source).toBe('tmux');
@@ -504,7 +504,7 @@ describe('from tmux', () => {
 });
 
 describe('on the host', () => {
-  it('a link of ours that leads nowhere is replaced; what others put there is not', async () => {
+  it('our own dangling link is replaced, but no file of others', async () => {
     const spec = serve(fakeZmx('0.7.0'));
     mkdirSync(links);
     symlinkSync(join(state, 'zmx/gone/zmx'), join(links, 'zmx'));
@@ -529,7 +529,7 @@ describe('on the host', () => {
     expect(lstatSync(links).isFile()).toBe(true);
   });
 
-  it('a state directory that cannot be written is said to be one', async () => {
+  it('a state directory that cannot be written is reported as that', async () => {
     writeFileSync(state, 'a file');
     const error = await failure(install({ spec: serve(fakeZmx('0.7.0')) }));
     expect(error.code).toBe('state-directory-unwritable');

@@ -158,7 +158,7 @@ describe('a step at work in its terminal', () => {
   it.each([
     ...PROMPTS.map(([name]) => name),
     ...POLLING.slice(0, 2).map((name) => `${name}, asked by busybox`),
-  ])('waits for somebody to type: %s', async (name) => {
+  ])('waits for keyboard input: %s', async (name) => {
     const step = steps.get(name)!;
     await step.until(() => step.isAtPrompt, 'a prompt');
     expect(step.prompts.at(-1)).toMatch(/^\d+/);

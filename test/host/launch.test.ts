@@ -87,7 +87,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(statSync(join(dirOf(launch), 'log')).mode & 0o777).toBe(0o600);
   });
 
-  it.each([undefined, 'C.UTF-8'])('has the locale of the login, not ours: %s', async (locale) => {
+  it.each([undefined, 'C.UTF-8'])("has the locale of the login, not the worker's: %s", async (locale) => {
     vi.stubEnv('LC_ALL', locale);
     const launch = await create('echo "${LC_ALL-none}"').finally(() => vi.unstubAllEnvs());
     await start(launch);
@@ -191,7 +191,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(state).toMatchObject({ kind: 'exited' });
   });
 
-  it('tells an end that was ordered from one of its own, however often it is ordered', async () => {
+  it('distinguishes an end on request from one of its own, however often it is requested', async () => {
     const killed = await create('exec sleep 7394');
     await start(killed);
     for (const _ of [1, 2]) {
@@ -279,7 +279,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(sleepers('7101')).toEqual([]);
   });
 
-  it('tells a reboot by the boot id', async () => {
+  it('recognises a reboot by the boot id', async () => {
     const launch = await create('true');
     await start(launch);
     await host.wait(launch.id, { boundS: 60 });
@@ -336,7 +336,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(await log(next)).toBe('there\r\n');
   });
 
-  it('says what is not there', async () => {
+  it('reports which files are absent', async () => {
     expect(await host.state('absent')).toEqual({ kind: 'absent' });
     expect(await host.wait('absent', { boundS: 1 })).toEqual({ kind: 'absent' });
     const launch = await create('true');
@@ -424,7 +424,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(await begin({ tailLines: 0 })).toBe(100_040 - 65_536);
   });
 
-  it('notes how long the log was while somebody waits, in a file that stays small', async () => {
+  it('notes how long the log was while a worker waits, in a file that stays small', async () => {
     const launch = await create('echo one; sleep 1; while [ ! -e go ]; do sleep 0.1; done; echo two');
     const notes = join(stateDir, 'launches', launch.id, 'times');
     const old = Array.from({ length: 8000 }, (_, i) => `1${String(i).padStart(6, '0')} 0`);
@@ -556,7 +556,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     });
   });
 
-  it('puts its program back when somebody has removed it', async () => {
+  it('installs its program again when it was removed', async () => {
     rmSync(join(stateDir, 'bin', programs.host.name));
     expect(await host.state('absent')).toEqual({ kind: 'absent' });
   });

@@ -9,7 +9,7 @@ import { renderLaunchBody } from '../../src/host/launch-body.ts';
 import { LocalExecutor } from '../support/local-executor.ts';
 import { hostAt } from '../support/host-at.ts';
 
-describe('a start that meets another order', () => {
+describe('a start that meets another request', () => {
   const dir = mkdtempSync(join(tmpdir(), 'chandler-races-'));
   const stateDir = join(dir, 'state');
   const zmxDir = join(dir, 'zmx');
@@ -129,7 +129,7 @@ describe('a start that meets another order', () => {
     });
   });
 
-  it('begins no step whose supervisor died just before: it is taken for interrupted by then', async () => {
+  it('begins no step whose supervisor died just before, because it counts as interrupted by then', async () => {
     // Sourced between the record of the start and the step.
     const id = await create('late', 'kill -KILL $$\nsleep 1\nX=1\n');
     await host.start(id, { secrets: '', boundS: 5 });

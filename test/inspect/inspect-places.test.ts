@@ -50,7 +50,7 @@ const inspect = (changes: Partial<Places> = {}, env: Record<string, string> = {}
 const about = (findings: readonly Finding[], id: string) => findings.filter((finding) => finding.id === id);
 
 describe('the keys of a worker', () => {
-  it('are counted, and each that is not as it should be is named with the command that mends it', async () => {
+  it('are counted, and each unsuitable one is named with the command that fixes it', async () => {
     const findings = await inspect();
     expect(about(findings, 'identities')).toMatchObject([
       { verdict: 'ok', message: '4 private keys that can be used' },
@@ -64,7 +64,7 @@ describe('the keys of a worker', () => {
     expect(about(findings, 'login')).toEqual([]);
   });
 
-  it('are mended where only their owner should read them, and nothing else is', async () => {
+  it('are fixed where only their owner should read them; no other file is changed', async () => {
     const mended = await fixKeys(await inspect());
     expect(
       about(mended, 'key').flatMap(({ subject, fixed }) => (fixed === undefined ? [] : [subject])),
@@ -99,7 +99,7 @@ describe('the keys of a worker', () => {
 });
 
 describe('the agent of a worker', () => {
-  it('that does not answer, or says nothing that makes sense, is a problem', async () => {
+  it('that does not answer, or answers nonsense, is a problem', async () => {
     const server = createServer((socket) => socket.end('hello')).listen(at('agent'));
     const both = await Promise.all(['gone', 'agent'].map((name) => inspect({ agentSocket: at(name) })));
     server.close();

@@ -418,7 +418,7 @@ describe('a run with a step that cannot start', () => {
     await stack.onHost(`${ZMX} kill taken; test ! -e /root/typed`);
   });
 
-  it('reuses the name of an ended session, whoever started it', async () => {
+  it('reuses the name of an ended session, whatever program started it', async () => {
     await stack.onHost(`${ZMX} run ended -d true; ${ZMX} wait ended`);
     const run = async (line: string) => {
       const id = await start([{ name: 'ended', script: `echo ${line} >> /root/ended` }], {

@@ -151,7 +151,7 @@ describe('in the Temporal UI', () => {
     }
   });
 
-  it('a parked run shows what happened, where to look, and actions to copy', async () => {
+  it('a parked run shows what happened, how to attach, and actions to copy', async () => {
     await ui.tab('user-metadata');
     expect(await shown('summary', 'provision')).toContain(`provision ${address}: web, 3 steps`);
     const details = await shown('details', 'Provisions');

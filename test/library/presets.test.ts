@@ -28,7 +28,7 @@ describe('presets', () => {
     expect(script(plan.steps)).toMatch(/^#!\/bin\/sh\n/);
   });
 
-  it('tell their names when one is wanted that is not there', () => {
+  it('name the presets when an unknown one is requested', () => {
     expect(() => presets.plan('nope')).toThrow(/no preset "nope"; the presets are pixels, docker/);
   });
 

@@ -66,7 +66,7 @@ describe('a Runner on this machine, with the shim over tmux', () => {
     expect(await runner.history('slow')).toContain("said it's");
   });
 
-  it('tells what is wrong with a name that is not there', async () => {
+  it('explains what is wrong with an unknown name', async () => {
     await expect(runner.wait('nobody')).rejects.toThrow('one or more provisioning steps failed (absent)');
     await expect(runner.history('nobody')).rejects.toThrow(/^getting history for nobody: /);
   });

@@ -104,7 +104,7 @@ describe('Runner.run', () => {
     ['is on a host that is gone', unreachable, 'host-unreachable: starting a: no route'],
     ['may or may not have been started', lost, 'connection-lost: starting a: start: reset'],
     ['meets a fault of ours', new TypeError('oops'), 'connection-lost: starting a: oops'],
-  ])('tells when a step %s', async (_, answer, message) => {
+  ])('reports when a step %s', async (_, answer, message) => {
     expect(await failure(runnerOf({ ...created, ' start ': answer }).run(step))).toBe(message);
   });
 
@@ -139,7 +139,7 @@ describe('Runner.wait', () => {
     [lost, 'connection-lost: waiting for steps: wait: reset'],
     [unreachable, 'host-unreachable: waiting for steps: no route'],
     [say(''), 'connection-lost: waiting for steps: wait: the host gave no answer (state)'],
-  ])('for %j says %s', async (answer, message) => {
+  ])('for %j reports %s', async (answer, message) => {
     expect(await failure(runnerOf({ ' wait ': answer }).wait('a'))).toBe(message);
   });
 });
@@ -162,13 +162,13 @@ describe('Runner.list and Runner.history', () => {
     ],
     [lost, 'connection-lost: WHAT: reset'],
     [unreachable, 'host-unreachable: WHAT: no route'],
-  ])('tell what they were doing when %j', async (answer, message) => {
+  ])('name the operation that failed when %j', async (answer, message) => {
     const runner = runnerOf({ '/bin/zmx': answer });
     expect(await failure(runner.list())).toBe(message.replace('WHAT', 'listing zmx sessions'));
     expect(await failure(runner.history('a'))).toBe(message.replace('WHAT', 'getting history for a'));
   });
 
-  it('tell it also before zmx is there, and for a name that cannot be', async () => {
+  it('name it also before zmx is installed, and for an impossible name', async () => {
     const bare = runnerOf({}, { zmx: undefined });
     expect(await failure(bare.list())).toBe(
       'zmx-unavailable: listing zmx sessions: zmx is not installed yet',
@@ -191,7 +191,7 @@ describe('Runner.pollStatus', () => {
         .join('\n'),
     );
 
-  it('tells of each step in the order asked for', async () => {
+  it('reports each step in the requested order', async () => {
     const names = ['e', 'd', 'c', 'b', 'a', 'x'];
     expect(await runnerOf({ ' states ': records(), list: say(rows) }).pollStatus(names)).toEqual({
       status: 'e failed (exit unknown), d unreachable, c failed (exit 7), b running, a done, x pending',
@@ -245,7 +245,7 @@ describe('Runner.isProvisioned and Runner.hasProvisionScript', () => {
     expect([await runner.isProvisioned(), await runner.hasProvisionScript()]).toEqual([false, false]);
   });
 
-  it('tell a host that does not answer from one without a script', async () => {
+  it('distinguish a silent host from one without a script', async () => {
     const runner = runnerOf({ 'sentinel-read': unreachable, executable: unreachable });
     expect(await runner.isProvisioned()).toBe(false);
     expect(await failure(runner.hasProvisionScript())).toBe('host-unreachable: no route');
@@ -274,7 +274,7 @@ describe('Runner.waitProvisioned', () => {
     }
   });
 
-  it('tells how the sessions are doing until the sentinel is there', async () => {
+  it('reports the sessions until the sentinel exists', async () => {
     const rules: Record<string, Outcome> = {
       'sentinel-read': absent,
       executable: script(true),
@@ -319,7 +319,7 @@ describe('Runner.waitProvisioned', () => {
     await expect(waiting).rejects.toThrow('enough');
   });
 
-  it('says so when the host cannot be reached for its script', async () => {
+  it('fails when the host cannot be reached for its script', async () => {
     const { result } = await wait({ 'sentinel-read': unreachable, executable: unreachable });
     expect(await failure(result)).toBe('host-unreachable: no route');
   });

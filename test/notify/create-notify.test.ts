@@ -62,7 +62,7 @@ describe('a webhook', () => {
     return seen;
   }
 
-  it('gets the notification as JSON, with a link to the run and an id that stays over tries', async () => {
+  it('gets the notification as JSON, with a link to the run and an id that is the same in every attempt', async () => {
     const seen = await serving(
       (response) => response.writeHead(204).end(),
       (url) => notify({ url, authorization: 'Bearer abc' })(notification, 'url'),
@@ -93,7 +93,7 @@ describe('a webhook', () => {
       /answered 302/,
     ],
     ['hangs up', (r) => r.destroy(), /^the webhook at 127[.0-9:]+: fetch failed/],
-  ])('that %s has not been told, and its address is not shown', async (_, answer, message) => {
+  ])('that %s was not notified, and its address is not shown', async (_, answer, message) => {
     await serving(answer, async (url) => {
       const telling = notify({ url })(notification, 'url');
       await expect(telling).rejects.toEqual(refused(expect.stringMatching(message)));
@@ -138,7 +138,7 @@ describe('a command', () => {
     ['echo no route >&2; exit 3', 'the notification command ended with exit 3: no route'],
     ['kill -9 $$', 'the notification command ended with SIGKILL: '],
     ['/no/such/program', /^the notification command ended with exit 127: .*not found$/],
-  ])('%s has not told anybody', async (command, message) => {
+  ])('%s has notified nobody', async (command, message) => {
     const said = typeof message === 'string' ? message : expect.stringMatching(message);
     await expect(notify({ command })(notification, 'command')).rejects.toEqual(refused(said));
   });
@@ -168,7 +168,7 @@ describe('a command', () => {
       '(sleep 1; while :; do echo noise; sleep 0.01; done) >&2 & echo $! >"$F"; echo last words >&2; exit 4',
       'last words',
     ],
-  ])('that %s has failed with all that it said, whatever it left behind', async (_, command, said) => {
+  ])('that %s has failed with all its output, whatever processes it left', async (_, command, said) => {
     const file = join(dir, 'left');
     await rm(file, { force: true });
     try {
@@ -181,7 +181,7 @@ describe('a command', () => {
     }
   });
 
-  it('whose end is seen late, by a worker that was busy, has its last words in the failure', async () => {
+  it('whose end a busy worker notices late has its last output in the failure', async () => {
     const command = withFile(join(dir, 'late'), 'sleep 30 & echo $! >"$F"; echo last words >&2; exit 4');
     const telling = notify({ command })(notification, 'command');
     const failure = telling.catch((error: unknown) => error);
@@ -248,7 +248,7 @@ describe('a command', () => {
     },
   );
 
-  it('that prints without end is read slowly, and what it said first is told', async () => {
+  it('that prints without end is read slowly, and its first output is reported', async () => {
     // Read at 64 KiB each 10 ms, this takes half a minute; read as fast as it comes, less than a second.
     const command = 'echo wrong >&2; yes 2>/dev/null | timeout 2 head -c 200000000 >&2 && exit 0; exit 1';
     await expect(notify({ command })(notification, 'command')).rejects.toEqual(
@@ -279,7 +279,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-it('a worker that is not set up for a way to tell says so', async () => {
+it('a worker without a channel reports that', async () => {
   await expect(notify({ url: 'http://x/' })(notification, 'command')).rejects.toEqual(
     refused('this worker is not configured to notify by command'),
   );

@@ -438,7 +438,7 @@ describe('a run that cannot ask its host as a whole', () => {
   it.each([
     ['a lost key', refused],
     ['a network that is away', lost],
-  ])('is aborted in time with %s, and says what may still run', async (_, lose) => {
+  ])('is aborted in time with %s, and reports what may still run', async (_, lose) => {
     const { activities } = hostWith(lose, { releaseHost: () => Promise.reject(lose()) });
     await harness.run(activities, [step('a')], {}, async (client, id) => {
       await reach(client, id, { steps: [{ trouble: {} }] });

@@ -61,7 +61,7 @@ describe('a run that takes the host from one that is over', () => {
     expect(asked).not.toContain('runStep b 1');
   });
 
-  it('continues it even if a sentinel says that the host is provisioned', async () => {
+  it('continues it even if a sentinel marks the host as provisioned', async () => {
     const { asked, activities } = fakeActivities({
       ...prepared({ sentinel: '', adopted: { owner: 'former', alive: [alive('a')] } }),
       ...survey({ a: { kind: 'running', logBytes: 1 } }),
@@ -226,7 +226,7 @@ describe('an abort', () => {
       () => Promise.reject(ApplicationFailure.nonRetryable('no key', 'auth-failed')),
       /a could not be killed/,
     ],
-  ])('of what %s says what may still run, and the next run must look', async (_, kill, says) => {
+  ])('of what %s reports what may still run, and the next run must inspect it', async (_, kill, says) => {
     const failure = await abort(kill);
     expect(failure?.message).toMatch(says);
     expect(failure?.advice).toMatch(

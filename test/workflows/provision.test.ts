@@ -13,7 +13,7 @@ describe('the workflow with skipped time', () => {
   afterAll(() => harness?.stop());
   const run: Harness['run'] = (...args) => harness.run(...args);
 
-  it('runs its activities in the order of the design', async () => {
+  it('runs its activities in the documented order', async () => {
     const { asked, activities } = fakeActivities();
     await run(
       activities,

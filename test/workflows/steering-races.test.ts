@@ -32,7 +32,7 @@ function slowToEnd() {
   return { killing, ...fakeActivities({ waitStep: failsOnce, killStep }) };
 }
 
-describe('a step that is set back', () => {
+describe('a step that is reset', () => {
   it('runs again, also when it was being skipped', async () => {
     const { killing, asked, activities } = slowToEnd();
     await harness.run(activities, steps, {}, async (client, id) => {
@@ -47,7 +47,7 @@ describe('a step that is set back', () => {
     });
   });
 
-  it('runs again, also when the order to start it fails after all', async () => {
+  it('runs again, also when the request to start it fails after all', async () => {
     const starting = gate();
     const { asked, activities } = fakeActivities({
       runStep: async ({ launch }) => {
@@ -81,7 +81,7 @@ describe('a step that is set back', () => {
 });
 
 describe('what many messages bring together', () => {
-  it('fits into one order, and into the status', async () => {
+  it('fits into one action, and into the status', async () => {
     const { activities } = fakeActivities({ waitStep: () => Promise.reject(failed(3)) });
     await harness.run(activities, [step('a')], {}, async (client, id) => {
       await reach(client, id, ['a parked 1']);

@@ -134,7 +134,7 @@ describe('a message with a request id', () => {
 });
 
 describe('retryStep with env', () => {
-  it('adds variables to that part alone, over those of the plan, and tells their names', async () => {
+  it('adds variables to that part alone, over those of the plan, and records their names', async () => {
     const envs: Record<string, unknown> = {};
     const { activities } = fakeActivities({
       ...launches({ 'a 1': 'fails', 'a 2': 'fails' }),
@@ -238,7 +238,7 @@ describe('retryStep with resetDownstream', () => {
     expect(begun(asked)).toContain('run c 1');
   });
 
-  it('sets back what waits for its next try, and what was to begin after a pause', async () => {
+  it('resets what waits for its next attempt, and what was to begin after a pause', async () => {
     const { asked, activities } = fakeActivities(launches({ 'b 1': 'fails', 'd 1': 'goes on' }));
     const steps = [step('a'), step('b', { needs: ['a'], retry: { attempts: 2, backoff: '1h' } }), step('d')];
     await harness.run(activities, steps, {}, async (client, id) => {
@@ -296,7 +296,7 @@ describe('retryStep with resetDownstream', () => {
 });
 
 describe('extendTimeout', () => {
-  it('gives a step that runs more time, and its next tries, too', async () => {
+  it('gives a running step more time, and its next attempts, too', async () => {
     const waits: (number | undefined)[] = [];
     const { activities } = fakeActivities({
       waitStep: ({ launch }) => {
@@ -388,7 +388,7 @@ describe('extendTimeout', () => {
   );
 });
 
-describe('a worker that is set up to tell people', () => {
+describe('a worker with notifications', () => {
   const telling = (
     changes: Partial<Activities> = {},
     events = ['parked', 'failed', 'provisioned'] as const,
@@ -406,7 +406,7 @@ describe('a worker that is set up to tell people', () => {
     return { told, activities };
   };
 
-  it('tells once of each step that waits, and of the end, with all that a person needs', async () => {
+  it('notifies once of each waiting step, and of the end, with all that a person needs', async () => {
     const { told, activities } = telling(launches({ 'a 1': 'fails', 'a 2': 'fails' }));
     const plan = { name: 'web', fleet: 'eu', labels: { tier: 'front' } };
     await harness.run(activities, [step('a'), step('b')], plan, async (client, id) => {
@@ -446,7 +446,7 @@ describe('a worker that is set up to tell people', () => {
     });
   });
 
-  it('goes on trying when it cannot be told, which holds up no run', async () => {
+  it('retries an undelivered notification, which delays no run', async () => {
     let tries = 0;
     const { activities } = telling({
       ...launches({ 'a 1': 'fails' }),
@@ -461,7 +461,7 @@ describe('a worker that is set up to tell people', () => {
     });
   });
 
-  it('tells of a plan that was refused, not of a run that was aborted, and only what it is to tell', async () => {
+  it('notifies of a refused plan, not of an aborted run, and only of the chosen events', async () => {
     const refused = telling();
     const aborted = telling(launches({ 'a 1': 'fails' }), ['failed', 'provisioned'] as never);
     await harness.run(aborted.activities, [step('a')], {}, async (client, id) => {

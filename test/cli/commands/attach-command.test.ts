@@ -15,7 +15,7 @@ const launch = makeLaunch('run', 'a', 'step', 2);
 const place = { session: 'a.2', zmxPath: '/opt/zmx', zmxDir: '/z z' };
 
 describe('what opens a session', () => {
-  it('is one line that no login shell reads in another way, as root if the target says so', () => {
+  it('is one line that every login shell reads alike, as root if the target uses become', () => {
     const { command = '' } = attachWork(
       { target: { host: 'h', become: 'sudo' }, stateDir: '/s' },
       launch,
@@ -55,7 +55,7 @@ describe('what opens a session', () => {
     expect(shellWork(target, words, tty)).toEqual(work);
   });
 
-  it('says why there may be none', () => {
+  it('explains why there may be none', () => {
     const finalizer = { state: 'parked', attempt: 1 } as const;
     const steps = [{ name: 'a', state: 'succeeded', attempt: 1, finalizer }] as const;
     expect(sessionGone({ steps: [...steps] }, 'a')).toEqual([

@@ -88,7 +88,7 @@ test.each([
   expect(cutForBash(value, typed, breaks)).toBe(cut);
 });
 
-test('hostile ids neither break a line nor give orders to the scripts', () => {
+test('hostile ids neither break a line nor become instructions to the scripts', () => {
   const candidates = ['a b', '$(rm -rf /)', 'x\ny', '\u001b[2J', '=files', 'ok:1'].map((value) => ({
     value,
     about: 'two\nlines\tand more',

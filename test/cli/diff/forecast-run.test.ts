@@ -192,7 +192,7 @@ describe('what a run would come to', () => {
     expect(diff.rows.filter(({ kind }) => kind === 'leftover')).toEqual([]);
   });
 
-  it('a run of the same id is told even before it has reached the host', () => {
+  it('a run of the same id is reported even before it has reached the host', () => {
     expect(forecastRun(plan, inspect(makeInspection()), 'provision:h:22')).toMatchObject({
       outcome: 'would-fail',
       message: 'a run would fail: lease: run provision:h:22 is at work already',
@@ -262,7 +262,7 @@ describe('a step', () => {
     expect(names).toEqual(asked ? ['a', 'b'] : ['b']);
   });
 
-  it('is asked also where the sentinel says done', () => {
+  it('runs even if the sentinel marks the host as provisioned', () => {
     const host = makeInspection({ sentinel: sentinel('') });
     expect(stepsToCheck(resolvePlan(plan), digest, host).map(({ name }) => name)).toEqual(['a', 'b']);
   });

@@ -56,7 +56,7 @@ describe('the server', () => {
     expect(attributeFindings(all, CLI)).toMatchObject([{ verdict: 'ok' }]);
   });
 
-  it('that lacks one is told how to make it, and one of the wrong type how to replace it', () => {
+  it('that lacks one gets the command to create it, and one of the wrong type the command to replace it', () => {
     const { ChandlerHost: _, ...rest } = all;
     const findings = attributeFindings({ ...rest, ChandlerAttention: typeNumber('Keyword') }, CLI);
     expect(findings).toMatchObject([
@@ -75,7 +75,7 @@ describe('the server', () => {
     ]);
   });
 
-  it('that refuses to make them is told what it said, and still the command', () => {
+  it('that refuses to create them is a problem with its reason, and still has the command', () => {
     const findings = attributeFindings({}, CLI, { refusal: 'permission denied' });
     expect(new Set(verdicts(findings))).toEqual(new Set(['problem']));
     expect(findings[0]).toMatchObject({
@@ -84,7 +84,7 @@ describe('the server', () => {
     });
   });
 
-  it('that did not keep what was made is not taken to have it', () => {
+  it('that did not keep a created attribute still lacks it', () => {
     expect(attributeFindings({}, CLI, { fixed: ['ChandlerHost'] })[0]).toMatchObject({ verdict: 'problem' });
   });
 
@@ -118,7 +118,7 @@ describe('the workers', () => {
     expect(finding.fix).toBe(verdict === 'ok' ? undefined : 'chandler worker');
   });
 
-  it('of another version, or of none, are told apart', () => {
+  it('of another version, or of none, are distinguished', () => {
     const pollers = ['chandler/1.2.3 1@a', 'chandler/1.0.0 1@b', '1@c'].map((identity) =>
       poller({ identity }),
     );
@@ -178,7 +178,7 @@ describe('a host', () => {
     ['become-failed', 'host-sudo'],
     ['host-unsupported', 'host-look'],
     ['connection-lost', 'host-look'],
-  ])('that fails with %s: what is before that is well, what is behind cannot be seen', (code, id) => {
+  ])('that fails with %s: the stages before are ok, those after are skipped', (code, id) => {
     const findings = failing(code);
     const at = findings.findIndex((finding) => finding.id === id);
     expect(verdicts(findings)).toEqual(
@@ -254,21 +254,21 @@ describe('a host', () => {
     if (verdict !== 'ok' && id !== 'host-state') expect(finding?.fix).toMatch(/^\S/);
   });
 
-  it('drives no terminal by what it says of itself', () => {
+  it('cannot drive the terminal with the facts that it reports', () => {
     const escape = '\u001b[2J\u202e';
     const facts = { ...makeInspection().facts, os: `evil${escape}\nline` };
     const sight = makeInspection({ facts, holder: makeInspection.heldBy(`w${escape}`, true) });
     expect(JSON.stringify(hostFindings(target, sight))).not.toMatch(/u001b|\u202e|\\n/);
   });
 
-  it('has nobody copy an option that it calls a run', () => {
+  it('cannot make an operator copy an option in place of a run id', () => {
     const sight = makeInspection({ holder: makeInspection.heldBy('--address=evil:7233', true) });
     const lease = hostFindings(target, sight).find(({ id }) => id === 'host-lease');
     expect(lease?.fix).toBe('chandler watch -- --address=evil:7233');
   });
 });
 
-it('JSON counts what is wrong and says what each finding is about', () => {
+it('JSON counts the problems and names the subject of each finding', () => {
   const findings: Finding[] = [about.ok('s'), about.problem('s', 'm'), about.warning('s')];
   expect(toJson([{ about: 'server', name: 'a:1', findings }])).toEqual({
     problems: 1,

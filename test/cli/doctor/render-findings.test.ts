@@ -24,7 +24,7 @@ const sections = [
   },
 ] as const;
 
-test('findings stand under each other, each with a mark and a word, and the command that mends it', () => {
+test('findings are aligned, each with a mark and a word, and the command that fixes it', () => {
   expect(renderFindings(sections, plain)).toEqual([
     'Here',
     '  ✔ ok       node               Node 20: as needed',
@@ -76,7 +76,7 @@ test('colour changes nothing but colour', () => {
   expect(renderFindings(sections.slice(0, 1), plain).at(-1)).toBe('All is well.');
 });
 
-test('a diff says what a run would do about each thing, and what it comes to', () => {
+test('a diff shows what a run would do about each subject, and the outcome', () => {
   const rows = [
     { kind: 'sentinel', would: 'keep', message: '/p is not there' },
     { kind: 'step', name: 'a', would: 'do', message: 'runs' },

@@ -41,7 +41,7 @@ const asIs = () => parsePlan(planTemplate()).plan!;
 const whole = () => parsePlan(uncomment(planTemplate())).plan!;
 
 describe('the plan to begin with', () => {
-  it('is valid as it is, and with every key taken out of its comment', () => {
+  it('is valid as it is, and with every commented key uncommented', () => {
     expect(parsePlan(planTemplate()).problems).toBeUndefined();
     expect(parsePlan(uncomment(planTemplate())).problems).toBeUndefined();
   });
@@ -75,7 +75,7 @@ describe('the plan to begin with', () => {
     expect(full.target).toMatchObject({ port: 22, user: 'root', hostKey: 'known_hosts' });
   });
 
-  it('says something about each key, or about the group that it is in', () => {
+  it('describes each key, or the group that contains it', () => {
     const text = planTemplate().replaceAll(
       /^( *)#(jump|retry|env|secrets|labels):\n(\1 +#\S.*\n)+/gm,
       '$1#$2:\n',

@@ -41,7 +41,7 @@ describe('dueQuestions', () => {
     expect(due).toHaveLength(1 + 16 + 2);
   });
 
-  test('nobody is asked twice at once, nor what is over, nor anything while the server is away', () => {
+  test('no question is in flight twice, none is about a finished run, and none is asked while the server is gone', () => {
     const asked = new Map([
       ['runs', answered(0, { inFlight: true })],
       ['status r0', answered(0, { inFlight: true })],
@@ -67,7 +67,7 @@ describe('dueQuestions', () => {
     expect(ids(dueQuestions(state, { ...interest, focus }, asked))).toEqual(isDue ? ['status r0'] : []);
   });
 
-  test('what runs is asked what it says, and what is over how it ended', () => {
+  test('a running step is asked for output, a finished run for its result', () => {
     const asked = new Map([['runs', answered(0)]]);
     const focus: RunView = { info: makeInfo('a'), status: makeStatus(), progress: [], final: false };
     expect(ids(dueQuestions(state, { ...interest, focus }, asked))).toEqual(['status a', 'progress a']);
@@ -133,7 +133,7 @@ describe('a log that cannot be read', () => {
     expect(state.log?.failure).toBeUndefined();
   });
 
-  test('because its launch was never made is not asked for again, and says why', () => {
+  test('of a launch that was never created is not requested again, and explains that', () => {
     const why = 'there is no log of network';
     const state = failedWith(open, { why, isFinal: true });
     expect(isAsked(state, 3_600_000)).toBe(false);

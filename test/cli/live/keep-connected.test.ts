@@ -16,7 +16,7 @@ function makeClient(lives: () => boolean): ChandlerClient {
   return client as ChandlerClient;
 }
 
-test('what fails while the server lives is told as it is', async () => {
+test('an error while the server answers is reported unchanged', async () => {
   const lost: string[] = [];
   const client = makeClient(() => true);
   const connect = () => Promise.reject(new Error('not wanted'));

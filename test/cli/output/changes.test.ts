@@ -6,7 +6,7 @@ const lines = (...args: Parameters<typeof listChanges>) =>
   listChanges(...args).map((change) => renderChange(change).replace(/^\d\d:\d\d:/, ''));
 
 describe('listChanges', () => {
-  test('the first look tells everything that has begun, in the order of time', () => {
+  test('the first report has everything that has begun, in the order of time', () => {
     expect(lines(undefined, makeStatus(), 4000)).toEqual([
       '04 steps',
       '01 packages running (attempt 1)',
@@ -14,11 +14,11 @@ describe('listChanges', () => {
     ]);
   });
 
-  test('nothing changed, nothing is told', () => {
+  test('an unchanged status reports nothing', () => {
     expect(listChanges(makeStatus(), makeStatus(), 4000)).toEqual([]);
   });
 
-  test('a retry between two looks shows as a new try', () => {
+  test('a retry between two reports is shown as a new attempt', () => {
     const before = makeStatus();
     const after = makeStatus({
       auditTrail: [{ action: 'retryStep', step: 'network', atMs: 5000 }],
@@ -81,7 +81,7 @@ describe('listChanges', () => {
     ]);
   });
 
-  test('new actions are shown once, also when the audit trail has forgotten all that was seen before', () => {
+  test('new actions are shown once, even if the audit trail has dropped all that were shown before', () => {
     const refused = (atMs: number) => ({ action: 'skipStep', step: 'x', refused: 'no', atMs });
     const pause = { action: 'pause', atMs: 1000 };
     const before = makeStatus({ auditTrail: [pause, refused(2000)] });

@@ -42,7 +42,7 @@ describe('trouble of a part', () => {
     expect(lines(begun, withPart({}))).toEqual(['09 packages: the host can be asked again']);
   });
 
-  it('says what a person can do', () => {
+  it('names what an operator can do', () => {
     const text = renderParked('run', withPart({ trouble }), (...words) => words.join(' ')).join('\n');
     expect(text).toContain('Replace the recorded key.');
     expect(text).toContain('retry run packages\n');
@@ -94,7 +94,7 @@ describe('a step that waits for input', () => {
 });
 
 describe('a start that waits for the login shell', () => {
-  it('says so in its row, and once as a change', () => {
+  it('is in its row, and once in the changes', () => {
     const waiting = withPart({ waitingFor: 'the login shell (45 s)' });
     expect(renderTable(waiting, [], size)[2]).toContain('waiting for the login shell (45 s)');
     expect(lines(withPart({}), waiting)).toEqual(['09 packages is waiting for the login shell (45 s)']);

@@ -7,7 +7,7 @@ import { makeStatus } from '../make-status.ts';
 const options = { columns: 80, maxRows: 20, nowMs: 12_000, paint: plain };
 
 describe('renderTable', () => {
-  test('shows every step and finalizer with its state, try, time and last line', () => {
+  test('shows every step and finalizer with its state, attempt, time and last line', () => {
     const progress = [{ step: 'packages', finalizer: false, attempt: 1, lastLine: 'unpacking curl' }];
     expect(renderTable(makeStatus(), progress, options).join('\n')).toBe(
       [
@@ -21,7 +21,7 @@ describe('renderTable', () => {
     );
   });
 
-  test('shows no line of an earlier try', () => {
+  test('shows no line of an earlier attempt', () => {
     const progress = [{ step: 'packages', finalizer: false, attempt: 0, lastLine: 'old' }];
     expect(renderTable(makeStatus(), progress, options).join('\n')).not.toContain('old');
   });
@@ -34,7 +34,7 @@ describe('renderTable', () => {
     }
   });
 
-  test('what a host says cannot drive the terminal', () => {
+  test('the output of a host cannot drive the terminal', () => {
     const lastLine = '\u001b]0;title\u0007a\u001b[2Jb\nc';
     const progress = [{ step: 'packages', finalizer: false, attempt: 1, lastLine }];
     expect(renderTable(makeStatus(), progress, options)[2]).toBe(
@@ -42,7 +42,7 @@ describe('renderTable', () => {
     );
   });
 
-  test('with more steps than rows shows those that matter, in their order', () => {
+  test('with more steps than rows shows the most important ones, in their order', () => {
     const steps: RunStatus['steps'] = [
       { name: 'done', state: 'succeeded', attempt: 1, startedAtMs: 0, endedAtMs: 1000 },
       { name: 'later', state: 'pending', attempt: 0 },

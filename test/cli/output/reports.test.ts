@@ -6,7 +6,7 @@ import { makeStatus } from '../make-status.ts';
 const command = (...words: readonly string[]) => `chandler ${words.join(' ')}`;
 
 describe('renderParked', () => {
-  test('tells what failed and gives every command for it', () => {
+  test('reports what failed, with every command for it', () => {
     expect(renderParked('provision:web1:22', makeStatus(), command).join('\n')).toBe(
       [
         'root@web1:22 needs attention:',
@@ -26,7 +26,7 @@ describe('renderParked', () => {
     );
   });
 
-  test('a finalizer has no session: one looks around on the host', () => {
+  test('for a finalizer, which has no session, offers a shell on the host', () => {
     const [, , site] = makeStatus().steps;
     const finalizer = { state: 'parked' as const, attempt: 1 };
     const status = makeStatus({
@@ -76,7 +76,7 @@ describe('renderEnd', () => {
     ]);
   });
 
-  test('a host that was provisioned before, when no worker tells more', () => {
+  test('a host that was provisioned before, when no worker knows more', () => {
     const outcome = 'already-provisioned' as const;
     expect(renderEnd({ outcome, result: { outcome, ...result } }, undefined)).toEqual([
       'root@web1:22 was provisioned already: no step ran',
@@ -110,7 +110,7 @@ describe('renderEnd', () => {
   });
 });
 
-test('renderDetached says that the run goes on', () => {
+test('renderDetached explains that the run continues', () => {
   expect(renderDetached('id', command)).toEqual([
     'Stopped following; the run continues.',
     '  Follow it again  chandler watch id',

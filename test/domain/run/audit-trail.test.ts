@@ -30,6 +30,6 @@ test.each([
     },
     'ui: retrystep app refused: unknown signal "retrystep"; did you mean retryStep?',
   ],
-] as const)('%j is told as %s', (auditEntry, expected) => {
+] as const)('%j is described as %s', (auditEntry, expected) => {
   expect(describeAuditEntry(auditEntry)).toBe(expected);
 });

@@ -30,7 +30,7 @@ describe('the id of a workflow', () => {
   });
 });
 
-describe('how people are told of a host', () => {
+describe('the address of a host for people', () => {
   test.each([
     [{ host: 'web1' }, 'root@web1:22'],
     [{ host: 'web1', port: 2222, user: 'app' }, 'app@web1:2222'],

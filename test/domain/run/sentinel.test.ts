@@ -38,7 +38,7 @@ describe('a sentinel', () => {
     ['is of a run that skipped a finalizer', written('succeeded', 'skipped'), 'skip-if-same-plan', false],
     ['names no step that was skipped', '{"digest":"d+skipped"}', 'skip-if-same-plan', false],
     ['is of another plan with a skipped step, and any will do', '{"digest":"x+skipped"}', 'skip', true],
-  ] as const)('that %s: %s with %s says done: %s', (_, content, whenPresent, done) => {
+  ] as const)('that %s: %s with %s counts as done: %s', (_, content, whenPresent, done) => {
     expect(sentinelSaysDone(content, 'd', whenPresent)).toBe(done);
   });
 

@@ -75,7 +75,7 @@ test('goes back to the very first line of a long log, holding no more than a par
   expect(seen(host.answer(log, true))[1]).toBe('000049999');
 });
 
-test('stays where somebody reads while more is printed', () => {
+test('stays at the same rows while more is printed', () => {
   const host = makeHost(200);
   const log = scroll(host.answer(openLog(part, 1)), -50);
   host.print('new\n');

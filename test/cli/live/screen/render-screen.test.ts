@@ -107,7 +107,7 @@ test('a log shows which, how far, and the window on it', () => {
 });
 
 describe('the bottom', () => {
-  test('shows the whole of what is told, over as many rows as that takes: an address is there to be copied', () => {
+  test('shows a whole message over as many rows as it needs, because an address must stay copyable', () => {
     const url = `http://127.0.0.1:8233/namespaces/default/workflows/${'provision%3A10.0.0.7%3A22'.repeat(5)}`;
     const size = { columns: 80, rows: 12 };
     const before = picture(parkedRun({ size }));
@@ -152,7 +152,7 @@ test('what is typed is shown whole, and in a terminal without room for it its en
   );
 });
 
-test('a lost server is told above what was known, and who asks is told first on a single line', () => {
+test('a lost server is announced above the last known state; on a single line a dialog comes first', () => {
   const lost = update(parkedRun(), { kind: 'lost', why: 'ECONNREFUSED' }).state;
   const later = update(lost, { kind: 'tick', nowMs: NOW_MS + 5000 }).state;
   expect(picture(later).slice(0, 2).join(' ')).toMatch(
@@ -225,7 +225,7 @@ function makeScreen({
   return lost ? update(state, { kind: 'lost', why: nasty }).state : state;
 }
 
-test('whatever a host says, and however large the terminal: as many lines as it has rows, none wider', () => {
+test('for any output of a host and any size of the terminal: as many lines as it has rows, none wider', () => {
   fc.assert(
     fc.property(screens, (screen) => {
       const state = makeScreen(screen);

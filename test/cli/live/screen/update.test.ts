@@ -215,7 +215,7 @@ describe('what is known of runs', () => {
     expect(summarize(makeStatus())).toBe('1⏸ 1▶ 2·');
   });
 
-  test('a log that is followed goes on with the next try', () => {
+  test('a followed log continues with the next attempt', () => {
     const steps = makeStatus().steps.map((step) =>
       step.name === 'network' ? { ...step, state: 'running' as const, attempt: 3 } : step,
     );
