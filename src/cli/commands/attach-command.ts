@@ -39,7 +39,7 @@ export function addAttach(program: Command, act: Act): void {
   describe(withServerOptions(withRunIdOption(command)), {
     group: 'Watch and inspect:',
     summary: 'open the terminal of a step',
-    about: `Opens the session of a step on its host, over the ssh of this machine. While the step runs you see what it prints, and what you type goes to it: Ctrl-C would end it. After it has failed you are in its shell. Ctrl-\\ leaves; the session and the step stay. When the run ends, the sessions of steps that have succeeded are closed, unless the plan says \`keepSessions: all\`. A finalizer has no session: its log is what there is, and \`ssh\` to look around.
+    about: `Opens the session of a step on its host, over the ssh of this machine. While the step runs you see what it prints, and it gets what you type: Ctrl-C would end it. After it has failed you are in its shell. Ctrl-\\ leaves; the session and the step stay. When the run ends, the sessions of steps that have succeeded are closed, unless the plan has \`keepSessions: all\`. A finalizer has no session: you can read its log, and \`ssh\` to look around.
 
 ${SSH_ABOUT}`,
     examples: [
@@ -125,7 +125,7 @@ export function sessionGone(status: Pick<RunStatus, 'steps'>, step: string): str
     `There is no session of ${step} to attach to.`,
     ...(known?.state === 'succeeded'
       ? [
-          'Those of steps that have succeeded are closed when the run ends, unless the plan says `keepSessions: all`.',
+          'Those of steps that have succeeded are closed when the run ends, unless the plan has `keepSessions: all`.',
         ]
       : []),
     ...(finalizer && finalizer.attempt > 0

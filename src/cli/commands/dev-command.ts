@@ -34,7 +34,7 @@ export function addDev(program: Command, act: Act): void {
     group: 'Run the parts:',
     summary: 'start a Temporal dev server and a worker, until Ctrl-C',
     about:
-      'Everything that runs need, on this machine, for one person: a Temporal server with its UI, and a worker. The other commands find it by themselves, wherever its data is; while several run, they ask which one is meant. Runs are kept in a file and continue at the next start. The first Ctrl-C stops both in order, the second at once.\n\nThe server has no login: every program and user of this machine can start runs on it. So the worker logs in to the hosts of `sandbox` only and reads no secrets, unless --identities and --secrets allow more. Keys of --identities are checked against CHANDLER_KNOWN_HOSTS or ~/.ssh/known_hosts.',
+      'Everything that runs need, on this machine, for one person: a Temporal server with its UI, and a worker. The other commands find it by themselves, wherever its data is; if several run, commands ask you to choose one. Runs are kept in a file and continue at the next start. The first Ctrl-C stops both cleanly, the second at once.\n\nThe server has no login: every program and user of this machine can start runs on it. So the worker logs in to the hosts of `sandbox` only and reads no secrets, unless --identities and --secrets allow more. Keys of --identities are checked against CHANDLER_KNOWN_HOSTS or ~/.ssh/known_hosts.',
     examples: [
       ['chandler dev', 'Everything in its usual place.'],
       ['chandler dev --identities ~/.ssh', 'Runs may log in to the hosts that these keys open.'],

@@ -21,7 +21,7 @@ export function addDiff(program: Command, act: Act): void {
   describe(diff, {
     group: 'Plans:',
     summary: 'show what a run of a plan would do; changes nothing',
-    about: `Shows what a run of the plan would do and changes nothing on the host, also where Chandler has never been: whether the host can be reached and lets a run in, what its sentinel says, which steps their checks say are satisfied, also on a provisioned host (where a check says no, the step has drifted), whether zmx would be installed, and what a script of the host has done that a run would go on from. A worker inspects the host, so you need no SSH access. Each check is run as a run would: a check that changes something changes it now.
+    about: `Shows what a run of the plan would do and changes nothing on the host, even if Chandler has never been there: whether the host can be reached and accepts a run, whether its sentinel marks it as provisioned, which steps are satisfied according to their checks (on a provisioned host a step whose check fails has drifted), whether zmx would be installed, and what a self-provisioning script has done that a run would continue. A worker inspects the host, so you need no SSH access. Checks are executed as in a run: a check that changes something changes it now.
 
 Marks: = keep, ! drift, + do, ~ wait, ✘ fail, ? unknown.`,
     examples: [

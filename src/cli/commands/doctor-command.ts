@@ -22,7 +22,7 @@ export function addDoctor(program: Command, act: Act): void {
   withServerOptions(withTargetOption(doctor));
   describe(doctor, {
     group: 'Run the parts:',
-    summary: 'check everything that a run needs; say how to fix it',
+    summary: 'check everything that a run needs, and how to fix it',
     about: `Checks the server, its namespace and search attributes, the workers of the task queue, and what a worker can log in with: its keys, agent, known_hosts files and secrets. With a host, a worker also inspects that host end to end and changes nothing there. With a plan, it inspects the host of the target and checks the secrets that the steps need; the plan's checks are not run. A plan's file ends in .yaml, .yml or .json, or is written with a slash: ./plan. Each finding says what it means and how to fix it.
 
 --fix creates search attributes that are missing, and takes access to private keys on this machine away from group and others. It reports what it did and does nothing else.`,

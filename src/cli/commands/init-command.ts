@@ -26,7 +26,7 @@ export function addInit(program: Command, act: Act): void {
     group: 'Plans:',
     summary: 'write a commented plan to begin with',
     about:
-      'The plan is valid as it is: one step that says hello. Every other key is there as a comment, with its default.',
+      'The plan is valid as it is: one step that prints hello. Every other key is included as a comment, with its default.',
     examples: [
       ['chandler init', 'Writes plan.yaml.'],
       ['chandler init web.yaml --target deploy@web1.example.org --target become=sudo', 'With a target.'],

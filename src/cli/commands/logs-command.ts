@@ -85,7 +85,7 @@ export function addLogs(program: Command, act: Act): void {
 
 --since shows at least what was printed since, by the host's clock: logs bear no times, so it may begin somewhat earlier, or at the very beginning if no worker was waiting for the step then. With --tail, too, the later of the two counts.
 
---follow waits for a step that has not started. When a step gets another attempt while it is followed, a line on standard error says so and the log of that attempt follows; with --attempt, following ends with that attempt. It also ends when the step is over or needs attention, and on Ctrl-C, which leaves nothing behind.`,
+--follow waits for a step that has not started. When a step gets another attempt while it is followed, a line on standard error announces it and the log of that attempt follows; with --attempt, following ends with that attempt. It also ends when the step is over or needs attention, and on Ctrl-C, which leaves nothing behind.`,
     examples: [
       ['chandler logs provision:web1:22 packages', 'What its latest attempt has printed so far.'],
       ['chandler logs provision:web1:22 packages -f --tail 20', 'From the end, and on.'],

@@ -38,7 +38,7 @@ export function addSandbox(program: Command, act: Act): void {
     about:
       'Hosts with a real SSH server on a port of 127.0.0.1: containers where a Docker engine runs, Linux namespaces of this machine for root elsewhere.',
     examples: [
-      ['chandler sandbox up', 'Make one; how to use it is printed.'],
+      ['chandler sandbox up', 'Make one, and print how to use it.'],
       ['chandler sandbox down', 'End them all.'],
     ],
     environment: ['XDG_STATE_HOME'],
@@ -47,7 +47,7 @@ export function addSandbox(program: Command, act: Act): void {
   describe(up, {
     summary: 'make hosts',
     about:
-      'Makes hosts, each with an SSH server, a host key and a client key of its own, and prints how to log in and how to provision it. Once begun they are finished, whatever Ctrl-C says; `sandbox down` ends them.',
+      'Makes hosts, each with an SSH server, a host key and a client key of its own, and prints how to log in and how to provision it. Ctrl-C does not interrupt their creation; `sandbox down` ends them.',
     examples: [
       ['chandler sandbox up -n 3', 'Three hosts.'],
       ["chandler sandbox up --json | jq -r '.[].port'", 'For a script.'],
@@ -67,7 +67,7 @@ export function addSandbox(program: Command, act: Act): void {
   });
   describe(down, {
     summary: 'end hosts with everything that runs on them',
-    about: 'Ends the named hosts, or all, with everything that runs on them, and removes what they left.',
+    about: 'Ends the named hosts, or all, with everything that runs on them, and removes their files.',
     examples: [
       ['chandler sandbox down', 'All of them.'],
       ['chandler sandbox down host1 host2', 'Two of them.'],

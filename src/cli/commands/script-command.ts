@@ -39,10 +39,10 @@ export function addScript(program: Command, act: Act): void {
     );
   describe(script, {
     group: 'Plans:',
-    summary: 'make a program with which a host provisions itself',
-    about: `Makes one file in POSIX sh that does on a host what a run of the plan would do, where no worker reaches the host at its boot. Started again it goes on from where it was; \`up\` with the same plan takes over from it without repeating anything; \`watch-host\` follows it.
+    summary: 'generate a script with which a host provisions itself',
+    about: `Generates one file in POSIX sh that does the work of the plan on a host that no worker reaches at its boot. Started again, it continues where it was; \`up\` with the same plan takes over from it without repeating anything; \`watch-host\` follows it.
 
-On the host it exits with 0 once the host is provisioned, 1 if something failed, 75 if another instance or a run is at work; its arguments \`status\` and \`stop\` do what they say. A plan with secrets is refused: those need a worker.`,
+On the host it exits with 0 once the host is provisioned, 1 if something failed, 75 if another instance or a run is at work; its arguments \`status\` and \`stop\` show its state and end it. A plan with secrets is refused, because secrets need a worker.`,
     examples: [
       ['chandler script web.yaml -o chandler-provision.sh', 'For the root file system of an image.'],
       ['chandler script web.yaml -f cloud-init -o user-data', "For a cloud's user-data."],

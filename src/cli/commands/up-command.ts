@@ -23,7 +23,7 @@ export function addUp(program: Command, act: Act): void {
   describe(up, {
     group: 'Provision:',
     summary: 'provision a host and follow live',
-    about: `Checks the plan, starts its run, and shows every step until the run is over. The run is the server's and the workers': this command can be ended at any time (Ctrl-C), or die, and the run continues.
+    about: `Checks the plan, starts its run, and shows every step until the run is over. The server and the workers carry out the run: it continues when this command ends, by Ctrl-C or a crash.
 
 A step that fails is parked: its terminal stays open on the host, the command to attach to it is printed, and the run waits for retry, skip or abort. On a terminal this command keeps following; elsewhere it exits with 3.
 

@@ -22,7 +22,7 @@ export function addValidate(program: Command, act: Act): void {
     group: 'Plans:',
     summary: 'check a plan; every problem is listed',
     about:
-      'Checks a plan as `up` and the workflow itself do, without a server or a host. Every problem is on a line of its own, as FILE:LINE: PATH: MESSAGE. What is allowed but will surprise is a warning: line ends in CR LF, a command in the background when a script ends, and a failure that is lost because the script has no set -e.',
+      'Checks a plan as `up` and the workflow itself do, without a server or a host. Every problem is on a line of its own, as FILE:LINE: PATH: MESSAGE. Likely mistakes are warnings: line ends in CR LF, a command in the background when a script ends, and a failure that is lost because the script has no set -e.',
     examples: [
       [
         'chandler validate web.yaml',

@@ -13,8 +13,7 @@ export function addVersion(program: Command, act: Act): void {
   describe(version, {
     group: 'This program:',
     summary: 'print the version',
-    about:
-      'Prints the version of this program and of the Node.js that runs it, as a report of a fault should have them.',
+    about: 'Prints the version of this program and of Node.js, for bug reports.',
     examples: [
       ['chandler version', 'As a table.'],
       ['chandler version --json', 'For a script.'],

@@ -14,7 +14,7 @@ export function addWorker(program: Command, act: Act): void {
   describe(worker, {
     group: 'Run the parts:',
     summary: 'run a worker, until SIGTERM or Ctrl-C',
-    about: `Does the work of the runs on its task queue: logs in to hosts, starts steps, waits for them. It holds nothing that can't be lost: started again, or elsewhere, it continues where it was. Run two for safety.
+    about: `Does the work of the runs on its task queue: logs in to hosts, starts steps, waits for them. It keeps no state of its own: when it is restarted, here or elsewhere, it continues where it was. Run two, so that one can fail.
 
 It is configured by its environment; a plan can name no key, secret or file but those in the places that the environment allows. It logs on standard error. The first signal stops it in order, and the steps on hosts run on; the second ends it at once.`,
     examples: [

@@ -223,7 +223,7 @@ export const watchSchema = z.strictObject({
   target: targetSchema,
   sentinel: optional(
     z.strictObject({ path: absolutePath }),
-    'Where the sentinel is, if not where the script says.',
+    'The path of the sentinel. Default: that of the script.',
   ),
   timeout: optional(duration, 'How long the host may take. Default 24h.'),
   parkTimeout: optional(duration, 'How long a failed host waits for an operator. Default 24h.'),

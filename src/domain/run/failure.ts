@@ -67,7 +67,7 @@ export const failureCodes = {
   'notification-failed': transient(
     "Check the worker's CHANDLER_NOTIFY_COMMAND or CHANDLER_NOTIFY_URL; delivery is retried for a day.",
   ),
-  'parked-too-long': permanent('Fix what it waited for; parkTimeout in the plan says how long a run waits.'),
+  'parked-too-long': permanent('Fix what it waited for; parkTimeout in the plan sets how long a run waits.'),
   'no-worker': transient('Start a worker on that task queue: `chandler worker`.'),
   'internal-error': transient("A fault of Chandler or of the worker's machine: the worker's log has more."),
   aborted: permanent('`chandler clean TARGET` shows what still runs on the host, and ends it with --end.'),

@@ -60,7 +60,7 @@ describe('what opens a session', () => {
     const steps = [{ name: 'a', state: 'succeeded', attempt: 1, finalizer }] as const;
     expect(sessionGone({ steps: [...steps] }, 'a')).toEqual([
       'There is no session of a to attach to.',
-      'Those of steps that have succeeded are closed when the run ends, unless the plan says `keepSessions: all`.',
+      'Those of steps that have succeeded are closed when the run ends, unless the plan has `keepSessions: all`.',
       'Its finalizer has none; the log of that comes with --finalizer.',
     ]);
     expect(sessionGone({ steps: [] }, 'a')).toHaveLength(1);
