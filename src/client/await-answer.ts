@@ -59,7 +59,7 @@ export async function answerOf<T>(
       // A task that was given to a lost worker gets another attempt by then.
       if (refusal !== undefined || (!waiting.startedTime && attempt <= seen)) {
         const why = refusal ?? 'none is there';
-        const error = new ChandlerError('no-worker', `no worker has taken the question up: ${why}`);
+        const error = new ChandlerError('no-worker', `no worker has accepted the request: ${why}`);
         return withdraw('no worker has taken it up', error);
       }
       seen = attempt;
@@ -99,7 +99,7 @@ async function findRefusal(asked: WorkflowHandle): Promise<string | undefined> {
   const { events } = await asked.fetchHistory();
   const [refused] = (events ?? []).flatMap((event) => event.workflowTaskFailedEventAttributes ?? []);
   const why = oneLine(refused?.failure?.message ?? 'no reason was reported');
-  return refused && `workers fail at it (${why}): are they older than this?`;
+  return refused && `workers fail at it (${why}): are they older than this program?`;
 }
 
 /** The failure of the workflow, as a ChandlerError. */

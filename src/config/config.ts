@@ -110,7 +110,7 @@ export const environmentSchema = z.object({
   CHANDLER_ZMX_URLS: wordsOf(httpUrl)
     .default([...releasePlaces])
     .describe(
-      'Address prefixes, separated by commas: the worker fetches zmx from nowhere else. Default where zmx is released.',
+      'URL prefixes, separated by commas: the worker fetches zmx from nowhere else. Default: the release sites of zmx.',
     ),
   CHANDLER_DEPLOYMENT_NAME: text(
     "The deployment of Temporal's Worker Versioning; set it together with the build ID.",

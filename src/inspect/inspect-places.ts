@@ -95,7 +95,7 @@ function judgeUnread(path: string, error: unknown, others: boolean): Finding {
   const { ok, warning, problem } = verdictsOn('known-hosts', oneLine(path));
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
     return problem(`cannot be read (${reason(error)}), so no host is trusted`, `chmod u+r ${quote(path)}`);
-  if (others) return ok('is not there; another is');
+  if (others) return ok('does not exist; another one does');
   return warning(
     'is not there: no host is known, unless the plan pins its key or says accept-new',
     `ssh-keyscan -H HOST >> ${quote(path)}`,

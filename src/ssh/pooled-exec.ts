@@ -43,7 +43,7 @@ export async function execOver(
       refusals += 1;
       continue;
     }
-    // A command moves once, from a connection that was used before to one that is dialled from now on.
+    // Only a command on a connection that was used before may move, once, and only to a connection that is dialled after this.
     const mayMove = !lent.fresh && newerThan < 0 && performance.now() - sentAt < MAX_MOVE_AFTER_MS;
     if (outcome.kind === 'lost' && outcome.started === 'no' && mayMove) {
       newerThan = host.lastDial;

@@ -69,7 +69,7 @@ const errorTable: Readonly<Record<Where, readonly (readonly [RegExp, FailureCode
     [
       /./,
       'host-unreachable',
-      'The host dropped the connection before the login was through: it may be starting, or busy (MaxStartups).',
+      'The host dropped the connection before the login was complete: it may be starting, or busy (MaxStartups).',
     ],
   ],
   forward: [

@@ -134,7 +134,7 @@ function moreEnvRefusal(run: Run, { step: name, env, resetDownstream }: RetrySte
 function extensionRefusal(run: Run, name: string, byMs: number): string | undefined {
   const part = activePartOf(run, name);
   const { state } = part.status;
-  // A retry hands a parked step from the script over to this run, which then leads the host.
+  // For a parked step, a retry makes this run take the host over from the script; other steps belong to the script.
   if (run.isWatching && state !== 'parked')
     return "this run follows the host's own script, which keeps the time of its steps itself";
   const what = nameOf(part);

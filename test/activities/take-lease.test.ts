@@ -202,7 +202,7 @@ describe('what the holder before left running', () => {
     expect(host.holder).toBe(mine);
   });
 
-  it('leaves the lease with its holder if it does not die', async () => {
+  it('that survives its kill leaves the lease with its holder', async () => {
     const found = { leftovers: [left], immortal: 1 };
     const { host, taken } = take(encodeHolder(other), false, found, { onLeftovers: 'end' });
     await expect(taken).rejects.toThrow(/^cannot end what an earlier run left: a of provision:web2:22/);
@@ -271,7 +271,7 @@ describe('what the holder before left running', () => {
     expect(await taken).toEqual({ word: mine, ended: [] });
   });
 
-  it('belongs to a run that has the lease already: one that was reset, or asks again', async () => {
+  it('belongs to a run that already has the lease: after a reset, or in a repeated request', async () => {
     const again = take(mine, false, { leftovers: [leftover('run-1', 'a'), leftover('run-9', 'b')] });
     expect(await again.taken).toMatchObject({
       adopted: { owner: 'run-1', alive: [{ launch: { step: 'a' } }] },

@@ -511,7 +511,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
       return ran.toSorted().join(' ');
     };
 
-    it('a prune executes the same with 80 launches that stay as with none', async () => {
+    it('a prune runs as many commands with 80 launches that stay as with none', async () => {
       const before = await programsOfPrune(30);
       const kept = makeLaunches('kept', 80, longAgo);
       expect(await programsOfPrune(30)).toBe(before);

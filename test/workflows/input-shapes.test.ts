@@ -192,7 +192,7 @@ describe('whatever a client sends', () => {
     expect(findings).toEqual([]);
   });
 
-  it('what the generator bends is valid', () => {
+  it('the inputs that the generator starts from are valid', () => {
     for (const plan of inputs['provision'] ?? []) expect(validatePlan(plan)).not.toHaveProperty('problems');
     for (const watch of inputs['watchProvisioning'] ?? []) expect(validateWatch(watch)).toEqual({});
   });

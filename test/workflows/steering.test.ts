@@ -94,7 +94,7 @@ describe('who has done something to a run', () => {
 });
 
 describe('a message with a request id', () => {
-  it('counts once, as signal or update; one that was refused may come again; another message may not have its id', async () => {
+  it('counts once, as signal or update; a refused one may be sent again; another action may not use its id', async () => {
     const { asked, activities } = fakeActivities(launches({ 'a 1': 'fails', 'a 2': 'fails' }));
     await harness.run(activities, [step('b'), step('a', { needs: ['b'] })], {}, async (client, id) => {
       const handle = client.temporal.workflow.getHandle(id);

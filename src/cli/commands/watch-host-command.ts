@@ -43,7 +43,7 @@ Ctrl-C stops following; the run continues.`,
       ['chandler watch-host root@10.0.0.7', 'Follow a host.'],
       [
         'chandler watch-host 10.0.0.7 --target identity=id_web --timeout 30m',
-        'With another key, half an hour.',
+        'With another private key, for half an hour.',
       ],
     ],
     exits: FOLLOW_EXITS,

@@ -47,7 +47,7 @@ export function versioningFindings(
         ? warning('has no current version: new runs go to workers without one', fix)
         : problem('has no current version: no worker gets a new run', fix);
     const message = `current is ${oneLine(current)}, which`;
-    if (builds.includes(current)) return ok(`${message} is polled for`);
+    if (builds.includes(current)) return ok(`${message} a worker serves`);
     const served = builds.map(oneLine).join(', ');
     return problem(`${message} no worker serves (there are ${served}): new runs wait`, fix);
   });

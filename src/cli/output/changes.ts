@@ -112,7 +112,7 @@ function describe(change: Change): string {
   if (change.change === 'trouble') {
     const { step, finalizer, trouble } = change;
     const about = step === undefined ? '' : ` ${step}${finalizer ? ' (finalizer)' : ''}:`;
-    return `${time}${about} ${trouble ? describeTrouble(trouble) : 'the host can be asked again'}`;
+    return `${time}${about} ${trouble ? describeTrouble(trouble) : 'the host can be reached again'}`;
   }
   if (change.change === 'server-pause') {
     const { step, finalizer, serverPause } = change;

@@ -144,7 +144,7 @@ describe('a session is looked for before it is opened, because zmx would make a 
     });
   });
 
-  it('and is read by the shell of a login whatever that is', () => {
+  it('is read alike by every login shell', () => {
     writeFileSync(join(dir, 'rows'), '  name=a.2\tpid=9\n');
     // A csh reads ! and line ends in quotes in its own way.
     const shells = ['csh', 'fish', 'zsh'].filter((name) => spawnSync(name, ['-c', 'true']).status === 0);

@@ -199,7 +199,7 @@ describe('what a run would come to', () => {
     });
   });
 
-  it('a secret that the worker lacks fails its step also if that was done, unless the host is provisioned', () => {
+  it('a secret that the worker lacks fails even a done step, unless the host is provisioned', () => {
     const lacks = [
       {
         path: 'steps[0].secrets.S',
@@ -267,7 +267,7 @@ describe('a step', () => {
     expect(stepsToCheck(resolvePlan(plan), digest, host).map(({ name }) => name)).toEqual(['a', 'b']);
   });
 
-  it('that was done and has drifted is kept by a run that continues, and shown as drift', () => {
+  it('that was done and has drifted is shown as drift, and a run that continues keeps it', () => {
     const host = makeInspection({
       script: makeInspection.script({ digest }),
       launches: launches({ a: exited(0) }),

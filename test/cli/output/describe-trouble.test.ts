@@ -39,7 +39,7 @@ describe('trouble of a part', () => {
     expect(lines(begun, withPart({ trouble: other }))).toEqual([
       '09 packages: the host cannot be reached since 05: refused',
     ]);
-    expect(lines(begun, withPart({}))).toEqual(['09 packages: the host can be asked again']);
+    expect(lines(begun, withPart({}))).toEqual(['09 packages: the host can be reached again']);
   });
 
   it('names what an operator can do', () => {
@@ -59,7 +59,7 @@ describe('trouble of a run as a whole', () => {
     const status = { ...withPart({}), trouble };
     expect(renderTable(status, [], size)[1]).toContain('the host cannot be reached since ');
     expect(lines(withPart({}), status)[0]).toMatch(/^05 the host cannot be reached since 05: /);
-    expect(lines(status, withPart({}))).toEqual(['09 the host can be asked again']);
+    expect(lines(status, withPart({}))).toEqual(['09 the host can be reached again']);
     expect(renderParked('run', status, () => '').join('\n')).toContain('the host cannot be reached since ');
     expect(renderStatusMarkdown(status)).toContain('The host cannot be reached since 00:00:05');
   });

@@ -32,7 +32,7 @@ describe('cut', () => {
     ['', 0, ''],
   ])('%s in %d columns is %s', (text, columns, expected) => expect(cut(text, columns)).toBe(expected));
 
-  test('is quick with a text that has no end, and with one that takes no room', () => {
+  test('is quick with an endless text, and with one of zero width', () => {
     expect(cut('語'.repeat(5_000_000), 5)).toBe('語語…');
     expect(cut(`a${'\u0301'.repeat(100_000)}b`, 5).length).toBeLessThan(40);
     expect(cut('\u2060'.repeat(1000), 5)).toBe('');

@@ -54,7 +54,7 @@ export function describeLog(log: LogView, state: State): string {
 }
 
 function whereIn(log: LogView): string {
-  if (log.cut) return 'not whole: the host could not keep all of it (is its disk full?)';
+  if (log.cut) return 'incomplete: the host could not keep the whole log (is its disk full?)';
   if (log.complete && log.below === 0) return 'the end';
   if (log.following) return 'following';
   const at = log.pieces.at(-1)?.nextOffset ?? 0;

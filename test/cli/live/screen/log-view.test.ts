@@ -83,7 +83,7 @@ test('stays at the same rows while more is printed', () => {
   expect(seen(host.answer(log))).toEqual(['000000140', '000000149']);
 });
 
-test('begins at the start when that is asked for', () => {
+test('begins at the start on request', () => {
   const log = makeHost(100_000).answer(openLog(part, 1, 'start'));
   expect(seen(log)).toEqual(['000000000', '000000009']);
   expect(nextRequest(log, COLUMNS, HEIGHT)).toBeUndefined();

@@ -135,7 +135,7 @@ describe.each([80, 60, 40])('in a terminal of %i columns', (columns) => {
   });
 });
 
-test('what a step prints is cut where it is drawn again and again, and whole where it is printed once', () => {
+test('the output of a step is cut in views that are redrawn, and whole where it is printed once', () => {
   const lastLine = 'Unpacking libc6 (2.36-9+deb12u7) over (2.36-9+deb12u4) ...';
   const progress = [{ step: 'slow', finalizer: false, attempt: 1, lastLine }];
   const lines = (maxRows: number) =>
