@@ -28,12 +28,20 @@ export function pinRun(temporal: Client, workflowId: string, runId: string | und
       }
     },
     async query(input, next) {
-      if (input.workflowExecution.workflowId === workflowId)
-        await (begun ??= client.workflow.getHandle(workflowId).describe());
+      if (input.workflowExecution.workflowId === workflowId) await (begun ??= findLatest());
       return next(pin(input));
     },
     startUpdate: (input, next) => next(pin(input)),
   };
+  const findLatest = () =>
+    client.workflow
+      .getHandle(workflowId)
+      .describe()
+      .catch((error: unknown) => {
+        // The next query must not fail because this one did.
+        begun = undefined;
+        throw error;
+      });
   const client = new Client({
     ...temporal.options,
     connection: temporal.connection,
