@@ -7,6 +7,7 @@ import type { Programs } from '../host/programs.ts';
 import { withSudo, type Executor, type ResolvedTarget } from '../ssh/index.ts';
 import type { HostRef, LeaseHolder, WorkerSelfInspection } from './activity-types.ts';
 import type { WaitSlots } from './wait-slots.ts';
+import { withHeartbeats } from './with-heartbeats.ts';
 
 /** What activities need from the worker. */
 export interface ActivityDeps {
@@ -29,7 +30,6 @@ export interface ActivityDeps {
   readonly namespaceId: () => Promise<string>;
   /** Whether the workflow that holds a lease may still be running. */
   readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
-  /** Limits the waits of the worker. */
   readonly waits: WaitSlots;
   /** Inspects what the worker knows without asking anyone. */
   readonly inspectSelf: () => Promise<WorkerSelfInspection>;
@@ -44,4 +44,15 @@ export async function connectTo(deps: ActivityDeps, target: Target): Promise<Exe
 /** A host that was prepared earlier. */
 export async function hostOf(deps: ActivityDeps, { target, facts, zmx }: HostRef): Promise<Host> {
   return new Host({ executor: await connectTo(deps, target), programs: deps.programs, facts, zmx });
+}
+
+/** Does something short on a host that was prepared earlier. */
+export async function onHost<T>(
+  deps: ActivityDeps,
+  ref: HostRef,
+  work: (host: Host, signal: AbortSignal) => Promise<T>,
+  about: object = {},
+): Promise<T> {
+  const host = await hostOf(deps, ref);
+  return withHeartbeats(about, ({ signal }) => work(host, signal));
 }

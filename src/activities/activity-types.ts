@@ -134,7 +134,6 @@ export interface ScriptPart {
   readonly failure?: PartFailure;
 }
 
-/** The state of a self-provisioning script and its parts. */
 export interface ScriptView {
   /** Missing on a host without a script, or before it has started. */
   readonly script?: ScriptState;
@@ -232,7 +231,6 @@ export interface Activities {
     launch: Launch;
     lease?: string;
   }): Promise<'started' | 'satisfied' | { readonly waiting: StartWaiting }>;
-  /** Reads the state of a launch. */
   inspectLaunch(input: { host: HostRef; launch: Launch }): Promise<LaunchState>;
   /** Waits for the end of a launch, or until it waits at another prompt than `prompt`. */
   waitStep(input: {

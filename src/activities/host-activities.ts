@@ -5,7 +5,7 @@ import { listLeftovers } from '../host/host-report.ts';
 import { openHost } from '../host/open-host.ts';
 import { installZmx } from '../host/install-zmx.ts';
 import { isScriptOwner } from '../self-provision/script.ts';
-import { connectTo, hostOf, type ActivityDeps } from './activity-deps.ts';
+import { connectTo, hostOf, onHost, type ActivityDeps } from './activity-deps.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
 import {
   continueSkipped,
@@ -102,12 +102,11 @@ export function hostActivities(deps: ActivityDeps): HostActivities {
       // worker has begun.
       withHeartbeats({ host: addressOf(input.target) }, ({ signal }) => prepareHost(deps, input, signal)),
 
-    async probeHost({ target }) {
-      return withHeartbeats({ host: addressOf(target) }, async ({ signal }) => {
+    probeHost: ({ target }) =>
+      withHeartbeats({ host: addressOf(target) }, async ({ signal }) => {
         const executor = await connectTo(deps, target);
         return (await openHost({ executor, programs: deps.programs, signal })).facts;
-      });
-    },
+      }),
 
     async awaitBootstrap({ host: ref, marker, timeoutMs }) {
       const host = await hostOf(deps, ref);
@@ -126,24 +125,20 @@ export function hostActivities(deps: ActivityDeps): HostActivities {
       );
     },
 
-    async verifySentinel({ host: ref, path, content, owner, lease }) {
-      const host = await hostOf(deps, ref);
-      const found = await withHeartbeats({}, async ({ signal }) => {
+    verifySentinel: ({ host: ref, path, content, owner, lease }) =>
+      onHost(deps, ref, async (host, signal) => {
         const holder = laterHolder(lease);
         if (lease !== undefined && holder) {
           await keepLease(host, ref.target, lease);
           await endStray(deps, ref, holder, signal);
         }
-        return host.writeSentinel(path, content, signal);
-      });
-      if (found !== content)
-        throw new ChandlerError('sentinel-missing', `${path} does not read back as written`);
-      if (owner !== undefined && isScriptOwner(owner)) await host.settleScript(owner);
-    },
+        if ((await host.writeSentinel(path, content, signal)) !== content)
+          throw new ChandlerError('sentinel-missing', `${path} does not read back as written`);
+        if (owner !== undefined && isScriptOwner(owner)) await host.settleScript(owner);
+      }),
 
-    async releaseHost({ host: ref, lease, close, withdraw }) {
-      const host = await hostOf(deps, ref);
-      await withHeartbeats({}, async ({ signal }) => {
+    releaseHost: ({ host: ref, lease, close, withdraw }) =>
+      onHost(deps, ref, async (host, signal) => {
         const holder = laterHolder(lease);
         if (holder) await endStray(deps, ref, holder, signal);
         await Promise.all(
@@ -154,7 +149,6 @@ export function hostActivities(deps: ActivityDeps): HostActivities {
         );
         if (withdraw !== undefined) await host.removeSentinel(withdraw);
         if (lease !== undefined) await host.release(lease);
-      });
-    },
+      }),
   };
 }

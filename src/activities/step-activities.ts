@@ -4,7 +4,7 @@ import { CHECK_BOUND_S } from '../host/launch.ts';
 import { renderCheck } from '../host/launch-body.ts';
 import { notStarted, withoutCommand } from '../host/not-started.ts';
 import { startLaunch } from '../host/start-launch.ts';
-import { hostOf, type ActivityDeps } from './activity-deps.ts';
+import { hostOf, onHost, type ActivityDeps } from './activity-deps.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
 import { keepLease, laterHolder } from './take-lease.ts';
 import { waitForEnd, waitForEndOrPrompt } from './wait-for-launch.ts';
@@ -23,35 +23,18 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
   const hold = <T>(host: Host, launch: Launch, wait: () => Promise<T>) =>
     deps.waits.hold(wait, () => isOver(host, launch));
   return {
-    async runStep({ host: ref, step, launch, lease }) {
-      const host = await hostOf(deps, ref);
-      const secrets = await deps.resolveSecrets(step.secrets);
-      return withHeartbeats({ step: step.name }, async ({ signal }) => {
-        const work = { script: step.script, env: step.env, secrets };
-        await checkReset(host, { ref, launch, lease, work, signal });
-        const { check } = step;
-        // Once the launch exists, a check might judge work that is half done.
-        if (check !== undefined && (await host.state(launch.id)).kind === 'absent') {
-          const body = renderCheck(check, { ...step.env, ...secrets });
-          if ((await host.check(launch.id, body, CHECK_BOUND_S, signal)) === 0) return 'satisfied';
-        }
-        const state = await startLaunch(host, launch, work, signal);
-        if (state.kind !== 'created') return 'started';
-        if (state.waiting?.for === 'login-shell')
-          return { waiting: { ...state.waiting, output: withoutCommand(state.waiting.output) } };
-        throw notStarted(`the session of ${step.name}`, state.waiting);
-      });
+    async runStep(input) {
+      const secrets = await deps.resolveSecrets(input.step.secrets);
+      const about = { step: input.step.name };
+      return onHost(deps, input.host, (host, signal) => runStep(host, input, secrets, signal), about);
     },
 
-    async inspectLaunch({ host: ref, launch }) {
-      const host = await hostOf(deps, ref);
-      return withHeartbeats({}, () => host.state(launch.id));
-    },
+    inspectLaunch: ({ host: ref, launch }) => onHost(deps, ref, (host) => host.state(launch.id)),
 
-    async waitStep({ host: ref, launch, secrets, prompt = '' }) {
+    async waitStep({ host: ref, launch, secrets: references, prompt = '' }) {
       const host = await hostOf(deps, ref);
-      const values = Object.values(await deps.resolveSecrets(secrets));
-      return hold(host, launch, () => waitForEndOrPrompt(host, ref, launch, values, prompt));
+      const secrets = Object.values(await deps.resolveSecrets(references));
+      return hold(host, launch, () => waitForEndOrPrompt({ host, ref, launch, secrets }, prompt));
     },
 
     async finalizeStep({ host: ref, step, launch, lease }) {
@@ -62,28 +45,51 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
         await checkReset(host, { ref, launch, lease, work, signal });
         await startLaunch(host, launch, work, signal);
       });
-      return hold(host, launch, () => waitForEnd(host, ref, launch, Object.values(secrets)));
+      return hold(host, launch, () => waitForEnd({ host, ref, launch, secrets: Object.values(secrets) }));
     },
 
-    async killStep({ host: ref, launch, graceS, keepSession = false }) {
-      const host = await hostOf(deps, ref);
-      return withHeartbeats({ step: launch.step }, async () => {
-        const place = keepSession ? undefined : host.place(launch);
-        const { found, left, state } = await host.kill(launch.id, { graceS, place });
-        // Taken from the launch's record, because an earlier attempt of this activity may have killed it.
-        const byItself = state.kind === 'exited' && !state.killed;
-        return { found, left, ...(byItself && { exitCode: state.code }) };
-      });
-    },
+    killStep: ({ host: ref, launch, graceS, keepSession = false }) =>
+      onHost(
+        deps,
+        ref,
+        async (host) => {
+          const place = keepSession ? undefined : host.place(launch);
+          const { found, left, state } = await host.kill(launch.id, { graceS, place });
+          // Taken from the launch's record, because an earlier attempt of this activity may have killed it.
+          const byItself = state.kind === 'exited' && !state.killed;
+          return { found, left, ...(byItself && { exitCode: state.code }) };
+        },
+        { step: launch.step },
+      ),
 
     async readLog({ host: ref, launch, offset, start = offset, maxBytes, followS, secrets }) {
-      const host = await hostOf(deps, ref);
       const values = Object.values(await deps.resolveSecrets(secrets));
-      return withHeartbeats({}, ({ signal }) =>
+      return onHost(deps, ref, (host, signal) =>
         readPage(host, launch, { start, maxBytes, followS, values, signal }),
       );
     },
   };
+}
+
+async function runStep(
+  host: Host,
+  { host: ref, step, launch, lease }: Parameters<Activities['runStep']>[0],
+  secrets: Record<string, string>,
+  signal: AbortSignal,
+): ReturnType<Activities['runStep']> {
+  const work = { script: step.script, env: step.env, secrets };
+  await checkReset(host, { ref, launch, lease, work, signal });
+  const { check } = step;
+  // Once the launch exists, a check might judge work that is half done.
+  if (check !== undefined && (await host.state(launch.id)).kind === 'absent') {
+    const body = renderCheck(check, { ...step.env, ...secrets });
+    if ((await host.check(launch.id, body, CHECK_BOUND_S, signal)) === 0) return 'satisfied';
+  }
+  const state = await startLaunch(host, launch, work, signal);
+  if (state.kind !== 'created') return 'started';
+  if (state.waiting?.for === 'login-shell')
+    return { waiting: { ...state.waiting, output: withoutCommand(state.waiting.output) } };
+  throw notStarted(`the session of ${step.name}`, state.waiting);
 }
 
 /** Checks what a workflow cannot know after a reset. */

@@ -1,3 +1,4 @@
+import { definedOnly } from '../domain/defined-only.ts';
 import { boundedText } from '../domain/text/bounded-text.ts';
 import { ChandlerError, messageOf } from '../domain/run/failure.ts';
 import { addressOf, type Launch } from '../domain/run/ids.ts';
@@ -16,28 +17,27 @@ import type { Ended, HostRef, Prompted } from './activity-types.ts';
 const TAIL_BYTES = 4096;
 const LAST_LINE_LENGTH = 200;
 
+/** A launch of a host, and the secrets that may be in its output. */
+export interface WatchedLaunch {
+  readonly host: Host;
+  readonly ref: HostRef;
+  readonly launch: Launch;
+  readonly secrets: readonly string[];
+}
+
 /** Waits for the end of a launch, with heartbeats. Only exit code 0 is a success; everything else is a failure with a code. */
-export async function waitForEnd(
-  host: Host,
-  ref: HostRef,
-  launch: Launch,
-  secrets: readonly string[],
-): Promise<Ended> {
+export async function waitForEnd(watched: WatchedLaunch): Promise<Ended> {
+  const { host, launch, secrets } = watched;
   return withHeartbeats(heartbeatOf(launch), async ({ signal, report }) => {
     const onProgress = ({ logBytes, lastLine }: Progress) =>
       report({ logBytes, lastLine: lastLineOf(lastLine, secrets) });
-    return readEnd(host, ref, launch, await host.wait(launch.id, { signal, onProgress }), secrets);
+    return readEnd(watched, await host.wait(launch.id, { signal, onProgress }));
   });
 }
 
 /** Waits like {@link waitForEnd}, or until the launch waits at another prompt than `known`. */
-export async function waitForEndOrPrompt(
-  host: Host,
-  ref: HostRef,
-  launch: Launch,
-  secrets: readonly string[],
-  known: string,
-): Promise<Ended | Prompted> {
+export async function waitForEndOrPrompt(watched: WatchedLaunch, known: string): Promise<Ended | Prompted> {
+  const { host, ref, launch, secrets } = watched;
   return withHeartbeats(heartbeatOf(launch), async ({ signal, report }) => {
     const changed = new AbortController();
     let prompted: Prompted | undefined;
@@ -54,34 +54,24 @@ export async function waitForEndOrPrompt(
       .catch((error: unknown) => {
         if (!prompted || signal.aborted) throw error;
       });
-    return state ? readEnd(host, ref, launch, state, secrets) : prompted!;
+    return state ? readEnd(watched, state) : prompted!;
   });
 }
 
-async function readEnd(
-  host: Host,
-  ref: HostRef,
-  launch: Launch,
-  state: LaunchState,
-  secrets: readonly string[],
-): Promise<Ended> {
+async function readEnd(watched: WatchedLaunch, state: LaunchState): Promise<Ended> {
   if (state.kind === 'exited' && state.code === 0) {
-    const notes = notesFor(state, secrets);
-    return {
-      exitCode: 0,
-      elapsedMs: state.elapsedMs,
-      logBytes: state.logBytes,
-      ...(notes.length > 0 && { notes }),
-    };
+    const { elapsedMs, logBytes } = state;
+    return definedOnly({ exitCode: 0, elapsedMs, logBytes, notes: notesFor(state, watched.secrets) });
   }
   // The record of a launch that had begun is gone: this counts as interrupted, because another wait would never end.
   const gone = { kind: 'interrupted', rebooted: false, logBytes: 0, recordsBroken: true } as const;
-  throw await failureOfLaunch(host, ref, launch, state.kind === 'absent' ? gone : state, secrets);
+  throw await failureOfLaunch(watched, state.kind === 'absent' ? gone : state);
 }
 
-/** Masks secrets: the command line of a process may hold one, and the host may have cut it. */
-function notesFor(state: LaunchState, secrets: readonly string[]): string[] {
-  return notesOf(state).map((note) => maskPiece(note, secrets));
+/** Masks secrets: the command line of a process may hold one, and the host may have cut it. Undefined without notes. */
+function notesFor(state: LaunchState, secrets: readonly string[]): string[] | undefined {
+  const notes = notesOf(state);
+  return notes.length === 0 ? undefined : notes.map((note) => maskPiece(note, secrets));
 }
 
 /** The heartbeat that `readProgress` of the client reads. */
@@ -96,35 +86,27 @@ function lastLineOf(text: string, secrets: readonly string[]): string {
 }
 
 /** How a launch that did not succeed ended, with the end of its log. */
-export async function failureOfLaunch(
-  host: Host,
-  ref: HostRef,
-  launch: Launch,
-  state: LaunchState,
-  secrets: readonly string[],
-): Promise<ChandlerError> {
+export async function failureOfLaunch(watched: WatchedLaunch, state: LaunchState): Promise<ChandlerError> {
+  const { host, ref, launch, secrets } = watched;
   const what = `${launch.step}${launch.kind === 'finalizer' ? ' (finalizer)' : ''} on ${addressOf(ref.target)}`;
   if (state.kind === 'created' || state.kind === 'absent') {
     return new ChandlerError('launch-not-started', `${what} has not begun`);
   }
-  const facts = { step: launch.step, host: ref.target.host, ...(await readTail(host, launch, secrets)) };
+  const facts = { step: launch.step, host: ref.target.host, logTail: await readTail(watched) };
   if (state.kind !== 'exited') {
     return new ChandlerError('step-interrupted', `${what}: ${describeInterruption(state)}`, { facts });
   }
+  const code = launch.kind === 'finalizer' ? 'finalizer-failed' : 'step-failed';
+  const cut = state.logCut ? '; the host could not keep all of its log' : '';
   const place = host.place(launch);
-  const notes = notesFor(state, secrets);
-  return new ChandlerError(
-    launch.kind === 'finalizer' ? 'finalizer-failed' : 'step-failed',
-    `${what}: ${formatExit(state.code)}${state.logCut ? '; the host could not keep all of its log' : ''}`,
-    {
-      facts: {
-        ...facts,
-        exitCode: state.code,
-        ...(notes.length > 0 && { notes }),
-        ...(place && { advice: adviceFor(state, attachOverSsh(ref, place)) }),
-      },
-    },
-  );
+  return new ChandlerError(code, `${what}: ${formatExit(state.code)}${cut}`, {
+    facts: definedOnly({
+      ...facts,
+      exitCode: state.code,
+      notes: notesFor(state, secrets),
+      advice: place && adviceFor(state, attachOverSsh(ref, place)),
+    }),
+  });
 }
 
 function describeInterruption(state: LaunchState): string {
@@ -147,18 +129,14 @@ function attachOverSsh({ target }: HostRef, place: SessionPlace): string {
 }
 
 /** The end of the log, for the failure. If it cannot be read, the failure still reports how the step ended. */
-async function readTail(
-  host: Host,
-  launch: Launch,
-  secrets: readonly string[],
-): Promise<{ logTail?: string }> {
+async function readTail({ host, launch, secrets }: WatchedLaunch): Promise<string> {
   try {
     const { bytes } = await host.log(launch.id, { start: -TAIL_BYTES, maxBytes: TAIL_BYTES });
     // A tail may begin in the middle of a secret. Its own log may be unmasked if the launch was cut short.
     const text = Buffer.from(plainText(Buffer.from(bytes).toString('utf8')));
     // A byte that is not text takes three bytes once it is decoded.
-    return { logTail: maskPiece(text.subarray(-TAIL_BYTES).toString('utf8'), secrets) };
+    return maskPiece(text.subarray(-TAIL_BYTES).toString('utf8'), secrets);
   } catch (error) {
-    return { logTail: `(the log cannot be read: ${messageOf(error)})` };
+    return `(the log cannot be read: ${messageOf(error)})`;
   }
 }

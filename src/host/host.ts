@@ -169,15 +169,13 @@ export class Host {
 
   /** Runs a short script without a session, before the launch. Returns its exit code; 124 after `boundS` seconds. */
   async check(id: string, script: string, boundS: number, signal?: AbortSignal): Promise<number> {
-    const args = [id, String(boundS)];
-    const answers = await this.#program.ask('check', args, { stdin: script, signal });
-    return readCount(requireAnswer(answers, 'check', 'check'), 'code');
+    const options = { stdin: script, signal };
+    return readCount(await this.#answer('check', 'check', [id, String(boundS)], options), 'code');
   }
 
   /** Blocks until the file exists; false after `boundS` seconds. */
   async awaitFile(path: string, boundS: number, signal?: AbortSignal): Promise<boolean> {
-    const answers = await this.#program.ask('await', [path, String(boundS)], { signal });
-    return requireAnswer(answers, 'appeared', 'await')['appeared'] === 'yes';
+    return this.#isYes('await', 'appeared', [path, String(boundS)], signal);
   }
 
   /**
@@ -187,8 +185,7 @@ export class Host {
     holder: string,
     replaces = '',
   ): Promise<{ ours: true; again: boolean } | { ours: false; holder: string }> {
-    const answers = await this.#program.ask('lease', [holder, replaces]);
-    const answer = requireAnswer(answers, 'lease', 'lease');
+    const answer = await this.#answer('lease', 'lease', [holder, replaces]);
     return answer['lease'] === 'ours'
       ? { ours: true, again: answer['had'] === holder }
       : { ours: false, holder: answer['holder'] ?? '' };
@@ -196,8 +193,7 @@ export class Host {
 
   /** Releases the lease if `holder` has it. */
   async release(holder: string): Promise<void> {
-    const answers = await this.#program.ask('release', [holder]);
-    requireAnswer(answers, 'released', 'release');
+    await this.#answer('release', 'released', [holder]);
   }
 
   /** The content of the sentinel; undefined if it is absent. @throws ChandlerError sentinel-missing if it must be writable and is not */
@@ -223,16 +219,12 @@ export class Host {
 
   /** Removes launches that ended more than `days` ago. Returns their number. */
   async prune(days: number): Promise<number> {
-    return readCount(
-      requireAnswer(await this.#program.ask('prune', [String(days)]), 'pruned', 'prune'),
-      'pruned',
-    );
+    return readCount(await this.#answer('prune', 'pruned', [String(days)]), 'pruned');
   }
 
   /** Whether the file is executable. */
   async isExecutable(path: string, signal?: AbortSignal): Promise<boolean> {
-    const answers = await this.#program.ask('executable', [path], { signal });
-    return requireAnswer(answers, 'executable', 'executable')['executable'] === 'yes';
+    return this.#isYes('executable', 'executable', [path], signal);
   }
 
   /** The state of the self-provisioning script, if the host has one. */
@@ -242,12 +234,12 @@ export class Host {
 
   /** The plan that the script carries: JSON, not validated. */
   async readScriptPlan(): Promise<string> {
-    return readText(requireAnswer(await this.#program.ask('script-plan', []), 'plan', 'script-plan'), 'plan');
+    return readText(await this.#answer('script-plan', 'plan'), 'plan');
   }
 
   /** Records that a workflow has finished the script's work, if the script's launches have this owner. */
   async settleScript(owner: string): Promise<void> {
-    requireAnswer(await this.#program.ask('script-provisioned', [owner]), 'script', 'script-provisioned');
+    await this.#answer('script-provisioned', 'script', [owner]);
   }
 
   /**
@@ -256,8 +248,7 @@ export class Host {
    */
   async endScript(how: 'leave' | 'stop', boundS: number, signal?: AbortSignal): Promise<boolean> {
     const args = [how === 'leave' ? 'USR1' : 'TERM', String(boundS)];
-    const answers = await this.#program.ask('script-end', args, { signal });
-    return requireAnswer(answers, 'ended', 'script-end')['ended'] === 'yes';
+    return this.#isYes('script-end', 'ended', args, signal);
   }
 
   /**
@@ -271,8 +262,7 @@ export class Host {
     signal?: AbortSignal,
   ): Promise<string> {
     const args = [String(boundS), seen, ...ids];
-    const answers = await this.#program.ask('script-follow', args, { signal });
-    return requireAnswer(answers, 'seen', 'script-follow')['seen'] ?? '';
+    return (await this.#answer('script-follow', 'seen', args, { signal }))['seen'] ?? '';
   }
 
   /** The states of launches, by id. */
@@ -281,8 +271,20 @@ export class Host {
   }
 
   async #state(subcommand: string, args: string[], options?: CallOptions): Promise<LaunchState> {
-    const answers = await this.#program.ask(subcommand, args, options);
-    return parseLaunchState(requireAnswer(answers, 'state', subcommand));
+    return parseLaunchState(await this.#answer(subcommand, 'state', args, options));
+  }
+
+  async #isYes(subcommand: string, key: string, args: string[], signal?: AbortSignal): Promise<boolean> {
+    return (await this.#answer(subcommand, key, args, { signal }))[key] === 'yes';
+  }
+
+  async #answer(
+    subcommand: string,
+    key: string,
+    args: string[] = [],
+    options?: CallOptions,
+  ): Promise<Answer> {
+    return requireAnswer(await this.#program.ask(subcommand, args, options), key, subcommand);
   }
 }
 

@@ -55,7 +55,6 @@ function awkString(bytes: string): string {
   return `"${escaped}"`;
 }
 
-/** The script of a check, with its environment. */
 export function renderCheck(script: string, env: Readonly<Record<string, string>>): string {
   return `${exports(env)}${script}`;
 }

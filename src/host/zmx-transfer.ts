@@ -52,7 +52,6 @@ export async function pullZmx(host: ZmxHost, version: string, url: string, sha25
   return { kind: 'installed', zmx: toInstallation(answers, 'release') };
 }
 
-/** Finds a zmx of the same content on the host. */
 export async function findZmx(host: ZmxHost, content: ZmxContent): Promise<ZmxInstallation | undefined> {
   const { source, prefix, kind, sha256 } = content;
   const args = [kind, sha256, host.facts.zmx?.path ?? ''];

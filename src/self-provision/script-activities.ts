@@ -3,13 +3,12 @@ import type { LaunchState } from '../domain/run/launch-state.ts';
 import { ChandlerError } from '../domain/run/failure.ts';
 import { formatProblems } from '../domain/plan/problems.ts';
 import type { Plan } from '../domain/plan/schema.ts';
-import type { PartFailure } from '../domain/run/status.ts';
 import { validatePlan } from '../domain/plan/validate.ts';
 import type { Host } from '../host/host.ts';
 import type { ScriptState } from '../host/script-state.ts';
 import { sha256Of } from '../host/sha256.ts';
 import { detailsOf } from '../activities/temporal-failure.ts';
-import { hostOf, type ActivityDeps } from '../activities/activity-deps.ts';
+import { hostOf, onHost, type ActivityDeps } from '../activities/activity-deps.ts';
 import { withHeartbeats } from '../activities/with-heartbeats.ts';
 import { failureOfLaunch } from '../activities/wait-for-launch.ts';
 import type { Activities, HostRef, PartRef, ScriptPart, ScriptView } from '../activities/activity-types.ts';
@@ -25,10 +24,8 @@ type ScriptActivities = Pick<Activities, 'surveyLaunches' | 'followScript' | 're
 /** The activities about a self-provisioning host and its script. */
 export function scriptActivities(deps: ActivityDeps): ScriptActivities {
   return {
-    async surveyLaunches({ host: ref, owner, parts }) {
-      const host = await hostOf(deps, ref);
-      return withHeartbeats({}, () => surveyLaunches(host, owner, parts));
-    },
+    surveyLaunches: ({ host: ref, owner, parts }) =>
+      onHost(deps, ref, (host) => surveyLaunches(host, owner, parts)),
 
     async followScript({ host: ref, parts, sentinelPath, seen }) {
       const host = await hostOf(deps, ref);
@@ -43,18 +40,14 @@ export function scriptActivities(deps: ActivityDeps): ScriptActivities {
       );
     },
 
-    async readScriptPlan({ host: ref }) {
-      const host = await hostOf(deps, ref);
-      return withHeartbeats({}, async () => readPlan(await host.readScriptPlan(), ref));
-    },
+    readScriptPlan: ({ host: ref }) =>
+      onHost(deps, ref, async (host) => readPlan(await host.readScriptPlan(), ref)),
 
-    async stopScript({ host: ref }) {
-      const host = await hostOf(deps, ref);
-      await withHeartbeats({}, async ({ signal }) => {
+    stopScript: ({ host: ref }) =>
+      onHost(deps, ref, async (host, signal) => {
         if (!(await host.endScript('stop', STOP_S, signal)))
           throw new ChandlerError('connection-lost', 'the provisioning script does not end');
-      });
-    },
+      }),
   };
 }
 
@@ -98,7 +91,8 @@ async function viewScript(
     parts: await Promise.all(
       launches.map(async ({ launch, state }): Promise<ScriptPart> => {
         const outcome = script?.outcomes[`${launch.kind}.${launch.step}`];
-        const failure = outcome === 'failed' ? await describeFailure(host, ref, launch, state) : undefined;
+        const watched = { host, ref, launch, secrets: [] };
+        const failure = outcome === 'failed' ? detailsOf(await failureOfLaunch(watched, state)) : undefined;
         return definedOnly({ launch, state: settled(state), outcome, failure });
       }),
     ),
@@ -135,15 +129,6 @@ function launchesToWatch({ script, parts: found }: ScriptView, parts: readonly P
     const next = makeLaunch(script.owner, step, kind, (latest?.launch.attempt ?? 0) + 1);
     return latest ? [latest.launch.id, next.id] : [next.id];
   });
-}
-
-async function describeFailure(
-  host: Host,
-  ref: HostRef,
-  launch: Launch,
-  state: LaunchState,
-): Promise<PartFailure> {
-  return detailsOf(await failureOfLaunch(host, ref, launch, state, []));
 }
 
 /** Omits the size of the log, which changes all the time. */

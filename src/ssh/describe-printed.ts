@@ -19,7 +19,6 @@ export function describePrinted({ stdout, stderr }: Printed): string {
   return parts.join('; ') || 'the host printed nothing';
 }
 
-/** The first and last lines of a text, as plain text on one line. */
 export function firstAndLast(text: string): string {
   const lines = plainText(text)
     .split('\n')

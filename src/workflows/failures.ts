@@ -112,7 +112,6 @@ function isOperatorStop(cause: unknown): boolean {
   );
 }
 
-/** A failure of the workflow itself. */
 export function workflowFailure(
   failure: PartFailure,
   details: Record<string, unknown> = {},

@@ -19,7 +19,6 @@ export interface LaunchesAnswer {
 }
 const launchesQuery = defineQuery<LaunchesAnswer>('launches');
 
-/** Sets the handlers of the run's queries. */
 export function answerQueries(status: () => RunStatus, launches: () => LaunchesAnswer): void {
   setHandler(statusQuery, status, { description: 'The status of the run, step by step.' });
   setHandler(launchesQuery, launches, {

@@ -8,7 +8,6 @@ export interface Shim {
   readonly sha256: string;
 }
 
-/** Reads the shim from the directory of this module. */
 export function loadShim(): Shim {
   const content = readFileSync(new URL('./shim/zmx.sh', import.meta.url));
   return { content, sha256: createHash('sha256').update(content).digest('hex') };

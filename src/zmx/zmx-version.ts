@@ -9,7 +9,6 @@ export interface ZmxVersion {
 /** Before this version, zmx misses the end of a command that takes less than `seconds` in a new session. */
 export const missedEnds = { before: '0.7.0', seconds: 0.7 } as const;
 
-/** The oldest supported version. */
 export const oldestVersion = '0.5.0';
 
 /** Reads the output of `zmx version`; undefined if the program is no zmx. */

@@ -154,7 +154,7 @@ describe('waiting for a launch', () => {
     const beats: unknown[] = [];
     env.on('heartbeat', (details: unknown) => beats.push(details));
     const result: unknown = await env
-      .run(() => waitForEnd(host, ref, launch, values))
+      .run(() => waitForEnd({ host, ref, launch, secrets: values }))
       .catch((error: unknown) => error);
     return { result, beats };
   };
@@ -172,7 +172,9 @@ describe('waiting for a launch', () => {
       signal?.throwIfAborted();
       return exited(0);
     };
-    const result: unknown = await env.run(() => waitForEndOrPrompt(host, ref, launch, ['hunter2'], known));
+    const result: unknown = await env.run(() =>
+      waitForEndOrPrompt({ host, ref, launch, secrets: ['hunter2'] }, known),
+    );
     return { result, aborted };
   };
   const end = { exitCode: 0, elapsedMs: 2, logBytes: 3 };

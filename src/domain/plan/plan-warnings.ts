@@ -4,7 +4,6 @@ import { shellCommands, type ShellCommand } from './shell-commands.ts';
 
 /** Something in a valid plan that is probably not intended. */
 export interface PlanWarning extends Problem {
-  /** The line of the script, counted from 1. */
   readonly scriptLine: number;
 }
 

@@ -46,7 +46,6 @@ export function stepProblems(steps: readonly GraphStep[]): { path: (string | num
   return problems;
 }
 
-/** The names along one cycle of `needs`. */
 function findCycle(steps: readonly GraphStep[]): string[] | undefined {
   // A map keeps the last of equal keys, so the reversed list keeps the first of several steps with one name.
   const needs = new Map(steps.toReversed().map((step) => [step.name, step.needs]));

@@ -49,7 +49,6 @@ export interface ExtendTimeout extends WithReason {
   readonly by: Duration;
 }
 
-/** The input of each action. */
 export interface ActionInputs {
   readonly retryStep: RetryStep;
   readonly skipStep: SkipStep;
@@ -65,9 +64,7 @@ export type ActionMethod = 'retry' | 'skip' | 'extendTimeout' | 'pause' | 'resum
 
 /** Describes an action for every place that shows or sends it. Its effect on a run is in workflows/action-effects.ts. */
 export interface Action<Input extends WithReason> {
-  /** The method of `ChandlerClient` that sends it. */
   readonly method: ActionMethod;
-  /** The command that sends it. */
   readonly command: string;
   /** The key of the live view that sends it. */
   readonly key: string;

@@ -27,9 +27,8 @@ export function describePlan(plan: Plan, id: string): Description {
     return `- **${prose(name)}**${notes.length === 0 ? '' : ` ${notes.join('; ')}`}`;
   });
   return {
-    summary: cutBytes(
+    summary: summarize(
       `provision ${prose(addressOf(target))}: ${prose(name)}, ${count(steps.length, 'step')}`,
-      MAX_SUMMARY_BYTES,
     ),
     details: describe(`Provisions ${prose(addressOf(target))} with **${prose(name)}**.`, shown, id),
   };
@@ -39,7 +38,7 @@ export function describePlan(plan: Plan, id: string): Description {
 export function describeWatch(target: Target, id: string): Description {
   const about = `Follows ${prose(addressOf(target))}, which provisions itself.`;
   return {
-    summary: cutBytes(`watch ${prose(addressOf(target))}, which provisions itself`, MAX_SUMMARY_BYTES),
+    summary: summarize(`watch ${prose(addressOf(target))}, which provisions itself`),
     details: describe(`${about} When a step fails, \`retryStep\` makes this run take the host over.`, [], id),
   };
 }
@@ -47,19 +46,19 @@ export function describeWatch(target: Target, id: string): Description {
 /** Describes a workflow that reads a log. */
 export function describeLog(step: string, workflowId: string): Description {
   return {
-    summary: cutBytes(`log of ${prose(step)} for ${prose(workflowId)}`, MAX_SUMMARY_BYTES),
+    summary: summarize(`log of ${prose(step)} for ${prose(workflowId)}`),
     details: `Reads a piece of the log of ${code(step)} for a viewer of ${code(workflowId)}. It changes nothing.`,
   };
 }
 
 /** Describes the inspection of a worker, or through it of a host, in one line. */
 export function describeInspection(target: Target | undefined): string {
-  return cutBytes(`look at ${target ? prose(addressOf(target)) : 'a worker'}`, MAX_SUMMARY_BYTES);
+  return summarize(`look at ${target ? prose(addressOf(target)) : 'a worker'}`);
 }
 
 /** Describes the workflow that cleans a host, in one line. */
 export function describeClean(target: Target): string {
-  return cutBytes(`clean ${prose(addressOf(target))}`, MAX_SUMMARY_BYTES);
+  return summarize(`clean ${prose(addressOf(target))}`);
 }
 
 function describe(what: string, steps: readonly string[], id: string): string {
@@ -70,15 +69,16 @@ function describe(what: string, steps: readonly string[], id: string): string {
       .map((name) => `- ${code(name)} ${code(exampleInput(name))}: ${actions[name].summary}`)
       .join('\n'),
     '**In a terminal:**',
-    [
-      `- ${code(`chandler watch ${id}`)}`,
-      `- ${code(`chandler logs ${id} NAME`)}`,
-      `- ${code(`chandler attach ${id} NAME`)}`,
-      `- ${code(`chandler retry ${id} NAME`)}`,
-    ].join('\n'),
+    [`watch ${id}`, `logs ${id} NAME`, `attach ${id} NAME`, `retry ${id} NAME`]
+      .map((words) => `- ${code(`chandler ${words}`)}`)
+      .join('\n'),
     ...(steps.length === 0 ? [] : ['**Steps:**', steps.join('\n')]),
   ];
   return cutBytes(parts.join('\n\n'), MAX_DETAILS_BYTES);
+}
+
+function summarize(text: string): string {
+  return cutBytes(text, MAX_SUMMARY_BYTES);
 }
 
 function jsonBytes(text: string): number {

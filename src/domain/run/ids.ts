@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import type { Target } from '../plan/schema.ts';
 
 /** One execution of a step or of its finalizer; {@link makeLaunch} creates one. */
 export interface Launch {
@@ -33,12 +34,12 @@ export function label(launch: Launch): string {
 }
 
 /** The workflow id for a host: with one id per host the server itself refuses a second run on it. */
-export function defaultWorkflowId(target: { host: string; port?: number | undefined }): string {
+export function defaultWorkflowId(target: Pick<Target, 'host' | 'port'>): string {
   return `provision:${target.host}:${target.port ?? 22}`;
 }
 
 /** The workflow id for a watch: only one watch at a time follows a host. */
-export function defaultWatchId(target: { host: string; port?: number | undefined }): string {
+export function defaultWatchId(target: Pick<Target, 'host' | 'port'>): string {
   return `watch:${target.host}:${target.port ?? 22}`;
 }
 
@@ -47,10 +48,6 @@ export function addressOf({
   host,
   port = 22,
   user = 'root',
-}: {
-  host: string;
-  port?: number | undefined;
-  user?: string | undefined;
-}): string {
+}: Pick<Target, 'host' | 'port' | 'user'>): string {
   return `${user}@${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

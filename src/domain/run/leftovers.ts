@@ -1,3 +1,4 @@
+import type { Target } from '../plan/schema.ts';
 import { count } from '../text/count.ts';
 import { addressOf, label, makeLaunch, type Launch } from './ids.ts';
 
@@ -85,19 +86,8 @@ export function describeLeftover({
   return `${label(launch)}${of} (${doing}${since}, ${count(processes, 'process', 'processes')})`;
 }
 
-type Hop = {
-  host: string;
-  port?: number | undefined;
-  user?: string | undefined;
-  identity?: string | undefined;
-  hostKey?: string | undefined;
-};
-
 /** The arguments of the `chandler` command that lists what is left on a host, for messages. `more` are added. */
-export function cleanWords(
-  { jump, become, ...hop }: Hop & { jump?: Hop | undefined; become?: string | undefined },
-  ...more: readonly string[]
-): string[] {
+export function cleanWords({ jump, become, ...hop }: Target, ...more: readonly string[]): string[] {
   const { identity, hostKey } = hop;
   const options = { identity, hostKey, become, ...prefixed('jump.', jump) };
   const words = Object.entries(options).flatMap(([key, value]) =>
@@ -106,6 +96,6 @@ export function cleanWords(
   return ['clean', addressOf(hop), ...words, ...more];
 }
 
-function prefixed(prefix: string, hop: Hop | undefined): Record<string, string | number | undefined> {
+function prefixed(prefix: string, hop: Target['jump']): Record<string, string | number | undefined> {
   return Object.fromEntries(Object.entries(hop ?? {}).map(([key, value]) => [`${prefix}${key}`, value]));
 }

@@ -32,7 +32,6 @@ export function refuseLogRequest(input: unknown): string | undefined {
   return undefined;
 }
 
-/** Whether a value is a JSON object. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

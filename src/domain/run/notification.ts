@@ -1,3 +1,4 @@
+import { definedOnly } from '../defined-only.ts';
 import { withCode } from './failure.ts';
 import {
   describeInput,
@@ -74,23 +75,23 @@ export function describeEvent(
   const { originalRunId, ...address } = run;
   const input = event === 'waiting' ? waiting?.part.input : undefined;
   const failure = trouble ? troubleFailure(trouble) : waiting ? waiting.part.failure : status.failure;
-  return {
+  return definedOnly({
     id: `${originalRunId}:${eventKey(event, waiting, trouble)}`,
     event,
     text: textOf(event, status, run, waiting, trouble),
     ...address,
     host,
     plan,
-    ...(fleet !== undefined && { fleet }),
-    ...(labels && { labels }),
-    ...(waiting && { step: waiting.step.name }),
-    ...(waiting?.kind === 'finalizer' && { finalizer: true }),
-    ...(failure && { failure }),
-    ...(input && { input }),
+    fleet,
+    labels,
+    step: waiting?.step.name,
+    finalizer: waiting?.kind === 'finalizer' ? true : undefined,
+    failure,
+    input,
     at: new Date(
       trouble?.sinceMs ?? input?.sinceMs ?? waiting?.part.endedAtMs ?? endedAtMs ?? startedAtMs,
     ).toISOString(),
-  };
+  });
 }
 
 /** Names an event within its run. Each launch that needs attention, each prompt and each trouble is an event of its own. */

@@ -72,7 +72,6 @@ export class Part {
     this.status = status;
   }
 
-  /** The name of its step. */
   get name(): string {
     return this.step.name;
   }
@@ -149,9 +148,7 @@ export class Part {
     delete status.exitCode;
     delete status.failure;
     delete status.notes;
-    delete status.trouble;
-    delete status.waitingFor;
-    delete status.input;
+    this.#endWaits();
     status.state = state;
   }
 
@@ -207,11 +204,16 @@ export class Part {
   /** Closes the part when the run ends: it no longer waits for anything. */
   close(nowMs: number): void {
     const { status } = this;
+    this.#endWaits();
+    if (status.state === 'parked') status.state = 'failed';
+    if (status.state === 'running' || status.state === 'retrying') this.end('killed', nowMs);
+  }
+
+  #endWaits(): void {
+    const { status } = this;
     delete status.trouble;
     delete status.waitingFor;
     delete status.input;
-    if (status.state === 'parked') status.state = 'failed';
-    if (status.state === 'running' || status.state === 'retrying') this.end('killed', nowMs);
   }
 }
 

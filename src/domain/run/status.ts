@@ -157,7 +157,6 @@ export function isPartOver(part: PartStatus): boolean {
 /** After this time network trouble needs attention. */
 export const ATTENTION_AFTER_MS = 60_000;
 
-/** Whether trouble needs an operator's attention now. */
 export function needsAttention({ code, sinceMs }: Trouble, nowMs: number): boolean {
   return needsPerson(code) || nowMs - sinceMs >= ATTENTION_AFTER_MS;
 }
@@ -197,7 +196,6 @@ function needsPerson(code: FailureCode): boolean {
   return !failureCodes[code].retryable;
 }
 
-/** A step or a finalizer, with its step. */
 export interface PlacedPart {
   readonly step: StepStatus;
   readonly kind: 'step' | 'finalizer';
@@ -212,7 +210,6 @@ export function listParts({ steps }: Pick<RunStatus, 'steps'>): PlacedPart[] {
   ]);
 }
 
-/** The parts that an operator skipped. */
 export function listSkipped(status: Pick<RunStatus, 'steps'>): PlacedPart[] {
   return listParts(status).filter(({ part }) => part.state === 'skipped');
 }

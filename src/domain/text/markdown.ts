@@ -45,9 +45,7 @@ interface Column {
   readonly rule: ':--' | '--:';
 }
 
-/** Columns of a table that are aligned to the left. */
 export const left = (...titles: string[]): Column[] => titles.map((title) => ({ title, rule: ':--' }));
-/** Columns of a table that are aligned to the right. */
 export const right = (...titles: string[]): Column[] => titles.map((title) => ({ title, rule: '--:' }));
 
 /** The UI has no gap between columns. */

@@ -13,7 +13,6 @@ const OUTCOMES: Readonly<Record<string, PartState>> = {
   blocked: 'pending',
 };
 
-/** Shows the parts of a script in the status, like those of a run. */
 export function showScript(run: Run, { parts }: ScriptView, script: ScriptState): void {
   for (const part of run.parts) {
     const { name, kind } = part;

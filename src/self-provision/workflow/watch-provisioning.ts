@@ -1,4 +1,5 @@
 import { continueAsNew } from '@temporalio/workflow';
+import { definedOnly } from '../../domain/defined-only.ts';
 import { durationMs } from '../../domain/text/duration.ts';
 import { sentinelSaysDone } from '../../domain/run/sentinel.ts';
 import type { Plan, WatchInput } from '../../domain/plan/schema.ts';
@@ -44,18 +45,9 @@ export async function watchProvisioning(
 }
 
 /** The plan of a script, with the settings of the watch for the run. */
-function planOf(
-  { target, sentinel, parkTimeout, fleet, labels }: WatchInput,
-  scriptPlan: Omit<Plan, 'target'>,
-): Plan {
-  return {
-    ...scriptPlan,
-    target,
-    ...(fleet !== undefined && { fleet }),
-    ...(labels && { labels }),
-    ...(sentinel && { sentinel }),
-    ...(parkTimeout !== undefined && { parkTimeout }),
-  };
+function planOf(input: WatchInput, scriptPlan: Omit<Plan, 'target'>): Plan {
+  const { timeout: _, ...known } = input;
+  return { ...scriptPlan, ...definedOnly(known) };
 }
 
 function watching(input: WatchInput, known?: Plan): RunKind {
@@ -91,7 +83,6 @@ function watching(input: WatchInput, known?: Plan): RunKind {
   };
 }
 
-/** Connects to the host and follows its script. */
 async function watchHost(
   run: Run,
   input: WatchInput,

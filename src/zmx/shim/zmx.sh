@@ -167,15 +167,6 @@ end_server() {
   done 2>/dev/null
 }
 
-# watch_end: starts a helper of a client and sets $! to it. The helper closes a session whose shell has ended although tmux
-# considers it alive (see probe).
-watch_end() {
-  (while sleep 1 && kill -0 $$; do
-    probe '#{pane_pid}'
-    case $status in gone | refused) break ;; esac
-  done) </dev/null >/dev/null 2>&1 8>&- &
-}
-
 # probe FORMAT: sets answer, and status: ok, refused (server dead, socket now removed), gone, Timeout or Unexpected.
 probe() {
   tries=0
@@ -373,7 +364,7 @@ Usage: zmx <command> [args...]
 
 Commands:
   [a]ttach <name> [command...]     Attach to a session, made if needed; ctrl+\ detaches
-  [r]un <name> [-d] [command...]   Type a command into a session; -d does not wait for its end
+  [r]un <name> -d [command...]     Type a command into a session, made if needed
   [d]etach                         Detach all clients of this session
   [l]ist|ls [--short]              List sessions
   [k]ill <name>... [--force]       End sessions
@@ -433,6 +424,7 @@ run_command() {
       *) set -- "$@" "$argument" ;;
     esac
   done
+  [ -n "$detached" ] || fail 'run without -d is not supported by this zmx, which is a shim over tmux'
   tmux_path
   created=
   ensure -bash "$(command -v bash)"
@@ -451,16 +443,9 @@ run_command() {
     *) typed="$typed; echo ZMX_TASK_COMPLETED:\$?$cr" ;;
   esac
   [ -z "$created" ] || [ ${#typed} -lt 1000 ] || await_line_editor
-  if [ -n "$detached" ]; then
-    type_command || exit 1
-    echo 'command sent!'
-  else
-    follow type_command
-  fi
-}
-type_command() {
   printf %s "$typed" | session_tmux load-buffer -b "zmx$$" - \; set -s @run $$ \; set -suq @ended \; set -suq @exit_code \; \
-    pipe-pane -O "run=$$; eval \"\$ZMX_SHIM_MONITOR\"" \; paste-buffer -r -d -b "zmx$$" >/dev/null 2>&1
+    pipe-pane -O "run=$$; eval \"\$ZMX_SHIM_MONITOR\"" \; paste-buffer -r -d -b "zmx$$" >/dev/null 2>&1 || exit 1
+  echo 'command sent!'
 }
 # await_line_editor: waits for the shell's line editor, because before that a terminal accepts no line above 4095 bytes.
 await_line_editor() {
@@ -471,69 +456,6 @@ await_line_editor() {
     sleep 0.02
     i=$((i + 1))
   done
-}
-
-# follow START: prints the output of the pty after START until the marker, and exits with its code (0 if the session ends first).
-# A client in tmux's control mode gets the output, with octal escapes for control bytes.
-follow() {
-  work=$(mktemp -d "${TMPDIR:-/tmp}/zmx.XXXXXX") || exit 1
-  helpers=
-  # shellcheck disable=SC2086
-  trap 'rm -rf "$work"; [ -z "$helpers" ] || kill $helpers 2>/dev/null' EXIT
-  trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  mkfifo "$work/in" "$work/out" || exit 1
-  session_tmux -C attach-session -f ignore-size <"$work/in" >"$work/out" 2>/dev/null &
-  helpers=$!
-  exec 8>"$work/in" 9<"$work/out"
-  watch_end 9<&-
-  helpers="$helpers $!"
-  # Once the client is attached, which ends the first answer, no output is missed.
-  line=
-  while IFS= read -r line <&9; do case $line in %end* | %error* | %exit*) break ;; esac done
-  # If the session exists but does not answer, tmux is older than 3.2.
-  [ -n "$line" ] || [ ! -S "$socket" ] || fail "$("$tmux" -V) cannot be followed: 3.2 is needed"
-  "$1" || exit 1
-  interactive=
-  case $(awk -W version 2>&1 </dev/null) in mawk*) interactive='-W interactive' ;; esac
-  # shellcheck disable=SC2086
-  LC_ALL=C awk $interactive '
-    BEGIN { for (i = 0; i < 256; i++) byte[sprintf("%03o", i)] = sprintf("%c", i); first = 1 }
-    /^%exit/ { exit 0 }
-    !/^%output / { next }
-    {
-      sub(/^%output [^ ]* /, "")
-      gsub(/\\033\][^\\]*(\\007|\\033\\134)/, "")
-      gsub(/\\033\[[0-9;?<=>]*[ -\/]*[@-~]/, "")
-      gsub(/\\033[()][0-9A-B]/, "")
-      gsub(/\\033[=>78cDEHM]/, "")
-      text = ""
-      while (match($0, /\\[0-7][0-7][0-7]/)) {
-        text = text substr($0, 1, RSTART - 1) byte[substr($0, RSTART + 1, 3)]
-        $0 = substr($0, RSTART + 4)
-      }
-      text = text $0
-      if (first) {
-        # Skips the echo of the typed line. A terminal with echo off prints none.
-        held = held text
-        if (!(cut = index(held, "\n"))) next
-        text = substr(held, substr(held, 1, cut) ~ /ZMX_TASK_COMPLETED:[0-9]+\r?\n/ ? 1 : cut + 1)
-        first = 0
-      }
-      printf "%s", text
-      fflush()
-      recent = recent text
-      while (match(recent, /ZMX_TASK_COMPLETED:[0-9]+[\r\n]/)) {
-        code = substr(recent, RSTART + 19, RLENGTH - 20)
-        recent = substr(recent, RSTART + RLENGTH)
-        if (code + 0 < 256) exit code + 0
-      }
-      if (length(recent) > 30) recent = substr(recent, length(recent) - 29)
-    }' <&9 &
-  helpers="$helpers $!"
-  wait $!
-  exit $?
 }
 
 history_command() {
@@ -651,10 +573,14 @@ attach_command() {
     printf '\033c'
     return 0
   fi
-  # Falls back to a similar terminal type that the host knows.
   exec 8>&1
-  watch_end
+  # Closes a session whose shell has ended although tmux considers it alive (see probe).
+  (while sleep 1 && kill -0 $$; do
+    probe '#{pane_pid}'
+    case $status in gone | refused) break ;; esac
+  done) </dev/null >/dev/null 2>&1 8>&- &
   watcher=$!
+  # Falls back to a similar terminal type that the host knows.
   for terminal in "${TERM:-dumb}" xterm-256color xterm vt100; do
     if [ "$terminal" = dumb ]; then continue; fi
     error=$(TERM=$terminal "$tmux" -u -S "$socket" attach-session 2>&1 >&8) && break
