@@ -8,136 +8,120 @@ export interface ShellCommand {
   readonly isCompound: boolean;
 }
 
-const OPENING = new Set(['if', 'case', 'for', 'while', 'until', 'select', '{', '(', 'function', '[[', '((']);
-const CLOSING = new Set(['fi', 'esac', 'done', '}', ')']);
+const OPENING = new Set(['if', 'case', 'for', 'while', 'until', 'select', '{']);
+const CLOSING = new Set(['fi', 'esac', 'done', '}']);
+/** A command follows each of these. */
+const LEADING = new Set(['if', 'then', 'else', 'elif', 'while', 'until', 'do', '{', '!', 'time']);
 
 /**
  * Splits a script for a POSIX shell or bash into its outermost commands. Handles quotes, substitutions, comments, line
  * continuations and here-documents. Returns undefined for a script that it can't parse, such as one with an open quote.
  */
 export function shellCommands(script: string): ShellCommand[] | undefined {
-  const commands: ShellCommand[] = [];
-  const heredocs: { readonly word: string; readonly tabs: boolean }[] = [];
-  let depth = 0;
-  let cases = 0;
-  let parentheses = 0;
-  let at = 0;
-  let line = 1;
-  let text = '';
-  let begin = 1;
-  let isCompound = false;
+  const masked = maskQuoted(script);
+  return masked === undefined ? undefined : splitMasked(script, masked);
+}
+
+interface Heredoc {
+  /** The line that ends it. */
+  readonly last: string;
+  readonly tabs: boolean;
+}
+
+const PIECE =
+  /(?<gap>\\\n)|&&|\|\||(?<escaped>\\[^]?|<<<|>&|<&|&>|>\|)|(?<quote>['"`]|\$[({'])|<<(?<tabs>-?)[ \t]*(?:'(?<single>[^'\n]*)'|"(?<double>[^"\n]*)"|\\?(?<bare>[^\s;&|<>()'"\\]+))|(?<bad><<)|[^\s\\'"`$<>&|;()#]+|[^]/y;
+
+/** Replaces what has no structure by `q`, comments and here-documents by blanks, continuations by NUL. The length stays. */
+function maskQuoted(script: string): string | undefined {
+  const heredocs: Heredoc[] = [];
+  let masked = '';
   let startsWord = true;
-  let isFirstWord = true;
-  let word = '';
-
-  const add = (piece: string) => {
-    if (text === '') begin = line;
-    text += piece;
-    word += piece;
-    startsWord = false;
-    line += piece.split('\n').length - 1;
-    at += piece.length;
-  };
-  const endWord = () => {
-    if (word === '') return;
-    if (isFirstWord || word === '{') {
-      if (OPENING.has(word)) {
-        if (word === 'case') cases += 1;
-        if (word !== 'function' && word !== '[[' && word !== '((') depth += 1;
-        isCompound = isCompound || (word !== '[[' && word !== '((');
-      } else if (CLOSING.has(word)) {
-        if (word === 'esac') cases -= 1;
-        depth -= 1;
-        isCompound = true;
-      }
-      // Each of these is followed by a command.
-      isFirstWord = ['if', 'then', 'else', 'elif', 'while', 'until', 'do', '{', '(', '!', 'time'].includes(
-        word,
-      );
+  const add = (mask: string, end: number) => (masked += mask.repeat(end - masked.length));
+  while (masked.length < script.length) {
+    const at = (PIECE.lastIndex = masked.length);
+    const { 0: piece = '', groups = {} } = PIECE.exec(script) ?? {};
+    const { gap, escaped, quote, tabs, bad } = groups;
+    const last = groups['single'] ?? groups['double'] ?? groups['bare'];
+    const end = quote === undefined ? at + piece.length : endOfQuote(script, at);
+    if (end === undefined || bad !== undefined) return undefined;
+    if (last !== undefined) heredocs.push({ last, tabs: tabs === '-' });
+    if (gap !== undefined) {
+      add('\0', end);
+      continue;
     }
-    word = '';
-  };
-  const endCommand = (end: ShellCommand['end']) => {
-    endWord();
-    isFirstWord = true;
-    startsWord = true;
-    if (depth > 0) {
-      text += end === '' ? ';' : end;
-      return;
-    }
-    const trimmed = text.trim();
-    if (trimmed !== '') commands.push({ text: trimmed, line: begin, end, isCompound });
-    text = '';
-    isCompound = false;
-  };
-
-  while (at < script.length) {
-    const rest = script.slice(at, at + 3);
-    const char = rest[0] ?? '';
-    if (rest.startsWith('\\\n')) {
-      at += 2;
-      line += 1;
-    } else if (char === '\\') add(script.slice(at, at + 2));
-    else if (char === "'" || char === '"' || char === '`' || /^\$[({']/.test(rest)) {
-      const end = endOfQuote(script, at);
+    const isText = (escaped ?? quote ?? last) !== undefined;
+    if (piece === '#' && startsWord) add(' ', lineEnd(script, at));
+    else if (isText) add('q', end);
+    else masked += piece;
+    startsWord = !isText && /[\s;&|()]$/.test(piece);
+    for (const heredoc of piece === '\n' ? heredocs.splice(0) : []) {
+      const end = endOfHeredoc(script, masked.length, heredoc);
       if (end === undefined) return undefined;
-      add(script.slice(at, end));
-    } else if (char === '#' && startsWord) {
-      while (at < script.length && script[at] !== '\n') at += 1;
-    } else if (rest.startsWith('<<') && rest !== '<<<') {
-      const found = /^<<(-?)[ \t]*(?:'([^'\n]*)'|"([^"\n]*)"|\\?([^\s;&|<>()'"\\]+))/.exec(script.slice(at));
-      if (!found) return undefined;
-      heredocs.push({ word: found[2] ?? found[3] ?? found[4] ?? '', tabs: found[1] === '-' });
-      add(found[0]);
-    } else if (rest === '<<<') add(rest);
-    else if (/^(>&|<&|&>|>\|)/.test(rest)) add(rest.slice(0, 2));
-    else if (char === '\n') {
-      endCommand(';');
-      at += 1;
-      line += 1;
-      for (const { word: last, tabs } of heredocs.splice(0)) {
-        for (;;) {
-          if (at >= script.length) return undefined;
-          const next = script.indexOf('\n', at);
-          const content = script.slice(at, next < 0 ? undefined : next);
-          at = next < 0 ? script.length : next + 1;
-          line += 1;
-          if ((tabs ? content.replace(/^\t+/, '') : content) === last) break;
-        }
-      }
-    } else if (rest.startsWith('&&') || rest.startsWith('||')) {
-      endCommand(rest.startsWith('&&') ? '&&' : '||');
-      at += 2;
-      // After an operator, a list may continue on the next line.
-      for (; /\s/.test(script[at] ?? ''); at += 1) if (script[at] === '\n') line += 1;
-    } else if (char === ';' || char === '&' || char === '|') {
-      // Inside a `case`, `|` also separates patterns, and `;;` ends a branch.
-      endCommand(char);
-      at += 1;
-    } else if (char === '(' || char === ')') {
-      endWord();
-      const step = char === '(' ? 1 : -1;
+      add(' ', end);
+    }
+  }
+  return heredocs.length === 0 ? masked : undefined;
+}
+
+/** The index after a here-document; undefined if it has no end. */
+function endOfHeredoc(script: string, begin: number, { last, tabs }: Heredoc): number | undefined {
+  for (let at = begin; at < script.length;) {
+    const end = lineEnd(script, at);
+    const line = script.slice(at, end);
+    at = Math.min(end + 1, script.length);
+    if ((tabs ? line.replace(/^\t+/, '') : line) === last) return at;
+  }
+  return undefined;
+}
+
+function lineEnd(script: string, at: number): number {
+  const end = script.indexOf('\n', at);
+  return end < 0 ? script.length : end;
+}
+
+/** Splits a script of which the quotes are masked. */
+function splitMasked(script: string, masked: string): ShellCommand[] | undefined {
+  const commands: ShellCommand[] = [];
+  let [depth, cases, parentheses] = [0, 0, 0];
+  let [line, lineAt] = [1, 0];
+  let isFirstWord = true;
+  let command: { begin: number; end: number; isCompound: boolean } | undefined;
+  const endCommand = (end: ShellCommand['end']) => {
+    isFirstWord = true;
+    if (depth > 0 || !command) return;
+    line += script.slice(lineAt, command.begin).split('\n').length - 1;
+    lineAt = command.begin;
+    const text = script.slice(command.begin, command.end).replaceAll('\\\n', '').trim();
+    commands.push({ text, line, end, isCompound: command.isCompound });
+    command = undefined;
+  };
+  // In a `case`, `|` also separates patterns, and `;;` ends a branch. A list may continue on the next line.
+  const TOKEN = /(&&|\|\||[;&|\n])\s*|[()]|[^\s;&|()\0][^\s;&|()]*/g;
+  for (const { 0: piece, 1: operator, index } of masked.matchAll(TOKEN)) {
+    if (operator !== undefined) {
+      endCommand(operator === '\n' ? ';' : (operator as ShellCommand['end']));
+      continue;
+    }
+    command ??= { begin: index, end: 0, isCompound: false };
+    command.end = index + piece.length;
+    const token = piece.replaceAll('\0', '');
+    let step = OPENING.has(token) ? 1 : CLOSING.has(token) ? -1 : 0;
+    if (token === '(' || token === ')') {
       // A pattern of a `case` ends with an unmatched parenthesis.
-      const isPattern = step < 0 && parentheses === 0 && cases > 0;
-      if (!isPattern) {
-        depth += step;
-        parentheses += step;
-      }
-      add(char);
-      word = '';
-      isCompound = true;
-      isFirstWord = true;
-      startsWord = true;
-    } else if (char === ' ' || char === '\t') {
-      endWord();
-      if (text !== '') text += char;
-      startsWord = true;
-      at += 1;
-    } else add(char);
+      if (token === '(' || parentheses > 0 || cases <= 0) step = token === '(' ? 1 : -1;
+      parentheses += step;
+      command.isCompound = true;
+    } else if (isFirstWord || token === '{') {
+      if (token === 'case' || token === 'esac') cases += step;
+      command.isCompound ||= step !== 0 || token === 'function';
+    } else step = 0;
+    depth += step;
+    if (token === '(' || token === ')') isFirstWord = true;
+    else if (isFirstWord || token === '{') isFirstWord = LEADING.has(token);
     if (depth < 0 || parentheses < 0) return undefined;
   }
   endCommand('');
-  return depth === 0 && heredocs.length === 0 ? commands : undefined;
+  return depth === 0 ? commands : undefined;
 }
 
 /** The maximum depth of nested quotes and substitutions; more than people write. */
