@@ -25,7 +25,7 @@ import { indexedValueTypes, searchAttributes, type SearchAttribute } from './dom
 import { timing } from './domain/run/timing.ts';
 import { loadPrograms } from './host/programs.ts';
 import { createNotify } from './notify/create-notify.ts';
-import { createSshPool } from './ssh/index.ts';
+import { createSshPool, type SshPool } from './ssh/index.ts';
 
 export interface RunningWorker {
   /** Resolves when the worker has stopped; rejects if it died. */
@@ -69,37 +69,17 @@ export async function startWorker(
   const connection = await NativeConnection.connect({ ...config.temporal.credentials, address });
   const client = new Client({ connection, namespace: config.temporal.namespace });
   const pool = createSshPool();
-  const { places } = config;
-  const namespaceId = askNamespaceId(connection, config.temporal.namespace);
   const { version } = readManifest();
   const identity = workerIdentity(version, process.pid, hostname());
-  const { slots } = config;
-  const hasRoom = () => slots.by === 'number' || memoryUsage() < MEMORY.waits;
-  const waits = new WaitSlots(slots, hasRoom);
   const worker = await Worker.create({
     connection,
     identity,
     namespace: config.temporal.namespace,
     taskQueue: config.temporal.taskQueue,
     workflowBundle: await workflowBundle(),
-    activities: createActivities({
-      programs: loadPrograms(),
-      executorFor: (target) => pool.executor(target),
-      resolveTarget: (target) => resolveTarget(target, places),
-      resolveSecrets: (references) => resolveSecrets(references, places, process.env),
-      zmx: { defaults: config.zmx, urls: places.zmxUrls, readFile: (name) => readZmxFile(name, places) },
-      knownSearchAttributes: () => knownSearchAttributes(connection, config.temporal.namespace, logger),
-      notifyWish: notifyWish(config.notify),
-      notify: createNotify(config.notify, config.uiUrl, process.env),
-      namespaceId,
-      isOpen: async (holder) => isOpen(client, holder, await namespaceId()),
-      waits,
-      inspectSelf: async () => ({
-        identity,
-        version,
-        findings: [...(await inspectPlaces(places, process.env)), waits.inspect()],
-      }),
-    }),
+    activities: createActivities(
+      activityDeps(config, { connection, client, pool, identity, version, logger }),
+    ),
     shutdownGraceTime: config.shutdownGraceMs,
     ...(config.versioning && { workerDeploymentOptions: toDeploymentOptions(config.versioning) }),
     stickyQueueScheduleToStartTimeout: timing.stickyTimeoutMs,
@@ -110,7 +90,7 @@ export async function startWorker(
     // long.
     maxConcurrentWorkflowTaskPolls: 10,
     nonStickyToStickyPollRatio: 0.5,
-    ...taskSlots(slots),
+    ...taskSlots(config.slots),
   });
   logger.info({ address, taskQueue: config.temporal.taskQueue }, 'worker started');
   const patience = new AbortController();
@@ -132,6 +112,42 @@ export async function startWorker(
       worker.shutdown();
       setTimeout(() => patience.abort(), config.shutdownGraceMs + timing.shutdownPatienceMs).unref();
     },
+  };
+}
+
+/** What the activities of a worker get from it. */
+function activityDeps(
+  { places, slots, zmx, notify, uiUrl, temporal: { namespace } }: WorkerConfig,
+  worker: {
+    readonly connection: NativeConnection;
+    readonly client: Client;
+    readonly pool: SshPool;
+    readonly identity: string;
+    readonly version: string;
+    readonly logger: Logger;
+  },
+): Parameters<typeof createActivities>[0] {
+  const { connection, client, pool, identity, version, logger } = worker;
+  const namespaceId = askNamespaceId(connection, namespace);
+  const hasRoom = () => slots.by === 'number' || memoryUsage() < MEMORY.waits;
+  const waits = new WaitSlots(slots, hasRoom);
+  return {
+    programs: loadPrograms(),
+    executorFor: (target) => pool.executor(target),
+    resolveTarget: (target) => resolveTarget(target, places),
+    resolveSecrets: (references) => resolveSecrets(references, places, process.env),
+    zmx: { defaults: zmx, urls: places.zmxUrls, readFile: (name) => readZmxFile(name, places) },
+    knownSearchAttributes: () => knownSearchAttributes(connection, namespace, logger),
+    notifyWish: notifyWish(notify),
+    notify: createNotify(notify, uiUrl, process.env),
+    namespaceId,
+    isOpen: async (holder) => isOpen(client, holder, await namespaceId()),
+    waits,
+    inspectSelf: async () => ({
+      identity,
+      version,
+      findings: [...(await inspectPlaces(places, process.env)), waits.inspect()],
+    }),
   };
 }
 

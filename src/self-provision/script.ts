@@ -1,5 +1,10 @@
 import { ChandlerError } from '../domain/run/failure.ts';
-import { resolvePlan, planDigest, type ResolvedStep } from '../domain/plan/resolve-plan.ts';
+import {
+  resolvePlan,
+  planDigest,
+  type ResolvedPlan,
+  type ResolvedStep,
+} from '../domain/plan/resolve-plan.ts';
 import { formatProblems, type Problem } from '../domain/plan/problems.ts';
 import type { Plan, Step } from '../domain/plan/schema.ts';
 import { validatePlan } from '../domain/plan/validate.ts';
@@ -52,25 +57,12 @@ export function script(steps: readonly Step[], options: ScriptOptions = {}): str
     owner: scriptOwner(digest),
     digest,
     wished_state_dir: stateDir ?? '',
-    wished_sentinel: plan.sentinel.path ?? '',
     wished_log: log ?? '',
-    when_present: plan.sentinel.whenPresent,
-    marker: plan.bootstrap?.marker ?? '',
-    marker_bound_s: String(seconds(plan.bootstrap?.timeoutMs ?? 0)),
-    on_failure: plan.onStepFailure,
-    keep_sessions: plan.keepSessions,
-    zmx_source: zmx.source ?? 'release',
-    zmx_explicit: zmx.source === undefined ? 'no' : 'yes',
-    zmx_minimum: oldestVersion,
-    zmx_wanted: zmx.version ?? oldestVersion,
-    linger_before: missedEnds.before,
-    linger_s: String(missedEnds.seconds),
     zmx_key: keyOf('tmux', shim.sha256),
     zmx_sha256: shim.sha256,
     host_program: host.name,
     supervisor: programs.supervise.name,
-    steps: plan.steps.map(({ name }) => name).join(' '),
-    finalizers: plan.steps.flatMap(({ name, finalize }) => (finalize === undefined ? [] : [name])).join(' '),
+    ...settingsOf(plan),
   });
   const texts: Record<string, string> = {
     common,
@@ -102,6 +94,26 @@ export function script(steps: readonly Step[], options: ScriptOptions = {}): str
     'main "$@"',
     '',
   ].join('\n');
+}
+
+/** What the shell program needs to know of the plan as a whole. */
+function settingsOf({ steps, zmx, ...plan }: ResolvedPlan): Record<string, string> {
+  return {
+    wished_sentinel: plan.sentinel.path ?? '',
+    when_present: plan.sentinel.whenPresent,
+    marker: plan.bootstrap?.marker ?? '',
+    marker_bound_s: String(seconds(plan.bootstrap?.timeoutMs ?? 0)),
+    on_failure: plan.onStepFailure,
+    keep_sessions: plan.keepSessions,
+    zmx_source: zmx.source ?? 'release',
+    zmx_explicit: zmx.source === undefined ? 'no' : 'yes',
+    zmx_minimum: oldestVersion,
+    zmx_wanted: zmx.version ?? oldestVersion,
+    linger_before: missedEnds.before,
+    linger_s: String(missedEnds.seconds),
+    steps: steps.map(({ name }) => name).join(' '),
+    finalizers: steps.flatMap(({ name, finalize }) => (finalize === undefined ? [] : [name])).join(' '),
+  };
 }
 
 /** The shell program after its settings and texts, in this order. */

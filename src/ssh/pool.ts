@@ -70,19 +70,10 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     }
   };
 
-  const dial = async (target: ResolvedTarget, limits: SshConnectionOptions): Promise<Connection> => {
+  const dial = (target: ResolvedTarget, limits: SshConnectionOptions): Promise<Connection> => {
     dials += 1;
     if (!target.jump) return openConnection(target, limits);
-    const jump = connectionsTo(target.jump);
-    const { channel, lent } = await jump.use(async () => forwardThrough(jump, target));
-    try {
-      const connection = await openConnection(target, limits, channel);
-      connection.onGone(() => lent.release());
-      return connection;
-    } catch (error) {
-      lent.release();
-      throw error;
-    }
+    return dialThrough(connectionsTo(target.jump), target, limits);
   };
 
   return {
@@ -102,21 +93,36 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
       await Promise.all([...hosts.values()].map(async (host) => host.close()));
       hosts.clear();
     },
-    stats: () => {
-      const total = { connections: 0, dialing: 0, active: 0, waiting: 0 };
-      for (const host of hosts.values()) {
-        const stats = host.stats();
-        for (const key of ['connections', 'dialing', 'active', 'waiting'] as const) total[key] += stats[key];
-      }
-      return { hosts: hosts.size, ...total, dials };
-    },
+    stats: () => ({ hosts: hosts.size, ...sumStats([...hosts.values()]), dials }),
   };
 }
 
-/**
- * Returns the key of a target. Targets share connections only if they are equal in everything. Hashed, so that no private key is
- * kept.
- */
+async function dialThrough(
+  jump: HostConnections,
+  target: ResolvedTarget,
+  limits: SshConnectionOptions,
+): Promise<Connection> {
+  const { channel, lent } = await jump.use(async () => forwardThrough(jump, target));
+  try {
+    const connection = await openConnection(target, limits, channel);
+    connection.onGone(() => lent.release());
+    return connection;
+  } catch (error) {
+    lent.release();
+    throw error;
+  }
+}
+
+function sumStats(hosts: readonly HostConnections[]): ReturnType<HostConnections['stats']> {
+  const total = { connections: 0, dialing: 0, active: 0, waiting: 0 };
+  for (const host of hosts) {
+    const stats = host.stats();
+    for (const key of ['connections', 'dialing', 'active', 'waiting'] as const) total[key] += stats[key];
+  }
+  return total;
+}
+
+/** Targets share connections only if they are equal in everything. Hashed, so that no private key is kept. */
 function keyOf(target: ResolvedTarget): string {
   return createHash('sha256').update(JSON.stringify(target)).digest('hex');
 }
