@@ -10,7 +10,7 @@ export interface Window {
 }
 
 /** Subcommands that change nothing. */
-const LOOKS = new Set(['log', 'state']);
+const READERS = new Set(['log', 'state']);
 /** The code before any subcommand is the same for all, so it is aimed at only once. */
 const EVERY_SUBCOMMAND = 'any';
 
@@ -45,7 +45,7 @@ export function windowsOf(trace: string): Window[] {
   for (const text of trace.trim().split('\n')) {
     const [program = '', number = ''] = text.split(' ');
     const line = Number(number);
-    if (LOOKS.has(program)) continue;
+    if (READERS.has(program)) continue;
     if (program === 'supervise') supervisor.add(line);
     else passedBy.set(line, (passedBy.get(line) ?? new Set()).add(program));
   }

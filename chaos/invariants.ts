@@ -71,7 +71,7 @@ export const invariants = {
       ).length;
       const attempts = drawn.steps.find(({ name }) => name === step.name)?.attempts ?? 1;
       // A run that continues another repeats failed and interrupted attempts; a reset forgets later actions.
-      const begunAgain = (evidence.continues ? 1 : 0) + resetsOf(evidence) * (1 + MOST_RETRIES);
+      const begunAgain = (evidence.continues ? 1 : 0) + resetsOf(evidence) * (1 + MAX_RETRIES);
       const most = attempts * (1 + begunAgain + asked);
       return [step.attempt, step.finalizer?.attempt ?? 0].flatMap((attempt) =>
         attempt > most ? [`${step.name}: attempt ${attempt}, though at most ${most} were asked for`] : [],
@@ -232,7 +232,7 @@ export const invariants = {
 } as const satisfies Record<string, Check>;
 
 /** How often an operator retries a step before giving up on it (see operator.ts). */
-const MOST_RETRIES = 3;
+const MAX_RETRIES = 3;
 
 const resetsOf = ({ drawn, faults }: Evidence): number =>
   faults.filter(({ kind, run }) => kind === WORKFLOW_RESET && run === drawn.name).length;

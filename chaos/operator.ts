@@ -5,7 +5,7 @@ import type { ChandlerClient } from '../src/client.ts';
 import { createDraw } from './draw.ts';
 import type { DrawnAction } from './plans.ts';
 
-const LOOK_EVERY_MS = 300;
+const POLL_EVERY_MS = 300;
 const ANSWER_WITHIN_MS = 15_000;
 
 /** The operator of a run: acts on parked parts, by the seed, until the run is over. */
@@ -31,7 +31,7 @@ export async function operate(
 
   const watch = async () => {
     for (;;) {
-      await delay(LOOK_EVERY_MS, undefined, { signal: over });
+      await delay(POLL_EVERY_MS, undefined, { signal: over });
       // A query may find no worker; the next one will.
       const status = await within(client, () => client.status(run)).catch(() => undefined);
       if (status?.attention !== true) continue;

@@ -56,7 +56,7 @@ const ADD = [
 ];
 
 /** Longer lines are hard to read. */
-const MOST_COLUMNS = 100;
+const MAX_COLUMNS = 100;
 
 /** Runs one command line and returns its exit code. Prints errors on standard error. */
 export async function runCli(args: readonly string[], context: ProcessContext): Promise<number> {
@@ -136,7 +136,7 @@ export function createProgram(
       outputError: (text, write) => {
         if (!json) write(text);
       },
-      getOutHelpWidth: () => Math.min(context.terminalSize().columns, MOST_COLUMNS),
+      getOutHelpWidth: () => Math.min(context.terminalSize().columns, MAX_COLUMNS),
     });
   if (!json) program.showHelpAfterError('(use --help for the options)');
   describe(program, {

@@ -6,7 +6,7 @@ const MAX_STDERR_LENGTH = 500;
 /** The pause between reads of further output, which is discarded. */
 const DROP_PAUSE_MS = 10;
 /** How long to read the output of a failed hook after its end, if a background process keeps it open. */
-const LAST_WORDS_MS = 200;
+const LAST_OUTPUT_MS = 200;
 
 /** Waits for its watcher to be ready: `read` consumes one line, the rest is the hook's input. */
 const HOOK = 'read -r begin && exec /bin/sh -c "$1"';
@@ -79,7 +79,7 @@ export function runHook(command: string, { input, env, limitMs, signal }: HookOp
       if (hook.stderr.closed) return fail();
       hook.stderr.once('close', fail);
       // If this process was suspended, the timer is due at once; Node reads pending output between a timer and an immediate.
-      setTimeout(() => setImmediate(fail), LAST_WORDS_MS);
+      setTimeout(() => setImmediate(fail), LAST_OUTPUT_MS);
     });
   });
 }

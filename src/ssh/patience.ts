@@ -1,10 +1,10 @@
-const LEAST_MS = 8_000;
+const MIN_MS = 8_000;
 /** Below the shortest timeout of an activity. */
-const MOST_MS = 50_000;
+const MAX_MS = 50_000;
 
 /** Learns from earlier commands how long a host may take to begin one, because a login may be slow. */
 export class Patience {
-  #ms = LEAST_MS;
+  #ms = MIN_MS;
 
   get ms(): number {
     return this.#ms;
@@ -12,11 +12,11 @@ export class Patience {
 
   /** Records how long a command took to begin. */
   began(afterMs: number): void {
-    this.#ms = Math.min(MOST_MS, Math.max(LEAST_MS, 2 * afterMs));
+    this.#ms = Math.min(MAX_MS, Math.max(MIN_MS, 2 * afterMs));
   }
 
   /** Records that a command did not begin within the time. */
   ranOut(ms: number): void {
-    this.#ms = Math.min(MOST_MS, Math.max(this.#ms, 2 * ms));
+    this.#ms = Math.min(MAX_MS, Math.max(this.#ms, 2 * ms));
   }
 }

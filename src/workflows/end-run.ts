@@ -14,7 +14,7 @@ import { enterPhase, hostOf, type Run } from './run.ts';
 /** How long a run that ends waits for its host: normally; after the host could not be reached before; and at least. */
 const END_PATIENCE_MS = 300_000;
 const LOST_PATIENCE_MS = 30_000;
-const LEAST_PATIENCE_MS = 10_000;
+const MIN_PATIENCE_MS = 10_000;
 
 /** Releases the host of a run that has reached its goal. */
 export async function endInSuccess(run: Run, outcome: ProvisionResult['outcome']): Promise<void> {
@@ -41,7 +41,7 @@ export async function endInFailure(run: Run, kind: RunKind, error: unknown): Pro
   status.failure = describeEnd(run, isCancelled, error, leftovers);
   enterPhase(run, isAborted || isCancelled ? 'aborted' : 'failed');
   await release(run, {
-    untilMs: Math.max(untilMs, Date.now() + LEAST_PATIENCE_MS),
+    untilMs: Math.max(untilMs, Date.now() + MIN_PATIENCE_MS),
     keepLease: leftovers.length > 0,
     ...(mayBeWritten && { withdraw: status.sentinel }),
   });

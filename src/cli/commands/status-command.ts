@@ -35,7 +35,7 @@ interface StatusOptions extends ServerOptions, FollowOptions {
   readonly query?: string;
 }
 
-const MOST_RUNS = 100;
+const MAX_RUNS = 100;
 
 export function addStatus(program: Command, act: Act): void {
   const status = program
@@ -149,7 +149,7 @@ async function tellRun(
 }
 
 /** The number of other runs that are listed. */
-const MOST_OTHERS = 5;
+const MAX_OTHERS = 5;
 
 /** Lists other runs of the id, with the command that shows each. */
 async function offerOthers(
@@ -158,8 +158,8 @@ async function offerOthers(
   shown: { readonly id: string; readonly runId: string; readonly options: StatusOptions },
 ): Promise<void> {
   const { id, runId, options } = shown;
-  const found = await client.list({ query: ofId(id), limit: MOST_OTHERS + 1 });
-  const others = found.filter((run) => run.runId !== runId).slice(0, MOST_OTHERS);
+  const found = await client.list({ query: ofId(id), limit: MAX_OTHERS + 1 });
+  const others = found.filter((run) => run.runId !== runId).slice(0, MAX_OTHERS);
   if (others.length === 0) return;
   const lines = others.map((run) => {
     const ago = `${formatDuration(context.now() - run.startedAtMs)} ago`;
@@ -227,14 +227,13 @@ async function tellRuns(
   { json = false, ...options }: StatusOptions,
 ): Promise<number> {
   const query = toQuery(options);
-  const found = await client.list({ query, limit: MOST_RUNS + 1 });
-  const runs = found.slice(0, MOST_RUNS);
+  const found = await client.list({ query, limit: MAX_RUNS + 1 });
+  const runs = found.slice(0, MAX_RUNS);
   const announce = announceOn(context);
   if (json) printJson(context.stdout, runs);
   else if (runs.length > 0) print(context, ...renderRuns(runs, context.now(), columnsOf(context)));
   else if (query !== '') announce(`No run is found by: ${query}`);
   else announce(`No runs. Start one with: ${context.program} up PLAN`);
-  if (found.length > MOST_RUNS)
-    announce(`These are the latest ${MOST_RUNS}; --fleet or --query finds others.`);
+  if (found.length > MAX_RUNS) announce(`These are the latest ${MAX_RUNS}; --fleet or --query finds others.`);
   return 0;
 }

@@ -12,7 +12,7 @@ import type { Candidate, Completion, Line, Sources } from './complete.ts';
 
 /** How long a person who pressed Tab waits for others. The time to load this program comes on top. */
 const WITHIN_MS = 1000;
-const MOST_RUNS = 200;
+const MAX_RUNS = 200;
 /** The group of commands that only work on open runs. */
 const ACTING: Group = 'Act on runs:';
 const NOTHING: Completion = { candidates: [], files: false };
@@ -57,7 +57,7 @@ async function quickly(ask: () => Promise<Candidate[]>): Promise<Completion> {
 
 async function listIds(client: ChandlerClient, { command, given }: Line): Promise<Candidate[]> {
   const query = command.helpGroup() === ACTING ? OPEN_QUERY : '';
-  const runs = await client.list({ query, limit: MOST_RUNS });
+  const runs = await client.list({ query, limit: MAX_RUNS });
   return runs
     .filter(({ id }) => !given.includes(id))
     .map(({ id, plan, phase, status, attention }) => {
@@ -73,7 +73,7 @@ async function listSteps(client: ChandlerClient, id: string): Promise<Candidate[
 }
 
 async function listRunIds(client: ChandlerClient, id: string): Promise<Candidate[]> {
-  const runs = await client.list({ query: ofId(id), limit: MOST_RUNS });
+  const runs = await client.list({ query: ofId(id), limit: MAX_RUNS });
   return runs.map((run) => ({ value: run.runId, about: describeRunInfo(run) }));
 }
 

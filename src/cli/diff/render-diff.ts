@@ -2,7 +2,7 @@ import { oneLine } from '../../domain/text/plain-text.ts';
 import type { Diff, DiffRow } from '../output/outputs.ts';
 import type { Paint, Style } from '../output/paint.ts';
 
-const LOOKS: Readonly<Record<DiffRow['would'], { readonly mark: string; readonly style: Style }>> = {
+const STYLES: Readonly<Record<DiffRow['would'], { readonly mark: string; readonly style: Style }>> = {
   keep: { mark: '=', style: 'dim' },
   drift: { mark: '!', style: 'red' },
   do: { mark: '+', style: 'green' },
@@ -27,7 +27,7 @@ export function renderDiff({ host, plan, digest, outcome, message, rows }: Diff,
   return [
     paint('bold', `${oneLine(plan)} on ${oneLine(host)} (digest ${digest.slice(0, 12)})`),
     ...rows.map(({ would, message }, i) => {
-      const { mark, style } = LOOKS[would];
+      const { mark, style } = STYLES[would];
       return `  ${paint(style, `${mark} ${would.padEnd(wordWidth)}`)}  ${(whats[i] ?? '').padEnd(width)}  ${oneLine(message)}`;
     }),
     paint(OUTCOMES[outcome], `  ${oneLine(message)}`),

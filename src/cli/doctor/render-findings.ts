@@ -5,7 +5,7 @@ import type { Subject } from '../output/outputs.ts';
 import { countFindings, type Section } from './sections.ts';
 import type { Paint, Style } from '../output/paint.ts';
 
-const LOOKS: Readonly<Record<Finding['verdict'], { readonly mark: string; readonly style: Style }>> = {
+const STYLES: Readonly<Record<Finding['verdict'], { readonly mark: string; readonly style: Style }>> = {
   ok: { mark: '✔', style: 'green' },
   warning: { mark: '!', style: 'yellow' },
   problem: { mark: '✘', style: 'red' },
@@ -36,7 +36,7 @@ export function renderFindings(sections: readonly Section[], paint: Paint): stri
 function renderFinding(finding: Finding, idWidth: number, paint: Paint): string[] {
   const { id, verdict, fix, fixed } = finding;
   const [subject, message] = [oneLine(finding.subject), oneLine(finding.message)];
-  const { mark, style } = LOOKS[verdict];
+  const { mark, style } = STYLES[verdict];
   const word = paint(style, `${mark} ${verdict.padEnd(WORD_WIDTH)}`);
   const indent = ' '.repeat(2 + 2 + WORD_WIDTH + 2);
   return [

@@ -8,7 +8,7 @@ import { cut, pad, widthOf, wrapIndented, wrapWords } from './text.ts';
 import { describeHold } from './describe-trouble.ts';
 
 /** How states are shown: by a mark and a word; colour only adds to that. Lower ranks are more important. */
-export const LOOKS: Readonly<
+export const STYLES: Readonly<
   Record<PartState, { readonly mark: string; readonly style: Style; readonly rank: number }>
 > = {
   parked: { mark: '⏸', style: 'yellow', rank: 0 },
@@ -57,7 +57,7 @@ export interface PartsOptions {
 }
 
 /** A text that would have fewer columns beside its row is shown below it. */
-const LEAST_TEXT = 24;
+const MIN_TEXT = 24;
 const INDENT = '    ';
 const TIME_WIDTH = '59 min 59 s'.length;
 
@@ -71,7 +71,7 @@ export function renderParts(rows: readonly PartRow[], options: PartsOptions): Pa
   const { columns, paint, overflow } = options;
   const nameWidth = Math.max(4, ...rows.map(({ name }) => widthOf(name)));
   const head = `  ${pad('STEP', nameWidth)}    STATE      ATTEMPT  ${pad('TIME', TIME_WIDTH)}`;
-  const isNarrow = overflow !== 'cut' && widthOf(head) > columns && columns >= LEAST_TEXT;
+  const isNarrow = overflow !== 'cut' && widthOf(head) > columns && columns >= MIN_TEXT;
   return {
     head: paint('dim', isNarrow ? '  STEPS' : cut(`${head}  LAST LINE`, columns)),
     rows: rows.map((row, i) => {
@@ -85,7 +85,7 @@ export function renderParts(rows: readonly PartRow[], options: PartsOptions): Pa
 function renderRow(row: PartRow, cursor: string, nameWidth: number, options: PartsOptions): string[] {
   const { columns, paint, overflow } = options;
   const { name, part, lastLine } = row;
-  const { mark, style } = LOOKS[part.state];
+  const { mark, style } = STYLES[part.state];
   const attempt = part.attempt === 0 ? '' : String(part.attempt);
   const begin = `${cursor}${pad(name, nameWidth)}  ${mark} `;
   const middle = part.state.padEnd(9);
@@ -95,7 +95,7 @@ function renderRow(row: PartRow, cursor: string, nameWidth: number, options: Par
   const isCut = isCutOff(row, options);
   const front = `${begin}${paint(style, middle)}${end}`;
   const longest = () => Math.max(...lastLine.split(' ').map(widthOf));
-  const isBeside = widthOf(lastLine) <= room || (room >= LEAST_TEXT && (isCut || longest() <= room));
+  const isBeside = widthOf(lastLine) <= room || (room >= MIN_TEXT && (isCut || longest() <= room));
   if (isBeside || (overflow === 'cut' && room >= 0)) {
     const [first = '', ...others] = isCut ? [cut(lastLine, room)] : wrapWords(lastLine, room);
     return [
@@ -104,14 +104,14 @@ function renderRow(row: PartRow, cursor: string, nameWidth: number, options: Par
     ];
   }
   // In very narrow terminals nothing can be wrapped.
-  if (overflow === 'cut' || columns < LEAST_TEXT) return [cut(`${begin}${middle}${end}`, columns)];
+  if (overflow === 'cut' || columns < MIN_TEXT) return [cut(`${begin}${middle}${end}`, columns)];
   return [front.trimEnd(), ...renderUnder(row, options)];
 }
 
 /** Renders a row as words, for a terminal that is too narrow for columns. */
 function renderNarrowRow(row: PartRow, cursor: string, options: PartsOptions): string[] {
   const { name, part } = row;
-  const { mark, style } = LOOKS[part.state];
+  const { mark, style } = STYLES[part.state];
   const words = [
     `${cursor}${name}`,
     `${mark} ${part.state}`,

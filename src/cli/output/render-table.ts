@@ -4,7 +4,7 @@ import { describePause } from '../../domain/run/server-pause.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { Paint } from './paint.ts';
-import { listRows, LOOKS, renderParts, type PartRow } from './render-parts.ts';
+import { listRows, STYLES, renderParts, type PartRow } from './render-parts.ts';
 import { cut, wrapIndented, wrapWords } from './text.ts';
 import { describeTrouble, describeWait } from './describe-trouble.ts';
 
@@ -68,7 +68,7 @@ export function describeRun(status: RunStatus, nowMs: number): string {
 /** Chooses the most important rows, in the plan's order. */
 function chooseRows(rows: readonly PartRow[], maxRows: number): readonly PartRow[] {
   if (rows.length <= maxRows) return rows;
-  const ranked = rows.toSorted((a, b) => LOOKS[a.part.state].rank - LOOKS[b.part.state].rank);
+  const ranked = rows.toSorted((a, b) => STYLES[a.part.state].rank - STYLES[b.part.state].rank);
   const chosen = new Set(ranked.slice(0, Math.max(1, maxRows - 1)));
   return rows.filter((row) => chosen.has(row));
 }

@@ -4,7 +4,7 @@ const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 const ASCII = /^[\u0020-\u007e]*$/;
 /** In UTF-16 units. Real characters have a few combining marks; long sequences only slow a terminal down. */
 const LONGEST_GRAPHEME = 32;
-const LEAST_INDENTED = 20;
+const MIN_INDENTED = 20;
 
 /** The number of columns that a text occupies in a terminal: wide characters occupy two, colours and combining marks none. */
 export function widthOf(text: string): number {
@@ -68,7 +68,7 @@ export function wrapWords(text: string, columns: number): string[] {
 
 /** Like {@link wrapWords}, with an indent before every row but the first. In few columns there is no indent. */
 export function wrapIndented(text: string, columns: number, indent: string): string[] {
-  const margin = columns < LEAST_INDENTED ? '' : indent;
+  const margin = columns < MIN_INDENTED ? '' : indent;
   const [first = '', ...others] = wrapWords(text, columns - margin.length);
   return [first, ...others.map((row) => margin + row)];
 }

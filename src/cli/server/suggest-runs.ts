@@ -7,13 +7,13 @@ import { exitCodes } from '../exit-codes.ts';
 import { ofId } from './visibility-query.ts';
 
 /** How many of the latest runs are compared. */
-const MOST_COMPARED = 500;
+const MAX_COMPARED = 500;
 
 /** The error for an unknown id, with the most similar ids. */
 export async function suggestRuns(client: ChandlerClient, error: WorkflowNotFoundError): Promise<Error> {
   const { workflowId: wanted, runId } = error;
   if (runId !== undefined) {
-    const known = await client.list({ query: ofId(wanted), limit: MOST_COMPARED }).catch(() => []);
+    const known = await client.list({ query: ofId(wanted), limit: MAX_COMPARED }).catch(() => []);
     const next =
       known.length === 0
         ? 'chandler status lists the runs'
@@ -25,7 +25,7 @@ export async function suggestRuns(client: ChandlerClient, error: WorkflowNotFoun
     return new CliError(exitCodes.usage, oneLine(text), { cause: error, code: 'not-found' });
   }
   // If the server cannot list runs, the error has no suggestions.
-  const runs = await client.list({ limit: MOST_COMPARED }).catch(() => []);
+  const runs = await client.list({ limit: MAX_COMPARED }).catch(() => []);
   const ids = runs.map(({ id }) => id);
   const next = didYouMean(wanted, ids) ?? NOT_KNOWN;
   const text = `no run with the id ${wanted}; ${next}`;

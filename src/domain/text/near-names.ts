@@ -1,6 +1,6 @@
 import { editDistance } from './edit-distance.ts';
 
-const MOST_SUGGESTED = 3;
+const MAX_SUGGESTED = 3;
 
 /** Suggests names: those that contain the text, or else those that differ little, the nearest first. */
 export function nearNames(wanted: string, names: readonly string[]): string[] {
@@ -16,7 +16,7 @@ export function nearNames(wanted: string, names: readonly string[]): string[] {
     .filter(({ far }) => far <= allowed)
     .sort((a, b) => a.far - b.far || a.name.length - b.name.length);
   const holding = near.filter(({ far }) => far === 0);
-  return (holding.length > 0 ? holding : near).slice(0, MOST_SUGGESTED).map(({ name }) => name);
+  return (holding.length > 0 ? holding : near).slice(0, MAX_SUGGESTED).map(({ name }) => name);
 }
 
 /** `did you mean migrate or migrate-db?`; undefined if no name is near. */

@@ -6,7 +6,7 @@ import { describeLog, titleOf } from './titles.ts';
 
 /** On screens with fewer rows, the title and the line above a log are cut to one row. */
 const ROWS_FOR_WHOLE_TITLE = 12;
-const MOST_TITLE_ROWS = 3;
+const MAX_TITLE_ROWS = 3;
 
 /** The rows of the title. */
 export function titleRows(state: State): string[] {
@@ -21,7 +21,7 @@ export function logHeadRows(state: State): string[] {
 function headRows(text: string, { size: { columns, rows } }: State): string[] {
   return rows < ROWS_FOR_WHOLE_TITLE
     ? [cut(text, columns)]
-    : wrapWords(text, columns).slice(0, MOST_TITLE_ROWS);
+    : wrapWords(text, columns).slice(0, MAX_TITLE_ROWS);
 }
 
 /** How the rows of the screen are divided. */

@@ -7,7 +7,7 @@ import type { LogView } from './model.ts';
 /** The size of one request, in bytes. */
 const PIECE_BYTES = 32 * 1024;
 /** The size of the text in memory, in UTF-16 units. Text far from the window is dropped and read again when needed. */
-const MOST_TEXT = 256 * 1024;
+const MAX_TEXT = 256 * 1024;
 /** How long a worker waits on the host for new output, in seconds. */
 const FOLLOW_S = 5;
 const TAB = 8;
@@ -122,11 +122,11 @@ function expandTabs(line: string): string {
 }
 
 function dropFirst(pieces: readonly LogPiece[]): readonly LogPiece[] {
-  return textOf(pieces) <= MOST_TEXT || pieces.length < 2 ? pieces : dropFirst(pieces.slice(1));
+  return textOf(pieces) <= MAX_TEXT || pieces.length < 2 ? pieces : dropFirst(pieces.slice(1));
 }
 
 function dropLast(pieces: readonly LogPiece[]): readonly LogPiece[] {
-  return textOf(pieces) <= MOST_TEXT || pieces.length < 2 ? pieces : dropLast(pieces.slice(0, -1));
+  return textOf(pieces) <= MAX_TEXT || pieces.length < 2 ? pieces : dropLast(pieces.slice(0, -1));
 }
 
 function textOf(pieces: readonly LogPiece[]): number {

@@ -33,12 +33,12 @@ const MARKS = [
 ] as const;
 
 const KEY_WIDTH = 32;
-const LEAST_WIDE = 80;
+const MIN_WIDE = 80;
 
 /** Explains all keys and marks. */
 export function renderHelp(columns: number, paint: Paint): string[] {
   const line = ([word, meaning]: readonly [string, string]) =>
-    columns < LEAST_WIDE
+    columns < MIN_WIDE
       ? wrapIndented(`  ${word}  ${meaning}`, columns, '      ')
       : wrapIndented(`  ${word.padEnd(KEY_WIDTH)}${meaning}`, columns, ' '.repeat(KEY_WIDTH + 2));
   return [

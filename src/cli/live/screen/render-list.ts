@@ -37,7 +37,7 @@ export function renderList(state: State, paint: Paint): string[] {
 }
 
 /** A note that would have fewer columns is shown below its run. */
-const LEAST_NOTE = 24;
+const MIN_NOTE = 24;
 const INDENT = '    ';
 const TIME_WIDTH = '59 min 59 s'.length;
 
@@ -120,8 +120,7 @@ function renderWideRun(cells: Cells, widths: Widths, columns: number, paint: Pai
   const fixed = widthOf(`${cursor}${begin}${word}${end}`);
   const line = `${cursor}${begin}${paint(stands.style, word)}${end}`;
   const room = columns - fixed;
-  if (room < LEAST_NOTE && widthOf(note) > room)
-    return [line.trimEnd(), ...renderNote(cells, columns, paint)];
+  if (room < MIN_NOTE && widthOf(note) > room) return [line.trimEnd(), ...renderNote(cells, columns, paint)];
   const [first = '', ...others] = fitNote(cells, room);
   return [
     `${line}${paint('dim', first)}`.trimEnd(),
@@ -132,7 +131,7 @@ function renderWideRun(cells: Cells, widths: Widths, columns: number, paint: Pai
 /** Renders the id on its own line, so that it is never cut. */
 function renderNarrowRun(cells: Cells, columns: number, paint: Paint): Block {
   const { id, stands, sum, time, isSelected } = cells;
-  const margin = columns < LEAST_NOTE ? '' : INDENT;
+  const margin = columns < MIN_NOTE ? '' : INDENT;
   const words = [`${stands.mark} ${stands.word}`, ...(sum === '' ? [] : [sum]), time].join(' · ');
   return [
     ...wrapIndented(`${isSelected ? '> ' : '  '}${id}`, columns, INDENT),
@@ -143,7 +142,7 @@ function renderNarrowRun(cells: Cells, columns: number, paint: Paint): Block {
 
 /** Renders a note below its run. */
 function renderNote(cells: Cells, columns: number, paint: Paint): string[] {
-  const margin = columns < LEAST_NOTE ? '' : INDENT;
+  const margin = columns < MIN_NOTE ? '' : INDENT;
   return fitNote(cells, columns - margin.length).map((line) => `${margin}${paint('dim', line)}`);
 }
 

@@ -17,9 +17,9 @@ import { nowOf } from './titles.ts';
 /** The number of recent actions that are shown. */
 const MAX_ACTIONS = 3;
 /** The number of parts that are named above the table because they need attention. */
-const MOST_NEEDS = 3;
+const MAX_NEEDS = 3;
 /** Less room than this below the steps is useless. */
-const LEAST_BELOW = 3;
+const MIN_BELOW = 3;
 const INDENT = '  ';
 
 /** Renders one run: what it needs or how it ended, its steps, and why the step under the cursor failed. */
@@ -38,9 +38,9 @@ export function renderRun(state: State, paint: Paint): string[] {
     renderOrders(run, columns),
   ]);
   // The table gets as much as it needs if that leaves room for the most important lines below.
-  const least = Math.min(below.length, Math.max(LEAST_BELOW, Math.min(detail.length, Math.floor(room / 2))));
+  const least = Math.min(below.length, Math.max(MIN_BELOW, Math.min(detail.length, Math.floor(room / 2))));
   const whole = renderSteps(state, run, Infinity, paint);
-  const most = below.length === 0 || room < 2 * LEAST_BELOW ? room : room - least - 1;
+  const most = below.length === 0 || room < 2 * MIN_BELOW ? room : room - least - 1;
   const steps = whole.length <= most ? whole : renderSteps(state, run, most, paint);
   return [...head, ...steps, ...(below.length > 0 ? ['', ...below] : [])];
 }
@@ -82,10 +82,10 @@ function renderHead(run: RunView, state: State, paint: Paint): string[] {
     needs.unshift(`${attention ? '⏸ NEEDS ATTENTION' : '▶ NO ANSWER'}  ${describeTrouble(trouble)}`);
   const wait = run.status && describeWait(run.status, nowOf(run, state));
   if (wait !== undefined) needs.push(`▶ ${wait}`);
-  const more = needs.length > MOST_NEEDS ? [`⏸ and ${needs.length - MOST_NEEDS} more`] : [];
+  const more = needs.length > MAX_NEEDS ? [`⏸ and ${needs.length - MAX_NEEDS} more`] : [];
   return [
     ...silent,
-    ...[...needs.slice(0, MOST_NEEDS), ...more].flatMap(lines).map((line) => paint('yellow', line)),
+    ...[...needs.slice(0, MAX_NEEDS), ...more].flatMap(lines).map((line) => paint('yellow', line)),
   ];
 }
 
@@ -135,7 +135,7 @@ function renderPart({ name, part, logBytes }: PartRow, run: RunView, columns: nu
   const shown =
     !isOver(run) &&
     parkedParts(run)
-      .slice(0, MOST_NEEDS)
+      .slice(0, MAX_NEEDS)
       .some((row) => row.name === name);
   const message = failure.message.trimEnd().split('\n');
   const rest = shown ? message.slice(1) : message;

@@ -1,7 +1,7 @@
 import { isOpenStatus } from '../../../domain/run/execution-status.ts';
 import { isFullyParked, listParts, type PartState, type RunStatus } from '../../../domain/run/status.ts';
 import type { Style } from '../../output/paint.ts';
-import { listRows, LOOKS, type PartRow } from '../../output/render-parts.ts';
+import { listRows, STYLES, type PartRow } from '../../output/render-parts.ts';
 import { describeRunInfo } from '../../output/render-runs.ts';
 import { isOver, type RunView } from '../live-runs.ts';
 import type { State } from './model.ts';
@@ -105,8 +105,8 @@ const SUMMED: readonly PartState[] = [
 
 /** `1⏸ 2▶ 3✔`: the number of parts in each state. */
 export function summarize(status: RunStatus): string {
-  const marks = listParts(status).map(({ part }) => LOOKS[part.state].mark);
-  return [...new Set(SUMMED.map((state) => LOOKS[state].mark)), LOOKS.skipped.mark]
+  const marks = listParts(status).map(({ part }) => STYLES[part.state].mark);
+  return [...new Set(SUMMED.map((state) => STYLES[state].mark)), STYLES.skipped.mark]
     .map((mark) => [marks.filter((own) => own === mark).length, mark] as const)
     .filter(([count]) => count > 0)
     .map(([count, mark]) => `${count}${mark}`)
@@ -119,5 +119,5 @@ export function windowStart(count: number, index: number, height: number): numbe
 }
 
 function urgency({ part }: PartRow): number {
-  return (part.trouble ?? part.input) || LOOKS[part.state].rank === 0 ? 0 : 1;
+  return (part.trouble ?? part.input) || STYLES[part.state].rank === 0 ? 0 : 1;
 }

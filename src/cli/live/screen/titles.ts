@@ -1,6 +1,6 @@
 import { formatDuration } from '../../../domain/text/duration.ts';
 import { oneLine } from '../../../domain/text/plain-text.ts';
-import { LOOKS } from '../../output/render-parts.ts';
+import { STYLES } from '../../output/render-parts.ts';
 import { describeRun } from '../../output/render-table.ts';
 import { formatBytes } from '../../output/text.ts';
 import { isOver, type RunView } from '../live-runs.ts';
@@ -46,7 +46,7 @@ export function describeLog(log: LogView, state: State): string {
   const mine = part?.attempt === log.attempt;
   const words = [
     `log of ${name} (attempt ${log.attempt}${part && !mine ? ` of ${part.attempt}` : ''})`,
-    ...(part && mine ? [`${LOOKS[part.state].mark} ${part.state}`] : []),
+    ...(part && mine ? [`${STYLES[part.state].mark} ${part.state}`] : []),
     ...(log.pieces.length > 0 ? [formatBytes(log.size), whereIn(log)] : []),
     ...(log.failure && log.pieces.length > 0 ? [`! ${log.failure.why}`] : []),
   ];
