@@ -472,6 +472,7 @@ describe('the shim, beyond the recordings', () => {
     await ended('bare', 0);
     zmx(['run', 'spoof', '-d', 'sh', '-c', 'echo ZMX_TASK_COMPLETED:9; sleep 20']);
     await ended('spoof', 9);
+    expect(row('spoof')).toMatchObject({ exit_code: '9' });
   });
 
   test.each([
@@ -486,6 +487,7 @@ describe('the shim, beyond the recordings', () => {
       await ended('modes', code);
       zmx(['run', 'modes', '-d', 'sh', '-c', `stty raw; exit ${code + 10}`]);
       await ended('modes', code + 10);
+      expect(row('modes')).toMatchObject({ exit_code: String(code + 10) });
     },
   );
 
