@@ -80,7 +80,7 @@ export class WaitSlots {
       : {
           ...about,
           verdict: 'warning',
-          message: `${full}: the ends of more steps are noticed late`,
+          message: `${full}: the end of further steps is noticed late`,
           fix: 'start another worker, or raise CHANDLER_MAX_WAITS',
         };
   }

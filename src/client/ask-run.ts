@@ -4,18 +4,18 @@ import { ADVANCED_BY_QUERY } from '../workflows/sdk/fail-after-query.ts';
 import { reasonOf } from '../domain/run/failure.ts';
 import { findPause } from './pauses.ts';
 
-/** A live worker answers within milliseconds. */
+/** Longer than a live worker takes, which answers within milliseconds. */
 const ASK_AGAIN_MS = 1500;
 const ASK_AT_MOST = 4;
-/** A task that waits for a dead worker is handed on after 10 s. */
+/** How long to repeat a query that a workflow task is ahead of: the server redelivers the task of a dead worker after 10 s. */
 const BEHIND_AT_MOST_MS = 30_000;
 /** The server's answer between a failed workflow task and its redelivery, which usually follows at once. */
 const FAILED_TASK = 'Workflow Task in failed state';
 const FAILED_TASK_AT_MOST_MS = 3_000;
 
 /**
- * Queries a run. For up to a minute the server gives queries to a worker whose machine is gone, which answers none of them. So a
- * query without an early answer is sent again, beside the first; the first answer or refusal counts.
+ * Queries a run. For up to a minute the server delivers queries to a worker whose machine is gone, which answers none of them. So
+ * a query without an early answer is sent again, while the first still waits; the first answer or refusal counts.
  *
  * @throws RunPausedError while Temporal's workflow pause holds the run
  */
@@ -42,7 +42,7 @@ export async function askRun<T>(temporal: Client, workflowId: string, query: str
       ask(1);
     });
   } catch (error) {
-    // By the name of the class: the SDK takes long to load.
+    // Recognised by name, because loading the class would load the whole SDK, which takes long.
     const isRejected = error instanceof Error && error.name === 'QueryRejectedError';
     throw (isRejected && (await findPause(temporal, workflowId))) || error;
   } finally {
@@ -51,7 +51,7 @@ export async function askRun<T>(temporal: Client, workflowId: string, query: str
   }
 }
 
-/** How long a query that failed so is repeated; 0 if it is final. The server's own words are in the cause. */
+/** How long to repeat a query that failed with this error; 0 if the error is final. The server's own text is in the cause. */
 function retryableMs(error: unknown): number {
   const text = reasonOf(error);
   if (text.includes(ADVANCED_BY_QUERY)) return BEHIND_AT_MOST_MS;

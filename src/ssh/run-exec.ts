@@ -183,6 +183,6 @@ function closeChannel(channel: ClientChannel): void {
   try {
     channel.close();
   } catch {
-    // The connection is gone.
+    // The connection is gone, and the channel with it.
   }
 }

@@ -552,7 +552,7 @@ describe('a run that waits for the bootstrap marker', () => {
     expect(asked).toBe(2);
   });
 
-  it('waits for nothing any more once it is aborted', async () => {
+  it('shows no wait any more once it is aborted', async () => {
     const begun = gate();
     const { activities } = fakeActivities({
       async awaitBootstrap() {

@@ -13,7 +13,7 @@ const ACTION_KEYS = [...actionsByKey]
 export function addWatch(program: Command, act: Act): void {
   const watch = program
     .command('watch')
-    .argument('[id...]', 'runs; without any, all that the options let through')
+    .argument('[id...]', 'runs; without any, all that match the options')
     .option('--fleet <name>', 'the runs of a fleet')
     .option('--query <query>', 'the runs that a visibility query of Temporal finds')
     .option('--json', 'print one JSON object a line for each change')

@@ -1,12 +1,12 @@
 import type { ActivateInput, WorkflowInterceptorsFactory } from '@temporalio/workflow';
 
-/** Why a workflow task or a query was failed. A client whose query failed so asks again. */
+/** Why a workflow task or a query was failed. A client whose query failed with this asks again. */
 export const ADVANCED_BY_QUERY =
   'workflow state was advanced by a query; failing this task so that the server redelivers it';
 
 /** The id of a query that the server sends by itself, not with a workflow task. */
 const LEGACY_QUERY = 'legacy_query';
-/** The server's default. Whoever starts a run can set another. */
+/** The server's default; a client that starts a run can set another. */
 const TASK_TIMEOUT_S = 10;
 /** How soon after that timeout a live worker gets the task again. */
 const REDELIVERY_S = 10;

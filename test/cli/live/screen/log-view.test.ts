@@ -45,7 +45,7 @@ function seen(log: LogView): [string, string] {
 
 const scroll = (log: LogView, rows: number) => scrollLog(log, rows, COLUMNS, HEIGHT);
 
-test('shows the end, and what comes', () => {
+test('shows the end, and then new output', () => {
   const host = makeHost(100_000);
   let log = host.answer(openLog(part, 1));
   expect(seen(log)).toEqual(['000099990', '000099999']);
