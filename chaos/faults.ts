@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sandboxReboot, sandboxSshd } from '../src/dev/sandbox/index.ts';
+import { sandboxReboot, sandboxSshd } from '../test/support/sandbox-control.ts';
 import { controls } from './controls.ts';
 import type { FaultKind, Undo } from './fault-kind.ts';
 import { launchFault } from './host-faults.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { sandboxExec } from '../src/dev/sandbox/index.ts';
+import { sandboxExec } from '../test/support/sandbox-control.ts';
 import type { StageHost } from './stage.ts';
 
 const program = readFileSync(new URL('./programs/launch-fault.sh', import.meta.url), 'utf8');

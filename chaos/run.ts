@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeLaunch } from '../src/domain/run/ids.ts';
 import type { RunStatus } from '../src/domain/run/status.ts';
-import { sandboxReboot } from '../src/dev/sandbox/index.ts';
+import { sandboxReboot } from '../test/support/sandbox-control.ts';
 import type { Window } from './aim.ts';
 import { launchesOf, readHistory, readHost, type Evidence, type Injected } from './evidence.ts';
 import { WORKFLOW_RESET } from './controls.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeWorkerSlot } from '../chaos/workers.ts';
 import { connect, type ChandlerClient } from '../src/client.ts';
-import { sandboxExec, sandboxSshd } from '../src/dev/sandbox/index.ts';
+import { sandboxExec, sandboxSshd } from '../test/support/sandbox-control.ts';
 import type { Target } from '../src/domain/plan/schema.ts';
 import { startHost, type TestHost } from '../test/support/hosts.ts';
 import { homeFiles, keyOptions, sshdBlock, type LoginCase, type Shell } from './cases.ts';

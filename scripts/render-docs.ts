@@ -148,11 +148,15 @@ function renderManual(command: Command, title: string): string[] {
   const terms = [...command.registeredArguments, ...command.options].filter(
     (term) => !('hidden' in term && term.hidden),
   );
-  const exitLines = Object.entries(exits).map(([name, text]) => `${exitCodes[name as ExitName]} ${text}`);
+  const exitLines = (Object.keys(exitCodes) as ExitName[]).flatMap((name) =>
+    exits[name] === undefined ? [] : [`${exitCodes[name]} ${exits[name]}`],
+  );
   return [
     `## ${title}`,
     prose(about),
-    `\`\`\`console\n${examples.map(([line, what]) => `# ${what}\n$ ${line}`).join('\n')}\n\`\`\``,
+    `\`\`\`console\n${Object.entries(examples)
+      .map(([line, what]) => `# ${what}\n$ ${line}`)
+      .join('\n')}\n\`\`\``,
     ...(terms.length === 0
       ? []
       : [

@@ -28,10 +28,8 @@ export type {
   AskOptions,
   ChandlerClient,
   ClientOptions,
-  Deployment,
   LogRange,
   LogRef,
-  Poller,
   RunDescription,
   RunFailure,
   RunHost,
@@ -39,9 +37,9 @@ export type {
   RunLeftovers,
   RunRef,
   RunResult,
-  ServerReports,
   StepProgress,
 } from './client/types.ts';
+export type { Deployment, Poller, ServerReports } from './client/server-types.ts';
 
 const DEFAULT_TASK_QUEUE = 'chandler';
 const DEFAULT_LIMIT = 100;

@@ -1,7 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { ReadStream } from 'node:tty';
 
-/** What a command uses of its process. */
 export interface CliContext {
   /** The name with which this program was called: `chandler`. */
   readonly program: string;

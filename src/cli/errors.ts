@@ -18,7 +18,6 @@ export class CliError extends Error {
   }
 }
 
-/** An error as it is reported to people and programs. */
 export interface Explanation {
   /** One or two lines: what failed, why, and what to do. */
   readonly text: string;
@@ -28,7 +27,7 @@ export interface Explanation {
 }
 
 /** gRPC status codes (https://grpc.io/docs/guides/status-codes/). */
-export const GRPC = {
+const GRPC = {
   cancelled: 1,
   invalidArgument: 3,
   deadlineExceeded: 4,
@@ -105,24 +104,14 @@ export function isNoWorker(error: unknown): boolean {
   return code === GRPC.deadlineExceeded || code === GRPC.cancelled || code === GRPC.failedPrecondition;
 }
 
-/** Whether the server refuses the request itself, for example a malformed query. */
-export function isInvalidArgument(error: unknown): boolean {
-  return grpcCode(error) === GRPC.invalidArgument;
-}
-
-/**
- * Whether the server knows no run with that id. Recognised by name, because loading the class would load the whole SDK, which
+/** Whether the server knows no run with that id. Recognised by name, because loading the class would load the whole SDK, which
  * takes long.
  */
 export function isNotFound(error: unknown): error is WorkflowNotFoundError {
   return error instanceof Error && error.name === 'WorkflowNotFoundError';
 }
 
-/** The gRPC status of an error. The SDK wraps such errors in its own, so the status may be in the cause. */
-export function grpcCode(error: unknown): number | undefined {
-  return grpcError(error)?.code;
-}
-
+/** The SDK wraps gRPC errors in its own, so the status may be in the cause. */
 function grpcError(error: unknown): { readonly code: number; readonly details: string } | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code, details } = error as { code?: unknown; details?: unknown };

@@ -2,7 +2,6 @@ import { Help, type Command } from 'commander';
 import { environmentTexts, type EnvironmentName } from './environment.ts';
 import { EVERY_COMMAND, exitCodes, exitTexts, type ExitName } from './exit-codes.ts';
 
-/** The heading under which the program's help lists a command. */
 export type Group =
   'Provision:' | 'Watch and inspect:' | 'Act on runs:' | 'Plans:' | 'Run the parts:' | typeof LAST_GROUP;
 export const LAST_GROUP = 'This program:';
@@ -15,8 +14,8 @@ export interface Manual {
   readonly summary: string;
   /** Paragraphs, separated by an empty line. */
   readonly about: string;
-  /** Command lines, each with its purpose; a test parses them. */
-  readonly examples: readonly (readonly [line: string, what: string])[];
+  /** The purpose of each command line; a test parses them. */
+  readonly examples: Readonly<Record<string, string>>;
   /** Exit codes besides those of every command, or a more specific meaning of one. */
   readonly exits?: Readonly<Partial<Record<ExitName, string>>>;
   readonly environment?: readonly EnvironmentName[];
@@ -52,7 +51,7 @@ export function renderManual(manual: Manual, width: number): string[] {
   const variables = environment.map((name): [string, string] => [name, environmentTexts[name]]);
   return [
     'Examples:',
-    ...examples.flatMap(([line, what]) => [`  ${line}`, ...hang(what, 6, width)]),
+    ...Object.entries(examples).flatMap(([line, what]) => [`  ${line}`, ...hang(what, 6, width)]),
     '',
     'Exit codes:',
     ...codes.flatMap(([code, text]) => hang(text, 7, width, `  ${code}`)),

@@ -55,7 +55,6 @@ const ADD = [
   addVersion,
 ];
 
-/** Longer lines are hard to read. */
 const MAX_COLUMNS = 100;
 
 /** Runs one command line and returns its exit code. Prints errors on standard error. */
@@ -143,17 +142,15 @@ export function createProgram(
     summary: 'provision hosts over SSH, durably',
     about:
       'Provisions Linux containers and VMs over plain SSH as a durable Temporal workflow: named steps, each in a terminal session of its own on the host, then finalizers, then a sentinel file that is read back.',
-    examples: [
-      ['chandler dev', 'A Temporal server with its UI, and a worker, on this machine.'],
-      ['chandler sandbox up', 'A throw-away host to try things on.'],
-      ['chandler up web.yaml --target root@10.0.0.7', 'Provision a host and follow it live.'],
-      ['chandler status', 'All runs; those that need attention are marked.'],
-      ["chandler retry --query 'ChandlerAttention = true'", 'Run every parked step of every run again.'],
-      [
-        'source <(chandler completion bash)',
+    examples: {
+      'chandler dev': 'A Temporal server with its UI, and a worker, on this machine.',
+      'chandler sandbox up': 'A throw-away host to try things on.',
+      'chandler up web.yaml --target root@10.0.0.7': 'Provision a host and follow it live.',
+      'chandler status': 'All runs; those that need attention are marked.',
+      "chandler retry --query 'ChandlerAttention = true'": 'Run every parked step of every run again.',
+      'source <(chandler completion bash)':
         'Complete commands, options, ids of runs and steps by the Tab key.',
-      ],
-    ],
+    },
     exits: { ...exitTexts, provisioned: 'provisioned, or done' },
     environment: ['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'CHANDLER_DEBUG', 'NO_COLOR'],
     seeAlso: ['help COMMAND'],

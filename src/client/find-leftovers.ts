@@ -1,7 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { describeClean } from '../domain/run/description.ts';
-import { ChandlerError } from '../domain/run/failure.ts';
 import { isOwnedBy, type CleanResult } from '../domain/run/leftovers.ts';
 import { validateWatch } from '../domain/plan/validate.ts';
 import type { cleanHost, CleanInput } from '../workflows/index.ts';
@@ -9,7 +8,7 @@ import type { LaunchesAnswer } from '../workflows/queries.ts';
 import { answerOf, TASK_TIMEOUT_MS } from './await-answer.ts';
 import { askRun } from './ask-run.ts';
 import { throwProblems } from './start-run.ts';
-import { inspect } from './inspect.ts';
+import { inspect, inspectedHost } from './inspect.ts';
 import type { AskOptions, RunLeftovers } from './types.ts';
 
 /** Finds the launches of a run that are alive on its host. @throws ChandlerError no-worker, or why the host could not be inspected */
@@ -22,12 +21,7 @@ export async function findLeftovers(
   const { host, owner } = await askRun<LaunchesAnswer>(temporal, workflowId, 'launches');
   if (!host) return { leftovers: [] };
   const { target } = host;
-  const found = (await inspect(temporal, taskQueue, { target }, { signal })).host;
-  if (!found) throw new ChandlerError('internal-error', 'the worker did not inspect the host');
-  if ('failure' in found) {
-    const { code, message, advice } = found.failure;
-    throw new ChandlerError(code, message, { facts: { advice } });
-  }
+  const found = inspectedHost(await inspect(temporal, taskQueue, { target }, { signal }));
   return { target, leftovers: found.leftovers.filter((leftover) => isOwnedBy(leftover, owner)) };
 }
 

@@ -1,5 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
+import type { HostInspection } from '../activities/activity-types.ts';
+import { ChandlerError } from '../domain/run/failure.ts';
 import { describeInspection } from '../domain/run/description.ts';
 import { validatePlan, validateWatch } from '../domain/plan/validate.ts';
 import type { inspectHost, InspectInput, Inspection } from '../workflows/index.ts';
@@ -28,4 +30,12 @@ export async function inspect(
     args: [input],
   });
   return answerOf(asked, asked.result(), options);
+}
+
+/** The inspected host. @throws ChandlerError why it could not be inspected */
+export function inspectedHost({ host }: Inspection): HostInspection {
+  if (!host) throw new ChandlerError('internal-error', 'the worker did not inspect the host');
+  if (!('failure' in host)) return host;
+  const { code, message, advice } = host.failure;
+  throw new ChandlerError(code, message, { facts: { advice } });
 }

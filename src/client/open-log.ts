@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import type { LogPage } from '../activities/activity-types.ts';
+import { definedOnly } from '../domain/defined-only.ts';
 import { describeLog } from '../domain/run/description.ts';
 import { ChandlerError } from '../domain/run/failure.ts';
 import { makeLaunch } from '../domain/run/ids.ts';
@@ -40,10 +41,7 @@ export async function openLog(
   const { summary, details } = describeLog(step, workflowId);
   return async (range = {}) => {
     const { offset = 0, sinceS, tailLines, maxBytes = LOG_PAGE_BYTES, followS = 0, signal } = range;
-    const start = {
-      ...(sinceS !== undefined && { sinceS }),
-      ...(tailLines !== undefined && { tailLines }),
-    };
+    const start = definedOnly({ sinceS, tailLines });
     signal?.throwIfAborted();
     const reading = await temporal.workflow.start<typeof readStepLog>('readStepLog', {
       workflowId: `log:${runId}:${step}:${randomUUID()}`,

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { definedOnly } from '../domain/defined-only.ts';
 import type { StepProgress } from './types.ts';
 
 /** Reads what the workers last reported about running steps and finalizers. */
@@ -11,15 +12,7 @@ export async function readProgress(temporal: Client, workflowId: string): Promis
     const { step, kind, attempt, lastLine, logBytes } =
       payloadConverter.fromPayload<Partial<Heartbeat>>(payload);
     if (step === undefined || attempt === undefined || lastLine === undefined) return [];
-    return [
-      {
-        step,
-        finalizer: kind === 'finalizer',
-        attempt,
-        lastLine,
-        ...(logBytes !== undefined && { logBytes }),
-      },
-    ];
+    return [definedOnly({ step, finalizer: kind === 'finalizer', attempt, lastLine, logBytes })];
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Client, Connection } from '@temporalio/client';
 import { RUN_EXECUTIONS } from './list-runs.ts';
-import type { Deployment, Poller, ServerReports } from './types.ts';
+import { definedOnly } from '../domain/defined-only.ts';
+import type { Deployment, Poller, ServerReports } from './server-types.ts';
 
 type QueueType = NonNullable<
   Parameters<Connection['workflowService']['describeTaskQueue']>[0]['taskQueueType']
@@ -17,22 +18,6 @@ export function createServerReports(temporal: Client, taskQueue: string): Server
   const service = temporal.workflowService;
   // Only a connection of the SDK has this service.
   const operator = () => (temporal.connection as Connection).operatorService;
-  const pollersOf = async (taskQueueType: QueueType): Promise<Map<string, Poller['build']>> => {
-    const { pollers } = await service.describeTaskQueue({
-      namespace,
-      taskQueue: { name: taskQueue },
-      taskQueueType,
-    });
-    return new Map(
-      pollers.map(({ identity, deploymentOptions }) => {
-        const { deploymentName, buildId } = deploymentOptions ?? {};
-        return [
-          identity ?? '',
-          deploymentName && buildId ? { deployment: deploymentName, id: buildId } : undefined,
-        ];
-      }),
-    );
-  };
   return {
     version: async () => (await service.getSystemInfo({})).serverVersion,
     async retentionMs() {
@@ -48,43 +33,55 @@ export function createServerReports(temporal: Client, taskQueue: string): Server
     async addSearchAttributes(types) {
       await operator().addSearchAttributes({ namespace, searchAttributes: { ...types } });
     },
-    async pollers() {
-      const [workflows, activities] = await Promise.all([
-        pollersOf(QUEUE.workflow),
-        pollersOf(QUEUE.activity),
-      ]);
-      const identities = [...new Set([...workflows.keys(), ...activities.keys()])].sort();
-      return identities.map((identity) => {
-        const build = workflows.get(identity) ?? activities.get(identity);
-        return {
-          identity,
-          workflows: workflows.has(identity),
-          activities: activities.has(identity),
-          ...(build && { build }),
-        };
-      });
-    },
+    pollers: () => listPollers(temporal, taskQueue),
     async deployment(name): Promise<Deployment> {
-      const { workerDeploymentInfo } = await service.describeWorkerDeployment({
-        namespace,
-        deploymentName: name,
-      });
+      const asked = { namespace, deploymentName: name };
+      const { workerDeploymentInfo } = await service.describeWorkerDeployment(asked);
       const current = workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId;
       return { name, ...(current && { current }) };
     },
     async newestMemo() {
-      const { executions } = await service.listWorkflowExecutions({
-        namespace,
-        pageSize: 1,
-        query: RUN_EXECUTIONS,
-      });
-      const workflowId = executions[0]?.execution?.workflowId;
+      const asked = { namespace, pageSize: 1, query: RUN_EXECUTIONS };
+      const [newest] = (await service.listWorkflowExecutions(asked)).executions;
+      const workflowId = newest?.execution?.workflowId;
       if (!workflowId) return undefined;
-      const payloads = Object.values(executions[0]?.memo?.fields ?? {});
-      const encodings = payloads.map(({ metadata }) =>
+      const encodings = Object.values(newest.memo?.fields ?? {}).map(({ metadata }) =>
         Buffer.from(metadata?.['encoding'] ?? []).toString('utf8'),
       );
       return { workflowId, encodings };
     },
   };
+}
+
+async function listPollers(temporal: Client, taskQueue: string): Promise<Poller[]> {
+  const [workflows, activities] = await Promise.all([
+    pollersOf(temporal, taskQueue, QUEUE.workflow),
+    pollersOf(temporal, taskQueue, QUEUE.activity),
+  ]);
+  const identities = [...new Set([...workflows.keys(), ...activities.keys()])].sort();
+  return identities.map((identity) =>
+    definedOnly({
+      identity,
+      workflows: workflows.has(identity),
+      activities: activities.has(identity),
+      build: workflows.get(identity) ?? activities.get(identity),
+    }),
+  );
+}
+
+/** The build of each worker that polls one kind of task. */
+async function pollersOf(
+  { options: { namespace }, workflowService }: Client,
+  taskQueue: string,
+  taskQueueType: QueueType,
+): Promise<Map<string, Poller['build']>> {
+  const asked = { namespace, taskQueue: { name: taskQueue }, taskQueueType };
+  const { pollers } = await workflowService.describeTaskQueue(asked);
+  return new Map(
+    pollers.map(({ identity, deploymentOptions }) => {
+      const { deploymentName, buildId } = deploymentOptions ?? {};
+      const build = deploymentName && buildId ? { deployment: deploymentName, id: buildId } : undefined;
+      return [identity ?? '', build];
+    }),
+  );
 }

@@ -10,14 +10,6 @@ import { issueMessage } from '../domain/plan/validate.ts';
 import { releasePlaces } from '../zmx/index.ts';
 import { definedOnly } from '../domain/defined-only.ts';
 
-/** How to reach the Temporal server. */
-interface TemporalConfig {
-  readonly address: string | undefined;
-  readonly namespace: string;
-  readonly taskQueue: string;
-  readonly credentials: TemporalCredentials;
-}
-
 type ConnectionOptions = ClientConnectConfig['connectionOptions'];
 export type TemporalCredentials = Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
 
@@ -52,7 +44,13 @@ export interface NotifyConfig {
 
 export interface WorkerConfig {
   readonly uiUrl: string | undefined;
-  readonly temporal: TemporalConfig;
+  /** How to reach the Temporal server. */
+  readonly temporal: {
+    readonly address: string | undefined;
+    readonly namespace: string;
+    readonly taskQueue: string;
+    readonly credentials: TemporalCredentials;
+  };
   readonly places: Places;
   /** Defaults for plans. */
   readonly zmx: NonNullable<Plan['zmx']>;
@@ -221,7 +219,7 @@ function list(text: string | undefined): string[] | undefined {
   return parts && parts.length > 0 ? parts : undefined;
 }
 
-function loadTemporal(env: Record<string, string>): Omit<TemporalConfig, 'taskQueue'> {
+function loadTemporal(env: Record<string, string>): Omit<WorkerConfig['temporal'], 'taskQueue'> {
   try {
     const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars: env });
     const { address, tls, apiKey, metadata } = connectionOptions;

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Target } from '../domain/plan/schema.ts';
 
-/** The maximum length of a jump host's name inside a file name, in characters. */
 const MAX_NAME_LENGTH = 60;
 
 /**

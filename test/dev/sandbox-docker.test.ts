@@ -6,13 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  sandboxDown,
-  sandboxExec,
-  sandboxList,
-  sandboxReboot,
-  sandboxUp,
-} from '../../src/dev/sandbox/index.ts';
+import { sandboxDown, sandboxList, sandboxUp } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec, sandboxReboot } from '../support/sandbox-control.ts';
 
 describe('a host on a Docker engine', () => {
   let stub: string;
@@ -42,7 +37,7 @@ describe('a host on a Docker engine', () => {
     expect(host).toMatchObject({ name: 'sandbox-1', backend: 'docker', container: 'c0ffee' });
     expect(await readFile(join(stub, 'image'), 'utf8')).toContain('FROM debian:12-slim');
     expect(await readFile(join(stub, 'copied'), 'utf8')).toBe(
-      'authorized_keys\nconfined.sh\nenter.sh\nhost_key\nhost_key.pub\ninit.sh\nno-keys.pl\nreboot.sh\nsshd.sh\nsshd_config\n',
+      'authorized_keys\nconfined.sh\nenter.sh\nhost_key\nhost_key.pub\ninit.sh\nno-keys.pl\nsshd.sh\nsshd_config\n',
     );
     expect(await readFile(join(folder, 'etc', 'sshd_config'), 'utf8')).toContain(
       'ListenAddress 0.0.0.0:22\n',

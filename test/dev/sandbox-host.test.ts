@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sandboxExec, sandboxReboot, sandboxSshd } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec, sandboxReboot, sandboxSshd } from '../support/sandbox-control.ts';
 import { answers } from '../../src/dev/answers.ts';
 import { waitUntil } from '../../src/dev/wait-until.ts';
 import { run } from '../../src/dev/sandbox/run-program.ts';

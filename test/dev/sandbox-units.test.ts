@@ -1,12 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  buildArgv,
-  createArgv,
-  dockerExecArgv,
-  findArgv,
-  imageName,
-  parsePort,
-} from '../../src/dev/sandbox/docker.ts';
+import { buildArgv, createArgv, findArgv, imageName, parsePort } from '../../src/dev/sandbox/docker.ts';
+import { dockerExecArgv } from '../support/sandbox-control.ts';
 import { chooseBackend } from '../../src/dev/sandbox/choose-backend.ts';
 import { fingerprint, knownHostsLine } from '../../src/dev/sandbox/host-keys.ts';
 import { unshareArgv } from '../../src/dev/sandbox/namespace.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sandboxExec } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec } from '../support/sandbox-control.ts';
 import { script } from '../../src/library/index.ts';
 import { stripToBusybox } from '../support/busybox.ts';
 import { poll } from '../support/poll.ts';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { Diff } from '../../src/cli/output/outputs.ts';
-import { sandboxExec, sandboxSshd } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec, sandboxSshd } from '../support/sandbox-control.ts';
 import { startDevServer, type DevServer } from '../../src/dev/temporal/index.ts';
 import { searchAttributes } from '../../src/domain/run/search-attributes.ts';
 import type { Finding } from '../../src/domain/run/finding.ts';

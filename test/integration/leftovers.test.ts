@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { sandboxExec } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec } from '../support/sandbox-control.ts';
 import { defaultWorkflowId } from '../../src/domain/run/ids.ts';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import { script } from '../../src/library/index.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Target } from '../../src/domain/plan/schema.ts';
-import { sandboxExec } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec } from '../support/sandbox-control.ts';
 import { chandler } from '../support/chandler.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 import { startStack, type Stack } from '../support/stack.ts';

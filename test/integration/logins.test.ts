@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSshPool, loadPrograms, Runner, startLaunch, withSudo } from '../../src/index.ts';
 import { ChandlerError } from '../../src/domain/run/failure.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
-import { sandboxExec, sandboxSshd } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec, sandboxSshd } from '../support/sandbox-control.ts';
 import { openHost } from '../../src/host/open-host.ts';
 import { sh } from '../../src/shell/index.ts';
 import type { Executor } from '../../src/ssh/executor.ts';

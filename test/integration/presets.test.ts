@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { sandboxExec } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec } from '../support/sandbox-control.ts';
 import type { Step } from '../../src/domain/plan/schema.ts';
 import { presets, script, type ScriptOptions } from '../../src/library/index.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PartFailure } from '../../src/domain/run/status.ts';
 import type { Plan, Target } from '../../src/domain/plan/schema.ts';
-import { sandboxExec, sandboxSshd } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec, sandboxSshd } from '../support/sandbox-control.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 import { addSecret, startStack, type Stack } from '../support/stack.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSshPool, loadPrograms, parseSessions, Runner } from '../../src/index.ts';
-import { sandboxExec } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec } from '../support/sandbox-control.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 
 describe('a Runner over SSH, without Temporal', () => {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { sandboxExec, sandboxReboot } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec, sandboxReboot } from '../support/sandbox-control.ts';
 import type { Step } from '../../src/domain/plan/schema.ts';
 import { loadPrograms } from '../../src/host/programs.ts';
 import { script, scriptPath, type ScriptOptions } from '../../src/library/index.ts';

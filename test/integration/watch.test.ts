@@ -334,7 +334,7 @@ describe('chandler watch', () => {
       { code: 2, stderr: expect.stringMatching(/^no run with the id no-such-run; .*\n$/) as string },
       {
         code: 2,
-        stderr: expect.stringMatching(/^the server does not take that query: .*Nonsense/) as string,
+        stderr: expect.stringMatching(/^the Temporal server refuses the request: .*Nonsense/) as string,
       },
       { code: 2, stderr: 'give ids of runs, or --fleet and --query; not both\n' },
     ]);

@@ -4,7 +4,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import AjvDraft04 from 'ajv-draft-04';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { sandboxExec, sandboxReboot } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec, sandboxReboot } from '../support/sandbox-control.ts';
 import type { Plan, Step } from '../../src/domain/plan/schema.ts';
 import { formatScript, presets, script, scriptPath, type ScriptOptions } from '../../src/library/index.ts';
 import { cloudConfigSchema } from '../support/cloud-init.ts';

@@ -1,4 +1,5 @@
-import { sandboxExec, type SandboxHost } from '../../src/dev/sandbox/index.ts';
+import type { SandboxHost } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec } from './sandbox-control.ts';
 
 /**
  * Strips a host down to a small distribution: busybox, sshd and tmux with their libraries, and no other program (no bash,

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sandboxDown, sandboxExec, sandboxUp } from '../../src/dev/sandbox/index.ts';
+import { sandboxDown, sandboxUp } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec } from './sandbox-control.ts';
 import type { Output, SandboxHost, UpOptions } from '../../src/dev/sandbox/index.ts';
 import { run } from '../../src/dev/sandbox/run-program.ts';
 

@@ -9,7 +9,7 @@ import { inject } from 'vitest';
 import { connect, type ChandlerClient } from '../../src/client.ts';
 import type { Plan, Target } from '../../src/domain/plan/schema.ts';
 import type { RunStatus } from '../../src/domain/run/status.ts';
-import { sandboxExec } from '../../src/dev/sandbox/index.ts';
+import { sandboxExec } from './sandbox-control.ts';
 import { findStatus } from './find-status.ts';
 import { poll } from './poll.ts';
 import { startHost, type HostOptions, type TestHost } from './hosts.ts';

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import {
   defaultCacheDir,
   findTemporalCli,
-  findTestServer,
   startDevServer,
   type DevServer,
   type FindOptions,
   type FoundProgram,
 } from '../../src/dev/temporal/index.ts';
+import { findTestServer } from './test-server.ts';
 import { searchAttributes } from '../../src/domain/run/search-attributes.ts';
 
 declare module 'vitest' {
@@ -25,8 +25,8 @@ export function testCli(): Promise<FoundProgram> {
 }
 
 /** The path of the time-skipping server: `createTimeSkipping({ server: { executable: { type: 'existing-path', path } } })`. */
-export async function testServerPath(): Promise<string> {
-  return (await findTestServer(findOptions())).path;
+export function testServerPath(): Promise<string> {
+  return findTestServer(findOptions());
 }
 
 /** Starts a dev server with its own database. `stop` kills it at once and removes everything. */

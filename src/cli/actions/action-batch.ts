@@ -10,7 +10,6 @@ import { observeRun } from '../server/observe-run.ts';
 import type { ActionOutcome } from '../output/outputs.ts';
 import { toQuery } from '../server/visibility-query.ts';
 
-/** An action as a command sends it, to one run or to many. */
 export interface ActionRequest {
   readonly name: ActionName;
   /** Without `step`, which may differ between runs. */
@@ -55,7 +54,6 @@ export function sendBatch(
   return pMap(ids, send, { concurrency: RUNS_AT_ONCE });
 }
 
-/** Sends an action to a run that has just answered. */
 export function sendInTime(
   client: ChandlerClient,
   id: string,
@@ -138,7 +136,6 @@ export function renderTotals(outcomes: readonly ActionOutcome[]): string {
   return `${count(outcomes.length, 'run')}: ${totals.join(', ')}`;
 }
 
-/** Returns the visibility query for the options; undefined if neither is set. */
 export function batchQuery(options: { query?: string; fleet?: string }): string | undefined {
   if (options.query?.trim() === '')
     throw new CliError(exitCodes.usage, '--query is empty: it would mean every run');

@@ -1,4 +1,5 @@
 import type { ChandlerClient } from '../../client.ts';
+import { definedOnly } from '../../domain/defined-only.ts';
 import { actions, SENT_AS_SIGNAL } from '../../domain/run/actions.ts';
 import { OPEN_QUERY } from '../../domain/run/execution-status.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
@@ -21,7 +22,6 @@ import {
   type ActionRequest,
 } from './action-batch.ts';
 
-/** The options of every action. */
 export interface ActionOptions extends ServerOptions {
   readonly reason?: string;
   readonly requestId?: string;
@@ -41,14 +41,7 @@ export async function runAction(
   options: ActionOptions,
 ): Promise<number> {
   const { reason, requestId } = options;
-  const request = {
-    name,
-    input: {
-      ...input,
-      ...(reason !== undefined && { reason }),
-      ...(requestId !== undefined && { requestId }),
-    },
-  };
+  const request = { name, input: definedOnly({ ...input, reason, requestId }) };
   const query = batchQuery(options);
   if (query === undefined) return sendToOne(context, id, step, options, request);
   if (id !== undefined)
@@ -92,7 +85,7 @@ async function sendToOne(
       await client.describe(id);
       return sendToMany(context, client, [id], step, options, request);
     }
-    const input = { ...request.input, ...(step !== undefined && { step }) };
+    const input = definedOnly({ ...request.input, step });
     const status = await sendOnce(client, id, { ...request, input });
     if (options.json) {
       const steps = step === undefined ? [] : [step];

@@ -1,16 +1,22 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { aborted, type CliContext } from '../context.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { SERVER_ENVIRONMENT } from '../environment.ts';
+import { exitCodes, exitTexts } from '../exit-codes.ts';
+import { describe, type Manual } from '../manual.ts';
 
 /** The work of a command; returns the exit code. */
 export type Handler<Args extends unknown[]> = (context: CliContext, ...args: Args) => Promise<number>;
 
-/** Wraps a handler as a commander action. */
 export interface Act {
   /** Ctrl-C ends the command at once. */
   <Args extends unknown[]>(handler: Handler<Args>): (...args: Args) => Promise<void>;
   /** For a handler that watches `context.signal` itself. */
   untilStopped<Args extends unknown[]>(handler: Handler<Args>): (...args: Args) => Promise<void>;
+}
+
+/** A handler in a module that is loaded when it runs. */
+export function lazily<Args extends unknown[]>(load: () => Promise<Handler<Args>>): Handler<Args> {
+  return async (context, ...args) => (await load())(context, ...args);
 }
 
 /** `contextNow` is called after the arguments are parsed; `done` receives the exit code. */
@@ -28,11 +34,17 @@ export function actIn(contextNow: () => CliContext, done: (exitCode: number) => 
   return Object.assign(act, { untilStopped });
 }
 
-export function withServerOptions(command: Command): Command {
-  return command
+/** Adds the options that select the server, and describes a command that connects to it. */
+export function describeServerCommand(command: Command, manual: Manual): Command {
+  command
     .option('--address <host:port>', 'the Temporal server (default: TEMPORAL_ADDRESS, or the running `dev`)')
     .option('--namespace <name>', 'its namespace (default: TEMPORAL_NAMESPACE, or "default")')
     .option('--task-queue <name>', 'the task queue (default: CHANDLER_TASK_QUEUE, or "chandler")');
+  return describe(command, {
+    ...manual,
+    exits: { unreachable: exitTexts.unreachable, ...manual.exits },
+    environment: [...SERVER_ENVIRONMENT, ...(manual.environment ?? [])],
+  });
 }
 
 export const PLAN_ARGUMENT = 'YAML or JSON; - is standard input, preset:NAME a ready-made one';

@@ -1,18 +1,16 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { definedOnly } from '../../domain/defined-only.ts';
 import { actionNames, actions, type ActionInput, type ActionName } from '../../domain/run/actions.ts';
-import { messageOf } from '../../domain/run/failure.ts';
 import { variableNameProblem } from '../../domain/plan/variable-name.ts';
 import { isDuration } from '../../domain/text/duration.ts';
 import type { ActionOptions } from '../actions/run-action.ts';
 import type { CliContext } from '../context.ts';
-import { SERVER_ENVIRONMENT } from '../environment.ts';
 import { CliError } from '../errors.ts';
-import { exitCodes, exitTexts } from '../exit-codes.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { readAll } from '../input/read-all.ts';
-import { describe, type Manual } from '../manual.ts';
-import { type Act, withServerOptions } from './act.ts';
+import type { Manual } from '../manual.ts';
+import { type Act, describeServerCommand } from './act.ts';
 
-/** Adds one command for each action. */
 export function addActionCommands(program: Command, act: Act): void {
   for (const name of actionNames) addActionCommand(program, act, name);
 }
@@ -36,7 +34,7 @@ function addActionCommand(program: Command, act: Act, name: ActionName): void {
   );
   const many = [BATCH, ...(confirmMany ? ['It asks first, or needs --yes.'] : []), ...(batch ?? [])];
   const first = `${summary[0]?.toUpperCase()}${summary.slice(1)}.`;
-  describe(command, {
+  describeServerCommand(command, {
     ...COMMON_MANUAL,
     summary,
     about: `${first} ${details}\n\n${many.join(' ')}`,
@@ -45,8 +43,7 @@ function addActionCommand(program: Command, act: Act, name: ActionName): void {
   });
 }
 
-/** Adds the options of every action to a command. */
-function withActionOptions(command: Command, { steps }: { readonly steps: boolean }): Command {
+function withActionOptions(command: Command, { steps }: { readonly steps: boolean }): void {
   command
     .option('--reason <text>', 'why; kept in the audit trail')
     .option('--request-id <text>', 'a run applies an action with this id once, however often it is sent')
@@ -56,15 +53,10 @@ function withActionOptions(command: Command, { steps }: { readonly steps: boolea
       "send it to every open run of this fleet, as plans name it: short for ChandlerFleet = 'NAME'",
     );
   if (steps) command.option('--step <name>', 'with --query or --fleet: only this step of each run');
-  return withServerOptions(
-    command
-      .option('--dry-run', 'print what would be sent to which run, and send nothing')
-      .option('-y, --yes', 'with --query or --fleet: do not ask for confirmation')
-      .option(
-        '--json',
-        'with --query, --fleet or --dry-run: print one JSON object per line, one for each run',
-      ),
-  );
+  command
+    .option('--dry-run', 'print what would be sent to which run, and send nothing')
+    .option('-y, --yes', 'with --query or --fleet: do not ask for confirmation')
+    .option('--json', 'with --query, --fleet or --dry-run: print one JSON object per line, one for each run');
 }
 
 const COMMON_MANUAL = {
@@ -73,9 +65,7 @@ const COMMON_MANUAL = {
     provisioned: 'the run accepted it; with --query or --fleet: every run that it fits accepted it',
     failed: 'no worker answers; with --query or --fleet: at least one run did not accept it',
     usage: 'wrong usage, no such run or step, the run refused it (with the reason), or --yes was missing',
-    unreachable: exitTexts.unreachable,
   },
-  environment: SERVER_ENVIRONMENT,
 } as const satisfies Partial<Manual>;
 
 const BATCH =
@@ -86,56 +76,51 @@ type ActionManual = Required<Pick<Manual, 'examples' | 'seeAlso'>> & { readonly 
 const MANUALS: Readonly<Record<ActionName, ActionManual>> = {
   retryStep: {
     batch: ['Every parked step of a run is retried.'],
-    examples: [
-      ['chandler retry provision:10.0.0.7:22 packages', 'Once the cause is fixed.'],
-      [
-        'chandler retry provision:10.0.0.7:22 packages --script fixed.sh --env MIRROR=eu',
+    examples: {
+      'chandler retry provision:10.0.0.7:22 packages': 'Once the cause is fixed.',
+      'chandler retry provision:10.0.0.7:22 packages --script fixed.sh --env MIRROR=eu':
         'With another script and one more variable.',
-      ],
-      ['chandler retry provision:10.0.0.7:22 packages --force', 'End what the step runs and start it again.'],
-      ["chandler retry --query 'ChandlerAttention = true' --dry-run", 'What would be retried, everywhere.'],
-      ['chandler retry --fleet web --step packages --reason "mirror is back"', 'One step of a whole fleet.'],
-    ],
+      'chandler retry provision:10.0.0.7:22 packages --force': 'End what the step runs and start it again.',
+      "chandler retry --query 'ChandlerAttention = true' --dry-run": 'What would be retried, everywhere.',
+      'chandler retry --fleet web --step packages --reason "mirror is back"': 'One step of a whole fleet.',
+    },
     seeAlso: ['skip', 'abort', 'status', 'logs'],
   },
   skipStep: {
-    examples: [
-      [
-        'chandler skip provision:10.0.0.7:22 packages --reason "installed by hand"',
-        'After doing it by hand.',
-      ],
-      ['chandler skip --fleet web --step motd --yes', 'A step that can be missing, on every host.'],
-    ],
+    examples: {
+      'chandler skip provision:10.0.0.7:22 packages --reason "installed by hand"': 'After doing it by hand.',
+      'chandler skip --fleet web --step motd --yes': 'A step that can be missing, on every host.',
+    },
     seeAlso: ['retry', 'abort', 'status'],
   },
   abort: {
-    examples: [
-      ['chandler abort provision:10.0.0.7:22 --reason "wrong host"', 'One run.'],
-      ['chandler abort --fleet web --dry-run', 'Which runs of a fleet would be aborted.'],
-      ['chandler abort --fleet web --yes', 'Abort them.'],
-    ],
+    examples: {
+      'chandler abort provision:10.0.0.7:22 --reason "wrong host"': 'One run.',
+      'chandler abort --fleet web --dry-run': 'Which runs of a fleet would be aborted.',
+      'chandler abort --fleet web --yes': 'Abort them.',
+    },
     seeAlso: ['pause', 'status'],
   },
   pause: {
-    examples: [
-      ['chandler pause provision:10.0.0.7:22', 'One run.'],
-      ['chandler pause --fleet web --reason "mirror is down"', 'A whole fleet.'],
-    ],
+    examples: {
+      'chandler pause provision:10.0.0.7:22': 'One run.',
+      'chandler pause --fleet web --reason "mirror is down"': 'A whole fleet.',
+    },
     seeAlso: ['resume', 'abort'],
   },
   resume: {
-    examples: [
-      ['chandler resume provision:10.0.0.7:22', 'One run.'],
-      ['chandler resume --fleet web', 'A whole fleet.'],
-    ],
+    examples: {
+      'chandler resume provision:10.0.0.7:22': 'One run.',
+      'chandler resume --fleet web': 'A whole fleet.',
+    },
     seeAlso: ['pause', 'status'],
   },
   extendTimeout: {
     batch: ['The duration is then its only argument.'],
-    examples: [
-      ['chandler extend provision:10.0.0.7:22 packages 30m', 'A slow mirror, this time.'],
-      ['chandler extend 30m --fleet web --step packages', 'A slow mirror, everywhere.'],
-    ],
+    examples: {
+      'chandler extend provision:10.0.0.7:22 packages 30m': 'A slow mirror, this time.',
+      'chandler extend 30m --fleet web --step packages': 'A slow mirror, everywhere.',
+    },
     seeAlso: ['status', 'retry'],
   },
 };
@@ -175,14 +160,8 @@ const OWN_INPUTS: Readonly<Partial<Record<ActionName, OwnInput>>> = {
         );
     },
     async read(context, _, { script: file, env, resetDownstream, force }) {
-      const script = file === undefined ? undefined : await readScript(file, context);
-      const input = {
-        ...(script !== undefined && { script }),
-        ...(env && { env }),
-        ...(resetDownstream && { resetDownstream }),
-        ...(force && { force }),
-      };
-      return { input };
+      const script = file === undefined ? undefined : await readAll(file, context, `--script ${file}`);
+      return { input: definedOnly({ script, env, resetDownstream, force }) };
     },
   },
   extendTimeout: {
@@ -206,12 +185,4 @@ function addVariable(text: string, earlier: Readonly<Record<string, string>> = {
   const problem = text.includes('=') ? variableNameProblem(name) : 'must be KEY=VALUE';
   if (problem !== undefined) throw new InvalidArgumentError(`It ${problem}.`);
   return { ...earlier, [name]: value };
-}
-
-async function readScript(file: string, context: Pick<CliContext, 'stdin'>): Promise<string> {
-  try {
-    return await readAll(file, context);
-  } catch (cause) {
-    throw new CliError(exitCodes.usage, `--script ${file}: ${messageOf(cause)}`, { cause });
-  }
 }

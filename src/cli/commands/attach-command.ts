@@ -9,14 +9,13 @@ import type { RemoteWork } from '../../ssh/client-command.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import { CliError } from '../errors.ts';
-import { exitCodes, exitTexts } from '../exit-codes.ts';
-import { describe } from '../manual.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { hostOfRun, locateHost } from '../local/locate-host.ts';
 import { withRun, withRunIdOption } from '../server/with-run.ts';
 import { printSsh, runSsh } from '../local/run-ssh.ts';
 import { chooseAttempt } from '../live/part-attempts.ts';
 import { inTime } from '../server/observe-run.ts';
-import { type Act, wholeNumber, withServerOptions } from './act.ts';
+import { type Act, describeServerCommand, wholeNumber } from './act.ts';
 import { SSH_ABOUT, SSH_ENVIRONMENT } from './ssh-command.ts';
 
 interface AttachOptions extends ServerOptions {
@@ -36,21 +35,20 @@ export function addAttach(program: Command, act: Act): void {
         withRun(options, context, id, (client) => attach(context, client, id, step, options)),
       ),
     );
-  describe(withServerOptions(withRunIdOption(command)), {
+  describeServerCommand(withRunIdOption(command), {
     group: 'Watch and inspect:',
     summary: 'open the terminal of a step',
     about: `Opens the session of a step on its host, over the ssh of this machine. While the step runs you see what it prints, and it gets what you type: Ctrl-C would end it. After it has failed you are in its shell. Ctrl-\\ leaves; the session and the step stay. When the run ends, the sessions of steps that have succeeded are closed, unless the plan has \`keepSessions: all\`. A finalizer has no session: you can read its log, and \`ssh\` to look around.
 
 ${SSH_ABOUT}`,
-    examples: [
-      ['chandler attach provision:web1:22 packages', 'The terminal of its latest attempt.'],
-      ['chandler attach provision:web1:22 packages --attempt 1', 'That of the first one.'],
-      ['chandler attach provision:web1:22 packages --print', 'The ssh command, to be run elsewhere.'],
-    ],
+    examples: {
+      'chandler attach provision:web1:22 packages': 'The terminal of its latest attempt.',
+      'chandler attach provision:web1:22 packages --attempt 1': 'That of the first one.',
+      'chandler attach provision:web1:22 packages --print': 'The ssh command, to be run elsewhere.',
+    },
     exits: {
       provisioned: 'you have left, or the session has ended',
       failed: 'the session is gone, or ssh could not connect',
-      unreachable: exitTexts.unreachable,
     },
     environment: SSH_ENVIRONMENT,
     seeAlso: ['ssh', 'logs', 'retry'],
@@ -106,7 +104,6 @@ function placeOf(launch: Launch, { zmxPath, zmxDir }: RunHost): SessionPlace {
   return { session, zmxPath, zmxDir };
 }
 
-/** The command that opens the session of a launch on its host. */
 export function attachWork(
   { target, stateDir }: Pick<RunHost, 'target' | 'stateDir'>,
   launch: Launch,
@@ -117,7 +114,6 @@ export function attachWork(
   return { tty: true, command: render(sh(...become, ...opened.words)) };
 }
 
-/** Explains why there may be nothing to attach to. */
 export function sessionGone(status: Pick<RunStatus, 'steps'>, step: string): string[] {
   const known = status.steps.find(({ name }) => name === step);
   const finalizer = known?.finalizer;

@@ -9,21 +9,19 @@ export function addCompletion(program: Command, act: Act): void {
   const completion = program
     .command('completion')
     .addArgument(new Argument('<shell>', 'for which shell').choices(shells))
-    .action(act((context, shell: Shell) => printScript(context, shell)));
+    .action(act(printScript));
   describe(completion, {
     group: 'This program:',
     summary: 'print a script for the Tab key: bash, zsh, fish',
     about: `Prints a script that makes the shell complete commands, options and their values, files, presets, and, as far as the server answers within a second, ids of runs and names of their steps. Without an answer it offers none.
 
 To install it for good, put it where the shell looks: for bash into ~/.local/share/bash-completion/completions/chandler (where the package bash-completion is there) or source it from ~/.bashrc; for zsh as _chandler into a directory of $fpath, before compinit; for fish into ~/.config/fish/completions/chandler.fish.`,
-    examples: [
-      ['source <(chandler completion bash)', 'In this bash, now; in ~/.bashrc for every one.'],
-      [
-        'chandler completion zsh > ~/.zfunc/_chandler',
+    examples: {
+      'source <(chandler completion bash)': 'In this bash, now; in ~/.bashrc for every one.',
+      'chandler completion zsh > ~/.zfunc/_chandler':
         'For zsh, with fpath+=~/.zfunc before compinit in ~/.zshrc.',
-      ],
-      ['chandler completion fish > ~/.config/fish/completions/chandler.fish', 'For fish.'],
-    ],
+      'chandler completion fish > ~/.config/fish/completions/chandler.fish': 'For fish.',
+    },
     seeAlso: ['help COMMAND'],
   });
 }

@@ -29,17 +29,17 @@ export function addDev(program: Command, act: Act): void {
     .option('--temporal-cli <path>', 'the Temporal CLI (default: found in PATH, or fetched)')
     .option('--port <port>', 'port of the server (default: a free one)', wholeNumber(1))
     .option('--ui-port <port>', 'port of its UI (default: a free one)', wholeNumber(1))
-    .action(act.untilStopped((context, options: DevOptions) => runDev(context, options)));
+    .action(act.untilStopped(runDev));
   describe(dev, {
     group: 'Run the parts:',
     summary: 'start a Temporal dev server and a worker, until Ctrl-C',
     about:
       'Everything that runs need, on this machine, for one person: a Temporal server with its UI, and a worker. The other commands find it by themselves, wherever its data is; if several run, commands ask you to choose one. Runs are kept in a file and continue at the next start. The first Ctrl-C stops both cleanly, the second at once.\n\nThe server has no login: every program and user of this machine can start runs on it. So the worker logs in to the hosts of `sandbox` only and reads no secrets, unless --identities and --secrets allow more. Keys of --identities are checked against CHANDLER_KNOWN_HOSTS or ~/.ssh/known_hosts.',
-    examples: [
-      ['chandler dev', 'Everything in its usual place.'],
-      ['chandler dev --identities ~/.ssh', 'Runs may log in to the hosts that these keys open.'],
-      ['chandler dev --data /srv/chandler --port 7233 --ui-port 8233', 'Runs kept elsewhere, fixed ports.'],
-    ],
+    examples: {
+      'chandler dev': 'Everything in its usual place.',
+      'chandler dev --identities ~/.ssh': 'Runs may log in to the hosts that these keys open.',
+      'chandler dev --data /srv/chandler --port 7233 --ui-port 8233': 'Runs kept elsewhere, fixed ports.',
+    },
     exits: {
       provisioned: 'it was stopped by Ctrl-C',
       interrupted: 'it was stopped by a second Ctrl-C, at once',
@@ -118,7 +118,6 @@ async function keepPrivate(dir: string): Promise<void> {
   await Promise.all(left.map(({ name }) => chmod(join(dir, name), 0o600)));
 }
 
-/** Runs a worker beside the server until it is stopped. */
 async function work(
   context: CliContext,
   config: WorkerConfig,
@@ -146,7 +145,6 @@ async function work(
   return context.force.aborted ? exitCodes.interrupted : 0;
 }
 
-/** Describes what is running and what to do with it. */
 export function renderReady(
   { program }: Pick<CliContext, 'program'>,
   { address, uiUrl }: Pick<DevServer, 'address' | 'uiUrl'>,

@@ -1,8 +1,5 @@
 import type { Command } from 'commander';
-import type { DiffOptions } from '../diff/run-diff.ts';
-import { SERVER_ENVIRONMENT } from '../environment.ts';
-import { describe } from '../manual.ts';
-import { type Act, withServerOptions, withTargetOption } from './act.ts';
+import { type Act, describeServerCommand, lazily, withTargetOption } from './act.ts';
 
 export function addDiff(program: Command, act: Act): void {
   const diff = program
@@ -11,34 +8,23 @@ export function addDiff(program: Command, act: Act): void {
     .argument('[target...]', '[USER@]HOST[:PORT] of each host (default: the plan’s)')
     .option('--exit-code', 'exit with 1 if a run would do anything, or a step has drifted')
     .option('--json', 'as JSON: a list, one for each host')
-    .action(
-      act(async (context, file: string, targets: readonly string[], options: DiffOptions) => {
-        const { runDiff } = await import('../diff/run-diff.ts');
-        return runDiff(context, file, targets, options);
-      }),
-    );
-  withServerOptions(withTargetOption(diff));
-  describe(diff, {
+    .action(act(lazily(async () => (await import('../diff/run-diff.ts')).runDiff)));
+  describeServerCommand(withTargetOption(diff), {
     group: 'Plans:',
     summary: 'show what a run of a plan would do; changes nothing',
     about: `Shows what a run of the plan would do and changes nothing on the host, even if Chandler has never been there: whether the host can be reached and accepts a run, whether its sentinel marks it as provisioned, which steps are satisfied according to their checks (on a provisioned host a step whose check fails has drifted), whether zmx would be installed, and what a self-provisioning script has done that a run would continue. A worker inspects the host, so you need no SSH access. Checks are executed as in a run: a check that changes something changes it now.
 
 Marks: = keep, ! drift, + do, ~ wait, ✘ fail, ? unknown.`,
-    examples: [
-      ['chandler diff web.yaml', 'On the host that the plan names.'],
-      [
-        'chandler diff web.yaml root@web1 root@web2 --exit-code',
-        'On two hosts; 1 if there is anything to do.',
-      ],
-      ['chandler diff preset:docker root@web1 --json', 'For a program.'],
-    ],
+    examples: {
+      'chandler diff web.yaml': 'On the host that the plan names.',
+      'chandler diff web.yaml root@web1 root@web2 --exit-code': 'On two hosts; 1 if there is anything to do.',
+      'chandler diff preset:docker root@web1 --json': 'For a program.',
+    },
     exits: {
       provisioned: 'a run would succeed as far as is known, or there is nothing to do',
       failed:
         'it would fail, or that is unknown; with --exit-code also if it would do anything or a step has drifted',
-      unreachable: 'no Temporal server answers, or it went away',
     },
-    environment: SERVER_ENVIRONMENT,
     seeAlso: ['validate', 'doctor', 'up'],
   });
 }

@@ -1,8 +1,5 @@
 import type { Command } from 'commander';
-import type { DoctorOptions } from '../doctor/run-doctor.ts';
-import { SERVER_ENVIRONMENT } from '../environment.ts';
-import { describe } from '../manual.ts';
-import { type Act, withServerOptions, withTargetOption } from './act.ts';
+import { type Act, describeServerCommand, lazily, withTargetOption } from './act.ts';
 
 export function addDoctor(program: Command, act: Act): void {
   const doctor = program
@@ -13,38 +10,27 @@ export function addDoctor(program: Command, act: Act): void {
     )
     .option('--fix', 'fix what is safe to fix')
     .option('--json', 'as JSON: a list of findings')
-    .action(
-      act(async (context, where: string | undefined, options: DoctorOptions) => {
-        const { runDoctor } = await import('../doctor/run-doctor.ts');
-        return runDoctor(context, where, options);
-      }),
-    );
-  withServerOptions(withTargetOption(doctor));
-  describe(doctor, {
+    .action(act(lazily(async () => (await import('../doctor/run-doctor.ts')).runDoctor)));
+  describeServerCommand(withTargetOption(doctor), {
     group: 'Run the parts:',
     summary: 'check everything that a run needs, and how to fix it',
     about: `Checks the server, its namespace and search attributes, the workers of the task queue, and what a worker can log in with: its keys, agent, known_hosts files and secrets. With a host, a worker also inspects that host end to end and changes nothing there. With a plan, it inspects the host of the target and checks the secrets that the steps need; the plan's checks are not run. A plan's file ends in .yaml, .yml or .json, or is written with a slash: ./plan. Each finding says what it means and how to fix it.
 
 --fix creates search attributes that are missing, and takes access to private keys on this machine away from group and others. It reports what it did and does nothing else.`,
-    examples: [
-      ['chandler doctor', 'Everything but a host.'],
-      ['chandler doctor root@web1.example.org --fix', 'A host, too; and fix what is safe to fix.'],
-      ['chandler doctor web.yaml', 'The host of a plan, and what its steps need.'],
-      ['chandler doctor preset:docker --target root@10.0.0.7', 'A ready-made plan on a host.'],
-      [
-        'chandler doctor --target host=10.0.0.7 --target user=app --target become=sudo --json',
+    examples: {
+      'chandler doctor': 'Everything but a host.',
+      'chandler doctor root@web1.example.org --fix': 'A host, too; and fix what is safe to fix.',
+      'chandler doctor web.yaml': 'The host of a plan, and what its steps need.',
+      'chandler doctor preset:docker --target root@10.0.0.7': 'A ready-made plan on a host.',
+      'chandler doctor --target host=10.0.0.7 --target user=app --target become=sudo --json':
         'For a program.',
-      ],
-    ],
+    },
     exits: {
       provisioned: 'no problem; warnings do not count',
       failed: 'there are problems',
       unreachable: 'no Temporal server answers; the rest was checked',
     },
-    environment: [
-      ...SERVER_ENVIRONMENT,
-      'CHANDLER_IDENTITIES, CHANDLER_KNOWN_HOSTS, CHANDLER_SECRETS_…, CHANDLER_ZMX_…',
-    ],
+    environment: ['CHANDLER_IDENTITIES, CHANDLER_KNOWN_HOSTS, CHANDLER_SECRETS_…, CHANDLER_ZMX_…'],
     seeAlso: ['diff', 'worker', 'dev'],
   });
 }

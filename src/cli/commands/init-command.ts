@@ -20,18 +20,18 @@ export function addInit(program: Command, act: Act): void {
     .command('init')
     .argument('[file]', 'where to; - is standard output', DEFAULT_FILE)
     .option('--force', 'overwrite the file if there is one')
-    .action(act((context, file: string, options: InitOptions) => runInit(context, file, options)));
+    .action(act(runInit));
   withTargetOption(init);
   describe(init, {
     group: 'Plans:',
     summary: 'write a commented plan to begin with',
     about:
       'The plan is valid as it is: one step that prints hello. Every other key is included as a comment, with its default.',
-    examples: [
-      ['chandler init', 'Writes plan.yaml.'],
-      ['chandler init web.yaml --target deploy@web1.example.org --target become=sudo', 'With a target.'],
-      ['chandler init - | chandler validate -', 'Only to check it.'],
-    ],
+    examples: {
+      'chandler init': 'Writes plan.yaml.',
+      'chandler init web.yaml --target deploy@web1.example.org --target become=sudo': 'With a target.',
+      'chandler init - | chandler validate -': 'Only to check it.',
+    },
     exits: {
       provisioned: 'written',
       failed: 'the file cannot be written',
@@ -80,7 +80,6 @@ async function writePlan(context: CliContext, file: string, text: string, force:
   }
 }
 
-/** Describes what to do with the plan. */
 export function renderNext({ program }: Pick<CliContext, 'program'>, file: string): string[] {
   // `./` keeps the file name from being read as an option or a host.
   const words = quote(file.startsWith('-') || !isPlanName(file) ? `./${file}` : file);

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { LogPage } from '../../activities/activity-types.ts';
 import type { LogRange } from '../../client.ts';
+import { definedOnly } from '../../domain/defined-only.ts';
 import { ChandlerError, isAccessCode } from '../../domain/run/failure.ts';
 import { describeInput } from '../../domain/run/status.ts';
 import { createPlainText, oneLine } from '../../domain/text/plain-text.ts';
@@ -10,16 +11,14 @@ import { aborted, announceOn, warn, type CliContext } from '../context.ts';
 import { reconnecting } from '../server/with-client.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import { CliError, isNoWorker } from '../errors.ts';
-import { SERVER_ENVIRONMENT } from '../environment.ts';
-import { exitCodes, exitTexts } from '../exit-codes.ts';
-import { describe } from '../manual.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { jsonLine } from '../output/print-json.ts';
 import { describeTrouble } from '../output/describe-trouble.ts';
 import { withRun, withRunIdOption } from '../server/with-run.ts';
 import { readSince } from '../input/read-since.ts';
 import { awaitAttempt, chooseAttempt, type PartRef } from '../live/part-attempts.ts';
 import { watchRun, type RunSource } from '../live/watch-run.ts';
-import { type Act, wholeNumber, withServerOptions } from './act.ts';
+import { type Act, describeServerCommand, wholeNumber } from './act.ts';
 
 interface LogsOptions extends ServerOptions {
   readonly follow?: boolean;
@@ -77,8 +76,7 @@ export function addLogs(program: Command, act: Act): void {
         ),
       ),
     );
-  withServerOptions(withRunIdOption(logs));
-  describe(logs, {
+  describeServerCommand(withRunIdOption(logs), {
     group: 'Watch and inspect:',
     summary: "print a step's log",
     about: `Prints the whole output of a step, or of its finalizer. It comes from the host through a worker, so no SSH access is needed here. Secrets are masked, and escape sequences are left out unless --raw is given.
@@ -86,17 +84,15 @@ export function addLogs(program: Command, act: Act): void {
 --since shows at least what was printed since, by the host's clock: logs bear no times, so it may begin somewhat earlier, or at the very beginning if no worker was waiting for the step then. With --tail, too, the later of the two counts.
 
 --follow waits for a step that has not started. When a step gets another attempt while it is followed, a line on standard error announces it and the log of that attempt follows; with --attempt, following ends with that attempt. It also ends when the step is over or needs attention, and on Ctrl-C, which leaves nothing behind.`,
-    examples: [
-      ['chandler logs provision:web1:22 packages', 'What its latest attempt has printed so far.'],
-      ['chandler logs provision:web1:22 packages -f --tail 20', 'From the end, and on.'],
-      ['chandler logs provision:web1:22 packages --since 10m | grep -i error', 'Of the last ten minutes.'],
-      ['chandler logs provision:web1:22 site --finalizer --attempt 1', 'The first attempt of its finalizer.'],
-    ],
+    examples: {
+      'chandler logs provision:web1:22 packages': 'What its latest attempt has printed so far.',
+      'chandler logs provision:web1:22 packages -f --tail 20': 'From the end, and on.',
+      'chandler logs provision:web1:22 packages --since 10m | grep -i error': 'Of the last ten minutes.',
+      'chandler logs provision:web1:22 site --finalizer --attempt 1': 'The first attempt of its finalizer.',
+    },
     exits: {
       failed: 'the step has not started, there is no such log, or no worker answers',
-      unreachable: exitTexts.unreachable,
     },
-    environment: SERVER_ENVIRONMENT,
     seeAlso: ['status', 'attach', 'retry'],
   });
 }
@@ -127,10 +123,7 @@ async function printLog(
   const over = new AbortController();
   void reportHolds(printing, AbortSignal.any([over.signal, context.signal]));
   try {
-    await printAttempt(printing, attempt, {
-      ...(options.since !== undefined && { sinceS: options.since }),
-      ...(options.tail !== undefined && { tailLines: options.tail }),
-    });
+    await printAttempt(printing, attempt, definedOnly({ sinceS: options.since, tailLines: options.tail }));
     while (options.follow && options.attempt === undefined) {
       const next = await awaitAttempt(source, part, attempt);
       if (next.attempt === undefined) {

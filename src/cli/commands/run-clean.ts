@@ -1,4 +1,6 @@
 import type { ChandlerClient } from '../../client.ts';
+import { inspectedHost } from '../../client/inspect.ts';
+import { definedOnly } from '../../domain/defined-only.ts';
 import { ChandlerError } from '../../domain/run/failure.ts';
 import { addressOf } from '../../domain/run/ids.ts';
 import { cleanWords } from '../../domain/run/leftovers.ts';
@@ -20,7 +22,6 @@ export interface CleanOptions extends ServerOptions {
   readonly json?: boolean;
 }
 
-/** Lists what is left on a host, or ends it. Returns the exit code. */
 export function runClean(context: CliContext, where: string, options: CleanOptions): Promise<ExitCode> {
   const target = parseTarget([where, ...(options.target ?? [])]);
   if (options.run !== undefined && !options.end)
@@ -36,20 +37,16 @@ async function show(
   target: Target,
   options: CleanOptions,
 ): Promise<ExitCode> {
-  const { host } = await client.inspect({ target }, { onWaiting: announceWaiting(context, options) });
-  if (!host) throw new CliError(exitCodes.failed, 'the worker did not inspect the host');
-  if ('failure' in host) {
-    const { code, message, advice } = host.failure;
-    throw new ChandlerError(code, message, { facts: { advice } });
-  }
+  const onWaiting = announceWaiting(context, options);
+  const host = inspectedHost(await client.inspect({ target }, { onWaiting }));
   const leftovers = host.leftovers.filter(({ atWork }) => !atWork);
   const atWork = host.holder?.kind === 'run' && host.holder.atWork ? host.holder.workflowId : undefined;
-  const found: LeftoversOutput = {
+  const found: LeftoversOutput = definedOnly({
     host: addressOf(target),
-    ...(atWork !== undefined && { atWork }),
+    atWork,
     leftovers: leftovers.map(toJson),
     sessions: host.openSessions.map(({ session }) => session),
-  };
+  });
   if (options.json) printJson(context.stdout, found);
   else {
     const command = copyable(context, options, ...cleanWords(target, '--end'));
@@ -64,9 +61,8 @@ async function end(
   target: Target,
   options: CleanOptions,
 ): Promise<ExitCode> {
-  const { run } = options;
   const result = await client
-    .clean({ target, ...(run !== undefined && { run }) }, { onWaiting: announceWaiting(context, options) })
+    .clean(definedOnly({ target, run: options.run }), { onWaiting: announceWaiting(context, options) })
     .catch((error: unknown): never => {
       if (!(error instanceof ChandlerError) || error.code !== 'lease-held') throw error;
       const text = `${error.message} (${error.code})\n${error.advice}`;

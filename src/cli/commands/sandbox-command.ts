@@ -5,7 +5,7 @@ import { quote } from '../../shell/index.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { describe } from '../manual.ts';
+import { describe, type Manual } from '../manual.ts';
 import { printJson } from '../output/print-json.ts';
 import { renderColumns } from '../output/render-columns.ts';
 import { sandboxDir } from '../local/state-dirs.ts';
@@ -23,58 +23,58 @@ export function addSandbox(program: Command, act: Act): void {
     .option('-n, --count <n>', 'how many', wholeNumber(1), 1)
     .option('--json', 'print them as JSON, as `list` does')
     // Ctrl-C does not interrupt the creation, because half a host would be left; `down` ends a complete one.
-    .action(act.untilStopped((context, options: UpOptions) => makeHosts(context, options)));
+    .action(act.untilStopped(makeHosts));
   const list = sandbox
     .command('list')
     .option('--json', 'as JSON: name, host, port, user, identity, knownHosts, …')
-    .action(act((context, { json = false }: { json?: boolean }) => listHosts(context, json)));
+    .action(act(listHosts));
   const down = sandbox
     .command('down')
     .argument('[name...]', 'of hosts; without any: all')
-    .action(act.untilStopped((context, names: string[]) => endHosts(context, names)));
-  describe(sandbox, {
+    .action(act.untilStopped(endHosts));
+  describeHere(sandbox, {
     group: 'Run the parts:',
     summary: 'throw-away hosts on this machine, to try things on',
     about:
       'Hosts with a real SSH server on a port of 127.0.0.1: containers where a Docker engine runs, Linux namespaces of this machine for root elsewhere.',
-    examples: [
-      ['chandler sandbox up', 'Make one, and print how to use it.'],
-      ['chandler sandbox down', 'End them all.'],
-    ],
-    environment: ['XDG_STATE_HOME'],
+    examples: {
+      'chandler sandbox up': 'Make one, and print how to use it.',
+      'chandler sandbox down': 'End them all.',
+    },
     seeAlso: ['dev', 'up'],
   });
-  describe(up, {
+  describeHere(up, {
     summary: 'make hosts',
     about:
       'Makes hosts, each with an SSH server, a host key and a client key of its own, and prints how to log in and how to provision it. Ctrl-C does not interrupt their creation; `sandbox down` ends them.',
-    examples: [
-      ['chandler sandbox up -n 3', 'Three hosts.'],
-      ["chandler sandbox up --json | jq -r '.[].port'", 'For a script.'],
-    ],
-    environment: ['XDG_STATE_HOME'],
+    examples: {
+      'chandler sandbox up -n 3': 'Three hosts.',
+      "chandler sandbox up --json | jq -r '.[].port'": 'For a script.',
+    },
     seeAlso: ['sandbox list', 'sandbox down', 'up'],
   });
-  describe(list, {
+  describeHere(list, {
     summary: 'show the hosts',
     about: 'Shows every host of the sandbox, how to reach it, and whether it runs.',
-    examples: [
-      ['chandler sandbox list', 'As a table.'],
-      ['chandler sandbox list --json', 'For a script.'],
-    ],
-    environment: ['XDG_STATE_HOME'],
+    examples: {
+      'chandler sandbox list': 'As a table.',
+      'chandler sandbox list --json': 'For a script.',
+    },
     seeAlso: ['sandbox up', 'sandbox down'],
   });
-  describe(down, {
+  describeHere(down, {
     summary: 'end hosts with everything that runs on them',
     about: 'Ends the named hosts, or all, with everything that runs on them, and removes their files.',
-    examples: [
-      ['chandler sandbox down', 'All of them.'],
-      ['chandler sandbox down host1 host2', 'Two of them.'],
-    ],
-    environment: ['XDG_STATE_HOME'],
+    examples: {
+      'chandler sandbox down': 'All of them.',
+      'chandler sandbox down host1 host2': 'Two of them.',
+    },
     seeAlso: ['sandbox up', 'sandbox list'],
   });
+}
+
+function describeHere(command: Command, manual: Manual): void {
+  describe(command, { ...manual, environment: ['XDG_STATE_HOME'] });
 }
 
 async function makeHosts(context: CliContext, { count, json = false }: UpOptions): Promise<number> {
@@ -85,7 +85,7 @@ async function makeHosts(context: CliContext, { count, json = false }: UpOptions
   return 0;
 }
 
-async function listHosts(context: CliContext, json: boolean): Promise<number> {
+async function listHosts(context: CliContext, { json }: Pick<UpOptions, 'json'>): Promise<number> {
   const { sandboxList } = await import('../../dev/sandbox/index.ts');
   const hosts = await sandboxList({ dir: sandboxDir(context) });
   if (json) printJson(context.stdout, hosts);
@@ -111,7 +111,6 @@ async function endHosts(context: CliContext, names: readonly string[]): Promise<
   return 0;
 }
 
-/** Describes a host and the commands to use it. */
 export function renderHost({ program }: Pick<CliContext, 'program'>, host: SandboxHost): string[] {
   return [
     `${host.name}  ${addressOf(host)} (${host.backend})`,
@@ -120,7 +119,6 @@ export function renderHost({ program }: Pick<CliContext, 'program'>, host: Sandb
   ];
 }
 
-/** The options that direct a plan to a host of the sandbox. */
 export function targetOptions(host: SandboxHost): string[] {
   return ['--target', addressOf(host), '--target', `identity=${host.identity}`];
 }

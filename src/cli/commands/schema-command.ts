@@ -18,13 +18,11 @@ export function addSchema(program: Command, act: Act): void {
     summary: 'print the JSON Schema of plans, or of what --json prints',
     about:
       'Prints a JSON Schema (draft 2020-12): of plans, for editors; or of what commands print with --json, each by its name under $defs.',
-    examples: [
-      [
-        'chandler schema > plan.schema.json',
+    examples: {
+      'chandler schema > plan.schema.json':
         'Then, as the first line of a plan: # yaml-language-server: $schema=plan.schema.json',
-      ],
-      ['chandler schema output', 'What a script may rely on.'],
-    ],
+      'chandler schema output': 'What a script may rely on.',
+    },
     seeAlso: ['validate'],
   });
 }

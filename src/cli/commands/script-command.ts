@@ -1,5 +1,6 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
+import { definedOnly } from '../../domain/defined-only.ts';
 import type { ScriptFormat } from '../../self-provision/script-formats.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -34,20 +35,18 @@ export function addScript(program: Command, act: Act): void {
       'on the host; default: /var/log/chandler-provision.log, or in the state directory',
     )
     .option('--path <host-path>', 'of the script on the host; default: /usr/local/bin/chandler-provision.sh')
-    .action(
-      act((context, file: string, options: ScriptCommandOptions) => writeScript(context, file, options)),
-    );
+    .action(act(writeScript));
   describe(script, {
     group: 'Plans:',
     summary: 'generate a script with which a host provisions itself',
     about: `Generates one file in POSIX sh that does the work of the plan on a host that no worker reaches at its boot. Started again, it continues where it was; \`up\` with the same plan takes over from it without repeating anything; \`watch-host\` follows it.
 
 On the host it exits with 0 once the host is provisioned, 1 if something failed, 75 if another instance or a run is at work; its arguments \`status\` and \`stop\` show its state and end it. A plan with secrets is refused, because secrets need a worker.`,
-    examples: [
-      ['chandler script web.yaml -o chandler-provision.sh', 'For the root file system of an image.'],
-      ['chandler script web.yaml -f cloud-init -o user-data', "For a cloud's user-data."],
-      ['chandler script preset:docker | ssh root@10.0.0.7 sh', 'Here and now.'],
-    ],
+    examples: {
+      'chandler script web.yaml -o chandler-provision.sh': 'For the root file system of an image.',
+      'chandler script web.yaml -f cloud-init -o user-data': "For a cloud's user-data.",
+      'chandler script preset:docker | ssh root@10.0.0.7 sh': 'Here and now.',
+    },
     exits: { failed: 'the file could not be written', usage: 'the plan is bad, or needs a worker' },
     seeAlso: ['watch-host', 'validate', 'up'],
   });
@@ -63,20 +62,18 @@ async function writeScript(
     import('../../library/index.ts'),
   ]);
   // A script is the same for every host, so a placeholder passes the validation.
-  const { target: _, steps, ...rest } = await loadPlan(file, ['host=localhost'], context);
-  const { name, zmx, bootstrap, sentinel, onStepFailure, keepSessions } = rest;
+  // Which host it is for makes no difference to a script.
+  const { steps, name, zmx, bootstrap, sentinel, onStepFailure, keepSessions } = await loadPlan(
+    file,
+    ['host=localhost'],
+    context,
+  );
   const known = presets.paths(presetName(file) ?? '');
   const { log = known.log, path = known.provisionScript } = places;
-  const made = script(steps, {
-    ...(name !== undefined && { name }),
-    ...(zmx && { zmx }),
-    ...(bootstrap && { bootstrap }),
-    ...(sentinel && { sentinel }),
-    ...(onStepFailure && { onStepFailure }),
-    ...(keepSessions && { keepSessions }),
-    ...(stateDir !== undefined && { stateDir }),
-    ...(log !== undefined && { log }),
-  });
+  const made = script(
+    steps,
+    definedOnly({ name, zmx, bootstrap, sentinel, onStepFailure, keepSessions, stateDir, log }),
+  );
   const text = formatScript(made, format, path);
   if (output === undefined) {
     context.stdout.write(text);

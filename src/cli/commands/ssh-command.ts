@@ -5,25 +5,20 @@ import type { RemoteWork } from '../../ssh/client-command.ts';
 import type { ChandlerClient } from '../../client.ts';
 import type { CliContext } from '../context.ts';
 import type { ServerOptions } from '../server/server-options.ts';
-import { SERVER_ENVIRONMENT } from '../environment.ts';
-import { exitTexts } from '../exit-codes.ts';
-import { describe } from '../manual.ts';
 import { hostOfRun, locateHost } from '../local/locate-host.ts';
 import { withRun, withRunIdOption } from '../server/with-run.ts';
 import { printSsh, runSsh } from '../local/run-ssh.ts';
-import { type Act, withServerOptions } from './act.ts';
+import { type Act, describeServerCommand } from './act.ts';
 
 interface SshOptions extends ServerOptions {
   readonly tty?: boolean;
   readonly print?: boolean;
 }
 
-/** How ssh reaches the host of a run. */
 export const SSH_ABOUT =
   "The host is reached as a worker does: user, port, jump host, identity, host key and `become` are the plan's. Keys are looked up here, in CHANDLER_IDENTITIES and CHANDLER_KNOWN_HOSTS; ~/.ssh/config is not read, the agent is used.";
 
 export const SSH_ENVIRONMENT = [
-  ...SERVER_ENVIRONMENT,
   'CHANDLER_IDENTITIES, CHANDLER_KNOWN_HOSTS, CHANDLER_SECRETS_…, CHANDLER_ZMX_…',
 ] as const;
 
@@ -42,22 +37,21 @@ export function addSsh(program: Command, act: Act): void {
         withRun(options, context, id, (client) => openShell(context, client, id, words, options)),
       ),
     );
-  describe(withServerOptions(withRunIdOption(ssh)), {
+  describeServerCommand(withRunIdOption(ssh), {
     group: 'Watch and inspect:',
     summary: "open a shell on a run's host, or run a command",
     about: `Opens a shell on the host of a run, or runs a command there, over the ssh of this machine.
 
 ${SSH_ABOUT}`,
-    examples: [
-      ['chandler ssh provision:web1:22', 'A shell.'],
-      ["chandler ssh provision:web1:22 -- 'df -h / && free -m'", 'A command.'],
-      ['chandler ssh provision:web1:22 -t -- htop', 'One that wants a terminal.'],
-      ['chandler ssh provision:web1:22 --print', 'The ssh command, to be run elsewhere.'],
-    ],
+    examples: {
+      'chandler ssh provision:web1:22': 'A shell.',
+      "chandler ssh provision:web1:22 -- 'df -h / && free -m'": 'A command.',
+      'chandler ssh provision:web1:22 -t -- htop': 'One that wants a terminal.',
+      'chandler ssh provision:web1:22 --print': 'The ssh command, to be run elsewhere.',
+    },
     exits: {
       provisioned: 'after a shell, however it ended; after a command, its own code',
       failed: 'ssh could not connect',
-      unreachable: exitTexts.unreachable,
     },
     environment: SSH_ENVIRONMENT,
     seeAlso: ['attach', 'logs'],

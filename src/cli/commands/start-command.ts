@@ -1,13 +1,11 @@
 import type { Command } from 'commander';
+import { definedOnly } from '../../domain/defined-only.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
-import { SERVER_ENVIRONMENT } from '../environment.ts';
-import { exitTexts } from '../exit-codes.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import { runUrl } from '../server/locate-server.ts';
 import { withClient } from '../server/with-client.ts';
-import { describe } from '../manual.ts';
 import { jsonLine } from '../output/print-json.ts';
-import { type Act, PLAN_ARGUMENT, withServerOptions, withTargetOption } from './act.ts';
+import { type Act, describeServerCommand, withTargetOption, PLAN_ARGUMENT } from './act.ts';
 
 interface StartOptions extends ServerOptions {
   readonly target?: readonly string[];
@@ -21,24 +19,21 @@ export function addStart(program: Command, act: Act): void {
     .argument('<plan>', PLAN_ARGUMENT)
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .option('--json', 'print the id, the run id and the page in the UI as one JSON object')
-    .action(act((context, file: string, options: StartOptions) => runStart(context, file, options)));
-  withServerOptions(withTargetOption(start));
-  describe(start, {
+    .action(act(runStart));
+  describeServerCommand(withTargetOption(start), {
     group: 'Provision:',
     summary: 'start provisioning a host, without following',
     about:
       'Checks the plan and starts its run, as `up` does, then ends at once. Standard output has the id of the run, or with --json an object, and nothing else; how to follow it is on standard error.',
-    examples: [
-      ['chandler start web.yaml --target root@10.0.0.7', 'Provision a host in the background.'],
-      ['for host in web1 web2; do chandler start web.yaml --target host=$host; done', 'Several hosts.'],
-      ['cat web.yaml | chandler start -', 'A plan that another program makes.'],
-    ],
+    examples: {
+      'chandler start web.yaml --target root@10.0.0.7': 'Provision a host in the background.',
+      'for host in web1 web2; do chandler start web.yaml --target host=$host; done': 'Several hosts.',
+      'cat web.yaml | chandler start -': 'A plan that another program makes.',
+    },
     exits: {
       provisioned: 'the run was started',
       failed: 'it was not, because one is at work on the host',
-      unreachable: exitTexts.unreachable,
     },
-    environment: SERVER_ENVIRONMENT,
     seeAlso: ['up', 'watch', 'status', 'logs'],
   });
 }
@@ -47,19 +42,14 @@ async function runStart(context: CliContext, file: string, options: StartOptions
   const { loadPlan } = await import('../input/plan-file.ts');
   const plan = await loadPlan(file, options.target ?? [], context);
   return withClient(options, context, async (client, server) => {
-    const { workflowId, runId } = await client.start(
-      plan,
-      options.id === undefined ? {} : { workflowId: options.id },
-    );
+    const { workflowId, runId } = await client.start(plan, definedOnly({ workflowId: options.id }));
     const url = runUrl(server, workflowId);
     // The first line is the id alone, for scripts.
-    if (options.json)
-      context.stdout.write(jsonLine({ id: workflowId, runId, ...(url !== undefined && { url }) }));
+    if (options.json) context.stdout.write(jsonLine(definedOnly({ id: workflowId, runId, url })));
     else print(context, workflowId);
-    const follow = copyable(context, options, 'watch', workflowId);
     const announce = announceOn(context);
     if (url !== undefined && !options.json) announce(`UI      ${url}`);
-    announce(`Follow  ${follow}`);
+    announce(`Follow  ${copyable(context, options, 'watch', workflowId)}`);
     return 0;
   });
 }

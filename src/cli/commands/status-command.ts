@@ -13,9 +13,7 @@ import { copyable, type ServerOptions } from '../server/server-options.ts';
 import { reconnecting, withClient } from '../server/with-client.ts';
 import { CliError, explainError } from '../errors.ts';
 import { exitCodeOf, exitCodes, type ExitCode } from '../exit-codes.ts';
-import { SERVER_ENVIRONMENT } from '../environment.ts';
 import { followRun, type FollowOptions } from '../live/follow-run.ts';
-import { describe } from '../manual.ts';
 import { printJson } from '../output/print-json.ts';
 import { renderLeftovers, toJson } from '../output/render-leftovers.ts';
 import { colored, plain } from '../output/paint.ts';
@@ -25,7 +23,7 @@ import { renderTable } from '../output/render-table.ts';
 import { withRun, withRunIdOption } from '../server/with-run.ts';
 import { ofId, toQuery } from '../server/visibility-query.ts';
 import { observeRun } from '../server/observe-run.ts';
-import { type Act, withServerOptions } from './act.ts';
+import { type Act, describeServerCommand } from './act.ts';
 import { FOLLOW_EXITS, withFollowOptions } from './up-command.ts';
 
 interface StatusOptions extends ServerOptions, FollowOptions {
@@ -50,29 +48,25 @@ export function addStatus(program: Command, act: Act): void {
         id === undefined ? showRuns(context, options) : showRun(context, id, options),
       ),
     );
-  withServerOptions(
-    withFollowOptions(withRunIdOption(status), {
-      json: 'as JSON; with --watch an object a line for each change',
-    }),
-  );
-  describe(status, {
+  withFollowOptions(withRunIdOption(status), {
+    json: 'as JSON; with --watch an object a line for each change',
+  });
+  describeServerCommand(status, {
     group: 'Watch and inspect:',
     summary: 'show a run, or list the runs',
     about: `With an id: where the run is, step by step; what failed and what you can do about it; how it ended. Without one: the latest 100 runs, or the latest 100 of those that --fleet or --query finds, runs that need attention are marked.
 
 Showing a run succeeds whatever its state, so the exit code is 0 also for a run that failed or is parked. With --exit-code it is the code that \`up\` would exit with now; 0 also means that the run is at work.`,
-    examples: [
-      ['chandler status', 'All runs.'],
-      ['chandler status --fleet web', 'Those of a fleet.'],
-      ['chandler status provision:10.0.0.7:22', 'One run.'],
-      [
-        'chandler status provision:10.0.0.7:22 --run-id 0b7f5c3e-5d1c-4f6a-9d3e-2a1f6c7d8e90',
+    examples: {
+      'chandler status': 'All runs.',
+      'chandler status --fleet web': 'Those of a fleet.',
+      'chandler status provision:10.0.0.7:22': 'One run.',
+      'chandler status provision:10.0.0.7:22 --run-id 0b7f5c3e-5d1c-4f6a-9d3e-2a1f6c7d8e90':
         'An earlier run on that host.',
-      ],
-      ['chandler status provision:10.0.0.7:22 --watch', 'Follow it live; Ctrl-C leaves it.'],
-      ['chandler status provision:10.0.0.7:22 --exit-code --quiet > /dev/null', '3 if it needs attention.'],
-      ["chandler status --json | jq '.[] | select(.attention) | .id'", 'The ids of those that do.'],
-    ],
+      'chandler status provision:10.0.0.7:22 --watch': 'Follow it live; Ctrl-C leaves it.',
+      'chandler status provision:10.0.0.7:22 --exit-code --quiet > /dev/null': '3 if it needs attention.',
+      "chandler status --json | jq '.[] | select(.attention) | .id'": 'The ids of those that do.',
+    },
     exits: {
       ...FOLLOW_EXITS,
       provisioned: 'it was shown; with --watch or --exit-code: the host is provisioned (or the run at work)',
@@ -80,7 +74,6 @@ Showing a run succeeds whatever its state, so the exit code is 0 also for a run 
       parked: 'with --watch or --exit-code: a step needs attention',
       aborted: 'with --watch or --exit-code: the run was aborted',
     },
-    environment: SERVER_ENVIRONMENT,
     seeAlso: ['watch', 'up', 'logs', 'retry', 'skip', 'abort'],
   });
 }
@@ -148,10 +141,8 @@ async function tellRun(
   return exitCode;
 }
 
-/** The number of other runs that are listed. */
 const MAX_OTHERS = 5;
 
-/** Lists other runs of the id, with the command that shows each. */
 async function offerOthers(
   context: CliContext,
   client: ChandlerClient,
@@ -168,7 +159,6 @@ async function offerOthers(
   print(context, '', 'Other runs of this id:', ...lines);
 }
 
-/** Prints what the server knows about a run whose workflow is paused, and what can be done. */
 function tellHeld(
   context: CliContext,
   id: string,
@@ -184,7 +174,6 @@ function tellHeld(
 /** Long enough for a worker to begin and for the host to answer. */
 const LEFTOVERS_MS = 20_000;
 
-/** Finds what a terminated run left on its host, or why that is unknown. */
 async function findLeftovers(
   client: ChandlerClient,
   id: string,

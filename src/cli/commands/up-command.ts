@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander';
+import type { ChandlerClient } from '../../client.ts';
+import { definedOnly } from '../../domain/defined-only.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import { runUrl } from '../server/locate-server.ts';
 import { reconnecting, withClient } from '../server/with-client.ts';
-import { SERVER_ENVIRONMENT } from '../environment.ts';
 import { followRun, type FollowOptions } from '../live/follow-run.ts';
-import { describe } from '../manual.ts';
-import { type Act, PLAN_ARGUMENT, withServerOptions, withTargetOption } from './act.ts';
+import { type Act, describeServerCommand, withTargetOption, PLAN_ARGUMENT } from './act.ts';
 
 interface UpOptions extends ServerOptions, FollowOptions {
   readonly target?: readonly string[];
@@ -18,9 +18,8 @@ export function addUp(program: Command, act: Act): void {
     .command('up')
     .argument('<plan>', PLAN_ARGUMENT)
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
-    .action(act.untilStopped((context, file: string, options: UpOptions) => runUp(context, file, options)));
-  withServerOptions(withFollowOptions(withTargetOption(up)));
-  describe(up, {
+    .action(act.untilStopped(runUp));
+  describeServerCommand(withFollowOptions(withTargetOption(up)), {
     group: 'Provision:',
     summary: 'provision a host and follow live',
     about: `Checks the plan, starts its run, and shows every step until the run is over. The server and the workers carry out the run: it continues when this command ends, by Ctrl-C or a crash.
@@ -28,17 +27,14 @@ export function addUp(program: Command, act: Act): void {
 A step that fails is parked: its terminal stays open on the host, the command to attach to it is printed, and the run waits for retry, skip or abort. On a terminal this command keeps following; elsewhere it exits with 3.
 
 A second run on the same host is refused while one is at work.`,
-    examples: [
-      ['chandler up web.yaml', "The plan's own target."],
-      ['chandler up web.yaml --target root@10.0.0.7:2222 --target identity=id_web', 'Another target.'],
-      ['chandler up preset:docker --target root@10.0.0.7', 'A ready-made plan.'],
-      [
-        'chandler up web.yaml --no-wait --json',
+    examples: {
+      'chandler up web.yaml': "The plan's own target.",
+      'chandler up web.yaml --target root@10.0.0.7:2222 --target identity=id_web': 'Another target.',
+      'chandler up preset:docker --target root@10.0.0.7': 'A ready-made plan.',
+      'chandler up web.yaml --no-wait --json':
         'From a script: one JSON object a line, 3 when a step is parked.',
-      ],
-    ],
+    },
     exits: FOLLOW_EXITS,
-    environment: SERVER_ENVIRONMENT,
     seeAlso: ['start', 'status', 'logs', 'retry', 'validate'],
   });
 }
@@ -65,13 +61,19 @@ export function withFollowOptions(
 async function runUp(context: CliContext, file: string, options: UpOptions): Promise<number> {
   const { loadPlan } = await import('../input/plan-file.ts');
   const plan = await loadPlan(file, options.target ?? [], context);
+  return startAndFollow(context, options, 'Run', (client, wanted) => client.start(plan, wanted));
+}
+
+export function startAndFollow(
+  context: CliContext,
+  options: FollowOptions & ServerOptions & { readonly id?: string },
+  verb: 'Run' | 'Watching',
+  start: (client: ChandlerClient, wanted: { workflowId?: string }) => Promise<{ workflowId: string }>,
+): Promise<number> {
   return withClient(options, context, async (client, server) => {
-    const { workflowId } = await client.start(
-      plan,
-      options.id === undefined ? {} : { workflowId: options.id },
-    );
+    const { workflowId } = await start(client, definedOnly({ workflowId: options.id }));
     const url = runUrl(server, workflowId);
-    announceOn(context)(`Run ${workflowId}${url === undefined ? '' : `  ${url}`}`);
+    announceOn(context)(`${verb} ${workflowId}${url === undefined ? '' : `  ${url}`}`);
     const source = { client, workflowId, connect: reconnecting(options, context, workflowId) };
     return followRun(context, source, options, (...words) => copyable(context, options, ...words));
   });

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { count } from '../../domain/text/count.ts';
-import type { Plan } from '../../domain/plan/schema.ts';
 import { print, warn, type CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { describe } from '../manual.ts';
@@ -17,20 +16,18 @@ export function addValidate(program: Command, act: Act): void {
   const validate = withTargetOption(program.command('validate'))
     .argument('<plan>', PLAN_ARGUMENT)
     .option('--json', 'as JSON: ok, digest and warnings, or the problems, with path and line')
-    .action(act((context, file: string, options: ValidateOptions) => runValidate(context, file, options)));
+    .action(act(runValidate));
   describe(validate, {
     group: 'Plans:',
     summary: 'check a plan; every problem is listed',
     about:
       'Checks a plan as `up` and the workflow itself do, without a server or a host. Every problem is on a line of its own, as FILE:LINE: PATH: MESSAGE. Likely mistakes are warnings: line ends in CR LF, a command in the background when a script ends, and a failure that is lost because the script has no set -e.',
-    examples: [
-      [
-        'chandler validate web.yaml',
+    examples: {
+      'chandler validate web.yaml':
         'Prints how many steps it has and the digest that the sentinel will have.',
-      ],
-      ['chandler validate web.yaml --json', 'For an editor or a pipeline.'],
-      ['chandler validate preset:docker --target host=web1', 'A ready-made plan lacks a target.'],
-    ],
+      'chandler validate web.yaml --json': 'For an editor or a pipeline.',
+      'chandler validate preset:docker --target host=web1': 'A ready-made plan lacks a target.',
+    },
     exits: {
       provisioned: 'the plan is good, perhaps with warnings',
       usage: 'it is not, or there is no such file',
@@ -53,17 +50,16 @@ async function runValidate(
     else warn(context, renderProblems(name, problems));
     return exitCodes.usage;
   }
-  const found = { file: name, ok: true as const, ...countParts(plan), digest: planDigest(plan), warnings };
+  const { steps } = plan;
+  const finalizers = steps.filter(({ finalize }) => finalize !== undefined).length;
+  const counts = { steps: steps.length, finalizers };
+  const found = { file: name, ok: true as const, ...counts, digest: planDigest(plan), warnings };
   if (json) printJson(context.stdout, found);
   else {
     for (const line of renderWarnings(name, warnings)) warn(context, line);
     print(context, renderValid(found));
   }
   return exitCodes.provisioned;
-}
-
-function countParts({ steps }: Plan): { readonly steps: number; readonly finalizers: number } {
-  return { steps: steps.length, finalizers: steps.filter((step) => step.finalize !== undefined).length };
 }
 
 /** `web.yaml: ok (3 steps, 1 finalizer, digest 0123456789ab)` */

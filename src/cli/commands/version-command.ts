@@ -6,22 +6,19 @@ import { readManifest } from '../../config/version.ts';
 import type { Act } from './act.ts';
 
 export function addVersion(program: Command, act: Act): void {
-  const version = program
-    .command('version')
-    .option('--json', 'as JSON')
-    .action(act((context, { json = false }: { json?: boolean }) => showVersion(context, json)));
+  const version = program.command('version').option('--json', 'as JSON').action(act(showVersion));
   describe(version, {
     group: 'This program:',
     summary: 'print the version',
     about: 'Prints the version of this program and of Node.js, for bug reports.',
-    examples: [
-      ['chandler version', 'As a table.'],
-      ['chandler version --json', 'For a script.'],
-    ],
+    examples: {
+      'chandler version': 'As a table.',
+      'chandler version --json': 'For a script.',
+    },
   });
 }
 
-function showVersion(context: CliContext, json: boolean): Promise<number> {
+function showVersion(context: CliContext, { json }: { readonly json?: boolean }): Promise<number> {
   const about = { version: readManifest().version, node: process.versions.node };
   if (json) printJson(context.stdout, about);
   else print(context, `chandler ${about.version} (Node.js ${about.node})`);

@@ -2,35 +2,27 @@ import type { Command } from 'commander';
 import { aborted, type CliContext } from '../context.ts';
 import { findServer } from '../server/locate-server.ts';
 import type { ServerOptions } from '../server/server-options.ts';
-import { SERVER_ENVIRONMENT } from '../environment.ts';
-import { exitCodes, exitTexts } from '../exit-codes.ts';
-import { describe } from '../manual.ts';
-import { type Act, withServerOptions } from './act.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { type Act, describeServerCommand } from './act.ts';
 
 export function addWorker(program: Command, act: Act): void {
-  const worker = withServerOptions(program.command('worker')).action(
-    act.untilStopped((context, options: ServerOptions) => runWorker(context, options)),
-  );
-  describe(worker, {
+  const worker = program.command('worker').action(act.untilStopped(runWorker));
+  describeServerCommand(worker, {
     group: 'Run the parts:',
     summary: 'run a worker, until SIGTERM or Ctrl-C',
     about: `Does the work of the runs on its task queue: logs in to hosts, starts steps, waits for them. It keeps no state of its own: when it is restarted, here or elsewhere, it continues where it was. Run two, so that one can fail.
 
 It is configured by its environment; a plan can name no key, secret or file but those in the places that the environment allows. It logs on standard error. The first signal stops it in order, and the steps on hosts run on; the second ends it at once.`,
-    examples: [
-      ['chandler worker', 'Serve the server that `chandler status` would ask.'],
-      [
-        'CHANDLER_IDENTITIES=/etc/chandler/keys TEMPORAL_ADDRESS=temporal:7233 chandler worker',
+    examples: {
+      'chandler worker': 'Serve the server that `chandler status` would ask.',
+      'CHANDLER_IDENTITIES=/etc/chandler/keys TEMPORAL_ADDRESS=temporal:7233 chandler worker':
         'As a service.',
-      ],
-    ],
+    },
     exits: {
       provisioned: 'it was stopped by a signal',
-      unreachable: exitTexts.unreachable,
       interrupted: 'it was stopped by a second signal, at once',
     },
     environment: [
-      ...SERVER_ENVIRONMENT,
       'CHANDLER_IDENTITIES, CHANDLER_KNOWN_HOSTS, CHANDLER_SECRETS_…, CHANDLER_ZMX_…',
       'CHANDLER_LOG_LEVEL',
       'CHANDLER_MAX_WAITS, CHANDLER_MAX_SHORT_ACTIVITIES, CHANDLER_SLOTS',

@@ -1,9 +1,7 @@
 import type { Argument, Command, Option } from 'commander';
 
-/** A word that can stand at the cursor. */
 export interface Candidate {
   readonly value: string;
-  /** A description on one line; may be empty. */
   readonly about: string;
 }
 

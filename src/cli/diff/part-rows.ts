@@ -8,7 +8,6 @@ import type { Inspection } from '../../workflows/index.ts';
 import type { DiffRow } from '../output/outputs.ts';
 import { rowOn, type RowOn } from './row-on.ts';
 
-/** The steps and finalizers, as a run would treat them. */
 export function partRows(
   plan: ResolvedPlan,
   digest: string,
@@ -75,7 +74,6 @@ function rowOfStep(
   return row.do(`runs${after}${asked}${again}`);
 }
 
-/** The row of a done step, which depends on its check. */
 export function rowOfDone(
   row: RowOn,
   check: Inspection['checks'][number] | undefined,

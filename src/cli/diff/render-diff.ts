@@ -19,7 +19,6 @@ const OUTCOMES: Readonly<Record<Diff['outcome'], Style>> = {
   unknown: 'red',
 };
 
-/** Renders what a run would do on one host, one line for each subject. */
 export function renderDiff({ host, plan, digest, outcome, message, rows }: Diff, paint: Paint): string[] {
   const whats = rows.map(({ kind, name }) => (name === undefined ? kind : `${kind} ${oneLine(name)}`));
   const width = Math.max(0, ...whats.map((what) => what.length));

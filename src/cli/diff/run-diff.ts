@@ -20,7 +20,6 @@ export interface DiffOptions extends ServerOptions {
   readonly json?: boolean;
 }
 
-/** Prints what a run of a plan would do on each host. Returns the exit code. */
 export async function runDiff(
   context: CliContext,
   file: string,

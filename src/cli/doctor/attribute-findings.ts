@@ -5,7 +5,6 @@ import { oneLine } from '../../domain/text/plain-text.ts';
 /** temporal.api.enums.v1.IndexedValueType, with the names of the Temporal CLI. */
 const TYPES = ['Unspecified', 'Text', 'Keyword', 'Int', 'Double', 'Bool', 'Datetime', 'KeywordList'] as const;
 
-/** The server's number for a type. */
 export function typeNumber(type: (typeof TYPES)[number]): number {
   return TYPES.indexOf(type);
 }
@@ -15,7 +14,6 @@ export type KnownAttributes = Readonly<Record<string, number>>;
 
 const WITHOUT = 'runs work, but cannot be found by host, plan or attention';
 
-/** Chandler's search attributes that a server lacks. */
 export function missingAttributes(known: KnownAttributes): (keyof typeof searchAttributes)[] {
   return (Object.keys(searchAttributes) as (keyof typeof searchAttributes)[]).filter(
     (name) => !Object.hasOwn(known, name),

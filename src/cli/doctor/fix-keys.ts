@@ -3,7 +3,6 @@ import { isLooseKey } from '../../inspect/inspect-keys.ts';
 import { reasonOf } from '../../domain/run/failure.ts';
 import type { Finding } from '../../domain/run/finding.ts';
 
-/** The permission bits of group and others. */
 const NOT_THEIRS = 0o077;
 
 /**

@@ -35,7 +35,6 @@ const FREE_KIB = 100 * 1024;
 const FREE_INODES = 1000;
 const SLOW_LOGIN_MS = 5000;
 
-/** The findings about a host, or about why a worker cannot reach it. */
 export function hostFindings(
   target: Target,
   host: HostInspection | { readonly failure: PartFailure },

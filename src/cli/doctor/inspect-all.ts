@@ -2,6 +2,8 @@ import { loadConfig, type WorkerConfig } from '../../config/config.ts';
 import { inspectNode, inspectPlaces } from '../../inspect/inspect-places.ts';
 import { ChandlerError } from '../../domain/run/failure.ts';
 import { verdictsOn, type Finding } from '../../domain/run/finding.ts';
+import type { Plan } from '../../domain/plan/schema.ts';
+import type { Inspection } from '../../workflows/index.ts';
 import { addressOf } from '../../domain/run/ids.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { CliContext } from '../context.ts';
@@ -10,21 +12,17 @@ import { locateServer } from '../server/locate-server.ts';
 import { inspectServer, type InspectSubject } from './inspect-server.ts';
 import { fixKeys } from './fix-keys.ts';
 import { hostFindings } from './host-findings.ts';
-import { planFindings } from './plan-findings.ts';
 import { clockFinding, type Section } from './sections.ts';
 
 export interface InspectOptions extends ServerOptions {
-  /** Fixes what can be fixed safely. */
   readonly fix?: boolean;
 }
 
-/** The findings, and whether the server was unreachable. */
 export interface Inspected {
   readonly sections: Section[];
   readonly unreachable: boolean;
 }
 
-/** Inspects everything that a run needs. */
 export async function inspectAll(
   context: CliContext,
   subject: InspectSubject,
@@ -74,4 +72,15 @@ export async function inspectAll(
 function hostUnseen(context: CliContext, options: ServerOptions): Finding {
   const { skipped } = verdictsOn('host-reach', 'the host');
   return skipped('a worker inspects the host, and none answers', copyable(context, options, 'worker'));
+}
+
+/** Whether the worker can provide what a plan names: identities, the zmx file, secrets. No findings without a plan. */
+function planFindings(plan: Plan | undefined, { worker }: Pick<Inspection, 'worker'>): Finding[] {
+  if (!plan) return [];
+  const id = 'plan-needs';
+  if (worker.lacks.length === 0)
+    return [verdictsOn(id, 'what the plan names').ok('the worker has all of it')];
+  return worker.lacks.map(({ path, failure: { message, code, advice } }) =>
+    verdictsOn(id, oneLine(path)).problem(`${oneLine(message)} (${code})`, oneLine(advice)),
+  );
 }

@@ -9,12 +9,12 @@ import type { CliContext } from '../context.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import { whyUnreachable, type Server } from '../server/locate-server.ts';
 import { explainError } from '../errors.ts';
+import { inTime } from '../server/observe-run.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { codecEndpointFinding } from './codec-findings.ts';
 import { clockFinding } from './sections.ts';
 import {
   codecFinding,
-  inTime,
   namespaceFinding,
   pausedRunsFinding,
   searchAttributeFindings,
@@ -24,7 +24,6 @@ import { pollersFinding, versioningFindings, versionFindings } from './worker-fi
 /** A host, or a plan and its host; empty for an inspection of what every run needs. */
 export type InspectSubject = Pick<InspectInput, 'target' | 'plan'>;
 
-/** The findings about the server, and a worker's answer. */
 export interface InspectedServer {
   readonly findings: Finding[];
   readonly unreachable: boolean;

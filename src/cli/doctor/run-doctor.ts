@@ -15,7 +15,6 @@ export interface DoctorOptions extends InspectOptions {
   readonly json?: boolean;
 }
 
-/** Inspects everything that a run needs, prints the findings, and returns the exit code. */
 export async function runDoctor(
   context: CliContext,
   where: string | undefined,

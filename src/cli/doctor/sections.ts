@@ -1,19 +1,16 @@
 import type { Finding, Verdicts } from '../../domain/run/finding.ts';
 import type { FindingsOutput, Subject } from '../output/outputs.ts';
 
-/** The findings about one subject. */
 export interface Section extends Subject {
   readonly findings: readonly Finding[];
 }
 
-/** Counts the findings of each kind. */
 export function countFindings(sections: readonly Section[]): { problems: number; warnings: number } {
   const all = sections.flatMap(({ findings }) => findings);
   const count = (verdict: Finding['verdict']) => all.filter((finding) => finding.verdict === verdict).length;
   return { problems: count('problem'), warnings: count('warning') };
 }
 
-/** The output of `doctor --json`. */
 export function toJson(sections: readonly Section[]): FindingsOutput {
   return {
     ...countFindings(sections),

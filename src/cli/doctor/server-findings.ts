@@ -8,20 +8,14 @@ import { count } from '../../domain/text/count.ts';
 import { quoteOperand } from '../../shell/index.ts';
 import { searchAttributes } from '../../domain/run/search-attributes.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
+import { inTime } from '../server/observe-run.ts';
 import { attributeFindings, missingAttributes, typeNumber } from './attribute-findings.ts';
 import { encodingFinding } from './codec-findings.ts';
 
-const ANSWER_MS = 5000;
 /** The server lists a new search attribute only after some time. */
 const RELIST = { times: 20, everyMs: 250 } as const;
 const DAY_MS = 86_400_000;
-/** Paused runs that are named. */
 const MAX_NAMED = 5;
-
-/** Bounds each request, because a server that hangs must not block this command. */
-export function inTime<T>(client: ChandlerClient, ask: () => Promise<T>): Promise<T> {
-  return client.within(ANSWER_MS, ask);
-}
 
 /** `cli` is the Temporal CLI with its connection options. */
 export async function namespaceFinding(

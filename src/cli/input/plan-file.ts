@@ -43,7 +43,7 @@ export async function loadPlan(
 /** Reads the YAML text of a plan. @throws CliError usage if there is no such file; ChandlerError if there is no such preset */
 export async function readPlanText(file: string, context: Pick<CliContext, 'stdin'>): Promise<string> {
   const preset = presetName(file);
-  return preset === undefined ? readText(file, context) : stringify(presets.plan(preset));
+  return preset === undefined ? readAll(file, context) : stringify(presets.plan(preset));
 }
 
 /** Parses a text of {@link readPlanText} as a plan. @throws CliError usage with one problem a line */
@@ -53,7 +53,6 @@ export function judgePlan(file: string, text: string, targetOptions: readonly st
   throw new CliError(exitCodes.usage, renderProblems(shownName(file), problems));
 }
 
-/** The name of a plan's file in messages. */
 export function shownName(file: string): string {
   return file === '-' ? 'stdin' : file;
 }
@@ -154,17 +153,6 @@ function startOf(node: unknown): number | undefined {
   return (node as Node | null | undefined)?.range?.[0];
 }
 
-async function readText(file: string, context: Pick<CliContext, 'stdin'>): Promise<string> {
-  try {
-    return await readAll(file, context);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a directory' : message;
-    throw new CliError(exitCodes.usage, `${file}: ${reason}`, { cause: error });
-  }
-}
-
-/** The preset that a plan's file name means; undefined for a file. */
 export function presetName(file: string): string | undefined {
   return /^preset:(.*)$/.exec(file)?.[1];
 }

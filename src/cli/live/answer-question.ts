@@ -7,7 +7,7 @@ import { firstLine, isNoWorker } from '../errors.ts';
 import type { LogQuestion, Question } from './due-questions.ts';
 import { bounds } from './intervals.ts';
 import { LostError, type Connection } from './keep-connected.ts';
-import { isOver, type LiveEvent, type LiveRuns, type Scope } from './live-runs.ts';
+import { isOver, type LiveEvent, type LiveRuns, type LogEvent, type Scope } from './live-runs.ts';
 
 /** The server lists open runs first. */
 const MAX_RUNS = 500;
@@ -15,38 +15,13 @@ const MAX_RUNS = 500;
 const MAX_UNLISTED = 50;
 const DESCRIBED_AT_ONCE = 8;
 
-/** A piece of a log, from `offset` to before `nextOffset`. */
-export interface LogPiece {
-  readonly offset: number;
-  readonly nextOffset: number;
-  readonly text: string;
-}
-
-/** The answer to a {@link LogQuestion}. */
-export interface LogRead {
-  readonly where: 'first' | 'earlier' | 'later';
-  readonly piece: LogPiece;
-  readonly size: number;
-  readonly complete: boolean;
-  readonly cut: boolean;
-}
-
-export type LogEvent =
-  | { readonly kind: 'log'; readonly opening: number; readonly read: LogRead }
-  | {
-      readonly kind: 'log-failed';
-      readonly opening: number;
-      readonly why: string;
-      readonly isFinal: boolean;
-    };
-
 /** Asks a question. Returns undefined if the server does not answer; the connection reports that. */
 export async function answerQuestion(
   connection: Connection,
   scope: Scope,
   question: Question,
   state: LiveRuns,
-): Promise<{ readonly event?: LiveEvent | LogEvent; readonly failed: boolean }> {
+): Promise<{ readonly event?: LiveEvent; readonly failed: boolean }> {
   try {
     return { event: await ask(connection, scope, question, state), failed: false };
   } catch (error) {
@@ -60,7 +35,7 @@ async function ask(
   scope: Scope,
   question: Question,
   state: LiveRuns,
-): Promise<LiveEvent | LogEvent> {
+): Promise<LiveEvent> {
   switch (question.kind) {
     case 'runs': {
       const found = await connection.ask((client) => findRuns(client, scope));
@@ -126,7 +101,7 @@ async function readPiece(connection: Connection, question: LogQuestion): Promise
   };
 }
 
-function explainFailure(question: Question, error: unknown): LiveEvent | LogEvent {
+function explainFailure(question: Question, error: unknown): LiveEvent {
   if (question.kind === 'log') {
     const isMissing = error instanceof ChandlerError && error.code === 'log-unavailable';
     const isFinal = isMissing && question.isPartOver;

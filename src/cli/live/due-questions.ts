@@ -2,7 +2,6 @@ import { listParts } from '../../domain/run/status.ts';
 import { intervals } from './intervals.ts';
 import { isOver, type LiveRuns, type RunView } from './live-runs.ts';
 
-/** A question to the server, a worker or a host. */
 export type Question =
   | { readonly kind: 'runs' }
   | { readonly kind: 'status'; readonly run: string; readonly over: boolean }
@@ -10,7 +9,6 @@ export type Question =
   | { readonly kind: 'result'; readonly run: string }
   | LogQuestion;
 
-/** A request for a piece of a log. */
 export interface LogQuestion {
   readonly kind: 'log';
   /** Identifies this opening of the log; answers to earlier openings are dropped. */
@@ -33,7 +31,6 @@ export interface LogRequest {
   readonly followS: number;
 }
 
-/** When a question was last asked. */
 export interface Asked {
   readonly inFlight: boolean;
   readonly answeredAtMs: number;

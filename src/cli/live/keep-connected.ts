@@ -79,29 +79,14 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
     async ask(work, withinMs: number = bounds.answer) {
       if (lost) throw new LostError({ sent: false });
       const asked = client;
-      const answer = asked.within(withinMs, () => work(asked));
-      const settled = answer.then(
-        () => true,
-        () => true,
-      );
-      // A slow request may continue as long as the server answers others.
-      const late = Promise.race([settled, delay(bounds.late, false)]).then(async (isSettled) => {
-        if (isSettled || (await serverAnswers(asked, bounds.server))) return answer;
-        throw new LostError({ sent: true });
-      });
       try {
-        return await Promise.race([answer, late]);
+        return await answerOf(asked, work, withinMs);
       } catch (error) {
         if (error instanceof ChandlerError || isNotFound(error) || error instanceof RunPausedError)
           throw error;
         // A request without a worker fails like one without a server, so the server itself is asked.
-        if (
-          !(error instanceof LostError) &&
-          asked === client &&
-          !lost &&
-          (await serverAnswers(asked, bounds.server))
-        )
-          throw error;
+        const isOpen = !(error instanceof LostError) && asked === client && !lost;
+        if (isOpen && (await serverAnswers(asked, bounds.server))) throw error;
         lose(asked, reasonOf(error));
         throw new LostError({ sent: true });
       }
@@ -111,4 +96,22 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
       retire(client);
     },
   };
+}
+
+/** A late answer is waited for as long as the server lives. */
+function answerOf<T>(
+  client: ChandlerClient,
+  work: (client: ChandlerClient) => Promise<T>,
+  withinMs: number,
+): Promise<T> {
+  const answer = client.within(withinMs, () => work(client));
+  const settled = answer.then(
+    () => true,
+    () => true,
+  );
+  const late = Promise.race([settled, delay(bounds.late, false)]).then(async (isSettled) => {
+    if (isSettled || (await serverAnswers(client, bounds.server))) return answer;
+    throw new LostError({ sent: true });
+  });
+  return Promise.race([answer, late]);
 }

@@ -8,7 +8,6 @@ export type Scope =
   | { readonly kind: 'ids'; readonly ids: readonly string[] }
   | { readonly kind: 'query'; readonly query: string };
 
-/** What is known about a run. */
 export interface RunView {
   readonly info: RunInfo;
   /** Its latest own answer, newer and more detailed than `info`. */
@@ -35,7 +34,33 @@ export interface LiveRuns {
   readonly lost?: { readonly sinceMs: number; readonly why: string } | undefined;
 }
 
+/** A piece of a log, from `offset` to before `nextOffset`. */
+export interface LogPiece {
+  readonly offset: number;
+  readonly nextOffset: number;
+  readonly text: string;
+}
+
+/** The answer to a request for a piece of a log. */
+export interface LogRead {
+  readonly where: 'first' | 'earlier' | 'later';
+  readonly piece: LogPiece;
+  readonly size: number;
+  readonly complete: boolean;
+  readonly cut: boolean;
+}
+
+export type LogEvent =
+  | { readonly kind: 'log'; readonly opening: number; readonly read: LogRead }
+  | {
+      readonly kind: 'log-failed';
+      readonly opening: number;
+      readonly why: string;
+      readonly isFinal: boolean;
+    };
+
 export type LiveEvent =
+  | LogEvent
   | { readonly kind: 'tick'; readonly nowMs: number }
   | { readonly kind: 'runs'; readonly runs: readonly RunInfo[]; readonly more: boolean }
   /** `over`: the run was over before it was asked. */
@@ -57,7 +82,6 @@ export function isOver({ info, status }: RunView): boolean {
   return !isOpenStatus(info.status) || status?.endedAtMs !== undefined;
 }
 
-/** The state after an event. */
 export function applyEvent<S extends LiveRuns>(state: S, event: LiveEvent): S {
   switch (event.kind) {
     case 'tick':
@@ -83,6 +107,8 @@ export function applyEvent<S extends LiveRuns>(state: S, event: LiveEvent): S {
     case 'result':
       return changeRun(state, event.run, (run) => ({ ...run, result: event.result }));
     case 'failed':
+    case 'log':
+    case 'log-failed':
       return state;
     case 'lost':
       return { ...state, lost: { sinceMs: state.lost?.sinceMs ?? state.nowMs, why: event.why } };

@@ -1,4 +1,4 @@
-import { answerQuestion, type LogEvent } from './answer-question.ts';
+import { answerQuestion } from './answer-question.ts';
 import { dueQuestions, keyOf, type Asked, type Interest, type Question } from './due-questions.ts';
 import { intervals } from './intervals.ts';
 import { keepConnected, type Connection, type ConnectionDeps } from './keep-connected.ts';
@@ -7,7 +7,7 @@ import type { LiveEvent, LiveRuns, Scope } from './live-runs.ts';
 /** The runs that a view shows, kept up to date until the store is closed. `S` and `E` are the view's own states and events. */
 export interface LiveStore<S extends LiveRuns, E> {
   readonly state: () => S;
-  readonly dispatch: (event: LiveEvent | LogEvent | E) => void;
+  readonly dispatch: (event: LiveEvent | E) => void;
   readonly ask: Connection['ask'];
   close(): void;
 }
@@ -20,10 +20,10 @@ export interface StoreSource extends Pick<ConnectionDeps, 'client' | 'connect'> 
 
 export interface StoreView<S extends LiveRuns, E> {
   readonly start: S;
-  readonly update: (state: S, event: LiveEvent | LogEvent | E) => S;
+  readonly update: (state: S, event: LiveEvent | E) => S;
   /** Returns what the view shows now, which decides what to ask. */
   readonly interest: (state: S) => Interest;
-  readonly onChange: (before: S, after: S, event: LiveEvent | LogEvent | E) => void;
+  readonly onChange: (before: S, after: S, event: LiveEvent | E) => void;
 }
 
 export function startStore<S extends LiveRuns, E = never>(
@@ -48,7 +48,7 @@ export function startStore<S extends LiveRuns, E = never>(
     if (event) dispatch(event);
   };
 
-  const dispatch = (event: LiveEvent | LogEvent | E): void => {
+  const dispatch = (event: LiveEvent | E): void => {
     if (closed) return;
     const before = state;
     state = view.update(state, event);

@@ -5,7 +5,6 @@ import { exitCodes } from '../exit-codes.ts';
 import { inTime } from '../server/observe-run.ts';
 import { watchRun, type RunSource } from './watch-run.ts';
 
-/** A step of a run, or its finalizer. */
 export interface PartRef {
   readonly step: string;
   readonly finalizer: boolean;

@@ -7,7 +7,6 @@ import { jsonLine } from '../output/print-json.ts';
 import { renderTable } from '../output/render-table.ts';
 import { createRedrawnBlock } from './redrawn-block.ts';
 
-/** Shows one run while it is followed. */
 export interface RunDisplay {
   show(status: RunStatus, progress: readonly StepProgress[]): void;
   /** Prints messages that are not part of the run's state. */

@@ -1,9 +1,8 @@
-import { reasonOf } from '../../domain/run/failure.ts';
 import { print, type CliContext } from '../context.ts';
 import { reconnecting } from '../server/with-client.ts';
 import { copyable, serverFlags, type ServerOptions } from '../server/server-options.ts';
 import { runUrl } from '../server/locate-server.ts';
-import { CliError, isInvalidArgument } from '../errors.ts';
+import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { followRun } from './follow-run.ts';
 import { renderEnd } from '../output/reports.ts';
@@ -34,12 +33,7 @@ export async function runWatch(
     throw new CliError(exitCodes.usage, '--run-id is for one run: give its id, and no other');
   return withRun(options, context, id, async (client, server) => {
     // Reports wrong ids or a wrong query before the screen opens.
-    await findRuns(client, scope).catch((error: unknown) => {
-      if (!isInvalidArgument(error)) throw error;
-      throw new CliError(exitCodes.usage, `the server does not take that query: ${reasonOf(error)}`, {
-        cause: error,
-      });
-    });
+    await findRuns(client, scope);
     const json = options.json ?? false;
     const { keyboard } = context;
     const single = scope.kind === 'ids' && scope.ids.length === 1;

@@ -23,8 +23,7 @@ export async function watchInLines(
     { ...source, now: context.now },
     {
       start: startRuns(context.now()),
-      update: (state, event) =>
-        event.kind === 'log' || event.kind === 'log-failed' ? state : applyEvent(state, event),
+      update: applyEvent,
       interest: ({ runs }) => ({
         focus: runs.find(({ final, result }) => final && !result),
         others: runs,

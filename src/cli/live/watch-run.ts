@@ -5,7 +5,6 @@ import { intervals } from './intervals.ts';
 import { applyEvent, startRuns, type LiveEvent, type LiveRuns, type RunView } from './live-runs.ts';
 import { startStore, type StoreSource } from './live-store.ts';
 
-/** The run to follow, and how to reach its server. */
 export interface RunSource extends Omit<StoreSource, 'scope'> {
   readonly workflowId: string;
   readonly signal: AbortSignal;
@@ -40,11 +39,9 @@ export async function watchRun<T>(
     { ...source, scope: { kind: 'ids', ids: [workflowId] } },
     {
       start: startRuns(source.now()),
-      update: (state, event) =>
-        event.kind === 'log' || event.kind === 'log-failed' ? state : applyEvent(state, event),
+      update: applyEvent,
       interest: (live) => ({ focus: runOf(live), others: [], othersEveryMs: intervals.others }),
       onChange(_before, live, event) {
-        if (event.kind === 'log' || event.kind === 'log-failed') return;
         try {
           check(live, event);
         } catch (error) {

@@ -6,11 +6,9 @@ import type { Places } from '../../config/config.ts';
 export interface DevAllows {
   /** Directories of private keys, separated by colons; `agent` is the ssh-agent. */
   readonly identities?: string;
-  /** Whether plans may use secrets of the environment. */
   readonly secrets?: boolean;
 }
 
-/** Splits the option into directories and `agent`. */
 export function identityNames(identities = ''): string[] {
   return identities.split(delimiter).filter((name) => name !== '');
 }

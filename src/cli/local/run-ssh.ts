@@ -15,7 +15,6 @@ export function renderSsh(target: ClientTarget, work: RemoteWork): string {
   return [...shell, ...sshArguments(target, work)].map((word) => quote(word)).join(' ');
 }
 
-/** Prints the command without running it. */
 export function printSsh(context: CliContext, target: ClientTarget, work: RemoteWork): number {
   print(context, renderSsh(target, work));
   return exitCodes.provisioned;

@@ -9,12 +9,9 @@ function stateDir({ env }: Pick<CliContext, 'env'>): string {
   return join(isAbsolute(configured) ? configured : join(home, '.local/state'), 'chandler');
 }
 
-/** Where `chandler dev` keeps its server. */
 export const devDir = (context: Pick<CliContext, 'env'>): string => join(stateDir(context), 'dev');
 
-/** Where each running `chandler dev` records its data directory. */
 export const devServersDir = (context: Pick<CliContext, 'env'>): string =>
   join(stateDir(context), 'dev-servers');
 
-/** Where `chandler sandbox` keeps its hosts. */
 export const sandboxDir = (context: Pick<CliContext, 'env'>): string => join(stateDir(context), 'sandbox');

@@ -1,3 +1,4 @@
+import { definedOnly } from '../../domain/defined-only.ts';
 import { formatDuration } from '../../domain/text/duration.ts';
 import { acceptedActions, describeAuditEntry, type AuditEntry } from '../../domain/run/audit-trail.ts';
 import { describePause, type ServerPause } from '../../domain/run/server-pause.ts';
@@ -58,7 +59,6 @@ export type Change =
     })
   | (At & { readonly change: 'auditEntry' } & Omit<AuditEntry, 'atMs'>);
 
-/** The changes between two statuses of a run. */
 export function listChanges(before: RunStatus | undefined, after: RunStatus, clockMs: number): Change[] {
   const nowMs = after.endedAtMs ?? clockMs;
   // The audit trail keeps only the latest actions, so neither their number nor their positions reveal which are new.
@@ -131,8 +131,11 @@ function describe(change: Change): string {
   return `${time} ${name} ${state}${count}${after}${failure ? `: ${shortMessage(name, failure)}` : ''}`;
 }
 
+/** What a change is about; empty for the run as a whole. */
+type About = Pick<AtPart, 'step' | 'finalizer'>;
+
 function troubleChange(
-  about: { readonly step?: string; readonly finalizer?: true },
+  about: About,
   before: Trouble | undefined,
   after: Trouble | undefined,
   nowMs: number,
@@ -145,7 +148,7 @@ function troubleChange(
 }
 
 function pauseChange(
-  about: { readonly step?: string; readonly finalizer?: true },
+  about: About,
   before: ServerPause | undefined,
   after: ServerPause | undefined,
   nowMs: number,
@@ -159,7 +162,7 @@ type Waiting = Pick<RunStatus, 'waitingFor' | 'waitingUntilMs'> & Pick<PartStatu
 
 /** Reports the beginning of a wait, and each new prompt. */
 function waitingChange(
-  about: { readonly step?: string },
+  about: About,
   before: Waiting | undefined,
   { waitingFor, waitingUntilMs, input }: Waiting,
   nowMs: number,
@@ -190,19 +193,10 @@ function partChange(
   if (same || (before === undefined && after.state === 'pending')) return [];
   const { state, attempt, startedAtMs, endedAtMs, exitCode, failure } = after;
   // A skipped part did not end when its last attempt ended.
-  const over = startedAtMs !== undefined && endedAtMs !== undefined && state !== 'skipped';
-  return [
-    {
-      at: iso(changedAtMs(before, after, times)),
-      change,
-      step,
-      state,
-      attempt,
-      ...(over && { elapsedMs: endedAtMs - startedAtMs }),
-      ...(exitCode !== undefined && { exitCode }),
-      ...(failure && { failure }),
-    },
-  ];
+  const isOver = startedAtMs !== undefined && endedAtMs !== undefined && state !== 'skipped';
+  const elapsedMs = isOver ? endedAtMs - startedAtMs : undefined;
+  const at = iso(changedAtMs(before, after, times));
+  return [definedOnly({ at, change, step, state, attempt, elapsedMs, exitCode, failure })];
 }
 
 interface Times {

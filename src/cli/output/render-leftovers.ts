@@ -1,3 +1,4 @@
+import { definedOnly } from '../../domain/defined-only.ts';
 import { count } from '../../domain/text/count.ts';
 import {
   describeLeftover,
@@ -66,17 +67,8 @@ export function renderLeftovers(
 
 /** A leftover for programs. */
 export function toJson(leftover: OwnedLeftover): LeftoverOutput {
-  const { launch, state, sinceMs, processes, workflowId } = leftover;
+  const { launch, state, sinceMs, processes, workflowId: run } = leftover;
+  const { id, step, kind, attempt } = launch;
   const session = sessionName(launch);
-  return {
-    launch: launch.id,
-    step: launch.step,
-    kind: launch.kind,
-    attempt: launch.attempt,
-    ...(session !== undefined && { session }),
-    state,
-    ...(sinceMs !== undefined && { sinceMs }),
-    processes,
-    ...(workflowId !== undefined && { run: workflowId }),
-  };
+  return definedOnly({ launch: id, step, kind, attempt, session, state, sinceMs, processes, run });
 }

@@ -7,15 +7,15 @@ import { shortMessage } from './short-message.ts';
 import { cut, pad, widthOf, wrapIndented, wrapWords } from './text.ts';
 import { describeHold } from './describe-trouble.ts';
 
-/** How states are shown: by a mark and a word; colour only adds to that. Lower ranks are more important. */
+/** How states are shown: by a mark and a word; colour only adds to that. Lower ranks are more important; sums have this order. */
 export const STYLES: Readonly<
   Record<PartState, { readonly mark: string; readonly style: Style; readonly rank: number }>
 > = {
   parked: { mark: '⏸', style: 'yellow', rank: 0 },
   failed: { mark: '✘', style: 'red', rank: 0 },
   killed: { mark: '✘', style: 'red', rank: 1 },
-  running: { mark: '▶', style: 'cyan', rank: 1 },
   retrying: { mark: '↻', style: 'yellow', rank: 1 },
+  running: { mark: '▶', style: 'cyan', rank: 1 },
   blocked: { mark: '⊘', style: 'red', rank: 2 },
   pending: { mark: '·', style: 'dim', rank: 3 },
   succeeded: { mark: '✔', style: 'green', rank: 4 },

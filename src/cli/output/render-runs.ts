@@ -32,7 +32,6 @@ export function renderRuns(runs: readonly RunInfo[], nowMs: number, columns = In
   });
 }
 
-/** Describes what a run is doing, or how it ended. */
 export function describeRunInfo({
   status,
   phase,

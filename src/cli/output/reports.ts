@@ -40,7 +40,6 @@ export function renderParked(workflowId: string, status: RunStatus, command: ToC
   ].map(plainText);
 }
 
-/** Renders a step that waits for keyboard input, and how to provide it. */
 export function renderInput(
   workflowId: string,
   step: string,
@@ -89,7 +88,6 @@ function renderPart(
   ];
 }
 
-/** Renders the audit trail of a run, the latest action last. */
 export function renderAuditTrail({
   auditTrail,
   refusedActions = 0,
@@ -108,7 +106,6 @@ export function renderAuditTrail({
   ];
 }
 
-/** Renders how a run ended. */
 export function renderEnd(result: RunResult, status: RunStatus | undefined): string[] {
   if ('result' in result) {
     const time =

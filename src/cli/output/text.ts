@@ -17,7 +17,6 @@ export function cut(text: string, columns: number): string {
   return whole || columns < 1 ? kept : `${take(text, columns - 1).kept}…`;
 }
 
-/** Pads a text to a width. */
 export function pad(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - widthOf(text)));
 }

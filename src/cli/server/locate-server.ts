@@ -7,13 +7,11 @@ import { exitCodes } from '../exit-codes.ts';
 import type { FoundDevServer } from '../local/dev-servers.ts';
 import type { ServerOptions } from './server-options.ts';
 
-/** A Temporal server, with the namespace and task queue to use. */
 export interface Server {
   readonly address: string;
   readonly namespace: string;
   readonly taskQueue: string;
   readonly credentials: TemporalCredentials;
-  /** The address of its UI, if known. */
   readonly uiUrl: string | undefined;
 }
 
@@ -80,7 +78,6 @@ export async function findServer(options: ServerOptions, context: CliContext): P
   );
 }
 
-/** The URL of a run in the UI. */
 export function runUrl(server: Server, workflowId: string): string | undefined {
   return server.uiUrl === undefined ? undefined : runPage(server.uiUrl, server.namespace, workflowId);
 }

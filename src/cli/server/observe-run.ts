@@ -42,7 +42,7 @@ export function serverAnswers(client: ChandlerClient, withinMs = SERVER_ANSWER_M
     );
 }
 
-/** Bounds a request that only a worker can answer. */
+/** Bounds a request: without a worker, or on a server that hangs, it would wait much longer. */
 export function inTime<T>(client: ChandlerClient, ask: () => Promise<T>): Promise<T> {
   return client.within(ANSWER_MS, ask);
 }

@@ -2,7 +2,6 @@ import { quote } from '../../shell/index.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { announceOn, type CliContext } from '../context.ts';
 
-/** The options of every command that connects to the server. */
 export interface ServerOptions {
   readonly address?: string;
   readonly namespace?: string;
@@ -11,7 +10,6 @@ export interface ServerOptions {
   readonly runId?: string;
 }
 
-/** The commands that accept `--run-id`. */
 const OF_ONE_RUN: ReadonlySet<string | undefined> = new Set(['status', 'watch', 'logs', 'attach', 'ssh']);
 
 /** A command line for users to copy that reaches the same server and run. */
@@ -30,7 +28,6 @@ export function serverFlags(options: ServerOptions): string[] {
   ];
 }
 
-/** Announces that the answer waits for a worker. */
 export function announceWaiting(context: CliContext, options: ServerOptions): (taskQueue: string) => void {
   return (taskQueue) =>
     announceOn(context)(

@@ -6,7 +6,6 @@ import { CliError, NOT_KNOWN } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { ofId } from './visibility-query.ts';
 
-/** How many of the latest runs are compared. */
 const MAX_COMPARED = 500;
 
 /** The error for an unknown id, with the most similar ids. */

@@ -6,7 +6,6 @@ export function toQuery({ fleet, query }: { readonly fleet?: string; readonly qu
   ].join(' AND ');
 }
 
-/** The visibility query for the runs of an id. */
 export function ofId(id: string): string {
   return `WorkflowId = ${literal(id)}`;
 }

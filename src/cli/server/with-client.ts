@@ -35,9 +35,13 @@ export function reconnecting(
   id: string,
 ): () => Promise<ChandlerClient> {
   return async () => {
-    const client = await connectTo(await findServer(options, context), context);
-    return options.runId === undefined ? client : client.pin(id, options.runId);
+    return pinClient(await connectTo(await findServer(options, context), context), id, options);
   };
+}
+
+/** A client for which `id` means the run that the options name. */
+export function pinClient(client: ChandlerClient, id: string, { runId }: ServerOptions): ChandlerClient {
+  return runId === undefined ? client : client.pin(id, runId);
 }
 
 /** Connects with the name of this user as identity. @throws CliError unreachable */

@@ -1,11 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ChandlerClient } from '../../client.ts';
 import type { CliContext } from '../context.ts';
-import { withClient } from './with-client.ts';
+import { pinClient, withClient } from './with-client.ts';
 import type { Server } from './locate-server.ts';
 import type { ServerOptions } from './server-options.ts';
 
-/** Adds the option that selects an earlier run. */
 export function withRunIdOption(command: Command): Command {
   return command.option(
     '--run-id <run-id>',
@@ -27,9 +26,4 @@ export function withRun<T>(
   work: (client: ChandlerClient, server: Server) => Promise<T>,
 ): Promise<T> {
   return withClient(options, context, async (client, server) => work(pinClient(client, id, options), server));
-}
-
-/** Returns a client for which `id` means the run that the options select. */
-export function pinClient(client: ChandlerClient, id: string, { runId }: ServerOptions): ChandlerClient {
-  return runId === undefined ? client : client.pin(id, runId);
 }

@@ -39,11 +39,6 @@ export function findArgv(folder: string): string[] {
   return ['docker', 'ps', '--all', '--quiet', '--no-trunc', '--filter', `label=${LABEL}=${folder}`];
 }
 
-export function dockerExecArgv(container: string, argv: readonly string[]): string[] {
-  const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-  return ['docker', 'exec', '--interactive', container, 'env', '-i', path, 'HOME=/root', ...argv];
-}
-
 /** `docker port` prints one line for each address: `127.0.0.1:49153`. */
 export function parsePort(printed: string): number {
   const port = /^127\.0\.0\.1:(\d+)$/m.exec(printed)?.[1];

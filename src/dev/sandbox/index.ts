@@ -1,4 +1,3 @@
-export { sandboxExec, sandboxReboot, sandboxSshd } from './control.ts';
 export { sandboxDown, sandboxList } from './sandbox-down.ts';
 export type { ListedHost, Output, SandboxHost } from './sandbox-host.ts';
 export { sandboxUp } from './sandbox-up.ts';

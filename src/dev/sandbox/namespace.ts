@@ -67,13 +67,6 @@ async function followStart(
   if ((await lines.next()).value !== 'ready') throw await startError(options);
 }
 
-/** Runs a command inside a host with the rights of its own root, or with those of the machine's, which may mount. */
-export function nsenterArgv(host: SandboxHost, argv: readonly string[], asMachine = false): string[] {
-  const flags = ['--target', String(host.pid), '--mount', '--uts', '--ipc', '--pid'];
-  const user = asMachine ? [] : ['--user'];
-  return ['nsenter', ...flags, ...user, '--', 'env', '-i', `PATH=${PATH}`, 'HOME=/root', ...argv];
-}
-
 export function namespaceRuns(host: SandboxHost): boolean {
   const { pid, startTime } = host;
   return pid !== undefined && startTime !== undefined && isAlive({ pid, startTime });

@@ -17,7 +17,7 @@ const DEFAULT_DISK_MIB = 2048;
 const SSH_GREETING = 'SSH-2.0';
 const GREETING = { withinMs: 15_000, everyMs: 20 };
 const LOOPBACK = '127.0.0.1';
-const INSIDE_PROGRAMS = ['init.sh', 'sshd.sh', 'reboot.sh', 'enter.sh', 'confined.sh', 'no-keys.pl'];
+const INSIDE_PROGRAMS = ['init.sh', 'sshd.sh', 'enter.sh', 'confined.sh', 'no-keys.pl'];
 
 export interface UpOptions {
   /** The directory with one folder for each host. */

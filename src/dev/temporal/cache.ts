@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { Env } from './ask-program.ts';
@@ -34,7 +34,6 @@ export async function installInCache<T>(
     const program = await fetch(dir);
     await chmod(program, 0o755);
     const verified = await verify(program);
-    await flush(program);
     await rename(program, path);
     return verified;
   } finally {
@@ -48,15 +47,5 @@ async function removeAbandoned(home: string): Promise<void> {
     const changed = name.startsWith(NEW) ? await stat(dir).catch(() => undefined) : undefined;
     if (changed && Date.now() - changed.mtimeMs > ABANDONED_MS)
       await rm(dir, { recursive: true, force: true });
-  }
-}
-
-/** Without it a power failure after the rename can leave a file of zeros. */
-async function flush(file: string): Promise<void> {
-  const handle = await open(file, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -4,8 +4,6 @@ import { ask, type Env } from './ask-program.ts';
 export type Check =
   { readonly ok: true; readonly version: string } | { readonly ok: false; readonly reason: string };
 
-export const UNKNOWN_VERSION = 'unknown';
-
 const ANSWER_MS = 10_000;
 /** The first version with `--sqlite-pragma`, user metadata and updates. */
 const OLDEST = { major: 1, minor: 3 };
@@ -25,14 +23,6 @@ export function checkCliVersion(stdout: string): Check {
     Number(major) < OLDEST.major || (Number(major) === OLDEST.major && Number(minor) < OLDEST.minor);
   if (isOld) return { ok: false, reason: `version ${version} is older than ${OLDEST.major}.${OLDEST.minor}` };
   return { ok: true, version };
-}
-
-/** The test server cannot print its version: it crashes on any argument but a port. So this checks only that it runs. */
-export async function checkTestServer(path: string, env: Env, signal?: AbortSignal): Promise<Check> {
-  if (!(await isExecutable(path))) return { ok: false, reason: 'not there or not executable' };
-  const answer = await ask(path, ['--version'], { env, timeoutMs: ANSWER_MS, signal });
-  if (answer.ok || typeof answer.code === 'number') return { ok: true, version: UNKNOWN_VERSION };
-  return { ok: false, reason: answer.reason };
 }
 
 export function isExecutable(path: string): Promise<boolean> {

@@ -1,11 +1,9 @@
 export { defaultCacheDir } from './cache.ts';
 export {
   findTemporalCli,
-  findTestServer,
   ProgramNotFoundError,
   type FindOptions,
   type FoundProgram,
-  type ProgramSource,
 } from './find-program.ts';
 export { startDevServer, type DevServer, type DevServerOptions, type StopOptions } from './dev-server.ts';
 export type { SearchAttributeType } from './server-args.ts';

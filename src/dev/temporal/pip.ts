@@ -4,33 +4,20 @@ import { ask, type Env } from './ask-program.ts';
 const DEFAULT_INDEX = 'https://pypi.org/simple';
 const PIPS = [['pip3'], ['pip'], ['python3', '-m', 'pip']] as const;
 
-export async function readPipSettings(env: Env, signal?: AbortSignal) {
-  for (const [program, ...prefix] of PIPS) {
-    const answer = await ask(program, [...prefix, 'config', 'list'], { env, timeoutMs: 8000, signal });
-    if (answer.ok) return pipSettings(env, answer.stdout);
-  }
-  return pipSettings(env, '');
-}
-
-/** `configList` is the output of `pip config list`, such as `global.index-url='https://…'`. The environment takes precedence. */
-export function pipSettings(env: Env, configList: string) {
-  const configured = (name: string) =>
-    env[`PIP_${name.toUpperCase().replaceAll('-', '_')}`] ??
-    ['download', 'install', 'global']
-      .map((section) => new RegExp(`^${section}\\.${name}='(.*)'$`, 'm').exec(configList)?.[1])
-      .find((value) => value !== undefined);
-  const words = (name: string) => (configured(name) ?? '').split(/\s+|\\n/).filter(Boolean);
-  const noIndex = /^(1|true|yes|on)$/i.test(configured('no-index') ?? '');
-  const [first = DEFAULT_INDEX] = words('index-url');
+/** What pip's variables say; its configuration files are read by {@link pipDownload} only. */
+export function pipSettings(env: Env) {
+  const words = (name: string) => (env[name] ?? '').split(/\s+/).filter(Boolean);
+  const [first = DEFAULT_INDEX] = words('PIP_INDEX_URL');
+  const noIndex = /^(1|true|yes|on)$/i.test(env['PIP_NO_INDEX'] ?? '');
   return {
-    indexUrls: noIndex ? [] : [first, ...words('extra-index-url')],
-    wheelDirs: words('find-links')
+    indexUrls: noIndex ? [] : [first, ...words('PIP_EXTRA_INDEX_URL')],
+    wheelDirs: words('PIP_FIND_LINKS')
       .filter((place) => !/^https?:/.test(place))
       .map((place) => place.replace(/^file:\/\//, '')),
   };
 }
 
-/** Fetches the wheel with pip, which knows proxies and certificates that fetch does not. Returns the file's path. */
+/** Fetches the wheel with pip, which knows indexes, proxies and certificates that are not in the environment. Returns the file's path. */
 export async function pipDownload(options: {
   readonly requirement: string;
   readonly file: string;

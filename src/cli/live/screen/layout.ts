@@ -8,12 +8,10 @@ import { describeLog, titleOf } from './titles.ts';
 const ROWS_FOR_WHOLE_TITLE = 12;
 const MAX_TITLE_ROWS = 3;
 
-/** The rows of the title. */
 export function titleRows(state: State): string[] {
   return headRows(titleOf(state), state);
 }
 
-/** The rows above an open log. */
 export function logHeadRows(state: State): string[] {
   return state.log ? headRows(describeLog(state.log, state), state) : [];
 }
@@ -24,7 +22,6 @@ function headRows(text: string, { size: { columns, rows } }: State): string[] {
     : wrapWords(text, columns).slice(0, MAX_TITLE_ROWS);
 }
 
-/** How the rows of the screen are divided. */
 export interface Layout {
   /** The number of rows between title and foot. */
   readonly body: number;
@@ -41,7 +38,6 @@ export function layoutOf(state: State): Layout {
   return { body, list: Math.max(0, list) };
 }
 
-/** The runs that are visible now. */
 export function visibleRuns(state: State): RunView[] {
   if (state.view !== 'list') return [];
   const shown = shownRuns(state);
@@ -51,7 +47,6 @@ export function visibleRuns(state: State): RunView[] {
   return shown.slice(start, start + list);
 }
 
-/** The size of the window on a log. */
 export function logSize(state: State): { readonly columns: number; readonly rows: number } {
   const { columns, rows } = state.size;
   const others = titleRows(state).length + logHeadRows(state).length + 2;

@@ -1,7 +1,7 @@
 import { plainText } from '../../../domain/text/plain-text.ts';
 import type { LogRequest } from '../due-questions.ts';
 import { wrap } from '../../output/text.ts';
-import type { LogPiece, LogRead } from '../answer-question.ts';
+import type { LogPiece, LogRead } from '../live-runs.ts';
 import type { LogView } from './model.ts';
 
 /** The size of one request, in bytes. */

@@ -1,7 +1,7 @@
 import type { ActionInput, ActionName } from '../../../domain/run/actions.ts';
 import type { RunStatus } from '../../../domain/run/status.ts';
 import type { ExitCode } from '../../exit-codes.ts';
-import type { LogEvent, LogPiece } from '../answer-question.ts';
+import type { LogPiece } from '../live-runs.ts';
 import { startRuns, type LiveEvent, type LiveRuns } from '../live-runs.ts';
 import type { Key } from './key.ts';
 
@@ -18,7 +18,6 @@ export interface LogView {
   readonly step: string;
   readonly finalizer: boolean;
   readonly attempt: number;
-  /** At which end reading began. */
   readonly from: 'start' | 'end';
   /** In order and without gaps. */
   readonly pieces: readonly LogPiece[];
@@ -32,7 +31,6 @@ export interface LogView {
   readonly following: boolean;
   /** The number of rows below the window. */
   readonly below: number;
-  /** Why the latest requests failed. */
   readonly failure?: LogFailure;
 }
 
@@ -45,20 +43,17 @@ export interface LogFailure {
   readonly atMs: number;
 }
 
-/** An action that the user wants to send to a run. */
 export interface ActionRequest {
   readonly run: string;
   readonly name: ActionName;
   readonly input: ActionInput;
 }
 
-/** A question to the user at the bottom of the screen. */
 export type Dialog =
   | { readonly kind: 'text'; readonly request: ActionRequest; readonly text: string }
   | { readonly kind: 'confirm'; readonly request: ActionRequest }
   | { readonly kind: 'filter'; readonly before: string };
 
-/** The state from which the screen is rendered. */
 export interface State extends LiveRuns {
   readonly size: Size;
   readonly view: 'list' | 'run' | 'log';
@@ -82,7 +77,6 @@ export interface State extends LiveRuns {
 
 export type Event =
   | LiveEvent
-  | LogEvent
   | { readonly kind: 'resized'; readonly size: Size }
   | { readonly kind: 'key'; readonly key: Key }
   | { readonly kind: 'accepted'; readonly request: ActionRequest; readonly status: RunStatus }

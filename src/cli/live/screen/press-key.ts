@@ -10,7 +10,6 @@ import type { Effect, State, Updated } from './model.ts';
 import { layoutOf, logSize } from './layout.ts';
 import { rowKey, selectedPart, selectedRun, shownParts, shownRuns } from './selection.ts';
 
-/** Handles a key in every view. */
 export function pressKey(state: State, key: Key): Updated {
   switch (key.name) {
     case 'ctrl-c':
@@ -58,7 +57,6 @@ function press(state: State, name: string): Updated {
   }
 }
 
-/** Opens the log of a part's latest attempt. */
 export function openLogOf(state: State, run: RunView, { step, finalizer, part }: PartRow): State {
   const { attempt } = part;
   const log = openLog({ run: run.info.id, step, finalizer, attempt }, (state.log?.opening ?? 0) + 1);
@@ -87,7 +85,6 @@ function attach(state: State): Updated {
   });
 }
 
-/** Explains why a part has no launch. */
 function whyNotStarted(run: RunView, { name, part: { state } }: PartRow): string {
   switch (state) {
     case 'satisfied':

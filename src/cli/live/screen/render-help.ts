@@ -35,7 +35,6 @@ const MARKS = [
 const KEY_WIDTH = 32;
 const MIN_WIDE = 80;
 
-/** Explains all keys and marks. */
 export function renderHelp(columns: number, paint: Paint): string[] {
   const line = ([word, meaning]: readonly [string, string]) =>
     columns < MIN_WIDE

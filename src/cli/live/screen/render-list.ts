@@ -7,6 +7,7 @@ import { fitBlocks, type Block } from './fit-blocks.ts';
 import { layoutOf, visibleRuns } from './layout.ts';
 import { isOver, type RunView } from '../live-runs.ts';
 import type { State } from './model.ts';
+import { nowOf } from './titles.ts';
 import { renderSteps } from './render-run.ts';
 import {
   needsPerson,
@@ -41,7 +42,6 @@ const MIN_NOTE = 24;
 const INDENT = '    ';
 const TIME_WIDTH = '59 min 59 s'.length;
 
-/** The texts of a run in the list. */
 interface Cells {
   readonly id: string;
   readonly stands: Standing;
@@ -63,23 +63,16 @@ function renderRunRows(
     id: oneLine(run.info.id),
     stands: standing(run),
     sum: run.status ? summarize(run.status) : '',
-    time: formatDuration(endOf(run, state.nowMs) - run.info.startedAtMs),
+    time: formatDuration(nowOf(run, state) - run.info.startedAtMs),
     note: noteOn(run, state.nowMs),
     isSelected: run === selected,
   }));
-  const widths: Widths = {
-    id: widest(
-      3,
-      cells.map(({ id }) => id),
-    ),
-    word: widest(
-      5,
-      cells.map(({ stands }) => stands.word),
-    ),
-    sum: widest(
-      5,
-      cells.map(({ sum }) => sum),
-    ),
+  const widest = (least: number, text: (cell: Cells) => string) =>
+    Math.max(least, ...cells.map((cell) => widthOf(text(cell))));
+  const widths = {
+    id: widest(3, ({ id }) => id),
+    word: widest(5, ({ stands }) => stands.word),
+    sum: widest(5, ({ sum }) => sum),
   };
   const [begin, word, end] = wideRow(
     { id: 'RUN', mark: ' ', word: 'STATE', sum: 'STEPS', time: 'TIME' },
@@ -95,11 +88,7 @@ function renderRunRows(
   };
 }
 
-interface Widths {
-  readonly id: number;
-  readonly word: number;
-  readonly sum: number;
-}
+type Widths = Readonly<Record<'id' | 'word' | 'sum', number>>;
 
 function wideRow(
   { id, mark, word, sum, time }: Record<'id' | 'mark' | 'word' | 'sum' | 'time', string>,
@@ -112,7 +101,6 @@ function wideRow(
   ];
 }
 
-/** Renders a run on one line, or on more if its note is long. */
 function renderWideRun(cells: Cells, widths: Widths, columns: number, paint: Paint): Block {
   const { stands, note, isSelected } = cells;
   const [begin, word, end] = wideRow({ ...cells, mark: stands.mark, word: stands.word }, widths);
@@ -140,7 +128,6 @@ function renderNarrowRun(cells: Cells, columns: number, paint: Paint): Block {
   ];
 }
 
-/** Renders a note below its run. */
 function renderNote(cells: Cells, columns: number, paint: Paint): string[] {
   const margin = columns < MIN_NOTE ? '' : INDENT;
   return fitNote(cells, columns - margin.length).map((line) => `${margin}${paint('dim', line)}`);
@@ -151,11 +138,6 @@ function fitNote({ note, isSelected }: Cells, columns: number): string[] {
   return isSelected ? wrapWords(note, columns) : [cut(note, columns)];
 }
 
-function widest(least: number, texts: readonly string[]): number {
-  return Math.max(least, ...texts.map(widthOf));
-}
-
-/** The most important information about a run. */
 function noteOn(run: RunView, nowMs: number): string {
   if (run.status?.trouble && !isOver(run)) return describeTrouble(run.status.trouble);
   const wait = run.status && !isOver(run) ? describeWait(run.status, nowMs) : undefined;
@@ -173,10 +155,6 @@ function noteOn(run: RunView, nowMs: number): string {
     .filter(({ part }) => part.state === 'running' || part.state === 'retrying')
     .map(({ name, lastLine }) => (lastLine === '' ? name : `${name}: ${lastLine}`))
     .join(' · ');
-}
-
-function endOf({ info, status }: RunView, nowMs: number): number {
-  return info.endedAtMs ?? status?.endedAtMs ?? nowMs;
 }
 
 function whyEmpty({ listed, filter, runs }: State): string {

@@ -14,9 +14,7 @@ import type { State } from './model.ts';
 import { parkedParts, rowKey, selectedPart, selectedRun, shownParts } from './selection.ts';
 import { nowOf } from './titles.ts';
 
-/** The number of recent actions that are shown. */
 const MAX_ACTIONS = 3;
-/** The number of parts that are named above the table because they need attention. */
 const MAX_NEEDS = 3;
 /** Less room than this below the steps is useless. */
 const MIN_BELOW = 3;
@@ -45,7 +43,6 @@ export function renderRun(state: State, paint: Paint): string[] {
   return [...head, ...steps, ...(below.length > 0 ? ['', ...below] : [])];
 }
 
-/** Joins groups of lines, with a blank line between them. */
 function joinGroups(groups: readonly (readonly string[])[]): string[] {
   return groups.filter(({ length }) => length > 0).flatMap((group, i) => (i === 0 ? group : ['', ...group]));
 }
@@ -120,7 +117,6 @@ export function renderSteps(state: State, run: RunView, height: number, paint: P
   return [short.head, ...fitBlocks(short.rows, index, Math.max(0, height - 1))].slice(0, Math.max(1, height));
 }
 
-/** Renders the details of the part under the cursor that its row does not contain. */
 function renderPart({ name, part, logBytes }: PartRow, run: RunView, columns: number): string[] {
   const { trouble, failure = trouble, notes = [], input } = part;
   const lines = (text: string) => wrapIndented(`${INDENT}${oneLine(text)}`, columns, INDENT);

@@ -1,5 +1,5 @@
 import { isOpenStatus } from '../../../domain/run/execution-status.ts';
-import { isFullyParked, listParts, type PartState, type RunStatus } from '../../../domain/run/status.ts';
+import { isFullyParked, listParts, type RunStatus } from '../../../domain/run/status.ts';
 import type { Style } from '../../output/paint.ts';
 import { listRows, STYLES, type PartRow } from '../../output/render-parts.ts';
 import { describeRunInfo } from '../../output/render-runs.ts';
@@ -66,7 +66,6 @@ export function shownParts(run: RunView | undefined): PartRow[] {
   return listRows(run.status, run.progress).toSorted((a, b) => urgency(a) - urgency(b));
 }
 
-/** Names a row of a run. */
 export function rowKey(row: Pick<PartRow, 'step' | 'finalizer'>): string {
   return `${row.step} ${row.finalizer}`;
 }
@@ -92,21 +91,10 @@ export function isLogPartOver(state: State): boolean {
   return part !== undefined && !['running', 'retrying', 'pending'].includes(part.state);
 }
 
-const SUMMED: readonly PartState[] = [
-  'parked',
-  'failed',
-  'killed',
-  'retrying',
-  'running',
-  'blocked',
-  'pending',
-  'succeeded',
-];
-
 /** `1⏸ 2▶ 3✔`: the number of parts in each state. */
 export function summarize(status: RunStatus): string {
   const marks = listParts(status).map(({ part }) => STYLES[part.state].mark);
-  return [...new Set(SUMMED.map((state) => STYLES[state].mark)), STYLES.skipped.mark]
+  return [...new Set(Object.values(STYLES).map(({ mark }) => mark))]
     .map((mark) => [marks.filter((own) => own === mark).length, mark] as const)
     .filter(([count]) => count > 0)
     .map(([count, mark]) => `${count}${mark}`)

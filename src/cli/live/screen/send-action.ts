@@ -4,7 +4,6 @@ import { firstLine } from '../../errors.ts';
 import { LostError, type Connection } from '../keep-connected.ts';
 import type { ActionRequest, Event } from './model.ts';
 
-/** Sends an action and reports whether the run accepted it. */
 export async function sendAction(ask: Connection['ask'], request: ActionRequest): Promise<Event> {
   const { run, name, input } = request;
   try {

@@ -12,9 +12,9 @@ import { callsForPerson, render } from './render-screen.ts';
 import { visibleRuns } from './layout.ts';
 import { sendAction } from './send-action.ts';
 import { selectedRun } from './selection.ts';
-import { startStore, type StoreSource } from '../live-store.ts';
+import { startStore, type LiveStore, type StoreSource } from '../live-store.ts';
 import { intervals } from '../intervals.ts';
-import { openTerminal } from './terminal.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
 import { update } from './update.ts';
 
 export interface ScreenOptions extends Pick<StoreSource, 'client' | 'connect' | 'scope'> {
@@ -28,60 +28,36 @@ export interface ScreenOptions extends Pick<StoreSource, 'client' | 'connect' | 
 /** How long to wait for the stop signal, which an orphaned process group does not obey. */
 const STOPPED_BY_MS = 200;
 
+/** The terminal while runs are shown on it. */
+interface Screen extends ScreenOptions {
+  readonly context: CliContext;
+  readonly terminal: Terminal;
+  readonly leaving: AbortController;
+  /** Whether another program has the terminal. */
+  isAway: boolean;
+}
+
+type Store = LiveStore<State, Event>;
+
 /** Shows runs on the whole screen until the user leaves. Returns the exit code, and the last state. */
 export async function showOnScreen(
   context: CliContext,
-  deps: ScreenOptions,
+  options: ScreenOptions,
 ): Promise<{ readonly exitCode: ExitCode; readonly state: State }> {
-  const { keyboard } = deps;
   const paint = context.color ? colored : plain;
-  let away = false;
   const leaving = new AbortController();
-  const terminal = openTerminal(context, keyboard, (key) => store.dispatch({ kind: 'key', key }));
-  let drawing = false;
+  const terminal = openTerminal(context, options.keyboard, (key) => store.dispatch({ kind: 'key', key }));
+  const screen: Screen = { ...options, context, terminal, leaving, isAway: false };
+  let isDrawing = false;
   const draw = () => {
-    drawing = false;
-    if (!away) terminal.draw(render(store.state(), paint));
-  };
-  /** Runs `work` with the terminal in its original state. */
-  const besides = async (work: () => Promise<void>) => {
-    away = true;
-    terminal.leave();
-    try {
-      await work();
-    } finally {
-      away = false;
-      // If the program was told to end meanwhile, the screen does not return.
-      if (!context.signal.aborted) terminal.enter();
-      store.dispatch({ kind: 'resized', size: context.terminalSize() });
-    }
-  };
-  const perform = (effect: Effect): void => {
-    switch (effect.kind) {
-      case 'act':
-        return void sendAction(store.ask, effect.request).then(store.dispatch);
-      case 'leave':
-        return leaving.abort(effect.exitCode);
-      case 'redraw':
-        return terminal.forget();
-      case 'suspend':
-        return void besides(suspend);
-      case 'tell-url': {
-        const text =
-          deps.urlOf(effect.run) ?? 'The address of the UI is known for the server of `chandler dev` only';
-        return store.dispatch({ kind: 'told', text });
-      }
-      case 'attach':
-        return void besides(() => attach(context, keyboard, [effect.run, effect.step, ...deps.flags])).catch(
-          (error: unknown) => store.dispatch({ kind: 'told', text: String(error) }),
-        );
-    }
+    isDrawing = false;
+    if (!screen.isAway) terminal.draw(render(store.state(), paint));
   };
   let effects: readonly Effect[] = [];
-  const store = startStore<State, Event>(
-    { ...deps, now: context.now },
+  const store: Store = startStore<State, Event>(
+    { ...options, now: context.now },
     {
-      start: deps.start,
+      start: options.start,
       interest,
       update(state, event) {
         const updated = update(state, event);
@@ -89,11 +65,11 @@ export async function showOnScreen(
         return updated.state;
       },
       onChange(before, after) {
-        effects.forEach(perform);
+        for (const effect of effects) perform(effect, screen, store);
         if (callsForPerson(before, after)) terminal.bell();
         // Events that arrive together cause one picture.
-        if (!drawing) setImmediate(draw);
-        drawing = true;
+        if (!isDrawing) setImmediate(draw);
+        isDrawing = true;
       },
     },
   );
@@ -102,7 +78,7 @@ export async function showOnScreen(
     store.dispatch({ kind: 'resized', size: context.terminalSize() });
   };
   const back = () => {
-    if (away) return;
+    if (screen.isAway) return;
     // Another program stopped this one, and the shell has used the terminal since.
     terminal.leave();
     terminal.enter();
@@ -119,6 +95,44 @@ export async function showOnScreen(
     context.stdout.off('resize', resized);
     terminal.leave();
     store.close();
+  }
+}
+
+function perform(effect: Effect, screen: Screen, store: Store): void {
+  const { context, terminal, keyboard, flags } = screen;
+  const tell = (text: string) => store.dispatch({ kind: 'told', text });
+  switch (effect.kind) {
+    case 'act':
+      return void sendAction(store.ask, effect.request).then(store.dispatch);
+    case 'leave':
+      return screen.leaving.abort(effect.exitCode);
+    case 'redraw':
+      return terminal.forget();
+    case 'suspend':
+      return void lendTerminal(screen, store, suspend);
+    case 'tell-url':
+      return tell(
+        screen.urlOf(effect.run) ?? 'The address of the UI is known for the server of `chandler dev` only',
+      );
+    case 'attach': {
+      const work = () => attach(context, keyboard, [effect.run, effect.step, ...flags]);
+      return void lendTerminal(screen, store, work).catch((error: unknown) => tell(String(error)));
+    }
+  }
+}
+
+/** Runs `work` with the terminal in its original state. */
+async function lendTerminal(screen: Screen, store: Store, work: () => Promise<void>): Promise<void> {
+  const { context, terminal } = screen;
+  screen.isAway = true;
+  terminal.leave();
+  try {
+    await work();
+  } finally {
+    screen.isAway = false;
+    // If the program was told to end meanwhile, the screen does not return.
+    if (!context.signal.aborted) terminal.enter();
+    store.dispatch({ kind: 'resized', size: context.terminalSize() });
   }
 }
 

@@ -8,7 +8,6 @@ import { openLogOf, pressKey } from './press-key.ts';
 import { logSize } from './layout.ts';
 import { rowKey, shownParts } from './selection.ts';
 
-/** The state of the screen after an event, and the effects that it requires. */
 export function update(state: State, event: Event): Updated {
   if (event.kind === 'key') return pressKey(state, event.key);
   return { state: learn(state, event), effects: [] };

@@ -6,7 +6,7 @@ import {
   openLog,
   scrollLog,
 } from '../../../../src/cli/live/screen/log-view.ts';
-import type { LogRead } from '../../../../src/cli/live/answer-question.ts';
+import type { LogRead } from '../../../../src/cli/live/live-runs.ts';
 import type { LogView } from '../../../../src/cli/live/screen/model.ts';
 
 const COLUMNS = 40;

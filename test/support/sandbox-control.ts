@@ -1,7 +1,9 @@
-import { dockerExecArgv } from './docker.ts';
-import { namespaceRuns, nsenterArgv } from './namespace.ts';
-import { run } from './run-program.ts';
-import type { Output, SandboxHost } from './sandbox-host.ts';
+import { readFile } from 'node:fs/promises';
+import { namespaceRuns } from '../../src/dev/sandbox/namespace.ts';
+import { run } from '../../src/dev/sandbox/run-program.ts';
+import type { Output, SandboxHost } from '../../src/dev/sandbox/sandbox-host.ts';
+
+const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Runs a command inside a host as its root, or as the machine's, without SSH. @throws Error if the host does not run */
 export async function sandboxExec(
@@ -35,11 +37,23 @@ export async function sandboxSshd(
 export async function sandboxReboot(host: SandboxHost): Promise<void> {
   if (host.backend === 'docker')
     throw new Error(`${host.name} is a container: only namespace hosts can be rebooted`);
-  await inside(host, ['/bin/sh', '/etc/sandbox/reboot.sh']);
+  const program = await readFile(new URL('./reboot.sh', import.meta.url), 'utf8');
+  await inside(host, ['/bin/sh', '-s'], program);
 }
 
-async function inside(host: SandboxHost, argv: readonly string[]): Promise<void> {
-  const { code, signal, stderr } = await sandboxExec(host, argv);
+async function inside(host: SandboxHost, argv: readonly string[], stdin = ''): Promise<void> {
+  const { code, signal, stderr } = await sandboxExec(host, argv, { stdin });
   if (code !== 0)
     throw new Error(`${argv.join(' ')} failed in ${host.name} (${signal ?? code}): ${stderr.trim()}`);
+}
+
+export function dockerExecArgv(container: string, argv: readonly string[]): string[] {
+  return ['docker', 'exec', '--interactive', container, 'env', '-i', PATH, 'HOME=/root', ...argv];
+}
+
+/** Runs a command inside a host with the rights of its own root, or with those of the machine's, which may mount. */
+function nsenterArgv(host: SandboxHost, argv: readonly string[], asMachine = false): string[] {
+  const flags = ['--target', String(host.pid), '--mount', '--uts', '--ipc', '--pid'];
+  const user = asMachine ? [] : ['--user'];
+  return ['nsenter', ...flags, ...user, '--', 'env', '-i', PATH, 'HOME=/root', ...argv];
 }
