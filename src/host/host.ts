@@ -26,8 +26,7 @@ export interface HostOptions {
 const START_BOUND_S = 10;
 
 /**
- * The launch protocol of one host. Every method asks the host, and none caches. Also available as `runner.host` of a {@link
- * Runner}.
+ * The launch protocol of one host, also `runner.host` of a {@link Runner}. Every method asks the host; none caches.
  *
  * Each method may throw {@link ChandlerError} `connection-lost` (the request may have taken effect: repeat it), `disk-full`,
  * `state-directory-unwritable`, `host-unsupported` and what {@link Executor.exec} throws; with `signal`, the signal's reason.
@@ -51,8 +50,7 @@ export class Host {
   /** The session of a launch; a finalizer has none. @throws ChandlerError zmx-unavailable before zmx is installed */
   place(launch: Launch): SessionPlace | undefined {
     const session = sessionName(launch);
-    if (session === undefined) return undefined;
-    return { session, ...this.invocation() };
+    return session === undefined ? undefined : { session, ...this.invocation() };
   }
 
   /** The program and directory of zmx. @throws ChandlerError zmx-unavailable before zmx is installed */
