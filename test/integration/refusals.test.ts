@@ -419,7 +419,7 @@ describe('a run with a step that cannot start', () => {
   });
 
   it('reuses the name of an ended session, whatever program started it', async () => {
-    await stack.onHost(`${ZMX} run ended -d true; ${ZMX} wait ended`);
+    await stack.onHost(`${ZMX} run ended -d true; until ${ZMX} list | grep exit_code=0; do sleep 0.1; done`);
     const run = async (line: string) => {
       const id = await start([{ name: 'ended', script: `echo ${line} >> /root/ended` }], {
         keepSessions: 'all',

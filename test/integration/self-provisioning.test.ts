@@ -348,13 +348,18 @@ describe('a self-provisioning host', () => {
     it('lets a run of the same plan continue from what its script has done', async () => {
       const steps = [
         { name: 'done', script: record('done'), finalize: record('fin') },
-        { name: 'runs', script: record('runs', 'touch /root/ready; sleep 3') },
+        {
+          name: 'runs',
+          script: record('runs', 'touch /root/ready; until test -e /root/go; do sleep 0.1; done'),
+        },
         { name: 'later', script: record('later'), needs: ['runs'] },
       ];
       await installScript(steps);
       await runInBackground();
       await waitForFile('/root/ready');
       const id = await stack.start({ steps });
+      await stack.until(id, (status) => status.steps[1]?.state === 'running', 'the run follows the step');
+      await stack.onHost('touch /root/go');
       expect(await stack.client.result(id)).toMatchObject({ outcome: 'provisioned' });
       expect(await counts()).toEqual({ done: 1, runs: 1, later: 1, fin: 1 });
       expect(await readLog()).toContain('a workflow continues from here');
@@ -376,7 +381,11 @@ describe('a self-provisioning host', () => {
 
     it('is followed to its end by watch-host', async () => {
       await installScript([
-        { name: 'a', script: record('a', 'touch /root/ready; sleep 2'), finalize: record('fin') },
+        {
+          name: 'a',
+          script: record('a', 'until test -e /root/go; do sleep 0.1; done'),
+          finalize: record('fin'),
+        },
         { name: 'b', script: record('b'), needs: ['a'] },
       ]);
       const id = 'watch:from-the-command-line';
@@ -391,6 +400,7 @@ describe('a self-provisioning host', () => {
           { name: 'b', state: 'pending' },
         ],
       });
+      await stack.onHost('touch /root/go');
       const { stdout } = await watching;
       for (const line of [/a +running/, /a +succeeded/, /b +succeeded/, /provisioned/])
         expect(stdout).toMatch(line);
