@@ -16,7 +16,7 @@ export interface DrawnFault {
 
 /** Ends the program that has reached the window. */
 export const programKilled: FaultKind = {
-  name: 'program killed there',
+  name: 'host program killed',
   weight: 12,
   on: 'launch',
   kills: true,

@@ -20,7 +20,7 @@ import { inspectPlaces } from './inspect/inspect-places.ts';
 import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
 import { readManifest, workerIdentity } from './config/version.ts';
 import { isOpenStatus } from './domain/run/execution-status.ts';
-import type { NotifyWish } from './domain/run/notification.ts';
+import { notificationChannels, type NotifyWish } from './domain/run/notification.ts';
 import { indexedValueTypes, searchAttributes, type SearchAttribute } from './domain/run/search-attributes.ts';
 import { timing } from './domain/run/timing.ts';
 import { loadPrograms } from './host/programs.ts';
@@ -226,11 +226,8 @@ async function knownSearchAttributes(
   }
 }
 
-function notifyWish({ command, url, events }: NotifyConfig): NotifyWish | undefined {
-  const channels = [
-    ...(command === undefined ? [] : ['command' as const]),
-    ...(url === undefined ? [] : ['url' as const]),
-  ];
+function notifyWish({ events, ...destinations }: NotifyConfig): NotifyWish | undefined {
+  const channels = notificationChannels.filter((channel) => destinations[channel] !== undefined);
   return channels.length === 0 || events.length === 0 ? undefined : { events, channels };
 }
 

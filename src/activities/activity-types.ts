@@ -176,7 +176,7 @@ export interface HostInspection extends Omit<HostReport, 'lease' | 'leftovers'> 
         /** The digest of the holder's plan. */
         readonly digest?: string;
       }
-    | { readonly kind: 'script' | 'foreign'; readonly atWork: boolean };
+    | { readonly kind: 'script' | 'unknown'; readonly atWork: boolean };
   /** Launches that are alive or may still begin. */
   readonly leftovers: readonly OwnedLeftover[];
   /** Launches that a run would continue: of the self-provisioning script or of a finished run, if the work is the same. */

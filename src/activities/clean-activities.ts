@@ -24,21 +24,21 @@ export function cleanActivities(deps: ActivityDeps): Pick<Activities, 'cleanHost
       const { programs } = deps;
       const me = encodeHolder({ ...holder, namespaceId: await deps.namespaceId() });
       return withHeartbeats({ host: addressOf(target) }, async ({ signal }) => {
-        const looking = { executor, programs, signal };
-        const look = await inspectHost(looking);
-        if (!look.state.exists) return { ended: [], closed: [], open: [] };
-        const { host } = await openHost(looking);
-        if (isScriptHolder(look.lease) && look.script?.alive) throw scriptAtWork(host);
-        const former = decodeHolder(look.lease);
-        if (former && look.lease !== me && former.workflowId !== run && (await deps.isOpen(former)))
+        const inspectDeps = { executor, programs, signal };
+        const report = await inspectHost(inspectDeps);
+        if (!report.state.exists) return { ended: [], closed: [], open: [] };
+        const { host } = await openHost(inspectDeps);
+        if (isScriptHolder(report.lease) && report.script?.alive) throw scriptAtWork(host);
+        const former = decodeHolder(report.lease);
+        if (former && report.lease !== me && former.workflowId !== run && (await deps.isOpen(former)))
           throw leaseHeld(host, target, former);
         // While this activity holds the lease, no run can begin on the host.
-        const taken = await host.lease(me, look.lease);
+        const taken = await host.lease(me, report.lease);
         if (!taken.ours) throw leaseHeld(host, target, decodeHolder(taken.holder));
-        const { leftovers } = await listLeftovers(looking, host.stateDir);
-        const owned = withOwners(leftovers, ownersOf(former, false, look.script));
+        const { leftovers } = await listLeftovers(inspectDeps, host.stateDir);
+        const owned = withOwners(leftovers, ownersOf(former, false, report.script));
         const ended = await endLeftovers(host, owned);
-        const sessions = await closeSessions(looking, look, host);
+        const sessions = await closeSessions(inspectDeps, report, host);
         // While something is left, the lease stays, so that the next run finds a finished holder and lists its launches.
         if (ended.every(({ left }) => left === 0)) await host.release(me);
         return { ended, ...sessions };
@@ -51,11 +51,11 @@ export function cleanActivities(deps: ActivityDeps): Pick<Activities, 'cleanHost
  * Closes the sessions of finished launches. Calls each zmx of the host, because one kind of zmx cannot close another's sessions.
  */
 async function closeSessions(
-  looking: InspectDeps,
+  inspectDeps: InspectDeps,
   { facts, zmxReady }: HostReport,
   host: Host,
 ): Promise<Pick<CleanResult, 'closed' | 'open'>> {
-  const list = async () => (await listLeftovers(looking, facts.stateDir)).openSessions;
+  const list = async () => (await listLeftovers(inspectDeps, facts.stateDir)).openSessions;
   const found = await list();
   let open: readonly OpenSession[] = found;
   const paths = [

@@ -64,8 +64,8 @@ function showChunk(
 }
 
 /**
- * Finds secrets in a text. A line end ends the search for a secret that may continue: its first few letters are shown, because
- * the line must not wait for the next one.
+ * Finds secrets in a text. A secret that may continue after a line end counts only from {@link MIN_MASKED_LENGTH} characters on:
+ * the line is shown without waiting for the next one, so shorter beginnings stay visible.
  */
 function findIn(text: string, secrets: SecretFinder): ReturnType<SecretFinder['find']> {
   const found = secrets.find(text, 1);

@@ -7,7 +7,7 @@ import { startLaunch } from '../host/start-launch.ts';
 import { hostOf, onHost, type ActivityDeps } from './activity-deps.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
 import { keepLease, laterHolder } from './take-lease.ts';
-import { waitForEnd, waitForEndOrPrompt } from './wait-for-launch.ts';
+import { waitForEnd, waitForEndOrPrompt } from './wait-for-end.ts';
 import { readPage } from './read-page.ts';
 import { refuseOtherWork } from './refuse-other-work.ts';
 import type { Activities, HostRef } from './activity-types.ts';

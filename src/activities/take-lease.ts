@@ -69,7 +69,7 @@ export async function takeLease(host: Host, request: LeaseRequest): Promise<Take
   const { holder, target } = request;
   const mine = encodeHolder({ ...holder, owner: holder.firstRunId });
   const first = await host.lease(mine);
-  // Either the run was reset, or its connection broke after the host had stored the lease. (A run that ends releases it.)
+  // This run already has the lease: it was reset, or the connection broke after the host stored it.
   if (first.ours && (first.again || request.isReset))
     return { word: mine, ...(await adoptOwn(request, holder.firstRunId)) };
   if (first.ours) return { word: mine, ended: [] };

@@ -15,7 +15,7 @@ export interface FailureDetails extends PartFailure {
 
 /**
  * In characters. A host may print long texts, and a status has a failure for each part. With these bounds and that of a log's end
- * (see wait-for-launch.ts) a status stays below the server's limit of 2 MB for a payload even if all parts fail.
+ * (see wait-for-end.ts) a status stays below the server's limit of 2 MB for a payload even if all parts fail.
  */
 const MAX_MESSAGE_LENGTH = 1000;
 const MAX_ADVICE_LENGTH = 1500;

@@ -36,7 +36,7 @@ export async function answerOf<T>(
     await asked.terminate(why);
     throw reason;
   };
-  const nobody = async (): Promise<T> => {
+  const noWorker = async (): Promise<T> => {
     let seen = 1;
     await delay(WAITING_AFTER_MS, undefined, { ref: false, signal: over.signal });
     const { raw: first, taskQueue } = await asked.describe();
@@ -73,7 +73,7 @@ export async function answerOf<T>(
     return withdraw('the caller stopped waiting', signal?.reason);
   };
   try {
-    return await Promise.race([answer, nobody(), givenUp()]);
+    return await Promise.race([answer, noWorker(), givenUp()]);
   } catch (error) {
     // The workflow's end may arrive before `withdraw` throws.
     throw withdrawn ?? failureOfAnswer(error);

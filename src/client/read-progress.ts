@@ -16,7 +16,7 @@ export async function readProgress(temporal: Client, workflowId: string): Promis
   });
 }
 
-/** The details in the heartbeats of `waitForLaunch`. */
+/** The details in the heartbeats of `waitForEnd` and `waitForEndOrPrompt`. */
 interface Heartbeat {
   readonly step: string;
   readonly kind: 'step' | 'finalizer';

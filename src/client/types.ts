@@ -245,7 +245,7 @@ export interface ChandlerClient {
    * Ends the launches and sessions that earlier runs left on a host, and verifies that. `run` is the id of a run that must lose
    * the host, for example because its server is gone.
    *
-   * @throws ChandlerError lease-held if another run, or the host's own script, is working there; no-worker; otherwise the code of
+   * @throws ChandlerError lease-held if another run, or the self-provisioning script, is working there; no-worker; otherwise the code of
    * the failure to reach the host
    */
   clean(input: CleanInput, options?: AskOptions): Promise<CleanResult>;

@@ -85,7 +85,7 @@ export const environmentSchema = z.object({
   CHANDLER_TASK_QUEUE: z.string().default('chandler').describe('The task queue that the worker serves.'),
   CHANDLER_IDENTITIES: text('Directories of private keys, separated by colons. Default ~/.ssh.'),
   CHANDLER_KNOWN_HOSTS: text(
-    'known_hosts files, separated by colons, only read; `accept-new` records keys in the directory `FIRST.learned`. Default ~/.ssh/known_hosts.',
+    'known_hosts files, separated by colons; the worker only reads them. `accept-new` records keys in a directory named like the first file plus `.learned`. Default ~/.ssh/known_hosts.',
   ),
   CHANDLER_ALLOW_ACCEPT_NEW: z
     .enum(['true', 'false'])

@@ -120,7 +120,7 @@ async function readHolder(
 ): Promise<HostInspection['holder']> {
   if (isScriptHolder(word)) return { kind: 'script', atWork: script?.alive === true };
   const holder = decodeHolder(word);
-  if (!holder) return { kind: 'foreign', atWork: false };
+  if (!holder) return { kind: 'unknown', atWork: false };
   const { workflowId, firstRunId, namespace, digest } = holder;
   const atWork = await isOpen(holder);
   return definedOnly({ kind: 'run', workflowId, runId: firstRunId, namespace, atWork, digest });

@@ -99,7 +99,7 @@ export function judgeKey({ path, mode, state }: KeyFile): Finding[] {
     );
   if (state === 'broken')
     findings.push(
-      warning('says that it is a private key, and cannot be read as one', `ssh-keygen -y -f ${quote(path)}`),
+      warning('begins like a private key, but cannot be read as one', `ssh-keygen -y -f ${quote(path)}`),
     );
   return findings;
 }

@@ -10,7 +10,7 @@ import { sha256Of } from '../host/sha256.ts';
 import { detailsOf } from '../activities/temporal-failure.ts';
 import { hostOf, onHost, type ActivityDeps } from '../activities/activity-deps.ts';
 import { withHeartbeats } from '../activities/with-heartbeats.ts';
-import { failureOfLaunch } from '../activities/wait-for-launch.ts';
+import { failureOfLaunch } from '../activities/wait-for-end.ts';
 import type { Activities, HostRef, PartRef, ScriptPart, ScriptView } from '../activities/activity-types.ts';
 import { definedOnly } from '../domain/defined-only.ts';
 

@@ -113,7 +113,7 @@ export async function readReply(executor: Executor, what: string, reply: Reply):
     const interference = await explainSilence(executor, `${what}: `, how, printed);
     if (interference) throw interference;
   }
-  // The program ended before it could report, so nobody knows what it did.
+  // The program ended before it could report, so what it did is unknown.
   if (outcome.kind === 'signalled' || outcome.code > 128 || outcome.code === 0) {
     throw new ChandlerError('connection-lost', `${what}: the host ended the command with ${how}`);
   }

@@ -43,7 +43,7 @@ export async function execOver(
       refusals += 1;
       continue;
     }
-    // Only a command on a connection that was used before may move, once, and only to a connection that is dialled after this.
+    // Only a command on a reused connection may move: once, and only to a connection that was dialled later.
     const mayMove = !lent.fresh && newerThan < 0 && performance.now() - sentAt < MAX_MOVE_AFTER_MS;
     if (outcome.kind === 'lost' && outcome.started === 'no' && mayMove) {
       newerThan = host.lastDial;

@@ -36,7 +36,7 @@ export async function endInFailure(run: Run, kind: RunKind, error: unknown): Pro
   const untilMs = Date.now() + (hasTrouble(status) ? LOST_PATIENCE_MS : END_PATIENCE_MS);
   delete status.trouble;
   const leftovers = await killLaunches(run, isAborted || isCancelled ? 'all' : 'open', untilMs);
-  if (isAborted) leftovers.push(...(await endForeign(run, kind, untilMs)));
+  if (isAborted) leftovers.push(...(await endScript(run, kind, untilMs)));
   status.endedAtMs = Date.now();
   status.failure = describeEnd(run, isCancelled, error, leftovers);
   enterPhase(run, isAborted || isCancelled ? 'aborted' : 'failed');
@@ -50,7 +50,7 @@ export async function endInFailure(run: Run, kind: RunKind, error: unknown): Pro
 }
 
 /** Ends what runs on the host without being a launch of Chandler's. Returns why that failed. */
-async function endForeign(run: Run, kind: RunKind, untilMs: number): Promise<string[]> {
+async function endScript(run: Run, kind: RunKind, untilMs: number): Promise<string[]> {
   try {
     await CancellationScope.nonCancellable(async () => kind.onAbort?.(run, untilMs));
     return [];

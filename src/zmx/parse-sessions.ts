@@ -35,7 +35,7 @@ export interface SessionRow {
 
 /**
  * The order of the fields in a row of zmx 0.5–0.8. A field that is out of order or unknown is a label, and so is everything after
- * it.
+ * it. launch.sh (clear_session) has the same columns.
  */
 const ORDER = ['pid', 'clients', 'created', 'start_dir', 'cmd', 'ended', 'exit_code'] as const;
 /** zmx 0.8 has cwd where earlier versions have start_dir. */

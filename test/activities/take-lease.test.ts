@@ -136,7 +136,7 @@ describe('the lease of a host', () => {
     expect(host.holder).toBe(mine);
   });
 
-  it('of a workflow of the same id on another server is refused, because that server cannot be asked', async () => {
+  it('is refused if a workflow with the same id on another server holds it, because that server cannot be asked', async () => {
     const elsewhere = { ...me, namespaceId: 'another', firstRunId: 'run-0' };
     const { host, taken } = take(encodeHolder(elsewhere), true);
     await expect(taken).rejects.toThrow(/^workflow provision:web1:22 \(run run-0/);

@@ -41,10 +41,7 @@ describe('a seed', () => {
     const faults = indexes.flatMap((index) => drawFaults(1, index));
     for (const at of ['time', 'window'])
       expect(new Set(faults.filter(({ moment }) => moment.at === at).map(({ kind }) => kind.name))).toEqual(
-        new Set([
-          ...faultKinds.map(({ name }) => name),
-          ...(at === 'window' ? ['program killed there'] : []),
-        ]),
+        new Set([...faultKinds.map(({ name }) => name), ...(at === 'window' ? ['host program killed'] : [])]),
       );
     const runs = indexes.map((index) => drawRun(1, index, 4));
     const steps = runs.flatMap((run) => run.steps);

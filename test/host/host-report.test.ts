@@ -24,7 +24,7 @@ function inShell(shell: readonly string[], env?: NodeJS.ProcessEnv): Executor {
 
 describe.each([[['dash']], [['bash']], [['busybox', 'sh']]])('an inspection in %s', (shell) => {
   let dir: string;
-  beforeAll(() => (dir = mkdtempSync(join(tmpdir(), 'chandler-look-'))));
+  beforeAll(() => (dir = mkdtempSync(join(tmpdir(), 'chandler-inspect-'))));
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
   const deps = () => ({ executor: inShell(shell, { HOME: dir, TMPDIR: dir }), programs });
 
@@ -91,7 +91,7 @@ two lines \\ \\$HOME" && test "$CHANDLER_LAUNCH" = id && exit 7`,
 });
 
 it('an inspection is answered, however much the host reports', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'chandler-look-'));
+  const dir = mkdtempSync(join(tmpdir(), 'chandler-inspect-'));
   const bin = join(dir, 'bin');
   mkdirSync(bin);
   const state = join(dir, '.local/state/chandler');

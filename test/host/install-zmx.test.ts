@@ -195,7 +195,7 @@ describe('from a release', () => {
     expect(readlinkSync(join(links, 'zmx'))).toBe(zmx.path);
   });
 
-  it('a second time finds it and does not get it again', async () => {
+  it('finds the installed zmx the second time and does not download it again', async () => {
     const spec = serve(fakeZmx('0.7.0'));
     const first = await install({ spec });
     bodies.clear();
@@ -480,7 +480,7 @@ describe('from tmux', () => {
     return `${bin}:${process.env['PATH']}`;
   };
 
-  it('tmux-no-utf8-locale: refuses a tmux that does not work, in its own words', async () => {
+  it('tmux-no-utf8-locale: refuses a tmux that does not work, and reports its error message', async () => {
     const path = tmuxThat("echo 'tmux: invalid LC_ALL, LC_CTYPE or LANG' >&2; exit 1");
     const error = await failure(install({ spec: { source: 'tmux' } }, { path }));
     expect(error.code).toBe('zmx-unavailable');

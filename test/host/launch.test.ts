@@ -568,7 +568,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect([124, 143]).toContain(await host.check('c', 'exec sleep 7394', 1));
   });
 
-  it('ends a check with its launch, and leaves nothing of it', async () => {
+  it('kill also ends the check of a launch and every process that it started', async () => {
     const id = `checked-${name}`;
     const checking = host.check(id, 'TOKEN=hunter2; setsid sleep 7395 & exec sleep 7395', 30);
     await expect.poll(() => sleepers('7395').length).toBe(2);

@@ -143,7 +143,7 @@ describe('a command', () => {
     await expect(notify({ command })(notification, 'command')).rejects.toEqual(refused(said));
   });
 
-  it('that fails at once, many times over, has its last words in the failure (E5)', async () => {
+  it('that fails at once has its error output in the failure, every time (E5)', async () => {
     const once = () =>
       notify({ command: '/no/such/program' })(notification, 'command').then(
         () => 'no failure',

@@ -123,7 +123,7 @@ describe('a refused host key', () => {
     expect(log).not.toMatch(/userauth|Accepted|Failed|Starting session/i);
   });
 
-  it('is any key if a known_hosts file cannot be read', async () => {
+  it('every key is refused if a known_hosts file cannot be read', async () => {
     const failure = await attempt({ kind: 'known-hosts', files: [sshd.knownHosts, dir] });
     expect(failure.code).toBe('host-key-unknown');
     expect(failure.message).toContain(`${dir} cannot be read`);
@@ -202,7 +202,7 @@ describe('accept-new', () => {
 });
 
 describe('the host key verifier', () => {
-  it('refuses a key that it cannot read, and answers once', () => {
+  it('refuses a key that it cannot parse, and calls back exactly once', () => {
     const hostKey: HostKeyPolicy = { kind: 'pinned', fingerprint: fingerprint(blob()) };
     const check = checkHostKey(sshd.target({ hostKey }));
     const answers: boolean[] = [];

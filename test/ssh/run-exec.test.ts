@@ -208,7 +208,7 @@ describe('stdin', () => {
     }
   });
 
-  it('does not count as silence on a slow connection', async () => {
+  it('a slow upload does not count as a silent connection', async () => {
     proxy.setMode('delay', { delayMs: 150 });
     const connection = await breakable();
     expect(await connection.exec(sh('wc', '-c'), { stdin: Buffer.alloc(5_000_000) })).toMatchObject({

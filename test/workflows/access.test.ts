@@ -337,7 +337,7 @@ describe('a retry of a part whose launch may be alive', () => {
   it.each([
     ['is running', { kind: 'running', logBytes: 0 }],
     ['has ended well', { kind: 'exited', code: 0, endedAtMs: 1, elapsedMs: 1, logBytes: 0 }],
-  ] as const)('waits for it if it %s', async (_, state) => {
+  ] as const)('waits for the launch if the launch %s', async (_, state) => {
     const { asked, activities } = startsBadly(state);
     await harness.run(activities, [step('a')], {}, async (client, id) => {
       await reach(client, id, { steps: [{ state: 'parked' }] });

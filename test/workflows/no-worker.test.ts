@@ -53,7 +53,7 @@ describe('a run that no worker has a slot for', () => {
     }
   };
 
-  it('waits for a slot: the connect timeout counts only for the host', () =>
+  it('waits for a slot, and that time does not count against the connect timeout', () =>
     runWith('late', {}, async (client, serve) => {
       await delay(CONNECT_S * 2000);
       expect((await client.status('late')).phase).toBe('connecting');

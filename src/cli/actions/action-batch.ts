@@ -80,17 +80,17 @@ async function sendToRun(
   };
   try {
     // Asks the run first, so that no action waits for a worker that may start hours later.
-    const sight = await observeRun(client, id);
-    if (sight.kind === 'silent') return ended('refused', `no ${sight.who} answers`);
-    if (sight.kind === 'held') {
-      const { message } = sight.error;
+    const observation = await observeRun(client, id);
+    if (observation.kind === 'silent') return ended('refused', `no ${observation.who} answers`);
+    if (observation.kind === 'held') {
+      const { message } = observation.error;
       if (onStep && only === undefined) return ended('refused', `its steps are not known: ${message}`);
       if (only !== undefined) steps = [only];
       if (dryRun) return ended('would-be-sent');
       await send();
       return ended('queued', message);
     }
-    const chosen = chooseSteps(request, sight.status, only);
+    const chosen = chooseSteps(request, observation.status, only);
     ({ steps } = chosen);
     if (chosen.reason !== undefined) return ended('nothing-to-do', chosen.reason);
     if (dryRun) return ended('would-be-sent');

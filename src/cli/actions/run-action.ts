@@ -102,8 +102,8 @@ async function sendOnce(
   id: string,
   request: ActionRequest,
 ): Promise<RunStatus | undefined> {
-  const sight = await observeRun(client, id);
-  if (sight.kind === 'silent') throw silentError(sight, 'nothing was sent');
+  const observation = await observeRun(client, id);
+  if (observation.kind === 'silent') throw silentError(observation, 'nothing was sent');
   try {
     return await sendInTime(client, id, request);
   } catch (error) {

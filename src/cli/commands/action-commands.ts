@@ -22,7 +22,7 @@ function addActionCommand(program: Command, act: Act, name: ActionName): void {
   const command = program.command(word).argument('[id]', 'of the run; none with --query or --fleet');
   if (onStep) command.argument('[step]', 'its name; none with --query or --fleet');
   own?.declare(command);
-  withActionOptions(command, { steps: onStep !== undefined });
+  withActionOptions(command, { steps: onStep !== undefined, asks: confirmMany !== undefined });
   command.action(
     act(async (context, ...given: unknown[]) => {
       const options = given.at(-2) as OwnOptions;
@@ -35,7 +35,11 @@ function addActionCommand(program: Command, act: Act, name: ActionName): void {
   const many = [BATCH, ...(confirmMany ? ['It asks first, or needs --yes.'] : []), ...(batch ?? [])];
   const first = `${summary[0]?.toUpperCase()}${summary.slice(1)}.`;
   describeServerCommand(command, {
-    ...COMMON_MANUAL,
+    group: 'Act on runs:',
+    exits: {
+      ...COMMON_EXITS,
+      usage: confirmMany ? `${WRONG}, ${REFUSED}, or --yes was missing` : `${WRONG}, or ${REFUSED}`,
+    },
     summary,
     about: `${first} ${details}\n\n${many.join(' ')}`,
     examples,
@@ -43,7 +47,10 @@ function addActionCommand(program: Command, act: Act, name: ActionName): void {
   });
 }
 
-function withActionOptions(command: Command, { steps }: { readonly steps: boolean }): void {
+function withActionOptions(
+  command: Command,
+  { steps, asks }: { readonly steps: boolean; readonly asks: boolean },
+): void {
   command
     .option('--reason <text>', 'why; kept in the audit trail')
     .option('--request-id <text>', 'a run applies an action with this id once, however often it is sent')
@@ -53,20 +60,20 @@ function withActionOptions(command: Command, { steps }: { readonly steps: boolea
       "send it to every open run of this fleet, as plans name it: short for ChandlerFleet = 'NAME'",
     );
   if (steps) command.option('--step <name>', 'with --query or --fleet: only this step of each run');
-  command
-    .option('--dry-run', 'print what would be sent to which run, and send nothing')
-    .option('-y, --yes', 'with --query or --fleet: do not ask for confirmation')
-    .option('--json', 'with --query, --fleet or --dry-run: print one JSON object per line, one for each run');
+  command.option('--dry-run', 'print what would be sent to which run, and send nothing');
+  if (asks) command.option('-y, --yes', 'with --query or --fleet: do not ask for confirmation');
+  command.option(
+    '--json',
+    'with --query, --fleet or --dry-run: print one JSON object per line, one for each run',
+  );
 }
 
-const COMMON_MANUAL = {
-  group: 'Act on runs:',
-  exits: {
-    provisioned: 'the run accepted it; with --query or --fleet: every run that it fits accepted it',
-    failed: 'no worker answers; with --query or --fleet: at least one run did not accept it',
-    usage: 'wrong usage, no such run or step, the run refused it (with the reason), or --yes was missing',
-  },
-} as const satisfies Partial<Manual>;
+const COMMON_EXITS = {
+  provisioned: 'the run accepted it; with --query or --fleet: every run that it fits accepted it',
+  failed: 'no worker answers; with --query or --fleet: at least one run did not accept it',
+} as const satisfies Manual['exits'];
+const WRONG = 'wrong usage, no such run or step';
+const REFUSED = 'the run refused it (with the reason)';
 
 const BATCH =
   'With --query or --fleet it goes to every open run that is found, several at once. A line reports each run as soon as it has answered; a run whose worker is away does not delay the others.';

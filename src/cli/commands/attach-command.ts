@@ -38,7 +38,7 @@ export function addAttach(program: Command, act: Act): void {
   describeServerCommand(withRunIdOption(command), {
     group: 'Watch and inspect:',
     summary: 'open the terminal of a step',
-    about: `Opens the session of a step on its host, over the ssh of this machine. While the step runs you see what it prints, and it gets what you type: Ctrl-C would end it. After it has failed you are in its shell. Ctrl-\\ leaves; the session and the step stay. When the run ends, the sessions of steps that have succeeded are closed, unless the plan has \`keepSessions: all\`. A finalizer has no session: you can read its log, and \`ssh\` to look around.
+    about: `Opens the session of a step on its host, over the ssh of this machine. While the step runs you see what it prints, and it gets what you type: Ctrl-C would end it. After it has failed you are in its shell. Ctrl-\\ leaves; the session and the step stay. When the run ends, the sessions of steps that have succeeded are closed, unless the plan has \`keepSessions: all\`. A finalizer has no session: read its log, or use \`ssh\` to inspect the host.
 
 ${SSH_ABOUT}`,
     examples: {
@@ -79,7 +79,9 @@ async function attach(
     const advice = 'If that is one on another host, unset ZMX_SESSION first.';
     throw new CliError(exitCodes.usage, `this terminal is in a session ${outer} already. ${advice}`);
   }
-  const leave = outer ? `Ctrl-\\ leaves ${outer}, in which you are; end this one with ~.` : 'Ctrl-\\ leaves.';
+  const leave = outer
+    ? `Ctrl-\\ leaves the outer session ${outer}; type ~. to leave this one.`
+    : 'Ctrl-\\ leaves.';
   announceOn(context)(`Attaching to ${place.session} on ${status.host}. ${leave}`);
   const code = await runSsh(context, target, work);
   if (code === 0) return 0;

@@ -5,7 +5,7 @@ export function addDiff(program: Command, act: Act): void {
   const diff = program
     .command('diff')
     .argument('<plan>', 'YAML or JSON; - is standard input, preset:NAME a ready-made one')
-    .argument('[target...]', '[USER@]HOST[:PORT] of each host (default: the plan’s)')
+    .argument('[target...]', "[USER@]HOST[:PORT] of each host (default: the plan's)")
     .option('--exit-code', 'exit with 1 if a run would do anything, or a step has drifted')
     .option('--json', 'as JSON: a list, one for each host')
     .action(act(lazily(async () => (await import('../diff/run-diff.ts')).runDiff)));

@@ -81,7 +81,7 @@ export function addLogs(program: Command, act: Act): void {
     summary: "print a step's log",
     about: `Prints the whole output of a step, or of its finalizer. It comes from the host through a worker, so no SSH access is needed here. Secrets are masked, and escape sequences are left out unless --raw is given.
 
---since shows at least what was printed since, by the host's clock: logs bear no times, so it may begin somewhat earlier, or at the very beginning if no worker was waiting for the step then. With --tail, too, the later of the two counts.
+--since prints everything since that time, by the host's clock. Logs contain no times, so the output may begin earlier: at the very beginning if no worker was waiting for the step then. With --tail as well, the later start counts.
 
 --follow waits for a step that has not started. When a step gets another attempt while it is followed, a line on standard error announces it and the log of that attempt follows; with --attempt, following ends with that attempt. It also ends when the step is over or needs attention, and on Ctrl-C, which leaves nothing behind.`,
     examples: {

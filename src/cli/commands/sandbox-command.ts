@@ -36,7 +36,7 @@ export function addSandbox(program: Command, act: Act): void {
     group: 'Run the parts:',
     summary: 'throw-away hosts on this machine, to try things on',
     about:
-      'Hosts with a real SSH server on a port of 127.0.0.1: containers where a Docker engine runs, Linux namespaces of this machine for root elsewhere.',
+      'Hosts with a real SSH server on a port of 127.0.0.1: containers if a Docker engine runs, otherwise Linux namespaces of this machine, which need root.',
     examples: {
       'chandler sandbox up': 'Make one, and print how to use it.',
       'chandler sandbox down': 'End them all.',

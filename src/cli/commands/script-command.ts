@@ -16,19 +16,29 @@ interface ScriptCommandOptions {
   readonly path?: string;
 }
 
-/** How the script reaches the host. Listed here, because the module that generates scripts is loaded only when needed. */
-const FORMATS: Readonly<Record<ScriptFormat, true>> = { sh: true, 'cloud-init': true, 'rc.local': true };
+/**
+ * How the script reaches the host, and whether the file is a program. Listed here, because the module that generates scripts is
+ * loaded only when needed.
+ */
+const FORMATS: Readonly<Record<ScriptFormat, { readonly isExecutable: boolean }>> = {
+  sh: { isExecutable: true },
+  'cloud-init': { isExecutable: false },
+  'rc.local': { isExecutable: true },
+};
 
 export function addScript(program: Command, act: Act): void {
   const script = program
     .command('script')
     .argument('<plan>', `${PLAN_ARGUMENT}; its target is not needed`)
     .addOption(
-      new Option('-f, --format <format>', 'how it is brought to the host')
+      new Option(
+        '-f, --format <format>',
+        'how it is brought to the host: sh (default), cloud-init or rc.local',
+      )
         .choices(Object.keys(FORMATS))
         .default('sh'),
     )
-    .option('-o, --output <file>', 'default: standard output')
+    .option('-o, --output <file>', 'the file to write; default: standard output')
     .option('--state-dir <host-path>', "on the host; default: /var/lib/chandler, or in the user's home")
     .option(
       '--log <host-path>',
@@ -62,7 +72,6 @@ async function writeScript(
     import('../../library/index.ts'),
   ]);
   // A script is the same for every host, so a placeholder passes the validation.
-  // Which host it is for makes no difference to a script.
   const { steps, name, zmx, bootstrap, sentinel, onStepFailure, keepSessions } = await loadPlan(
     file,
     ['host=localhost'],
@@ -81,7 +90,7 @@ async function writeScript(
   }
   try {
     await writeFile(output, text);
-    if (format !== 'cloud-init') await chmod(output, 0o755);
+    if (FORMATS[format].isExecutable) await chmod(output, 0o755);
   } catch (error) {
     throw new CliError(exitCodes.failed, `cannot write ${output}: ${(error as Error).message}`, {
       cause: error,

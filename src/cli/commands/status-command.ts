@@ -54,7 +54,7 @@ export function addStatus(program: Command, act: Act): void {
   describeServerCommand(status, {
     group: 'Watch and inspect:',
     summary: 'show a run, or list the runs',
-    about: `With an id: where the run is, step by step; what failed and what you can do about it; how it ended. Without one: the latest 100 runs, or the latest 100 of those that --fleet or --query finds, runs that need attention are marked.
+    about: `With an id: where the run is, step by step; what failed and what you can do about it; how it ended. Without one: the latest 100 runs, or those that --fleet or --query finds; runs that need attention are marked.
 
 Showing a run succeeds whatever its state, so the exit code is 0 also for a run that failed or is parked. With --exit-code it is the code that \`up\` would exit with now; 0 also means that the run is at work.`,
     examples: {
@@ -81,10 +81,10 @@ Showing a run succeeds whatever its state, so the exit code is 0 also for a run 
 function showRun(context: CliContext, id: string, options: StatusOptions): Promise<number> {
   if (options.fleet !== undefined || options.query !== undefined)
     throw new CliError(exitCodes.usage, 'either the id of a run, or --fleet or --query, not both');
-  return withRun(options, context, id, (client) => tellRun(context, client, id, options));
+  return withRun(options, context, id, (client) => printRun(context, client, id, options));
 }
 
-async function tellRun(
+async function printRun(
   context: CliContext,
   client: ChandlerClient,
   id: string,
@@ -97,9 +97,9 @@ async function tellRun(
   }
   const { status: execution, runId } = await client.describe(id);
   const isOver = !isOpenStatus(execution);
-  const sight = await observeRun(client, id);
-  if (sight.kind === 'held') return tellHeld(context, id, sight.error, options, command);
-  const status = sight.kind === 'status' ? sight.status : undefined;
+  const observation = await observeRun(client, id);
+  if (observation.kind === 'held') return printPaused(context, id, observation.error, options, command);
+  const status = observation.kind === 'status' ? observation.status : undefined;
   const result = isOver ? await client.result(id) : undefined;
   if (!status && !result) {
     const text = `no worker answers for this run; start one: ${command('worker')}`;
@@ -108,7 +108,7 @@ async function tellRun(
   // The server ends such a run without letting it end its steps.
   const cutOff = execution === 'TERMINATED' || execution === 'TIMED_OUT';
   if (cutOff && status) fitAdvice(status, { terminated: true });
-  const found = cutOff ? await findLeftovers(client, id, sight.kind === 'silent') : undefined;
+  const found = cutOff ? await findLeftovers(client, id, observation.kind === 'silent') : undefined;
   const exitCode = options.exitCode ? codeOf(status, result) : exitCodes.provisioned;
   if (options.json) {
     const left =
@@ -159,7 +159,7 @@ async function offerOthers(
   print(context, '', 'Other runs of this id:', ...lines);
 }
 
-function tellHeld(
+function printPaused(
   context: CliContext,
   id: string,
   error: RunPausedError,
@@ -207,10 +207,10 @@ function showRuns(context: CliContext, options: StatusOptions): Promise<number> 
     const text = `--watch and --exit-code are for one run: ${context.program} status ID; many are shown live by ${context.program} watch`;
     throw new CliError(exitCodes.usage, text);
   }
-  return withClient(options, context, (client) => tellRuns(context, client, options));
+  return withClient(options, context, (client) => printRuns(context, client, options));
 }
 
-async function tellRuns(
+async function printRuns(
   context: CliContext,
   client: ChandlerClient,
   { json = false, ...options }: StatusOptions,

@@ -26,19 +26,19 @@ export function readinessRows(
   else if (holder?.kind === 'script' && script?.alive)
     rows.push(
       script.digest === digest
-        ? lease.do("taken over from the host's own script, which is at work")
-        : lease.fail("the host's own script is at work on another plan"),
+        ? lease.do('taken over from the self-provisioning script, which is running')
+        : lease.fail('the self-provisioning script on the host runs another plan'),
     );
   else if (holder) {
     const who =
       holder.kind === 'run'
         ? `run ${oneLine(holder.workflowId)}, which is over`
         : holder.kind === 'script'
-          ? "the host's own script"
+          ? 'the self-provisioning script'
           : 'something that Chandler cannot read';
     rows.push(lease.do(`taken over from ${who}`));
   }
-  if (script?.alive) rows.push(lease.wait("the host's own script is at work"));
+  if (script?.alive) rows.push(lease.wait('the self-provisioning script is running'));
   return rows;
 }
 
@@ -104,5 +104,5 @@ export function zmxRow({ zmx }: HostInspection): DiffRow {
 }
 
 export function sentinelToWrite({ sentinel }: HostInspection): DiffRow {
-  return rowOn('sentinel').do(`${sentinel.path} is written once all that is done`);
+  return rowOn('sentinel').do(`${sentinel.path} is written after everything above is done`);
 }

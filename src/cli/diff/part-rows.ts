@@ -15,7 +15,7 @@ export function partRows(
   lacks: Inspection['worker']['lacks'],
   checks: Inspection['checks'],
 ): DiffRow[] {
-  const former = host.script?.digest === digest ? "the host's own script" : 'an earlier run';
+  const former = host.script?.digest === digest ? 'the self-provisioning script' : 'an earlier run';
   const first = plan.steps.map((step) =>
     rowOfStep(
       step,

@@ -15,7 +15,7 @@ const WAY = {
   'host-key': ["the host's key", 'is trusted'],
   'host-login': ['login', 'works'],
   'host-sudo': ['sudo', 'makes root of the login user without a password'],
-  'host-look': ['inspection', 'works'],
+  'host-inspection': ['inspection', 'works'],
 } as const;
 type Stage = keyof typeof WAY;
 
@@ -40,12 +40,13 @@ export function hostFindings(
   host: HostInspection | { readonly failure: PartFailure },
 ): Finding[] {
   if ('failure' in host) return judgeWay(target, host.failure);
-  return [...judgeWay(target, undefined), ...judgeSight(target, host)];
+  return [...judgeWay(target, undefined), ...inspectionFindings(target, host)];
 }
 
 function judgeWay(target: Target, failure: PartFailure | undefined): Finding[] {
   const stages = (Object.keys(WAY) as Stage[]).filter((id) => id !== 'host-sudo' || target.become === 'sudo');
-  const at = failure === undefined ? stages.length : stages.indexOf(FAILS_AT[failure.code] ?? 'host-look');
+  const at =
+    failure === undefined ? stages.length : stages.indexOf(FAILS_AT[failure.code] ?? 'host-inspection');
   return stages.map((id, i): Finding => {
     const [subject, good] = WAY[id];
     const { ok, problem, skipped } = verdictsOn(id, subject);
@@ -73,21 +74,21 @@ function fixFor(target: Target, { code, advice }: PartFailure): string {
   }
 }
 
-function judgeSight(target: Target, sight: HostInspection): Finding[] {
-  const { facts, aheadMs, user } = sight;
+function inspectionFindings(target: Target, inspection: HostInspection): Finding[] {
+  const { facts, aheadMs, user } = inspection;
   const os = oneLine(facts.os).trim() || 'unknown';
   return [
     verdictsOn('host-system', 'system').ok(`${os}, ${facts.arch}, as ${user} (uid ${facts.uid})`),
-    judgeTools(sight),
-    judgeState(sight),
-    judgeDisk(sight),
-    judgeZmx(sight),
+    judgeTools(inspection),
+    judgeState(inspection),
+    judgeDisk(inspection),
+    judgeZmx(inspection),
     clockFinding(verdictsOn('host-clock', "the host's clock"), aheadMs, "the worker's"),
-    ...judgeSessions(target, sight),
-    ...judgeLogin(sight),
-    judgeHolder(sight),
-    judgeLeftovers(target, sight),
-    judgeScript(sight),
+    ...judgeSessions(target, inspection),
+    ...judgeLogin(inspection),
+    judgeHolder(inspection),
+    judgeLeftovers(target, inspection),
+    judgeScript(inspection),
   ];
 }
 
@@ -171,11 +172,11 @@ function judgeHolder({ holder, facts }: HostInspection): Finding {
     case 'script':
       return holder.atWork
         ? warning(
-            "the host's own script is at work: only the same plan takes over from it",
+            'the self-provisioning script is running: only the same plan takes over from it',
             'chandler watch-host TARGET',
           )
-        : ok("left by the host's own script: the next run takes it");
-    case 'foreign':
+        : ok('left by the self-provisioning script: the next run takes it');
+    case 'unknown':
       return warning(
         'held by something that Chandler cannot read: the next run replaces it',
         `cat ${quote(`${facts.stateDir}/lease`)}`,
@@ -183,9 +184,9 @@ function judgeHolder({ holder, facts }: HostInspection): Finding {
   }
 }
 
-function judgeLeftovers(target: Target, sight: HostInspection): Finding {
+function judgeLeftovers(target: Target, inspection: HostInspection): Finding {
   const { ok, warning } = verdictsOn('host-leftovers', 'leftovers');
-  const left = sight.leftovers.filter(({ atWork }) => !atWork);
+  const left = inspection.leftovers.filter(({ atWork }) => !atWork);
   if (left.length === 0) return ok('no earlier run left a step running');
   const message = `left running: ${left.map((each) => oneLine(describeLeftover(each))).join(', ')}`;
   return warning(message, render(sh('chandler', ...cleanWords(target, '--end'))));

@@ -43,11 +43,11 @@ export async function inspectAll(
   const found = await inspectServer(context, server, subject, options);
   const { inspection } = found;
   const places = inspection?.worker.findings ?? (await inspectPlaces(config.places, context.env));
-  const mended = options.fix ? await fixKeys(places) : [...places];
+  const fixed = options.fix ? await fixKeys(places) : [...places];
   const sections: Section[] = [
     inspection
       ? { about: 'here', name: '', findings: [inspectNode(process.versions.node)] }
-      : { about: 'here', name: 'as a worker that is started here would find it', findings: mended },
+      : { about: 'here', name: 'as a worker that is started here would find it', findings: fixed },
     { about: 'server', name: server.address, findings: found.findings },
   ];
   if (inspection) {
@@ -56,7 +56,7 @@ export async function inspectAll(
     sections.push({
       about: 'worker',
       name: identity,
-      findings: [...mended, clock, ...planFindings(plan, inspection)],
+      findings: [...fixed, clock, ...planFindings(plan, inspection)],
     });
   }
   if (target) {

@@ -17,14 +17,14 @@ export interface LogQuestion {
   readonly step: string;
   readonly finalizer: boolean;
   readonly attempt: number;
-  readonly request: LogRequest;
+  readonly request: LogPieceRequest;
   /** True if the part starts no further launch unless an operator runs it again. */
   readonly isPartOver: boolean;
   readonly everyMs: number;
 }
 
 /** The piece of a log to read, as `readLog` of the client accepts it. */
-export interface LogRequest {
+export interface LogPieceRequest {
   readonly where: 'first' | 'earlier' | 'later';
   readonly offset: number;
   readonly maxBytes: number;

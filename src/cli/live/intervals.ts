@@ -7,6 +7,9 @@ export const intervals = {
   focus: 300,
   /** For the other visible runs. */
   others: 1000,
+  /** For the other runs where each change is a line. The interval grows with the number of runs, by `eachOtherInLines` for each. */
+  othersInLines: 500,
+  eachOtherInLines: 20,
   /** For output, which heartbeats deliver more slowly than a status changes. */
   progress: 1000,
   log: 100,

@@ -80,7 +80,7 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
       if (lost) throw new LostError({ sent: false });
       const asked = client;
       try {
-        return await answerOf(asked, work, withinMs);
+        return await awaitLiveAnswer(asked, work, withinMs);
       } catch (error) {
         if (error instanceof ChandlerError || isNotFound(error) || error instanceof RunPausedError)
           throw error;
@@ -99,7 +99,7 @@ export function keepConnected({ client: first, connect, onLost, onFound }: Conne
 }
 
 /** A late answer is waited for as long as the server lives. */
-function answerOf<T>(
+function awaitLiveAnswer<T>(
   client: ChandlerClient,
   work: (client: ChandlerClient) => Promise<T>,
   withinMs: number,

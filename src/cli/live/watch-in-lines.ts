@@ -4,12 +4,9 @@ import { oneLine } from '../../domain/text/plain-text.ts';
 import { listChanges, renderChange } from '../output/changes.ts';
 import { jsonLine } from '../output/print-json.ts';
 import { renderEnd } from '../output/reports.ts';
+import { intervals } from './intervals.ts';
 import { applyEvent, startRuns, type LiveRuns, type RunView } from './live-runs.ts';
 import { startStore, type StoreSource } from './live-store.ts';
-
-/** The interval grows with the number of runs, by this for each. */
-const EACH_MS = 20;
-const MIN_EVERY_MS = 500;
 
 /** Prints a line for each change of several runs, until all named runs are over. */
 export async function watchInLines(
@@ -27,7 +24,7 @@ export async function watchInLines(
       interest: ({ runs }) => ({
         focus: runs.find(({ final, result }) => final && !result),
         others: runs,
-        othersEveryMs: Math.max(MIN_EVERY_MS, runs.length * EACH_MS),
+        othersEveryMs: Math.max(intervals.othersInLines, runs.length * intervals.eachOtherInLines),
       }),
       onChange(before, after) {
         for (const run of after.runs) printChanges(context, before, run, json, announce);

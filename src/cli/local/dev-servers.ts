@@ -32,7 +32,7 @@ export async function recordDevDir(
 export async function findDevServers(context: Pick<CliContext, 'env'>): Promise<FoundDevServer[]> {
   const usual = devDir(context);
   const recorded = (await readEntries(devServersDir(context))).map(({ dir }) => dir);
-  // The usual directory has an entry, too, unless its `dev` died and only the server is left.
+  // The usual directory has no entry if its `dev` died and only the server is left.
   const dirs = new Set([await realpath(usual).catch(() => usual), ...recorded]);
   const found = await Promise.all(
     [...dirs].map(async (dir) => {

@@ -1,5 +1,6 @@
 import { definedOnly } from '../../domain/defined-only.ts';
 import { formatDuration } from '../../domain/text/duration.ts';
+import type { ActionName } from '../../domain/run/actions.ts';
 import { acceptedActions, describeAuditEntry, type AuditEntry } from '../../domain/run/audit-trail.ts';
 import { describePause, type ServerPause } from '../../domain/run/server-pause.ts';
 import {
@@ -205,7 +206,7 @@ interface Times {
   readonly decidedMs: number;
 }
 
-/** When a part entered its state. Its own times are those of its latest launch. */
+/** Returns when a part entered its state. The times in its status are those of its latest launch. */
 function changedAtMs(
   before: PartStatus | undefined,
   { state, startedAtMs, endedAtMs }: PartStatus,
@@ -218,11 +219,13 @@ function changedAtMs(
   return isOld ? nowMs : (endedAtMs ?? nowMs);
 }
 
+/** The actions that change the state of a step. */
+const STATE_ACTIONS: readonly string[] = ['retryStep', 'skipStep'] satisfies ActionName[];
+
 function decidedMs(status: RunStatus, name: string): number | undefined {
   return acceptedActions(status).findLast(
-    // An extended timeout changes no state.
-    ({ step, reset = [], extendedByMs }) =>
-      extendedByMs === undefined && (step === name || reset.includes(name)),
+    ({ action, step, reset = [] }) =>
+      STATE_ACTIONS.includes(action) && (step === name || reset.includes(name)),
   )?.atMs;
 }
 

@@ -57,7 +57,8 @@ export function renderLeftovers(
     return [`Whether a step of it still runs on ${host} is not known: ${found.unknown}`];
   if (found.leftovers.length === 0) return [`No step of it runs on ${host}.`];
   const successor = found.leftovers.find(({ atWork }) => atWork)?.workflowId;
-  if (successor !== undefined) return [`${oneLine(successor)} continues what it left running on ${host}.`];
+  if (successor !== undefined)
+    return [`${oneLine(successor)} continues the steps that this run left running on ${host}.`];
   return [
     `Still running on ${host}:`,
     ...found.leftovers.map((each) => `  ${oneLine(describeLeftover(each))}`),

@@ -111,7 +111,7 @@ export function renderEnd(result: RunResult, status: RunStatus | undefined): str
     const time =
       status?.endedAtMs === undefined ? '' : ` in ${formatDuration(status.endedAtMs - status.startedAtMs)}`;
     const host = status?.host ?? result.result.host;
-    const sentinel = status === undefined ? '' : `; the sentinel ${status.sentinel} says so`;
+    const sentinel = status === undefined ? '' : `; sentinel: ${status.sentinel}`;
     if (result.outcome === 'already-provisioned')
       return [plainText(`${host} was provisioned already: no step ran${sentinel}`)];
     const skipped = skippedText(status ?? { steps: [...result.result.steps] });

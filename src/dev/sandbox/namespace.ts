@@ -30,7 +30,7 @@ export function unshareArgv(options: Omit<NamespaceOptions, 'note'>): string[] {
 export async function startNamespace(options: NamespaceOptions): Promise<void> {
   const log = await open(join(options.folder, LOG), 'a', 0o600);
   const [file = '', ...args] = unshareArgv(options);
-  // Detached and without a pipe that it needs later: it outlives this process.
+  // Outlives this process, so it is detached and gets no pipe.
   const child = spawn(file, args, {
     detached: true,
     cwd: '/',

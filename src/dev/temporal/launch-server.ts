@@ -66,7 +66,7 @@ async function waitServing(child: ChildProcess, { address }: DevServerInfo, laun
   return settled ? undefined : `did not serve within ${SERVING_WITHIN_MS / 1000} s`;
 }
 
-/** The end of what was written since `start`. */
+/** Returns the last part of what was written after offset `start`. */
 async function readTail(file: string, start: number): Promise<string> {
   const handle = await open(file);
   try {

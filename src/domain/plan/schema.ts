@@ -50,7 +50,10 @@ export const stepName = z
     /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/,
     'may hold letters, digits, and . _ - only, and must begin with a letter, a digit or _',
   )
-  .refine((name) => !/\.\d+$/.test(name), 'must not end in a dot and a number: that is how retries are named')
+  .refine(
+    (name) => !/\.\d+$/.test(name),
+    'must not end in a dot and a number: sessions of later attempts are named like that',
+  )
   .refine((name) => name !== 'logs', 'is reserved: zmx keeps its logs there');
 
 const host = line
@@ -187,7 +190,7 @@ export const planSchema = z.strictObject({
       marker: absolutePath.describe('The file to wait for.'),
       timeout: optional(duration, 'How long to wait for it. Default 15m.'),
     }),
-    'A file that the host writes when it has booted; no step starts before.',
+    'A file that the host writes when it has booted; no step starts before it exists.',
   ),
   sentinel: optional(
     z.strictObject({
@@ -207,7 +210,10 @@ export const planSchema = z.strictObject({
     z.enum(['refuse', 'end']),
     'What happens to steps of other work that an earlier run left running: `refuse` fails the run, `end` ends them. Default refuse.',
   ),
-  parkTimeout: optional(duration, 'How long a parked run waits for an operator. Default 24h.'),
+  parkTimeout: optional(
+    duration,
+    'How long a parked run waits for an operator, and how long a run waits for a host that does not answer once the time of a step is up. Default 24h.',
+  ),
   keepSessions: optional(
     z.enum(['failed', 'all', 'none']),
     'Which sessions stay open after their step: those of `failed` steps, `all` or `none`. Default failed.',

@@ -109,9 +109,9 @@ export const actions: { readonly [Name in ActionName]: Action<ActionInputs[Name]
     key: 'r',
     summary: 'run a parked step, or its finalizer, again',
     details:
-      'A launch that is still running or has ended well counts, so nothing runs twice; force ends it and starts another, also ' +
+      'A launch that is still running or has ended well counts, so nothing runs twice; force (--force) ends it and starts another, also ' +
       'for a step that runs. If the host cannot be reached, the run asks it again at once. script and env replace the script and ' +
-      'add to the environment of this and later attempts. resetDownstream runs the step and everything that needs it again, ' +
+      'add to the environment of this and later attempts. resetDownstream (--reset-downstream) runs the step and everything that needs it again, ' +
       'even if the step was done; this is possible until the finalizers begin.',
     example: { step: 'NAME' },
     checks: {

@@ -53,7 +53,7 @@ export function describeLog(step: string, workflowId: string): Description {
 
 /** Describes the inspection of a worker, or through it of a host, in one line. */
 export function describeInspection(target: Target | undefined): string {
-  return summarize(`look at ${target ? prose(addressOf(target)) : 'a worker'}`);
+  return summarize(`inspect ${target ? prose(addressOf(target)) : 'a worker'}`);
 }
 
 /** Describes the workflow that cleans a host, in one line. */

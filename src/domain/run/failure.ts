@@ -34,7 +34,7 @@ export const failureCodes = {
   'state-directory-unwritable': permanent(
     'Make the state directory writable for the login user, or log in as another user.',
   ),
-  'lease-held': permanent('Another workflow provisions this host. Wait for it, or abort it.'),
+  'lease-held': permanent('Another run provisions this host. Wait for it, or abort it.'),
   'leftovers-found': permanent(
     'End what an earlier run left on the host with `chandler clean TARGET --end`, or set onLeftovers: end in the plan.',
   ),
@@ -56,14 +56,16 @@ export const failureCodes = {
     'The step was cut short on the host (killed, or the host rebooted). Read its log.',
   ),
   'finalizer-failed': permanent('Read the log of the finalizer, and fix the cause.'),
-  'script-failed': permanent("Read the script's log on the host, and fix the cause."),
+  'script-failed': permanent('Read the log of the self-provisioning script on the host, and fix the cause.'),
   'sentinel-missing': permanent(
     'The sentinel could not be written or read back. Check sentinel.path, who may write there, and the disk of the host.',
   ),
   'secret-unavailable': permanent(
     'Put the secret where the worker may read it (CHANDLER_SECRETS_DIR or CHANDLER_SECRET_ variables).',
   ),
-  'log-unavailable': permanent('There is no such log on the host (not started yet, or pruned).'),
+  'log-unavailable': permanent(
+    'There is no such log on the host. Wait until the step has started; logs of pruned launches are gone.',
+  ),
   'notification-failed': transient(
     "Check the worker's CHANDLER_NOTIFY_COMMAND or CHANDLER_NOTIFY_URL; delivery is retried for a day.",
   ),

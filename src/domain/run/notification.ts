@@ -130,7 +130,7 @@ function textOf(
     case 'parked': {
       const what = waiting && `${waiting.step.name}${waiting.kind === 'finalizer' ? ' (finalizer)' : ''}`;
       const why = trouble
-        ? `the host cannot be reached${what === undefined ? '' : ` about ${what}`}${because(troubleFailure(trouble))}`
+        ? `the host cannot be ${what === undefined ? 'reached' : `asked about ${what}`}${because(troubleFailure(trouble))}`
         : `${what} is parked${because(waiting?.part.failure)}`;
       return `${host} needs attention: ${why}\nInspect and act: ${commandToCopy(workflowId, ['watch', workflowId])}`;
     }

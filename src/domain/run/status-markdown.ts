@@ -72,7 +72,7 @@ export function renderStatusMarkdown(status: RunStatus): string {
     headline(status),
     ...end(status),
     ...latestRefusal(status),
-    ...(status.trouble ? troubleText('', status.trouble, startedAtMs) : []),
+    ...(status.trouble ? troubleText('reached', status.trouble, startedAtMs) : []),
     ...waitText(status),
     ...showFirst(held, (each) => hold(each, startedAtMs), ': the host cannot be reached, either'),
     ...showFirst(asking, (each) => needsInput(each, startedAtMs), ' is also waiting for input'),
@@ -163,18 +163,18 @@ function needsInput({ name, part: { input } }: NamedPart, startedAtMs: number): 
 function hold({ step, name, part: { trouble, waitingFor } }: NamedPart, startedAtMs: number): string[] {
   if (!trouble) return [`${MARKS.running} **${prose(name)}** waits for ${prose(waitingFor ?? '')}`];
   return [
-    ...troubleText(` about ${prose(name)}`, trouble, startedAtMs),
+    ...troubleText(`asked about ${prose(name)}`, trouble, startedAtMs),
     `To try now, send the signal \`retryStep\` with ${code(JSON.stringify({ step }))}. To start another launch, send it with ${code(JSON.stringify({ step, force: true }))}.`,
   ];
 }
 
 function troubleText(
-  about: string,
+  problem: 'reached' | `asked about ${string}`,
   { code, message, advice: words, sinceMs }: Trouble,
   startedAtMs: number,
 ): string[] {
   return [
-    `### ${MARKS.parked} The host cannot be reached${about} since ${clock(sinceMs, startedAtMs)}`,
+    `### ${MARKS.parked} The host cannot be ${problem} since ${clock(sinceMs, startedAtMs)}`,
     ...explain(`${code}: `, { code, message, advice: words }),
     advice(words),
   ];

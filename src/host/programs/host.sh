@@ -65,9 +65,9 @@ sentinel_remove() {
   say sentinel=absent
 }
 
-# rests: whether the launch has not changed since the prune began. dash, bash and busybox support -ot.
+# is_unchanged: whether the launch was last changed before the prune began. dash, bash and busybox support -ot.
 # shellcheck disable=SC3013
-rests() { [ "$launch" -ot "$state_dir/pruned" ]; }
+is_unchanged() { [ "$launch" -ot "$state_dir/pruned" ]; }
 
 # prune DAYS: removes up to 200 launches that ended long ago or whose creation was interrupted. One find, one scan of the processes
 # and one mv for all of them keep the cost independent of their number.
@@ -88,8 +88,8 @@ prune() {
       # With the lock held, the launch cannot begin while it is removed.
       exec 9<"$launch/lock"
       flock -n 9 || continue
-      if rests; then mv "$launch" "$gone" && pruned=$((pruned + 1)); fi
-    elif rests; then
+      if is_unchanged; then mv "$launch" "$gone" && pruned=$((pruned + 1)); fi
+    elif is_unchanged; then
       set -- "$@" "$launch"
       pruned=$((pruned + 1))
     fi

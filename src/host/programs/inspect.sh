@@ -58,7 +58,7 @@ say_sentinel() {
 # one in memory.
 say_zmx_store() {
   if [ -w /dev/shm ]; then shm=/dev/shm; else shm=${TMPDIR:-/tmp}; fi
-  if scratch=$(mktemp -d "$shm/chandler-look.XXXXXX" 2>/dev/null); then
+  if scratch=$(mktemp -d "$shm/chandler-inspect.XXXXXX" 2>/dev/null); then
     trap 'rm -rf "$scratch"' EXIT
     trap 'exit 129' HUP INT TERM PIPE
     zmx=
@@ -108,7 +108,7 @@ report() {
 inspect_check() {
   umask "$login_umask"
   if [ -n "$login_locale" ]; then LC_ALL=$login_locale; else unset LC_ALL; fi
-  # shellcheck disable=SC2154 # set by whoever sends this
+  # shellcheck disable=SC2154 # set by the sender
   printf '%s\n' "$check_body" | {
     exec 8<&0
     CHANDLER_LAUNCH=$1 timeout -k 5 "$2" "$shell" /dev/fd/8 </dev/null >/dev/null 2>&1

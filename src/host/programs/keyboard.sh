@@ -34,9 +34,9 @@ watch_keyboard() {
   last_sleeper=$sleeper
 }
 
-# find_prompt ITEM: sets prompt and sleeper if a process waits. Walks the tree of processes. An item of the queue is
-# PID:TTY:OWNER:RELAYS: TTY is the terminal of the step, or one inside it, that the parent OWNER has (0 outside of the step), and
-# RELAYS are the processes that pass keys on from the step's terminal to TTY, as apt, sudo and script do.
+# find_prompt ITEM: sets prompt and sleeper if a process waits for a key. Walks the process tree. A queue item is
+# PID:TTY:OWNER:RELAYS. TTY: the terminal of the step, or one opened inside it. OWNER: the process that opened TTY (0 for the step's
+# own). RELAYS: the processes that pass keys on to TTY, such as apt, sudo and script.
 find_prompt() {
   outer=
   while [ $# -gt 0 ]; do

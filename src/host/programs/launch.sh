@@ -171,6 +171,7 @@ clear_session() {
     if locked; then refuse launch-conflict "session $2 is busy with launch $owner"; fi
     launch=$mine
   # A label may be named `ended`, so only the columns before the labels count.
+  # The columns are those of ORDER in src/zmx/parse-sessions.ts.
   elif [ -z "$(row_of "$2" "$(readlink "$state_dir/makers/$2" || echo "$3")" "$4" | awk '/^[^\t]*(\t(pid|clients|created|start_dir|cwd|cmd)=[^\t]*)*\tended=[0-9]+\texit_code=/')" ]; then
     refuse launch-conflict "session $2 is busy and was not started by Chandler"
   fi

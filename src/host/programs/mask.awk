@@ -1,4 +1,4 @@
-# Replaces secrets in standard input by ***. What goes before this calls add() for each form: see secret-forms.ts.
+# Replaces secrets in standard input by ***. The calls of add(), one for each form, precede this text: see secret-forms.ts.
 # Input comes in chunks, each followed by a line end and MARK on a line of its own: what came is printed at once, except for
 # what may be the beginning of a secret. Reduced texts are what a form is found in: without punctuation (kind 1), or with it (kind 2).
 
@@ -140,7 +140,7 @@ function emit(text,    kind, clean, quick, i) {
   if (1 in kinds) find(substr(text, 1, stop - 1), 1, loose_heads)
   if (2 in kinds) find(substr(text, 1, stop - 1), 2, strict_heads)
   for (kind in kinds) hold(kind)
-  # Noise inside a secret, without an end.
+  # Bounds what is held back: endless noise inside a possible secret is hidden.
   if (length(text) - stop > 16000) { for (i = stop; i <= length(text); i++) hidden[i] = 1; stop = length(text) + 1 }
   show(text, stop)
   held = substr(text, stop)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The command line of zmx 0.7.0 over the host's tmux, for hosts that cannot have the real one: what Chandler needs, and who attaches
-# to a session, reads or ends it. One file, because it is installed under that name as it is.
+# zmx 0.7.0's command line on the host's tmux, for hosts that cannot run the real program. It has the commands that Chandler uses,
+# and those with which people attach to, read and end sessions. One file, because it is installed as one.
 # Each session has a tmux server whose socket has the session's name: environment, directory and PATH are those of the first
 # `run`, a session ends alone, and the socket file is the session, as with zmx. The state of a session (run, end) is held
 # in options of its server, so there is nothing to clean up. Differences from zmx are listed in test/zmx/shim.test.ts.

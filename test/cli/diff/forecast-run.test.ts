@@ -118,7 +118,7 @@ describe('what a run would come to', () => {
     [
       'a script at work on another plan',
       'would-fail',
-      /at work on another plan/,
+      /runs another plan/,
       makeInspection({
         holder: { kind: 'script', atWork: true },
         script: makeInspection.script({ alive: true }),
@@ -277,7 +277,7 @@ describe('a step', () => {
       kind: 'step',
       name: 'a',
       would: 'drift',
-      message: "done by the host's own script, but its check says no (exit 3)",
+      message: 'done by the self-provisioning script, but its check says no (exit 3)',
     });
   });
 

@@ -176,8 +176,8 @@ describe('a host', () => {
     ['auth-failed', 'host-login'],
     ['login-interferes', 'host-login'],
     ['become-failed', 'host-sudo'],
-    ['host-unsupported', 'host-look'],
-    ['connection-lost', 'host-look'],
+    ['host-unsupported', 'host-inspection'],
+    ['connection-lost', 'host-inspection'],
   ])('that fails with %s: the stages before are ok, those after are skipped', (code, id) => {
     const findings = failing(code);
     const at = findings.findIndex((finding) => finding.id === id);

@@ -153,7 +153,7 @@ describe('a log that cannot be read', () => {
     expect(isLogPartOver(update(open, partly(word)).state)).toBe(isFinal);
   });
 
-  test('because no worker answers for the run is asked for once one does', () => {
+  test('is asked for again as soon as a worker answers for the run', () => {
     const silent = update(open, { kind: 'silent', run: 'web1' }).state;
     expect(isAsked(silent, 3_600_000)).toBe(false);
     expect(textOf(silent)).toContain('No worker answers for this run. The log is read as soon as one does.');
@@ -163,7 +163,7 @@ describe('a log that cannot be read', () => {
   test.each([
     ['skipped', 'site is skipped and was never started'],
     ['blocked', 'site is blocked and was never started'],
-    ['satisfied', 'site did not have to run, as its check says'],
+    ['satisfied', 'site was never started: its check found it satisfied'],
     ['pending', 'site has not started yet'],
   ] as const)('is not opened for a step without a launch that is %s', (word, text) => {
     const steps: RunStatus['steps'] = [{ name: 'site', state: word, attempt: 0 }];

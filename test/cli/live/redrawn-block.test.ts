@@ -12,7 +12,7 @@ function makeScreen(columns = 80) {
   return { screen, size, written: () => String(stdout.read() ?? '') };
 }
 
-test('a picture is drawn over the one before', () => {
+test('a block is drawn over the previous one', () => {
   const { screen, written } = makeScreen();
   screen.draw(['one', 'two']);
   expect(written()).toBe(`${ESC}?25l\r${ESC}J${block('one\n', 'two\n')}`);

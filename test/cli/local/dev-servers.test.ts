@@ -52,7 +52,7 @@ describe('the server of chandler dev', () => {
     expect((await locateServer({}, context())).origin).toContain('no running `chandler dev`');
   });
 
-  test('is found in its usual place without an entry, and once with one', async () => {
+  test('is found in its usual directory without an entry, and only once with one', async () => {
     const usual = await serving('chandler/dev');
     expect(await findDevServers(context())).toMatchObject([{ address, dir: usual }]);
     await recordDevDir(context(), usual);

@@ -48,7 +48,7 @@ describe('trouble of a part', () => {
     expect(text).toContain('retry run packages\n');
     expect(text).toContain('retry run packages --force');
     const shown = renderStatusMarkdown(withPart({ trouble }));
-    expect(shown).toContain('The host cannot be reached about packages since 00:00:05');
+    expect(shown).toContain('The host cannot be asked about packages since 00:00:05');
     expect(shown).toContain('`{"step":"packages","force":true}`');
     expect(shown).not.toContain('\u001b');
   });

@@ -54,7 +54,7 @@ describe('renderEnd', () => {
     const status = makeStatus({ endedAtMs: 35_000 });
     expect(
       renderEnd({ outcome: 'provisioned', result: { outcome: 'provisioned', ...result } }, status),
-    ).toEqual(['root@web1:22 is provisioned in 35 s; the sentinel /var/lib/chandler/provisioned says so']);
+    ).toEqual(['root@web1:22 is provisioned in 35 s; sentinel: /var/lib/chandler/provisioned']);
   });
 
   test('a provisioned host names what was skipped, also when no worker answers', () => {
@@ -71,7 +71,7 @@ describe('renderEnd', () => {
     ]);
     const status = makeStatus({ endedAtMs: 35_000, steps: [part('a', 'skipped')] });
     expect(renderEnd(end, status)).toEqual([
-      'root@web1:22 is provisioned in 35 s, with 1 skipped: a; the sentinel /var/lib/chandler/provisioned says so',
+      'root@web1:22 is provisioned in 35 s, with 1 skipped: a; sentinel: /var/lib/chandler/provisioned',
       next,
     ]);
   });

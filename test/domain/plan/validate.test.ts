@@ -87,7 +87,7 @@ const bad: readonly (readonly [what: string, plan: unknown, ...problems: string[
   [
     'the name of a retry',
     withStep({ name: 'a.2' }),
-    'steps[0].name: must not end in a dot and a number: that is how retries are named',
+    'steps[0].name: must not end in a dot and a number: sessions of later attempts are named like that',
   ],
   [
     'an over-long name',

@@ -1,5 +1,5 @@
 import { plainText } from '../../../domain/text/plain-text.ts';
-import type { LogRequest } from '../due-questions.ts';
+import type { LogPieceRequest } from '../due-questions.ts';
 import { wrap } from '../../output/text.ts';
 import type { LogPiece, LogRead } from '../live-runs.ts';
 import type { LogView } from './model.ts';
@@ -23,7 +23,7 @@ export function openLog(
 }
 
 /** The next request; undefined for none. */
-export function nextRequest(log: LogView, columns: number, height: number): LogRequest | undefined {
+export function nextRequest(log: LogView, columns: number, height: number): LogPieceRequest | undefined {
   const [first] = log.pieces;
   const last = log.pieces.at(-1);
   if (!first || !last) {

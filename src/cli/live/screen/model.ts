@@ -80,13 +80,13 @@ export type Event =
   | { readonly kind: 'resized'; readonly size: Size }
   | { readonly kind: 'key'; readonly key: Key }
   | { readonly kind: 'accepted'; readonly request: ActionRequest; readonly status: RunStatus }
-  | { readonly kind: 'told'; readonly text: string };
+  | { readonly kind: 'message'; readonly text: string };
 
 /** What the caller must do after an update. */
 export type Effect =
   | { readonly kind: 'act'; readonly request: ActionRequest }
   | { readonly kind: 'attach'; readonly run: string; readonly step: string }
-  | { readonly kind: 'tell-url'; readonly run: string }
+  | { readonly kind: 'show-url'; readonly run: string }
   | { readonly kind: 'redraw' }
   | { readonly kind: 'suspend' }
   | { readonly kind: 'leave'; readonly exitCode: ExitCode };

@@ -41,7 +41,7 @@ function press(state: State, name: string): Updated {
     case 'a':
       return attach(state);
     case 'o':
-      return withRun(state, (run) => [{ kind: 'tell-url', run: run.info.id }]);
+      return withRun(state, (run) => [{ kind: 'show-url', run: run.info.id }]);
     case '/':
       return still(
         state.view === 'list'
@@ -88,7 +88,7 @@ function attach(state: State): Updated {
 function whyNotStarted(run: RunView, { name, part: { state } }: PartRow): string {
   switch (state) {
     case 'satisfied':
-      return `${name} did not have to run, as its check says`;
+      return `${name} was never started: its check found it satisfied`;
     case 'skipped':
     case 'blocked':
       return `${name} is ${state} and was never started`;

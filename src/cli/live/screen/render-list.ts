@@ -11,7 +11,7 @@ import { nowOf } from './titles.ts';
 import { renderSteps } from './render-run.ts';
 import {
   needsPerson,
-  parkedParts,
+  partsNeedingPerson,
   selectedRun,
   shownParts,
   shownRuns,
@@ -142,7 +142,7 @@ function noteOn(run: RunView, nowMs: number): string {
   if (run.status?.trouble && !isOver(run)) return describeTrouble(run.status.trouble);
   const wait = run.status && !isOver(run) ? describeWait(run.status, nowMs) : undefined;
   if (wait !== undefined) return wait;
-  const [parked] = needsPerson(run) ? parkedParts(run) : [];
+  const [parked] = needsPerson(run) ? partsNeedingPerson(run) : [];
   if (parked) return `${parked.name}: ${parked.lastLine}`;
   const failure =
     run.result && 'failure' in run.result
@@ -159,5 +159,5 @@ function noteOn(run: RunView, nowMs: number): string {
 
 function whyEmpty({ listed, filter, runs }: State): string {
   if (!listed) return 'Asking the server …';
-  return runs.length > 0 ? `No run has "${filter}" in it` : 'No run yet; what matches appears here by itself';
+  return runs.length > 0 ? `No run matches "${filter}"` : 'No runs yet. Matching runs appear here.';
 }

@@ -11,7 +11,7 @@ import { fitBlocks } from './fit-blocks.ts';
 import { layoutOf } from './layout.ts';
 import { isOver, type RunView } from '../live-runs.ts';
 import type { State } from './model.ts';
-import { parkedParts, rowKey, selectedPart, selectedRun, shownParts } from './selection.ts';
+import { partsNeedingPerson, rowKey, selectedPart, selectedRun, shownParts } from './selection.ts';
 import { nowOf } from './titles.ts';
 
 const MAX_ACTIONS = 3;
@@ -71,7 +71,7 @@ function renderHead(run: RunView, state: State, paint: Paint): string[] {
   const pause = run.held?.pause ?? run.status?.serverPause;
   if (pause) silent.push(...lines(oneLine(`= ${describePause(pause)}`)).map((line) => paint('yellow', line)));
   const { trouble, attention = false } = run.status ?? {};
-  const needs = parkedParts(run).map(({ name, part, lastLine }) => {
+  const needs = partsNeedingPerson(run).map(({ name, part, lastLine }) => {
     const word = attention || part.state === 'parked' ? '⏸ NEEDS ATTENTION' : '▶ NO ANSWER';
     return `${word}  ${name} (attempt ${part.attempt}): ${lastLine}`;
   });
@@ -130,7 +130,7 @@ function renderPart({ name, part, logBytes }: PartRow, run: RunView, columns: nu
   // The head of an open run already shows the first line.
   const shown =
     !isOver(run) &&
-    parkedParts(run)
+    partsNeedingPerson(run)
       .slice(0, MAX_NEEDS)
       .some((row) => row.name === name);
   const message = failure.message.trimEnd().split('\n');

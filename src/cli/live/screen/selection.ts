@@ -79,7 +79,7 @@ export function selectedPart(state: State): PartRow | undefined {
 }
 
 /** Parts that need attention, wait for input, or wait for an unreachable host. */
-export function parkedParts(run: RunView): PartRow[] {
+export function partsNeedingPerson(run: RunView): PartRow[] {
   return shownParts(run).filter(
     ({ part }) => part.state === 'parked' || (part.trouble ?? part.input) !== undefined,
   );

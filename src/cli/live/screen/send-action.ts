@@ -10,12 +10,12 @@ export async function sendAction(ask: Connection['ask'], request: ActionRequest)
     const status = await ask((client) =>
       client[actions[name].method](run, { ...input, requestId: randomUUID() } as never),
     );
-    return status ? { kind: 'accepted', request, status } : { kind: 'told', text: SENT_AS_SIGNAL };
+    return status ? { kind: 'accepted', request, status } : { kind: 'message', text: SENT_AS_SIGNAL };
   } catch (error) {
     if (error instanceof LostError) {
       const what = error.sent ? 'check the status of the run before you try again' : 'nothing was sent';
-      return { kind: 'told', text: `The server does not answer: ${what}` };
+      return { kind: 'message', text: `The server does not answer: ${what}` };
     }
-    return { kind: 'told', text: `Refused: ${firstLine(error)}` };
+    return { kind: 'message', text: `Refused: ${firstLine(error)}` };
   }
 }

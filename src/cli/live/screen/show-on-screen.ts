@@ -100,7 +100,7 @@ export async function showOnScreen(
 
 function perform(effect: Effect, screen: Screen, store: Store): void {
   const { context, terminal, keyboard, flags } = screen;
-  const tell = (text: string) => store.dispatch({ kind: 'told', text });
+  const show = (text: string) => store.dispatch({ kind: 'message', text });
   switch (effect.kind) {
     case 'act':
       return void sendAction(store.ask, effect.request).then(store.dispatch);
@@ -110,13 +110,13 @@ function perform(effect: Effect, screen: Screen, store: Store): void {
       return terminal.forget();
     case 'suspend':
       return void lendTerminal(screen, store, suspend);
-    case 'tell-url':
-      return tell(
+    case 'show-url':
+      return show(
         screen.urlOf(effect.run) ?? 'The address of the UI is known for the server of `chandler dev` only',
       );
     case 'attach': {
       const work = () => attach(context, keyboard, [effect.run, effect.step, ...flags]);
-      return void lendTerminal(screen, store, work).catch((error: unknown) => tell(String(error)));
+      return void lendTerminal(screen, store, work).catch((error: unknown) => show(String(error)));
     }
   }
 }

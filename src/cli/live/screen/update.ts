@@ -32,7 +32,7 @@ function learn(state: State, event: Exclude<Event, { kind: 'key' }>): State {
       const changed = changeRun(state, request.run, (run) => ({ ...run, status, final: false }));
       return followLaunch(showMessage(changed, actions[request.name].outcome(request.input, status)));
     }
-    case 'told':
+    case 'message':
       return showMessage(state, event.text);
     case 'status':
       return followLaunch(applyEvent(state, event));

@@ -111,7 +111,7 @@ describe('the bottom', () => {
     const url = `http://127.0.0.1:8233/namespaces/default/workflows/${'provision%3A10.0.0.7%3A22'.repeat(5)}`;
     const size = { columns: 80, rows: 12 };
     const before = picture(parkedRun({ size }));
-    const shown = picture(update(parkedRun({ size }), { kind: 'told', text: url }).state);
+    const shown = picture(update(parkedRun({ size }), { kind: 'message', text: url }).state);
     expect(shown.slice(-4, -1).join('')).toBe(url);
     expect(shown).toHaveLength(12);
     expect(shown.slice(0, 8)).toEqual(before.slice(0, 8));

@@ -44,7 +44,7 @@ describe('keys', () => {
     ['gives no time that is none', 'esoon[enter]', []],
     ['attaches to the step under the cursor', 'a', [{ kind: 'attach', run: 'web1', step: 'network' }]],
     ['attaches to no step that has not started', '[end]a', []],
-    ['asks for the address', 'o', [{ kind: 'tell-url', run: 'web1' }]],
+    ['asks for the address', 'o', [{ kind: 'show-url', run: 'web1' }]],
     ['leaves', 'q', [{ kind: 'leave', exitCode: 0 }]],
     ['leaves as interrupted', '[ctrl-c]', [{ kind: 'leave', exitCode: exitCodes.interrupted }]],
     ['leaves out of a question, too', 'r[ctrl-c]', [{ kind: 'leave', exitCode: exitCodes.interrupted }]],
@@ -147,7 +147,7 @@ describe('keys', () => {
 });
 
 describe('what is known of runs', () => {
-  test('those that need attention come first, then what runs, then what has ended badly', () => {
+  test('runs that need attention come first, then running ones, then failed ones', () => {
     const state = makeState([
       listed(
         makeInfo('done', { status: 'COMPLETED', phase: 'provisioned' }),

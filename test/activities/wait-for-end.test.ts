@@ -2,7 +2,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { waitForEnd, waitForEndOrPrompt } from '../../src/activities/wait-for-launch.ts';
+import { waitForEnd, waitForEndOrPrompt } from '../../src/activities/wait-for-end.ts';
 import { readPage } from '../../src/activities/read-page.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
 import type { LaunchState } from '../../src/domain/run/launch-state.ts';
@@ -248,7 +248,7 @@ describe('waiting for a launch', () => {
     });
   });
 
-  it('shows nothing of a secret that the tail or the last line begins or ends in', async () => {
+  it('masks a secret that the log tail or the last line cuts', async () => {
     const secret = 'hunter2-is-a-long-secret';
     const cut = `${secret}${'x'.repeat(4084)}`;
     const state: LaunchState = { kind: 'interrupted', rebooted: false, logBytes: 0 };
