@@ -141,6 +141,13 @@ function commandsOf(command: Command, above: string): { name: string; command: C
     });
 }
 
+/** `how it is brought to the host: sh (default), cloud-init or rc.local`; `--help` adds the choices itself. */
+function meaningOf({ description, argChoices, defaultValue }: Argument | Option): string {
+  if (!argChoices) return description;
+  const names = argChoices.map((name) => (name === defaultValue ? `${name} (default)` : name));
+  return `${description}: ${[names.slice(0, -1).join(', '), ...names.slice(-1)].join(' or ')}`;
+}
+
 function renderManual(command: Command, title: string): string[] {
   const manual = manualOf(command);
   if (!manual) return [];
@@ -162,7 +169,7 @@ function renderManual(command: Command, title: string): string[] {
       : [
           table(
             [command.registeredArguments.length === 0 ? 'option' : 'argument or option', 'meaning'],
-            terms.map((term) => [`\`${termOf(term)}\``, prose(term.description)]),
+            terms.map((term) => [`\`${termOf(term)}\``, prose(meaningOf(term))]),
           ),
         ]),
     ...(exitLines.length === 0 ? [] : [`Exit codes: ${prose(exitLines.join('; '))}.`]),

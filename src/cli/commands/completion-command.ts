@@ -8,7 +8,7 @@ import type { Act } from './act.ts';
 export function addCompletion(program: Command, act: Act): void {
   const completion = program
     .command('completion')
-    .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(shells))
+    .addArgument(new Argument('<shell>', 'the shell').choices(shells))
     .action(act(printScript));
   describe(completion, {
     group: 'This program:',

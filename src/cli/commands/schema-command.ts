@@ -6,7 +6,7 @@ import type { Act } from './act.ts';
 export function addSchema(program: Command, act: Act): void {
   const schema = program
     .command('schema')
-    .addArgument(new Argument('[of]', 'plan (default) or output').choices(['plan', 'output']).default('plan'))
+    .addArgument(new Argument('[of]', 'what it describes').choices(['plan', 'output']).default('plan'))
     .action(
       act(async ({ stdout }, of: 'plan' | 'output') => {
         stdout.write(await readFile(new URL(`../../../schema/${of}.schema.json`, import.meta.url), 'utf8'));

@@ -31,10 +31,7 @@ export function addScript(program: Command, act: Act): void {
     .command('script')
     .argument('<plan>', `${PLAN_ARGUMENT}; its target is not needed`)
     .addOption(
-      new Option(
-        '-f, --format <format>',
-        'how it is brought to the host: sh (default), cloud-init or rc.local',
-      )
+      new Option('-f, --format <format>', 'how it is brought to the host')
         .choices(Object.keys(FORMATS))
         .default('sh'),
     )
