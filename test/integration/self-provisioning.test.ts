@@ -390,6 +390,8 @@ describe('a self-provisioning host', () => {
       ]);
       const id = 'watch:from-the-command-line';
       const watching = watchHost(id);
+      let printed = '';
+      watching.child.stdout?.on('data', (text: string) => (printed += text));
       await stack.until(id, ({ phase }) => phase === 'waiting-for-script', 'the watch waits for the script');
       await runInBackground();
       const status = await stack.until(id, ({ steps }) => steps[0]?.state === 'running', 'the step appears');
@@ -400,6 +402,7 @@ describe('a self-provisioning host', () => {
           { name: 'b', state: 'pending' },
         ],
       });
+      await poll(() => /a +running/.test(printed), 'the command prints that the step runs');
       await stack.onHost('touch /root/go');
       const { stdout } = await watching;
       for (const line of [/a +running/, /a +succeeded/, /b +succeeded/, /provisioned/])
