@@ -31,9 +31,9 @@ const ARMED_AT_MOST = 5;
 const LONG_MS = 300;
 const LONGEST_MS = 2_700;
 
-/** Kills the program on the host once at every window of the launch protocol, several windows in each run. */
-export async function sweepWindows(setting: Setting): Promise<Swept> {
-  const queue = setting.windows.map((window) => ({ window, armed: 0 }));
+/** Kills the program on the host once at each of these windows of the launch protocol, several windows in each run. */
+export async function sweepWindows(setting: Setting, windows: readonly Window[]): Promise<Swept> {
+  const queue = windows.map((window) => ({ window, armed: 0 }));
   const violations: (Violation & { run: string })[] = [];
   const missed: Window[] = [];
   let number = 0;
