@@ -34,17 +34,17 @@ const ACTIONS = [
   {
     key: 'l',
     does: 'opens the log of the step that is parked',
-    shows: /log of network \((?:try|attempt) 1\)[^]*is the cable in\?/,
+    shows: /log of network \(attempt 1\)[^]*is the cable in\?/,
   },
   { key: 'r', does: 'asks to run the step again', shows: /\[y\/n\] retry network/ },
-  { key: 'y', does: 'confirms: the second attempt starts', shows: /log of network \((?:try|attempt) 2\)/ },
+  { key: 'y', does: 'confirms: the second attempt starts', shows: /log of network \(attempt 2\)/ },
 ] as const;
 const ASKING = 'read -rp "Publish the site? [y/N] " answer; [ "$answer" = y ] && echo "writing index.html"';
 /** Seconds that the first step of the run takes: longer than the walk, of which its wait is paused. */
 const SHORT_S = 15;
 const LONG_S = 75;
 
-const SUCCESS = /log of network \((?:try|attempt) 2\) · ✔ succeeded[^]*the lease is/;
+const SUCCESS = /log of network \(attempt 2\) · ✔ succeeded[^]*the lease is/;
 
 /** A screen, and what led to it. */
 interface Frame {
@@ -129,7 +129,7 @@ async function play(number: number, record: boolean): Promise<Round> {
     const show = async (caption: string, shows: RegExp) => {
       frames.push({ caption, screen: await terminal.until(shows) });
     };
-    await show('A step is parked.', /NEEDS (?:A PERSON|ATTENTION) +network/);
+    await show('A step is parked.', /NEEDS ATTENTION +network/);
     const actionMs: number[] = [];
     let lastKeyMs = 0;
     for (const { key, does, shows } of ACTIONS) {

@@ -105,7 +105,8 @@ function renderActions(): string {
   ].join('\n\n');
 }
 
-function failureTable(): string {
+/** The failure codes as a Markdown table. */
+export function failureTable(): string {
   const rows = Object.entries(failureCodes).map(([code, { retryable, advice }]) => [
     `\`${code}\``,
     retryable ? 'yes' : 'no',

@@ -15,6 +15,7 @@ import { ApiItemKind, ApiModel, type ApiDeclaredItem, type ApiItem } from '@micr
 import { format, resolveConfig, type Options } from 'prettier';
 import { z } from 'zod';
 import { failureCodes } from '../src/domain/run/failure.ts';
+import { failureTable } from './render-docs.ts';
 import { planSchema, stepSchema, targetSchema, watchSchema } from '../src/domain/plan/schema.ts';
 
 /** The order of the reference. */
@@ -224,13 +225,6 @@ function renderSignature(item: ApiDeclaredItem): string[] {
     .map((member) => commentOf(member) + member.excerpt.text);
   if (properties.length === 0) return [];
   return [fence([`${item.excerpt.text} {`, ...properties, '}'].join('\n'))];
-}
-
-function failureTable(): string {
-  const rows = Object.entries(failureCodes).map(
-    ([code, { retryable, advice }]) => `| \`${code}\` | ${retryable ? 'yes' : 'no'} | ${advice} |`,
-  );
-  return ['| code | retryable | advice |', '| - | - | - |', ...rows].join('\n');
 }
 
 /** A docstring as Markdown. */

@@ -1,23 +1,4 @@
-export { connect, createClient, RunPausedError } from './client.ts';
-export type {
-  AskOptions,
-  ChandlerClient,
-  ClientOptions,
-  Deployment,
-  LogRange,
-  LogRef,
-  PausedRun,
-  Poller,
-  RunDescription,
-  RunFailure,
-  RunHost,
-  RunInfo,
-  RunLeftovers,
-  RunRef,
-  RunResult,
-  ServerReports,
-  StepProgress,
-} from './client.ts';
+export * from './client.ts';
 export type { HostInspection, Lack, LogPage, WorkerInspection } from './activities/activity-types.ts';
 export type { Duration } from './domain/text/duration.ts';
 export type { ExtendTimeout, RetryStep, SkipStep, WithReason } from './domain/run/actions.ts';

@@ -2,6 +2,7 @@ import { definedOnly } from '../domain/defined-only.ts';
 import { boundedText } from '../domain/text/bounded-text.ts';
 import { ChandlerError, messageOf } from '../domain/run/failure.ts';
 import { addressOf, type Launch } from '../domain/run/ids.ts';
+import { partName } from '../domain/run/status.ts';
 import { formatExit, notesOf, type LaunchState } from '../domain/run/launch-state.ts';
 import { maskPiece } from '../domain/secrets/mask.ts';
 import { plainText } from '../domain/text/plain-text.ts';
@@ -88,7 +89,7 @@ function lastLineOf(text: string, secrets: readonly string[]): string {
 /** How a launch that did not succeed ended, with the end of its log. */
 export async function failureOfLaunch(watched: WatchedLaunch, state: LaunchState): Promise<ChandlerError> {
   const { host, ref, launch, secrets } = watched;
-  const what = `${launch.step}${launch.kind === 'finalizer' ? ' (finalizer)' : ''} on ${addressOf(ref.target)}`;
+  const what = `${partName(launch.step, launch.kind === 'finalizer')} on ${addressOf(ref.target)}`;
   if (state.kind === 'created' || state.kind === 'absent') {
     return new ChandlerError('launch-not-started', `${what} has not begun`);
   }

@@ -7,7 +7,7 @@ import {
 } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isOpenStatus } from '../domain/run/execution-status.ts';
+import { isCutOff, isOpenStatus } from '../domain/run/execution-status.ts';
 import { ChandlerError, reasonOf } from '../domain/run/failure.ts';
 import { actionNames, actions, type ActionMethod, type ActionName } from '../domain/run/actions.ts';
 import type { RunStatus } from '../domain/run/status.ts';
@@ -106,9 +106,9 @@ async function explainNotFound(
 ): Promise<Error> {
   const { status } = await temporal.workflow.getHandle(workflowId).describe();
   if (isOpenStatus(status.name)) return error;
-  // The server ends such a run without letting it end its steps.
-  const cutOff = status.name === 'TERMINATED' || status.name === 'TIMED_OUT';
-  const hint = cutOff ? `; what it left on the host is shown by: chandler status ${quote(workflowId)}` : '';
+  const hint = isCutOff(status.name)
+    ? `; what it left on the host is shown by: chandler status ${quote(workflowId)}`
+    : '';
   return new ChandlerError('invalid-input', `the run is over (${status.name.toLowerCase()})${hint}`, {
     cause: error,
   });

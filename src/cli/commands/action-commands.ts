@@ -62,10 +62,7 @@ function withActionOptions(
   if (steps) command.option('--step <name>', 'with --query or --fleet: only this step of each run');
   command.option('--dry-run', 'print what would be sent to which run, and send nothing');
   if (asks) command.option('-y, --yes', 'with --query or --fleet: do not ask for confirmation');
-  command.option(
-    '--json',
-    'with --query, --fleet or --dry-run: print one JSON object per line, one for each run',
-  );
+  command.option('--json', 'print one JSON object per line, one for each run');
 }
 
 const COMMON_EXITS = {

@@ -62,10 +62,10 @@ async function attach(
   step: string,
   options: AttachOptions,
 ): Promise<number> {
-  const attempt = await chooseAttempt(client, id, { step, finalizer: false }, options.attempt);
+  const status = await inTime(client, () => client.status(id));
+  const attempt = chooseAttempt(status, { step, finalizer: false }, options.attempt);
   if (attempt === undefined) throw new CliError(exitCodes.failed, `${step} has not started yet`);
   const host = await hostOfRun(client, id);
-  const status = await inTime(client, () => client.status(id));
   const launch = makeLaunch(host.owner, step, 'step', attempt);
   const place = placeOf(launch, host);
   const target = await locateHost(context, host);

@@ -13,7 +13,7 @@ export function addCompletion(program: Command, act: Act): void {
   describe(completion, {
     group: 'This program:',
     summary: 'print a script for the Tab key: bash, zsh, fish',
-    about: `Prints a script that makes the shell complete commands, options and their values, files, presets, and, as far as the server answers within a second, ids of runs and names of their steps. Without an answer it offers none.
+    about: `Prints a script that makes the shell complete commands, options and their values, files, presets, and, if the server answers within three seconds, ids of runs and names of their steps. Without an answer it offers none.
 
 To install it for good, put it where the shell looks: for bash into ~/.local/share/bash-completion/completions/chandler (where the package bash-completion is there) or source it from ~/.bashrc; for zsh as _chandler into a directory of $fpath, before compinit; for fish into ~/.config/fish/completions/chandler.fish.`,
     examples: {

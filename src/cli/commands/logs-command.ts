@@ -8,6 +8,7 @@ import { ChandlerError, isAccessCode } from '../../domain/run/failure.ts';
 import { describeInput } from '../../domain/run/status.ts';
 import { createPlainText, oneLine } from '../../domain/text/plain-text.ts';
 import { aborted, announceOn, warn, type CliContext } from '../context.ts';
+import { inTime } from '../server/observe-run.ts';
 import { reconnecting } from '../server/with-client.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import { CliError, isNoWorker } from '../errors.ts';
@@ -118,8 +119,8 @@ async function printLog(
   const say = (line: string) => announce(`${part.step}: ${line}`);
   const printing: Printing = { context, source, part, options, say };
   // Fixed before the first page, so that after a retry the rest of another attempt's log does not follow this one.
-  let attempt =
-    (await chooseAttempt(client, workflowId, part, options.attempt)) ?? (await awaitStart(printing));
+  const status = await inTime(client, () => client.status(workflowId));
+  let attempt = chooseAttempt(status, part, options.attempt) ?? (await awaitStart(printing));
   const over = new AbortController();
   void reportHolds(printing, AbortSignal.any([over.signal, context.signal]));
   try {

@@ -8,7 +8,7 @@ import type { Target } from '../../domain/plan/schema.ts';
 import { print, type CliContext } from '../context.ts';
 import { announceWaiting, copyable, type ServerOptions } from '../server/server-options.ts';
 import { withClient } from '../server/with-client.ts';
-import { CliError } from '../errors.ts';
+import { CliError, explainError } from '../errors.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import type { LeftoversOutput } from '../output/outputs.ts';
 import { printJson } from '../output/print-json.ts';
@@ -65,8 +65,8 @@ async function end(
     .clean(definedOnly({ target, run: options.run }), { onWaiting: announceWaiting(context, options) })
     .catch((error: unknown): never => {
       if (!(error instanceof ChandlerError) || error.code !== 'lease-held') throw error;
-      const text = `${error.message} (${error.code})\n${error.advice}`;
-      throw new CliError(exitCodes.usage, text, { cause: error, code: error.code });
+      const { text, code } = explainError(error);
+      throw new CliError(exitCodes.usage, text, { cause: error, code });
     });
   const host = addressOf(target);
   if (options.json) {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { ChandlerClient, RunLeftovers, RunResult } from '../../client.ts';
 import { fitAdvice } from '../../domain/run/advice.ts';
 import { formatDuration } from '../../domain/text/duration.ts';
-import { isOpenStatus } from '../../domain/run/execution-status.ts';
+import { isCutOff, isOpenStatus } from '../../domain/run/execution-status.ts';
 import { addressOf } from '../../domain/run/ids.ts';
 import { cleanWords } from '../../domain/run/leftovers.ts';
 import type { RunPausedError } from '../../domain/run/server-pause.ts';
@@ -105,8 +105,7 @@ async function printRun(
     const text = `no worker answers for this run; start one: ${command('worker')}`;
     throw new CliError(exitCodes.failed, text, { code: 'no-worker' });
   }
-  // The server ends such a run without letting it end its steps.
-  const cutOff = execution === 'TERMINATED' || execution === 'TIMED_OUT';
+  const cutOff = isCutOff(execution);
   if (cutOff && status) fitAdvice(status, { terminated: true });
   const found = cutOff ? await findLeftovers(client, id, observation.kind === 'silent') : undefined;
   const exitCode = options.exitCode ? codeOf(status, result) : exitCodes.provisioned;

@@ -12,7 +12,7 @@ export function addVersion(program: Command, act: Act): void {
     summary: 'print the version',
     about: 'Prints the version of this program and of Node.js, for bug reports.',
     examples: {
-      'chandler version': 'As a table.',
+      'chandler version': 'On one line.',
       'chandler version --json': 'For a script.',
     },
   });

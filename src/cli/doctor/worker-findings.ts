@@ -29,11 +29,11 @@ export function versionFindings(pollers: readonly Poller[], own: string, start: 
   });
 }
 
-/** The findings about Worker Versioning, if a worker uses it. `set` is the Temporal CLI with its connection options. */
+/** The findings about Worker Versioning, if a worker uses it. `cli` is the Temporal CLI with its connection options. */
 export function versioningFindings(
   pollers: readonly Poller[],
   deployments: readonly Deployment[],
-  set: string,
+  cli: string,
 ): Finding[] {
   const unversioned = pollers.some(({ build }) => build === undefined);
   if (deployments.length === 0) return [verdictsOn('versioning', 'worker versioning').ok('not used')];
@@ -41,7 +41,7 @@ export function versioningFindings(
     const { ok, warning, problem } = verdictsOn('versioning', `deployment ${oneLine(name)}`);
     const builds = pollers.flatMap(({ build }) => (build?.deployment === name ? [build.id] : []));
     const words = `worker deployment set-current-version --deployment-name ${quote(name)} --build-id ${quote(builds[0] ?? 'BUILD')}`;
-    const fix = `${set} ${words}`;
+    const fix = `${cli} ${words}`;
     if (current === undefined)
       return unversioned
         ? warning('has no current version: new runs go to workers without one', fix)

@@ -1,8 +1,6 @@
-import type { ChandlerClient } from '../../client.ts';
-import type { PartStatus, RunStatus } from '../../domain/run/status.ts';
+import { isPartOver, type PartStatus, type RunStatus } from '../../domain/run/status.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { inTime } from '../server/observe-run.ts';
 import { watchRun, type RunSource } from './watch-run.ts';
 
 export interface PartRef {
@@ -19,13 +17,12 @@ export type NextAttempt =
  *
  * @throws CliError usage if there is no such part or attempt
  */
-export async function chooseAttempt(
-  client: ChandlerClient,
-  id: string,
+export function chooseAttempt(
+  status: RunStatus,
   part: PartRef,
   wanted: number | undefined,
-): Promise<number | undefined> {
-  const latest = partOf(await inTime(client, () => client.status(id)), part).attempt;
+): number | undefined {
+  const latest = partOf(status, part).attempt;
   if (latest === 0) return undefined;
   if (wanted === undefined || wanted <= latest) return wanted ?? latest;
   const had = latest === 1 ? 'only one attempt' : `only ${latest} attempts`;
@@ -51,8 +48,7 @@ export function nextAttempt(
   if (part.attempt > attempt) return { attempt: attempt + 1 };
   const exit = part.exitCode === undefined ? '' : ` (exit ${part.exitCode})`;
   if (part.state === 'parked') return { attempt: undefined, end: `it failed${exit} and needs attention` };
-  const isOpen = part.state === 'running' || part.state === 'retrying' || part.state === 'pending';
-  if (isOpen && status.endedAtMs === undefined) return undefined;
+  if (!isPartOver(part) && status.endedAtMs === undefined) return undefined;
   return { attempt: undefined, end: `it is over: ${part.state}${exit}` };
 }
 

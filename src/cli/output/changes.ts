@@ -1,9 +1,10 @@
 import { definedOnly } from '../../domain/defined-only.ts';
-import { formatDuration } from '../../domain/text/duration.ts';
+import { formatClock, formatDuration } from '../../domain/text/duration.ts';
 import type { ActionName } from '../../domain/run/actions.ts';
 import { acceptedActions, describeAuditEntry, type AuditEntry } from '../../domain/run/audit-trail.ts';
 import { describePause, type ServerPause } from '../../domain/run/server-pause.ts';
 import {
+  partName,
   listParts,
   type PartFailure,
   type PartState,
@@ -105,19 +106,19 @@ export function renderChange(change: Change): string {
 }
 
 function describe(change: Change): string {
-  const time = new Date(change.at).toTimeString().slice(0, 8);
+  const time = formatClock(Date.parse(change.at));
   if (change.change === 'phase') return `${time} ${change.phase}`;
   if (change.change === 'auditEntry') {
     return `${time} ${describeAuditEntry(change)}`;
   }
   if (change.change === 'trouble') {
     const { step, finalizer, trouble } = change;
-    const about = step === undefined ? '' : ` ${step}${finalizer ? ' (finalizer)' : ''}:`;
+    const about = step === undefined ? '' : ` ${partName(step, finalizer === true)}:`;
     return `${time}${about} ${trouble ? describeTrouble(trouble) : 'the host can be reached again'}`;
   }
   if (change.change === 'server-pause') {
     const { step, finalizer, serverPause } = change;
-    const name = step === undefined ? 'the run' : `${step}${finalizer ? ' (finalizer)' : ''}`;
+    const name = step === undefined ? 'the run' : partName(step, finalizer === true);
     return `${time} ${name} is ${serverPause ? describePause(serverPause) : 'unpaused'}`;
   }
   if (change.change === 'waiting') {
@@ -126,7 +127,7 @@ function describe(change: Change): string {
     return `${time} ${step} is waiting for ${waitingFor}${attach === undefined ? '' : `; type it with: ${attach}`}`;
   }
   const { step, state, attempt, elapsedMs, failure } = change;
-  const name = change.change === 'finalizer' ? `${step} (finalizer)` : step;
+  const name = partName(step, change.change === 'finalizer');
   const count = attempt === 0 ? '' : ` (attempt ${attempt})`;
   const after = elapsedMs === undefined ? '' : ` after ${formatDuration(elapsedMs)}`;
   return `${time} ${name} ${state}${count}${after}${failure ? `: ${shortMessage(name, failure)}` : ''}`;

@@ -1,12 +1,12 @@
-import { formatTimeLeft } from '../../domain/text/duration.ts';
+import { formatClock, formatTimeLeft } from '../../domain/text/duration.ts';
 import { describePause } from '../../domain/run/server-pause.ts';
 import { describeInput, type PartStatus, type RunStatus, type Trouble } from '../../domain/run/status.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 
 /** `the host cannot be reached since 12:03:04: connection refused; next attempt at 12:03:34` */
 export function describeTrouble({ message, sinceMs, retryAtMs }: Trouble): string {
-  const next = retryAtMs === undefined ? '' : `; next attempt at ${clock(retryAtMs)}`;
-  return oneLine(`the host cannot be reached since ${clock(sinceMs)}: ${message}${next}`);
+  const next = retryAtMs === undefined ? '' : `; next attempt at ${formatClock(retryAtMs)}`;
+  return oneLine(`the host cannot be reached since ${formatClock(sinceMs)}: ${message}${next}`);
 }
 
 /** Describes what delays a part that has begun; undefined if nothing does. */
@@ -25,8 +25,4 @@ export function describeWait(
   if (waitingFor === undefined) return undefined;
   const left = waitingUntilMs === undefined ? '' : `, ${formatTimeLeft(waitingUntilMs - nowMs)} left`;
   return oneLine(`waiting for ${waitingFor}${left}`);
-}
-
-function clock(ms: number): string {
-  return new Date(ms).toTimeString().slice(0, 8);
 }

@@ -35,7 +35,7 @@ export interface Outputs {
     /** Where the log of that attempt continues, in bytes. */
     readonly nextOffset: number;
   };
-  /** `retry`, `skip`, `abort`, … with --query or --fleet: one a line for each run. */
+  /** `retry`, `skip`, `abort`, …: one a line for each run. */
   readonly actionOutcome: ActionOutcome;
   /** `doctor`. */
   readonly findings: FindingsOutput;

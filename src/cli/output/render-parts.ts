@@ -1,6 +1,12 @@
 import type { StepProgress } from '../../client.ts';
 import { formatDuration } from '../../domain/text/duration.ts';
-import { listParts, type PartState, type PartStatus, type RunStatus } from '../../domain/run/status.ts';
+import {
+  listParts,
+  partName,
+  type PartState,
+  type PartStatus,
+  type RunStatus,
+} from '../../domain/run/status.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { Paint, Style } from './paint.ts';
 import { shortMessage } from './short-message.ts';
@@ -145,7 +151,7 @@ function toRow(
 ): PartRow {
   const found = progress.find((item) => item.step === step && item.finalizer === finalizer);
   const current = found?.attempt === part.attempt ? found : undefined;
-  const name = oneLine(finalizer ? `${step} (finalizer)` : step);
+  const name = oneLine(partName(step, finalizer));
   const latest = part.failure ? shortMessage(name, part.failure) : (current?.lastLine ?? '');
   const notes = part.notes ?? [];
   const words = part.failure ? [latest, ...notes] : [...notes, latest];

@@ -2,6 +2,7 @@ import type { RunResult } from '../../client.ts';
 import { formatDuration } from '../../domain/text/duration.ts';
 import { describeAuditEntry } from '../../domain/run/audit-trail.ts';
 import {
+  partName,
   describeInput,
   listParts,
   skippedText,
@@ -60,7 +61,7 @@ function renderTrouble(
   command: ToCommand,
 ): string[] {
   return [
-    `${step}${kind === 'finalizer' ? ' (finalizer)' : ''}: ${describeTrouble(trouble)}`,
+    `${partName(step, kind === 'finalizer')}: ${describeTrouble(trouble)}`,
     `  ${trouble.advice}`,
     `  Ask it now     ${command('retry', workflowId, step)}`,
     `  Start it again ${command('retry', workflowId, step, '--force')}`,
@@ -74,7 +75,7 @@ function renderPart(
   command: ToCommand,
 ): string[] {
   const part = finalizer ?? step;
-  const name = finalizer ? `${step.name} (finalizer)` : step.name;
+  const name = partName(step.name, finalizer !== undefined);
   // A finalizer has no session, so the operator gets a shell on the host.
   const hasSession = !finalizer && step.session !== undefined;
   return [

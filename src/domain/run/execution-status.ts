@@ -6,5 +6,10 @@ export function isOpenStatus(status: string): boolean {
   return status === 'RUNNING' || status === 'PAUSED';
 }
 
+/** Whether the server has ended a workflow with this status without letting it end its steps. */
+export function isCutOff(status: string): boolean {
+  return status === 'TERMINATED' || status === 'TIMED_OUT';
+}
+
 /** The visibility query for open workflows. It names no status, because servers without workflow pause refuse the name PAUSED. */
 export const OPEN_QUERY = 'CloseTime IS NULL';

@@ -1,3 +1,4 @@
+import { partName } from './status.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Target } from '../plan/schema.ts';
@@ -30,7 +31,9 @@ export function sessionName(launch: Launch): string | undefined {
 
 /** A launch as messages name it: `px-egress`, `px-egress.2`, `px-egress (finalizer)`, `px-egress (finalizer) 2`. */
 export function label(launch: Launch): string {
-  return sessionName(launch) ?? `${launch.step} (finalizer)${launch.attempt > 1 ? ` ${launch.attempt}` : ''}`;
+  return (
+    sessionName(launch) ?? `${partName(launch.step, true)}${launch.attempt > 1 ? ` ${launch.attempt}` : ''}`
+  );
 }
 
 /** The workflow id for a host: with one id per host the server itself refuses a second run on it. */

@@ -2,6 +2,7 @@ import { definedOnly } from '../defined-only.ts';
 import { withCode } from './failure.ts';
 import {
   describeInput,
+  partName,
   skippedText,
   type InputWait,
   type PartFailure,
@@ -128,7 +129,7 @@ function textOf(
 ): string {
   switch (event) {
     case 'parked': {
-      const what = waiting && `${waiting.step.name}${waiting.kind === 'finalizer' ? ' (finalizer)' : ''}`;
+      const what = waiting && partName(waiting.step.name, waiting.kind === 'finalizer');
       const why = trouble
         ? `the host cannot be ${what === undefined ? 'reached' : `asked about ${what}`}${because(troubleFailure(trouble))}`
         : `${what} is parked${because(waiting?.part.failure)}`;

@@ -1,3 +1,5 @@
+import { formatClock } from '../text/duration.ts';
+
 /** A pause by one of Temporal's own controls, not by Chandler's `pause`. */
 export interface ServerPause {
   /** What is paused: the whole workflow or one of its activities. */
@@ -39,6 +41,6 @@ export class RunPausedError extends Error {
 /** `paused by Temporal's activity pause since 12:03:04 (anna: looking); unpause it with: temporal …` */
 export function describePause({ of, sinceMs, by, reason, unpause }: ServerPause): string {
   const why = [by, reason].filter((word) => word !== undefined && word !== '').join(': ');
-  const since = new Date(sinceMs).toTimeString().slice(0, 8);
+  const since = formatClock(sinceMs);
   return `paused by Temporal's ${of} pause since ${since}${why === '' ? '' : ` (${why})`}; unpause it with: ${unpause}`;
 }

@@ -5,6 +5,7 @@ import { describeAction } from './audit-trail.ts';
 import { advice, block, code, left, prose, right, table, unbroken } from '../text/markdown.ts';
 import {
   listParts,
+  partName,
   skippedText,
   type PartFailure,
   type PartState,
@@ -56,7 +57,7 @@ interface NamedPart {
 /** Renders a run as Markdown for the UI: its state, what an operator must do, its steps, its failures and its audit trail. */
 export function renderStatusMarkdown(status: RunStatus): string {
   const parts = listParts(status).map(({ step: { name }, kind, part }): NamedPart => {
-    return { step: name, name: kind === 'step' ? name : `${name} (finalizer)`, part };
+    return { step: name, name: partName(name, kind === 'finalizer'), part };
   });
   const parked = parts.filter(({ part }) => part.state === 'parked');
   const held = parts.filter(({ part }) => part.trouble ?? part.waitingFor);

@@ -214,11 +214,14 @@ export function listSkipped(status: Pick<RunStatus, 'steps'>): PlacedPart[] {
   return listParts(status).filter(({ part }) => part.state === 'skipped');
 }
 
+/** A step or its finalizer as messages name it: `app`, `app (finalizer)`. */
+export function partName(step: string, isFinalizer: boolean): string {
+  return isFinalizer ? `${step} (finalizer)` : step;
+}
+
 /** `, with 2 skipped: firewall, app (finalizer)`; empty if nothing was skipped. */
 export function skippedText(status: Pick<RunStatus, 'steps'>): string {
-  const names = listSkipped(status).map(
-    ({ step, kind }) => `${step.name}${kind === 'finalizer' ? ' (finalizer)' : ''}`,
-  );
+  const names = listSkipped(status).map(({ step, kind }) => partName(step.name, kind === 'finalizer'));
   return names.length === 0 ? '' : `, with ${names.length} skipped: ${names.join(', ')}`;
 }
 

@@ -20,6 +20,11 @@ export function durationMs(value: Duration | undefined, fallbackMs: number): num
   return typeof value === 'number' ? value : Math.round(ms(value as ms.StringValue));
 }
 
+/** Formats a time of day in the local time zone: `12:03:04`. */
+export function formatClock(atMs: number): string {
+  return new Date(atMs).toTimeString().slice(0, 8);
+}
+
 /** Formats remaining time: `45 s`, `14 min`, `2 h 10 min`. */
 export function formatTimeLeft(milliseconds: number): string {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));

@@ -33,7 +33,7 @@ export function renderRun(state: State, paint: Paint): string[] {
   const below = joinGroups([
     [...detail, ...renderTail(row, columns)],
     renderNotes(run, columns),
-    renderOrders(run, columns),
+    renderLatestActions(run, columns),
   ]);
   // The table gets as much as it needs if that leaves room for the most important lines below.
   const least = Math.min(below.length, Math.max(MIN_BELOW, Math.min(detail.length, Math.floor(room / 2))));
@@ -154,7 +154,7 @@ function renderNotes({ status }: RunView, columns: number): string[] {
   return notes.flatMap((note) => wrapIndented(`${INDENT}${oneLine(note)}`, columns, INDENT));
 }
 
-function renderOrders({ status }: RunView, columns: number): string[] {
+function renderLatestActions({ status }: RunView, columns: number): string[] {
   if (!status || status.auditTrail.length === 0) return [];
   const actions = listChanges({ ...status, auditTrail: [] }, status, 0).slice(-MAX_ACTIONS);
   return actions.flatMap((change) => wrapIndented(`${INDENT}${renderChange(change)}`, columns, INDENT));

@@ -1,5 +1,5 @@
 import { isOpenStatus } from '../../../domain/run/execution-status.ts';
-import { isFullyParked, listParts, type RunStatus } from '../../../domain/run/status.ts';
+import { isFullyParked, isPartOver, listParts, type RunStatus } from '../../../domain/run/status.ts';
 import type { Style } from '../../output/paint.ts';
 import { listRows, STYLES, type PartRow } from '../../output/render-parts.ts';
 import { describeRunInfo } from '../../output/render-runs.ts';
@@ -88,7 +88,7 @@ export function partsNeedingPerson(run: RunView): PartRow[] {
 /** Whether the part of the open log starts no launch any more, unless an operator runs it again. */
 export function isLogPartOver(state: State): boolean {
   const part = selectedPart(state)?.part;
-  return part !== undefined && !['running', 'retrying', 'pending'].includes(part.state);
+  return part !== undefined && (part.state === 'parked' || isPartOver(part));
 }
 
 /** `1⏸ 2▶ 3✔`: the number of parts in each state. */

@@ -1,4 +1,5 @@
-import { formatDuration } from '../../../domain/text/duration.ts';
+import { formatClock, formatDuration } from '../../../domain/text/duration.ts';
+import { partName } from '../../../domain/run/status.ts';
 import { oneLine } from '../../../domain/text/plain-text.ts';
 import { STYLES } from '../../output/render-parts.ts';
 import { describeRun } from '../../output/render-table.ts';
@@ -11,7 +12,7 @@ import { needsPerson, selectedPart, selectedRun, shownRuns } from './selection.t
 export function titleOf(state: State): string {
   const { lost, nowMs } = state;
   if (!lost) return state.view === 'list' ? titleOfList(state) : titleOfRun(state);
-  const since = new Date(lost.sinceMs).toTimeString().slice(0, 8);
+  const since = formatClock(lost.sinceMs);
   return `! no answer since ${since} (${formatDuration(nowMs - lost.sinceMs)}): shown is what was known then; trying again (${oneLine(lost.why)})`;
 }
 
@@ -40,7 +41,7 @@ function titleOfRun(state: State): string {
 
 /** The line above a log: `network (attempt 1) · ⏸ parked · 12.3 kB · following` */
 export function describeLog(log: LogView, state: State): string {
-  const name = log.finalizer ? `${log.step} (finalizer)` : log.step;
+  const name = partName(log.step, log.finalizer);
   const part = selectedPart(state)?.part;
   // The state of the step belongs to its latest attempt only.
   const mine = part?.attempt === log.attempt;
