@@ -10,6 +10,7 @@ import {
   encodeHolder,
   endLeftovers,
   isScriptHolder,
+  keepLease,
   leaseHeld,
   ownersOf,
   scriptAtWork,
@@ -33,8 +34,7 @@ export function cleanActivities(deps: ActivityDeps): Pick<Activities, 'cleanHost
         if (former && report.lease !== me && former.workflowId !== run && (await deps.isOpen(former)))
           throw leaseHeld(host, target, former);
         // While this activity holds the lease, no run can begin on the host.
-        const taken = await host.lease(me, report.lease);
-        if (!taken.ours) throw leaseHeld(host, target, decodeHolder(taken.holder));
+        await keepLease(host, target, me, report.lease);
         const { leftovers } = await listLeftovers(inspectDeps, host.stateDir);
         const owned = withOwners(leftovers, ownersOf(former, false, report.script));
         const ended = await endLeftovers(host, owned);

@@ -1,7 +1,7 @@
 import { ChandlerError } from '../domain/run/failure.ts';
 import { addressOf, label } from '../domain/run/ids.ts';
-import { withOwners } from '../domain/run/leftovers.ts';
 import { listLeftovers } from '../host/host-report.ts';
+import type { Host } from '../host/host.ts';
 import { openHost } from '../host/open-host.ts';
 import { installZmx } from '../host/install-zmx.ts';
 import { isScriptOwner } from '../self-provision/script.ts';
@@ -13,6 +13,8 @@ import {
   isLaterExecution,
   keepLease,
   laterHolder,
+  leftoversOf,
+  ownerOf,
   takeLease,
 } from './take-lease.ts';
 import type { Activities, HostRef, LeaseHolder, PreparedHost } from './activity-types.ts';
@@ -30,6 +32,7 @@ type HostActivities = Pick<
  */
 async function endStray(
   deps: ActivityDeps,
+  host: Host,
   ref: HostRef,
   holder: LeaseHolder,
   signal: AbortSignal,
@@ -37,11 +40,9 @@ async function endStray(
   const executor = await connectTo(deps, ref.target);
   const { programs } = deps;
   const { leftovers } = await listLeftovers({ executor, programs, signal }, ref.facts.stateDir);
-  const owner = holder.owner ?? holder.firstRunId;
-  const found = withOwners(leftovers, [{ owner, workflowId: holder.workflowId, atWork: true }]);
-  const stray = found.filter(({ atWork, state }) => atWork && state !== 'ended');
+  const own = leftoversOf(leftovers, ownerOf(holder), holder.workflowId);
+  const stray = own.filter(({ state }) => state !== 'ended');
   if (stray.length === 0) return;
-  const host = await hostOf(deps, ref);
   const left = (await endLeftovers(host, stray)).filter((each) => each.left > 0);
   if (left.length === 0) return;
   const named = left.map(({ launch }) => label(launch)).join(', ');
@@ -130,7 +131,7 @@ export function hostActivities(deps: ActivityDeps): HostActivities {
         const holder = laterHolder(lease);
         if (lease !== undefined && holder) {
           await keepLease(host, ref.target, lease);
-          await endStray(deps, ref, holder, signal);
+          await endStray(deps, host, ref, holder, signal);
         }
         if ((await host.writeSentinel(path, content, signal)) !== content)
           throw new ChandlerError('sentinel-missing', `${path} does not read back as written`);
@@ -140,7 +141,7 @@ export function hostActivities(deps: ActivityDeps): HostActivities {
     releaseHost: ({ host: ref, lease, close, withdraw }) =>
       onHost(deps, ref, async (host, signal) => {
         const holder = laterHolder(lease);
-        if (holder) await endStray(deps, ref, holder, signal);
+        if (holder) await endStray(deps, host, ref, holder, signal);
         await Promise.all(
           close.map(async (launch) => {
             const place = host.place(launch);

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { ChandlerError } from '../domain/run/failure.ts';
+import { isAdopted, skippingOwner } from '../domain/run/forecast.ts';
 import {
   cleanWords,
   describeLeftover,
@@ -76,7 +77,7 @@ export async function takeLease(host: Host, request: LeaseRequest): Promise<Take
   const found = decodeHolder(first.holder);
   const isMine = found !== undefined && isSameRun(found, holder);
   if (isMine && found.replaces === undefined)
-    return { word: first.holder, ...(await adoptOwn(request, found.owner ?? found.firstRunId)) };
+    return { word: first.holder, ...(await adoptOwn(request, ownerOf(found))) };
   // A server runs one workflow of an id at a time, so an earlier run of this id is over.
   const sameWorkflow = found?.namespaceId === holder.namespaceId && found?.workflowId === holder.workflowId;
   if (found && !sameWorkflow && (await request.isOpen(found))) throw leaseHeld(host, target, found);
@@ -88,8 +89,7 @@ export async function takeLease(host: Host, request: LeaseRequest): Promise<Take
   const word = adopted ? encodeHolder({ ...holder, owner: adopted.owner }) : mine;
   let held = first.holder;
   const replace = async (next: string) => {
-    const answer = await host.lease(next, held);
-    if (!answer.ours) throw leaseHeld(host, target, decodeHolder(answer.holder));
+    await keepLease(host, target, next, held);
     held = next;
   };
   // The lease is written before anything is ended, so that only one of two runs ends launches, and only those that the other does
@@ -119,19 +119,32 @@ export async function continueSkipped(
   taken: TakenLease,
   sentinel: string | undefined,
 ): Promise<TakenLease> {
-  const { digest, owner, isWhole } = readSentinel(sentinel);
+  const owner = skippingOwner(sentinel, holder.digest);
   const { adopted } = taken;
   const hasBegun = adopted && (adopted.owner !== holder.firstRunId || adopted.alive.length > 0);
-  if (isWhole || digest !== holder.digest || owner === undefined || hasBegun) return taken;
+  if (owner === undefined || hasBegun) return taken;
   const word = encodeHolder({ ...holder, owner });
   await keepLease(host, target, word, taken.word);
   return { ...taken, word, adopted: { owner, alive: [] } };
 }
 
 async function adoptOwn(request: LeaseRequest, owner: string): Promise<Omit<TakenLease, 'word'>> {
-  const { workflowId } = request.holder;
-  const found = withOwners(await request.listLeftovers(), [{ owner, workflowId, atWork: true }]);
-  return { ended: [], adopted: { owner, alive: found.filter(({ atWork }) => atWork), isOwn: true } };
+  const alive = leftoversOf(await request.listLeftovers(), owner, request.holder.workflowId);
+  return { ended: [], adopted: { owner, alive, isOwn: true } };
+}
+
+/** The leftovers that one run started. */
+export function leftoversOf(
+  leftovers: readonly Leftover[],
+  owner: string,
+  workflowId: string,
+): OwnedLeftover[] {
+  return withOwners(leftovers, [{ owner, workflowId, atWork: true }]).filter(({ atWork }) => atWork);
+}
+
+/** The owner in the ids of a holder's launches. */
+export function ownerOf({ owner, firstRunId }: LeaseHolder): string {
+  return owner ?? firstRunId;
 }
 
 /**
@@ -169,13 +182,9 @@ async function sortLeftovers(
 ): Promise<{ readonly adopted?: Adopted; readonly others: readonly OwnedLeftover[] }> {
   const { digest } = request.holder;
   const found = withOwners(await request.listLeftovers(), ownersOf(former, false, script));
-  const isSameScript = script?.digest === digest && script.phase !== 'provisioned';
+  const isSameScript = isAdopted(script, digest);
   // Launches that a run adopted from a script keep the script's owner in their ids.
-  const owner = isSameScript
-    ? script.owner
-    : former?.digest === digest
-      ? (former.owner ?? former.firstRunId)
-      : undefined;
+  const owner = isSameScript ? script?.owner : former?.digest === digest ? ownerOf(former) : undefined;
   const alive = owner === undefined ? [] : found.filter((leftover) => isOwnedBy(leftover, owner));
   const others = found.filter((leftover) => !alive.includes(leftover));
   refuseOthers(request, others);
@@ -227,7 +236,7 @@ export function ownersOf(
 ): LaunchOwner[] {
   const scriptAtWork = script?.alive === true;
   return [
-    ...(former ? [{ owner: former.owner ?? former.firstRunId, workflowId: former.workflowId, atWork }] : []),
+    ...(former ? [{ owner: ownerOf(former), workflowId: former.workflowId, atWork }] : []),
     // A run that took over from a script continues the script's launches.
     ...(script
       ? [{ owner: script.owner, atWork: scriptAtWork || (atWork && former?.digest === script.digest) }]

@@ -3,6 +3,7 @@ import { ActivityFailure, ApplicationFailure, TerminatedFailure, TimeoutFailure 
 import { setTimeout as delay } from 'node:timers/promises';
 import { ChandlerError, failureCodes, isFailureCode } from '../domain/run/failure.ts';
 import { oneLine } from '../domain/text/plain-text.ts';
+import { pollersOf, QUEUE } from './server-reports.ts';
 import type { AskOptions, RunFailure } from './types.ts';
 
 /**
@@ -13,8 +14,6 @@ const TAKEN_UP_WITHIN_MS = 10_000;
 const WAITING_AFTER_MS = 1_500;
 /** Extra time if no worker has polled lately: after a restart of the server, workers return soon. */
 const POLLED_WITHIN_MS = 2_500;
-/** TaskQueueType of Temporal's API. */
-const WORKFLOW_TASK_QUEUE = 1;
 /** After this time the server gives the task of a lost worker to another one. */
 export const TASK_TIMEOUT_MS = 5_000;
 
@@ -43,7 +42,9 @@ export async function answerOf<T>(
     if (first.pendingWorkflowTask && !first.pendingWorkflowTask.startedTime) {
       onWaiting?.(taskQueue);
       await delay(POLLED_WITHIN_MS, undefined, { ref: false, signal: over.signal });
-      if (!(await hasPollers(asked, taskQueue))) {
+      // Workers that have polled in the last minutes.
+      const pollers = await pollersOf(asked.client, taskQueue, QUEUE.workflow);
+      if (pollers.size === 0) {
         const message = `no worker serves the task queue ${oneLine(taskQueue)}`;
         return withdraw('no worker is there', new ChandlerError('no-worker', message));
       }
@@ -80,18 +81,6 @@ export async function answerOf<T>(
   } finally {
     over.abort();
   }
-}
-
-/** Whether a worker has polled the task queue in the last minutes. */
-async function hasPollers({ client }: WorkflowHandle, taskQueue: string): Promise<boolean> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace: client.options.namespace,
-    taskQueue: { name: taskQueue },
-    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is of a package that is not ours
-    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is of a package that is not ours
-    taskQueueType: WORKFLOW_TASK_QUEUE,
-  });
-  return (pollers ?? []).length > 0;
 }
 
 /** Why workers fail the first task of a workflow; undefined if none has failed. */

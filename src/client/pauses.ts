@@ -3,6 +3,7 @@ import { RunPausedError, type PausedRun, type ServerPause } from '../domain/run/
 import { listParts, type RunStatus } from '../domain/run/status.ts';
 import { plainText } from '../domain/text/plain-text.ts';
 import { render, sh } from '../shell/index.ts';
+import { heartbeatOf } from './read-progress.ts';
 
 /** The addresses that the Temporal CLI uses by default. */
 const DEFAULT_ADDRESSES = new Set(['127.0.0.1:7233', 'localhost:7233']);
@@ -42,18 +43,6 @@ export function addActivityPauses(
     (part ?? status).serverPause = pause;
   }
   return status;
-}
-
-type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
-
-/** The heartbeat of an activity, which names its step. */
-function heartbeatOf(
-  temporal: Client,
-  { heartbeatDetails }: Pending,
-): { readonly step?: string; readonly lastLine?: string } {
-  const [payload] = heartbeatDetails?.payloads ?? [];
-  if (!payload) return {};
-  return temporal.options.loadedDataConverter.payloadConverter.fromPayload(payload);
 }
 
 function knownOf(temporal: Client, described: WorkflowExecutionDescription): PausedRun {

@@ -1,19 +1,23 @@
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { definedOnly } from '../domain/defined-only.ts';
 import type { StepProgress } from './types.ts';
 
 /** Reads what the workers last reported about running steps and finalizers. */
 export async function readProgress(temporal: Client, workflowId: string): Promise<StepProgress[]> {
   const { raw } = await temporal.workflow.getHandle(workflowId).describe();
-  const { payloadConverter } = temporal.options.loadedDataConverter;
-  return (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => {
-    const [payload] = heartbeatDetails?.payloads ?? [];
-    if (!payload) return [];
-    const { step, kind, attempt, lastLine, logBytes } =
-      payloadConverter.fromPayload<Partial<Heartbeat>>(payload);
+  return (raw.pendingActivities ?? []).flatMap((activity) => {
+    const { step, kind, attempt, lastLine, logBytes } = heartbeatOf(temporal, activity);
     if (step === undefined || attempt === undefined || lastLine === undefined) return [];
     return [definedOnly({ step, finalizer: kind === 'finalizer', attempt, lastLine, logBytes })];
   });
+}
+
+type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
+
+/** The details of an activity's latest heartbeat; empty without one. */
+export function heartbeatOf(temporal: Client, { heartbeatDetails }: Pending): Partial<Heartbeat> {
+  const [payload] = heartbeatDetails?.payloads ?? [];
+  return payload ? temporal.options.loadedDataConverter.payloadConverter.fromPayload(payload) : {};
 }
 
 /** The details in the heartbeats of `waitForEnd` and `waitForEndOrPrompt`. */

@@ -8,7 +8,7 @@ type QueueType = NonNullable<
 >;
 /** temporal.api.enums.v1.TaskQueueType */
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the SDK exports no values of it
-const QUEUE = { workflow: 1 as QueueType, activity: 2 as QueueType };
+export const QUEUE = { workflow: 1 as QueueType, activity: 2 as QueueType };
 
 /** gRPC NOT_FOUND (https://grpc.io/docs/guides/status-codes/). */
 const NOT_FOUND = 5;
@@ -70,8 +70,11 @@ async function listPollers(temporal: Client, taskQueue: string): Promise<Poller[
 }
 
 /** The build of each worker that polls one kind of task. */
-async function pollersOf(
-  { options: { namespace }, workflowService }: Client,
+export async function pollersOf(
+  {
+    options: { namespace },
+    workflowService,
+  }: Pick<Client, 'workflowService'> & { readonly options: { readonly namespace: string } },
   taskQueue: string,
   taskQueueType: QueueType,
 ): Promise<Map<string, Poller['build']>> {

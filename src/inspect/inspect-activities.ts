@@ -16,7 +16,7 @@ import { countExecs } from '../ssh/index.ts';
 import { connectTo, type ActivityDeps } from '../activities/activity-deps.ts';
 import { withHeartbeats } from '../activities/with-heartbeats.ts';
 import { findLacks, type LackDeps } from '../activities/find-lacks.ts';
-import { decodeHolder, isScriptHolder, ownersOf } from '../activities/take-lease.ts';
+import { decodeHolder, isScriptHolder, ownerOf, ownersOf } from '../activities/take-lease.ts';
 import { surveyLaunches } from '../self-provision/script-activities.ts';
 import type { Activities, HostInspection, WorkerInspection } from '../activities/activity-types.ts';
 
@@ -31,12 +31,18 @@ export function inspectActivities(
     inspectWorker: (input) => inspectWorkerItself(deps, input),
 
     async inspectHost(input) {
-      const resolved = await deps.resolveTarget(input.target);
       const executor = await connectTo(deps, input.target);
       const { programs, zmx, isOpen } = deps;
       return withHeartbeats({}, ({ signal }) =>
         inspectOneHost(
-          { executor, programs, signal, zmx, isOpen, countExecs: (count) => countExecs(resolved, count) },
+          {
+            executor,
+            programs,
+            signal,
+            zmx,
+            isOpen,
+            countExecs: async (count) => countExecs(await deps.resolveTarget(input.target), count),
+          },
           input,
         ),
       );
@@ -90,9 +96,9 @@ async function inspectOneHost(
     script && digest !== undefined && isAdopted(script, digest)
       ? script.owner
       : former && !atWork && former.digest === digest
-        ? (former.owner ?? former.firstRunId)
+        ? ownerOf(former)
         : digest !== undefined
-          ? skippingOwner(report, digest)
+          ? skippingOwner(report.sentinel.content, digest)
           : undefined;
   const [launches, forecast, opened] = await Promise.all([
     owner === undefined ? [] : surveyLaunches({ states }, owner, parts),

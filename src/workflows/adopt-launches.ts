@@ -1,7 +1,7 @@
-import type { PartRef, PreparedHost } from '../activities/activity-types.ts';
+import type { PreparedHost } from '../activities/activity-types.ts';
 import { notesOf, type LaunchState } from '../domain/run/launch-state.ts';
 import { listPartRefs, type Part } from '../domain/run/part.ts';
-import { readSentinel } from '../domain/run/sentinel.ts';
+import { isAdopted, isSkippedIn } from '../domain/run/forecast.ts';
 import { askForRun } from './ask-host.ts';
 import { activity } from './proxies.ts';
 import { findPart, hostOf, type Run } from './run.ts';
@@ -16,8 +16,7 @@ const PATIENCE_MS = 15 * 60_000;
  * launches ended.
  */
 export async function adoptLaunches(run: Run, { script, adopted, sentinel }: PreparedHost): Promise<void> {
-  const isSameScript = script?.digest === run.digest && script.phase !== 'provisioned';
-  const owner = isSameScript ? script.owner : adopted?.owner;
+  const owner = isAdopted(script, run.digest) ? script?.owner : adopted?.owner;
   if (owner === undefined) return;
   run.owner = owner;
   const summary = 'list earlier launches';
@@ -25,16 +24,15 @@ export async function adoptLaunches(run: Run, { script, adopted, sentinel }: Pre
   const found = await askForRun(run, summary, PATIENCE_MS, (options) =>
     activity.surveyLaunches(summary, wanted, options),
   );
-  const { digest, skipped } = readSentinel(sentinel);
-  const isSkipped = ({ step, kind }: PartRef) =>
-    digest === run.digest && skipped.some((part) => part.step === step && part.kind === kind);
   for (const { launch, state } of found) {
     const part = findPart(run, launch);
     if (!part) continue;
     part.status.attempt = launch.attempt;
     // A parked part goes on waiting for its operator.
-    if (part.status.state !== 'parked')
-      adoptState(part, isSkipped(launch) ? { kind: 'absent' } : state, adopted?.isOwn === true);
+    if (part.status.state !== 'parked') {
+      const isSkipped = isSkippedIn(sentinel, run.digest, launch);
+      adoptState(part, isSkipped ? { kind: 'absent' } : state, adopted?.isOwn === true);
+    }
     part.showSession(launch);
     const isOver = state.kind === 'exited' ? 'ended' : 'open';
     part.track(launch, part.status.state === 'succeeded' ? 'succeeded' : isOver);

@@ -1,3 +1,4 @@
+import { bytesAsJson } from '../domain/text/bytes-as-json.ts';
 import {
   CancellationScope,
   allHandlersFinished,
@@ -76,8 +77,7 @@ const MAX_ARGUMENT_BYTES = 1_500_000;
  */
 function canContinueAsNew(run: Run, kind: RunKind): boolean {
   if (run.status.phase !== 'steps' && run.status.phase !== 'finalizers') return false;
-  const snapshotBytes = new TextEncoder().encode(JSON.stringify(takeSnapshot(run))).length;
-  return snapshotBytes + kind.inputBytes() <= MAX_ARGUMENT_BYTES;
+  return bytesAsJson(takeSnapshot(run)) + kind.inputBytes() <= MAX_ARGUMENT_BYTES;
 }
 
 function resultOf({ status, digest }: Run, outcome: ProvisionResult['outcome']): ProvisionResult {

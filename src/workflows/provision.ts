@@ -1,3 +1,4 @@
+import { bytesAsJson } from '../domain/text/bytes-as-json.ts';
 import { continueAsNew, workflowInfo, type ApplicationFailure } from '@temporalio/workflow';
 import type { HostRef, Lack } from '../activities/activity-types.ts';
 import { formatTimeLeft } from '../domain/text/duration.ts';
@@ -37,7 +38,7 @@ function provisioning(input: Plan, lacks: readonly Lack[] = []): RunKind {
       return finishHost(run, movable);
     },
     continueAsNew: (snapshot) => continueAsNew<typeof provision>(input, snapshot),
-    inputBytes: () => new TextEncoder().encode(JSON.stringify(input)).length,
+    inputBytes: () => bytesAsJson(input),
   };
 }
 

@@ -1,3 +1,4 @@
+import { bytesAsJson } from '../text/bytes-as-json.ts';
 import { variableNameProblem } from '../plan/variable-name.ts';
 import { boundedText } from '../text/bounded-text.ts';
 import { isDuration } from '../text/duration.ts';
@@ -109,8 +110,4 @@ export function envTooLongReason(name: string, env: Readonly<Record<string, stri
 
 function isEnvTooLong(env: object): boolean {
   return bytesAsJson(env) > MAX_ENV_BYTES;
-}
-
-function bytesAsJson(value: unknown): number {
-  return new TextEncoder().encode(JSON.stringify(value)).length;
 }

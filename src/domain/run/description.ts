@@ -1,3 +1,4 @@
+import { bytesAsJson } from '../text/bytes-as-json.ts';
 import { count } from '../text/count.ts';
 import { actionNames, actions, exampleInput } from './actions.ts';
 import { addressOf } from './ids.ts';
@@ -82,7 +83,7 @@ function summarize(text: string): string {
 }
 
 function jsonBytes(text: string): number {
-  return new TextEncoder().encode(JSON.stringify(text)).length - 2;
+  return bytesAsJson(text) - 2;
 }
 
 /** The longest beginning of a text that fits as JSON, in whole characters. */

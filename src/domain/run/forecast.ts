@@ -22,9 +22,21 @@ export function isAdopted(script: Traces['script'], digest: string): boolean {
 }
 
 /** The owner of the run that wrote the sentinel, if it skipped some of the work: the next run continues that run's launches. */
-export function skippingOwner({ sentinel }: Pick<Traces, 'sentinel'>, digest: string): string | undefined {
-  const recorded = readSentinel(sentinel.content);
+export function skippingOwner(sentinel: string | undefined, digest: string): string | undefined {
+  const recorded = readSentinel(sentinel);
   return recorded.digest === digest && !recorded.isWhole ? recorded.owner : undefined;
+}
+
+/** Whether a sentinel of the same work records a part as skipped. */
+export function isSkippedIn(
+  sentinel: string | undefined,
+  digest: string,
+  { step, kind }: Pick<Launch, 'step' | 'kind'>,
+): boolean {
+  const recorded = readSentinel(sentinel);
+  return (
+    recorded.digest === digest && recorded.skipped.some((part) => part.step === step && part.kind === kind)
+  );
 }
 
 /** What a run would do about the latest launch of a part; undefined without one. */
@@ -34,9 +46,7 @@ export function adoption(
   step: string,
   kind: Launch['kind'],
 ): 'done' | 'awaited' | 'repeated' | 'skipped' | undefined {
-  const recorded = readSentinel(sentinel.content);
-  const isSkipped = recorded.skipped.some((part) => part.step === step && part.kind === kind);
-  if (recorded.digest === digest && isSkipped) return 'skipped';
+  if (isSkippedIn(sentinel.content, digest, { step, kind })) return 'skipped';
   const state = launches.find(({ launch }) => launch.step === step && launch.kind === kind)?.state;
   if (state === undefined || state.kind === 'absent') return undefined;
   if (state.kind === 'created' || state.kind === 'running') return 'awaited';

@@ -1,3 +1,4 @@
+import { bytesAsJson } from '../../domain/text/bytes-as-json.ts';
 import { continueAsNew } from '@temporalio/workflow';
 import { definedOnly } from '../../domain/defined-only.ts';
 import { durationMs } from '../../domain/text/duration.ts';
@@ -67,7 +68,7 @@ function watching(input: WatchInput, known?: Plan): RunKind {
       if (!plan) throw new TypeError('a watch without a plan has no snapshot');
       return continueAsNew<typeof watchProvisioning>(input, { plan, run: snapshot });
     },
-    inputBytes: () => new TextEncoder().encode(JSON.stringify([input, plan])).length,
+    inputBytes: () => bytesAsJson([input, plan]),
     async onAbort(run, untilMs) {
       const { host } = run;
       if (!run.isWatching || !host) return;
