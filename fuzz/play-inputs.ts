@@ -95,6 +95,8 @@ function activitiesOfHost(): Activities {
   return fakeActivities({
     admitPlan: async (plan) => admission(validatePlan(plan)),
     admitWatch: async (input) => admission(validateWatch(input)),
+    checkInput: async (input) =>
+      ('plan' in input ? validatePlan(input.plan) : validateWatch(input)).problems ?? [],
     waitStep: async ({ launch }) => {
       if (launch.step === PARKED_STEP) throw failed(3);
       return ended;

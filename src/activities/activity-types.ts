@@ -190,6 +190,8 @@ export interface HostInspection extends Omit<HostReport, 'lease' | 'leftovers'> 
 export interface Activities {
   admitPlan(plan: unknown): Promise<Admission>;
   admitWatch(input: unknown): Promise<Admission>;
+  /** Only validates. For what is not a run. */
+  checkInput(input: { plan: unknown } | { target: unknown }): Promise<readonly Problem[]>;
   prepareHost(input: {
     target: Target;
     /** Default: `provisioned` in the state directory. */

@@ -27,6 +27,10 @@ export function createActivities(deps: ActivityDeps): Activities {
       return { ...admission, ...(lacks.length > 0 && { lacks }) };
     },
     admitWatch: (input) => admit(validateWatch(input)),
+    async checkInput(input) {
+      const { problems = [] } = 'plan' in input ? validatePlan(input.plan) : validateWatch(input);
+      return boundedProblems(problems);
+    },
     ...hostActivities(deps),
     ...cleanActivities(deps),
     ...stepActivities(deps),

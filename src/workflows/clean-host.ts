@@ -1,11 +1,10 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { CleanResult } from '../domain/run/leftovers.ts';
-import { formatProblems } from '../domain/plan/problems.ts';
 import type { Target } from '../domain/plan/schema.ts';
 import { addressOf } from '../domain/run/ids.ts';
 import { readFailure, workflowFailure } from './failures.ts';
-import { activity, admitWatch } from './proxies.ts';
-import { readInput, refuseInput } from './read-input.ts';
+import { activity } from './proxies.ts';
+import { readInput, refuseInput, requireValid } from './read-input.ts';
 
 /** Which host to clean. */
 export interface CleanInput {
@@ -19,8 +18,7 @@ export async function cleanHost(input: CleanInput): Promise<CleanResult> {
   const { run } = readInput(input);
   if (run !== undefined && typeof run !== 'string') throw refuseInput('run must be the id of a run');
   const { target } = input;
-  const { problems } = await admitWatch({ target });
-  if (problems.length > 0) throw refuseInput(formatProblems(problems), { problems });
+  await requireValid({ target });
   const { namespace, workflowId, firstExecutionRunId: firstRunId } = workflowInfo();
   try {
     return await activity.cleanHost(`clean ${addressOf(target)}`, {

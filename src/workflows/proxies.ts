@@ -78,7 +78,9 @@ const profiles = {
 } as const satisfies Record<string, ActivityOptions>;
 
 /** Validate the input on the worker. The result is in the history, so that a later, stricter check cannot disturb a run. */
-export const { admitPlan, admitWatch } = proxyLocalActivities<Pick<Activities, 'admitPlan' | 'admitWatch'>>({
+export const { admitPlan, admitWatch, checkInput } = proxyLocalActivities<
+  Pick<Activities, 'admitPlan' | 'admitWatch' | 'checkInput'>
+>({
   summary: 'validate the input',
   startToCloseTimeout: '30s',
   // A plan that crashes the validation must end its run, not keep it waiting.

@@ -1,5 +1,8 @@
+import type { Activities } from '../activities/activity-types.ts';
+import { formatProblems } from '../domain/plan/problems.ts';
 import { isRecord } from '../domain/run/log-request.ts';
 import { failureOf, workflowFailure } from './failures.ts';
+import { checkInput } from './proxies.ts';
 import { whyUnreadable } from './sdk/payload-converter.ts';
 
 /**
@@ -12,6 +15,12 @@ export function readInput(input: unknown): Readonly<Record<string, unknown>> {
   if (reason !== undefined) throw refuseInput(`the input cannot be read: ${reason}`);
   if (!isRecord(input)) throw refuseInput('the input must be an object');
   return input;
+}
+
+/** @throws ApplicationFailure invalid-input with every problem */
+export async function requireValid(input: Parameters<Activities['checkInput']>[0]): Promise<void> {
+  const problems = await checkInput(input);
+  if (problems.length > 0) throw refuseInput(formatProblems(problems), { problems });
 }
 
 export function refuseInput(message: string, details?: Record<string, unknown>): Error {

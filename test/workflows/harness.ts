@@ -57,6 +57,8 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
   const works: Activities = {
     admitPlan: async (plan) => ({ problems: validatePlan(plan).problems ?? [], searchAttributes: [] }),
     admitWatch: async (input) => ({ problems: validateWatch(input).problems ?? [], searchAttributes: [] }),
+    checkInput: async (input) =>
+      ('plan' in input ? validatePlan(input.plan) : validateWatch(input)).problems ?? [],
     prepareHost: async ({ sentinelPath = '/s/provisioned' }) => ({
       facts,
       pruned: 0,

@@ -3,13 +3,12 @@ import type { HostInspection, WorkerInspection } from '../../activities/activity
 import { stepsToCheck } from '../../domain/run/forecast.ts';
 import { addressOf, makeLaunch } from '../../domain/run/ids.ts';
 import { planDigest, resolvePlan, type ResolvedPlan } from '../../domain/plan/resolve-plan.ts';
-import { formatProblems } from '../../domain/plan/problems.ts';
 import type { Plan, Target } from '../../domain/plan/schema.ts';
 import { listPartRefs } from '../../domain/run/part.ts';
 import type { PartFailure } from '../../domain/run/status.ts';
 import { readFailure, workflowFailure } from '../../workflows/failures.ts';
-import { activity, admitPlan, admitWatch } from '../../workflows/proxies.ts';
-import { readInput, refuseInput } from '../../workflows/read-input.ts';
+import { activity } from '../../workflows/proxies.ts';
+import { readInput, refuseInput, requireValid } from '../../workflows/read-input.ts';
 
 /** What to inspect besides the worker itself. */
 export interface InspectInput {
@@ -67,14 +66,8 @@ async function admit(input: InspectInput): Promise<void> {
   if (countExecs !== undefined && typeof countExecs !== 'boolean')
     throw refuseInput('countExecs must be true or false');
   const { plan, target } = input;
-  const admission =
-    plan !== undefined
-      ? await admitPlan(plan)
-      : target === undefined
-        ? undefined
-        : await admitWatch({ target });
-  const problems = admission?.problems ?? [];
-  if (problems.length > 0) throw refuseInput(formatProblems(problems), { problems });
+  if (plan !== undefined) await requireValid({ plan });
+  else if (target !== undefined) await requireValid({ target });
 }
 
 async function inspect(
