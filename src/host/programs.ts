@@ -33,7 +33,8 @@ const inspectParts = ['common', 'script', 'facts', 'leftovers', 'inspect'];
 export function loadPrograms(): Programs {
   return {
     host: named('host', hostParts.map(readPart).join('\n')),
-    supervise: named('supervise', readPart('supervise')),
+    // Checked and installed as it is, so it needs no directives.
+    supervise: named('supervise', readPart('supervise').replaceAll(/^# shellcheck .*\n/gm, '')),
     probe: forStdin(['common', 'facts', 'probe']),
     inspect: forStdin(inspectParts),
   };
@@ -55,13 +56,8 @@ function forStdin(parts: readonly string[]): string {
  * in parts that are checked once they are assembled.
  */
 export function readProgram(url: URL): string {
-  const text = readFileSync(url, 'utf8');
-  // supervise.sh is installed as one file, so it needs no directives.
-  const comments = url.pathname.endsWith('/supervise.sh')
-    ? /^[ \t]*#(?!!).*\n/gm
-    : /^[ \t]*#(?!!| shellcheck ).*\n/gm;
-  return text
-    .replace(comments, '')
+  return readFileSync(url, 'utf8')
+    .replace(/^[ \t]*#(?!!| shellcheck ).*\n/gm, '')
     .replace(/^[ \t]+/gm, '')
     .replace(/\n{2,}/g, '\n')
     .replace(/^([ \t]*# shellcheck [^#\n]*[^# \n]) *#.*$/gm, '$1');

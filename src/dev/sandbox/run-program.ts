@@ -4,16 +4,15 @@ import type { Output } from './sandbox-host.ts';
 interface RunOptions {
   readonly stdin?: string | undefined;
   readonly timeoutMs?: number | undefined;
-  readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
 /** Runs a program without a shell. A missing program or one killed at the timeout does not reject. */
 export function run(
   [file = '', ...args]: readonly string[],
-  { stdin = '', timeoutMs, env }: RunOptions = {},
+  { stdin = '', timeoutMs }: RunOptions = {},
 ): Promise<Output> {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { stdio: 'pipe', env, timeout: timeoutMs, killSignal: 'SIGKILL' });
+    const child = spawn(file, args, { stdio: 'pipe', timeout: timeoutMs, killSignal: 'SIGKILL' });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

@@ -64,8 +64,6 @@ record() { [ ! -f "$launch/$1" ] || sed -n "s/^$2=//p" "$launch/$1"; }
 # Given a path, flock creates a missing file, and a step may remove it at any moment.
 locked() { [ -f "$launch/lock" ] && ! flock -n -s 7 2>/dev/null 7<"$launch/lock" && [ -f "$launch/lock" ]; }
 size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
-# has_survivors ID: whether processes of the launch are alive.
-has_survivors() { [ -n "$(marked "$1")" ]; }
 # marked ID: prints the processes with the launch's marker in their environment, and their descendants.
 marked() {
   set -- "$(carriers "CHANDLER_LAUNCH=$1")"
@@ -89,10 +87,10 @@ carriers() {
     if tr '\000' '\n' 2>/dev/null <"$process/environ" | grep -qxF "$1"; then echo "${process#/proc/}"; fi
   done 2>/dev/null
 }
-# supervisor: prints the pid of the launch's supervisor, unless a later process has that pid.
-supervisor() {
-  pid=$(record started pid)
-  [ -n "$pid" ] && [ "$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$(record started start)" ] && echo "$pid"
+# process_in RECORD: prints the pid in a record of the launch, unless a later process has that pid.
+process_in() {
+  pid=$(record "$1" pid)
+  [ -n "$pid" ] && [ "$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$(record "$1" start)" ] && echo "$pid"
 }
 # call_zmx ZMX ZMX_DIR ARGUMENT...: with a timeout, because a hung daemon never answers, and without Chandler's locks.
 call_zmx() {

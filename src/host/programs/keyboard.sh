@@ -23,7 +23,7 @@ find_log() {
 # timeout, wakes up in between. A reported prompt stays reported when a key or a resize wakes its process.
 watch_keyboard() {
   # Both are constant while the launch runs.
-  root=${root-$(supervisor)} machine=${machine-$(uname -m)}
+  root=${root-$(process_in started)} machine=${machine-$(uname -m)}
   prompt='' sleeper=''
   [ -z "$root" ] || find_prompt "$root:0::"
   if [ -z "$prompt" ]; then

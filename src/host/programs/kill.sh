@@ -16,7 +16,7 @@ kill_launch() {
     if [ -z "$pids" ]; then
       locked || break
       # The supervisor is recording the end, or is starting and will find `cancelled`.
-      if [ $i -ge $(($2 * 10 + 50)) ]; then supervisor | xargs -r kill -9; fi
+      if [ $i -ge $(($2 * 10 + 50)) ]; then process_in started | xargs -r kill -9; fi
     else
       if [ "$found" -eq 0 ]; then found=$(printf '%s\n' "$pids" | wc -l); fi
       # shellcheck disable=SC2086 # a list of numbers
@@ -57,22 +57,13 @@ close_session() {
 
 # script-end SIGNAL BOUND_S: USR1 ends the script only, TERM also the launches that it has started. Returns once it has ended.
 script_end() {
-  work=$state_dir/script
-  if [ ! -e "$work/lock" ]; then
-    say ended=yes
-    return
-  fi
+  launch=$state_dir/script
   i=$(($2 * 10))
-  while ! flock -n -s "$work/lock" true 2>/dev/null && [ $i -gt 0 ]; do
-    pid=$(sed -n 's/^pid=//p' "$work/pid" 2>/dev/null)
-    start=$(sed -n 's/^start=//p' "$work/pid" 2>/dev/null)
+  while locked && [ $i -gt 0 ]; do
     # Repeated, because a script that has just started has no traps yet.
-    if [ $((i % 20)) -eq 0 ] && [ -n "$pid" ] &&
-      [ "$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$start" ]; then
-      kill -s "$1" "$pid" 2>/dev/null
-    fi
+    if [ $((i % 20)) -eq 0 ] && script=$(process_in pid); then kill -s "$1" "$script" 2>/dev/null; fi
     sleep 0.1
     i=$((i - 1))
   done
-  if flock -n -s "$work/lock" true 2>/dev/null; then say ended=yes; else say ended=no; fi
+  if locked; then say ended=no; else say ended=yes; fi
 }
