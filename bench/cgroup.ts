@@ -15,7 +15,9 @@ export interface Cgroup {
   readonly cpuMs: () => number;
   /** A command that runs another one in this group. */
   readonly wrap: (argv: readonly string[]) => readonly string[];
-  /** Ends all processes and removes the group. */
+  /** Kills all processes. */
+  readonly end: () => Promise<void>;
+  /** Kills all processes and removes the group. */
   readonly remove: () => Promise<void>;
 }
 
@@ -31,6 +33,10 @@ export function makeCgroup(label: string): Cgroup {
   const list = join(dir, 'cgroup.procs');
   const pids = () => readFileSync(list, 'utf8').split('\n').filter(Boolean).map(Number);
   const add = (pid: number) => writeFileSync(list, String(pid));
+  const end = async () => {
+    writeFileSync(join(dir, 'cgroup.kill'), '1');
+    await poll(() => pids().length === 0, `the processes of ${name} end`);
+  };
   return {
     name,
     add,
@@ -43,9 +49,10 @@ export function makeCgroup(label: string): Cgroup {
     },
     cpuMs: () => parseCpuMs(readFileSync(join(dir, 'cpu.stat'), 'utf8')),
     wrap: (argv) => ['/bin/sh', '-c', 'echo $$ >"$1" && shift && exec "$@"', 'wrap', list, ...argv],
+    end,
     async remove() {
       if (!existsSync(dir)) return;
-      writeFileSync(join(dir, 'cgroup.kill'), '1');
+      await end();
       // A group is busy until its last process is not only dead but reaped.
       await poll(() => isRemoved(dir), `the processes of ${name} end`);
     },

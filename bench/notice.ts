@@ -37,7 +37,7 @@ function row(name: string, delays: readonly number[]): string[] {
 async function endDelays(stand: Stand, host: BenchHost): Promise<number[]> {
   const steps = Array.from({ length: STEPS }, (_, i) => ({
     name: `s${i}`,
-    script: `mkdir -p ${RESULTS}; sleep 0.1; date +%s%N >${RESULTS}/end-${i}`,
+    script: `sleep 0.1; date +%s%N >${RESULTS}/end-${i}`,
     ...(i > 0 && { needs: [`s${i - 1}`] }),
   }));
   const { workflowId } = await stand.provision({ name: 'notice', target: host.target, steps });

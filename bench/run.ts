@@ -1,61 +1,81 @@
 // `npm run bench`: what runs cost, beside other tools that do the same work on the same hosts. Writes docs/benchmarks.md.
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { ensureBuilt } from '../test/support/built.ts';
 import { account } from './account.ts';
+import { compare } from './compare.ts';
 import { describeMachine } from './machine.ts';
 import { notice } from './notice.ts';
-import { parseOptions, type BenchOptions, type SectionName } from './options.ts';
+import { parseOptions, type SectionName } from './options.ts';
+import { renderPlot } from './plot.ts';
 import { openStand, type Stand } from './stand.ts';
+import { startUp } from './start-up.ts';
 
 interface Section {
   readonly title: string;
   readonly measure: (stand: Stand) => Promise<string>;
 }
 
-const page = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
+const docsPage = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const announce = (line: string) => void process.stderr.write(`${line}\n`);
-const options = parseOptions(process.argv.slice(2));
+const { only, rounds, hosts, out } = parseOptions(process.argv.slice(2));
+const page = out === undefined ? docsPage : resolve(out);
+const prints = only !== undefined && out === undefined;
 
 const sections: Readonly<Record<SectionName, Section>> = {
-  account: { title: 'What a run costs', measure: (stand) => account(stand, options.rounds, announce) },
+  compare: { title: 'Beside other tools', measure: measureCompare },
+  account: { title: 'What a run costs', measure: (stand) => account(stand, rounds, announce) },
   notice: { title: 'How soon an end is noticed', measure: notice },
+  'start-up': { title: 'Start of a command', measure: (stand) => startUp(stand, rounds) },
 };
 
-let undo = async () => {};
+let stop = async () => {};
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
     announce('stopping the server, the worker and the hosts');
-    void undo().finally(() => process.exit(130));
+    void stop().finally(() => process.exit(130));
   });
 
 ensureBuilt();
-const stand = await openStand(1, (stop) => (undo = stop));
+const hostCount = only === undefined || only === 'compare' ? Math.max(...hosts) : 1;
+announce(`starting a Temporal server, a worker and ${hostCount === 1 ? '1 host' : `${hostCount} hosts`}`);
+const stand = await openStand(hostCount, (undo) => (stop = undo));
 try {
-  await report(stand, options);
+  await report(stand);
 } finally {
-  await stand.stop();
+  await stop();
 }
 
-async function report(stand: Stand, { only, rounds, out }: BenchOptions): Promise<void> {
+async function report(stand: Stand): Promise<void> {
+  const facts = [...(await describeMachine()), `Hosts run ${stand.zmx} as zmx`];
   const parts = [
     '# Benchmarks',
-    'Measured and written by `npm run bench`, in one run.',
-    [...(await describeMachine()), `Hosts run ${stand.zmx} as zmx`, `Rounds: ${rounds}`]
-      .map((line) => `- ${line}`)
-      .join('\n'),
+    'Measured and written by `npm run bench`, all in one run.',
+    facts.map((line) => `- ${line}`).join('\n'),
   ];
   for (const [name, { title, measure }] of Object.entries(sections)) {
     if (only !== undefined && only !== name) continue;
     announce(`measuring: ${title}`);
     parts.push(`## ${title}`, await measure(stand));
   }
-  const file = out === undefined ? page : resolve(out);
-  const text = await format(parts.join('\n\n'), { ...(await resolveConfig(page)), filepath: file });
-  if (only !== undefined && out === undefined) return void process.stdout.write(text);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, text);
-  announce(`written: ${file}`);
+  const text = await format(parts.join('\n\n'), { ...(await resolveConfig(docsPage)), filepath: page });
+  if (prints) {
+    process.stdout.write(text);
+    return;
+  }
+  await mkdir(dirname(page), { recursive: true });
+  await writeFile(page, text);
+  announce(`written: ${page}`);
+}
+
+async function measureCompare(stand: Stand): Promise<string> {
+  const { text, panels } = await compare(stand, { hosts, rounds, announce });
+  if (prints) return text;
+  const title = 'Wall clock of the same work';
+  const plot = join(dirname(page), 'images', `${basename(page, '.md')}.svg`);
+  await mkdir(dirname(plot), { recursive: true });
+  await writeFile(plot, renderPlot(title, panels));
+  return `![${title}](images/${basename(plot)})\n\n${text}`;
 }

@@ -43,6 +43,8 @@ export interface Stand {
   readonly address: string;
   readonly server: Cgroup;
   readonly worker: Cgroup;
+  /** For the programs of other tools. */
+  readonly controller: Cgroup;
   readonly client: ChandlerClient;
   /** Which zmx the hosts run. */
   readonly zmx: string;
@@ -72,7 +74,7 @@ export async function openStand(
       undo.push(() => made.remove());
       return made;
     };
-    const [server, worker] = [group('server'), group('worker')];
+    const [server, worker, controller] = [group('server'), group('worker'), group('controller')];
     const { path: temporal } = await testCli();
     const dbFile = join(dir, 'temporal.db');
     const served = await startDevServer({ cli: temporal, dbFile, searchAttributes });
@@ -99,6 +101,7 @@ export async function openStand(
       hosts,
       server,
       worker,
+      controller,
       client,
       stop,
       address: served.address,
@@ -180,7 +183,7 @@ async function benchHost(sandbox: SandboxHost, cgroup: Cgroup): Promise<BenchHos
     async reset({ wipe }) {
       for (const pid of cgroup.pids()) if (!own.has(pid)) sendSignal(pid, 'SIGKILL');
       await poll(() => cgroup.pids().every((pid) => own.has(pid)), `what runs on ${sandbox.name} ends`);
-      if (wipe) await inside(sandbox, `rm -rf ${RESULTS} ${STATE}`);
+      if (wipe) await inside(sandbox, `rm -rf ${RESULTS} ${STATE} && mkdir ${RESULTS}`);
     },
     sshdCounts() {
       const log = read('/var/log/sshd.log') ?? '';

@@ -1,17 +1,27 @@
 // The work that every tool of the bench does on a host: three independent steps, a finalizer, a sentinel that is read back.
 import type { Plan, Target } from '../src/domain/plan/schema.ts';
 
-/** Where the work leaves its results. */
+/** Where the work leaves its results; the directory is there. */
 export const RESULTS = '/root/bench';
 export const STEPS = ['a', 'b', 'c'] as const;
 export const SENTINEL = `${RESULTS}/sentinel`;
 
-/** A step appends, so that a second run of it shows. */
+/** A step appends, so that a second run of it shows. Without a pause it starts no program. */
 export function stepScript(name: string, sleepS: number): string {
-  return `${sleepS > 0 ? `sleep ${sleepS}; ` : ''}mkdir -p ${RESULTS}; echo ${name} >>${RESULTS}/${name}`;
+  return `${sleepS > 0 ? `sleep ${sleepS}; ` : ''}echo ${name} >>${RESULTS}/${name}`;
 }
 
 export const finalizer = `cat ${STEPS.map((name) => `${RESULTS}/${name}`).join(' ')} >>${RESULTS}/done`;
+
+/** Writes the sentinel and reads it back. */
+export const sentinelScript = `echo ok >${SENTINEL} && test "$(cat ${SENTINEL})" = ok`;
+
+/** The work as one script for bash. */
+export function wholeScript(sleepS: number): string {
+  const steps = STEPS.map((name) => `{ ${stepScript(name, sleepS)}; } & ${name}=$!`);
+  const waits = STEPS.map((name) => `wait $${name}`);
+  return ['set -e', ...steps, ...waits, finalizer, sentinelScript, ''].join('\n');
+}
 
 /** The work as a plan. `mark` changes the scripts, not what they do. */
 export function workPlan(target: Target, { sleepS = 0, mark = '' } = {}): Plan {

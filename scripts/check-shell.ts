@@ -22,7 +22,7 @@ const assembled = Object.entries({ host: host.text, probe, inspect }).map(([name
 });
 const generated = join(dir, 'provision.sh');
 writeFileSync(generated, script([{ name: 'a', script: 'true', check: 'true', finalize: 'true' }]));
-const files = ['src', 'deploy', 'chaos', 'test']
+const files = ['src', 'deploy', 'chaos', 'bench', 'test']
   .flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
       join(root, folder, file),

@@ -1,0 +1,4 @@
+import json
+
+with open("hosts.json") as file:
+    hosts = [(host["name"], host["data"]) for host in json.load(file)]
