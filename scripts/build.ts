@@ -1,8 +1,9 @@
-// `npm run build`: compiles dist/ and bundles the workflows.
+// `npm run build`: compiles dist/, and bundles the workflows and the command line.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { bundleCli } from './bundle-cli.ts';
 import type * as source from '../src/bundle-workflows.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -23,4 +24,5 @@ for (const entry of readdirSync(join(root, 'src'), { recursive: true, encoding: 
 const built: unknown = await import(pathToFileURL(join(dist, 'bundle-workflows.js')).href);
 const { code } = await (built as typeof source).bundleWorkflows();
 writeFileSync(join(dist, 'workflow-bundle.js'), code);
+await bundleCli(root);
 chmodSync(join(dist, 'cli/main.js'), 0o755);

@@ -1,7 +1,7 @@
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ChandlerError, messageOf, type FailureCode } from '../domain/run/failure.ts';
 import { notifiedEvents, type NotifiedEvent } from '../domain/run/notification.ts';
 import { timing } from '../domain/run/timing.ts';

@@ -13,7 +13,6 @@ const LIGHT = [
   '@noble/hashes/utils.js',
   'get-east-asian-width',
   'p-map',
-  'string-width',
 ];
 
 /** What a file takes when it is loaded: its imports, without those of types. */

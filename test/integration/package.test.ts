@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +39,69 @@ describe('the package, installed elsewhere', () => {
     expect(JSON.parse((await exec(process.execPath, [cli, 'schema'])).stdout)).toHaveProperty(
       'properties.steps',
     );
+  });
+
+  describe('loads only what a command needs:', () => {
+    const always = ['@noble/hashes', 'commander', 'get-east-asian-width', 'p-map'];
+    it.each([
+      ['--version', always],
+      ['--help', always],
+      ['completion bash', always],
+      ['version --json', always],
+      ['schema', always],
+      ['validate PLAN', [...always, 'yaml', 'zod']],
+    ])('%s', async (words, packages) => {
+      const args = words.replace('PLAN', join(installed, 'examples/demo.yaml')).split(' ');
+      expect(await packagesOf(args)).toEqual(packages);
+    });
+
+    it('status: no part of a worker, and nothing for SSH', async () => {
+      const packages = await packagesOf(['status', '--address', inject('temporalAddress')]);
+      expect(packages).toContain('@temporalio/client');
+      expect(packages.filter((name) => /worker|core-bridge|workflow$|ssh2|pino/.test(name))).toEqual([]);
+    });
+
+    /** The packages of the modules that a command has loaded. The bundler leaves a comment with its path above each module. */
+    async function packagesOf(args: readonly string[]): Promise<string[]> {
+      const coverage = await mkdtemp(join(dir, 'loaded-'));
+      const cli = join(installed, 'dist/cli/main.js');
+      await exec(process.execPath, [cli, ...args], { env: { ...process.env, NODE_V8_COVERAGE: coverage } });
+      const [report = ''] = await readdir(coverage);
+      const { result } = JSON.parse(await readFile(join(coverage, report), 'utf8')) as {
+        result: { url: string }[];
+      };
+      const files = result.map(({ url }) => url).filter((url) => url.startsWith('file:'));
+      const modules = await Promise.all(
+        files.map(async (url) => [
+          url,
+          ...(await readFile(new URL(url), 'utf8')).split('\n').filter((line) => line.startsWith('// ')),
+        ]),
+      );
+      const names = modules
+        .flat()
+        .flatMap((it) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(it)?.[1] ?? []);
+      return [...new Set(names)].sort();
+    }
+  });
+
+  it('depends on every package that its code imports', async () => {
+    const { dependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    const files = await readdir(join(installed, 'dist'), { recursive: true });
+    const texts = await Promise.all(
+      files
+        .filter((name) => name.endsWith('.js') && name !== 'workflow-bundle.js')
+        .map((name) => readFile(join(installed, 'dist', name), 'utf8')),
+    );
+    const imported = texts.flatMap((text) =>
+      Array.from(
+        text.matchAll(/(?:\bfrom |\bimport[ (])["']((?:@[a-z]+\/)?[a-z][a-z0-9-]*)(?:\/[^"']*)?["']\)?;$/gm),
+        ([, name = '']) => name,
+      ),
+    );
+    expect([...new Set(imported)].filter((name) => !(name in dependencies))).toEqual([]);
+    expect(imported).toContain('ssh2');
   });
 
   it('can be imported', async () => {

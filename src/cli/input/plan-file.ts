@@ -14,7 +14,7 @@ import type { PlacedProblem } from '../../domain/plan/problems.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { planWarnings, type PlanWarning } from '../../domain/plan/plan-warnings.ts';
 import { validatePlan } from '../../domain/plan/validate.ts';
-import { presets } from '../../library/index.ts';
+import { presets } from '../../library/presets.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';

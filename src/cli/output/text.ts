@@ -1,14 +1,24 @@
-import stringWidth from 'string-width';
+import { stripVTControlCharacters } from 'node:util';
+import { eastAsianWidth } from 'get-east-asian-width';
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-const ASCII = /^[\u0020-\u007e]*$/;
+/** Characters of one column each that combine with no other: ASCII, Latin-1, and the marks that Chandler prints. */
+const NARROW = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u00ff·…—▶⏸✔✘↻]*$/;
+/** Emoji by default, by a selector, as a keycap, joined to another one, or a flag. */
+const EMOJI =
+  /(?!\p{RI})\p{Emoji_Presentation}|(?=\p{Emoji})\p{Extended_Pictographic}\ufe0f|[\d#*]\ufe0f?\u20e3|\u200d\p{Extended_Pictographic}|\p{RI}{2}/u;
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Control}\p{Format}\p{Mn}\p{Me}\p{Surrogate}]/u;
+/** What adds columns to the character before it: spacing marks and halfwidth forms, such as the voiced sound mark. */
+const ADDING = /[\p{Mc}\uff00-\uffef]/u;
 /** In UTF-16 units. Real characters have a few combining marks; long sequences only slow a terminal down. */
 const LONGEST_GRAPHEME = 32;
 const MIN_INDENTED = 20;
 
 /** The number of columns that a text occupies in a terminal: wide characters occupy two, colours and combining marks none. */
 export function widthOf(text: string): number {
-  return ASCII.test(text) ? text.length : stringWidth(text);
+  if (NARROW.test(text)) return text.length;
+  let width = 0;
+  for (const { segment } of graphemes(stripVTControlCharacters(text))) width += graphemeWidth(segment);
+  return width;
 }
 
 /** Cuts a text without colours to a width, and marks the cut. */
@@ -24,7 +34,7 @@ export function pad(text: string, columns: number): string {
 /** Breaks a text without colours into rows of a width; an empty text is one row. */
 export function wrap(text: string, columns: number): string[] {
   const rows: string[] = [];
-  if (ASCII.test(text)) {
+  if (NARROW.test(text)) {
     for (let at = 0; at < text.length; at += columns) rows.push(text.slice(at, at + columns));
     return rows.length === 0 ? [''] : rows;
   }
@@ -81,7 +91,7 @@ export function formatBytes(bytes: number): string {
 
 /** The longest beginning that fits. Stops there, however long the text is. */
 function take(text: string, columns: number): { readonly kept: string; readonly whole: boolean } {
-  if (text.length <= columns && ASCII.test(text)) return { kept: text, whole: true };
+  if (text.length <= columns && NARROW.test(text)) return { kept: text, whole: true };
   let kept = '';
   let room = columns;
   for (const { shown, wide } of visible(text)) {
@@ -96,8 +106,27 @@ function take(text: string, columns: number): { readonly kept: string; readonly 
  * The graphemes that occupy columns, with their widths. Those without width are dropped, because any number of them would fit.
  */
 function* visible(text: string): Generator<{ readonly shown: string; readonly wide: number }> {
-  for (const { segment } of graphemes.segment(text)) {
-    const wide = widthOf(segment);
+  for (const { segment } of graphemes(text)) {
+    const wide = graphemeWidth(segment);
     if (wide > 0) yield { shown: segment.slice(0, LONGEST_GRAPHEME), wide };
   }
+}
+
+/** Made when a text first needs it: it takes longer to make than all of `chandler --version`. */
+let segmenter: Intl.Segmenter | undefined;
+
+function graphemes(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
+
+function graphemeWidth(grapheme: string): number {
+  const [first, ...others] = Array.from(grapheme.slice(0, LONGEST_GRAPHEME)).filter(
+    (char) => !INVISIBLE.test(char),
+  );
+  if (first === undefined) return 0;
+  if (EMOJI.test(grapheme)) return 2;
+  return [first, ...others.filter((char) => ADDING.test(char))]
+    .map((char) => eastAsianWidth(char.codePointAt(0) ?? 0))
+    .reduce((sum, width) => sum + width, 0);
 }

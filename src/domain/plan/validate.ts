@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { editDistance } from '../text/edit-distance.ts';
 import type { Problem } from './problems.ts';
 import { limits, planSchema, watchSchema, type Plan } from './schema.ts';
