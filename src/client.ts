@@ -1,10 +1,4 @@
-import {
-  Client,
-  Connection,
-  defaultGrpcRetryOptions,
-  makeGrpcRetryInterceptor,
-  WorkflowFailedError,
-} from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { readFailedEnd } from './client/await-answer.ts';
 import { awaitEnd } from './client/await-end.ts';
 import { beginProvision, beginWatch } from './client/start-run.ts';
@@ -19,6 +13,7 @@ import { readProgress } from './client/read-progress.ts';
 import { readStatus } from './client/read-status.ts';
 import { createActionMethods } from './client/action-methods.ts';
 import { createServerReports } from './client/server-reports.ts';
+import { isSdkError } from './client/sdk-errors.ts';
 import type { ChandlerClient, ClientOptions } from './client/types.ts';
 import { reasonOf } from './domain/run/failure.ts';
 
@@ -50,6 +45,9 @@ const DEFAULT_LIMIT = 100;
  * @throws Error when the server does not answer within ten seconds; its `cause` is that of `@temporalio/client`
  */
 export async function connect(options: ClientOptions): Promise<ChandlerClient> {
+  // Loaded by the first call, because programs import this module for other things, too.
+  const { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } =
+    await import('@temporalio/client');
   const {
     address,
     credentials,
@@ -95,7 +93,7 @@ export function createClient(
         const result = await awaitEnd(pinRun(temporal, workflowId, runId), workflowId);
         return { outcome: result.outcome, result };
       } catch (error) {
-        if (!(error instanceof WorkflowFailedError)) throw error;
+        if (!isSdkError(error, 'WorkflowFailedError')) throw error;
         const failure = readFailedEnd(error);
         return { outcome: failure.code === 'aborted' ? 'aborted' : 'failed', failure };
       }

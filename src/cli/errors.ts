@@ -1,4 +1,5 @@
 import type { WorkflowNotFoundError } from '@temporalio/client';
+import { isSdkError } from '../client/sdk-errors.ts';
 import { ChandlerError, reasonOf } from '../domain/run/failure.ts';
 import { RunPausedError } from '../domain/run/server-pause.ts';
 import { oneLine } from '../domain/text/plain-text.ts';
@@ -104,11 +105,9 @@ export function isNoWorker(error: unknown): boolean {
   return code === GRPC.deadlineExceeded || code === GRPC.cancelled || code === GRPC.failedPrecondition;
 }
 
-/** Whether the server knows no run with that id. Recognised by name, because loading the class would load the whole SDK, which
- * takes long.
- */
+/** Whether the server knows no run with that id. */
 export function isNotFound(error: unknown): error is WorkflowNotFoundError {
-  return error instanceof Error && error.name === 'WorkflowNotFoundError';
+  return isSdkError(error, 'WorkflowNotFoundError');
 }
 
 /** The SDK wraps gRPC errors in its own, so the status may be in the cause. */

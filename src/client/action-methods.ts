@@ -1,10 +1,4 @@
-import {
-  isGrpcServiceError,
-  ServiceError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  type Client,
-} from '@temporalio/client';
+import type { Client, WorkflowNotFoundError } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCutOff, isOpenStatus } from '../domain/run/execution-status.ts';
@@ -12,13 +6,12 @@ import { ChandlerError, reasonOf } from '../domain/run/failure.ts';
 import { actionNames, actions, type ActionMethod, type ActionName } from '../domain/run/actions.ts';
 import type { RunStatus } from '../domain/run/status.ts';
 import { quote } from '../shell/index.ts';
-import type { Status } from './call-gate.ts';
 import { findPause } from './pauses.ts';
+import { isSdkError } from './sdk-errors.ts';
 import type { ChandlerClient } from './types.ts';
 
 /** gRPC FAILED_PRECONDITION (https://grpc.io/docs/guides/status-codes/). */
-// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is of a package that is not ours
-const FAILED_PRECONDITION: Status['code'] = 9;
+const FAILED_PRECONDITION = 9;
 
 type ActionMethods = Pick<ChandlerClient, ActionMethod>;
 
@@ -47,19 +40,19 @@ async function sendUpdate(
   try {
     return await executeUpdate(temporal, workflowId, name, input);
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) throw await explainNotFound(temporal, error, workflowId);
+    if (isSdkError(error, 'WorkflowNotFoundError')) throw await explainNotFound(temporal, error, workflowId);
     if (error instanceof Error && isRefusedByServer(error.cause) && (await findPause(temporal, workflowId))) {
       await run.signal(name, input);
       return undefined;
     }
-    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+    if (!isSdkError(error, 'WorkflowUpdateFailedError')) throw error;
     throw new ChandlerError('invalid-input', error.cause?.message ?? error.message, { cause: error });
   }
 }
 
 /** The server accepts no update for a paused workflow. */
 function isRefusedByServer(cause: unknown): boolean {
-  return isGrpcServiceError(cause) && cause.code === FAILED_PRECONDITION;
+  return cause instanceof Error && 'code' in cause && cause.code === FAILED_PRECONDITION;
 }
 
 /** How often to send an update that the run did not receive. */
@@ -90,11 +83,11 @@ async function executeUpdate(
 }
 
 function isForgotten(error: unknown): boolean {
-  return error instanceof ServiceError && /unexpected workflow task failure/.test(reasonOf(error));
+  return isSdkError(error, 'ServiceError') && /unexpected workflow task failure/.test(reasonOf(error));
 }
 
 function isTooEarly(error: unknown): boolean {
-  const why = error instanceof WorkflowUpdateFailedError ? error.cause?.message : undefined;
+  const why = isSdkError(error, 'WorkflowUpdateFailedError') ? error.cause?.message : undefined;
   return why?.startsWith('No registered handler for update') === true;
 }
 

@@ -1,8 +1,8 @@
-import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
+import type { WorkflowFailedError, WorkflowHandle } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ChandlerError, failureCodes, isFailureCode } from '../domain/run/failure.ts';
 import { oneLine } from '../domain/text/plain-text.ts';
+import { isSdkError } from './sdk-errors.ts';
 import { pollersOf, QUEUE } from './server-reports.ts';
 import type { AskOptions, RunFailure } from './types.ts';
 
@@ -93,8 +93,8 @@ async function findRefusal(asked: WorkflowHandle): Promise<string | undefined> {
 
 /** The failure of the workflow, as a ChandlerError. */
 function failureOfAnswer(error: unknown): unknown {
-  if (!(error instanceof WorkflowFailedError)) return error;
-  if (error.cause instanceof TimeoutFailure)
+  if (!isSdkError(error, 'WorkflowFailedError')) return error;
+  if (isSdkError(error.cause, 'TimeoutFailure'))
     return new ChandlerError('no-worker', 'no worker has answered in time', { cause: error });
   const { code, message, advice } = readFailedEnd(error);
   return new ChandlerError(code, message, { cause: error, facts: { advice } });
@@ -102,14 +102,14 @@ function failureOfAnswer(error: unknown): unknown {
 
 /** How a workflow that did not succeed ended. */
 export function readFailedEnd(error: WorkflowFailedError): RunFailure {
-  const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
-  if (cause instanceof ApplicationFailure && isFailureCode(cause.type)) {
+  const cause = isSdkError(error.cause, 'ActivityFailure') ? error.cause.cause : error.cause;
+  if (isSdkError(cause, 'ApplicationFailure') && isFailureCode(cause.type)) {
     const details = (cause.details?.[0] ?? {}) as Partial<RunFailure>;
     return { code: cause.type, message: cause.message, advice: failureCodes[cause.type].advice, ...details };
   }
   // Cancelled, terminated or timed out by the server.
   const text =
     cause && cause.message !== error.message ? `${error.message}: ${cause.message}` : error.message;
-  const message = cause instanceof TerminatedFailure ? `terminated: ${text}` : text;
+  const message = isSdkError(cause, 'TerminatedFailure') ? `terminated: ${text}` : text;
   return { code: 'aborted', message, advice: failureCodes.aborted.advice };
 }

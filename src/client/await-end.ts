@@ -1,6 +1,6 @@
-import { WorkflowFailedError, type Client } from '@temporalio/client';
-import { TerminatedFailure } from '@temporalio/common';
+import type { Client } from '@temporalio/client';
 import type { provision, ProvisionResult } from '../workflows/index.ts';
+import { isSdkError } from './sdk-errors.ts';
 
 /**
  * Waits for the end of a run. A reset terminates an execution, and the run continues in another one; that does not count as its
@@ -16,7 +16,9 @@ export async function awaitEnd(temporal: Client, workflowId: string): Promise<Pr
     try {
       return await temporal.workflow.getHandle<typeof provision>(workflowId, followed.runId).result();
     } catch (error) {
-      if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof TerminatedFailure)) throw error;
+      const isTerminated =
+        isSdkError(error, 'WorkflowFailedError') && isSdkError(error.cause, 'TerminatedFailure');
+      if (!isTerminated) throw error;
       const next = await latest();
       if (next.runId === followed.runId || next.firstRunId !== followed.firstRunId) throw error;
       followed = next;

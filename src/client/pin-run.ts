@@ -1,4 +1,5 @@
-import { Client, WorkflowContinuedAsNewError, type WorkflowClientInterceptor } from '@temporalio/client';
+import type { Client, WorkflowClientInterceptor } from '@temporalio/client';
+import { isSdkError } from './sdk-errors.ts';
 
 /** https://docs.temporal.io: WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW */
 const CONTINUED_AS_NEW = 6;
@@ -42,11 +43,11 @@ export function pinRun(temporal: Client, workflowId: string, runId: string | und
         begun = undefined;
         throw error;
       });
-  const client = new Client({
-    ...temporal.options,
-    connection: temporal.connection,
-    interceptors: { workflow: [interceptor] },
-  });
+  // Derived, because the class to make another one would have to be loaded.
+  const workflow = Object.create(temporal.workflow, {
+    options: { value: { ...temporal.workflow.options, interceptors: [interceptor] } },
+  }) as Client['workflow'];
+  const client = Object.create(temporal, { workflow: { value: workflow } }) as Client;
   return client;
 }
 
@@ -55,7 +56,7 @@ async function nextRunId(temporal: Client, workflowId: string, runId: string): P
   try {
     await temporal.workflow.getHandle(workflowId, runId, { followRuns: false }).result();
   } catch (error) {
-    if (error instanceof WorkflowContinuedAsNewError) return error.newExecutionRunId;
+    if (isSdkError(error, 'WorkflowExecutionContinuedAsNewError')) return error.newExecutionRunId;
     throw error;
   }
   throw new TypeError(`run ${runId} of ${workflowId} continued as new without naming the next run`);

@@ -1,4 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { describePlan, describeWatch, type Description } from '../domain/run/description.ts';
 import { ChandlerError } from '../domain/run/failure.ts';
 import { defaultWatchId, defaultWorkflowId } from '../domain/run/ids.ts';
@@ -6,6 +6,7 @@ import { formatProblems, type Problem } from '../domain/plan/problems.ts';
 import type { Plan, WatchInput } from '../domain/plan/schema.ts';
 import { validatePlan, validateWatch } from '../domain/plan/validate.ts';
 import { quote } from '../shell/index.ts';
+import { isSdkError } from './sdk-errors.ts';
 
 type Begun = Promise<{ workflowId: string; runId: string }>;
 
@@ -73,7 +74,7 @@ async function begin(
     });
     return { workflowId, runId: started.firstExecutionRunId };
   } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    if (!isSdkError(error, 'WorkflowExecutionAlreadyStartedError')) throw error;
     throw new ChandlerError('lease-held', `a run with the id ${workflowId} is at work already`, {
       cause: error,
       facts: { advice: `Follow it with: chandler watch ${quote(workflowId)}` },

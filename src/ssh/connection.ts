@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { Client, type MacAlgorithm } from 'ssh2';
+import type { Client, MacAlgorithm } from 'ssh2';
 import { ChandlerError, messageOf } from '../domain/run/failure.ts';
 import { addressOf } from '../domain/run/ids.ts';
 import { timing } from '../domain/run/timing.ts';
@@ -59,10 +59,12 @@ export async function openConnection(
   via?: Duplex,
 ): Promise<Connection> {
   const label = addressOf(target);
-  const login = prepareLogin(target);
+  // Loaded by the first connection: a program may import the library for other things.
+  const { default: ssh2 } = await import('ssh2');
+  const login = await prepareLogin(target);
   const check = checkHostKey(target);
   const transport = via ?? (await dial(target, options.connectTimeoutMs));
-  const client = new Client();
+  const client = new ssh2.Client();
   // ssh2 emits errors even after the connection is gone.
   client.on('error', () => undefined);
   transport.on('error', () => undefined);

@@ -1,4 +1,3 @@
-import ssh2 from 'ssh2';
 import type { AgentAuthMethod, AuthHandlerMiddleware, ParsedKey, PublicKeyAuthMethod } from 'ssh2';
 import type { ChandlerError } from '../domain/run/failure.ts';
 import { addressOf } from '../domain/run/ids.ts';
@@ -15,12 +14,12 @@ export interface Login {
 }
 
 /** @throws ChandlerError identity-unavailable if the key cannot be used (passphrase, format, public half only) */
-export function prepareLogin(target: ResolvedTarget): Login {
+export async function prepareLogin(target: ResolvedTarget): Promise<Login> {
   const { auth, user } = target;
   const label = addressOf(target);
   const offer: PublicKeyAuthMethod | AgentAuthMethod =
     auth.kind === 'key'
-      ? { type: 'publickey', username: user, key: readKey(auth.privateKey, auth.source, label) }
+      ? { type: 'publickey', username: user, key: await readKey(auth.privateKey, auth.source, label) }
       : { type: 'agent', username: user, agent: auth.socket };
   let offered = false;
   let accepts: readonly string[] = [];
@@ -64,7 +63,8 @@ export function prepareLogin(target: ResolvedTarget): Login {
   };
 }
 
-function readKey(privateKey: string, source: string, label: string): ParsedKey {
+async function readKey(privateKey: string, source: string, label: string): Promise<ParsedKey> {
+  const { default: ssh2 } = await import('ssh2');
   const parsed: ParsedKey | ParsedKey[] | Error = ssh2.utils.parseKey(privateKey);
   const key = Array.isArray(parsed) ? parsed[0] : parsed;
   if (key instanceof Error) throw toFailure(key, { where: 'identity', label, doing: `identity ${source}` });

@@ -61,11 +61,21 @@ describe('the package, installed elsewhere', () => {
       expect(packages.filter((name) => /worker|core-bridge|workflow$|ssh2|pino/.test(name))).toEqual([]);
     });
 
+    it("import 'chandler': neither the SDK nor SSH, until they are used", async () => {
+      const script = join(dir, 'only-import.mjs');
+      await writeFile(script, "import 'chandler';");
+      expect(await packagesOf([], script)).toEqual(['@noble/hashes', 'ms', 'yaml', 'zod']);
+    });
+
     /** The packages of the modules that a command has loaded. The bundler leaves a comment with its path above each module. */
-    async function packagesOf(args: readonly string[]): Promise<string[]> {
+    async function packagesOf(
+      args: readonly string[],
+      program = join(installed, 'dist/cli/main.js'),
+    ): Promise<string[]> {
       const coverage = await mkdtemp(join(dir, 'loaded-'));
-      const cli = join(installed, 'dist/cli/main.js');
-      await exec(process.execPath, [cli, ...args], { env: { ...process.env, NODE_V8_COVERAGE: coverage } });
+      await exec(process.execPath, [program, ...args], {
+        env: { ...process.env, NODE_V8_COVERAGE: coverage },
+      });
       const [report = ''] = await readdir(coverage);
       const { result } = JSON.parse(await readFile(join(coverage, report), 'utf8')) as {
         result: { url: string }[];
