@@ -34,7 +34,15 @@ export type { HostFacts } from './host/host-facts.ts';
 export type { Host, HostOptions } from './host/host.ts';
 export type { HostReport } from './host/host-report.ts';
 export type { ZmxRetry, ZmxSource } from './host/install-zmx.ts';
-export type { LaunchBody, LogChunk, LogOptions, LogStart, Progress, SessionPlace } from './host/launch.ts';
+export type {
+  LaunchBody,
+  LogChunk,
+  LogOptions,
+  LogStart,
+  Progress,
+  SessionPlace,
+  WaitOptions,
+} from './host/launch.ts';
 export { loadPrograms } from './host/programs.ts';
 export type { Program, Programs } from './host/programs.ts';
 export type { ScriptState } from './host/script-state.ts';

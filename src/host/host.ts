@@ -4,11 +4,16 @@ import { sessionName, type Launch } from '../domain/run/ids.ts';
 import type { CallOptions } from '../ssh/call.ts';
 import type { Executor } from '../ssh/executor.ts';
 import type { Answer } from '../ssh/frames.ts';
-import { decodeText, findCount, requireAnswer, readCount, readText } from './read-answer.ts';
+import { requireAnswer, readCount, readText } from './read-answer.ts';
 import type { HostFacts } from './host-facts.ts';
 import { HostProgram } from './host-program.ts';
-import type { LaunchBody, LogChunk, LogOptions, Progress, SessionPlace } from './launch.ts';
-import { parseLaunchState, parseLaunchStates, parseStartWaiting } from './parse-launch-state.ts';
+import type { LaunchBody, LogChunk, LogOptions, SessionPlace, WaitOptions } from './launch.ts';
+import {
+  parseLaunchState,
+  parseLaunchStates,
+  parseStartWaiting,
+  reportProgress,
+} from './parse-launch-state.ts';
 import type { Programs } from './programs.ts';
 import { parseScriptState, type ScriptState } from './script-state.ts';
 import { sha256Of } from './sha256.ts';
@@ -96,21 +101,16 @@ export class Host {
     return state.kind === 'created' && waiting ? { kind: 'created', waiting } : state;
   }
 
-  /** Blocks until the launch has ended. `created` means that it had not begun within `boundS` seconds. */
-  async wait(
-    id: string,
-    options: { boundS?: number; signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {},
-  ): Promise<LaunchState> {
-    const { boundS = START_BOUND_S, signal } = options;
-    const onProgress = (answer: Answer) => {
-      const logBytes = findCount(answer, 'log_bytes');
-      if (logBytes === undefined) return;
-      const { last, input = '' } = answer;
-      const isKnown = /^(none|\d{1,10}(-\d{0,20})?)$/.test(input);
-      const prompt = input === 'none' ? '' : input;
-      options.onProgress?.({ logBytes, lastLine: decodeText(last), ...(isKnown && { prompt }) });
-    };
-    return this.#state('wait', [id, String(boundS)], { onProgress, signal });
+  /**
+   * Blocks until the launch has ended. `created` means that it had not begun within `boundS` seconds, `running` that it ran on after
+   * `forS` seconds. Reports progress every `everyS` seconds.
+   */
+  async wait(id: string, options: WaitOptions = {}): Promise<LaunchState> {
+    const { boundS = START_BOUND_S, everyS = 2, forS, signal } = options;
+    const onProgress = (answer: Answer) => reportProgress(answer, options.onProgress);
+    // The first report comes at once.
+    const turns = forS === undefined ? -1 : 1 + Math.ceil(forS / everyS);
+    return this.#state('wait', [id, boundS, everyS, turns].map(String), { onProgress, signal });
   }
 
   /** The state of a launch. */

@@ -25,6 +25,20 @@ export interface Progress {
   readonly prompt?: string;
 }
 
+/** How to wait for the end of a launch. In whole seconds. */
+export interface WaitOptions {
+  /** How long the launch may take to begin. Default 10. */
+  readonly boundS?: number;
+  /** The time between two reports of progress. Default 2. */
+  readonly everyS?: number;
+  /** When to stop although the launch runs on. Default: never. */
+  readonly forS?: number;
+  /** Ends the wait with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Receives each report of progress. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
 /** Where to begin in a launch's log; with both, the later of the two. */
 export interface LogStart {
   /**

@@ -4,6 +4,7 @@ import { boundedText } from '../domain/text/bounded-text.ts';
 import type { LaunchState, StartWaiting } from '../domain/run/launch-state.ts';
 import { plainText } from '../domain/text/plain-text.ts';
 import type { Answer } from '../ssh/frames.ts';
+import type { Progress } from './launch.ts';
 import { decodeText, findCount, readCount } from './read-answer.ts';
 
 /**
@@ -60,6 +61,27 @@ export function parseStartWaiting(answers: readonly Answer[]): StartWaiting | un
   const reason = answer?.['waiting'];
   if (reason !== 'login-shell' && reason !== 'input' && reason !== 'nothing') return undefined;
   return { for: reason, output: boundedText(plainText(decodeText(answer?.['output'])), 1000) };
+}
+
+/** In characters. */
+const MAX_LINE_LENGTH = 200;
+
+/** Reads an answer of `progress` in the host program, and reports it unless it is malformed. */
+export function reportProgress(answer: Answer, report?: (progress: Progress) => void): void {
+  const logBytes = findCount(answer, 'log_bytes');
+  if (logBytes === undefined) return;
+  const { tail, input = '' } = answer;
+  const isKnown = /^(none|\d{1,10}(-\d{0,20})?)$/.test(input);
+  const prompt = input === 'none' ? '' : input;
+  report?.({ logBytes, lastLine: lastLineOf(decodeText(tail)), ...(isKnown && { prompt }) });
+}
+
+/** The end of the last line that is not empty. A line that a program updates in place consists of several, ended by returns. */
+function lastLineOf(tail: string): string {
+  const lines = tail.replaceAll('\0', '').split(/[\r\n]+/);
+  return Array.from(lines.findLast((line) => line !== '') ?? '')
+    .slice(-MAX_LINE_LENGTH)
+    .join('');
 }
 
 /**

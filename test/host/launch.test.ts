@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeLaunch, type Launch } from '../../src/domain/run/ids.ts';
 import type { Host } from '../../src/host/host.ts';
-import type { LogStart } from '../../src/host/launch.ts';
+import type { LogStart, Progress } from '../../src/host/launch.ts';
 import { renderLaunchBody, renderSecrets } from '../../src/host/launch-body.ts';
 import { loadPrograms } from '../../src/host/programs.ts';
 import { probeHost } from '../../src/host/probe.ts';
@@ -227,6 +227,17 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const body = { settings: '', env: '', script: 'echo ran' };
     expect(await host.create(id, body)).toEqual({ kind: 'cancelled' });
     expect(await host.start(id, { secrets: '', boundS: 1 })).toEqual({ kind: 'cancelled' });
+  });
+
+  it('reports progress for as long as it is asked to wait', async () => {
+    const launch = await create('printf "one\\n\\ntwo 1 %%\\rtwo 2 %%\\r"; exec sleep 7390');
+    await start(launch);
+    const progress: Progress[] = [];
+    const options = { boundS: 60, everyS: 1, forS: 1, onProgress: (each: Progress) => progress.push(each) };
+    expect(await host.wait(launch.id, options)).toMatchObject({ kind: 'running' });
+    expect(progress).toHaveLength(2);
+    expect(progress.at(-1)).toMatchObject({ lastLine: 'two 2 %' });
+    await host.kill(launch.id, { graceS: 0 });
   });
 
   it('does not take what began and was removed for what never began', async () => {

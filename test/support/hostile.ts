@@ -66,7 +66,7 @@ const wellFormed = fc.constantFrom(
   'state=running log_bytes=5',
   'state=created',
   'state=absent',
-  'progress log_bytes=5 last=aGk=',
+  'progress log_bytes=5 tail=aGk=',
   'check code=0',
   'killed found=1 left=0',
   'log size=3 offset=0',
@@ -84,7 +84,7 @@ const line = fc.oneof(
   wellFormed.map((text) => `chandler: ${text}`),
   bent.map((text) => `chandler: ${text}`),
   wellFormed.chain((text) => fc.nat(text.length).map((end) => `chandler: ${text.slice(0, end)}`)),
-  nastyText.map((text) => `chandler: progress log_bytes=5 last=${base64(text)}`),
+  nastyText.map((text) => `chandler: progress log_bytes=5 tail=${base64(text)}`),
   // A word that contradicts an earlier one.
   fc
     .tuple(

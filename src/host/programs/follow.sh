@@ -13,11 +13,12 @@ note_time() {
   } 2>/dev/null
 }
 
-# wait ID BOUND_S: blocks until the launch has ended. Reports `created` for a launch that does not start within BOUND_S seconds.
-# A free lock before `started` means nothing.
+# wait ID BOUND_S [EVERY_S TURNS]: blocks until the launch has ended. Reports progress every EVERY_S seconds, and stops after TURNS
+# of these (never: -1). Reports `created` for a launch that does not start within BOUND_S seconds. A free lock before `started` means
+# nothing.
 wait_launch() {
   launch_dir "$1"
-  i=$(($2 * 20))
+  i=$(($2 * 20)) every=${3-2} turns=${4--1}
   while [ -f "$launch/lock" ] && [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ ! -e "$launch/cancelled" ] && [ $i -gt 0 ]; do
     sleep 0.05
     i=$((i - 1))
@@ -30,17 +31,17 @@ wait_launch() {
   if flock --version 2>/dev/null | grep -q util-linux; then
     # The first pause is short, so that the first progress comes soon.
     pause=0.3
-    while [ -f "$launch/lock" ] && ! flock -s -w $pause 7; do
+    while [ "$turns" -ne 0 ] && [ -f "$launch/lock" ] && ! flock -s -w "$pause" 7; do
       progress
-      pause=2
+      pause=$every turns=$((turns - 1))
     done
   else
     # busybox flock has no -w.
     i=0
-    while [ -f "$launch/lock" ] && ! flock -s -n 7; do
+    while [ "$turns" -ne 0 ] && [ -f "$launch/lock" ] && ! flock -s -n 7; do
       sleep 0.2
       i=$((i + 1))
-      [ $((i % 10)) -ne 0 ] || progress
+      [ $((i % (every * 5))) -ne 0 ] || { progress; turns=$((turns - 1)); }
     done
   fi
   # Without this, a removed launch would look like one that never began.

@@ -3,14 +3,19 @@
 # missing until that is known. A process that cannot be inspected does not count as waiting.
 : "${token?}" "${launch=}"
 
-# progress: reports the size of the log, the prompt, and the last line.
+# progress: reports the size of the log, the prompt, and the end of the log. Reads a log that has not grown only once, because a wait
+# may take days.
 progress() {
-  bytes=$(size_of "$launch/log")
-  note_time "$bytes"
+  size=$(size_of "$launch/log")
   turn=$((${turn-0} + 1))
   if [ $((turn % 2)) -eq 0 ]; then watch_keyboard; fi
-  find_log
-  say "progress log_bytes=$bytes ${input:+input=$input }last=$(tail -c 512 "$log" 2>/dev/null | tr -d '\000' | tr '\r' '\n' | grep -a . | tail -n 1 | tail -c 200 | encode)"
+  if [ "$size" != "${bytes-}" ]; then
+    bytes=$size
+    note_time "$bytes"
+    find_log
+    tail=$(tail -c 512 "$log" 2>/dev/null | encode)
+  fi
+  say "progress log_bytes=$bytes ${input:+input=$input }tail=$tail"
 }
 
 # find_log: opens only a regular file, because a step may have replaced its log by something endless.
