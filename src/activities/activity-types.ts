@@ -6,6 +6,7 @@ import type { Notification, NotificationChannel, NotifyWish } from '../domain/ru
 import type { Plan, Target } from '../domain/plan/schema.ts';
 import type { SearchAttribute } from '../domain/run/search-attributes.ts';
 import type { PartFailure } from '../domain/run/status.ts';
+import type { WaitPace } from '../domain/run/wait-pace.ts';
 import type { ResolvedPlan, ResolvedStep } from '../domain/plan/resolve-plan.ts';
 import type { Finding } from '../domain/run/finding.ts';
 import type { HostFacts } from '../host/host-facts.ts';
@@ -234,15 +235,26 @@ export interface Activities {
     lease?: string;
   }): Promise<'started' | 'satisfied' | { readonly waiting: StartWaiting }>;
   inspectLaunch(input: { host: HostRef; launch: Launch }): Promise<LaunchState>;
-  /** Waits for the end of a launch, or until it waits at another prompt than `prompt`. */
+  /**
+   * Waits for the end of a launch, or until it waits at another prompt than `prompt`. `running`: the time of `pace` is up; wait
+   * again.
+   */
   waitStep(input: {
     host: HostRef;
     launch: Launch;
     secrets: ResolvedStep['secrets'];
+    pace: WaitPace;
     /** Default: none. */
     prompt?: string;
-  }): Promise<Ended | Prompted>;
-  finalizeStep(input: { host: HostRef; step: ResolvedStep; launch: Launch; lease?: string }): Promise<Ended>;
+  }): Promise<Ended | Prompted | 'running'>;
+  /** Starts a finalizer and waits like `waitStep`. Safe to repeat. */
+  finalizeStep(input: {
+    host: HostRef;
+    step: ResolvedStep;
+    launch: Launch;
+    pace: WaitPace;
+    lease?: string;
+  }): Promise<Ended | 'running'>;
   /**
    * Writes the sentinel and reads it back. All launches of `owner` are done: if a self-provisioning script began them, its record
    * becomes `provisioned`, too.

@@ -31,13 +31,13 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
 
     inspectLaunch: ({ host: ref, launch }) => onHost(deps, ref, (host) => host.state(launch.id)),
 
-    async waitStep({ host: ref, launch, secrets: references, prompt = '' }) {
+    async waitStep({ host: ref, launch, secrets: references, pace, prompt = '' }) {
       const host = await hostOf(deps, ref);
       const secrets = Object.values(await deps.resolveSecrets(references));
-      return hold(host, launch, () => waitForEndOrPrompt({ host, ref, launch, secrets }, prompt));
+      return hold(host, launch, () => waitForEndOrPrompt({ host, ref, launch, secrets, pace }, prompt));
     },
 
-    async finalizeStep({ host: ref, step, launch, lease }) {
+    async finalizeStep({ host: ref, step, launch, pace, lease }) {
       const host = await hostOf(deps, ref);
       const secrets = await deps.resolveSecrets(step.secrets);
       const work = { script: step.finalize ?? '', env: step.env, secrets };
@@ -45,7 +45,8 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
         await checkReset(host, { ref, launch, lease, work, signal });
         await startLaunch(host, launch, work, signal);
       });
-      return hold(host, launch, () => waitForEnd({ host, ref, launch, secrets: Object.values(secrets) }));
+      const watched = { host, ref, launch, secrets: Object.values(secrets), pace };
+      return hold(host, launch, () => waitForEnd(watched));
     },
 
     killStep: ({ host: ref, launch, graceS, keepSession = false }) =>

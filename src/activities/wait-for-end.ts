@@ -3,6 +3,7 @@ import { boundedText } from '../domain/text/bounded-text.ts';
 import { ChandlerError, messageOf } from '../domain/run/failure.ts';
 import { addressOf, type Launch } from '../domain/run/ids.ts';
 import { partName } from '../domain/run/status.ts';
+import type { WaitPace } from '../domain/run/wait-pace.ts';
 import { formatExit, notesOf, type LaunchState } from '../domain/run/launch-state.ts';
 import { maskPiece } from '../domain/secrets/mask.ts';
 import { plainText } from '../domain/text/plain-text.ts';
@@ -11,12 +12,14 @@ import type { Progress, SessionPlace } from '../host/launch.ts';
 import { render } from '../shell/index.ts';
 import { shortSshCommand } from '../ssh/index.ts';
 import { attachHint } from '../zmx/index.ts';
-import { withHeartbeats } from './with-heartbeats.ts';
+import { withHeartbeats, type WaitContext } from './with-heartbeats.ts';
 import type { Ended, HostRef, Prompted } from './activity-types.ts';
 
 /** The part of the log that a failure carries: enough to find the reason, far below the server's limits. In bytes. */
 const TAIL_BYTES = 4096;
 const LAST_LINE_LENGTH = 200;
+/** In seconds. A prompt is noticed after two reports, however rare heartbeats are. */
+const LONGEST_PROGRESS_S = 8;
 
 /** A launch of a host, and the secrets that may be in its output. */
 export interface WatchedLaunch {
@@ -26,20 +29,32 @@ export interface WatchedLaunch {
   readonly secrets: readonly string[];
 }
 
-/** Waits for the end of a launch, with heartbeats. Only exit code 0 is a success; everything else is a failure with a code. */
-export async function waitForEnd(watched: WatchedLaunch): Promise<Ended> {
-  const { host, launch, secrets } = watched;
-  return withHeartbeats(heartbeatOf(launch), async ({ signal, report }) => {
+/** A launch, and how one activity waits for it. */
+interface PacedLaunch extends WatchedLaunch {
+  readonly pace: WaitPace;
+}
+
+/**
+ * Waits for the end of a launch, with heartbeats, but not longer than `pace` allows. Only exit code 0 is a success; everything else
+ * is a failure with a code.
+ */
+export async function waitForEnd(watched: PacedLaunch): Promise<Ended | 'running'> {
+  const { launch, secrets, pace } = watched;
+  const wait = async ({ signal, report }: WaitContext) => {
     const onProgress = ({ logBytes, lastLine }: Progress) =>
       report({ logBytes, lastLine: lastLineOf(lastLine, secrets) });
-    return readEnd(watched, await host.wait(launch.id, { signal, onProgress }));
-  });
+    return readEnd(watched, await waitOnHost(watched, { signal, onProgress }));
+  };
+  return withHeartbeats(heartbeatOf(launch), wait, pace);
 }
 
 /** Waits like {@link waitForEnd}, or until the launch waits at another prompt than `known`. */
-export async function waitForEndOrPrompt(watched: WatchedLaunch, known: string): Promise<Ended | Prompted> {
-  const { host, ref, launch, secrets } = watched;
-  return withHeartbeats(heartbeatOf(launch), async ({ signal, report }) => {
+export async function waitForEndOrPrompt(
+  watched: PacedLaunch,
+  known: string,
+): Promise<Ended | Prompted | 'running'> {
+  const { host, ref, launch, secrets, pace } = watched;
+  const wait = async ({ signal, report }: WaitContext) => {
     const changed = new AbortController();
     let prompted: Prompted | undefined;
     const onProgress = ({ logBytes, lastLine: line, prompt = known }: Progress) => {
@@ -50,16 +65,34 @@ export async function waitForEndOrPrompt(watched: WatchedLaunch, known: string):
       prompted = { prompt, lastLine, attach: place ? attachOverSsh(ref, place) : '' };
       changed.abort();
     };
-    const state = await host
-      .wait(launch.id, { signal: AbortSignal.any([signal, changed.signal]), onProgress })
-      .catch((error: unknown) => {
-        if (!prompted || signal.aborted) throw error;
-      });
+    const options = { signal: AbortSignal.any([signal, changed.signal]), onProgress };
+    const state = await waitOnHost(watched, options).catch((error: unknown) => {
+      if (!prompted || signal.aborted) throw error;
+    });
     return state ? readEnd(watched, state) : prompted!;
-  });
+  };
+  return withHeartbeats(heartbeatOf(launch), wait, pace);
 }
 
-async function readEnd(watched: WatchedLaunch, state: LaunchState): Promise<Ended> {
+/** Waits until the launch is over or the time of the pace is up. */
+async function waitOnHost(
+  { host, launch, pace: { heartbeatEveryMs, lastsMs = Infinity } }: PacedLaunch,
+  options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
+): Promise<LaunchState> {
+  const begin = performance.now();
+  const state = await host.wait(launch.id, {
+    ...options,
+    everyS: Math.min(LONGEST_PROGRESS_S, Math.ceil(heartbeatEveryMs / 1000)),
+    ...(lastsMs < Infinity && { forS: Math.ceil(lastsMs / 1000) }),
+  });
+  // The workflow waits again at once, so a host that never waits would fill its history.
+  if (state.kind === 'running' && performance.now() - begin < lastsMs / 2)
+    throw new ChandlerError('connection-lost', 'wait: the host stopped to wait before the time was up');
+  return state;
+}
+
+async function readEnd(watched: WatchedLaunch, state: LaunchState): Promise<Ended | 'running'> {
+  if (state.kind === 'running') return 'running';
   if (state.kind === 'exited' && state.code === 0) {
     const { elapsedMs, logBytes } = state;
     return definedOnly({ exitCode: 0, elapsedMs, logBytes, notes: notesFor(state, watched.secrets) });

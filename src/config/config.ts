@@ -76,8 +76,7 @@ const httpUrl = z
   .string()
   .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), 'must be an http or https address');
 
-// With a heartbeat every 2 s, 2,000 waits cost the server 1,000 requests a second. The default allows plans that start 64 steps
-// at once.
+// 2,000 waits for young steps cost the server 1,000 heartbeats a second. The default allows plans that start 64 steps at once.
 const slots = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
 
 /** The variables that a worker reads; docs/worker.md shows names, defaults and descriptions. */

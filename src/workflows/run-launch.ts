@@ -4,6 +4,7 @@ import { formatExit, type StartWaiting } from '../domain/run/launch-state.ts';
 import { label } from '../domain/run/ids.ts';
 import type { Part, PartLaunch } from '../domain/run/part.ts';
 import type { PartFailure } from '../domain/run/status.ts';
+import { waitPace, type WaitPace } from '../domain/run/wait-pace.ts';
 import type { Ended, Prompted } from '../activities/activity-types.ts';
 import { askHost, withPending, isAccessTrouble } from './ask-host.ts';
 import { askToKill } from './end-launches.ts';
@@ -86,8 +87,8 @@ async function startOnce(
   const { launch } = current;
   if (launch.kind === 'finalizer') {
     current.sinceMs ??= requestedMs;
-    return awaitEnd(run, part, current, isAccessTrouble, (options) =>
-      activity.finalizeStep(label(launch), { host, step, launch, ...leaseOf(run) }, options),
+    return awaitEnd(run, part, current, isAccessTrouble, (pace, options) =>
+      activity.finalizeStep(label(launch), { host, step, launch, pace, ...leaseOf(run) }, options),
     );
   }
   const started = await askHost<Outcome | 'started'>(run, {
@@ -107,9 +108,9 @@ async function startOnce(
   if (started !== 'started') return started;
   delete part.status.waitingFor;
   current.sinceMs ??= Date.now();
-  return awaitEnd(run, part, current, isWaitTrouble, (options) => {
+  return awaitEnd(run, part, current, isWaitTrouble, (pace, options) => {
     const { prompt } = current;
-    const waiting = { host, launch, secrets: step.secrets, ...(prompt !== undefined && { prompt }) };
+    const waiting = { host, launch, secrets: step.secrets, pace, ...(prompt !== undefined && { prompt }) };
     return activity.waitStep(`${label(launch)} · wait`, waiting, options);
   });
 }
@@ -125,23 +126,27 @@ function notePrompt({ status }: Part, current: PartLaunch, { prompt, lastLine, a
   }
 }
 
-/** Waits for the end of a launch, and shows its prompts. Lost access to the host does not end the launch. */
+/**
+ * Waits for the end of a launch, and shows its prompts. Lost access to the host does not end the launch. The heartbeat timeout of an
+ * activity cannot change, so older launches get another activity.
+ */
 async function awaitEnd(
   run: Run,
   part: Part,
   current: PartLaunch,
   isTrouble: (failure: PartFailure) => boolean,
-  wait: (options: object) => Promise<Ended | Prompted>,
+  wait: (pace: WaitPace, options: object) => Promise<Ended | Prompted | 'running'>,
 ): Promise<Outcome> {
   const { launch } = current;
   try {
     for (;;) {
-      const waited = await askHost<'succeeded' | Prompted>(run, {
+      const waited = await askHost<'succeeded' | 'running' | Prompted>(run, {
         place: part.status,
         summary: label(launch),
         ask: async (options) => {
-          const waited = await wait(options);
-          if ('prompt' in waited) return waited;
+          const { pace, heartbeatTimeoutMs } = waitPace(Date.now() - (current.sinceMs ?? Date.now()));
+          const waited = await wait(pace, { ...options, heartbeatTimeout: heartbeatTimeoutMs });
+          if (waited === 'running' || 'prompt' in waited) return waited;
           if (waited.notes) part.status.notes = waited.notes;
           return 'succeeded';
         },
@@ -153,7 +158,8 @@ async function awaitEnd(
         isTrouble,
         onLate: (failure) => endLate(run, part, current, undefined, failure),
       });
-      if (typeof waited === 'string') return waited;
+      if (waited === 'succeeded') return waited;
+      if (waited === 'running') continue;
       notePrompt(part, current, waited);
       run.onChange();
     }

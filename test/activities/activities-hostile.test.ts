@@ -9,6 +9,7 @@ import { decodeHolder, encodeHolder, takeLease } from '../../src/activities/take
 import type { Activities } from '../../src/activities/activity-types.ts';
 import { WaitSlots } from '../../src/activities/wait-slots.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
+import { waitPace } from '../../src/domain/run/wait-pace.ts';
 import type { ResolvedStep } from '../../src/domain/plan/resolve-plan.ts';
 import type { Host } from '../../src/host/host.ts';
 import { loadPrograms } from '../../src/host/programs.ts';
@@ -38,6 +39,7 @@ const host = {
 };
 const holder = { namespace: 'n', workflowId: 'w', firstRunId: 'r' };
 const launch = makeLaunch('run', 'a', 'step', 1);
+const { pace } = waitPace(0);
 const step: ResolvedStep = {
   name: 'a',
   script: 'true',
@@ -90,8 +92,8 @@ const asking: Readonly<
   installZmx: [(a) => a.installZmx({ host, zmx: {} }), 'zmx'],
   runStep: [(a) => a.runStep({ host, step, launch }), 'state'],
   inspectLaunch: [(a) => a.inspectLaunch({ host, launch }), 'state'],
-  waitStep: [(a) => a.waitStep({ host, launch, secrets: {} }), 'state'],
-  finalizeStep: [(a) => a.finalizeStep({ host, step: { ...step, finalize: 'x' }, launch }), 'state'],
+  waitStep: [(a) => a.waitStep({ host, launch, secrets: {}, pace }), 'state'],
+  finalizeStep: [(a) => a.finalizeStep({ host, step: { ...step, finalize: 'x' }, launch, pace }), 'state'],
   verifySentinel: [(a) => a.verifySentinel({ host, path: '/p', content: 'done' }), 'sentinel'],
   killStep: [(a) => a.killStep({ host, launch, graceS: 1 }), 'state'],
   readLog: [(a) => a.readLog({ host, launch, offset: 0, maxBytes: 1000, followS: 0, secrets: {} }), 'log'],

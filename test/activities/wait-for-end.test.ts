@@ -6,7 +6,9 @@ import { waitForEnd, waitForEndOrPrompt } from '../../src/activities/wait-for-en
 import { readPage } from '../../src/activities/read-page.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
 import type { LaunchState } from '../../src/domain/run/launch-state.ts';
+import { waitPace, type WaitPace } from '../../src/domain/run/wait-pace.ts';
 import type { Host } from '../../src/host/host.ts';
+import type { WaitOptions } from '../../src/host/launch.ts';
 
 const launch = makeLaunch('run', 'a', 'step', 1);
 const facts = { arch: 'x86_64', os: 'test', uid: 0, bootId: 'b', stateDir: '/s', zmxDir: '/z', tools: [] };
@@ -149,12 +151,12 @@ describe('a page of a log', () => {
 });
 
 describe('waiting for a launch', () => {
-  const settle = async (host: Host, values: string[] = []) => {
+  const settle = async (host: Host, values: string[] = [], pace: WaitPace = waitPace(0).pace) => {
     const env = new MockActivityEnvironment(undefined, { logger: new DefaultLogger('ERROR') });
     const beats: unknown[] = [];
     env.on('heartbeat', (details: unknown) => beats.push(details));
     const result: unknown = await env
-      .run(() => waitForEnd({ host, ref, launch, secrets: values }))
+      .run(() => waitForEnd({ host, ref, launch, secrets: values, pace }))
       .catch((error: unknown) => error);
     return { result, beats };
   };
@@ -173,7 +175,7 @@ describe('waiting for a launch', () => {
       return exited(0);
     };
     const result: unknown = await env.run(() =>
-      waitForEndOrPrompt({ host, ref, launch, secrets: ['hunter2'] }, known),
+      waitForEndOrPrompt({ host, ref, launch, secrets: ['hunter2'], pace: waitPace(0).pace }, known),
     );
     return { result, aborted };
   };
@@ -200,6 +202,35 @@ describe('waiting for a launch', () => {
     ['no prompt', '', ['', undefined]],
   ])('waits on for the end of the launch while there is %s', async (_, known, prompts) => {
     expect(await prompting(known, prompts)).toEqual({ aborted: false, result: end });
+  });
+
+  it('asks the host for less progress as the step gets older, and ends when its time is up', async () => {
+    const asked: unknown[] = [];
+    const host = {
+      ...fakeHost(running, ''),
+      async wait(_: string, { everyS, forS }: WaitOptions) {
+        asked.push([everyS, forS]);
+        await new Promise((resolve) => setTimeout(resolve, 60));
+        return running;
+      },
+    } as unknown as Host;
+    for (const lastsMs of [100, undefined]) {
+      const pace = { ageMs: 0, heartbeatEveryMs: 60_000, ...(lastsMs !== undefined && { lastsMs }) };
+      const { result } = await settle(host, [], pace);
+      if (lastsMs === undefined) expect(result).toMatchObject({ code: 'connection-lost' });
+      else expect(result).toBe('running');
+    }
+    await settle(host, [], { ageMs: 0, heartbeatEveryMs: 2_000, lastsMs: 1_500 });
+    expect(asked).toEqual([
+      [8, 1],
+      [8, undefined],
+      [2, 2],
+    ]);
+  });
+
+  it('fails on a host that stops to wait at once, so that it is not asked again and again', async () => {
+    const { result } = await settle(fakeHost(running, ''));
+    expect(result).toMatchObject({ code: 'connection-lost' });
   });
 
   it('succeeds for exit code 0 only', async () => {
@@ -252,11 +283,14 @@ describe('waiting for a launch', () => {
     const secret = 'hunter2-is-a-long-secret';
     const cut = `${secret}${'x'.repeat(4084)}`;
     const state: LaunchState = { kind: 'interrupted', rebooted: false, logBytes: 0 };
-    const { result, beats } = await settle(fakeHost(state, cut, ['a-long-secret is', 'it is hunter2-is']), [
-      secret,
-    ]);
-    expect((result as { facts: { logTail: string } }).facts.logTail.slice(0, 10)).toBe('***xxxxxxx');
-    expect(beats.slice(1)).toMatchObject([{ lastLine: '*** is' }, { lastLine: 'it is ***' }]);
+    for (const [line, shown] of [
+      ['a-long-secret is', '*** is'],
+      ['it is hunter2-is', 'it is ***'],
+    ] as const) {
+      const { result, beats } = await settle(fakeHost(state, cut, [line]), [secret]);
+      expect((result as { facts: { logTail: string } }).facts.logTail.slice(0, 10)).toBe('***xxxxxxx');
+      expect(beats[1]).toMatchObject({ lastLine: shown });
+    }
   });
 
   it('fails as the step did, although its log cannot be read', async () => {

@@ -17,12 +17,13 @@ describe('a wait with heartbeats', () => {
     return { env, beats };
   };
 
-  it('sends a heartbeat at once, with each report, and every 2 s with the latest details', async () => {
+  it('sends a heartbeat at once, with the first report, and every 2 s with the latest details', async () => {
     const { env, beats } = start();
     const result = env.run(() =>
       withHeartbeats({ step: 'a' }, async ({ report }) => {
         await vi.advanceTimersByTimeAsync(2500);
         report({ logBytes: 5 });
+        report({ logBytes: 6 });
         await vi.advanceTimersByTimeAsync(2000);
         return 'over';
       }),
@@ -32,8 +33,15 @@ describe('a wait with heartbeats', () => {
       { step: 'a', elapsedS: 0 },
       { step: 'a', elapsedS: 2 },
       { step: 'a', logBytes: 5, elapsedS: 3 },
-      { step: 'a', logBytes: 5, elapsedS: 4 },
+      { step: 'a', logBytes: 6, elapsedS: 4 },
     ]);
+  });
+
+  it('sends fewer heartbeats for an old step, with its age', async () => {
+    const { env, beats } = start();
+    const wait = () => vi.advanceTimersByTimeAsync(20_000);
+    await env.run(() => withHeartbeats({}, wait, { ageMs: 600_000, heartbeatEveryMs: 18_000 }));
+    expect(beats).toEqual([{ elapsedS: 600 }, { elapsedS: 618 }]);
   });
 
   it('reports how long the wait has lasted in all, on any worker', async () => {

@@ -1,4 +1,6 @@
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/client';
+import type { Duration } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/activity-types.ts';
 import type { Notification } from '../../src/domain/run/notification.ts';
@@ -181,6 +183,38 @@ describe('a wait that loses access to its host', () => {
     });
     expect(count(asked, 'runStep a 1')).toBe(1);
     expect(count(asked, 'waitStep a 1')).toBe(3);
+  });
+
+  it('is asked with fewer heartbeats as the step gets older, and again when the time of a wait is up', async () => {
+    const waits: unknown[] = [];
+    const outcomes = [lost(), lost(), 'running', ended] as const;
+    const pauses: (Duration | undefined)[] = ['2m', undefined, '15m', undefined];
+    const { asked, activities } = fakeActivities({
+      async waitStep({ pace: { heartbeatEveryMs, lastsMs } }) {
+        waits.push([Context.current().info.heartbeatTimeoutMs, heartbeatEveryMs, lastsMs !== undefined]);
+        const outcome = outcomes[waits.length - 1]!;
+        if (outcome instanceof Error) throw outcome;
+        return outcome;
+      },
+      async inspectLaunch() {
+        const nextRetryDelay = pauses.shift();
+        if (nextRetryDelay !== undefined)
+          throw ApplicationFailure.create({ type: 'connection-lost', nextRetryDelay });
+        return { kind: 'running', logBytes: 0 };
+      },
+    });
+    const steps = [step('a', { timeout: '1h' })];
+    await harness.run(activities, steps, {}, async (client, id) => {
+      expect((await client.result(id)).outcome).toBe('provisioned');
+      await replay(client, id);
+    });
+    expect(waits).toEqual([
+      [10_000, 2_000, true],
+      [20_000, 6_000, true],
+      [40_000, 24_000, false],
+      [40_000, 24_000, false],
+    ]);
+    expect(count(asked, 'runStep a 1')).toBe(1);
   });
 
   it('does not repeat a launch that fails by itself meanwhile: its own policy decides', async () => {

@@ -1,12 +1,20 @@
 /** How soon a fault is noticed and overcome. All such times are here; `npm run bench:recovery` measures their effect. */
 export const timing = {
-  /** How often a wait sends a heartbeat. Five fit into the timeout below, so that a short stall moves no wait. */
+  /** How often an activity sends a heartbeat. Five fit into the timeout below, so that a short stall moves no wait. */
   heartbeatEveryMs: 2_000,
   /**
-   * How long a worker may be silent before another takes over its waits. With the server's own delay, the wait of a dead worker
-   * continues elsewhere within this time plus a second. A shorter time would move waits whenever a machine stalls.
+   * How long a worker may be silent before another takes over its activities. With the server's own delay, the wait of a dead
+   * worker continues elsewhere within this time plus a second. A shorter time would move waits whenever a machine stalls.
    */
   heartbeatTimeoutMs: 10_000,
+  /**
+   * The same for the wait for a step of at least this age. Each heartbeat costs the server about 2 ms of CPU, and the older a
+   * step is, the less it matters that its end is noticed late. No stall of less than 8 s moves a wait.
+   */
+  olderWaits: [
+    { fromAgeMs: 60_000, heartbeatEveryMs: 6_000, heartbeatTimeoutMs: 20_000 },
+    { fromAgeMs: 600_000, heartbeatEveryMs: 24_000, heartbeatTimeoutMs: 40_000 },
+  ],
   /** How long the server keeps a workflow for the worker that has it in its cache. Replay on another worker takes about 20 ms. */
   stickyTimeoutMs: 3_000,
   /**
