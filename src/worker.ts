@@ -18,6 +18,7 @@ import { bundleWorkflows } from './bundle-workflows.ts';
 import type { NotifyConfig, WorkerConfig, WorkerVersioning } from './config/config.ts';
 import { inspectPlaces } from './inspect/inspect-places.ts';
 import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
+import { rememberFiles } from './config/read-regular-file.ts';
 import { readManifest, workerIdentity } from './config/version.ts';
 import { isOpenStatus } from './domain/run/execution-status.ts';
 import { notificationChannels, type NotifyWish } from './domain/run/notification.ts';
@@ -131,10 +132,12 @@ function activityDeps(
   const namespaceId = askNamespaceId(connection, namespace);
   const hasRoom = () => slots.by === 'number' || memoryUsage() < MEMORY.waits;
   const waits = new WaitSlots(slots, hasRoom);
+  // Each activity asks for the same few keys.
+  const readKey = rememberFiles();
   return {
     programs: loadPrograms(),
     executorFor: (target) => pool.executor(target),
-    resolveTarget: (target) => resolveTarget(target, places),
+    resolveTarget: (target) => resolveTarget(target, places, readKey),
     resolveSecrets: (references) => resolveSecrets(references, places, process.env),
     zmx: { defaults: zmx, urls: places.zmxUrls, readFile: (name) => readZmxFile(name, places) },
     knownSearchAttributes: () => knownSearchAttributes(connection, namespace, logger),

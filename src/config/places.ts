@@ -27,13 +27,21 @@ const MAX_SECRET_BYTES = 128 * 1024;
 /** In bytes. zmx has 1 to 10 MB. */
 const MAX_ZMX_BYTES = 64 * 1024 * 1024;
 
-/** Reads what a plan's target names, from the worker's places only. @throws ChandlerError identity-unavailable, host-key-unknown */
-export async function resolveTarget(target: Target, places: Places): Promise<ResolvedTarget> {
+/**
+ * Reads what a plan's target names, from the worker's places only. `read` reads the file of a private key.
+ *
+ * @throws ChandlerError identity-unavailable, host-key-unknown
+ */
+export async function resolveTarget(
+  target: Target,
+  places: Places,
+  read = readRegularFile,
+): Promise<ResolvedTarget> {
   return {
     ...loginOf(target),
     hostKey: resolveHostKey(target, places),
-    auth: await findIdentity(target.identity, places).catch(adviseAsIn(places)),
-    jump: target.jump && (await resolveTarget(target.jump, places)),
+    auth: await findIdentity(target.identity, places, read).catch(adviseAsIn(places)),
+    jump: target.jump && (await resolveTarget(target.jump, places, read)),
   };
 }
 
@@ -115,12 +123,16 @@ function adviseAsIn(places: Places): (error: unknown) => never {
   };
 }
 
-async function findIdentity(identity: string | undefined, places: Places): Promise<ResolvedAuth> {
+async function findIdentity(
+  identity: string | undefined,
+  places: Places,
+  read: typeof readRegularFile,
+): Promise<ResolvedAuth> {
   if (identity === 'agent') return agent(places);
-  if (identity !== undefined) return readKey(identity, places);
+  if (identity !== undefined) return readKey(identity, places, read);
   if (places.agentSocket !== undefined) return agent(places);
   for (const name of DEFAULT_IDENTITIES) {
-    const key = await readKey(name, places).catch(ignoreUnavailable);
+    const key = await readKey(name, places, read).catch(ignoreUnavailable);
     if (key) return key;
   }
   throw noIdentity(places);
@@ -155,9 +167,9 @@ function agent(places: Places): ResolvedAuth {
   return { kind: 'agent', socket: places.agentSocket };
 }
 
-async function readKey(name: string, places: Places): Promise<ResolvedAuth> {
+async function readKey(name: string, places: Places, read: typeof readRegularFile): Promise<ResolvedAuth> {
   const identities = identitiesOf(places);
-  const bytes = await readInside(name, identities);
+  const bytes = await readInside(name, identities, read);
   const certificate = `${name}-cert.pub`;
   const found = await findInside(certificate, identities).catch(ignoreUnavailable);
   return {
@@ -173,9 +185,9 @@ function ignoreUnavailable(error: unknown): undefined {
   throw error;
 }
 
-async function readInside(name: string, shelf: Shelf): Promise<Buffer> {
+async function readInside(name: string, shelf: Shelf, read = readRegularFile): Promise<Buffer> {
   const path = await findInside(name, shelf);
-  return readRegularFile(path, shelf.maxBytes).catch((error: unknown) => {
+  return read(path, shelf.maxBytes).catch((error: unknown) => {
     throw new ChandlerError(shelf.code, `cannot read ${name}: ${messageOf(error)}`);
   });
 }

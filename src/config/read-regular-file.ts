@@ -19,6 +19,23 @@ export async function readRegularFile(path: string, maxBytes: number): Promise<B
   }
 }
 
+/**
+ * Returns a function like {@link readRegularFile} that reads a file again only when it was replaced or changed, its permissions
+ * included.
+ */
+export function rememberFiles(): typeof readRegularFile {
+  const known = new Map<string, { readonly version: string; readonly content: Buffer }>();
+  return async (path, maxBytes) => {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await lstat(path, { bigint: true });
+    const version = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+    const earlier = known.get(path);
+    if (earlier?.version === version) return earlier.content;
+    const content = await readRegularFile(path, maxBytes);
+    known.set(path, { version, content });
+    return content;
+  };
+}
+
 /** Why a path is not a regular file; undefined if it is. @throws Error when it cannot be inspected */
 export async function whyNotRegular(path: string): Promise<string | undefined> {
   return notRegular(await lstat(path));
