@@ -83,6 +83,11 @@ export function explainError(error: unknown): Explanation {
   if (error instanceof Error && error.name === 'TransportError') {
     return explain(exitCodes.unreachable, `no Temporal server answers there: ${error.message}`);
   }
+  if (isWorkerMissing(error)) {
+    const text =
+      'this installation has no worker, because optional packages were left out; install Chandler without --omit=optional';
+    return explain(exitCodes.failed, text);
+  }
   if (isNoWorker(error)) return explain(exitCodes.failed, NO_WORKER, 'no-worker');
   return explain(exitCodes.failed, reasonOf(error));
 }
@@ -103,6 +108,12 @@ function explain(exitCode: ExitCode, text: string, code: string = nameOfExitCode
 export function isNoWorker(error: unknown): boolean {
   const code = grpcError(error)?.code;
   return code === GRPC.deadlineExceeded || code === GRPC.cancelled || code === GRPC.failedPrecondition;
+}
+
+/** Whether the optional package for workers, four fifths of an installation, is missing. */
+function isWorkerMissing(error: unknown): boolean {
+  if (!(error instanceof Error) || !error.message.includes("'@temporalio/worker'")) return false;
+  return (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
 }
 
 /** Whether the server knows no run with that id. */

@@ -31,6 +31,15 @@ test.each([
   ['our own end', new CliError(2, 'no such file'), 2, 'usage', 'no such file'],
   ['our own end, with a code', new CliError(1, 'nobody', { code: 'no-worker' }), 1, 'no-worker', 'nobody'],
   ['a message refused', new ChandlerError('invalid-input', 'it is over'), 2, 'invalid-input', 'it is over'],
+  [
+    'no worker installed',
+    Object.assign(new Error("Cannot find package '@temporalio/worker' imported from /x/dist/worker.js"), {
+      code: 'ERR_MODULE_NOT_FOUND',
+    }),
+    1,
+    'failed',
+    expect.stringMatching(/^this installation has no worker,/),
+  ],
   ['no error at all', 'odd', 1, 'failed', 'odd'],
 ])('%s', (_, error, exitCode, code, text) => {
   expect(explainError(error)).toEqual({ exitCode, code, text: text as string });

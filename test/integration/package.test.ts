@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -41,63 +41,9 @@ describe('the package, installed elsewhere', () => {
     );
   });
 
-  describe('loads only what a command needs:', () => {
-    const always = ['@noble/hashes', 'commander', 'get-east-asian-width', 'p-map'];
-    it.each([
-      ['--version', always],
-      ['--help', always],
-      ['completion bash', always],
-      ['version --json', always],
-      ['schema', always],
-      ['validate PLAN', [...always, 'yaml', 'zod']],
-    ])('%s', async (words, packages) => {
-      const args = words.replace('PLAN', join(installed, 'examples/demo.yaml')).split(' ');
-      expect(await packagesOf(args)).toEqual(packages);
-    });
-
-    it('status: no part of a worker, and nothing for SSH', async () => {
-      const packages = await packagesOf(['status', '--address', inject('temporalAddress')]);
-      expect(packages).toContain('@temporalio/client');
-      expect(packages.filter((name) => /worker|core-bridge|workflow$|ssh2|pino/.test(name))).toEqual([]);
-    });
-
-    it("import 'chandler': neither the SDK nor SSH, until they are used", async () => {
-      const script = join(dir, 'only-import.mjs');
-      await writeFile(script, "import 'chandler';");
-      expect(await packagesOf([], script)).toEqual(['@noble/hashes', 'ms', 'yaml', 'zod']);
-    });
-
-    /** The packages of the modules that a command has loaded. The bundler leaves a comment with its path above each module. */
-    async function packagesOf(
-      args: readonly string[],
-      program = join(installed, 'dist/cli/main.js'),
-    ): Promise<string[]> {
-      const coverage = await mkdtemp(join(dir, 'loaded-'));
-      await exec(process.execPath, [program, ...args], {
-        env: { ...process.env, NODE_V8_COVERAGE: coverage },
-      });
-      const [report = ''] = await readdir(coverage);
-      const { result } = JSON.parse(await readFile(join(coverage, report), 'utf8')) as {
-        result: { url: string }[];
-      };
-      const files = result.map(({ url }) => url).filter((url) => url.startsWith('file:'));
-      const modules = await Promise.all(
-        files.map(async (url) => [
-          url,
-          ...(await readFile(new URL(url), 'utf8')).split('\n').filter((line) => line.startsWith('// ')),
-        ]),
-      );
-      const names = modules
-        .flat()
-        .flatMap((it) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(it)?.[1] ?? []);
-      return [...new Set(names)].sort();
-    }
-  });
-
   it('depends on every package that its code imports', async () => {
-    const { dependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as {
-      dependencies: Record<string, string>;
-    };
+    const { dependencies, optionalDependencies } = await manifest();
+    const known = { ...dependencies, ...optionalDependencies };
     const files = await readdir(join(installed, 'dist'), { recursive: true });
     const texts = await Promise.all(
       files
@@ -110,9 +56,40 @@ describe('the package, installed elsewhere', () => {
         ([, name = '']) => name,
       ),
     );
-    expect([...new Set(imported)].filter((name) => !(name in dependencies))).toEqual([]);
+    expect([...new Set(imported)].filter((name) => !(name in known))).toEqual([]);
     expect(imported).toContain('ssh2');
   });
+
+  it('works without its optional packages, except for workers', async () => {
+    const light = join(dir, 'light');
+    const copy = join(light, 'node_modules/chandler');
+    await cp(installed, copy, { recursive: true, filter: (from) => !from.includes('node_modules') });
+    const { dependencies } = await manifest();
+    for (const name of Object.keys(dependencies)) {
+      await mkdir(dirname(join(light, 'node_modules', name)), { recursive: true });
+      await symlink(join(root, 'node_modules', name), join(light, 'node_modules', name));
+    }
+    const address = ['--address', inject('temporalAddress')];
+    const cli = (...args: string[]) => exec(process.execPath, [join(copy, 'dist/cli/main.js'), ...args]);
+    await cli('validate', join(copy, 'examples/demo.yaml'));
+    await cli('status', ...address);
+    await writeFile(
+      join(light, 'use.mjs'),
+      "import { connect } from 'chandler'; await (await connect({ address: process.argv[2] })).close();",
+    );
+    await exec(process.execPath, [join(light, 'use.mjs'), inject('temporalAddress')]);
+    await expect(cli('worker', ...address)).rejects.toMatchObject({
+      code: 1,
+      stderr:
+        'this installation has no worker, because optional packages were left out; install Chandler without --omit=optional\n',
+    });
+  });
+
+  const manifest = async () =>
+    JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+      optionalDependencies: Record<string, string>;
+    };
 
   it('can be imported', async () => {
     await writeFile(
