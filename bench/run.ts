@@ -31,21 +31,32 @@ const sections: Readonly<Record<SectionName, Section>> = {
   'start-up': { title: 'Start of a command', measure: (stand) => startUp(stand, rounds) },
 };
 
-let stop = async () => {};
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => {
-    announce('stopping the server, the worker and the hosts');
-    void stop().finally(() => process.exit(130));
-  });
-
 ensureBuilt();
 const hostCount = only === undefined || only === 'compare' ? Math.max(...hosts) : 1;
 announce(`starting a Temporal server, a worker and ${hostCount === 1 ? '1 host' : `${hostCount} hosts`}`);
-const stand = await openStand(hostCount, (undo) => (stop = undo));
+const opening = openStand(hostCount);
+let interrupted: Promise<void> | undefined;
+// npm sends a signal on that the terminal has also sent.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => void (interrupted ??= interrupt()));
+const stand = await opening;
 try {
   await report(stand);
+} catch (error) {
+  // Without server and hosts everything fails.
+  await interrupted;
+  throw error;
 } finally {
-  await stop();
+  await stand.stop();
+}
+
+async function interrupt(): Promise<void> {
+  announce('stopping the server, the worker and the hosts');
+  await opening.then(
+    (stand) => stand.stop(),
+    () => undefined,
+  );
+  process.exit(130);
 }
 
 async function report(stand: Stand): Promise<void> {

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connect, type ChandlerClient } from '../src/client.ts';
 import { runOrThrow } from '../src/dev/sandbox/run-program.ts';
@@ -22,6 +23,8 @@ import { RESULTS } from './work.ts';
 
 const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const HOST_DISK_MIB = 48;
+/** Idle means less than this part of a core. */
+const IDLE = { cores: 0.1, everyMs: 250, looks: 40 };
 const STATE = '/var/lib/chandler /run/chandler /root/.ansible';
 
 export interface BenchHost {
@@ -53,19 +56,17 @@ export interface Stand {
     plan: Plan,
     expected?: ProvisionResult['outcome'],
   ) => Promise<{ readonly workflowId: string; readonly wallMs: number }>;
+  /** Waits until server, worker and hosts are idle, so that what one run leaves to do does not slow the next. */
+  readonly settle: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
-export async function openStand(
-  hostCount: number,
-  onUndo: (undo: () => Promise<void>) => void,
-): Promise<Stand> {
+export async function openStand(hostCount: number): Promise<Stand> {
   const undo: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const step of undo.splice(0).toReversed())
       await step().catch((error: unknown) => console.error(error));
   };
-  onUndo(stop);
   try {
     const dir = await mkdtemp(join(tmpdir(), 'chandler-bench-'));
     undo.push(() => rm(dir, { recursive: true, force: true }));
@@ -114,10 +115,22 @@ export async function openStand(
         if (outcome !== expected) throw new Error(`${workflowId} ended as ${outcome}`);
         return { workflowId, wallMs };
       },
+      settle: () => settle([server, worker, ...hosts.map(({ cgroup }) => cgroup)]),
     };
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+async function settle(groups: readonly Cgroup[]): Promise<void> {
+  const cpuMs = () => groups.reduce((sum, group) => sum + group.cpuMs(), 0);
+  let last = cpuMs();
+  for (let i = 0; i < IDLE.looks; i += 1) {
+    await delay(IDLE.everyMs);
+    const now = cpuMs();
+    if (now - last < IDLE.everyMs * IDLE.cores) return;
+    last = now;
   }
 }
 

@@ -44,7 +44,6 @@ async function makeCommands(stand: Stand) {
   const { workflowId } = await stand.provision(plan);
   const upId = `bench:${randomUUID()}`;
   const node = process.execPath;
-  const library = `await import(${JSON.stringify(join(root, 'dist/index.js'))})`;
   const chandler = (...args: string[]) => ({
     name: `\`chandler ${args.map((arg) => names.get(arg) ?? arg).join(' ')}\``,
     argv: [node, cli, ...args],
@@ -56,7 +55,7 @@ async function makeCommands(stand: Stand) {
   ]);
   return [
     { name: '`node -e 0`', argv: [node, '-e', '0'] },
-    { name: "`import 'chandler'`", argv: [node, '--input-type=module', '-e', library] },
+    { name: "`import 'chandler'`", argv: [node, '--input-type=module', '-e', "await import('chandler')"] },
     chandler('--version'),
     chandler('--help'),
     chandler('schema'),

@@ -2,6 +2,8 @@
 # master.sh DIR: opens one connection to each host of DIR/hosts, all at once, and sends each part of the work over it by itself.
 set -u
 dir=$1
+# A master that was killed leaves its socket.
+rm -f "$dir"/*.sock
 
 wait_for() {
   code=0
