@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { messageOf } from '../src/domain/run/failure.ts';
 import { layOut, peerEnv, peers, type Peer } from './peers.ts';
 import type { Panel } from './plot.ts';
-import type { BenchHost, Stand } from './stand.ts';
+import { ownCpuMs, type BenchHost, type Stand } from './stand.ts';
 import { formatMs, formatS, median, renderTable } from './table.ts';
 import { whyWrong, workPlan } from './work.ts';
 
@@ -112,10 +112,7 @@ async function playRound(
 }
 
 function chandlerTool(stand: Stand): Tool {
-  const controllerMs = () => {
-    const { user, system } = process.cpuUsage();
-    return stand.server.cpuMs() + stand.worker.cpuMs() + (user + system) / 1000;
-  };
+  const controllerMs = () => stand.server.cpuMs() + stand.worker.cpuMs() + ownCpuMs();
   return {
     name: OWN,
     about:

@@ -16,3 +16,23 @@ export async function describeMachine(): Promise<string[]> {
     `Versions: Chandler ${readManifest().version}, Node.js ${process.versions.node}, Temporal CLI ${temporalCliRelease.version}, ${ssh.stderr.split(',')[0] ?? ''}, ${tmux.stdout.trim()}`,
   ];
 }
+
+/** CPU time of all processes since boot, from the text of /proc/stat. */
+export function parseBusyMs(stat: string, ticksPerS = 100): number {
+  const [user = NaN, nice = NaN, system = NaN, , , irq = 0, softirq = 0] = (
+    /^cpu +(.*)$/m.exec(stat)?.[1] ?? ''
+  )
+    .split(' ')
+    .map(Number);
+  return ((user + nice + system + irq + softirq) * 1000) / ticksPerS;
+}
+
+/** Returns what part of the machine other processes have used since the call, if `ownMs` counts those of the bench. */
+export function watchOthers(ownMs: () => number): () => string {
+  const othersMs = () => parseBusyMs(readFileSync('/proc/stat', 'utf8')) - ownMs();
+  const [before, begin] = [othersMs(), performance.now()];
+  return () => {
+    const part = (othersMs() - before) / (performance.now() - begin) / availableParallelism();
+    return `Everything else on the machine used ${Math.max(0, Math.round(part * 100))} % of its CPU meanwhile`;
+  };
+}

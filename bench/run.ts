@@ -6,7 +6,7 @@ import { format, resolveConfig } from 'prettier';
 import { ensureBuilt } from '../test/support/built.ts';
 import { account } from './account.ts';
 import { compare } from './compare.ts';
-import { describeMachine } from './machine.ts';
+import { describeMachine, watchOthers } from './machine.ts';
 import { notice } from './notice.ts';
 import { parseOptions, type SectionName } from './options.ts';
 import { renderPlot } from './plot.ts';
@@ -60,17 +60,20 @@ async function interrupt(): Promise<void> {
 }
 
 async function report(stand: Stand): Promise<void> {
-  const facts = [...(await describeMachine()), `Hosts run ${stand.zmx} as zmx`];
+  const others = watchOthers(stand.cpuMs);
+  const measured: string[] = [];
+  for (const [name, { title, measure }] of Object.entries(sections)) {
+    if (only !== undefined && only !== name) continue;
+    announce(`measuring: ${title}`);
+    measured.push(`## ${title}`, await measure(stand));
+  }
+  const facts = [...(await describeMachine()), `Hosts run ${stand.zmx} as zmx`, others()];
   const parts = [
     '# Benchmarks',
     'Measured and written by `npm run bench`, all in one run.',
     facts.map((line) => `- ${line}`).join('\n'),
+    ...measured,
   ];
-  for (const [name, { title, measure }] of Object.entries(sections)) {
-    if (only !== undefined && only !== name) continue;
-    announce(`measuring: ${title}`);
-    parts.push(`## ${title}`, await measure(stand));
-  }
   const text = await format(parts.join('\n\n'), { ...(await resolveConfig(docsPage)), filepath: page });
   if (prints) {
     process.stdout.write(text);

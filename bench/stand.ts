@@ -56,6 +56,8 @@ export interface Stand {
     plan: Plan,
     expected?: ProvisionResult['outcome'],
   ) => Promise<{ readonly workflowId: string; readonly wallMs: number }>;
+  /** CPU time of all of it, with this process. */
+  readonly cpuMs: () => number;
   /** Waits until server, worker and hosts are idle, so that what one run leaves to do does not slow the next. */
   readonly settle: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -115,6 +117,7 @@ export async function openStand(hostCount: number): Promise<Stand> {
         if (outcome !== expected) throw new Error(`${workflowId} ended as ${outcome}`);
         return { workflowId, wallMs };
       },
+      cpuMs: () => cpuOf([controller, server, worker, ...hosts.map(({ cgroup }) => cgroup)]) + ownCpuMs(),
       settle: () => settle([server, worker, ...hosts.map(({ cgroup }) => cgroup)]),
     };
   } catch (error) {
@@ -123,12 +126,21 @@ export async function openStand(hostCount: number): Promise<Stand> {
   }
 }
 
+/** CPU time of this process. */
+export function ownCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function cpuOf(groups: readonly Cgroup[]): number {
+  return groups.reduce((sum, group) => sum + group.cpuMs(), 0);
+}
+
 async function settle(groups: readonly Cgroup[]): Promise<void> {
-  const cpuMs = () => groups.reduce((sum, group) => sum + group.cpuMs(), 0);
-  let last = cpuMs();
+  let last = cpuOf(groups);
   for (let i = 0; i < IDLE.looks; i += 1) {
     await delay(IDLE.everyMs);
-    const now = cpuMs();
+    const now = cpuOf(groups);
     if (now - last < IDLE.everyMs * IDLE.cores) return;
     last = now;
   }
