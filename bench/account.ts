@@ -102,7 +102,7 @@ export async function account(
     noCounts ??
     'Programs and processes are counted by perf, from the events of the kernel for the same group.';
   return [
-    `Medians of ${rounds} after ${WARM_UPS} runs to warm up. Every run logs in anew. CPU time is that of control groups, until ${SETTLE_MS} ms after the result; what server and worker use while idle is subtracted. ${counted}`,
+    `Rounds: ${rounds}, after ${WARM_UPS} runs to warm up; figures are medians. Every run logs in anew. CPU time is that of control groups, until ${SETTLE_MS} ms after the result; what server and worker use while idle is subtracted. ${counted}`,
     table,
     `Activities of the first run: ${list(types)}.`,
     ...(programs.size > 0 ? [`Programs of the first run: ${list(programs)}.`] : []),

@@ -78,7 +78,7 @@ export async function compare(
   const about = tools.map(({ name, about, failure }) => {
     return `- **${name}**: ${about}${failure === undefined ? '' : `. Failed: ${failure}`}`;
   });
-  const method = `Three steps, a finalizer after them, and a sentinel that is read back, on hosts as if new and without open connections. Medians of ${options.rounds} rounds, each with one tool after the other, once for a tool that takes more than ${formatS(LONG_MS)}; the results of every run were checked on the host.`;
+  const method = `Three steps, a finalizer after them, and a sentinel that is read back, on hosts as if new and without open connections. Rounds: ${options.rounds}, each with one tool after the other, but a tool that takes more than ${formatS(LONG_MS)} is measured once. Figures are medians; the results of every run were checked on the host.`;
   return { text: [method, about.join('\n'), ...tables].join('\n\n'), panels };
 }
 

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { atLeast } from '../chaos/number-option.ts';
 
-export const SECTIONS = ['compare', 'account', 'notice', 'start-up'] as const;
+export const SECTIONS = ['compare', 'account', 'notice', 'start-up', 'waiting'] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export interface BenchOptions {

@@ -12,6 +12,7 @@ import { parseOptions, type SectionName } from './options.ts';
 import { renderPlot } from './plot.ts';
 import { openStand, type Stand } from './stand.ts';
 import { startUp } from './start-up.ts';
+import { waitingCosts } from './waiting-costs.ts';
 
 interface Section {
   readonly title: string;
@@ -28,6 +29,10 @@ const sections: Readonly<Record<SectionName, Section>> = {
   compare: { title: 'Beside other tools', measure: measureCompare },
   account: { title: 'What a run costs', measure: (stand) => account(stand, rounds, announce) },
   notice: { title: 'How soon an end is noticed', measure: notice },
+  waiting: {
+    title: 'What runs cost that wait',
+    measure: (stand) => waitingCosts(stand, announce),
+  },
   'start-up': { title: 'Start of a command', measure: (stand) => startUp(stand, rounds) },
 };
 

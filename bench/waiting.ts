@@ -75,8 +75,9 @@ try {
     const [{ waits }] = (await once(simulator, 'message')) as [{ waits: number }];
     return waits;
   };
-  const ended = client.result('waiting:0').then((result) => {
-    throw new Error(`a run has ended: ${JSON.stringify(result)}`);
+  const first = count === 0 ? [] : [client.result('waiting:0')];
+  const ended = first.map(async (result) => {
+    throw new Error(`a run has ended: ${JSON.stringify(await result)}`);
   });
   const all = poll(
     async () => (await waits()) === count,
@@ -84,7 +85,7 @@ try {
     () => '',
     START_WITHIN_MS,
   );
-  await Promise.race([ended, all]);
+  await Promise.race([...ended, all]);
   starter.shutdown();
   await started;
   await delay(SETTLE_MS);
