@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { availableParallelism, release, totalmem, type } from 'node:os';
+import { join } from 'node:path';
 import { run } from '../src/dev/sandbox/run-program.ts';
 import { readManifest } from '../src/config/version.ts';
+import { isExecutable } from '../src/dev/temporal/check-program.ts';
 import { temporalCliRelease } from '../src/dev/temporal/temporal-releases.ts';
 
 /** What the figures depend on, without names of hosts or people. */
@@ -35,4 +38,17 @@ export function watchOthers(ownMs: () => number): () => string {
     const part = (othersMs() - before) / (performance.now() - begin) / availableParallelism();
     return `Everything else on the machine used ${Math.max(0, Math.round(part * 100))} % of its CPU meanwhile`;
   };
+}
+
+/** Real zmx if the directory has a program of that name, else the shim over tmux. */
+export async function chooseZmx(
+  dir: string | undefined,
+): Promise<{ readonly text: string; readonly env: Record<string, string> }> {
+  for (const file of dir === undefined ? [] : await readdir(dir)) {
+    const path = join(dir ?? '', file);
+    if (!file.startsWith('zmx') || !(await isExecutable(path))) continue;
+    const env = { CHANDLER_ZMX_SOURCE: 'file', CHANDLER_ZMX_DIR: dir ?? '', CHANDLER_ZMX_FILE: file };
+    return { text: `the binary ${file}`, env };
+  }
+  return { text: 'the shim over tmux', env: { CHANDLER_ZMX_SOURCE: 'tmux' } };
 }

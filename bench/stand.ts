@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ import { poll } from '../test/support/poll.ts';
 import { sandboxExec, sandboxSshd } from '../test/support/sandbox-control.ts';
 import { testCli } from '../test/support/temporal.ts';
 import { makeCgroup, type Cgroup } from './cgroup.ts';
+import { chooseZmx } from './machine.ts';
 import { RESULTS } from './work.ts';
 
 const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
@@ -89,7 +90,7 @@ export async function openStand(hostCount: number): Promise<Stand> {
     const hosts: BenchHost[] = [];
     for (const sandbox of sandboxes) hosts.push(await benchHost(sandbox, group(sandbox.name)));
 
-    const zmx = chooseZmx(process.env['CHANDLER_ZMX_DIR']);
+    const zmx = await chooseZmx(process.env['CHANDLER_ZMX_DIR']);
     await startWorker(worker, {
       HOME: dir,
       TEMPORAL_ADDRESS: served.address,
@@ -144,17 +145,6 @@ async function settle(groups: readonly Cgroup[]): Promise<void> {
     if (now - last < IDLE.everyMs * IDLE.cores) return;
     last = now;
   }
-}
-
-/** Real zmx if the directory has a binary, else the shim over tmux. */
-function chooseZmx(dir: string | undefined): { readonly text: string; readonly env: Record<string, string> } {
-  const [file] = dir === undefined ? [] : readdirSync(dir).filter((name) => name.startsWith('zmx'));
-  if (dir === undefined || file === undefined)
-    return { text: 'the shim over tmux', env: { CHANDLER_ZMX_SOURCE: 'tmux' } };
-  return {
-    text: `the binary ${file}`,
-    env: { CHANDLER_ZMX_SOURCE: 'file', CHANDLER_ZMX_DIR: dir, CHANDLER_ZMX_FILE: file },
-  };
 }
 
 async function startWorker(cgroup: Cgroup, env: Record<string, string>): Promise<void> {

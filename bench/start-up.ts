@@ -62,6 +62,7 @@ async function makeCommands(stand: Stand) {
     chandler('completion', 'bash'),
     chandler('validate', file),
     chandler('script', file),
+    chandler('sandbox', 'list'),
     chandler('status'),
     chandler('status', workflowId),
     chandler('logs', workflowId, 'a'),

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCpuMs } from '../../bench/cgroup.ts';
 import { parseEvents } from '../../bench/count-execve.ts';
-import { parseBusyMs } from '../../bench/machine.ts';
 
 describe('the counts of the bench', () => {
   it('reads programs and forks from the events of the kernel', () => {
@@ -19,10 +18,6 @@ describe('the counts of the bench', () => {
       ['true', 2],
       ['env', 1],
     ]);
-  });
-
-  it('counts the CPU time of a machine without its idle time', () => {
-    expect(parseBusyMs('cpu  10 20 30 4000 500 1 2 9 0 0\ncpu0 1 2 3\n')).toBe(630);
   });
 
   it('reads the CPU time of a control group', () => {
