@@ -21,8 +21,9 @@ export class BoundedOutput {
     // Copies, because a slice would keep the whole read buffer of ssh2 alive.
     const first = Buffer.from(chunk.subarray(0, this.#headMax - this.#headBytes));
     const last = Buffer.from(chunk.subarray(Math.max(first.length, chunk.length - this.#tailMax)));
-    this.#head.push(first);
-    this.#tail.push(last);
+    // An empty buffer takes 100 bytes, and a stream may bring any number of chunks after the head is full.
+    if (first.length > 0) this.#head.push(first);
+    if (last.length > 0) this.#tail.push(last);
     this.#headBytes += first.length;
     this.#tailBytes += last.length;
     this.#dropped ||= first.length + last.length < chunk.length;

@@ -73,6 +73,8 @@ export async function call(
       onOpen: beginning.opened,
       onOutput,
       maxOutputBytes: MAX_PRINTED_BYTES,
+      // The reader keeps what matters. The reports of a wait for days would fill any limit.
+      maxStdoutBytes: 0,
       signal: signal ? AbortSignal.any([signal, over.signal]) : over.signal,
     });
   } catch (error) {

@@ -24,6 +24,8 @@ export interface ExecOptions {
   readonly timeoutMs?: number | undefined;
   /** Bytes to keep of stdout and of stderr each. Longer output keeps the first and the last half of that. Default 1 MiB. */
   readonly maxOutputBytes?: number;
+  /** Bytes to keep of stdout, if `onOutput` receives all that matters. Default: `maxOutputBytes`. */
+  readonly maxStdoutBytes?: number;
 }
 
 /**

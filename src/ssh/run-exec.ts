@@ -49,12 +49,12 @@ class Exec {
     resolve: (outcome: Outcome) => void,
     reject: (reason: unknown) => void,
   ) {
-    const { maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
+    const { maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES, maxStdoutBytes = maxOutputBytes } = options;
     this.#link = link;
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#stdout = new BoundedOutput(maxOutputBytes);
+    this.#stdout = new BoundedOutput(maxStdoutBytes);
     this.#stderr = new BoundedOutput(maxOutputBytes);
   }
 

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BoundedOutput } from '../../src/ssh/bounded-output.ts';
 
 const GAP = '\n…\n';
@@ -28,6 +28,19 @@ describe('BoundedOutput', () => {
 
   it('is exact at the limit', () => {
     expect(kept(3, '€')).toBe('€');
+  });
+
+  it('takes no memory for chunks that it does not keep', () => {
+    const outputs = [new BoundedOutput(0), new BoundedOutput(2)];
+    const chunk = Buffer.from('abc');
+    for (const output of outputs) output.push(chunk);
+    const concat = vi.spyOn(Buffer, 'concat');
+    for (const output of outputs) {
+      for (let i = 0; i < 1000; i += 1) output.push(chunk);
+      output.text();
+    }
+    expect(concat.mock.calls.every(([buffers]) => buffers.length <= 2)).toBe(true);
+    concat.mockRestore();
   });
 
   it('keeps the same text however the stream is split into chunks', () => {
