@@ -9,13 +9,23 @@ import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleWithSourceMap } f
 export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const path = (name: string) => fileURLToPath(new URL(`./workflows/${name}.${extension}`, import.meta.url));
+  const workflowsPath = path('index');
+  const payloadConverterPath = path('sdk/payload-converter');
+  const workflowInterceptorModules = [
+    path('sdk/fail-after-query'),
+    path('sdk/pass-sender'),
+    path('sdk/refuse-unknown-workflows'),
+  ];
   return bundleWorkflowCode({
-    workflowsPath: path('index'),
-    payloadConverterPath: path('sdk/payload-converter'),
-    workflowInterceptorModules: [
-      path('sdk/fail-after-query'),
-      path('sdk/pass-sender'),
-      path('sdk/refuse-unknown-workflows'),
+    workflowsPath,
+    payloadConverterPath,
+    workflowInterceptorModules,
+    // Loaded once for all workflows of a worker, instead of by each. So no module may have variables that a workflow changes.
+    preloadModules: [
+      path('sdk/limit-stack-traces'),
+      workflowsPath,
+      payloadConverterPath,
+      ...workflowInterceptorModules,
     ],
     // The bundler logs every module that it reads; errors are thrown anyway.
     logger: new DefaultLogger('ERROR'),
