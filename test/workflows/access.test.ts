@@ -211,8 +211,8 @@ describe('a wait that loses access to its host', () => {
     expect(waits).toEqual([
       [10_000, 2_000, true],
       [20_000, 6_000, true],
-      [40_000, 24_000, false],
-      [40_000, 24_000, false],
+      [40_000, 30_000, false],
+      [40_000, 30_000, false],
     ]);
     expect(count(asked, 'runStep a 1')).toBe(1);
   });

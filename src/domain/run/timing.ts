@@ -13,7 +13,7 @@ export const timing = {
    */
   olderWaits: [
     { fromAgeMs: 60_000, heartbeatEveryMs: 6_000, heartbeatTimeoutMs: 20_000 },
-    { fromAgeMs: 600_000, heartbeatEveryMs: 24_000, heartbeatTimeoutMs: 40_000 },
+    { fromAgeMs: 600_000, heartbeatEveryMs: 30_000, heartbeatTimeoutMs: 40_000 },
   ],
   /** How long the server keeps a workflow for the worker that has it in its cache. Replay on another worker takes about 20 ms. */
   stickyTimeoutMs: 3_000,
