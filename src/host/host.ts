@@ -27,6 +27,16 @@ export interface HostOptions {
   readonly zmx?: ZmxInstallation | undefined;
 }
 
+export interface StartOptions {
+  /** Missing for a launch without a session. */
+  readonly place?: SessionPlace | undefined;
+  /** See `renderSecrets`. */
+  readonly secrets: string;
+  /** In seconds. Default: 10. */
+  readonly boundS?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** In seconds: how long a launch may take to begin. */
 const START_BOUND_S = 10;
 
@@ -71,10 +81,8 @@ export class Host {
 
   /** Creates the launch's directory atomically, unless it exists. */
   async create(id: string, body: LaunchBody, signal?: AbortSignal): Promise<LaunchState> {
-    const [settings, env, script] = [body.settings, body.env, body.script].map((text) => Buffer.from(text));
-    const whole = Buffer.concat([settings!, env!, script!]);
-    const sizes = [whole.length, sha256Of(whole), settings!.length, env!.length].map(String);
-    return this.#state('create', [id, ...sizes], { stdin: whole, signal });
+    const { words, stdin } = bodyInput(body);
+    return this.#state('create', [id, ...words], { stdin, signal });
   }
 
   /**
@@ -83,22 +91,22 @@ export class Host {
    *
    * @throws ChandlerError launch-conflict if another session has the name
    */
-  async start(
-    id: string,
-    options: {
-      place?: SessionPlace | undefined;
-      secrets: string;
-      boundS?: number;
-      signal?: AbortSignal | undefined;
-    },
-  ): Promise<LaunchState> {
-    const { place, secrets, boundS = START_BOUND_S, signal } = options;
-    const args = [id, this.#program.supervisorPath, String(boundS), ...placeWords(place)];
-    const answers = await this.#program.ask('start', args, { stdin: secrets, signal });
-    const state = parseLaunchState(requireAnswer(answers, 'state', 'start'));
-    const waiting = parseStartWaiting(answers);
-    // The launch may have begun between the two answers.
-    return state.kind === 'created' && waiting ? { kind: 'created', waiting } : state;
+  async start(id: string, options: StartOptions): Promise<LaunchState> {
+    const { secrets, signal } = options;
+    const words = [id, ...this.#startWords(options)];
+    return startState(await this.#program.ask('start', words, { stdin: secrets, signal }));
+  }
+
+  /** {@link create} and {@link start} in one call. */
+  async launch(id: string, body: LaunchBody, options: StartOptions): Promise<LaunchState> {
+    const { signal } = options;
+    const { words, stdin, secretsBytes } = bodyInput(body, options.secrets);
+    const all = [id, ...words, String(secretsBytes), ...this.#startWords(options)];
+    return startState(await this.#program.ask('launch', all, { stdin, signal }));
+  }
+
+  #startWords({ place, boundS = START_BOUND_S }: StartOptions): string[] {
+    return [this.#program.supervisorPath, String(boundS), ...placeWords(place)];
   }
 
   /**
@@ -284,6 +292,21 @@ export class Host {
   ): Promise<Answer> {
     return requireAnswer(await this.#program.ask(subcommand, args, options), key, subcommand);
   }
+}
+
+/** The arguments and the standard input with which a launch is created; the secrets of `launch` come first. */
+function bodyInput({ settings, env, script }: LaunchBody, secrets = '') {
+  const pieces = [secrets, env, script].map((text) => Buffer.from(text));
+  const stdin = Buffer.concat(pieces);
+  const [secretsBytes, ...sizes] = pieces.map(({ length }) => length);
+  return { words: [sha256Of(stdin), settings, ...sizes.map(String)], stdin, secretsBytes };
+}
+
+function startState(answers: readonly Answer[]): LaunchState {
+  const state = parseLaunchState(requireAnswer(answers, 'state', 'start'));
+  const waiting = parseStartWaiting(answers);
+  // The launch may have begun between the two answers.
+  return state.kind === 'created' && waiting ? { kind: 'created', waiting } : state;
 }
 
 /** Empty words if the launch has no session. */

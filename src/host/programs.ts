@@ -21,10 +21,20 @@ export interface Programs {
 }
 
 /** The files that make up the host program, in this order. */
-export const hostParts = ['common', 'launch', 'follow', 'kill', 'keyboard', 'log', 'script', 'host'];
+export const hostParts = [
+  'common',
+  'launch',
+  'follow',
+  'kill',
+  'keyboard',
+  'log',
+  'script',
+  'worker',
+  'host',
+];
 
 /** Parts that only workers need. A self-provisioning script omits them to stay small. */
-const workerParts = new Set(['keyboard', 'log', 'script']);
+const workerParts = new Set(['keyboard', 'log', 'script', 'worker']);
 
 /** The files that make up the inspection program, in this order. */
 const inspectParts = ['common', 'script', 'facts', 'leftovers', 'inspect'];

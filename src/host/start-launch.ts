@@ -28,9 +28,10 @@ export async function startLaunch(
   const place = host.place(launch);
   if (place) safeName(place, place.session);
   const lingerS = place && host.zmx ? lingerSeconds(host.zmx.version) : 0;
-  await host.create(launch.id, renderLaunchBody(launch, work, lingerS), signal);
-  const start = () => host.start(launch.id, { place, secrets: renderSecrets(work.secrets ?? {}), signal });
-  const state = await start();
+  const options = { place, secrets: renderSecrets(work.secrets ?? {}), signal };
+  const state = await host.launch(launch.id, renderLaunchBody(launch, work, lingerS), options);
   // A session or supervisor may be lost by chance, so the launch is started a second time.
-  return state.kind === 'created' && state.waiting?.for !== 'login-shell' ? start() : state;
+  return state.kind === 'created' && state.waiting?.for !== 'login-shell'
+    ? host.start(launch.id, options)
+    : state;
 }

@@ -214,9 +214,9 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const launch = await create('touch "$OUT"', { OUT: join(stateDir, 'never') });
     expect((await host.kill(launch.id, { graceS: 0 })).state).toEqual({ kind: 'cancelled' });
     // A supervisor that zmx had been told to start and that begins only now.
-    writeFileSync(join(dirOf(launch), 'secrets-path'), `/nonexistent/secrets/${launch.id}`);
     const supervisor = join(stateDir, 'bin', programs.supervise.name);
-    expect(spawnSync('bash', [supervisor, dirOf(launch)], { stdio: 'ignore' }).status).toBe(143);
+    const words = [supervisor, dirOf(launch), `/nonexistent/secrets/${launch.id}`];
+    expect(spawnSync('bash', words, { stdio: 'ignore' }).status).toBe(143);
     expect(await start(launch)).toMatchObject({ kind: 'exited', code: 143 });
     expect(existsSync(join(stateDir, 'never'))).toBe(false);
   });

@@ -28,23 +28,27 @@ type Ending = Readonly<Record<string, string>>;
 class Session {
   readonly dir = mkdtempSync(join(tmpdir(), 'chandler-terminal-'));
   readonly launch = join(this.dir, `launch-${process.pid}`);
+  readonly secretsPath = join(this.dir, 'secrets', `launch-${process.pid}`);
   readonly #shell: string;
 
   constructor(shell: string, script: string, secrets = '') {
     this.#shell = shell;
     const { launch } = this;
-    const secretsPath = join(this.dir, 'secrets', `launch-${process.pid}`);
     for (const path of [launch, join(this.dir, 'secrets')]) mkdirSync(path);
     const files = {
-      settings: 'step=a\ngeneration=1\nlinger=0\nmask=022\nlocale=\n',
+      settings: 'step=a\nattempt=1\nlinger=0\nmask=022\nlocale=\n',
       env: '',
       lock: '',
       log: '',
-      'secrets-path': secretsPath,
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(launch, name), text);
     writeFileSync(join(launch, 'script'), `${script}\n`, { mode: 0o700 });
-    if (secrets !== '') writeFileSync(secretsPath, secrets);
+    if (secrets !== '') writeFileSync(this.secretsPath, secrets);
+  }
+
+  /** Runs the supervisor of the launch. */
+  get command(): string {
+    return `${this.#shell} ${SUPERVISOR} ${this.launch} ${this.secretsPath}`;
   }
 
   tmux(...args: string[]): string {
@@ -56,14 +60,14 @@ class Session {
   }
   start(): void {
     this.tmux('new-session', '-d', '-s', 's', 'exec bash --norc');
-    this.type(`${this.#shell} ${SUPERVISOR} ${this.launch}`);
+    this.type(this.command);
   }
   type(line: string): void {
     this.tmux('send-keys', '-t', 's', line, 'Enter');
   }
   /** Without a session. */
   runDirectly(env: NodeJS.ProcessEnv = process.env): number | null {
-    const [program = '', ...args] = `${this.#shell} ${SUPERVISOR} ${this.launch}`.split(' ');
+    const [program = '', ...args] = this.command.split(' ');
     return spawnSync(program, args, { stdio: 'ignore', timeout: PATIENCE_MS, env }).status;
   }
   printed(text: string): Promise<unknown> {
@@ -241,7 +245,7 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
     session.tmux('new-session', '-d', '-s', 's', 'exec bash --norc');
     const server = session.tmux('display-message', '-p', '#{pid}').trim();
     writeFileSync(join(session.launch, 'env'), `SERVER=${server}\n`);
-    session.type(`${shell} ${SUPERVISOR} ${session.launch}`);
+    session.type(session.command);
     await poll(() => existsSync(join(session.launch, 'started')), 'the start', undefined, PATIENCE_MS);
     expect(await session.end()).toMatchObject({ code: '0', log: 'whole' });
     expect(session.log).toBe('still\r\n');
@@ -252,7 +256,7 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
     const session = open('echo begun; sleep 1; head -c 300000 /dev/zero | tr "\\0" x; exit 3');
     session.tmux('new-session', '-d', '-s', 's', 'exec bash --norc');
     // What is written beyond is as on a full disk for `tee`, which ends by the signal or fails.
-    session.type(`ulimit -f 100; ${shell} ${SUPERVISOR} ${session.launch}`);
+    session.type(`ulimit -f 100; ${session.command}`);
     await session.printed('begun');
     session.killServer();
     expect(await session.end()).toMatchObject({ code: '3', log: 'cut' });
@@ -261,9 +265,7 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
   it('B6: has nothing of the session in its environment', async () => {
     const session = open('env');
     session.tmux('new-session', '-d', '-s', 's', 'exec bash --norc');
-    session.type(
-      `ZMX_SESSION=a ZMX_SESSION_PREFIX=b ZMX_DIR=c TMUX=d TMUX_PANE=e ${shell} ${SUPERVISOR} ${session.launch}`,
-    );
+    session.type(`ZMX_SESSION=a ZMX_SESSION_PREFIX=b ZMX_DIR=c TMUX=d TMUX_PANE=e ${session.command}`);
     await poll(() => existsSync(join(session.launch, 'started')), 'the start', undefined, PATIENCE_MS);
     expect(await session.end()).toMatchObject({ code: '0' });
     expect(session.log).toContain('CHANDLER_STEP=a');

@@ -5,7 +5,9 @@
 state=$1; launch=$2; session=$3; zmx=$4; dir=$5;
 gone() { echo "chandler: $1" >&2; exit 44; };
 call() { unset ZMX_SESSION ZMX_SESSION_PREFIX; ZMX_DIR=$dir; export ZMX_DIR; "$@"; };
-if [ "$(cat "$state/sessions/$session" 2>/dev/null)" = "$launch" ]; then :; else gone "the session $session is of another run by now, or was never made"; fi;
+made=;
+{ read -r made _ <"$state/sessions/$session"; } 2>/dev/null;
+if [ "$made" = "$launch" ]; then :; else gone "the session $session is of another run by now, or was never made"; fi;
 left=10;
 while :; do
   if [ -S "$dir/$session" ]; then :; else gone "the session $session is not there any more"; fi;

@@ -45,22 +45,44 @@ explain() {
 }
 first_line() { printf '%s\n' "$1" | grep . | head -n 1 | cut -c 1-300; }
 last_line() { printf '%s\n' "$1" | grep . | tail -n 1 | cut -c 1-300; }
-# write FILE: writes standard input. With cat, because a shell's own printf does not report a full disk as such.
-write() { errors=$({ cat >"$1"; } 2>&1) || explain "$errors"; }
+# put FILE TEXT: writes TEXT and a line end. A shell's own printf does not report why it failed, but cat does.
+put() {
+  { printf '%s\n' "$2" >"$1"; } 2>/dev/null && return
+  errors=$(printf '%s\n' "$2" | { cat >"$1"; } 2>&1) || explain "$errors"
+}
 is_full() { [ "$(df -Pk "$state_dir" | awk 'NR == 2 { print $4 }')" -le 16 ]; }
 launch_dir() { launch=$state_dir/launches/$1; }
 # run_dir: sets run, a directory for secrets and sockets that does not outlive a reboot.
 run_dir() {
-  # In a shared directory, another user may own a directory or link of that name.
-  for run in /run/chandler "${XDG_RUNTIME_DIR:-/run}/chandler" "/dev/shm/chandler-$(id -u)" "$state_dir/run"; do
-    if [ -w "${run%/*}" ] && mkdir -p "$run/secrets" 2>/dev/null && [ ! -h "$run" ] && [ -O "$run" ]; then return; fi
+  for run in /run/chandler "${XDG_RUNTIME_DIR:-/run}/chandler" /dev/shm "$state_dir/run"; do
+    [ "$run" != /dev/shm ] || run=/dev/shm/chandler-$(id -u)
+    [ -w "${run%/*}" ] || continue
+    # In a shared directory, another user may own a directory or link of that name.
+    if { [ -d "$run/secrets" ] || mkdir -p "$run/secrets" 2>/dev/null; } && [ ! -h "$run" ] && [ -O "$run" ]; then return; fi
   done
   refuse state-directory-unwritable "cannot use $run"
 }
 # forget_secrets ID: removes the secrets of all starts.
 forget_secrets() { rm -f "$run/secrets/$1" "$run/secrets/$1".*; }
-# Opens only regular files, because a step may have replaced a file of its launch by one that blocks when it is opened.
-record() { [ ! -f "$launch/$1" ] || sed -n "s/^$2=//p" "$launch/$1"; }
+# read_record NAME: sets words to the lines of a record of the launch, joined by blanks; empty if there is none. A step may have
+# replaced the file by one that blocks when it is opened, or that is endless.
+read_record() {
+  words=
+  [ -f "$launch/$1" ] || return 0
+  count=0
+  while [ $count -lt 20 ] && read -r line; do
+    [ -z "$line" ] || words=$words$line' '
+    count=$((count + 1))
+  done <"$launch/$1"
+}
+# word KEY: sets value to that of the word KEY=VALUE in words; empty if there is none.
+word() {
+  value=
+  case " $words" in *" $1="*) ;; *) return 0 ;; esac
+  value=" $words"
+  value=${value#*" $1="}
+  value=${value%% *}
+}
 # Given a path, flock creates a missing file, and a step may remove it at any moment.
 locked() { [ -f "$launch/lock" ] && ! flock -n -s 7 2>/dev/null 7<"$launch/lock" && [ -f "$launch/lock" ]; }
 size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
@@ -89,22 +111,37 @@ carriers() {
 }
 # process_in RECORD: prints the pid in a record of the launch, unless a later process has that pid.
 process_in() {
-  pid=$(record "$1" pid)
-  [ -n "$pid" ] && [ "$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$(record "$1" start)" ] && echo "$pid"
+  read_record "$1"
+  word pid
+  pid=$value
+  word start
+  [ -n "$pid" ] && read -r stat 2>/dev/null <"/proc/$pid/stat" || return
+  # shellcheck disable=SC2086 # the fields after the name in parentheses
+  set -- ${stat##*) }
+  [ "${20}" = "$value" ] && echo "$pid"
 }
 # call_zmx ZMX ZMX_DIR ARGUMENT...: with a timeout, because a hung daemon never answers, and without Chandler's locks.
-call_zmx() {
+call_zmx() (
   zmx_path=$1
   zmx_dir=$2
   shift 2
-  env -u ZMX_SESSION -u ZMX_SESSION_PREFIX -u LC_ALL ${login_locale:+"LC_ALL=$login_locale"} HISTFILE= SHELL="$(command -v "$shell")" ZMX_DIR="$zmx_dir" \
-    PATH="$PATH:$state_dir/no-bash" timeout 20 "$zmx_path" "$@" </dev/null 8>&- 9>&-
+  unset ZMX_SESSION ZMX_SESSION_PREFIX
+  if [ -n "$login_locale" ]; then LC_ALL=$login_locale; else unset LC_ALL; fi
+  ZMX_DIR=$zmx_dir HISTFILE='' SHELL=$(command -v "$shell") PATH=$PATH:$state_dir/no-bash \
+    exec timeout 20 "$zmx_path" "$@" </dev/null 6>&- 8>&- 9>&-
+)
+# read_session SESSION: sets owner to its latest launch and maker to the zmx that created it; empty if that was not Chandler.
+# shellcheck disable=SC2034 # read by other parts
+read_session() {
+  owner='' maker=''
+  [ ! -f "$state_dir/sessions/$1" ] || read -r owner maker <"$state_dir/sessions/$1" || :
 }
 # end_session SESSION ZMX ZMX_DIR: false if the name stays in use. Calls the zmx that created the session, because another kind
 # cannot end it; without that zmx a signal ends it. zmx before 0.7 takes half a second, and 0.5 does nothing while the session
 # prints a lot.
 end_session() {
-  maker=$(readlink "$state_dir/makers/$1") || maker=$2
+  read_session "$1"
+  maker=${maker:-$2}
   if [ ! -x "$maker" ]; then
     { carriers "ZMX_SESSION=$1"; carriers "ZMX_DIR=$3"; } | sort | uniq -d | xargs -r kill -KILL 2>/dev/null
     rm -f "$3/$1"
@@ -121,6 +158,12 @@ end_session() {
   done
   [ ! -S "$3/$1" ]
 }
+# has_exited: whether the launch has a record of its end, which is then in words.
+has_exited() {
+  read_record exit
+  word code
+  [ -n "$value" ]
+}
 # describe: reports the state of the launch. known_begun=yes means that it has begun even if its record is gone.
 describe() {
   # Read before the lock, so that a launch that begins in between does not count as interrupted.
@@ -128,16 +171,18 @@ describe() {
   [ ! -e "$launch/started" ] || begun=yes
   if [ ! -d "$launch" ]; then
     say state=absent
-  elif exited=$(record exit code) && [ -n "$exited" ]; then
-    say "state=exited $(tr -s '\n' ' ' <"$launch/exit")log_bytes=$(size_of "$launch/log")"
+  elif has_exited; then
+    say "state=exited ${words}log_bytes=$(size_of "$launch/log")"
   elif locked; then
     if [ -e "$launch/started" ]; then say "state=running log_bytes=$(size_of "$launch/log")"; else say state=created; fi
-  elif [ -n "$(record exit code)" ]; then
+  elif has_exited; then
     describe
   elif [ "$begun" = yes ] || [ ! -f "$launch/lock" ]; then
     boot=same gone=
-    begun=$(record started boot)
-    if [ -n "$begun" ] && [ "$begun" != "$(cat /proc/sys/kernel/random/boot_id)" ]; then
+    read_record started
+    word boot
+    read -r boot_id </proc/sys/kernel/random/boot_id
+    if [ -n "$value" ] && [ "$value" != "$boot_id" ]; then
       boot=changed
     elif [ ! -f "$launch/.exit" ] || [ -e "$launch/exit" ] || [ ! -f "$launch/lock" ] || [ ! -f "$launch/log" ]; then
       gone=yes

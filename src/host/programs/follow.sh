@@ -18,6 +18,10 @@ note_time() {
 # nothing.
 wait_launch() {
   launch_dir "$1"
+  if has_exited; then
+    describe
+    return
+  fi
   i=$(($2 * 20)) every=${3-2} turns=${4--1}
   while [ -f "$launch/lock" ] && [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ ! -e "$launch/cancelled" ] && [ $i -gt 0 ]; do
     sleep 0.05

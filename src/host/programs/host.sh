@@ -1,16 +1,23 @@
+# read_lease: sets current to the holder of the lease; empty if there is none.
+read_lease() {
+  current=
+  [ ! -f "$state_dir/lease" ] || read -r current <"$state_dir/lease" || :
+}
 # lease HOLDER [REPLACES]: takes the lease, or reports its holder. HOLDER is one word; REPLACES is a holder that has certainly
 # ended.
 lease() {
-  mkdir -p "$state_dir"
+  [ -d "$state_dir" ] || mkdir -p "$state_dir"
   exec 8>>"$state_dir/lease.lock" || refuse state-directory-unwritable "cannot write to $state_dir"
   flock 8
-  current=$(cat "$state_dir/lease" 2>/dev/null)
+  read_lease
   if [ -n "$current" ] && [ "$current" != "$1" ] && [ "$current" != "${2:-}" ]; then
     say "lease=held holder=$current"
     return
   fi
-  printf '%s\n' "$1" | write "$state_dir/.lease"
-  mv -f "$state_dir/.lease" "$state_dir/lease" || refuse state-directory-unwritable "cannot write to $state_dir"
+  if [ "$current" != "$1" ]; then
+    put "$state_dir/.lease" "$1"
+    mv -f "$state_dir/.lease" "$state_dir/lease" || refuse state-directory-unwritable "cannot write to $state_dir"
+  fi
   say "lease=ours had=$current"
 }
 
@@ -18,13 +25,14 @@ lease() {
 release() {
   exec 8>>"$state_dir/lease.lock"
   flock 8
-  [ "$(cat "$state_dir/lease" 2>/dev/null)" != "$1" ] || rm -f "$state_dir/lease"
+  read_lease
+  [ "$current" != "$1" ] || rm -f "$state_dir/lease"
   say released=yes
 }
 
 # sentinel-write PATH BYTES SHA256 <content: writes the sentinel, whole or not at all.
 sentinel_write() {
-  mkdir -p "$(dirname -- "$1")" 2>/dev/null
+  [ -d "${1%/*}/" ] || mkdir -p "${1%/*}/" 2>/dev/null
   temp=$1.chandler-$$
   trap 'rm -f "$temp"' EXIT
   errors=$({ cat >"$temp"; } 2>&1) || {
@@ -42,7 +50,7 @@ sentinel_write() {
 # can_be_written PATH: whether it seems writable, without writing.
 can_be_written() {
   parent=$1
-  while [ ! -e "$parent" ]; do parent=$(dirname -- "$parent"); done
+  while [ ! -e "${parent:=/}" ]; do parent=${parent%/*}; done
   [ -w "$parent" ]
 }
 
@@ -59,55 +67,10 @@ sentinel_read() {
   fi
 }
 
-# sentinel-remove PATH: removes the sentinel if it exists.
-sentinel_remove() {
-  rm -f "$1" || refuse sentinel-missing "cannot remove $1"
-  say sentinel=absent
-}
-
-# is_unchanged: whether the launch was last changed before the prune began. dash, bash and busybox support -ot.
-# shellcheck disable=SC3013
-is_unchanged() { [ "$launch" -ot "$state_dir/pruned" ]; }
-
-# prune DAYS: removes up to 200 launches that ended long ago or whose creation was interrupted. One find, one scan of the processes
-# and one mv for all of them keep the cost independent of their number.
-prune() {
-  true >"$state_dir/pruned"
-  old=$(find "$state_dir/launches" -mindepth 1 -maxdepth 1 -type d -mtime +"$1" 2>/dev/null)
-  pruned=0 gone=
-  set --
-  if [ -n "$old" ]; then
-    # tail starts each file on a new line.
-    alive=$(tail -n +1 /proc/[0-9]*/environ 2>/dev/null | tr '\000' '\n' | sed -n 's/^CHANDLER_LAUNCH=\(.*\)/ \1 /p')
-    # Moved first, because a half-removed launch could look like one that never began.
-    gone=$(mktemp -d "$state_dir/launches/.new.XXXXXX") || old=
-  fi
-  while IFS= read -r launch && [ -n "$launch" ] && [ $pruned -lt 200 ]; do
-    case $alive in *" ${launch##*/} "*) continue ;; esac
-    if [ -f "$launch/lock" ] && [ ! -f "$launch/exit" ]; then
-      # With the lock held, the launch cannot begin while it is removed.
-      exec 9<"$launch/lock"
-      flock -n 9 || continue
-      if is_unchanged; then mv "$launch" "$gone" && pruned=$((pruned + 1)); fi
-    elif is_unchanged; then
-      set -- "$@" "$launch"
-      pruned=$((pruned + 1))
-    fi
-  done <<EOF
-$old
-EOF
-  [ $# -eq 0 ] || mv "$@" "$gone"
-  rm -rf "$state_dir/pruned" ${gone:+"$gone"}
-  say "pruned=$pruned"
-}
-
-# executable PATH: reports whether it is an executable file.
-executable() { if [ -x "$1" ]; then say executable=yes; else say executable=no; fi; }
-
 say begun
 run_dir
 case $subcommand in
-  create | start | check | await | lease | release | prune | executable | states) "$subcommand" "$@" ;;
+  create | launch | start | check | await | lease | release | prune | executable | states) "$subcommand" "$@" ;;
   wait) wait_launch "$@" ;;
   state) launch_dir "$1" && describe ;;
   kill) kill_launch "$@" ;;

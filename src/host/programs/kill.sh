@@ -30,8 +30,9 @@ kill_launch() {
     i=$((i + 1))
   done
   left=$(marked "$1" | wc -l)
-  if [ -n "$3" ] && [ -S "$5/$3" ] && [ "$(cat "$state_dir/sessions/$3" 2>/dev/null)" = "$1" ]; then
-    end_session "$3" "$4" "$5"
+  if [ -n "$3" ] && [ -S "$5/$3" ]; then
+    read_session "$3"
+    [ "$owner" != "$1" ] || end_session "$3" "$4" "$5"
   fi
   say "killed found=$found left=$left"
   describe
@@ -50,7 +51,9 @@ entomb() {
 
 # close SESSION LAUNCH ZMX ZMX_DIR: closes the session of an ended launch.
 close_session() {
-  [ -S "$4/$1" ] && [ "$(cat "$state_dir/sessions/$1" 2>/dev/null)" = "$2" ] || return 0
+  [ -S "$4/$1" ] || return 0
+  read_session "$1"
+  [ "$owner" = "$2" ] || return 0
   launch_dir "$2"
   locked || end_session "$1" "$3" "$4"
 }

@@ -1,34 +1,46 @@
-# create ID BYTES SHA256 SETTINGS_BYTES ENV_BYTES <settings, env and script, one after another
-# All or nothing: one rename creates the directory, after every byte has arrived.
-create() {
+# receive BYTES FILE: moves so many bytes of standard input to the file. Other programs might read more than they need.
+receive() { if [ "$1" -eq 0 ]; then : >"$2"; else dd bs="$1" count=1 iflag=fullblock of="$2"; fi; }
+# verify SHA256 FILE...: refuses unless the files that exist have that hash together; `-` is the rest of standard input.
+verify() {
+  wanted=$1
+  shift
+  sum=$(cat "$@" 2>/dev/null | sha256sum)
+  [ "${sum%% *}" != "$wanted" ] || return 0
+  if is_full; then refuse_full; fi
+  refuse connection-lost 'the launch arrived damaged'
+}
+
+# make_launch ID SHA256 SETTINGS ENV_BYTES SCRIPT_BYTES [SECRETS_BYTES] <secrets, env and script, one after another
+# Creates the launch unless it exists. All or nothing: one rename creates the directory, after every byte has arrived. SETTINGS are
+# lines for the supervisor; the secrets are kept for `begin_launch`.
+make_launch() {
   launch_dir "$1"
+  secrets=$run/secrets/$1
+  new=$state_dir/launches/.new.$token.$$
+  trap 'rm -rf "$new" "$secrets.$$"' EXIT
+  if [ "${6:-0}" -gt 0 ]; then errors=$(receive "$6" "$secrets.$$" 2>&1) || explain "$errors"; fi
   if [ -d "$launch" ]; then
-    cat >/dev/null
-    describe
-    return
+    verify "$2" "$secrets.$$" -
+  else
+    errors=$(mkdir -p "$new" 2>&1) || explain "$errors" state-directory-unwritable
+    errors=$({ receive "$4" "$new/env" && receive "$5" "$new/script" && : >"$new/lock" && : >"$new/log"; } 2>&1) ||
+      explain "$errors"
+    verify "$2" "$secrets.$$" "$new/env" "$new/script"
+    put "$new/settings" "$3
+mask=$login_umask
+locale=$login_locale"
+    read -r line <"$new/script" || :
+    case $line in '#!'*) chmod 700 "$new/script" ;; esac
+    # After a power cut, a launch that exists must be whole.
+    sync "$new"/* "$new" 2>/dev/null || :
+    mv -T "$new" "$launch" 2>/dev/null || [ -d "$launch" ] || refuse state-directory-unwritable "cannot create $launch"
+    [ ! -d "$new" ] || rm -rf "$new"
   fi
-  mkdir -p "$state_dir/launches" 2>/dev/null
-  new=$(mktemp -d "$state_dir/launches/.new.XXXXXX" 2>&1) || explain "$new" state-directory-unwritable
-  trap 'rm -rf "$new"' EXIT
-  errors=$({
-    cat >"$new/body" &&
-      { head -c "$4" "$new/body" && printf 'mask=%s\nlocale=%s\n' "$login_umask" "$login_locale"; } >"$new/settings" &&
-      tail -c +"$(($4 + 1))" "$new/body" | head -c "$5" >"$new/env" &&
-      tail -c +"$(($4 + $5 + 1))" "$new/body" >"$new/script" &&
-      : >"$new/lock" &&
-      : >"$new/log" &&
-      chmod 700 "$new/script"
-  } 2>&1) || explain "$errors"
-  sum=$(sha256sum <"$new/body")
-  if [ "$(size_of "$new/body")" != "$2" ] || [ "${sum%% *}" != "$3" ]; then
-    if is_full; then refuse_full; fi
-    refuse connection-lost 'the launch arrived damaged'
-  fi
-  rm -f "$new/body"
-  # A power cut must leave neither an empty environment nor an unknown launch.
-  sync "$new"/* "$new" 2>/dev/null || :
-  mv -T "$new" "$launch" 2>/dev/null || [ -d "$launch" ] || refuse state-directory-unwritable "cannot create $launch"
-  sync "$state_dir/launches" 2>/dev/null || :
+  trap - EXIT
+}
+
+create() {
+  make_launch "$@"
   describe
 }
 
@@ -46,6 +58,12 @@ start() {
   [ -d "$launch" ] || refuse launch-not-started "launch $1 was never created"
   secrets=$run/secrets/$1
   cat >"$secrets.$$"
+  [ -s "$secrets.$$" ] || rm -f "$secrets.$$"
+  begin_launch "$@"
+}
+
+# begin_launch: like `start`, with the secrets in their file.
+begin_launch() {
   # Only one start at a time, because a second one would type into the first one's session. Locked after reading, which may take
   # long.
   exec 8<"$launch"
@@ -61,38 +79,31 @@ start() {
     rm -f "$secrets.$$"
     refuse zmx-unavailable "$5 is gone"
   fi
-  # Written by rename, because the supervisor of an earlier start may be reading it.
-  printf '%s' "$secrets" | write "$launch/.secrets-path"
-  mv -f "$launch/.secrets-path" "$launch/secrets-path"
-  if [ -s "$secrets.$$" ]; then mv -f "$secrets.$$" "$secrets"; else rm -f "$secrets.$$"; fi
+  [ ! -e "$secrets.$$" ] || mv -f "$secrets.$$" "$secrets"
+  # The supervisor reports here that the launch has begun.
+  [ -p "$launch/begun" ] || errors=$(mkfifo "$launch/begun" 2>&1) || explain "$errors"
+  exec 6<>"$launch/begun"
   if [ -n "$4" ]; then
     if clear_session "$1" "$4" "$5" "$6"; then
-      mkdir -p "$state_dir/sessions" "$state_dir/makers" "$6"
-      printf '%s\n' "$1" | write "$state_dir/sessions/$4"
-      ln -sfn "$5" "$state_dir/makers/$4"
+      { [ -d "$state_dir/sessions" ] && [ -d "$6" ]; } || mkdir -p "$state_dir/sessions" "$6"
+      put "$state_dir/sessions/$4" "$1 $5"
       [ "$shell" = bash ] || stand_in_for_bash
-      rm -f "$launch/held"
+      [ ! -e "$launch/held" ] || rm -f "$launch/held"
       # zmx exits with 0 before anything has started, so only the record counts. Opened for appending, because zmx writes to a
       # file at offset 0.
-      call_zmx "$5" "$6" run "$4" -d "$shell" ${bare:+"$bare"} "$2" "$launch" >>"$launch/start-output" 2>&1
+      call_zmx "$5" "$6" run "$4" -d "$shell" ${bare:+"$bare"} "$2" "$launch" "$secrets" >>"$launch/start-output" 2>&1
     fi
   else
-    rm -f "$launch/held"
+    [ ! -e "$launch/held" ] || rm -f "$launch/held"
     # Without setsid, a launch without a session would end with the SSH connection.
-    setsid "$shell" ${bare:+"$bare"} "$2" "$launch" </dev/null >/dev/null 2>&1 8>&- &
+    setsid "$shell" ${bare:+"$bare"} "$2" "$launch" "$secrets" </dev/null >/dev/null 2>&1 6>&- 8>&- &
   fi
   exec 8>&-
-  # In hundredths of a second. Most logins are quick, so the first half second is polled often.
-  left=$(($3 * 100)) quick=50 looks=0 waiting=login-shell
-  while [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ $left -gt 0 ]; do
-    if [ $quick -gt 0 ]; then
-      sleep 0.02
-      quick=$((quick - 1)) left=$((left - 2))
-    else
-      sleep 0.1
-      left=$((left - 10))
-    fi
-    if [ $((left % 100)) -eq 0 ]; then
+  # In seconds.
+  left=$3 looks=0 waiting=login-shell
+  while [ ! -e "$launch/started" ] && [ ! -e "$launch/exit" ] && [ "$left" -gt 0 ]; do
+    if ! timeout 1 head -c 1 <&6 >/dev/null; then
+      left=$((left - 1))
       # The supervisor has died, or had no room for its records.
       if [ -e "$launch/held" ] && ! locked; then waiting='' left=0; fi
       # This call also makes the tmux shim notice that a shell has ended.
@@ -138,8 +149,10 @@ stand_in_for_bash() {
   [ ! -x "$state_dir/no-bash/bash" ] || return 0
   mkdir -p "$state_dir/no-bash"
   # shellcheck disable=SC2016 # a program
-  printf '%s\n' '#!/bin/sh' 'while case ${1:-} in --*) ;; *) false ;; esac; do shift; done' 'if [ $# -eq 0 ]; then set -- -l; fi' 'exec /bin/sh "$@"' |
-    write "$state_dir/no-bash/bash.new"
+  put "$state_dir/no-bash/bash.new" '#!/bin/sh
+while case ${1:-} in --*) ;; *) false ;; esac; do shift; done
+if [ $# -eq 0 ]; then set -- -l; fi
+exec /bin/sh "$@"'
   chmod 755 "$state_dir/no-bash/bash.new"
   mv -f "$state_dir/no-bash/bash.new" "$state_dir/no-bash/bash"
 }
@@ -148,7 +161,7 @@ stand_in_for_bash() {
 # in it, because the step would read whatever is typed now.
 clear_session() {
   [ -S "$4/$2" ] || return 0
-  owner=$(cat "$state_dir/sessions/$2" 2>/dev/null)
+  read_session "$2"
   if [ "$owner" = "$1" ]; then
     # This is the launch's own session, and the launch has not begun. A running login is not ended, because it could leave locks
     # behind.
@@ -172,7 +185,7 @@ clear_session() {
     launch=$mine
   # A label may be named `ended`, so only the columns before the labels count.
   # The columns are those of ORDER in src/zmx/parse-sessions.ts.
-  elif [ -z "$(row_of "$2" "$(readlink "$state_dir/makers/$2" || echo "$3")" "$4" | awk '/^[^\t]*(\t(pid|clients|created|start_dir|cwd|cmd)=[^\t]*)*\tended=[0-9]+\texit_code=/')" ]; then
+  elif [ -z "$(row_of "$2" "${maker:-$3}" "$4" | awk '/^[^\t]*(\t(pid|clients|created|start_dir|cwd|cmd)=[^\t]*)*\tended=[0-9]+\texit_code=/')" ]; then
     refuse launch-conflict "session $2 is busy and was not started by Chandler"
   fi
   free_session "$2" "$3" "$4"

@@ -51,7 +51,8 @@ $id "}
     esac
     if [ -e "$launch/exit" ]; then
       [ "$processes" -gt 0 ] || continue
-      if [ "$(record exit code)" = 0 ] && [ "$(record exit by)" != kill ]; then continue; fi
+      read_record exit
+      case " $words" in *' by=kill '*) ;; *' code=0 '*) continue ;; esac
       state=ended
     elif locked; then
       state=running
@@ -71,15 +72,19 @@ $id "}
     session=$step
     [ "${attempt:-1}" = 1 ] || session=$step.$attempt
     kind=finalizer
-    [ "$(head -n 1 "$state_dir/sessions/$session" 2>/dev/null)" != "$id" ] || kind=step
-    say "leftover=$id is=$state step=$step attempt=${attempt:-1} kind=$kind since=$(record started at) processes=$processes"
+    read_session "$session"
+    [ "$owner" != "$id" ] || kind=step
+    read_record started
+    word at
+    say "leftover=$id is=$state step=$step attempt=${attempt:-1} kind=$kind since=$value processes=$processes"
   done
   for session in "$state_dir"/sessions/*; do
     [ -S "$zmx_dir/${session##*/}" ] || continue
-    read -r id <"$session" || continue
-    launch_dir "$id"
+    read_session "${session##*/}"
+    [ -n "$owner" ] || continue
+    launch_dir "$owner"
     if [ -e "$launch/exit" ] || [ ! -d "$launch" ] || { [ -e "$launch/started" ] && ! locked; }; then
-      say "session=${session##*/} of=$id"
+      say "session=${session##*/} of=$owner"
     fi
   done
   say leftovers=listed

@@ -39,7 +39,9 @@ since() {
   offset=$(
     {
       cat "$launch/times"
-      echo "$(record exit at) $size"
+      read_record exit
+      word at
+      echo "$value $size"
     } 2>/dev/null | awk -v time="$time" '
       BEGIN { offset = "0" }
       !/^[0-9]+ [0-9]+$/ { next }

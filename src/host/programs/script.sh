@@ -49,11 +49,13 @@ script_follow() {
 script_provisioned() {
   work=$state_dir/script
   if grep -qxF "owner=$1" "$work/about" 2>/dev/null; then
-    printf 'phase=provisioned\ncode=\ntext=\n' | write "$work/.phase"
+    put "$work/.phase" 'phase=provisioned
+code=
+text='
     mv -f "$work/.phase" "$work/phase"
     # Like the script itself: once the sentinel is removed, everything runs again under another owner.
     case $1 in *.*) round=${1##*.} ;; *) round=1 ;; esac
-    echo $((round + 1)) | write "$work/.round"
+    put "$work/.round" $((round + 1))
     mv -f "$work/.round" "$work/round"
   fi
   say script=settled

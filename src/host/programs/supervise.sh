@@ -1,7 +1,7 @@
 #!/bin/sh
-# supervise DIR: runs the launch in DIR once, however often it is called.
-# DIR holds settings, env, script, lock and secrets-path; this program adds held, started, log and exit. It holds the lock while it
-# may write there; nothing that it starts inherits the lock.
+# supervise DIR SECRETS: runs the launch in DIR once, however often it is called.
+# DIR holds settings, env, script and lock; this program adds held, started, log and exit. It holds the lock while it may write
+# there; nothing that it starts inherits the lock. SECRETS is a file of shell code, and may be missing.
 set -u
 umask 077
 LC_ALL=C
@@ -12,23 +12,20 @@ true 3>&1 2>/dev/null || exec >/dev/null
 dir=$1
 id=${dir##*/}
 
-# put NAME: writes standard input to DIR/NAME by rename, synced to disk first.
-put() {
-  cat >"$dir/.$1" && { sync "$dir/.$1" 2>/dev/null || :; } && mv -f "$dir/.$1" "$dir/$1" && { sync "$dir" 2>/dev/null || :; }
-}
 # uptime_cs: hundredths of a second since boot, which unlike the wall clock never jump.
 uptime_cs() {
   read -r up _ </proc/uptime
   echo "${up%.*}${up#*.}"
 }
-drop_secrets() { rm -f "$secrets"; }
+# drop_secrets FILE...: removes those that exist.
+drop_secrets() { for file; do [ ! -e "$file" ] || rm -f "$file"; done; }
 # zmx shows the exit code of this program; 75 (temporary failure) means that it did not run the launch.
 recorded_code() { sed -n 's/^code=//p' "$dir/exit" 2>/dev/null; }
 
 linger=0 attempt=1 step='' mask=022 locale=''
 # shellcheck disable=SC1091 # written by `create`
 . "$dir/settings" || exit 75
-secrets=$(cat "$dir/secrets-path") || exit 75
+secrets=$2
 # Files under this path are read and removed below, so no other path is accepted.
 case $secrets in /*"/secrets/$id") ;; *) exit 75 ;; esac
 exec 9>>"$dir/lock" || exit 75
@@ -36,13 +33,13 @@ i=0
 until flock -n 9; do
   # Another supervisor owns this launch, or a check holds the lock for a moment. The owner reads the secrets before it writes
   # `started`.
-  if [ -e "$dir/started" ]; then drop_secrets; exit 75; fi
+  if [ -e "$dir/started" ]; then drop_secrets "$secrets"; exit 75; fi
   [ $i -lt 100 ] || exit 75
   sleep 0.05
   i=$((i + 1))
 done
-if [ -e "$dir/exit" ]; then drop_secrets; exit "$(recorded_code)"; fi
-if [ -e "$dir/started" ]; then drop_secrets; exit 75; fi
+if [ -e "$dir/exit" ]; then drop_secrets "$secrets"; exit "$(recorded_code)"; fi
+if [ -e "$dir/started" ]; then drop_secrets "$secrets"; exit 75; fi
 
 # A hang-up or TERM ends the step, but not this program, which records how the step ended.
 trap '' HUP INT TERM
@@ -52,16 +49,22 @@ begin=$(uptime_cs)
 secret_env='' secret_mask=''
 # shellcheck disable=SC1090 # written by `start`
 if [ -e "$secrets" ]; then . "$secrets"; fi
-drop_secrets
+drop_secrets "$secrets"
 # With this file and a free lock, a waiting `start` knows that the launch will not begin.
 true >"$dir/held" || exit 75
 read -r stat </proc/self/stat
-boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
+boot=
+read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || :
 # Reserves space for the record of the end, because the step may fill the disk.
 printf '%512s\n' '' >"$dir/.exit" || exit 75
 # shellcheck disable=SC2086 # the fields after the name in parentheses hold no blanks of their own
 set -- ${stat##*) }
-printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "$(date +%s)" | put started || exit 75
+printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "$(date +%s)" >"$dir/.started" || exit 75
+sync "$dir/.started" 2>/dev/null || :
+mv -f "$dir/.started" "$dir/started" || exit 75
+# A power cut must not make the launch unknown once its step has begun.
+sync "$dir" "${dir%/*}" 2>/dev/null || :
+[ ! -p "$dir/begun" ] || echo 1<>"$dir/begun"
 
 # The marker is set inside, so that `kill` finds the step and its leftovers, but not `script` and `tee`.
 # shellcheck disable=SC2016 # expanded by the inner shell
@@ -122,7 +125,7 @@ run_step() (
   # shellcheck disable=SC2034 # read by the inner shell
   CHANDLER_SHELL=${SHELL:-/bin/sh}
   set +a
-  if [ "$2" = yes ]; then exec env SHELL=/bin/sh script -q -e -f -c "$1" /dev/null; fi
+  if [ "$2" = yes ]; then SHELL=/bin/sh exec script -q -e -f -c "$1" /dev/null; fi
   exec setsid sh -c "$1" 2>&1
 )
 
@@ -221,7 +224,7 @@ fi
 by=itself
 [ ! -e "$dir/cancelled" ] || by='kill'
 # Removes those of an interrupted start, too.
-rm -f "$secrets" "$secrets".*
+drop_secrets "$secrets" "$secrets".*
 end=$(uptime_cs)
 at=$(date +%s)
 # The commands that read the time may have been killed; a record needs numbers.
@@ -230,10 +233,10 @@ at=$(date +%s)
 # is unknown, because the leader of the step's session was killed, or if the step has removed or replaced its records.
 while [ -n "$own" ] && [ -f "$dir/.exit" ] && [ -f "$dir/log" ] && [ ! -d "$dir/exit" ]; do
   printf 'code=%s\nat=%s\nelapsed_ms=%s\nlog=%s\nby=%s\nlost=%s\nhup=%s\n' "$code" "${at:-0}" "$(((end - begin) * 10))" $log $by \
-    "$lost" "$hup" 1<>"$dir/.exit" && { sync "$dir/log" "$dir/.exit" 2>/dev/null || :; } && mv -fT "$dir/.exit" "$dir/exit" && break
+    "$lost" "$hup" 1<>"$dir/.exit" && mv -fT "$dir/.exit" "$dir/exit" && break
   sleep 1
 done
-sync "$dir" 2>/dev/null || :
+sync "$dir/log" "$dir/exit" "$dir" 2>/dev/null || :
 exec 9>&-
 # zmx 0.5 and 0.6 miss the end of a command that takes less than half a second.
 if [ "$linger" != 0 ]; then sleep "$linger"; fi

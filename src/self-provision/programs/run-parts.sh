@@ -40,13 +40,13 @@ begin() {
   fi
   linger=0
   if [ "$2" = step ] && is_older "$zmx_version" "$linger_before"; then linger=$linger_s; fi
-  printf 'step=%s\nattempt=%s\nlinger=%s\n' "$1" "$attempt" "$linger" >"$body/settings"
   text "env $1" >"$body/env"
   text "$2 $1" >"$body/script"
-  cat "$body/settings" "$body/env" "$body/script" >"$body/whole"
+  cat "$body/env" "$body/script" >"$body/whole"
   sum=$(sha256sum <"$body/whole")
-  if ! ask create "$id" "$(wc -c <"$body/whole" | tr -d ' ')" "${sum%% *}" "$(wc -c <"$body/settings" | tr -d ' ')" \
-    "$(wc -c <"$body/env" | tr -d ' ')" <"$body/whole"; then
+  if ! ask create "$id" "${sum%% *}" "step=$1
+attempt=$attempt
+linger=$linger" "$(wc -c <"$body/env" | tr -d ' ')" "$(wc -c <"$body/script" | tr -d ' ')" <"$body/whole"; then
     rm -rf "$body"
     return 1
   fi

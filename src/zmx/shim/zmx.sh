@@ -232,7 +232,8 @@ exec "$@"'
 closer='
 for fd in /proc/$$/fd/*; do
   fd=${fd##*/}
-  flags=$(sed -n "s/^flags:[^0-9]*//p" /proc/$$/fdinfo/$fd 2>/dev/null)
+  flags=
+  while read -r name value; do [ "$name" != flags: ] || flags=$value; done 2>/dev/null </proc/$$/fdinfo/$fd
   case $flags in "" | *[2367]??????) continue ;; esac
   if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi
 done

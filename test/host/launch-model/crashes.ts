@@ -31,6 +31,12 @@ const ended = async (host: HostUnderTest) => {
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'create', program: 'host', prepare: async () => undefined, act: created },
+  {
+    name: 'launch',
+    program: 'host',
+    prepare: async () => undefined,
+    act: (host) => host.launch(host.id),
+  },
   { name: 'start, without a session', program: 'host', prepare: created, act: (host) => host.start(host.id) },
   {
     name: 'start, in a session',

@@ -111,6 +111,15 @@ export class HostUnderTest {
 
   /** `gated`: the step ends only once it is released. */
   create(id: string, gated = false) {
+    return this.host.create(id, this.#body(id, gated));
+  }
+  start(id: string, session?: string) {
+    return this.host.start(id, this.#startOptions(session));
+  }
+  launch(id: string, session?: string) {
+    return this.host.launch(id, this.#body(id), this.#startOptions(session));
+  }
+  #body(id: string, gated = false) {
     const ledger = quote(join(this.dir, 'ledger', id));
     const script = [
       `echo begin >>${ledger}`,
@@ -120,11 +129,11 @@ export class HostUnderTest {
       `exit $CODE`,
     ].join('\n');
     const launch = { step: id, attempt: 1, id } as Parameters<typeof renderLaunchBody>[0];
-    return this.host.create(id, renderLaunchBody(launch, { script, env: { CODE: String(OWN_CODE) } }, 0));
+    return renderLaunchBody(launch, { script, env: { CODE: String(OWN_CODE) } }, 0);
   }
-  start(id: string, session?: string) {
+  #startOptions(session?: string) {
     const place = session === undefined ? {} : { place: this.place(session) };
-    return this.host.start(id, { ...place, secrets: renderSecrets({ TOKEN: SECRET }), boundS: BOUND_S });
+    return { ...place, secrets: renderSecrets({ TOKEN: SECRET }), boundS: BOUND_S };
   }
   wait(id: string) {
     return this.host.wait(id, { boundS: BOUND_S });
@@ -153,12 +162,18 @@ export class HostUnderTest {
 
   /** A supervisor that nobody expects any more. It must leave what is over as it is. */
   superviseLate(id: string): void {
+    // No start has come as far as to start one.
+    if (!existsSync(join(this.launchDir(id), 'begun'))) return;
     const env = { ...process.env, LAUNCH_MODEL: this.dir };
-    spawnSync('bash', [join(this.dir, 'state/bin/supervise'), this.launchDir(id)], {
-      env,
-      cwd: this.dir,
-      stdio: 'ignore',
-    });
+    spawnSync(
+      'bash',
+      [join(this.dir, 'state/bin/supervise'), this.launchDir(id), join(this.dir, 'run/secrets', id)],
+      {
+        env,
+        cwd: this.dir,
+        stdio: 'ignore',
+      },
+    );
   }
 
   // --- what really is ---
@@ -289,7 +304,7 @@ export class HostUnderTest {
     for (const entry of readdirSync(dir, { withFileTypes: true })) {
       const path = join(dir, entry.name);
       if (entry.isDirectory()) this.#loseBytes(path);
-      else writeFileSync(path, this.#synced(statSync(path).ino) ?? '');
+      else if (entry.isFile()) writeFileSync(path, this.#synced(statSync(path).ino) ?? '');
     }
   }
   #rebuild(inode: number, to: string): void {
@@ -301,7 +316,7 @@ export class HostUnderTest {
       const name = entry.slice(entry.lastIndexOf('/') + 1);
       const child = Number.parseInt(entry, 10);
       if (entry.includes(' directory ')) this.#rebuild(child, join(to, name));
-      else writeFileSync(join(to, name), this.#synced(child) ?? '');
+      else if (!entry.includes(' fifo ')) writeFileSync(join(to, name), this.#synced(child) ?? '');
     }
   }
   #synced(inode: number): Buffer | undefined {

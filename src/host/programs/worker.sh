@@ -1,0 +1,56 @@
+# Part of a worker's host program: what a self-provisioning script does not ask of it.
+: "${launch=}"
+
+# launch ID SHA256 SETTINGS ENV_BYTES SCRIPT_BYTES SECRETS_BYTES START_ARGUMENT... <secrets, env and script
+# Does `create` and `start`, because each call costs an exec.
+launch() {
+  make_launch "$1" "$2" "$3" "$4" "$5" "$6"
+  id=$1
+  shift 6
+  begin_launch "$id" "$@"
+}
+
+# sentinel-remove PATH: removes the sentinel if it exists.
+sentinel_remove() {
+  rm -f "$1" || refuse sentinel-missing "cannot remove $1"
+  say sentinel=absent
+}
+
+# is_unchanged: whether the launch was last changed before the prune began. dash, bash and busybox support -ot.
+# shellcheck disable=SC3013
+is_unchanged() { [ "$launch" -ot "$state_dir/pruned" ]; }
+
+# prune DAYS: removes up to 200 launches that ended long ago or whose creation was interrupted. One find, one scan of the processes
+# and one mv for all of them keep the cost independent of their number.
+prune() {
+  true >"$state_dir/pruned"
+  old=$(find "$state_dir/launches" -mindepth 1 -maxdepth 1 -type d -mtime +"$1" 2>/dev/null)
+  pruned=0 gone=
+  set --
+  if [ -n "$old" ]; then
+    # tail starts each file on a new line.
+    alive=$(tail -n +1 /proc/[0-9]*/environ 2>/dev/null | tr '\000' '\n' | sed -n 's/^CHANDLER_LAUNCH=\(.*\)/ \1 /p')
+    # Moved first, because a half-removed launch could look like one that never began.
+    gone=$(mktemp -d "$state_dir/launches/.new.XXXXXX") || old=
+  fi
+  while IFS= read -r launch && [ -n "$launch" ] && [ $pruned -lt 200 ]; do
+    case $alive in *" ${launch##*/} "*) continue ;; esac
+    if [ -f "$launch/lock" ] && [ ! -f "$launch/exit" ]; then
+      # With the lock held, the launch cannot begin while it is removed.
+      exec 9<"$launch/lock"
+      flock -n 9 || continue
+      if is_unchanged; then mv "$launch" "$gone" && pruned=$((pruned + 1)); fi
+    elif is_unchanged; then
+      set -- "$@" "$launch"
+      pruned=$((pruned + 1))
+    fi
+  done <<EOF
+$old
+EOF
+  [ $# -eq 0 ] || mv "$@" "$gone"
+  rm -rf "$state_dir/pruned" ${gone:+"$gone"}
+  say "pruned=$pruned"
+}
+
+# executable PATH: reports whether it is an executable file.
+executable() { if [ -x "$1" ]; then say executable=yes; else say executable=no; fi; }
