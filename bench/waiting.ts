@@ -33,7 +33,10 @@ const STARTER_QUEUE = 'bench-waiting-start';
 ensureBuilt();
 const announce = (line: string) => void process.stderr.write(`${line}\n`);
 const dir = await mkdtemp(join(tmpdir(), 'chandler-waiting-'));
-await writeFile(join(dir, 'id_bench'), ssh2.utils.generateKeyPairSync('ed25519').private, { mode: 0o600 });
+// Of the ed25519 keys that ssh2 makes, one in 256 is malformed.
+await writeFile(join(dir, 'id_bench'), ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 }).private, {
+  mode: 0o600,
+});
 const simulator = fork(fileURLToPath(new URL('./simulated-hosts.ts', import.meta.url)));
 const [{ port, hostKey }] = (await once(simulator, 'message')) as [{ port: number; hostKey: string }];
 const { path: cli } = await findTemporalCli({

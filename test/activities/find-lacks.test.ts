@@ -14,7 +14,8 @@ let deps: LackDeps;
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'chandler-lacks-'));
   for (const dir of ['keys', 'vault', 'zmx']) mkdirSync(join(root, dir));
-  writeFileSync(join(root, 'keys/good'), ssh2.utils.generateKeyPairSync('ed25519').private);
+  // Of the ed25519 keys that ssh2 makes, one in 256 is malformed.
+  writeFileSync(join(root, 'keys/good'), ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 }).private);
   writeFileSync(join(root, 'keys/broken'), 'no key');
   writeFileSync(join(root, 'vault/token'), VALUE);
   writeFileSync(join(root, 'zmx/zmx'), 'binary');
