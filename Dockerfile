@@ -12,7 +12,8 @@ WORKDIR /app
 COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
-ENV NODE_ENV=production
+# With more arenas, malloc keeps 0.06 MB more for each waiting run.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2
 USER 10001:10001
 # Checks that this container reaches its server; `chandler doctor` checks that a worker responds.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s \
