@@ -61,7 +61,7 @@ export function windowsOf(trace: string): Window[] {
 }
 
 /** The program that is stopped for a window of all subcommands. */
-const stoppedIn = (program: string) => (program === EVERY_SUBCOMMAND ? 'start' : program);
+const stoppedIn = (program: string) => (program === EVERY_SUBCOMMAND ? 'launch' : program);
 
 export const windowName = ({ program, line }: Window): string => `${program}:${line}`;
 

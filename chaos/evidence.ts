@@ -100,7 +100,7 @@ export async function readHost(
     cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | sed -n 's/^CHANDLER_LAUNCH=/alive /p' | sort -u
     for socket in /run/chandler/zmx/*; do
       name=\${socket##*/}
-      [ ! -S "$socket" ] || echo "session $name $(cat "/var/lib/chandler/sessions/$name")"
+      [ ! -S "$socket" ] || echo "session $name $(cut -d ' ' -f 1 "/var/lib/chandler/sessions/$name")"
     done`,
   );
   const rows = text

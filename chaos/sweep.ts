@@ -18,14 +18,15 @@ export interface Swept {
 /** Deaths per run: each costs a retry. A run calls most subcommands once. */
 const PER_PROGRAM: Readonly<Record<string, number>> = {
   supervise: 8,
-  start: 6,
-  create: 6,
+  launch: 9,
   wait: 6,
   kill: 9,
   close: 6,
   any: 3,
 };
 const ELSEWHERE = 2;
+/** Subcommands that only runs call which end early. */
+const ONLY_CUT: ReadonlySet<string> = new Set(['kill', 'close', 'release']);
 const ARMED_AT_MOST = 5;
 /** The pause of the longest step, so that its wait has progress to report. */
 const LONG_MS = 300;
@@ -39,7 +40,7 @@ export async function sweepWindows(setting: Setting, windows: readonly Window[])
   let number = 0;
   const take = (cuts: boolean) =>
     [...groupBy(queue, ({ window }) => window.program)].flatMap(([program, of]) =>
-      (program === 'kill') === cuts ? of.slice(0, PER_PROGRAM[program] ?? ELSEWHERE) : [],
+      ONLY_CUT.has(program) === cuts ? of.slice(0, PER_PROGRAM[program] ?? ELSEWHERE) : [],
     );
   const lane = async (host: number): Promise<void> => {
     while (queue.length > 0) {

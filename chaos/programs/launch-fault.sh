@@ -17,11 +17,11 @@ at_work() {
 candidates() {
   case $what in
     daemon) pgrep -x 'tmux: server' ;;
-    session) at_work | while read -r pid launch; do grep -lxF "$launch" "$state"/sessions/*; done ;;
+    session) at_work | while read -r pid launch; do grep -l "^$launch " "$state"/sessions/*; done ;;
     pty) at_work | while read -r pid launch; do pgrep -x script -P "$(pgrep -d , -P "$pid")"; done ;;
     shell) at_work | while read -r pid launch; do
       # A finalizer has no session.
-      if grep -qrxF "$launch" "$state/sessions"; then ps -o ppid= -p "$pid"; fi
+      if grep -qr "^$launch " "$state/sessions"; then ps -o ppid= -p "$pid"; fi
     done ;;
     supervisor) at_work | cut -d ' ' -f 1 ;;
     tree) at_work | cut -d ' ' -f 2 ;;

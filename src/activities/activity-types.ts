@@ -80,6 +80,8 @@ export interface PreparedHost {
   readonly adopted?: Adopted;
   /** Launches of an earlier run that were ended. */
   readonly ended: readonly EndedLeftover[];
+  /** Missing if it was not wanted, or must be downloaded. */
+  readonly zmx?: ZmxInstallation;
 }
 
 /** A launch that ended with exit code 0. Every other ending is a failure with a code. */
@@ -203,6 +205,8 @@ export interface Activities {
     /** What to do with launches of other work that an earlier run left behind. */
     onLeftovers: ResolvedPlan['onLeftovers'];
     pruneAfterDays: number;
+    /** Set: install zmx on a host without a sentinel, if nothing must be downloaded. */
+    zmx?: ResolvedPlan['zmx'];
   }): Promise<PreparedHost>;
   /** Ends what earlier runs left on a host. A holder of the lease that is finished, or that `run` names, loses the lease. */
   cleanHost(input: { target: Target; holder: LeaseHolder; run?: string }): Promise<CleanResult>;
@@ -256,7 +260,7 @@ export interface Activities {
     lease?: string;
   }): Promise<Ended | 'running'>;
   /**
-   * Writes the sentinel and reads it back. All launches of `owner` are done: if a self-provisioning script began them, its record
+   * Writes the sentinel, reads it back, and releases the host, unless that needs a call of its own. All launches of `owner` are done: if a self-provisioning script began them, its record
    * becomes `provisioned`, too.
    */
   verifySentinel(input: {
@@ -265,7 +269,9 @@ export interface Activities {
     content: string;
     owner?: string;
     lease?: string;
-  }): Promise<void>;
+    /** Launches whose sessions are closed when the host is released. */
+    close: readonly Launch[];
+  }): Promise<{ readonly released: boolean }>;
   killStep(input: {
     host: HostRef;
     launch: Launch;

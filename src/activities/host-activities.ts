@@ -1,9 +1,10 @@
 import { ChandlerError } from '../domain/run/failure.ts';
 import { addressOf, label } from '../domain/run/ids.ts';
 import { listLeftovers } from '../host/host-report.ts';
+import type { HostRecords } from '../host/host-answers.ts';
 import type { Host } from '../host/host.ts';
 import { openHost } from '../host/open-host.ts';
-import { installZmx } from '../host/install-zmx.ts';
+import { installLocalZmx, installZmx } from '../host/install-zmx.ts';
 import { isScriptOwner } from '../self-provision/script.ts';
 import { connectTo, hostOf, onHost, type ActivityDeps } from './activity-deps.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
@@ -13,6 +14,7 @@ import {
   isLaterExecution,
   keepLease,
   laterHolder,
+  leaseWord,
   leftoversOf,
   ownerOf,
   takeLease,
@@ -49,6 +51,16 @@ async function endStray(
   throw new ChandlerError('leftovers-found', `cannot end what ran before the workflow was reset: ${named}`);
 }
 
+/** What `Host.prepare` reads for the holder of the lease. */
+async function readRecords(host: Host, path: string, pruneAfterDays: number): Promise<HostRecords> {
+  const [sentinel, script, pruned] = await Promise.all([
+    host.readSentinel(path, { mustBeWritable: true }),
+    host.readScript(),
+    host.prune(pruneAfterDays),
+  ]);
+  return { sentinel, script, pruned };
+}
+
 /** Leases the host, handles the launches that earlier runs left, and reads what was done there. */
 async function prepareHost(
   deps: ActivityDeps,
@@ -59,6 +71,7 @@ async function prepareHost(
     digest,
     onLeftovers,
     pruneAfterDays,
+    zmx,
   }: Parameters<Activities['prepareHost']>[0],
   signal: AbortSignal,
 ): Promise<PreparedHost> {
@@ -67,7 +80,9 @@ async function prepareHost(
   const { host, facts } = await openHost({ executor, programs, signal });
   const path = sentinelPath ?? `${facts.stateDir}/provisioned`;
   const request = { holder: { ...holder, namespaceId: await deps.namespaceId(), digest }, target };
-  const held = await takeLease(host, {
+  const wanted = { sentinelPath: path, pruneAfterDays, signal };
+  const first = await host.prepare(leaseWord(request.holder), wanted);
+  const lease = {
     ...request,
     sentinelPath: path,
     onLeftovers,
@@ -76,13 +91,14 @@ async function prepareHost(
     isOpen,
     listLeftovers: async () =>
       (await listLeftovers({ executor, programs, signal }, facts.stateDir)).leftovers,
-  });
-  const [sentinel, script, pruned] = await Promise.all([
-    host.readSentinel(path, { mustBeWritable: true }),
-    host.readScript(),
-    host.prune(pruneAfterDays),
-  ]);
+  };
+  const held = await takeLease(host, lease, first.lease);
+  const { sentinel, script, pruned } = first.records ?? (await readRecords(host, path, pruneAfterDays));
   const taken = await continueSkipped(host, request, held, sentinel);
+  const local =
+    zmx && sentinel === undefined
+      ? await installLocalZmx({ ...deps.zmx, spec: zmx, executor, facts, signal })
+      : undefined;
   return {
     facts,
     pruned,
@@ -92,6 +108,7 @@ async function prepareHost(
     lease: taken.word,
     ...(taken.adopted && { adopted: taken.adopted }),
     ended: taken.ended,
+    ...(local && { zmx: local }),
   };
 }
 
@@ -126,16 +143,23 @@ export function hostActivities(deps: ActivityDeps): HostActivities {
       );
     },
 
-    verifySentinel: ({ host: ref, path, content, owner, lease }) =>
+    verifySentinel: ({ host: ref, path, content, owner, lease, close }) =>
       onHost(deps, ref, async (host, signal) => {
         const holder = laterHolder(lease);
         if (lease !== undefined && holder) {
           await keepLease(host, ref.target, lease);
           await endStray(deps, host, ref, holder, signal);
         }
-        if ((await host.writeSentinel(path, content, signal)) !== content)
+        // The script's record is settled while the run still holds the host.
+        const script = owner !== undefined && isScriptOwner(owner) ? owner : undefined;
+        const released = lease !== undefined && script === undefined;
+        const found = released
+          ? await host.finish(lease, { sentinelPath: path, content, close, signal })
+          : await host.writeSentinel(path, content, signal);
+        if (found !== content)
           throw new ChandlerError('sentinel-missing', `${path} does not read back as written`);
-        if (owner !== undefined && isScriptOwner(owner)) await host.settleScript(owner);
+        if (script !== undefined) await host.settleScript(script);
+        return { released };
       }),
 
     releaseHost: ({ host: ref, lease, close, withdraw }) =>
@@ -148,7 +172,9 @@ export function hostActivities(deps: ActivityDeps): HostActivities {
             if (place) await host.close(launch.id, place);
           }),
         );
-        if (withdraw !== undefined) await host.removeSentinel(withdraw);
+        // If the host was released together with the sentinel, the next run may have it.
+        const isOurs = lease === undefined || withdraw === undefined || (await host.lease(lease)).ours;
+        if (withdraw !== undefined && isOurs) await host.removeSentinel(withdraw);
         if (lease !== undefined) await host.release(lease);
       }),
   };

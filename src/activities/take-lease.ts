@@ -14,6 +14,7 @@ import {
 import { readSentinel } from '../domain/run/sentinel.ts';
 import type { Target } from '../domain/plan/schema.ts';
 import { oneLine, plainText } from '../domain/text/plain-text.ts';
+import type { LeaseAnswer } from '../host/host-answers.ts';
 import type { Host } from '../host/host.ts';
 import type { ScriptState } from '../host/script-state.ts';
 import { quoteOperand, render, sh } from '../shell/index.ts';
@@ -59,17 +60,21 @@ export interface LeaseRequest {
   readonly listLeftovers: () => Promise<readonly Leftover[]>;
 }
 
+/** The lease of a run that continues no launches of others. */
+export function leaseWord(holder: LeaseHolder): string {
+  return encodeHolder({ ...holder, owner: holder.firstRunId });
+}
+
 /**
- * Takes the lease of the host for one run. A lease outlives a workflow that was terminated, so this asks the server about its
+ * Takes the lease of the host for one run, once the host has answered its `leaseWord`. A lease outlives a workflow that was terminated, so this asks the server about its
  * holder. A finished holder is replaced once its launches are handled: those of the same work are adopted; others are ended, or
  * the lease stays. A self-provisioning script with the same plan hands its work over.
  *
  * @throws ChandlerError lease-held, naming the holder; leftovers-found, naming each
  */
-export async function takeLease(host: Host, request: LeaseRequest): Promise<TakenLease> {
+export async function takeLease(host: Host, request: LeaseRequest, first: LeaseAnswer): Promise<TakenLease> {
   const { holder, target } = request;
-  const mine = encodeHolder({ ...holder, owner: holder.firstRunId });
-  const first = await host.lease(mine);
+  const mine = leaseWord(holder);
   // This run already has the lease: it was reset, or the connection broke after the host stored it.
   if (first.ours && (first.again || request.isReset))
     return { word: mine, ...(await adoptOwn(request, holder.firstRunId)) };

@@ -4,16 +4,22 @@ import { sessionName, type Launch } from '../domain/run/ids.ts';
 import type { CallOptions } from '../ssh/call.ts';
 import type { Executor } from '../ssh/executor.ts';
 import type { Answer } from '../ssh/frames.ts';
+import {
+  bodyInput,
+  leaseAnswer,
+  logChunk,
+  placeWords,
+  sentinelContent,
+  startState,
+  type HostRecords,
+  type LeaseAnswer,
+  type StartOptions,
+} from './host-answers.ts';
 import { requireAnswer, readCount, readText } from './read-answer.ts';
 import type { HostFacts } from './host-facts.ts';
 import { HostProgram } from './host-program.ts';
 import type { LaunchBody, LogChunk, LogOptions, SessionPlace, WaitOptions } from './launch.ts';
-import {
-  parseLaunchState,
-  parseLaunchStates,
-  parseStartWaiting,
-  reportProgress,
-} from './parse-launch-state.ts';
+import { parseLaunchState, parseLaunchStates, reportProgress } from './parse-launch-state.ts';
 import type { Programs } from './programs.ts';
 import { parseScriptState, type ScriptState } from './script-state.ts';
 import { sha256Of } from './sha256.ts';
@@ -25,16 +31,6 @@ export interface HostOptions {
   readonly programs: Programs;
   readonly facts: Pick<HostFacts, 'stateDir' | 'zmxDir'>;
   readonly zmx?: ZmxInstallation | undefined;
-}
-
-export interface StartOptions {
-  /** Missing for a launch without a session. */
-  readonly place?: SessionPlace | undefined;
-  /** See `renderSecrets`. */
-  readonly secrets: string;
-  /** In seconds. Default: 10. */
-  readonly boundS?: number;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** In seconds: how long a launch may take to begin. */
@@ -156,21 +152,7 @@ export class Host {
       [id, ...[offset, maxBytes, followS, before, sinceS, tailLines].map(String)],
       { signal },
     );
-    const place = requireAnswer(answers, 'log', 'log');
-    const begin = readCount(place, 'offset');
-    if (typeof start === 'number' && start >= 0 && begin !== start)
-      throw new ChandlerError('connection-lost', `log: the host answered offset=${begin}, not ${start}`);
-    const sent = before === 0 ? 0 : readCount(place, 'before');
-    if (sent > Math.min(before, begin))
-      throw new ChandlerError('connection-lost', `log: the host answered before=${sent}`);
-    const bytes = Buffer.from(place['body'] ?? '', 'base64');
-    return {
-      state: parseLaunchState(requireAnswer(answers, 'state', 'log')),
-      bytes: bytes.subarray(sent, sent + maxBytes),
-      before: bytes.subarray(0, sent),
-      offset: begin,
-      size: readCount(place, 'size'),
-    };
+    return logChunk(answers, options);
   }
 
   /** Runs a short script without a session, before the launch. Returns its exit code; 124 after `boundS` seconds. */
@@ -184,17 +166,40 @@ export class Host {
     return this.#isYes('await', 'appeared', [path, String(boundS)], signal);
   }
 
+  /** Takes the lease, or reports its holder. `replaces` is a holder that has certainly ended. */
+  async lease(holder: string, replaces = ''): Promise<LeaseAnswer> {
+    return leaseAnswer(await this.#program.ask('lease', [holder, replaces]), holder);
+  }
+
   /**
-   * Takes the lease, or reports its holder. `again`: this holder had it before. `replaces` is a holder that has certainly ended.
+   * Takes the lease. Unless another holder has it, also returns what {@link readSentinel}, {@link readScript} and {@link prune} do.
+   *
+   * @throws ChandlerError sentinel-missing if the sentinel cannot be written
    */
-  async lease(
+  async prepare(
     holder: string,
-    replaces = '',
-  ): Promise<{ ours: true; again: boolean } | { ours: false; holder: string }> {
-    const answer = await this.#answer('lease', 'lease', [holder, replaces]);
-    return answer['lease'] === 'ours'
-      ? { ours: true, again: answer['had'] === holder }
-      : { ours: false, holder: answer['holder'] ?? '' };
+    options: { sentinelPath: string; pruneAfterDays: number; signal?: AbortSignal | undefined },
+  ): Promise<{ lease: LeaseAnswer; records?: HostRecords }> {
+    const { sentinelPath, pruneAfterDays, signal } = options;
+    const args = [holder, sentinelPath, String(pruneAfterDays)];
+    const answers = await this.#program.ask('prepare', args, { signal });
+    const lease = leaseAnswer(answers, holder);
+    if (!lease.ours) return { lease };
+    const pruned = readCount(requireAnswer(answers, 'pruned', 'prepare'), 'pruned');
+    // The answer about the script also has the path of the sentinel.
+    const sentinel = sentinelContent(answers.filter((answer) => answer['script'] === undefined));
+    return { lease, records: { sentinel, script: parseScriptState(answers), pruned } };
+  }
+
+  /** Does {@link writeSentinel}, {@link close} and {@link release}. @throws ChandlerError lease-held if another run has the lease */
+  async finish(
+    holder: string,
+    options: { sentinelPath: string; content: string; close: readonly Launch[]; signal?: AbortSignal },
+  ): Promise<string | undefined> {
+    const { sentinelPath, content, close, signal } = options;
+    const sessions = close.flatMap((launch) => [sessionName(launch) ?? '', launch.id]);
+    const words = [holder, sentinelPath, sha256Of(content), this.zmx?.path ?? '', this.#zmxDir, ...sessions];
+    return sentinelContent(await this.#program.ask('finish', words, { stdin: content, signal }));
   }
 
   /** Releases the lease if `holder` has it. */
@@ -218,9 +223,8 @@ export class Host {
 
   /** Writes the sentinel atomically and returns what the host then reads. */
   async writeSentinel(path: string, content: string, signal?: AbortSignal): Promise<string | undefined> {
-    const bytes = Buffer.from(content);
-    const args = [path, String(bytes.length), sha256Of(bytes)];
-    return sentinelContent(await this.#program.ask('sentinel-write', args, { stdin: bytes, signal }));
+    const args = [path, sha256Of(content)];
+    return sentinelContent(await this.#program.ask('sentinel-write', args, { stdin: content, signal }));
   }
 
   /** Removes launches that ended more than `days` ago. Returns their number. */
@@ -292,32 +296,4 @@ export class Host {
   ): Promise<Answer> {
     return requireAnswer(await this.#program.ask(subcommand, args, options), key, subcommand);
   }
-}
-
-/** The arguments and the standard input with which a launch is created; the secrets of `launch` come first. */
-function bodyInput({ settings, env, script }: LaunchBody, secrets = '') {
-  const pieces = [secrets, env, script].map((text) => Buffer.from(text));
-  const stdin = Buffer.concat(pieces);
-  const [secretsBytes, ...sizes] = pieces.map(({ length }) => length);
-  return { words: [sha256Of(stdin), settings, ...sizes.map(String)], stdin, secretsBytes };
-}
-
-function startState(answers: readonly Answer[]): LaunchState {
-  const state = parseLaunchState(requireAnswer(answers, 'state', 'start'));
-  const waiting = parseStartWaiting(answers);
-  // The launch may have begun between the two answers.
-  return state.kind === 'created' && waiting ? { kind: 'created', waiting } : state;
-}
-
-/** Empty words if the launch has no session. */
-function placeWords(place: SessionPlace | undefined): string[] {
-  return [place?.session ?? '', place?.zmxPath ?? '', place?.zmxDir ?? ''];
-}
-
-function sentinelContent(answers: readonly Answer[]): string | undefined {
-  const answer = requireAnswer(answers, 'sentinel', 'sentinel');
-  if (answer['sentinel'] === 'absent') return undefined;
-  // Even an empty sentinel means "done", so a missing answer must not be read as one.
-  if (answer['sentinel'] === 'present') return readText(answer, 'content');
-  throw new ChandlerError('connection-lost', `the host answered sentinel=${answer['sentinel']}`);
 }

@@ -65,6 +65,14 @@ export async function installZmx(deps: Deps): Promise<ZmxInstallation> {
   return usableZmx(deps.facts, choice) ?? installRelease(deps, choice);
 }
 
+/** Like {@link installZmx}, if nothing must be downloaded and no large file must be sent; otherwise undefined. */
+export async function installLocalZmx(deps: Deps): Promise<ZmxInstallation | undefined> {
+  const choice = mergeSpecs(deps.spec, deps.defaults);
+  if (choice.source === 'tmux' && deps.facts.tools.includes('tmux'))
+    return pushUnlessThere(deps, shimContent(deps.facts));
+  return choice.source === 'release' ? usableZmx(deps.facts, choice) : undefined;
+}
+
 /** Checks the worker's zmx file if `source` is `file`. @throws ChandlerError zmx-unavailable, zmx-checksum, invalid-input */
 export async function checkZmxFile(source: ZmxSource): Promise<void> {
   const choice = mergeSpecs(source.spec, source.defaults);

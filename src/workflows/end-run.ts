@@ -94,7 +94,8 @@ async function release(
   }
 }
 
-function sessionsToClose({ plan, host, parts }: Run): Launch[] {
+/** The launches whose sessions are not kept. */
+export function sessionsToClose({ plan, host, parts }: Run): Launch[] {
   if (!host?.zmx || plan.keepSessions === 'all') return [];
   return parts
     .filter(({ kind }) => kind === 'step')

@@ -4,6 +4,7 @@ import { readiness } from '../domain/plan/schedule.ts';
 import { renderSentinel } from '../domain/run/sentinel.ts';
 import { isPartOver, listSkipped } from '../domain/run/status.ts';
 import { askForRun } from './ask-host.ts';
+import { sessionsToClose } from './end-run.ts';
 import { workflowFailure } from './failures.ts';
 import { drivePart } from './drive-part.ts';
 import { activity } from './proxies.ts';
@@ -37,11 +38,13 @@ export async function finishHost(run: Run, movable: CancellationScope): Promise<
     path,
     content,
     ...leaseOf(run),
+    close: sessionsToClose(run),
     ...(listSkipped(run.status).length === 0 && { owner: run.owner }),
   };
-  await askForRun(run, summary, run.plan.parkTimeoutMs, (options) =>
+  const { released } = await askForRun(run, summary, run.plan.parkTimeoutMs, (options) =>
     activity.verifySentinel(summary, wanted, options),
   );
+  if (released) run.lease = undefined;
   return 'provisioned';
 }
 

@@ -19,6 +19,8 @@ export async function prepareHost(
     digest,
     onLeftovers,
     pruneAfterDays,
+    // With a bootstrap, the host is not ready yet.
+    ...(!plan.bootstrap && { zmx: plan.zmx }),
     ...(status.sentinel !== '' && { sentinelPath: status.sentinel }),
   };
   const prepared = await askForRun(
@@ -29,7 +31,7 @@ export async function prepareHost(
     { isUnboundedInQueue: true, ...(isTrouble && { isTrouble }) },
   );
   status.sentinel = prepared.sentinelPath;
-  run.host = { target, facts: prepared.facts };
+  run.host = { target, facts: prepared.facts, ...(prepared.zmx && { zmx: prepared.zmx }) };
   recordLease(run, prepared);
   return prepared;
 }

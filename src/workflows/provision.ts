@@ -11,7 +11,7 @@ import { askHost, isAccessTrouble } from './ask-host.ts';
 import { driveRun } from './drive-run.ts';
 import type { ProvisionResult, RunKind } from './run-kind.ts';
 import { isNetworkTrouble } from './end-launches.ts';
-import { ensureZmx } from './ensure-zmx.ts';
+import { ensureZmx, showAttach } from './ensure-zmx.ts';
 import { failureOf, readFailure, workflowFailure } from './failures.ts';
 import { finishHost } from './finish-host.ts';
 import { isBusy, prepareHost } from './prepare-host.ts';
@@ -66,7 +66,9 @@ async function takeHost(run: Run, lacks: readonly Lack[]): Promise<boolean> {
   }
 
   enterPhase(run, 'installing-zmx');
-  await ensureZmx(run);
+  const { zmx } = prepared;
+  if (zmx) showAttach(run, zmx.path);
+  else await ensureZmx(run);
   await adoptLaunches(run, prepared);
   run.onChange();
   return true;

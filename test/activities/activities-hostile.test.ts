@@ -94,7 +94,7 @@ const asking: Readonly<
   inspectLaunch: [(a) => a.inspectLaunch({ host, launch }), 'state'],
   waitStep: [(a) => a.waitStep({ host, launch, secrets: {}, pace }), 'state'],
   finalizeStep: [(a) => a.finalizeStep({ host, step: { ...step, finalize: 'x' }, launch, pace }), 'state'],
-  verifySentinel: [(a) => a.verifySentinel({ host, path: '/p', content: 'done' }), 'sentinel'],
+  verifySentinel: [(a) => a.verifySentinel({ host, path: '/p', content: 'done', close: [] }), 'sentinel'],
   killStep: [(a) => a.killStep({ host, launch, graceS: 1 }), 'state'],
   readLog: [(a) => a.readLog({ host, launch, offset: 0, maxBytes: 1000, followS: 0, secrets: {} }), 'log'],
   probeHost: [(a) => a.probeHost({ target: host.target }), 'writable'],
@@ -216,15 +216,19 @@ describe('an arbitrary lease on a host', () => {
           readScript: async () => undefined,
         } as unknown as Host;
         const failure = await failureOf(
-          takeLease(held, {
-            holder: { ...holder, digest: 'd' },
-            target: host.target,
-            sentinelPath: '/p',
-            onLeftovers: 'refuse',
-            isReset: false,
-            isOpen: async () => true,
-            listLeftovers: async () => [],
-          }),
+          takeLease(
+            held,
+            {
+              holder: { ...holder, digest: 'd' },
+              target: host.target,
+              sentinelPath: '/p',
+              onLeftovers: 'refuse',
+              isReset: false,
+              isOpen: async () => true,
+              listLeftovers: async () => [],
+            },
+            { ours: false, holder: word },
+          ),
         );
         expect(failure?.code).toBe('lease-held');
         expect(failure?.message).not.toMatch(UNFIT);

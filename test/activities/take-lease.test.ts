@@ -3,6 +3,7 @@ import {
   continueSkipped,
   decodeHolder,
   encodeHolder,
+  leaseWord,
   takeLease,
   type LeaseRequest,
   type TakenLease,
@@ -13,6 +14,7 @@ import type { ChandlerError } from '../../src/domain/run/failure.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
 import type { Leftover } from '../../src/domain/run/leftovers.ts';
 import type { Host } from '../../src/host/host.ts';
+import type { LeaseAnswer } from '../../src/host/host-answers.ts';
 import type { ScriptState } from '../../src/host/script-state.ts';
 
 const me = {
@@ -41,7 +43,7 @@ function fakeHost(held: string | undefined, { race, script, sentinel, immortal =
     stateDir: '/var/lib/chandler',
     holder: held,
     killed: [] as string[],
-    async lease(mine: string, replaces = '') {
+    async lease(mine: string, replaces = ''): Promise<LeaseAnswer> {
       if (replaces !== '' && race !== undefined) host.holder = race;
       const had = host.holder;
       if (had === undefined || had === mine || had === replaces) {
@@ -69,7 +71,7 @@ function take(
   const host = fakeHost(held, found);
   const asked: LeaseHolder[] = [];
   let lists = 0;
-  const taken = takeLease(host as unknown as Host, {
+  const request: LeaseRequest = {
     holder: me,
     target: { host: 'web1' },
     sentinelPath: '/p',
@@ -84,7 +86,10 @@ function take(
       return found.leftovers ?? [];
     },
     ...changes,
-  });
+  };
+  const taken = host
+    .lease(leaseWord(request.holder))
+    .then((first) => takeLease(host as unknown as Host, request, first));
   return { host, taken, asked, lists: () => lists };
 }
 

@@ -30,7 +30,7 @@ describe('every invariant holds', () => {
   it(
     'when every worker dies while each host runs a program of a different activity',
     async () => {
-      const programs = ['lease', 'create', 'start', 'wait', 'sentinel-write', 'release'];
+      const programs = ['prepare', 'launch', 'wait', 'finish'];
       const { violations, missed } = await killWorkersDuring(setting, programs);
       expect(violations).toEqual([]);
       expect(missed.map(windowName)).toEqual([]);

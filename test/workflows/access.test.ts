@@ -448,7 +448,7 @@ describe('a run that cannot ask its host as a whole', () => {
         sentinelPath: '/s/provisioned',
       }),
       installZmx: flaky('installZmx', { path: '/zmx', version: '0.7.0', source: 'tmux' as const }),
-      verifySentinel: flaky('verifySentinel', undefined),
+      verifySentinel: flaky('verifySentinel', { released: false }),
     });
     await harness.run(activities, [step('a')], {}, async (client, id) => {
       for (const name of ['prepareHost', 'installZmx', 'verifySentinel'] as const) {

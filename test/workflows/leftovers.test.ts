@@ -145,6 +145,7 @@ describe('a run after one in which something was skipped', () => {
       ...launched(states),
       async verifySentinel(input) {
         content = input.content;
+        return { released: false };
       },
       ...changes,
     });

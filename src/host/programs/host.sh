@@ -3,7 +3,7 @@ read_lease() {
   current=
   [ ! -f "$state_dir/lease" ] || read -r current <"$state_dir/lease" || :
 }
-# lease HOLDER [REPLACES]: takes the lease, or reports its holder. HOLDER is one word; REPLACES is a holder that has certainly
+# lease HOLDER [REPLACES]: takes the lease, or reports its holder and returns false. HOLDER is one word; REPLACES is a holder that has certainly
 # ended.
 lease() {
   [ -d "$state_dir" ] || mkdir -p "$state_dir"
@@ -12,7 +12,7 @@ lease() {
   read_lease
   if [ -n "$current" ] && [ "$current" != "$1" ] && [ "$current" != "${2:-}" ]; then
     say "lease=held holder=$current"
-    return
+    return 1
   fi
   if [ "$current" != "$1" ]; then
     put "$state_dir/.lease" "$1"
@@ -30,20 +30,20 @@ release() {
   say released=yes
 }
 
-# sentinel-write PATH BYTES SHA256 <content: writes the sentinel, whole or not at all.
+# sentinel-write PATH SHA256 <content: writes the sentinel, whole or not at all.
 sentinel_write() {
   [ -d "${1%/*}/" ] || mkdir -p "${1%/*}/" 2>/dev/null
   temp=$1.chandler-$$
   trap 'rm -f "$temp"' EXIT
-  errors=$({ cat >"$temp"; } 2>&1) || {
+  errors=$({ umask 022 && cat >"$temp"; } 2>&1) || {
     if means_full "$errors"; then refuse_full; fi
     refuse sentinel-missing "cannot write $1: $(last_line "$errors")"
   }
   sum=$(sha256sum <"$temp")
-  if [ "$(size_of "$temp")" != "$2" ] || [ "${sum%% *}" != "$3" ]; then refuse connection-lost 'the sentinel arrived damaged'; fi
-  chmod 644 "$temp"
+  if [ "${sum%% *}" != "$2" ]; then refuse connection-lost 'the sentinel arrived damaged'; fi
   sync "$temp" 2>/dev/null || :
   mv -f "$temp" "$1" || refuse sentinel-missing "cannot write $1"
+  trap - EXIT
   sentinel_read "$1"
 }
 
@@ -70,7 +70,8 @@ sentinel_read() {
 say begun
 run_dir
 case $subcommand in
-  create | launch | start | check | await | lease | release | prune | executable | states) "$subcommand" "$@" ;;
+  create | start | check | await | lease | release | executable | states) "$subcommand" "$@" ;;
+  launch | prepare | finish | prune) "$subcommand" "$@" ;;
   wait) wait_launch "$@" ;;
   state) launch_dir "$1" && describe ;;
   kill) kill_launch "$@" ;;

@@ -10,6 +10,37 @@ launch() {
   begin_launch "$id" "$@"
 }
 
+# prepare HOLDER SENTINEL DAYS: takes the lease; unless another holder has it, also reads the sentinel, which must be writable, and
+# the state of the self-provisioning script, and prunes.
+prepare() {
+  lease "$1" || return 0
+  exec 8>&-
+  sentinel_read "$2" writable
+  script_read
+  prune "$3"
+}
+
+# finish HOLDER SENTINEL SHA256 ZMX ZMX_DIR [SESSION LAUNCH]... <content: writes the sentinel, closes the sessions of these
+# launches, and releases the lease. A repeated call finds the lease released, or held by the next run.
+finish() {
+  read_lease
+  if [ -n "$current" ] && [ "$current" != "$1" ]; then
+    sum=$(sha256sum 2>/dev/null <"$2")
+    [ "${sum%% *}" = "$3" ] || refuse lease-held "another run holds $state_dir"
+    sentinel_read "$2"
+    return
+  fi
+  sentinel_write "$2" "$3"
+  holder=$1 zmx=$4 zmx_dir=$5
+  shift 5
+  while [ $# -gt 1 ]; do
+    close_session "$1" "$2" "$zmx" "$zmx_dir" &
+    shift 2
+  done
+  wait
+  release "$holder"
+}
+
 # sentinel-remove PATH: removes the sentinel if it exists.
 sentinel_remove() {
   rm -f "$1" || refuse sentinel-missing "cannot remove $1"

@@ -21,7 +21,7 @@ write_sentinel() {
     printf ']}')
   sum=$(printf '%s\n' "$content" | sha256sum)
   printf '%s\n' "$content" >"$work/sentinel"
-  must sentinel-write "$sentinel" "$(wc -c <"$work/sentinel" | tr -d ' ')" "${sum%% *}" <"$work/sentinel"
+  must sentinel-write "$sentinel" "${sum%% *}" <"$work/sentinel"
   rm -f "$work/sentinel"
   [ "$(decoded content)" = "$content" ] || give_up sentinel-missing "$sentinel does not read back as written"
 }

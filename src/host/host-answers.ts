@@ -1,0 +1,86 @@
+import { ChandlerError } from '../domain/run/failure.ts';
+import type { LaunchState } from '../domain/run/launch-state.ts';
+import type { Answer } from '../ssh/frames.ts';
+import type { LaunchBody, LogChunk, LogOptions, SessionPlace } from './launch.ts';
+import { parseLaunchState, parseStartWaiting } from './parse-launch-state.ts';
+import { readCount, readText, requireAnswer } from './read-answer.ts';
+import type { ScriptState } from './script-state.ts';
+import { sha256Of } from './sha256.ts';
+
+/** `again`: this holder had the lease before. */
+export type LeaseAnswer =
+  { readonly ours: true; readonly again: boolean } | { readonly ours: false; readonly holder: string };
+
+/** What is recorded on a host. */
+export interface HostRecords {
+  /** The content of the sentinel, if it exists. */
+  readonly sentinel: string | undefined;
+  /** The state of the self-provisioning script, if the host has one. */
+  readonly script: ScriptState | undefined;
+  /** How many old launches were removed. */
+  readonly pruned: number;
+}
+
+export interface StartOptions {
+  /** Missing for a launch without a session. */
+  readonly place?: SessionPlace | undefined;
+  /** See `renderSecrets`. */
+  readonly secrets: string;
+  /** In seconds. Default: 10. */
+  readonly boundS?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export function leaseAnswer(answers: readonly Answer[], holder: string): LeaseAnswer {
+  const answer = requireAnswer(answers, 'lease', 'lease');
+  return answer['lease'] === 'ours'
+    ? { ours: true, again: answer['had'] === holder }
+    : { ours: false, holder: answer['holder'] ?? '' };
+}
+
+/** The arguments and the standard input with which a launch is created; the secrets of `launch` come first. */
+export function bodyInput({ settings, env, script }: LaunchBody, secrets = '') {
+  const pieces = [secrets, env, script].map((text) => Buffer.from(text));
+  const stdin = Buffer.concat(pieces);
+  const [secretsBytes, ...sizes] = pieces.map(({ length }) => length);
+  return { words: [sha256Of(stdin), settings, ...sizes.map(String)], stdin, secretsBytes };
+}
+
+export function startState(answers: readonly Answer[]): LaunchState {
+  const state = parseLaunchState(requireAnswer(answers, 'state', 'start'));
+  const waiting = parseStartWaiting(answers);
+  // The launch may have begun between the two answers.
+  return state.kind === 'created' && waiting ? { kind: 'created', waiting } : state;
+}
+
+/** Empty words if the launch has no session. */
+export function placeWords(place: SessionPlace | undefined): string[] {
+  return [place?.session ?? '', place?.zmxPath ?? '', place?.zmxDir ?? ''];
+}
+
+export function sentinelContent(answers: readonly Answer[]): string | undefined {
+  const answer = requireAnswer(answers, 'sentinel', 'sentinel');
+  if (answer['sentinel'] === 'absent') return undefined;
+  // Even an empty sentinel means "done", so a missing answer must not be read as one.
+  if (answer['sentinel'] === 'present') return readText(answer, 'content');
+  throw new ChandlerError('connection-lost', `the host answered sentinel=${answer['sentinel']}`);
+}
+
+/** The piece of a log that was asked for with these options. */
+export function logChunk(answers: readonly Answer[], { start, maxBytes, before = 0 }: LogOptions): LogChunk {
+  const place = requireAnswer(answers, 'log', 'log');
+  const begin = readCount(place, 'offset');
+  if (typeof start === 'number' && start >= 0 && begin !== start)
+    throw new ChandlerError('connection-lost', `log: the host answered offset=${begin}, not ${start}`);
+  const sent = before === 0 ? 0 : readCount(place, 'before');
+  if (sent > Math.min(before, begin))
+    throw new ChandlerError('connection-lost', `log: the host answered before=${sent}`);
+  const bytes = Buffer.from(place['body'] ?? '', 'base64');
+  return {
+    state: parseLaunchState(requireAnswer(answers, 'state', 'log')),
+    bytes: bytes.subarray(sent, sent + maxBytes),
+    before: bytes.subarray(0, sent),
+    offset: begin,
+    size: readCount(place, 'size'),
+  };
+}
