@@ -57,6 +57,8 @@ const worker = spawn(
       CHANDLER_TASK_QUEUE: TASK_QUEUE,
       CHANDLER_IDENTITIES: dir,
       CHANDLER_LOG_LEVEL: 'warn',
+      // As in the container image.
+      MALLOC_ARENA_MAX: '2',
     },
   },
 );

@@ -91,6 +91,7 @@ export async function startWorker(
     // long.
     maxConcurrentWorkflowTaskPolls: 10,
     nonStickyToStickyPollRatio: 0.5,
+    maxCachedWorkflows: MAX_CACHED_RUNS,
     ...taskSlots(config.slots),
   });
   logger.info({ address, taskQueue: config.temporal.taskQueue }, 'worker started');
@@ -153,6 +154,12 @@ function activityDeps(
     }),
   };
 }
+
+/**
+ * A run in the cache takes 0.2 MB. One that just waits need not be there: when its step ends, it is replayed, which takes about 30 ms
+ * of CPU. Enough for all runs to which something happens at the same time.
+ */
+const MAX_CACHED_RUNS = 250;
 
 function rejected(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
