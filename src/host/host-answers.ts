@@ -21,6 +21,7 @@ export interface HostRecords {
   readonly pruned: number;
 }
 
+/** How to start a launch. */
 export interface StartOptions {
   /** Missing for a launch without a session. */
   readonly place?: SessionPlace | undefined;

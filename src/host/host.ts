@@ -93,7 +93,7 @@ export class Host {
     return startState(await this.#program.ask('start', words, { stdin: secrets, signal }));
   }
 
-  /** {@link create} and {@link start} in one call. */
+  /** {@link Host.create} and {@link Host.start} in one call. */
   async launch(id: string, body: LaunchBody, options: StartOptions): Promise<LaunchState> {
     const { signal } = options;
     const { words, stdin, secretsBytes } = bodyInput(body, options.secrets);
@@ -172,7 +172,7 @@ export class Host {
   }
 
   /**
-   * Takes the lease. Unless another holder has it, also returns what {@link readSentinel}, {@link readScript} and {@link prune} do.
+   * Takes the lease. Unless another holder has it, also returns what {@link Host.readSentinel}, {@link Host.readScript} and {@link Host.prune} do.
    *
    * @throws ChandlerError sentinel-missing if the sentinel cannot be written
    */
@@ -191,7 +191,7 @@ export class Host {
     return { lease, records: { sentinel, script: parseScriptState(answers), pruned } };
   }
 
-  /** Does {@link writeSentinel}, {@link close} and {@link release}. @throws ChandlerError lease-held if another run has the lease */
+  /** Does {@link Host.writeSentinel}, {@link Host.close} and {@link Host.release}. @throws ChandlerError lease-held if another run has the lease */
   async finish(
     holder: string,
     options: { sentinelPath: string; content: string; close: readonly Launch[]; signal?: AbortSignal },

@@ -69,14 +69,13 @@ describe('ParseSessions', () => {
 });
 
 describe('Runner.run', () => {
-  const created = { ' create ': say('chandler: state=created') };
   const waiting = (reason: string, output: string) =>
     say(
       `chandler: waiting=${reason} output=${Buffer.from(output).toString('base64')}\nchandler: state=created`,
     );
 
   it('returns once the step has begun', async () => {
-    const runner = runnerOf({ ...created, ' start ': say('chandler: state=running log_bytes=0') });
+    const runner = runnerOf({ ' launch ': say('chandler: state=running log_bytes=0') });
     await expect(runner.run(step)).resolves.toBeUndefined();
   });
 
@@ -102,10 +101,10 @@ describe('Runner.run', () => {
       'launch-not-started: starting a: its session did not start the launch: its login shell was still running',
     ],
     ['is on a host that is gone', unreachable, 'host-unreachable: starting a: no route'],
-    ['may or may not have been started', lost, 'connection-lost: starting a: start: reset'],
+    ['may or may not have been started', lost, 'connection-lost: starting a: launch: reset'],
     ['meets a fault of ours', new TypeError('oops'), 'connection-lost: starting a: oops'],
   ])('reports when a step %s', async (_, answer, message) => {
-    expect(await failure(runnerOf({ ...created, ' start ': answer }).run(step))).toBe(message);
+    expect(await failure(runnerOf({ ' launch ': answer, ' start ': answer }).run(step))).toBe(message);
   });
 
   it('refuses a session whose socket no system could have, before anything is done', async () => {
@@ -116,7 +115,7 @@ describe('Runner.run', () => {
   });
 
   it('needs zmx', async () => {
-    expect(await failure(runnerOf(created, { zmx: undefined }).run(step))).toBe(
+    expect(await failure(runnerOf({}, { zmx: undefined }).run(step))).toBe(
       'zmx-unavailable: starting a: zmx is not installed yet',
     );
   });

@@ -153,7 +153,7 @@ end_session() {
       # After a timeout the daemon hangs, so another call would hang, too.
       [ $? -lt 124 ] || return 1
     fi
-    sleep 0.05
+    [ ! -S "$3/$1" ] || sleep 0.05
     i=$((i + 1))
   done
   [ ! -S "$3/$1" ]
