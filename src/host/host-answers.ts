@@ -44,7 +44,7 @@ export function bodyInput({ settings, env, script }: LaunchBody, secrets = '') {
   const pieces = [secrets, env, script].map((text) => Buffer.from(text));
   const stdin = Buffer.concat(pieces);
   const [secretsBytes, ...sizes] = pieces.map(({ length }) => length);
-  return { words: [sha256Of(stdin), settings, ...sizes.map(String)], stdin, secretsBytes };
+  return { words: [sha256Of(stdin), ...settings, ...sizes.map(String)], stdin, secretsBytes };
 }
 
 export function startState(answers: readonly Answer[]): LaunchState {

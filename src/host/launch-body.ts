@@ -14,11 +14,8 @@ export function renderLaunchBody(
   lingerS: number,
 ): LaunchBody {
   return {
-    settings: assignments({
-      step: launch.step,
-      attempt: String(launch.attempt),
-      linger: String(lingerS),
-    }),
+    // Separate arguments, because csh accepts no line end in one.
+    settings: [`step=${quote(launch.step)}`, `attempt=${launch.attempt}`, `linger=${lingerS}`],
     env: assignments(work.env),
     script: work.script,
   };

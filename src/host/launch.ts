@@ -2,8 +2,8 @@ import type { LaunchState } from '../domain/run/launch-state.ts';
 
 /** The content of a launch's directory: shell assignments, and the script as it is. */
 export interface LaunchBody {
-  /** For the supervisor. */
-  readonly settings: string;
+  /** For the supervisor: step, attempt and linger, one assignment each, without line ends. */
+  readonly settings: readonly [string, string, string];
   /** For the script. */
   readonly env: string;
   readonly script: string;

@@ -224,7 +224,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   it('never creates what was killed before it was created', async () => {
     const id = `never-${name}`;
     expect((await host.kill(id, { graceS: 0 })).state).toEqual({ kind: 'cancelled' });
-    const body = { settings: '', env: '', script: 'echo ran' };
+    const body = { settings: ['step=a', 'attempt=1', 'linger=0'] as const, env: '', script: 'echo ran' };
     expect(await host.create(id, body)).toEqual({ kind: 'cancelled' });
     expect(await host.start(id, { secrets: '', boundS: 1 })).toEqual({ kind: 'cancelled' });
   });

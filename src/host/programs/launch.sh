@@ -10,23 +10,25 @@ verify() {
   refuse connection-lost 'the launch arrived damaged'
 }
 
-# make_launch ID SHA256 SETTINGS ENV_BYTES SCRIPT_BYTES [SECRETS_BYTES] <secrets, env and script, one after another
-# Creates the launch unless it exists. All or nothing: one rename creates the directory, after every byte has arrived. SETTINGS are
-# lines for the supervisor; the secrets are kept for `begin_launch`.
+# make_launch ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES [SECRETS_BYTES] <secrets, env and script, one after another
+# Creates the launch unless it exists. All or nothing: one rename creates the directory, after every byte has arrived. STEP, ATTEMPT
+# and LINGER are assignments for the supervisor; the secrets are kept for `begin_launch`.
 make_launch() {
   launch_dir "$1"
   secrets=$run/secrets/$1
   new=$state_dir/launches/.new.$token.$$
   trap 'rm -rf "$new" "$secrets.$$"' EXIT
-  if [ "${6:-0}" -gt 0 ]; then errors=$(receive "$6" "$secrets.$$" 2>&1) || explain "$errors"; fi
+  if [ "${8:-0}" -gt 0 ]; then errors=$(receive "$8" "$secrets.$$" 2>&1) || explain "$errors"; fi
   if [ -d "$launch" ]; then
     verify "$2" "$secrets.$$" -
   else
     errors=$(mkdir -p "$new" 2>&1) || explain "$errors" state-directory-unwritable
-    errors=$({ receive "$4" "$new/env" && receive "$5" "$new/script" && : >"$new/lock" && : >"$new/log"; } 2>&1) ||
+    errors=$({ receive "$6" "$new/env" && receive "$7" "$new/script" && : >"$new/lock" && : >"$new/log"; } 2>&1) ||
       explain "$errors"
     verify "$2" "$secrets.$$" "$new/env" "$new/script"
     put "$new/settings" "$3
+$4
+$5
 mask=$login_umask
 locale=$login_locale"
     read -r line <"$new/script" || :

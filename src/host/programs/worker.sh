@@ -1,12 +1,12 @@
 # Part of a worker's host program: what a self-provisioning script does not ask of it.
 : "${launch=}"
 
-# launch ID SHA256 SETTINGS ENV_BYTES SCRIPT_BYTES SECRETS_BYTES START_ARGUMENT... <secrets, env and script
+# launch ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES SECRETS_BYTES START_ARGUMENT... <secrets, env and script
 # Does `create` and `start`, because each call costs an exec.
 launch() {
-  make_launch "$1" "$2" "$3" "$4" "$5" "$6"
+  make_launch "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8"
   id=$1
-  shift 6
+  shift 8
   begin_launch "$id" "$@"
 }
 

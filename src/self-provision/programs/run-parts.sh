@@ -44,9 +44,8 @@ begin() {
   text "$2 $1" >"$body/script"
   cat "$body/env" "$body/script" >"$body/whole"
   sum=$(sha256sum <"$body/whole")
-  if ! ask create "$id" "${sum%% *}" "step=$1
-attempt=$attempt
-linger=$linger" "$(wc -c <"$body/env" | tr -d ' ')" "$(wc -c <"$body/script" | tr -d ' ')" <"$body/whole"; then
+  if ! ask create "$id" "${sum%% *}" "step=$1" "attempt=$attempt" "linger=$linger" \
+    "$(wc -c <"$body/env" | tr -d ' ')" "$(wc -c <"$body/script" | tr -d ' ')" <"$body/whole"; then
     rm -rf "$body"
     return 1
   fi
