@@ -31,6 +31,7 @@ const MAX_ANSWERS = 512;
 /** In characters. */
 const MAX_ANSWERS_LENGTH = 6_000_000;
 const MAX_PRINTED_BYTES = 64 * 1024;
+const MAX_STDOUT_BYTES = 4 * 1024;
 /** How long an exec may stay open after the program has ended. */
 const CLOSE_MS = 2000;
 
@@ -73,8 +74,8 @@ export async function call(
       onOpen: beginning.opened,
       onOutput,
       maxOutputBytes: MAX_PRINTED_BYTES,
-      // The reader keeps what matters. The reports of a wait for days would fill any limit.
-      maxStdoutBytes: 0,
+      // The reader keeps what matters; the rest is for messages. The reports of a wait for days would fill any limit.
+      maxStdoutBytes: MAX_STDOUT_BYTES,
       signal: signal ? AbortSignal.any([signal, over.signal]) : over.signal,
     });
   } catch (error) {
