@@ -5,7 +5,8 @@ import { Host } from '../host/host.ts';
 import type { ZmxSource } from '../host/install-zmx.ts';
 import type { Programs } from '../host/programs.ts';
 import { withSudo, type Executor, type ResolvedTarget } from '../ssh/index.ts';
-import type { HostRef, LeaseHolder, WorkerSelfInspection } from './activity-types.ts';
+import type { HostRef, WorkerSelfInspection } from './activity-types.ts';
+import type { LeaseHolder } from './lease-holder.ts';
 import type { WaitSlots } from './wait-slots.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
 

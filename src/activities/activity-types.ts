@@ -15,27 +15,13 @@ import type { HostReport } from '../host/host-report.ts';
 import type { ScriptState } from '../host/script-state.ts';
 import type { ZmxForecast } from '../host/zmx-forecast.ts';
 import type { ZmxInstallation } from '../host/zmx-installation.ts';
+import type { LeaseHolder } from './lease-holder.ts';
 
 /** Everything an activity needs to find the host again: activities remember nothing. */
 export interface HostRef {
   readonly target: Target;
   readonly facts: HostFacts;
   readonly zmx?: ZmxInstallation;
-}
-
-/** Who holds the lease of a host. */
-export interface LeaseHolder {
-  readonly namespace: string;
-  /** Distinguishes namespaces of the same name on different servers. Workers know it, workflows do not. */
-  readonly namespaceId?: string;
-  readonly workflowId: string;
-  readonly firstRunId: string;
-  /** The digest of the plan: the next run with the same one continues the launches. */
-  readonly digest?: string;
-  /** The owner in the ids of its launches. Default: `firstRunId`. */
-  readonly owner?: string;
-  /** The former content of the lease, while the launches of that holder are being ended. */
-  readonly replaces?: string;
 }
 
 /** Something that a plan names and the worker cannot provide, and what to do about it. */
@@ -239,16 +225,12 @@ export interface Activities {
     lease?: string;
   }): Promise<'started' | 'satisfied' | { readonly waiting: StartWaiting }>;
   inspectLaunch(input: { host: HostRef; launch: Launch }): Promise<LaunchState>;
-  /**
-   * Waits for the end of a launch, or until it waits at another prompt than `prompt`. `running`: the time of `pace` is up; wait
-   * again.
-   */
+  /** Waits for the end of a launch, or for another prompt than `prompt`. `running`: the time of `pace` is up. */
   waitStep(input: {
     host: HostRef;
     launch: Launch;
     secrets: ResolvedStep['secrets'];
     pace: WaitPace;
-    /** Default: none. */
     prompt?: string;
   }): Promise<Ended | Prompted | 'running'>;
   /** Starts a finalizer and waits like `waitStep`. Safe to repeat. */
@@ -260,8 +242,8 @@ export interface Activities {
     lease?: string;
   }): Promise<Ended | 'running'>;
   /**
-   * Writes the sentinel, reads it back, and releases the host, unless that needs a call of its own. All launches of `owner` are done: if a self-provisioning script began them, its record
-   * becomes `provisioned`, too.
+   * Writes the sentinel, reads it back, and releases the host. If all launches of `owner` are done and a self-provisioning script
+   * began them, its record becomes `provisioned`, too, and the host is released by a call of its own.
    */
   verifySentinel(input: {
     host: HostRef;

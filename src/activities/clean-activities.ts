@@ -5,16 +5,8 @@ import type { Host } from '../host/host.ts';
 import { openHost } from '../host/open-host.ts';
 import { connectTo, type ActivityDeps } from './activity-deps.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
-import {
-  decodeHolder,
-  encodeHolder,
-  endLeftovers,
-  isScriptHolder,
-  keepLease,
-  leaseHeld,
-  ownersOf,
-  scriptAtWork,
-} from './take-lease.ts';
+import { endLeftovers, isScriptHolder, keepLease, leaseHeld, ownersOf, scriptAtWork } from './take-lease.ts';
+import { decodeHolder, encodeHolder } from './lease-holder.ts';
 import type { Activities } from './activity-types.ts';
 
 /** Ends what earlier runs left on a host. */

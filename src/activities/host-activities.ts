@@ -14,12 +14,13 @@ import {
   isLaterExecution,
   keepLease,
   laterHolder,
-  leaseWord,
   leftoversOf,
   ownerOf,
   takeLease,
 } from './take-lease.ts';
-import type { Activities, HostRef, LeaseHolder, PreparedHost } from './activity-types.ts';
+import { leaseWord } from './lease-holder.ts';
+import type { Activities, HostRef, PreparedHost } from './activity-types.ts';
+import type { LeaseHolder } from './lease-holder.ts';
 
 type HostActivities = Pick<
   Activities,

@@ -1,3 +1,3 @@
 export { createActivities } from './create-activities.ts';
-export type { LeaseHolder } from './activity-types.ts';
+export type { LeaseHolder } from './lease-holder.ts';
 export { memoryUsage, WaitSlots } from './wait-slots.ts';

@@ -18,27 +18,8 @@ import type { LeaseAnswer } from '../host/host-answers.ts';
 import type { Host } from '../host/host.ts';
 import type { ScriptState } from '../host/script-state.ts';
 import { quoteOperand, render, sh } from '../shell/index.ts';
-import type { Adopted, LeaseHolder } from './activity-types.ts';
-
-const REQUIRED = ['namespace', 'workflowId', 'firstRunId'] as const satisfies (keyof LeaseHolder)[];
-const OPTIONAL = ['namespaceId', 'digest', 'owner', 'replaces'] as const satisfies (keyof LeaseHolder)[];
-
-/** A holder as the one word that the host stores. */
-export function encodeHolder(holder: LeaseHolder): string {
-  return Buffer.from(JSON.stringify(holder, [...REQUIRED, ...OPTIONAL])).toString('base64url');
-}
-
-/** Decodes the content of a lease file; undefined if Chandler did not write it. */
-export function decodeHolder(word: string): LeaseHolder | undefined {
-  try {
-    const value = Object(JSON.parse(Buffer.from(word, 'base64url').toString('utf8'))) as LeaseHolder;
-    const texts = [...REQUIRED, ...OPTIONAL].filter((key) => typeof value[key] === 'string');
-    if (!REQUIRED.every((key) => texts.includes(key))) return undefined;
-    return Object.fromEntries(texts.map((key) => [key, value[key]])) as unknown as LeaseHolder;
-  } catch {
-    return undefined;
-  }
-}
+import type { Adopted } from './activity-types.ts';
+import { decodeHolder, encodeHolder, leaseWord, type LeaseHolder } from './lease-holder.ts';
 
 /** A lease that a run holds, and what became of the launches of the former holder. */
 export interface TakenLease {
@@ -58,11 +39,6 @@ export interface LeaseRequest {
   readonly isReset: boolean;
   readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
   readonly listLeftovers: () => Promise<readonly Leftover[]>;
-}
-
-/** The lease of a run that continues no launches of others. */
-export function leaseWord(holder: LeaseHolder): string {
-  return encodeHolder({ ...holder, owner: holder.firstRunId });
 }
 
 /**

@@ -16,7 +16,8 @@ import { countExecs } from '../ssh/index.ts';
 import { connectTo, type ActivityDeps } from '../activities/activity-deps.ts';
 import { withHeartbeats } from '../activities/with-heartbeats.ts';
 import { findLacks, type LackDeps } from '../activities/find-lacks.ts';
-import { decodeHolder, isScriptHolder, ownerOf, ownersOf } from '../activities/take-lease.ts';
+import { isScriptHolder, ownerOf, ownersOf } from '../activities/take-lease.ts';
+import { decodeHolder } from '../activities/lease-holder.ts';
 import { surveyLaunches } from '../self-provision/script-activities.ts';
 import type { Activities, HostInspection, WorkerInspection } from '../activities/activity-types.ts';
 

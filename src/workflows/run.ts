@@ -7,7 +7,8 @@ import type { NotifyWish } from '../domain/run/notification.ts';
 import { makeParts, type Part } from '../domain/run/part.ts';
 import type { SearchAttribute } from '../domain/run/search-attributes.ts';
 import { isDone, type RunStatus, type StepStatus } from '../domain/run/status.ts';
-import type { Admission, HostRef, LeaseHolder } from '../activities/activity-types.ts';
+import type { Admission, HostRef } from '../activities/activity-types.ts';
+import type { LeaseHolder } from '../activities/lease-holder.ts';
 import type { LaunchesAnswer } from './queries.ts';
 
 /** Everything that a run knows. */

@@ -1,14 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
   continueSkipped,
-  decodeHolder,
-  encodeHolder,
-  leaseWord,
   takeLease,
   type LeaseRequest,
   type TakenLease,
 } from '../../src/activities/take-lease.ts';
-import type { LeaseHolder } from '../../src/activities/activity-types.ts';
+import { decodeHolder, encodeHolder, leaseWord } from '../../src/activities/lease-holder.ts';
+import type { LeaseHolder } from '../../src/activities/lease-holder.ts';
 import { adviceIn } from '../../src/domain/run/advice.ts';
 import type { ChandlerError } from '../../src/domain/run/failure.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
