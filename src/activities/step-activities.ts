@@ -40,7 +40,7 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
     async finalizeStep({ host: ref, step, launch, pace, lease }) {
       const host = await hostOf(deps, ref);
       const secrets = await deps.resolveSecrets(step.secrets);
-      const work = { script: step.finalize ?? '', env: step.env, secrets };
+      const work = { script: step.finalize ?? '', env: step.env, secrets, lease };
       await withHeartbeats({ step: step.name }, async ({ signal }) => {
         await checkReset(host, { ref, launch, lease, work, signal });
         await startLaunch(host, launch, work, signal);
@@ -78,7 +78,7 @@ async function runStep(
   secrets: Record<string, string>,
   signal: AbortSignal,
 ): ReturnType<Activities['runStep']> {
-  const work = { script: step.script, env: step.env, secrets };
+  const work = { script: step.script, env: step.env, secrets, lease };
   await checkReset(host, { ref, launch, lease, work, signal });
   const { check } = step;
   // Once the launch exists, a check might judge work that is half done.

@@ -25,6 +25,8 @@ export interface HostRecords {
 export interface StartOptions {
   /** Missing for a launch without a session. */
   readonly place?: SessionPlace | undefined;
+  /** `launch` fails with lease-held if another holder has the lease by then. */
+  readonly lease?: string | undefined;
   /** See `renderSecrets`. */
   readonly secrets: string;
   /** In seconds. Default: 10. */

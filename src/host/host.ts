@@ -97,7 +97,7 @@ export class Host {
   async launch(id: string, body: LaunchBody, options: StartOptions): Promise<LaunchState> {
     const { signal } = options;
     const { words, stdin, secretsBytes } = bodyInput(body, options.secrets);
-    const all = [id, ...words, String(secretsBytes), ...this.#startWords(options)];
+    const all = [options.lease ?? '', id, ...words, String(secretsBytes), ...this.#startWords(options)];
     return startState(await this.#program.ask('launch', all, { stdin, signal }));
   }
 

@@ -10,6 +10,8 @@ export interface LaunchWork {
   readonly env: Readonly<Record<string, string>>;
   /** They become variables of the script and are masked in its log. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** The holder of the lease: the launch is not created once another run has taken the host. */
+  readonly lease?: string | undefined;
 }
 
 /**
@@ -28,7 +30,7 @@ export async function startLaunch(
   const place = host.place(launch);
   if (place) safeName(place, place.session);
   const lingerS = place && host.zmx ? lingerSeconds(host.zmx.version) : 0;
-  const options = { place, secrets: renderSecrets(work.secrets ?? {}), signal };
+  const options = { place, lease: work.lease, secrets: renderSecrets(work.secrets ?? {}), signal };
   const state = await host.launch(launch.id, renderLaunchBody(launch, work, lingerS), options);
   // A session or supervisor may be lost by chance, so the launch is started a second time.
   return state.kind === 'created' && state.waiting?.for !== 'login-shell'

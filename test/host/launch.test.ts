@@ -466,6 +466,33 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(await host.lease('three')).toEqual({ ours: true, again: false });
   });
 
+  it('neither launches nor finishes for a run that has lost the lease', async () => {
+    const launch = makeLaunch(`run ${process.pid} ${stateDir}`, `step-${(count += 1)}`, 'finalizer', 1);
+    launches.push(launch);
+    const body = renderLaunchBody(launch, { script: 'exit 7', env: { A: "it's" } }, 0);
+    const begin = (lease: string) => host.launch(launch.id, body, { lease, secrets: '' });
+    const sentinelPath = join(stateDir, 'finished');
+    const finish = (content: string) => host.finish('late', { sentinelPath, content, close: [] });
+    for (const other of ['three', '']) {
+      await expect(begin('late')).rejects.toMatchObject({ code: 'lease-held' });
+      await expect(finish('done\n')).rejects.toMatchObject({ code: 'lease-held' });
+      await host.release(other);
+    }
+    expect(await host.state(launch.id)).toEqual({ kind: 'absent' });
+    expect(existsSync(sentinelPath)).toBe(false);
+    await host.lease('late');
+    await begin('late');
+    expect(await host.wait(launch.id)).toMatchObject({ kind: 'exited', code: 7 });
+    // Repeated after a lost answer, even once the next run has the host.
+    expect(await finish('done\n')).toBe('done\n');
+    expect(await finish('done\n')).toBe('done\n');
+    await host.lease('next');
+    expect(await finish('done\n')).toBe('done\n');
+    await expect(finish('other\n')).rejects.toMatchObject({ code: 'lease-held' });
+    expect(await host.readSentinel(sentinelPath)).toBe('done\n');
+    await host.release('next');
+  });
+
   it('writes a sentinel whole, into directories that were not there', async () => {
     const path = join(stateDir, 'deep/er', "it's here");
     expect(await host.readSentinel(path)).toBeUndefined();

@@ -35,8 +35,10 @@ locale=$login_locale"
     case $line in '#!'*) chmod 700 "$new/script" ;; esac
     # After a power cut, a launch that exists must be whole.
     sync "$new"/* "$new" 2>/dev/null || :
+    [ -z "${holder-}" ] || hold_lease
     mv -T "$new" "$launch" 2>/dev/null || [ -d "$launch" ] || refuse state-directory-unwritable "cannot create $launch"
     [ ! -d "$new" ] || rm -rf "$new"
+    exec 8>&-
   fi
   trap - EXIT
 }

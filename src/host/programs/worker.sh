@@ -1,9 +1,21 @@
 # Part of a worker's host program: what a self-provisioning script does not ask of it.
 : "${launch=}"
 
-# launch ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES SECRETS_BYTES START_ARGUMENT... <secrets, env and script
-# Does `create` and `start`, because each call costs an exec.
+# hold_lease: locks the lease, and refuses unless `holder` has it. A call may reach the host late, when the next run has taken the
+# host and has looked for launches of this one. A step may remove the whole state directory.
+hold_lease() {
+  [ -e "$state_dir/lease.lock" ] || return 0
+  exec 8<"$state_dir/lease.lock"
+  flock 8
+  read_lease
+  [ "$current" = "$holder" ] || refuse lease-held "another run has taken $state_dir"
+}
+
+# launch HOLDER ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES SECRETS_BYTES START_ARGUMENT... <secrets, env and script
+# Does `create`, if HOLDER has the lease or is empty, and `start`, because each call costs an exec.
 launch() {
+  holder=$1
+  shift
   make_launch "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8"
   id=$1
   shift 8
@@ -23,15 +35,17 @@ prepare() {
 # finish HOLDER SENTINEL SHA256 ZMX ZMX_DIR [SESSION LAUNCH]... <content: writes the sentinel, closes the sessions of these
 # launches, and releases the lease. A repeated call finds the lease released, or held by the next run.
 finish() {
+  holder=$1
   read_lease
-  if [ -n "$current" ] && [ "$current" != "$1" ]; then
-    sum=$(sha256sum 2>/dev/null <"$2")
-    [ "${sum%% *}" = "$3" ] || refuse lease-held "another run holds $state_dir"
+  sum=$(sha256sum 2>/dev/null <"$2")
+  if [ "$current" != "$1" ] && [ "${sum%% *}" = "$3" ]; then
     sentinel_read "$2"
     return
   fi
+  hold_lease
   sentinel_write "$2" "$3"
-  holder=$1 zmx=$4 zmx_dir=$5
+  exec 8>&-
+  zmx=$4 zmx_dir=$5
   shift 5
   while [ $# -gt 1 ]; do
     close_session "$1" "$2" "$zmx" "$zmx_dir" &
