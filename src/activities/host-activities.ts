@@ -1,7 +1,6 @@
 import { ChandlerError } from '../domain/run/failure.ts';
 import { addressOf, label } from '../domain/run/ids.ts';
 import { listLeftovers } from '../host/host-report.ts';
-import type { HostRecords } from '../host/host-answers.ts';
 import type { Host } from '../host/host.ts';
 import { openHost } from '../host/open-host.ts';
 import { installLocalZmx, installZmx } from '../host/install-zmx.ts';
@@ -14,13 +13,13 @@ import {
   isLaterExecution,
   keepLease,
   laterHolder,
+  leaseHeld,
   leftoversOf,
   ownerOf,
   takeLease,
 } from './take-lease.ts';
-import { leaseWord } from './lease-holder.ts';
+import { decodeHolder, leaseWord, type LeaseHolder } from './lease-holder.ts';
 import type { Activities, HostRef, PreparedHost } from './activity-types.ts';
-import type { LeaseHolder } from './lease-holder.ts';
 
 type HostActivities = Pick<
   Activities,
@@ -50,16 +49,6 @@ async function endStray(
   if (left.length === 0) return;
   const named = left.map(({ launch }) => label(launch)).join(', ');
   throw new ChandlerError('leftovers-found', `cannot end what ran before the workflow was reset: ${named}`);
-}
-
-/** What `Host.prepare` reads for the holder of the lease. */
-async function readRecords(host: Host, path: string, pruneAfterDays: number): Promise<HostRecords> {
-  const [sentinel, script, pruned] = await Promise.all([
-    host.readSentinel(path, { mustBeWritable: true }),
-    host.readScript(),
-    host.prune(pruneAfterDays),
-  ]);
-  return { sentinel, script, pruned };
 }
 
 /** Leases the host, handles the launches that earlier runs left, and reads what was done there. */
@@ -94,7 +83,9 @@ async function prepareHost(
       (await listLeftovers({ executor, programs, signal }, facts.stateDir)).leftovers,
   };
   const held = await takeLease(host, lease, first.lease);
-  const { sentinel, script, pruned } = first.records ?? (await readRecords(host, path, pruneAfterDays));
+  const { lease: last, records } = first.records ? first : await host.prepare(held.word, wanted);
+  if (!records) throw leaseHeld(host, target, last.ours ? undefined : decodeHolder(last.holder));
+  const { sentinel, script, pruned } = records;
   const taken = await continueSkipped(host, request, held, sentinel);
   const local =
     zmx && sentinel === undefined
@@ -174,8 +165,8 @@ export function hostActivities(deps: ActivityDeps): HostActivities {
           }),
         );
         // If the host was released together with the sentinel, the next run may have it.
-        const isOurs = lease === undefined || withdraw === undefined || (await host.lease(lease)).ours;
-        if (withdraw !== undefined && isOurs) await host.removeSentinel(withdraw);
+        if (withdraw !== undefined && (lease === undefined || (await host.lease(lease)).ours))
+          await host.removeSentinel(withdraw);
         if (lease !== undefined) await host.release(lease);
       }),
   };

@@ -172,7 +172,8 @@ export class Host {
   }
 
   /**
-   * Takes the lease. Unless another holder has it, also returns what {@link Host.readSentinel}, {@link Host.readScript} and {@link Host.prune} do.
+   * Takes the lease. Unless another holder has it, also returns what {@link Host.readSentinel}, {@link Host.readScript} and
+   * {@link Host.prune} do.
    *
    * @throws ChandlerError sentinel-missing if the sentinel cannot be written
    */
@@ -191,7 +192,11 @@ export class Host {
     return { lease, records: { sentinel, script: parseScriptState(answers), pruned } };
   }
 
-  /** Does {@link Host.writeSentinel}, {@link Host.close} and {@link Host.release}. @throws ChandlerError lease-held if another run has the lease */
+  /**
+   * Does {@link Host.writeSentinel}, {@link Host.close} and {@link Host.release}.
+   *
+   * @throws ChandlerError lease-held if another run has the lease
+   */
   async finish(
     holder: string,
     options: { sentinelPath: string; content: string; close: readonly Launch[]; signal?: AbortSignal },
@@ -207,13 +212,9 @@ export class Host {
     await this.#answer('release', 'released', [holder]);
   }
 
-  /** The content of the sentinel; undefined if it is absent. @throws ChandlerError sentinel-missing if it must be writable and is not */
-  async readSentinel(
-    path: string,
-    { mustBeWritable = false, signal }: { mustBeWritable?: boolean; signal?: AbortSignal | undefined } = {},
-  ): Promise<string | undefined> {
-    const args = mustBeWritable ? [path, 'writable'] : [path];
-    return sentinelContent(await this.#program.ask('sentinel-read', args, { signal }));
+  /** The content of the sentinel; undefined if it is absent. */
+  async readSentinel(path: string, signal?: AbortSignal): Promise<string | undefined> {
+    return sentinelContent(await this.#program.ask('sentinel-read', [path], { signal }));
   }
 
   /** Removes the sentinel, if there is one. */

@@ -203,7 +203,7 @@ export class Runner {
   /** Returns true if the sentinel exists; false also when the host cannot be reached. Never throws. */
   async isProvisioned(signal?: AbortSignal): Promise<boolean> {
     try {
-      return (await this.host.readSentinel(this.#paths.sentinel, { signal })) !== undefined;
+      return (await this.host.readSentinel(this.#paths.sentinel, signal)) !== undefined;
     } catch {
       return false;
     }
