@@ -64,8 +64,8 @@ run_dir() {
 }
 # forget_secrets ID: removes the secrets of all starts.
 forget_secrets() { rm -f "$run/secrets/$1" "$run/secrets/$1".*; }
-# read_record NAME: sets words to the lines of a record of the launch, joined by blanks; empty if there is none. A step may have
-# replaced the file by one that blocks when it is opened, or that is endless.
+# read_record NAME: sets words to the lines of a record of the launch, joined by blanks; empty if the record does not exist. A step
+# may have replaced the file by one that blocks when it is opened, or that is endless.
 read_record() {
   words=
   [ -f "$launch/$1" ] || return 0
@@ -75,7 +75,7 @@ read_record() {
     count=$((count + 1))
   done <"$launch/$1"
 }
-# word KEY: sets value to that of the word KEY=VALUE in words; empty if there is none.
+# word KEY: sets value to the VALUE of the word KEY=VALUE in words; empty without such a word.
 word() {
   value=
   case " $words" in *" $1="*) ;; *) return 0 ;; esac
@@ -85,6 +85,11 @@ word() {
 }
 # Given a path, flock creates a missing file, and a step may remove it at any moment.
 locked() { [ -f "$launch/lock" ] && ! flock -n -s 7 2>/dev/null 7<"$launch/lock" && [ -f "$launch/lock" ]; }
+# hash_of FILE: prints the sha256 of its content.
+hash_of() {
+  set -- "$(sha256sum <"$1")"
+  echo "${1%% *}"
+}
 size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
 # marked ID: prints the processes with the launch's marker in their environment, and their descendants.
 marked() {

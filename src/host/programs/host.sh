@@ -1,10 +1,10 @@
-# read_lease: sets current to the holder of the lease; empty if there is none.
+# read_lease: sets current to the holder of the lease; empty if the host is free.
 read_lease() {
   current=
   [ ! -f "$state_dir/lease" ] || read -r current <"$state_dir/lease" || :
 }
-# lease HOLDER [REPLACES]: takes the lease, or reports its holder and returns false. HOLDER is one word; REPLACES is a holder that has certainly
-# ended.
+# lease HOLDER [REPLACES]: takes the lease, or reports its holder and returns false. HOLDER is one word; REPLACES is a holder that
+# has certainly ended.
 lease() {
   [ -d "$state_dir" ] || mkdir -p "$state_dir"
   exec 8>>"$state_dir/lease.lock" || refuse state-directory-unwritable "cannot write to $state_dir"
@@ -39,8 +39,7 @@ sentinel_write() {
     if means_full "$errors"; then refuse_full; fi
     refuse sentinel-missing "cannot write $1: $(last_line "$errors")"
   }
-  sum=$(sha256sum <"$temp")
-  if [ "${sum%% *}" != "$2" ]; then refuse connection-lost 'the sentinel arrived damaged'; fi
+  if [ "$(hash_of "$temp")" != "$2" ]; then refuse connection-lost 'the sentinel arrived damaged'; fi
   sync "$temp" 2>/dev/null || :
   mv -f "$temp" "$1" || refuse sentinel-missing "cannot write $1"
   trap - EXIT

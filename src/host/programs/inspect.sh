@@ -63,7 +63,7 @@ say_zmx_store() {
     trap 'exit 129' HUP INT TERM PIPE
     zmx=
     say_zmx "$scratch"
-    if [ -n "$zmx" ]; then say "zmx_sha256=$(sha256sum <"$zmx" 2>/dev/null | cut -d ' ' -f 1)"; fi
+    if [ -n "$zmx" ]; then say "zmx_sha256=$(hash_of "$zmx" 2>/dev/null)"; fi
     rm -rf "$scratch"
   fi
   for ready in "$state_dir"/zmx/*/zmx; do

@@ -10,7 +10,6 @@ shift 4
 
 # explain_store TEXT: refuses with the failure code for an error while writing the directory.
 explain_store() { explain "$1" state-directory-unwritable "cannot write to $store: "; }
-hash_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 # bounded SECONDS COMMAND...: runs the command with a time limit; without one if `timeout` has another syntax (older busybox).
 bounded() { if timeout 1 true 2>/dev/null; then timeout "$@"; else shift; "$@"; fi; }
 

@@ -37,8 +37,7 @@ prepare() {
 finish() {
   holder=$1
   read_lease
-  sum=$(sha256sum 2>/dev/null <"$2")
-  if [ "$current" != "$1" ] && [ "${sum%% *}" = "$3" ]; then
+  if [ "$current" != "$1" ] && [ -f "$2" ] && [ "$(hash_of "$2")" = "$3" ]; then
     sentinel_read "$2"
     return
   fi
