@@ -1,6 +1,6 @@
 import { quantile } from '../chaos/quantile.ts';
 
-/** The median; NaN if there is none. */
+/** The median; NaN without values. */
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }

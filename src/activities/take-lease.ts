@@ -42,9 +42,10 @@ export interface LeaseRequest {
 }
 
 /**
- * Takes the lease of the host for one run, once the host has answered its `leaseWord`. A lease outlives a workflow that was terminated, so this asks the server about its
- * holder. A finished holder is replaced once its launches are handled: those of the same work are adopted; others are ended, or
- * the lease stays. A self-provisioning script with the same plan hands its work over.
+ * Takes the lease of the host for one run. `first` is the answer of the host to the run's `leaseWord`. A lease outlives a workflow
+ * that was terminated, so this asks the server about its holder. A finished holder is replaced once its launches are handled: those
+ * of the same work are adopted; others are ended, or the lease stays. A self-provisioning script with the same plan hands its work
+ * over.
  *
  * @throws ChandlerError lease-held, naming the holder; leftovers-found, naming each
  */

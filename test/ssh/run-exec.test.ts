@@ -166,7 +166,7 @@ describe('output', () => {
     expect(outcome.kind === 'exited' && [outcome.stdout.length, outcome.stderr.length]).toEqual([1003, 1003]);
     expect(outcome.kind === 'exited' && outcome.stdout.startsWith('0123456789abcdef\n0123')).toBe(true);
     expect(bytes).toBe(120_000_000);
-    // Two windows of ssh2 are on their way, and the engine frees buffers late. All of the output would be more.
+    // Two windows of ssh2 are on their way, and V8 frees buffers late. All of the output would be more.
     expect(most - before).toBeLessThan(60_000_000);
   });
 
