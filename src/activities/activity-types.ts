@@ -16,6 +16,7 @@ import type { ScriptState } from '../host/script-state.ts';
 import type { ZmxForecast } from '../host/zmx-forecast.ts';
 import type { ZmxInstallation } from '../host/zmx-installation.ts';
 import type { LeaseHolder } from './lease-holder.ts';
+import type { Ended, Prompted, Started } from './wait-answers.ts';
 
 /** Everything an activity needs to find the host again: activities remember nothing. */
 export interface HostRef {
@@ -68,25 +69,6 @@ export interface PreparedHost {
   readonly ended: readonly EndedLeftover[];
   /** Missing if it was not wanted, or must be downloaded. */
   readonly zmx?: ZmxInstallation;
-}
-
-/** A launch that ended with exit code 0. Every other ending is a failure with a code. */
-export interface Ended {
-  readonly exitCode: 0;
-  readonly elapsedMs: number;
-  readonly logBytes: number;
-  /** See {@link PartStatus.notes}; missing if there is nothing to note. */
-  readonly notes?: readonly string[];
-}
-
-/** A launch that has begun or stopped waiting for keyboard input. */
-export interface Prompted {
-  /** The prompt as the host reports it; empty if the launch does not wait. */
-  readonly prompt: string;
-  /** The last line of the log. */
-  readonly lastLine: string;
-  /** The ssh command that attaches to its terminal. */
-  readonly attach: string;
 }
 
 export interface Killed {
@@ -217,13 +199,16 @@ export interface Activities {
   stopScript(input: { host: HostRef }): Promise<void>;
   awaitBootstrap(input: { host: HostRef; marker: string; timeoutMs: number }): Promise<void>;
   installZmx(input: { host: HostRef; zmx: ResolvedPlan['zmx'] }): Promise<ZmxInstallation>;
-  /** Starts a launch. Safe to repeat. A result with `waiting` means that it has not begun: start it again. */
+  /**
+   * Starts a launch, and waits for its end for a moment, as `waitStep` does. Safe to repeat. With `waiting` the launch has not begun:
+   * start it again.
+   */
   runStep(input: {
     host: HostRef;
     step: ResolvedStep;
     launch: Launch;
     lease?: string;
-  }): Promise<'started' | 'satisfied' | { readonly waiting: StartWaiting }>;
+  }): Promise<Ended | Started | 'satisfied' | { readonly waiting: StartWaiting }>;
   inspectLaunch(input: { host: HostRef; launch: Launch }): Promise<LaunchState>;
   /** Waits for the end of a launch, or for another prompt than `prompt`. `running`: the time of `pace` is up. */
   waitStep(input: {

@@ -1,13 +1,13 @@
 import { makeLaunch, type Launch } from '../domain/run/ids.ts';
 import type { Host } from '../host/host.ts';
-import { CHECK_BOUND_S } from '../host/launch.ts';
+import { CHECK_BOUND_S, type Progress } from '../host/launch.ts';
 import { renderCheck } from '../host/launch-body.ts';
 import { notStarted, withoutCommand } from '../host/not-started.ts';
 import { startLaunch } from '../host/start-launch.ts';
 import { hostOf, onHost, type ActivityDeps } from './activity-deps.ts';
-import { withHeartbeats } from './with-heartbeats.ts';
+import { withHeartbeats, type WaitContext } from './with-heartbeats.ts';
 import { keepLease, laterHolder } from './take-lease.ts';
-import { waitForEnd, waitForEndOrPrompt } from './wait-for-end.ts';
+import { heartbeatOf, progressOf, readEnd, waitForEnd, waitForEndOrPrompt } from './wait-for-end.ts';
 import { readPage } from './read-page.ts';
 import { refuseOtherWork } from './refuse-other-work.ts';
 import type { Activities, HostRef } from './activity-types.ts';
@@ -17,6 +17,12 @@ type StepActivities = Pick<
   'runStep' | 'inspectLaunch' | 'waitStep' | 'finalizeStep' | 'killStep' | 'readLog'
 >;
 
+/**
+ * How long a request to start a launch waits for its end, so that a short step costs one call of the host. In seconds: no longer than
+ * a slot for short activities may be held, and than a person waits for an abort.
+ */
+const SHORT_WAIT_S = 2;
+
 /** The activities for launches of steps and finalizers. */
 export function stepActivities(deps: ActivityDeps): StepActivities {
   /** A finished launch needs no slot, because its end is read at once. */
@@ -24,9 +30,9 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
     deps.waits.hold(wait, () => isOver(host, launch));
   return {
     async runStep(input) {
+      const host = await hostOf(deps, input.host);
       const secrets = await deps.resolveSecrets(input.step.secrets);
-      const about = { step: input.step.name };
-      return onHost(deps, input.host, (host, signal) => runStep(host, input, secrets, signal), about);
+      return withHeartbeats(heartbeatOf(input.launch), (context) => runStep(host, input, secrets, context));
     },
 
     inspectLaunch: ({ host: ref, launch }) => onHost(deps, ref, (host) => host.state(launch.id)),
@@ -41,12 +47,14 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
       const host = await hostOf(deps, ref);
       const secrets = await deps.resolveSecrets(step.secrets);
       const work = { script: step.finalize ?? '', env: step.env, secrets, lease };
-      await withHeartbeats({ step: step.name }, async ({ signal }) => {
-        await checkReset(host, { ref, launch, lease, work, signal });
-        await startLaunch(host, launch, work, signal);
-      });
       const watched = { host, ref, launch, secrets: Object.values(secrets), pace };
-      return hold(host, launch, () => waitForEnd(watched));
+      const state = await withHeartbeats(heartbeatOf(launch), async ({ signal }) => {
+        await checkReset(host, { ref, launch, lease, work, signal });
+        return startLaunch(host, launch, work, { forS: SHORT_WAIT_S, signal });
+      });
+      return state.kind === 'exited'
+        ? readEnd(watched, state)
+        : hold(host, launch, () => waitForEnd(watched));
     },
 
     killStep: ({ host: ref, launch, graceS, keepSession = false }) =>
@@ -76,9 +84,10 @@ async function runStep(
   host: Host,
   { host: ref, step, launch, lease }: Parameters<Activities['runStep']>[0],
   secrets: Record<string, string>,
-  signal: AbortSignal,
+  { signal, report }: WaitContext,
 ): ReturnType<Activities['runStep']> {
   const work = { script: step.script, env: step.env, secrets, lease };
+  const values = Object.values(secrets);
   await checkReset(host, { ref, launch, lease, work, signal });
   const { check } = step;
   // Once the launch exists, a check might judge work that is half done.
@@ -86,11 +95,27 @@ async function runStep(
     const body = renderCheck(check, { ...step.env, ...secrets });
     if ((await host.check(launch.id, body, CHECK_BOUND_S, signal)) === 0) return 'satisfied';
   }
-  const state = await startLaunch(host, launch, work, signal);
-  if (state.kind !== 'created') return 'started';
-  if (state.waiting?.for === 'login-shell')
-    return { waiting: { ...state.waiting, output: withoutCommand(state.waiting.output) } };
-  throw notStarted(`the session of ${step.name}`, state.waiting);
+  let begunMs = Infinity;
+  const isBegun = () => begunMs < Infinity;
+  const onProgress = (progress: Progress) => {
+    begunMs = Math.min(begunMs, performance.now());
+    report(progressOf(progress, values));
+  };
+  const forS = Math.min(SHORT_WAIT_S, Math.ceil(step.timeoutMs / 1000));
+  const state = await startLaunch(host, launch, work, { forS, onProgress, signal }).catch(
+    (error: unknown) => {
+      // The launch runs on if access to the host is lost, and the workflow waits for it.
+      if (signal.aborted || !isBegun()) throw error;
+    },
+  );
+  if (state?.kind === 'created') {
+    const { waiting } = state;
+    if (waiting?.for !== 'login-shell') throw notStarted(`the session of ${step.name}`, waiting);
+    return { waiting: { ...waiting, output: withoutCommand(waiting.output) } };
+  }
+  const ended = state ? await readEnd({ host, ref, launch, secrets: values }, state) : 'running';
+  if (ended !== 'running') return ended;
+  return { startedMsAgo: isBegun() ? Math.round(performance.now() - begunMs) : 0 };
 }
 
 /** Checks what a workflow cannot know after a reset. */

@@ -13,7 +13,8 @@ import { render } from '../shell/index.ts';
 import { shortSshCommand } from '../ssh/index.ts';
 import { attachHint } from '../zmx/index.ts';
 import { withHeartbeats, type WaitContext } from './with-heartbeats.ts';
-import type { Ended, HostRef, Prompted } from './activity-types.ts';
+import type { HostRef } from './activity-types.ts';
+import type { Ended, Prompted } from './wait-answers.ts';
 
 /** The part of the log that a failure carries: enough to find the reason, far below the server's limits. In bytes. */
 const TAIL_BYTES = 4096;
@@ -41,8 +42,7 @@ interface PacedLaunch extends WatchedLaunch {
 export async function waitForEnd(watched: PacedLaunch): Promise<Ended | 'running'> {
   const { launch, secrets, pace } = watched;
   const wait = async ({ signal, report }: WaitContext) => {
-    const onProgress = ({ logBytes, lastLine }: Progress) =>
-      report({ logBytes, lastLine: lastLineOf(lastLine, secrets) });
+    const onProgress = (progress: Progress) => report(progressOf(progress, secrets));
     return readEnd(watched, await waitOnHost(watched, { signal, onProgress }));
   };
   return withHeartbeats(heartbeatOf(launch), wait, pace);
@@ -57,12 +57,13 @@ export async function waitForEndOrPrompt(
   const wait = async ({ signal, report }: WaitContext) => {
     const changed = new AbortController();
     let prompted: Prompted | undefined;
-    const onProgress = ({ logBytes, lastLine: line, prompt = known }: Progress) => {
-      const lastLine = lastLineOf(line, secrets);
-      report({ logBytes, lastLine });
+    const onProgress = (progress: Progress) => {
+      const { prompt = known } = progress;
+      const shown = progressOf(progress, secrets);
+      report(shown);
       if (prompt === known) return;
       const place = host.place(launch);
-      prompted = { prompt, lastLine, attach: place ? attachOverSsh(ref, place) : '' };
+      prompted = { prompt, lastLine: shown.lastLine, attach: place ? attachOverSsh(ref, place) : '' };
       changed.abort();
     };
     const options = { signal: AbortSignal.any([signal, changed.signal]), onProgress };
@@ -91,7 +92,8 @@ async function waitOnHost(
   return state;
 }
 
-async function readEnd(watched: WatchedLaunch, state: LaunchState): Promise<Ended | 'running'> {
+/** @throws ChandlerError for every end but exit code 0 */
+export async function readEnd(watched: WatchedLaunch, state: LaunchState): Promise<Ended | 'running'> {
   if (state.kind === 'running') return 'running';
   if (state.kind === 'exited' && state.code === 0) {
     const { elapsedMs, logBytes } = state;
@@ -109,8 +111,13 @@ function notesFor(state: LaunchState, secrets: readonly string[]): string[] | un
 }
 
 /** The heartbeat that `readProgress` of the client reads. */
-function heartbeatOf({ step, kind, attempt }: Launch): object {
+export function heartbeatOf({ step, kind, attempt }: Launch): object {
   return { step, kind, attempt };
+}
+
+/** What a heartbeat contains of the progress of a launch. */
+export function progressOf({ logBytes, lastLine }: Progress, secrets: readonly string[]) {
+  return { logBytes, lastLine: lastLineOf(lastLine, secrets) };
 }
 
 /** A line that is fit for heartbeats and tables. The host cuts long lines, and the step may still be writing this one. */

@@ -1,7 +1,7 @@
 import { ChandlerError } from '../domain/run/failure.ts';
 import type { LaunchState } from '../domain/run/launch-state.ts';
 import type { Answer } from '../ssh/frames.ts';
-import type { LaunchBody, LogChunk, LogOptions, SessionPlace } from './launch.ts';
+import type { LaunchBody, LogChunk, LogOptions, Progress, SessionPlace } from './launch.ts';
 import { parseLaunchState, parseStartWaiting } from './parse-launch-state.ts';
 import { readCount, readText, requireAnswer } from './read-answer.ts';
 import type { ScriptState } from './script-state.ts';
@@ -31,6 +31,9 @@ export interface StartOptions {
   readonly secrets: string;
   /** In seconds. Default: 10. */
   readonly boundS?: number;
+  /** `launch` waits so many seconds for the end of the launch once it has begun, and reports progress every second. Default: 0. */
+  readonly forS?: number;
+  readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,9 +59,26 @@ export function startState(answers: readonly Answer[]): LaunchState {
   return state.kind === 'created' && waiting ? { kind: 'created', waiting } : state;
 }
 
+/** In seconds: how long a launch may take to begin. */
+export const START_BOUND_S = 10;
+
+/** The arguments with which a launch is started. */
+export function startWords(
+  supervisorPath: string,
+  { place, boundS = START_BOUND_S }: StartOptions,
+): string[] {
+  return [supervisorPath, String(boundS), ...placeWords(place)];
+}
+
 /** Empty words if the launch has no session. */
 export function placeWords(place: SessionPlace | undefined): string[] {
   return [place?.session ?? '', place?.zmxPath ?? '', place?.zmxDir ?? ''];
+}
+
+/** How often a wait of `forS` seconds reports progress; the first report comes at once. Without `forS`: for ever. */
+export function turnsOf(everyS: number, forS: number | undefined): number {
+  if (forS === undefined) return -1;
+  return forS === 0 ? 0 : 1 + Math.ceil(forS / everyS);
 }
 
 export function sentinelContent(answers: readonly Answer[]): string | undefined {

@@ -10,7 +10,10 @@ import {
   logChunk,
   placeWords,
   sentinelContent,
+  START_BOUND_S,
   startState,
+  startWords,
+  turnsOf,
   type HostRecords,
   type LeaseAnswer,
   type StartOptions,
@@ -19,7 +22,7 @@ import { requireAnswer, readCount, readText } from './read-answer.ts';
 import type { HostFacts } from './host-facts.ts';
 import { HostProgram } from './host-program.ts';
 import type { LaunchBody, LogChunk, LogOptions, SessionPlace, WaitOptions } from './launch.ts';
-import { parseLaunchState, parseLaunchStates, reportProgress } from './parse-launch-state.ts';
+import { parseLaunchState, parseLaunchStates, progressReader } from './parse-launch-state.ts';
 import type { Programs } from './programs.ts';
 import { parseScriptState, type ScriptState } from './script-state.ts';
 import { sha256Of } from './sha256.ts';
@@ -32,9 +35,6 @@ export interface HostOptions {
   readonly facts: Pick<HostFacts, 'stateDir' | 'zmxDir'>;
   readonly zmx?: ZmxInstallation | undefined;
 }
-
-/** In seconds: how long a launch may take to begin. */
-const START_BOUND_S = 10;
 
 /**
  * The launch protocol of one host, also `runner.host` of a {@link Runner}. Every method asks the host; none caches.
@@ -89,20 +89,18 @@ export class Host {
    */
   async start(id: string, options: StartOptions): Promise<LaunchState> {
     const { secrets, signal } = options;
-    const words = [id, ...this.#startWords(options)];
+    const words = [id, ...startWords(this.#program.supervisorPath, options)];
     return startState(await this.#program.ask('start', words, { stdin: secrets, signal }));
   }
 
-  /** {@link Host.create} and {@link Host.start} in one call. */
+  /** {@link Host.create}, {@link Host.start} and a short {@link Host.wait} in one call. */
   async launch(id: string, body: LaunchBody, options: StartOptions): Promise<LaunchState> {
-    const { signal } = options;
-    const { words, stdin, secretsBytes } = bodyInput(body, options.secrets);
-    const all = [options.lease ?? '', id, ...words, String(secretsBytes), ...this.#startWords(options)];
-    return startState(await this.#program.ask('launch', all, { stdin, signal }));
-  }
-
-  #startWords({ place, boundS = START_BOUND_S }: StartOptions): string[] {
-    return [this.#program.supervisorPath, String(boundS), ...placeWords(place)];
+    const { lease = '', secrets, forS = 0, signal } = options;
+    const { words, stdin, secretsBytes } = bodyInput(body, secrets);
+    const begin = startWords(this.#program.supervisorPath, options);
+    const all = [lease, id, ...words, `${secretsBytes}`, `${turnsOf(1, forS)}`, ...begin];
+    const onProgress = progressReader(options.onProgress);
+    return startState(await this.#program.ask('launch', all, { stdin, signal, onProgress }));
   }
 
   /**
@@ -111,10 +109,8 @@ export class Host {
    */
   async wait(id: string, options: WaitOptions = {}): Promise<LaunchState> {
     const { boundS = START_BOUND_S, everyS = 2, forS, signal } = options;
-    const onProgress = (answer: Answer) => reportProgress(answer, options.onProgress);
-    // The first report comes at once.
-    const turns = forS === undefined ? -1 : 1 + Math.ceil(forS / everyS);
-    return this.#state('wait', [id, boundS, everyS, turns].map(String), { onProgress, signal });
+    const words = [id, boundS, everyS, turnsOf(everyS, forS)].map(String);
+    return this.#state('wait', words, { onProgress: progressReader(options.onProgress), signal });
   }
 
   /** The state of a launch. */
@@ -182,8 +178,8 @@ export class Host {
     options: { sentinelPath: string; pruneAfterDays: number; signal?: AbortSignal | undefined },
   ): Promise<{ lease: LeaseAnswer; records?: HostRecords }> {
     const { sentinelPath, pruneAfterDays, signal } = options;
-    const args = [holder, sentinelPath, String(pruneAfterDays)];
-    const answers = await this.#program.ask('prepare', args, { signal });
+    const words = [holder, sentinelPath, `${pruneAfterDays}`];
+    const answers = await this.#program.ask('prepare', words, { signal });
     const lease = leaseAnswer(answers, holder);
     if (!lease.ours) return { lease };
     const pruned = readCount(requireAnswer(answers, 'pruned', 'prepare'), 'pruned');

@@ -66,14 +66,16 @@ export function parseStartWaiting(answers: readonly Answer[]): StartWaiting | un
 /** In characters. */
 const MAX_LINE_LENGTH = 200;
 
-/** Reads an answer of `progress` in the host program, and reports it unless it is malformed. */
-export function reportProgress(answer: Answer, report?: (progress: Progress) => void): void {
-  const logBytes = findCount(answer, 'log_bytes');
-  if (logBytes === undefined) return;
-  const { tail, input = '' } = answer;
-  const isKnown = /^(none|\d{1,10}(-\d{0,20})?)$/.test(input);
-  const prompt = input === 'none' ? '' : input;
-  report?.({ logBytes, lastLine: lastLineOf(decodeText(tail)), ...(isKnown && { prompt }) });
+/** Reads answers of `progress` in the host program, and reports those that are well-formed. */
+export function progressReader(report?: (progress: Progress) => void): (answer: Answer) => void {
+  return (answer) => {
+    const logBytes = findCount(answer, 'log_bytes');
+    if (logBytes === undefined) return;
+    const { tail, input = '' } = answer;
+    const isKnown = /^(none|\d{1,10}(-\d{0,20})?)$/.test(input);
+    const prompt = input === 'none' ? '' : input;
+    report?.({ logBytes, lastLine: lastLineOf(decodeText(tail)), ...(isKnown && { prompt }) });
+  };
 }
 
 /** The end of the last line that is not empty. A line that a program updates in place consists of several, ended by returns. */

@@ -5,7 +5,7 @@ import { label } from '../domain/run/ids.ts';
 import type { Part, PartLaunch } from '../domain/run/part.ts';
 import type { PartFailure } from '../domain/run/status.ts';
 import { waitPace, type WaitPace } from '../domain/run/wait-pace.ts';
-import type { Ended, Prompted } from '../activities/activity-types.ts';
+import type { Ended, Prompted, Started } from '../activities/wait-answers.ts';
 import { askHost, withPending, isAccessTrouble } from './ask-host.ts';
 import { askToKill } from './end-launches.ts';
 import { ensureZmx } from './ensure-zmx.ts';
@@ -91,7 +91,7 @@ async function startOnce(
       activity.finalizeStep(label(launch), { host, step, launch, pace, ...leaseOf(run) }, options),
     );
   }
-  const started = await askHost<Outcome | 'started'>(run, {
+  const started = await askHost<Outcome | Ended | Started>(run, {
     place: part.status,
     summary: label(launch),
     ask: (options) =>
@@ -105,14 +105,20 @@ async function startOnce(
     },
     onLate: (failure) => endLate(run, part, current, why, failure),
   });
-  if (started !== 'started') return started;
+  if (typeof started === 'string' || 'waiting' in started) return started;
   delete part.status.waitingFor;
-  current.sinceMs ??= Date.now();
+  if ('exitCode' in started) return noteEnd(part, started);
+  current.sinceMs ??= Date.now() - started.startedMsAgo;
   return awaitEnd(run, part, current, isWaitTrouble, (pace, options) => {
     const { prompt } = current;
     const waiting = { host, launch, secrets: step.secrets, pace, ...(prompt !== undefined && { prompt }) };
     return activity.waitStep(`${label(launch)} · wait`, waiting, options);
   });
+}
+
+function noteEnd({ status }: Part, { notes }: Ended): 'succeeded' {
+  if (notes) status.notes = notes;
+  return 'succeeded';
 }
 
 /** Shows the prompt at which a launch waits for keyboard input. */
@@ -146,9 +152,7 @@ async function awaitEnd(
         ask: async (options) => {
           const { pace, heartbeatTimeoutMs } = waitPace(Date.now() - (current.sinceMs ?? Date.now()));
           const waited = await wait(pace, { ...options, heartbeatTimeout: heartbeatTimeoutMs });
-          if (waited === 'running' || 'prompt' in waited) return waited;
-          if (waited.notes) part.status.notes = waited.notes;
-          return 'succeeded';
+          return waited === 'running' || 'prompt' in waited ? waited : noteEnd(part, waited);
         },
         probe: async (options) => {
           await activity.inspectLaunch(`${label(launch)} · inspect`, { host: hostOf(run), launch }, options);

@@ -493,6 +493,30 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     await host.release('next');
   });
 
+  it('waits for the end of a short launch in the call that starts it', async () => {
+    const begin = async (script: string, forS: number) => {
+      const launch = makeLaunch(`run ${process.pid} ${stateDir}`, `step-${(count += 1)}`, 'finalizer', 1);
+      launches.push(launch);
+      const body = renderLaunchBody(launch, { script, env: {} }, 0);
+      const reports: Progress[] = [];
+      const onProgress = (progress: Progress) => void reports.push(progress);
+      const options = { secrets: '', forS, onProgress };
+      return { launch, reports, state: await host.launch(launch.id, body, options) };
+    };
+    expect((await begin('exit 7', 2)).state).toMatchObject({ kind: 'exited', code: 7 });
+    const slow = await begin('echo almost; sleep 0.8', 5);
+    expect(slow.state).toMatchObject({ kind: 'exited', code: 0 });
+    expect(slow.reports).toContainEqual(expect.objectContaining({ lastLine: 'almost' }));
+    for (const [script, forS] of [
+      ['sleep 7301', 1],
+      ['sleep 7302', 0],
+    ] as const) {
+      const { launch, state } = await begin(script, forS);
+      expect(state).toMatchObject({ kind: 'running' });
+      await host.kill(launch.id, { graceS: 0 });
+    }
+  });
+
   it('writes a sentinel whole, into directories that were not there', async () => {
     const path = join(stateDir, 'deep/er', "it's here");
     expect(await host.readSentinel(path)).toBeUndefined();

@@ -16,6 +16,7 @@ import {
   fakeActivities,
   replay,
   startHarness,
+  started,
   step,
   untilCancelled,
   type Harness,
@@ -362,7 +363,7 @@ describe('a retry of a part whose launch may be alive', () => {
       runStep: async () => {
         starts += 1;
         if (starts === 1) throw refused('disk-full');
-        return 'started';
+        return started;
       },
       inspectLaunch: async () => state,
     });

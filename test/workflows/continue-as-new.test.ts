@@ -11,6 +11,7 @@ import {
   fakeActivities,
   type Harness,
   startHarness,
+  started,
   step,
   untilCancelled,
 } from './harness.ts';
@@ -112,7 +113,7 @@ describe('a run whose history grows long', () => {
         scripts.add(step.script);
         // A launch may be asked for again in a fresh history.
         if (step.name === 'parks') envs.set(launch.attempt, step.env);
-        return 'started';
+        return started;
       },
       waitStep: async ({ launch }) => {
         if (launch.step === 'long') await finished;

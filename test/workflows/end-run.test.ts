@@ -9,6 +9,7 @@ import {
   fakeActivities,
   type Harness,
   startHarness,
+  started,
   step,
   untilCancelled,
 } from './harness.ts';
@@ -61,7 +62,7 @@ describe('the end of a run', () => {
   it('with onStepFailure: continue comes after every step that can run, and is a failure', async () => {
     const { asked, activities } = fakeActivities({
       waitStep: ({ launch }) => (launch.step === 'a' ? Promise.reject(failed(3)) : Promise.resolve(ended)),
-      runStep: async ({ step: { name } }) => (name === 'd' ? 'satisfied' : 'started'),
+      runStep: async ({ step: { name } }) => (name === 'd' ? 'satisfied' : started),
     });
     const steps = [
       step('a'),

@@ -36,6 +36,7 @@ export const sight: HostInspection = {
   zmx: { kind: 'there', path: '/zmx', version: '0.7.0' },
   zmxReady: [],
 };
+export const started = { startedMsAgo: 0 } as const;
 export const ended = { exitCode: 0, elapsedMs: 1, logBytes: 0 } as const;
 export const step = (name: string, more: object = {}) => ({ name, script: 'true', ...more });
 export const failed = (exitCode: number) =>
@@ -68,7 +69,7 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
     }),
     awaitBootstrap: async () => undefined,
     installZmx: async () => ({ path: '/zmx', version: '0.7.0', source: 'tmux' }),
-    runStep: async () => 'started',
+    runStep: async () => started,
     inspectLaunch: async () => ({ kind: 'running', logBytes: 0 }),
     waitStep: async () => ended,
     finalizeStep: async () => ended,

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Prompted } from '../../src/activities/activity-types.ts';
+import type { Prompted } from '../../src/activities/wait-answers.ts';
 import type { Notification } from '../../src/domain/run/notification.ts';
 import { validatePlan } from '../../src/domain/plan/validate.ts';
 import { gate } from '../support/gate.ts';

@@ -3,7 +3,15 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutTaskLimit } from '../../src/worker.ts';
 import { workflowBundle } from '../support/built.ts';
-import { failed, fakeActivities, type Harness, startHarness, step } from './harness.ts';
+import {
+  ended,
+  failed,
+  fakeActivities,
+  type Harness,
+  startHarness,
+  step,
+  untilCancelled,
+} from './harness.ts';
 
 describe('the workflow with skipped time', () => {
   let harness: Harness;
@@ -35,6 +43,40 @@ describe('the workflow with skipped time', () => {
       'verifySentinel',
       'releaseHost',
     ]);
+  });
+
+  it('needs no wait for a step that ends while it is being started', async () => {
+    const notes = ['terminal lost at 12:00:00'];
+    const { asked, activities } = fakeActivities({ runStep: async () => ({ ...ended, notes }) });
+    await run(activities, [step('a')], {}, async (client, id) => {
+      expect((await client.result(id)).outcome).toBe('provisioned');
+      expect((await client.status(id)).steps[0]).toMatchObject({ state: 'succeeded', notes });
+    });
+    expect(asked).not.toContain('waitStep a 1');
+  });
+
+  it('treats the failure of a step that ends while it is being started like any other', async () => {
+    const { asked, activities } = fakeActivities({
+      runStep: ({ launch }) => (launch.attempt === 1 ? Promise.reject(failed(3)) : Promise.resolve(ended)),
+    });
+    await run(activities, [step('a', { retry: { attempts: 2 } })], {}, async (client, id) => {
+      expect((await client.result(id)).outcome).toBe('provisioned');
+      expect((await client.status(id)).steps[0]).toMatchObject({ state: 'succeeded', attempt: 2 });
+    });
+    expect(asked.filter((what) => what.startsWith('waitStep'))).toEqual([]);
+  });
+
+  it('counts the time for which a launch ran before its start was reported', async () => {
+    const { activities } = fakeActivities({
+      runStep: async () => ({ startedMsAgo: 20_000 }),
+      waitStep: untilCancelled,
+    });
+    const options = { onStepFailure: 'fail' } as const;
+    await run(activities, [step('a', { timeout: '30s' })], options, async (client, id) => {
+      expect(await client.result(id)).toMatchObject({ outcome: 'failed', failure: { code: 'step-timeout' } });
+      const { startedAtMs, endedAtMs } = await client.status(id);
+      expect((endedAtMs ?? Infinity) - startedAtMs).toBeLessThan(20_000);
+    });
   });
 
   it('fails when a parked step gets no action within parkTimeout', async () => {

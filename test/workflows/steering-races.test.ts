@@ -2,7 +2,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/activity-types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
 import { gate } from '../support/gate.ts';
-import { beating, failed, fakeActivities, replay, startHarness, step, type Harness } from './harness.ts';
+import {
+  beating,
+  failed,
+  fakeActivities,
+  replay,
+  startHarness,
+  started,
+  step,
+  type Harness,
+} from './harness.ts';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -51,7 +60,7 @@ describe('a step that is reset', () => {
     const starting = gate();
     const { asked, activities } = fakeActivities({
       runStep: async ({ launch }) => {
-        if (launch.step === 'a' || launch.attempt > 1) return 'started';
+        if (launch.step === 'a' || launch.attempt > 1) return started;
         await beating(starting.passed);
         throw failed(3);
       },

@@ -13,6 +13,7 @@ import {
   fakeActivities,
   replay,
   startHarness,
+  started,
   step,
   untilCancelled,
   type Harness,
@@ -140,7 +141,7 @@ describe('retryStep with env', () => {
       ...launches({ 'a 1': 'fails', 'a 2': 'fails' }),
       runStep: async ({ launch, step: { env } }) => {
         envs[`${launch.step} ${launch.attempt}`] = env;
-        return 'started';
+        return started;
       },
       finalizeStep: async ({ step: { env } }) => {
         envs['finalizer'] = env;

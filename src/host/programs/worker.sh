@@ -11,15 +11,16 @@ hold_lease() {
   [ "$current" = "$holder" ] || refuse lease-held "another run has taken $state_dir"
 }
 
-# launch HOLDER ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES SECRETS_BYTES START_ARGUMENT... <secrets, env and script
-# Does `create`, if HOLDER has the lease or is empty, and `start`, because each call costs an exec.
+# launch HOLDER ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES SECRETS_BYTES TURNS START_ARGUMENT... <secrets, env and script
+# Does `create`, if HOLDER has the lease or is empty, `start`, and `wait` for TURNS reports, because each call costs an exec.
 launch() {
   holder=$1
   shift
   make_launch "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8"
-  id=$1
-  shift 8
+  id=$1 turns=$9
+  shift 9
   begin_launch "$id" "$@"
+  [ "$turns" -eq 0 ] || wait_launch "$id" 0 1 "$turns"
 }
 
 # prepare HOLDER SENTINEL DAYS: takes the lease; unless another holder has it, also reads the sentinel, which must be writable, and

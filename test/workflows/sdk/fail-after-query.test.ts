@@ -7,7 +7,16 @@ import { interceptors, ADVANCED_BY_QUERY } from '../../../src/workflows/sdk/fail
 import { poll } from '../../support/poll.ts';
 import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
 import { workflowBundle } from '../../support/built.ts';
-import { beating, ended, failed, fakeActivities, startHarness, step, type Harness } from '../harness.ts';
+import {
+  beating,
+  ended,
+  failed,
+  fakeActivities,
+  startHarness,
+  started,
+  step,
+  type Harness,
+} from '../harness.ts';
 
 let harness: Harness;
 let proxy: FaultProxy;
@@ -80,7 +89,7 @@ it('a run that another worker took over, and that is queried all the time, fails
   let isOver = false;
   // Each activity lasts until a query has been answered.
   const { activities } = fakeActivities({
-    runStep: async () => (await delay(1000), 'started'),
+    runStep: async () => (await delay(1000), started),
     waitStep: async ({ launch }) => {
       await (launch.step === 'first' ? beating(poll(() => isOver, 'the first step ends')) : delay(1000));
       return ended;
