@@ -1,6 +1,6 @@
 import type { Activities } from '../activities/activity-types.ts';
 import { formatProblems } from '../domain/plan/problems.ts';
-import { isRecord } from '../domain/run/log-request.ts';
+import { isRecord } from '../domain/is-record.ts';
 import { failureOf, workflowFailure } from './failures.ts';
 import { checkInput } from './proxies.ts';
 import { whyUnreadable } from './sdk/payload-converter.ts';

@@ -1,8 +1,9 @@
+import { isRecord } from '../../domain/is-record.ts';
 import type { Target } from '../../domain/plan/schema.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 
-type Values = Record<string, unknown>;
+type Values = Readonly<Record<string, unknown>>;
 
 const HOP_KEYS = ['host', 'port', 'user', 'identity', 'hostKey'] as const satisfies (keyof Target)[];
 const KEYS: readonly string[] = [
@@ -35,8 +36,8 @@ export function isPlanName(word: string): boolean {
 
 /** Sets the options' values in a plan's target; later options win. */
 export function overrideTarget(plan: unknown, options: readonly string[]): unknown {
-  if (options.length === 0 || !isObject(plan)) return plan;
-  return { ...plan, target: readTarget(options, isObject(plan['target']) ? plan['target'] : {}) };
+  if (options.length === 0 || !isRecord(plan)) return plan;
+  return { ...plan, target: readTarget(options, isRecord(plan['target']) ? plan['target'] : {}) };
 }
 
 /** Combines several options into a target; `under` has values that they override. */
@@ -45,8 +46,8 @@ export function readTarget(options: readonly string[], under: Values = {}): Valu
 }
 
 function merge(under: Values, over: Values): Values {
-  const jump = isObject(over['jump'])
-    ? { jump: { ...(isObject(under['jump']) ? under['jump'] : {}), ...over['jump'] } }
+  const jump = isRecord(over['jump'])
+    ? { jump: { ...(isRecord(under['jump']) ? under['jump'] : {}), ...over['jump'] } }
     : {};
   return { ...under, ...over, ...jump };
 }
@@ -73,10 +74,6 @@ function withBrackets(place: string): string {
 
 function toPort(value: string): unknown {
   return /^\d+$/.test(value) ? Number(value) : value;
-}
-
-function isObject(value: unknown): value is Values {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function usage(message: string): CliError {

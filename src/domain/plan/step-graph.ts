@@ -1,3 +1,5 @@
+import { recordOf } from '../is-record.ts';
+
 export interface GraphStep {
   readonly name: string;
   readonly needs: readonly string[];
@@ -5,19 +7,15 @@ export interface GraphStep {
 
 /** Reads names and needs from a value of any shape. The indexes are those of its steps. */
 export function readGraph(input: unknown): GraphStep[] {
-  const steps = asRecord(input)['steps'];
+  const steps = recordOf(input)['steps'];
   if (!Array.isArray(steps)) return [];
   return steps.map((step: unknown) => {
-    const { name, needs } = asRecord(step);
+    const { name, needs } = recordOf(step);
     return {
       name: typeof name === 'string' ? name : '',
       needs: Array.isArray(needs) ? needs.map((need) => (typeof need === 'string' ? need : '')) : [],
     };
   });
-}
-
-function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 /** Finds problems between steps: duplicate names, unknown needs, cycles. */

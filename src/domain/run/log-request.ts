@@ -1,3 +1,5 @@
+import { isRecord, recordOf } from '../is-record.ts';
+
 /**
  * The longest piece of a log. As JSON it is at worst six times as long, which is below the server's limit of 2 MB for a payload.
  */
@@ -30,14 +32,6 @@ export function refuseLogRequest(input: unknown): string | undefined {
   if (!isRecord(secrets) || !Object.values(secrets).every((reference) => typeof reference === 'string'))
     return 'secrets must map names to references';
   return undefined;
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return isRecord(value) ? value : {};
 }
 
 function isPath(value: unknown): boolean {
