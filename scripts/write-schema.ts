@@ -21,7 +21,9 @@ function renderPlanSchema(): object {
     title: 'Chandler plan',
     description: 'What to do on a host: steps, what each needs, and when the host counts as provisioned.',
   };
-  return { $schema, ...about, ...schema };
+  // A plan that includes files may have no steps of its own.
+  const anyOf = ['steps', 'include'].map((key) => ({ required: [key] }));
+  return { $schema, ...about, ...schema, required: ['target'], anyOf };
 }
 
 /** Each property of `Outputs` becomes a definition, beside the types that it uses. */

@@ -18,7 +18,7 @@ import { definedOnly } from '../domain/defined-only.ts';
 /** The settings of a script besides its steps: the parts of a plan that need no worker. */
 export interface ScriptOptions extends Pick<
   Plan,
-  'name' | 'zmx' | 'bootstrap' | 'sentinel' | 'onStepFailure' | 'keepSessions'
+  'name' | 'env' | 'zmx' | 'bootstrap' | 'sentinel' | 'onStepFailure' | 'keepSessions'
 > {
   /** Default: /var/lib/chandler for root, ~/.local/state/chandler otherwise. A workflow uses the same defaults. */
   readonly stateDir?: string;

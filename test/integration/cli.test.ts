@@ -144,6 +144,55 @@ describe('the CLI without a server', () => {
     }
   });
 
+  test.each(['validate', 'up', 'start', 'diff', 'script', 'doctor'])(
+    '%s reads values and included files before it contacts a server',
+    async (command) => {
+      await writeFile(join(dir, 'needy.yaml'), `${GOOD}include: [common.yaml]\n`);
+      await writeFile(join(dir, 'common.yaml'), 'required: [A, B]\nsteps: [{name: c, script: x}]\n');
+      await writeFile(join(dir, 'some.env'), 'A=1\n');
+      const values = ['--env-file', join(dir, 'some.env'), '--set', 'C=1'];
+      const [missing, bad] = await Promise.all([
+        chandler([command, join(dir, 'needy.yaml'), ...values]),
+        chandler([command, join(dir, 'needy.yaml'), '--set', 'B', '--set', '1=2']),
+      ]);
+      expect(missing).toEqual({
+        exitCode: 2,
+        stdout: '',
+        stderr: `${join(dir, 'common.yaml')}:1: required[1]: B has no value: set it in env, with --set B=VALUE, or in an --env-file\n`,
+      });
+      expect(bad.stderr.replaceAll(`${dir}/`, '').split('\n')).toEqual([
+        'needy.yaml: --set B: must be NAME=VALUE',
+        'needy.yaml: --set 1: must be the name of an environment variable',
+        '',
+      ]);
+    },
+  );
+
+  test('refuses values without a plan', async () => {
+    const outcome = await chandler(['doctor', 'root@web1', '--set', 'A=1']);
+    expect(outcome).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr: '--set and --env-file are for a plan: give its file, too\n',
+    });
+  });
+
+  test('the problems of included files have their file in JSON, too', async () => {
+    await writeFile(join(dir, 'broken.yaml'), 'steps: [{name: c}]\n');
+    const input = `include: [${join(dir, 'broken.yaml')}]\n${GOOD}`;
+    const { exitCode, stdout } = await chandler(['validate', '-', '--json'], { input });
+    expect({ exitCode, output: JSON.parse(stdout) as unknown }).toEqual({
+      exitCode: 2,
+      output: {
+        file: 'stdin',
+        ok: false,
+        problems: [
+          { file: join(dir, 'broken.yaml'), line: 1, path: 'steps[0].script', message: 'is missing' },
+        ],
+      },
+    });
+  });
+
   test('generates the script of a plan in every format', async () => {
     const file = join(dir, 'provision.sh');
     const [shown, written, cloud, pixels] = await Promise.all([

@@ -70,6 +70,15 @@ describe('a script', () => {
     }
   });
 
+  it('is the same whether variables belong to the plan or to its steps', () => {
+    const own = script([{ name: 'a', script: 'true', env: { A: '1' } }]);
+    const shared = script([{ name: 'a', script: 'true' }], { env: { A: '1' } });
+    const withoutPlan = (text: string) => text.replace(/^plan\) cat [^]*?^;;$/m, '');
+    expect(withoutPlan(shared)).toBe(withoutPlan(own));
+    expect(shared).toContain('export A=1\n');
+    expect(shared).not.toBe(own);
+  });
+
   it('gives every text back as it was', () => {
     assert(
       property(string({ unit: 'binary' }), (odd) => {

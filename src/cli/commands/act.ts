@@ -53,8 +53,18 @@ export function withTargetOption(command: Command): Command {
   return command.option(
     '--target <value>',
     "KEY=VALUE or [USER@]HOST[:PORT] over the plan's target; may be repeated",
-    (value: string, earlier?: readonly string[]) => [...(earlier ?? []), value],
+    addTo,
   );
+}
+
+export function withValueOptions(command: Command): Command {
+  return command
+    .option('--set <name=value>', "a variable over the plan's env; may be repeated", addTo)
+    .option('--env-file <file>', 'a file of lines NAME=VALUE, which --set overrides; may be repeated', addTo);
+}
+
+function addTo(value: string, earlier?: readonly string[]): readonly string[] {
+  return [...(earlier ?? []), value];
 }
 
 export function wholeNumber(least: number): (text: string) => number {

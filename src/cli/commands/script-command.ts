@@ -5,10 +5,11 @@ import type { ScriptFormat } from '../../self-provision/script-formats.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import type { ValueOptions } from '../input/read-values.ts';
 import { describe } from '../manual.ts';
-import { type Act, PLAN_ARGUMENT } from './act.ts';
+import { type Act, PLAN_ARGUMENT, withValueOptions } from './act.ts';
 
-interface ScriptCommandOptions {
+interface ScriptCommandOptions extends ValueOptions {
   readonly format: ScriptFormat;
   readonly output?: string;
   readonly stateDir?: string;
@@ -43,7 +44,7 @@ export function addScript(program: Command, act: Act): void {
     )
     .option('--path <host-path>', 'of the script on the host; default: /usr/local/bin/chandler-provision.sh')
     .action(act(writeScript));
-  describe(script, {
+  describe(withValueOptions(script), {
     group: 'Plans:',
     summary: 'generate a script with which a host provisions itself',
     about: `Generates one file in POSIX sh that does the work of the plan on a host that no worker reaches at its boot. Started again, it continues where it was; \`up\` with the same plan takes over from it without repeating anything; \`watch-host\` follows it.
@@ -62,23 +63,25 @@ On the host it exits with 0 once the host is provisioned, 1 if something failed,
 async function writeScript(
   context: CliContext,
   file: string,
-  { format, output, stateDir, ...places }: ScriptCommandOptions,
+  { format, output, stateDir, set, envFile, ...places }: ScriptCommandOptions,
 ): Promise<number> {
-  const [{ loadPlan, presetName }, { formatScript, presets, script }] = await Promise.all([
+  const [{ loadPlan }, { presetName }, { formatScript, presets, script }] = await Promise.all([
     import('../input/plan-file.ts'),
+    import('../input/read-files.ts'),
     import('../../library/index.ts'),
   ]);
   // A script is the same for every host, so a placeholder passes the validation.
-  const { steps, name, zmx, bootstrap, sentinel, onStepFailure, keepSessions } = await loadPlan(
+  const target = ['host=localhost'];
+  const { steps, name, env, zmx, bootstrap, sentinel, onStepFailure, keepSessions } = await loadPlan(
     file,
-    ['host=localhost'],
+    definedOnly({ target, set, envFile }),
     context,
   );
   const known = presets.paths(presetName(file) ?? '');
   const { log = known.log, path = known.provisionScript } = places;
   const made = script(
     steps,
-    definedOnly({ name, zmx, bootstrap, sentinel, onStepFailure, keepSessions, stateDir, log }),
+    definedOnly({ name, env, zmx, bootstrap, sentinel, onStepFailure, keepSessions, stateDir, log }),
   );
   const text = formatScript(made, format, path);
   if (output === undefined) {

@@ -2,13 +2,13 @@ import type { Command } from 'commander';
 import { definedOnly } from '../../domain/defined-only.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
+import type { PlanOptions } from '../input/plan-file.ts';
 import { runUrl } from '../server/locate-server.ts';
 import { withClient } from '../server/with-client.ts';
 import { jsonLine } from '../output/print-json.ts';
-import { type Act, describeServerCommand, withTargetOption, PLAN_ARGUMENT } from './act.ts';
+import { type Act, describeServerCommand, withTargetOption, withValueOptions, PLAN_ARGUMENT } from './act.ts';
 
-interface StartOptions extends ServerOptions {
-  readonly target?: readonly string[];
+interface StartOptions extends ServerOptions, PlanOptions {
   readonly id?: string;
   readonly json?: boolean;
 }
@@ -20,7 +20,7 @@ export function addStart(program: Command, act: Act): void {
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .option('--json', 'print the id, the run id and the page in the UI as one JSON object')
     .action(act(runStart));
-  describeServerCommand(withTargetOption(start), {
+  describeServerCommand(withValueOptions(withTargetOption(start)), {
     group: 'Provision:',
     summary: 'start provisioning a host, without following',
     about:
@@ -40,7 +40,7 @@ export function addStart(program: Command, act: Act): void {
 
 async function runStart(context: CliContext, file: string, options: StartOptions): Promise<number> {
   const { loadPlan } = await import('../input/plan-file.ts');
-  const plan = await loadPlan(file, options.target ?? [], context);
+  const plan = await loadPlan(file, options, context);
   return withClient(options, context, async (client, server) => {
     const { workflowId, runId } = await client.start(plan, definedOnly({ workflowId: options.id }));
     const url = runUrl(server, workflowId);

@@ -3,13 +3,13 @@ import type { ChandlerClient } from '../../client.ts';
 import { definedOnly } from '../../domain/defined-only.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
+import type { PlanOptions } from '../input/plan-file.ts';
 import { runUrl } from '../server/locate-server.ts';
 import { reconnecting, withClient } from '../server/with-client.ts';
 import { followRun, type FollowOptions } from '../live/follow-run.ts';
-import { type Act, describeServerCommand, withTargetOption, PLAN_ARGUMENT } from './act.ts';
+import { type Act, describeServerCommand, withTargetOption, withValueOptions, PLAN_ARGUMENT } from './act.ts';
 
-interface UpOptions extends ServerOptions, FollowOptions {
-  readonly target?: readonly string[];
+interface UpOptions extends ServerOptions, FollowOptions, PlanOptions {
   readonly id?: string;
 }
 
@@ -19,7 +19,7 @@ export function addUp(program: Command, act: Act): void {
     .argument('<plan>', PLAN_ARGUMENT)
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .action(act.untilStopped(runUp));
-  describeServerCommand(withFollowOptions(withTargetOption(up)), {
+  describeServerCommand(withFollowOptions(withValueOptions(withTargetOption(up))), {
     group: 'Provision:',
     summary: 'provision a host and follow live',
     about: `Checks the plan, starts its run, and shows every step until the run is over. The server and the workers carry out the run: it continues when this command ends, by Ctrl-C or a crash.
@@ -31,6 +31,7 @@ A second run on the same host is refused while one is at work.`,
       'chandler up web.yaml': "The plan's own target.",
       'chandler up web.yaml --target root@10.0.0.7:2222 --target identity=id_web': 'Another target.',
       'chandler up preset:docker --target root@10.0.0.7': 'A ready-made plan.',
+      'chandler up web.yaml --env-file prod.env --set PORT=8080': 'Other values for its variables.',
       'chandler up web.yaml --no-wait --json':
         'From a script: one JSON object a line, 3 when a step is parked.',
     },
@@ -60,7 +61,7 @@ export function withFollowOptions(
 
 async function runUp(context: CliContext, file: string, options: UpOptions): Promise<number> {
   const { loadPlan } = await import('../input/plan-file.ts');
-  const plan = await loadPlan(file, options.target ?? [], context);
+  const plan = await loadPlan(file, options, context);
   return startAndFollow(context, options, 'Run', (client, wanted) => client.start(plan, wanted));
 }
 

@@ -2,30 +2,31 @@ import type { Command } from 'commander';
 import { count } from '../../domain/text/count.ts';
 import { print, warn, type CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import type { PlanOptions } from '../input/plan-file.ts';
 import { describe } from '../manual.ts';
 import type { Valid } from '../output/outputs.ts';
 import { printJson } from '../output/print-json.ts';
-import { type Act, PLAN_ARGUMENT, withTargetOption } from './act.ts';
+import { type Act, PLAN_ARGUMENT, withTargetOption, withValueOptions } from './act.ts';
 
-interface ValidateOptions {
-  readonly target?: readonly string[];
+interface ValidateOptions extends PlanOptions {
   readonly json?: boolean;
 }
 
 export function addValidate(program: Command, act: Act): void {
-  const validate = withTargetOption(program.command('validate'))
+  const validate = withValueOptions(withTargetOption(program.command('validate')))
     .argument('<plan>', PLAN_ARGUMENT)
-    .option('--json', 'as JSON: ok, digest and warnings, or the problems, with path and line')
+    .option('--json', 'as JSON: ok, digest and warnings, or the problems, with file, path and line')
     .action(act(runValidate));
   describe(validate, {
     group: 'Plans:',
     summary: 'check a plan; every problem is listed',
     about:
-      'Checks a plan as `up` and the workflow itself do, without a server or a host. Every problem is on a line of its own, as FILE:LINE: PATH: MESSAGE. Likely mistakes are warnings: line ends in CR LF, a command in the background when a script ends, and a failure that is lost because the script has no set -e.',
+      'Checks a plan as `up` and the workflow itself do, without a server or a host. The files that it includes are a part of it. Every problem is on a line of its own, as FILE:LINE: PATH: MESSAGE. Likely mistakes are warnings: line ends in CR LF, a command in the background when a script ends, and a failure that is lost because the script has no set -e.',
     examples: {
       'chandler validate web.yaml':
         'Prints how many steps it has and the digest that the sentinel will have.',
       'chandler validate web.yaml --json': 'For an editor or a pipeline.',
+      'chandler validate web.yaml --set PORT=8080': 'With a value for a variable that the plan requires.',
       'chandler validate preset:docker --target host=web1': 'A ready-made plan lacks a target.',
     },
     exits: {
@@ -39,12 +40,16 @@ export function addValidate(program: Command, act: Act): void {
 async function runValidate(
   context: CliContext,
   file: string,
-  { target = [], json = false }: ValidateOptions,
+  { target, json = false, ...values }: ValidateOptions,
 ): Promise<number> {
-  const [{ parsePlan, readPlanText, renderProblems, renderWarnings, shownName }, { planDigest }] =
-    await Promise.all([import('../input/plan-file.ts'), import('../../domain/plan/resolve-plan.ts')]);
+  const [{ judgePlan, readPlan, renderProblems, renderWarnings }, { shownName }, { planDigest }] =
+    await Promise.all([
+      import('../input/plan-file.ts'),
+      import('../input/read-files.ts'),
+      import('../../domain/plan/resolve-plan.ts'),
+    ]);
   const name = shownName(file);
-  const { plan, warnings, problems } = parsePlan(await readPlanText(file, context), target);
+  const { plan, warnings, problems } = judgePlan(await readPlan(file, values, context), target);
   if (!plan) {
     if (json) printJson(context.stdout, { file: name, ok: false, problems });
     else warn(context, renderProblems(name, problems));

@@ -7,15 +7,14 @@ import { announceWaiting, type ServerOptions } from '../server/server-options.ts
 import { withClient } from '../server/with-client.ts';
 import { isNotFound } from '../errors.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
-import { judgePlan, readPlanText } from '../input/plan-file.ts';
+import { judgePlan, readPlan, requirePlan, type PlanOptions } from '../input/plan-file.ts';
 import { printJson } from '../output/print-json.ts';
 import { renderDiff } from './render-diff.ts';
 import { colored, plain } from '../output/paint.ts';
 import type { Diff } from '../output/outputs.ts';
 import { forecastRun } from './forecast-run.ts';
 
-export interface DiffOptions extends ServerOptions {
-  readonly target?: readonly string[];
+export interface DiffOptions extends ServerOptions, PlanOptions {
   readonly exitCode?: boolean;
   readonly json?: boolean;
 }
@@ -26,10 +25,10 @@ export async function runDiff(
   targets: readonly string[],
   options: DiffOptions,
 ): Promise<number> {
-  const text = await readPlanText(file, context);
+  const source = await readPlan(file, options, context);
   const { target: more = [] } = options;
   const each = targets.length === 0 ? [more] : targets.map((target) => [target, ...more]);
-  const plans = each.map((words) => judgePlan(file, text, words));
+  const plans = each.map((words) => requirePlan(file, judgePlan(source, words)));
   const diffs = await withClient(options, context, (client) =>
     Promise.all(
       plans.map((plan, i) => diffOf(client, plan, i === 0 ? announceWaiting(context, options) : undefined)),

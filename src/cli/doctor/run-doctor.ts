@@ -1,6 +1,7 @@
 import { print, type CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
-import { loadPlan } from '../input/plan-file.ts';
+import { loadPlan, type PlanOptions } from '../input/plan-file.ts';
 import { printJson } from '../output/print-json.ts';
 import { renderFindings } from './render-findings.ts';
 import { colored, plain } from '../output/paint.ts';
@@ -10,8 +11,7 @@ import { isPlanName } from '../input/target-option.ts';
 import { inspectAll, type InspectOptions } from './inspect-all.ts';
 import { countFindings, toJson, type Section } from './sections.ts';
 
-export interface DoctorOptions extends InspectOptions {
-  readonly target?: readonly string[];
+export interface DoctorOptions extends InspectOptions, PlanOptions {
   readonly json?: boolean;
 }
 
@@ -20,7 +20,7 @@ export async function runDoctor(
   where: string | undefined,
   options: DoctorOptions,
 ): Promise<number> {
-  const subject = await readSubject(context, where, options.target ?? []);
+  const subject = await readSubject(context, where, options);
   const { sections, unreachable } = await inspectAll(context, subject, options);
   if (options.json) printJson(context.stdout, toJson(sections));
   else print(context, ...renderFindings(sections, context.color ? colored : plain));
@@ -31,11 +31,12 @@ export async function runDoctor(
 async function readSubject(
   context: CliContext,
   where: string | undefined,
-  targetOptions: readonly string[],
+  options: PlanOptions,
 ): Promise<InspectSubject> {
-  if (where !== undefined && isPlanName(where))
-    return { plan: await loadPlan(where, targetOptions, context) };
-  const words = [...(where === undefined ? [] : [where]), ...targetOptions];
+  if (where !== undefined && isPlanName(where)) return { plan: await loadPlan(where, options, context) };
+  if (options.set ?? options.envFile)
+    throw new CliError(exitCodes.usage, '--set and --env-file are for a plan: give its file, too');
+  const words = [...(where === undefined ? [] : [where]), ...(options.target ?? [])];
   return words.length === 0 ? {} : { target: parseTarget(words) };
 }
 

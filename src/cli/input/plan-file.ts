@@ -1,99 +1,101 @@
-import {
-  LineCounter,
-  isMap,
-  isScalar,
-  isSeq,
-  parseDocument,
-  stringify,
-  type Document,
-  type Node,
-} from 'yaml';
-import { messageOf } from '../../domain/run/failure.ts';
-import type { Plan } from '../../domain/plan/schema.ts';
-import type { PlacedProblem } from '../../domain/plan/problems.ts';
-import { oneLine } from '../../domain/text/plain-text.ts';
 import { planWarnings, type PlanWarning } from '../../domain/plan/plan-warnings.ts';
+import type { PlacedProblem, Problem } from '../../domain/plan/problems.ts';
+import type { Plan } from '../../domain/plan/schema.ts';
 import { validatePlan } from '../../domain/plan/validate.ts';
-import { presets } from '../../library/presets.ts';
+import { findSecret, layerValues } from '../../domain/plan/values.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { readAll } from './read-all.ts';
+import { mergeFiles, type MergedPlan } from './merge-files.ts';
+import { parseYaml } from './parse-yaml.ts';
+import { placeIn, readFiles, shownName } from './read-files.ts';
+import { readValues, type GivenValue, type ValueOptions } from './read-values.ts';
 import { overrideTarget } from './target-option.ts';
 
-/** Enough for a plan that repeats a block in every step; a bomb needs far more. */
-const MAX_ALIASES = 100;
+/** The options of a command that reads a plan with a target. */
+export interface PlanOptions extends ValueOptions {
+  readonly target?: readonly string[];
+}
+
+/** What the files and options of a plan say, before it is validated. */
+export type PlanSource =
+  | { readonly merged: MergedPlan; readonly given: readonly GivenValue[]; readonly problems?: never }
+  | { readonly merged?: never; readonly problems: readonly PlacedProblem[] };
+
+/** A valid plan and its warnings, or every problem. */
+export type JudgedPlan =
+  | { readonly plan: Plan; readonly warnings: PlacedProblem[]; readonly problems?: never }
+  | { readonly plan?: never; readonly warnings?: never; readonly problems: readonly PlacedProblem[] };
+
+/** Reads and validates a plan, see {@link readPlan}. Prints its warnings. @throws CliError usage with one problem a line */
+export async function loadPlan(file: string, options: PlanOptions, context: CliContext): Promise<Plan> {
+  const judged = judgePlan(await readPlan(file, options, context), options.target);
+  for (const line of renderWarnings(shownName(file), judged.warnings ?? [])) announceOn(context)(line);
+  return requirePlan(file, judged);
+}
 
 /**
- * Reads a plan from a file; from standard input if the name is `-`; or a preset if it is `preset:NAME`. Prints its warnings.
+ * Reads the files of a plan and the values for it. `file` is a path, `-` for standard input, or `preset:NAME`.
  *
- * @throws CliError usage with one problem a line
+ * @throws CliError usage if there is no such file; ChandlerError if there is no such preset
  */
-export async function loadPlan(
+export async function readPlan(
   file: string,
-  targetOptions: readonly string[],
-  context: CliContext,
-): Promise<Plan> {
-  const { plan, warnings = [], problems } = parsePlan(await readPlanText(file, context), targetOptions);
-  if (!plan) throw new CliError(exitCodes.usage, renderProblems(shownName(file), problems));
-  for (const line of renderWarnings(shownName(file), warnings)) announceOn(context)(line);
-  return plan;
+  options: ValueOptions,
+  context: Pick<CliContext, 'stdin'>,
+): Promise<PlanSource> {
+  const { files, problems: unreadable = [] } = await readFiles(file, context);
+  const { given, problems: wrong } = await readValues(options, context);
+  const problems = [...unreadable, ...wrong];
+  return files && problems.length === 0 ? { merged: mergeFiles(files), given } : { problems };
 }
 
-/** Reads the YAML text of a plan. @throws CliError usage if there is no such file; ChandlerError if there is no such preset */
-export async function readPlanText(file: string, context: Pick<CliContext, 'stdin'>): Promise<string> {
-  const preset = presetName(file);
-  return preset === undefined ? readAll(file, context) : stringify(presets.plan(preset));
+/** Validates a plan whose target has the values of the options. */
+export function judgePlan(source: PlanSource, targetOptions: readonly string[] = []): JudgedPlan {
+  if (!source.merged) return { problems: source.problems };
+  const { merged, given } = source;
+  const layers = given.map(({ name, value }) => ({ [name]: value }));
+  const layered = layerValues(overrideTarget(merged.value, targetOptions), ...layers);
+  const { plan, problems: found = [] } = validatePlan(layered);
+  const place = (problem: Problem) => {
+    const { file, path } = merged.originOf(problem.path);
+    return placeIn(file, { ...problem, path });
+  };
+  const shared = new Set(merged.problems.map(({ path }) => path));
+  const problems = [
+    ...secretProblems(layered, given),
+    ...merged.problems.map(place),
+    ...found.filter(({ path }) => !shared.has(path)).map(place),
+  ];
+  if (!plan || problems.length > 0) return { problems };
+  return { plan, warnings: planWarnings(plan).map((warning) => placeWarning(merged, warning)) };
 }
 
-/** Parses a text of {@link readPlanText} as a plan. @throws CliError usage with one problem a line */
-export function judgePlan(file: string, text: string, targetOptions: readonly string[]): Plan {
-  const { plan, problems } = parsePlan(text, targetOptions);
+/** Returns the plan. @throws CliError usage with one problem a line */
+export function requirePlan(file: string, { plan, problems }: JudgedPlan): Plan {
   if (plan) return plan;
   throw new CliError(exitCodes.usage, renderProblems(shownName(file), problems));
 }
 
-export function shownName(file: string): string {
-  return file === '-' ? 'stdin' : file;
+/** Parses and validates a text that includes no files. */
+export function parsePlan(text: string, targetOptions: readonly string[] = []): JudgedPlan {
+  const { yaml, problems } = parseYaml(text);
+  return judgePlan(
+    yaml ? { merged: mergeFiles([{ chain: [''], yaml }]), given: [] } : { problems },
+    targetOptions,
+  );
 }
 
-/** Parses and validates a plan in YAML or JSON (which is YAML). */
-export function parsePlan(
-  text: string,
-  targetOptions: readonly string[] = [],
-):
-  | { plan: Plan; warnings: PlacedProblem[]; problems?: never }
-  | { plan?: never; warnings?: never; problems: PlacedProblem[] } {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  if (document.errors.length > 0) {
-    const problems = document.errors.map(({ message, pos }) => ({
-      path: '',
-      message: message.replace(/\s*\n\s*/g, ' '),
-      line: lines.linePos(pos[0]).line,
-    }));
-    return { problems };
-  }
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: MAX_ALIASES });
-  } catch (error) {
-    // Thrown for an alias without its anchor, or for too many aliases.
-    return { problems: [{ path: '', message: messageOf(error) }] };
-  }
-  const { plan, problems } = validatePlan(overrideTarget(value, targetOptions));
-  const lineOf = (path: string) => {
-    const { offset } = find(document, path);
-    return offset === undefined ? undefined : lines.linePos(offset).line;
-  };
-  if (plan)
-    return { plan, warnings: planWarnings(plan).map((warning) => placeWarning(document, warning, lineOf)) };
-  return {
-    problems: problems.map((problem) => {
-      const line = lineOf(problem.path);
-      return line === undefined ? problem : { ...problem, line };
-    }),
-  };
+/** A value of the command line becomes a part of the plan, which the server stores. */
+function secretProblems(plan: unknown, given: readonly GivenValue[]): PlacedProblem[] {
+  const latest = new Map(given.map((value) => [value.name, value.place]));
+  return [...latest].flatMap(([name, place]) => {
+    const secret = findSecret(plan, name);
+    if (!secret) return [];
+    const message = `is a secret of the step "${secret.step}", and a value set here would be stored in the workflow history: change the secret that the worker looks up as ${secret.reference}`;
+    return [{ ...place, message }];
+  });
 }
 
 /**
@@ -101,58 +103,34 @@ export function parsePlan(
  * message contains the line within the script.
  */
 function placeWarning(
-  document: Document.Parsed,
-  { path, message, scriptLine }: PlanWarning,
-  lineOf: (path: string) => number | undefined,
+  { originOf }: MergedPlan,
+  { path: whole, message, scriptLine }: PlanWarning,
 ): PlacedProblem {
-  const { node } = find(document, path);
-  const line = lineOf(path);
-  const isBlock = isScalar(node) && node.type === 'BLOCK_LITERAL';
-  if (line !== undefined && isBlock) return { path, message, line: line + scriptLine };
-  return { path, message: `line ${scriptLine}: ${message}`, ...(line !== undefined && { line }) };
+  const { file, path } = originOf(whole);
+  const { line, isBlock } = file.yaml.placeOf(path);
+  return line !== undefined && isBlock
+    ? { ...placeIn(file, { path, message }), line: line + scriptLine }
+    : placeIn(file, { path, message: `line ${scriptLine}: ${message}` });
 }
 
 /** `plan.yaml:7: warning: steps[1].script: …` */
 export function renderWarnings(file: string, warnings: readonly PlacedProblem[]): string[] {
-  return warnings.map(({ path, message, line }) =>
-    [line === undefined ? file : `${file}:${line}`, 'warning', path, oneLine(message)].join(': '),
+  return warnings.map((warning) =>
+    [renderPlace(file, warning), 'warning', warning.path, oneLine(warning.message)].join(': '),
   );
 }
 
 /** `plan.yaml:7: steps[1].needs[0]: there is no step "x"` */
 export function renderProblems(file: string, problems: readonly PlacedProblem[]): string {
   return problems
-    .map(({ path, message, line }) =>
-      [line === undefined ? file : `${file}:${line}`, ...(path === '' ? [] : [path]), message].join(': '),
+    .map((problem) =>
+      [renderPlace(file, problem), ...(problem.path === '' ? [] : [problem.path]), problem.message].join(
+        ': ',
+      ),
     )
     .join('\n');
 }
 
-/** Finds the deepest existing part of a path, and where it begins: its key, or the list item. */
-function find(
-  document: Document.Parsed,
-  path: string,
-): { readonly node: unknown; readonly offset: number | undefined } {
-  let node: unknown = document.contents;
-  let offset = startOf(node);
-  for (const [, key, index] of path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)) {
-    if (isMap(node) && key !== undefined) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
-      if (!pair) return { node: undefined, offset };
-      offset = startOf(pair.key) ?? offset;
-      node = pair.value;
-    } else if (isSeq(node) && index !== undefined) {
-      node = node.items[Number(index)];
-      offset = startOf(node) ?? offset;
-    } else return { node: undefined, offset };
-  }
-  return { node, offset };
-}
-
-function startOf(node: unknown): number | undefined {
-  return (node as Node | null | undefined)?.range?.[0];
-}
-
-export function presetName(file: string): string | undefined {
-  return /^preset:(.*)$/.exec(file)?.[1];
+function renderPlace(plan: string, { file = plan, line }: PlacedProblem): string {
+  return line === undefined ? file : `${file}:${line}`;
 }

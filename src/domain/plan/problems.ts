@@ -7,8 +7,11 @@ export interface Problem {
   readonly message: string;
 }
 
-/** A problem, and the line of the file that has it (missing for what only the command line says). */
+/** A problem, and where it is. */
 export interface PlacedProblem extends Problem {
+  /** The file, unless it is that of the plan: a file that the plan includes, or an env file. */
+  readonly file?: string;
+  /** Missing for what only the command line has. */
   readonly line?: number;
 }
 

@@ -3,6 +3,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Plan, Step } from './schema.ts';
 import { definedOnly } from '../defined-only.ts';
 import { durationMs } from '../text/duration.ts';
+import { stepEnv } from './values.ts';
 
 /** A plan with every default filled in. */
 export interface ResolvedPlan
@@ -39,7 +40,7 @@ export function resolvePlan(plan: Plan): ResolvedPlan {
     fleet: plan.fleet,
     labels: plan.labels,
     target: plan.target,
-    steps: plan.steps.map(resolveStep),
+    steps: plan.steps.map((step) => resolveStep(step, plan.env)),
     zmx: plan.zmx ?? {},
     bootstrap: bootstrap && {
       marker: bootstrap.marker,
@@ -58,7 +59,7 @@ export function resolvePlan(plan: Plan): ResolvedPlan {
   });
 }
 
-function resolveStep(step: Step): ResolvedStep {
+function resolveStep(step: Step, shared: Plan['env']): ResolvedStep {
   return definedOnly({
     name: step.name,
     script: step.script,
@@ -67,23 +68,23 @@ function resolveStep(step: Step): ResolvedStep {
     needs: step.needs ?? [],
     timeoutMs: durationMs(step.timeout, HOUR_MS),
     retry: { attempts: step.retry?.attempts ?? 1, backoffMs: durationMs(step.retry?.backoff, 1000) },
-    env: step.env ?? {},
+    env: stepEnv(step, shared),
     secrets: step.secrets ?? {},
   });
 }
 
 /**
- * Returns the digest of a plan's work: its steps and their order, without target, timeouts and retries. Plans with the same
- * digest do the same work on a host.
+ * Returns the digest of a plan's work: its steps with all their variables and their order, without target, timeouts and retries.
+ * Plans with the same digest do the same work on a host.
  */
-export function planDigest(plan: Pick<Plan, 'steps'>): string {
-  const work = plan.steps.map(({ name, script, finalize, check, needs, env, secrets }) => ({
+export function planDigest(plan: Pick<Plan, 'steps' | 'env'>): string {
+  const work = plan.steps.map(({ name, script, finalize, check, needs, secrets, ...step }) => ({
     name,
     script,
     finalize: finalize ?? null,
     check: check ?? null,
     needs: [...(needs ?? [])].sort(),
-    env: Object.entries(env ?? {}).sort(byName),
+    env: Object.entries(stepEnv({ ...step, secrets }, plan.env)).sort(byName),
     secrets: Object.entries(secrets ?? {}).sort(byName),
   }));
   return bytesToHex(sha256(utf8ToBytes(JSON.stringify(work))));

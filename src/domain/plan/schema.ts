@@ -8,6 +8,8 @@ export const limits = {
   planBytes: 1024 * 1024,
   steps: 64,
   stepNameLength: 40,
+  /** Files that a plan may include. */
+  includedFiles: 64,
   labels: 20,
   /** The server indexes 2,048 bytes of a search attribute, and fails a task that sets a longer one. */
   labelsBytes: 2000,
@@ -38,6 +40,9 @@ const absolutePath = line.refine((value) => value.startsWith('/'), 'must be an a
 const variable = z.string().refine((name) => variableNameProblem(name) === undefined, {
   error: (issue) => variableNameProblem(String(issue.input)),
 });
+
+/** The value of an environment variable. */
+export const valueSchema = text(64 * 1024);
 
 const optional = <T extends z.ZodType>(schema: T, about: string) => schema.optional().describe(about);
 
@@ -122,7 +127,10 @@ export const stepSchema = z.strictObject({
     }),
     'Whether a failed step is retried without an operator.',
   ),
-  env: optional(z.record(variable, text(64 * 1024)), 'Environment variables of script, finalize and check.'),
+  env: optional(
+    z.record(variable, valueSchema),
+    'Environment variables of script, finalize and check, over those of the plan.',
+  ),
   secrets: optional(
     z.record(
       variable,
@@ -177,12 +185,37 @@ const labels = z
   )
   .describe('Labels to find the run by: search attribute ChandlerLabels, each as `key=value`.');
 
+/** Paths of files, or `preset:NAME`. */
+export const includeSchema = z.array(line);
+
+/** A file that a plan includes. Steps and values are validated with the plan. */
+export const includedSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: z.unknown().optional(),
+  env: z.record(z.string(), z.unknown()).optional(),
+  required: z.array(z.unknown()).optional(),
+  include: includeSchema.optional(),
+  steps: z.array(z.unknown()).optional(),
+});
+
 export const planSchema = z.strictObject({
   $schema: z.string().optional(),
   name: optional(line.max(200), 'The name of the plan, for people.'),
   fleet: fleet.optional(),
   labels: labels.optional(),
   target: targetSchema,
+  env: optional(
+    z.record(variable, valueSchema),
+    'Environment variables of every step: script, finalize and check. A variable of the step itself wins; `--env-file` and `--set` win over both.',
+  ),
+  required: optional(
+    z.array(variable),
+    'Environment variables that must have a value in `env`, from `--env-file` or from `--set`. An empty text is a value.',
+  ),
+  include: optional(
+    includeSchema,
+    'Files whose steps come before those of this plan, with `env` and `required`. Paths are relative to this file; `preset:NAME` is a ready-made plan. Only the command line reads them.',
+  ),
   steps: z.array(stepSchema).min(1, 'must hold at least one step').max(limits.steps),
   zmx: optional(zmxSchema, 'The terminal multiplexer that runs the sessions.'),
   bootstrap: optional(

@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import { editDistance } from '../text/edit-distance.ts';
+import { recordOf } from '../is-record.ts';
 import type { Problem } from './problems.ts';
-import { limits, planSchema, watchSchema, type Plan } from './schema.ts';
+import { includedSchema, includeSchema, limits, planSchema, watchSchema, type Plan } from './schema.ts';
 import { readGraph, stepProblems } from './step-graph.ts';
+import { valueProblems } from './values.ts';
 
 /**
  * Validates a value of any shape as a plan. Returns either every problem or the plan itself, without defaults filled in. Never
@@ -22,6 +24,8 @@ export function validatePlan(
       path: formatPath(['steps', ...path]),
       message,
     })),
+    ...valueProblems(input),
+    ...includeProblems(input),
   ];
   // Only the first of several problems at one path is reported.
   const problems = [
@@ -32,12 +36,19 @@ export function validatePlan(
 
 /** Validates a value of any shape as the input of `watchProvisioning`, like {@link validatePlan}. */
 export function validateWatch(input: unknown): { problems?: Problem[] } {
+  return validateWith(watchSchema, input);
+}
+
+/** Validates a file that a plan includes, except for what is validated with the plan. */
+export function validateIncluded(input: unknown): { problems?: Problem[] } {
+  return validateWith(includedSchema, input);
+}
+
+function validateWith(schema: z.ZodType, input: unknown): { problems?: Problem[] } {
   const unreadable = unreadableReason(input);
   if (unreadable !== undefined) return { problems: [{ path: '', message: unreadable }] };
-  const result = watchSchema.safeParse(input, { error: issueMessage });
-  return result.error
-    ? { problems: result.error.issues.flatMap((issue) => toProblems(issue, watchSchema)) }
-    : {};
+  const { error } = schema.safeParse(input, { error: issueMessage });
+  return error ? { problems: error.issues.flatMap((issue) => toProblems(issue, schema)) } : {};
 }
 
 /** Why a value can't be validated at all. */
@@ -57,6 +68,19 @@ function unreadableReason(input: unknown): string | undefined {
   const size = new TextEncoder().encode(text).length;
   if (size > limits.planBytes) return `the plan is ${size} bytes; at most ${limits.planBytes} are allowed`;
   return proto ? 'the plan must not hold the key __proto__' : undefined;
+}
+
+/** The command line replaces `include` before it validates a plan. */
+function includeProblems(input: unknown): Problem[] {
+  const { data = [] } = includeSchema.safeParse(recordOf(input)['include']);
+  if (data.length === 0) return [];
+  return [
+    {
+      path: 'include',
+      message:
+        'only the command line reads files: start the plan with `chandler up` or `chandler start`, or put the steps of these files into it',
+    },
+  ];
 }
 
 /** Keeps one step more than allowed, which is enough to fail; validating a very long list would take too long. */

@@ -9,7 +9,8 @@ test('the JSON Schema refuses unknown keys, as the validation does', () => {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Chandler plan',
     additionalProperties: false,
-    required: ['target', 'steps'],
+    required: ['target'],
+    anyOf: [{ required: ['steps'] }, { required: ['include'] }],
     properties: { steps: { items: { additionalProperties: false, required: ['name', 'script'] } } },
   });
 });

@@ -45,6 +45,9 @@ const bad: readonly (readonly [what: string, plan: unknown, ...problems: string[
       [{ ...good, sentinel: { pth: '/x' } }, 'sentinel.pth', 'path'],
       [{ ...good, bootstrap: { marker: '/x', timeuot: '1s' } }, 'bootstrap.timeuot', 'timeout'],
       [{ ...good, zmx: { sorce: 'tmux' } }, 'zmx.sorce', 'source'],
+      [{ ...good, requierd: [] }, 'requierd', 'required'],
+      [{ ...good, includes: ['x'] }, 'includes', 'include'],
+      [{ ...good, Env: {} }, 'Env', 'env'],
     ] as const
   ).map(
     ([plan, path, key]) =>
@@ -179,6 +182,50 @@ const bad: readonly (readonly [what: string, plan: unknown, ...problems: string[
     withStep({ env: { CHANDLER_LAUNCH: 'x' } }),
     'steps[0].env.CHANDLER_LAUNCH: must not begin with CHANDLER_ or ZMX_: those are reserved',
   ],
+  ...['env', 'required'].map(
+    (key) =>
+      [
+        `${key} that is a text`,
+        { ...good, [key]: 'A=1' },
+        `${key}: must be a ${key === 'env' ? 'mapping' : 'list'}`,
+      ] as const,
+  ),
+  [
+    'bad variables of the plan',
+    { ...good, env: { 'A-B': 'x', C: true, D: '\0', ZMX_DIR: '/x' } },
+    'env.A-B: must be the name of an environment variable',
+    'env.C: must be text',
+    'env.D: must not hold a NUL byte',
+    'env.ZMX_DIR: must not begin with CHANDLER_ or ZMX_: those are reserved',
+  ],
+  [
+    'variables that are too many for so many steps',
+    {
+      ...good,
+      env: { A: 'x'.repeat(40_000), B: 'x'.repeat(40_000) },
+      steps: Array.from({ length: 20 }, (_, i) => ({ name: `s${i}`, script: 'true' })),
+    },
+    'env: is 80015 bytes; at most 52428 are allowed with 20 steps',
+  ],
+  [
+    'required variables that have no value, no name or another type',
+    { ...good, env: { A: '' }, required: ['A', 'B', 'B', '1C', 2, 'toString'] },
+    'required[3]: must be the name of an environment variable',
+    'required[4]: must be text',
+    'required[1]: B has no value: set it in env, with --set B=VALUE, or in an --env-file',
+    'required[5]: toString has no value: set it in env, with --set toString=VALUE, or in an --env-file',
+  ],
+  [
+    'a required variable when env is no mapping',
+    { ...good, env: 5, required: ['A'] },
+    'env: must be a mapping',
+  ],
+  [
+    'files that nothing has read',
+    { ...good, include: ['common.yaml'] },
+    'include: only the command line reads files: start the plan with `chandler up` or `chandler start`, or put the steps of these files into it',
+  ],
+  ['files that are no list', { ...good, include: 'common.yaml' }, 'include: must be a list'],
   ['a variable that is a number', withStep({ env: { A: 1 } }), 'steps[0].env.A: must be text'],
   ...['hunter2', 'env:', 'file:../shadow', 'file:/etc/shadow', 'env:A\nB'].map(
     (A) =>
@@ -240,7 +287,9 @@ describe('validatePlan', () => {
       needs: [`s${i + 1}`],
     }));
     const needy = named(['a', ...Array.from({ length: 100_000 }, (_, i) => `x${i}`)]);
+    const names = Array.from({ length: 100_000 }, (_, i) => `V${i}`);
     const begin = process.cpuUsage();
+    expect(validatePlan({ ...good, required: names }).problems).toHaveLength(100_000);
     expect(validatePlan({ ...good, steps: chain }).problems).toHaveLength(1);
     expect(
       validatePlan({ ...good, steps: Array.from({ length: 400_000 }, () => 1) }).problems?.[0]?.path,

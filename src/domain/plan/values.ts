@@ -1,0 +1,89 @@
+import type { Problem } from './problems.ts';
+import { limits, valueSchema, type Step } from './schema.ts';
+import { isRecord, recordOf } from '../is-record.ts';
+import { bytesAsJson } from '../text/bytes-as-json.ts';
+import { variableNameProblem } from './variable-name.ts';
+
+/** Environment variables by name. */
+export type Values = Readonly<Record<string, string>>;
+
+/**
+ * Sets values in a plan of any shape; of several layers the last one wins. A value replaces the plan's `env` and a step's own
+ * `env`: what stands outside of a plan is about this host or this run, and knows more than the plan.
+ */
+export function layerValues<T>(plan: T, ...layers: readonly Values[]): T {
+  const over: Values = Object.fromEntries(layers.flatMap((layer) => Object.entries(layer)));
+  if (!isRecord(plan) || Object.keys(over).length === 0) return plan;
+  const { env = {}, steps } = plan;
+  return {
+    ...plan,
+    env: isRecord(env) ? { ...env, ...over } : env,
+    ...(Array.isArray(steps) && { steps: steps.map((step: unknown) => withOwnEnv(step, over)) }),
+  };
+}
+
+/** Replaces the values that the step's own `env` has. */
+function withOwnEnv(step: unknown, over: Values): unknown {
+  if (!isRecord(step) || !isRecord(step['env'])) return step;
+  const own = Object.entries(step['env']).map(([name, value]) => [
+    name,
+    Object.hasOwn(over, name) ? over[name] : value,
+  ]);
+  return { ...step, env: Object.fromEntries(own) as unknown };
+}
+
+/** The variables of a step: its own `env` over that of the plan. A secret of the step hides a variable of the plan. */
+export function stepEnv(
+  { env: own = {}, secrets = {} }: Pick<Step, 'env' | 'secrets'>,
+  shared: Values = {},
+): Record<string, string> {
+  const visible = Object.entries(shared).filter(([name]) => !Object.hasOwn(secrets, name));
+  return { ...Object.fromEntries(visible), ...own };
+}
+
+/** Why a step cannot have a variable with this name and value; undefined if it can. */
+export function valueProblem(name: string, value: string): string | undefined {
+  return variableNameProblem(name) ?? valueSchema.safeParse(value).error?.issues[0]?.message;
+}
+
+/** Finds the step that declares a secret with this name, in a plan of any shape. */
+export function findSecret(plan: unknown, name: string): { step: string; reference: string } | undefined {
+  const { steps } = recordOf(plan);
+  for (const step of Array.isArray(steps) ? (steps as unknown[]) : []) {
+    const { name: stepName, secrets } = recordOf(step);
+    const declared = recordOf(secrets);
+    if (Object.hasOwn(declared, name)) return { step: String(stepName), reference: String(declared[name]) };
+  }
+  return undefined;
+}
+
+/** Finds problems with the variables of a plan of any shape: required ones without a value, and too many bytes. */
+export function valueProblems(plan: unknown): Problem[] {
+  const { env = {}, required, steps } = recordOf(plan);
+  // The schema reports variables and lists of another shape.
+  if (!isRecord(env)) return [];
+  return [
+    ...(Array.isArray(required) ? missingProblems(env, required) : []),
+    ...(Array.isArray(steps) ? sizeProblems(env, steps.length) : []),
+  ];
+}
+
+function missingProblems(env: object, required: readonly unknown[]): Problem[] {
+  // Several files may require the same variable.
+  const reported = new Set<unknown>();
+  return required.flatMap((name, i) => {
+    if (typeof name !== 'string' || variableNameProblem(name) !== undefined) return [];
+    if (Object.hasOwn(env, name) || reported.has(name)) return [];
+    reported.add(name);
+    const message = `${name} has no value: set it in env, with --set ${name}=VALUE, or in an --env-file`;
+    return [{ path: `required[${i}]`, message }];
+  });
+}
+
+/** The workflow sends the variables once for each step, and may start all steps in one message to the server. */
+function sizeProblems(env: object, steps: number): Problem[] {
+  const bytes = bytesAsJson(env);
+  if (steps > limits.steps || bytes * steps <= limits.planBytes) return [];
+  const most = Math.floor(limits.planBytes / steps);
+  return [{ path: 'env', message: `is ${bytes} bytes; at most ${most} are allowed with ${steps} steps` }];
+}

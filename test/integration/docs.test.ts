@@ -1,0 +1,47 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { followPage, readBlocks } from '../support/follow-page.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+
+let stack: Stack;
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'chandler-docs-'));
+  stack = await startStack();
+});
+afterAll(async () => {
+  await stack?.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+test.each(['values.md'])('%s can be followed from top to bottom', async (page) => {
+  const followed = await followPage(
+    page,
+    dir,
+    { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
+    { PORT: String(stack.host.port), PATH: 'id_test' },
+  );
+  expect(followed.length).toBeGreaterThan(5);
+  for (const [i, { command, shows, output, exitCode }] of followed.entries()) {
+    expect(`$ ${command}\n${output}`).toContain(shows.join('\n'));
+    // A page shows a failure by the next command.
+    if (followed[i + 1]?.command !== 'echo $?')
+      expect({ command, output, exitCode }).toMatchObject({ exitCode: 0 });
+  }
+});
+
+test('a page has files, and commands with their output', () => {
+  const page =
+    '# Page\n\n```yaml\n# a.yaml\nx: 1\n```\n\n```yaml\ny: 1\n```\n\n```console\n$ one\ntwo\nthree\n$ four\n```\n';
+  expect(readBlocks(page)).toEqual([
+    { file: 'a.yaml', text: 'x: 1\n' },
+    {
+      commands: [
+        { command: 'one', shows: ['two', 'three'] },
+        { command: 'four', shows: [] },
+      ],
+    },
+  ]);
+});
