@@ -122,7 +122,14 @@ async function startWaiting(index: number): Promise<void> {
   const sinceMs = Date.now() - ageMs;
   const owner = `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
   const launch = makeLaunch(owner, 'work', 'step', 1);
-  const part = { step: 'work', kind: 'step', attempts: 1, overrides: {}, isResetting: false } as const;
+  const part = {
+    step: 'work',
+    kind: 'step',
+    attempts: 1,
+    overrides: {},
+    isResetting: false,
+    latest: '-',
+  } as const;
   const snapshot: RunSnapshot = {
     status: {
       phase: 'steps',

@@ -30,12 +30,14 @@ export type {
 export type { ServerPause } from './domain/run/server-pause.ts';
 export { validatePlan, validateWatch } from './domain/plan/validate.ts';
 export type { Problem } from './domain/plan/problems.ts';
+export type { PartRecord, RecordEntry } from './domain/run/part-record.ts';
 export type { HostFacts } from './host/host-facts.ts';
 export type { Host, HostOptions } from './host/host.ts';
 export type { HostReport } from './host/host-report.ts';
 export type { HostRecords, LeaseAnswer, StartOptions } from './host/host-answers.ts';
 export type { ZmxRetry, ZmxSource } from './host/install-zmx.ts';
 export type {
+  CheckOptions,
   LaunchBody,
   LogChunk,
   LogOptions,
@@ -46,6 +48,7 @@ export type {
 } from './host/launch.ts';
 export { loadPrograms } from './host/programs.ts';
 export type { Program, Programs } from './host/programs.ts';
+export type { RecordedParts } from './host/recorded-parts.ts';
 export type { ScriptState } from './host/script-state.ts';
 export { startLaunch } from './host/start-launch.ts';
 export type { LaunchWork } from './host/start-launch.ts';

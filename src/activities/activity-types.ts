@@ -4,6 +4,7 @@ import type { CleanResult, EndedLeftover, OwnedLeftover } from '../domain/run/le
 import type { Problem } from '../domain/plan/problems.ts';
 import type { Notification, NotificationChannel, NotifyWish } from '../domain/run/notification.ts';
 import type { Plan, Target } from '../domain/plan/schema.ts';
+import type { RecordEntry } from '../domain/run/part-record.ts';
 import type { SearchAttribute } from '../domain/run/search-attributes.ts';
 import type { PartFailure } from '../domain/run/status.ts';
 import type { WaitPace } from '../domain/run/wait-pace.ts';
@@ -12,10 +13,12 @@ import type { Finding } from '../domain/run/finding.ts';
 import type { HostFacts } from '../host/host-facts.ts';
 import type { LogStart } from '../host/launch.ts';
 import type { HostReport } from '../host/host-report.ts';
+import type { RecordedParts } from '../host/recorded-parts.ts';
 import type { ScriptState } from '../host/script-state.ts';
 import type { ZmxForecast } from '../host/zmx-forecast.ts';
 import type { ZmxInstallation } from '../host/zmx-installation.ts';
 import type { LeaseHolder } from './lease-holder.ts';
+import type { ScriptView } from './script-view.ts';
 import type { Ended, Prompted, Started } from './wait-answers.ts';
 
 /** Everything an activity needs to find the host again: activities remember nothing. */
@@ -61,6 +64,8 @@ export interface PreparedHost {
   readonly sentinel?: string;
   /** The state of the host's self-provisioning script, if it has one. */
   readonly script?: ScriptState;
+  /** What earlier runs of the plan recorded; missing if nothing. */
+  readonly recorded?: RecordedParts;
   readonly pruned: number;
   /** The content of the host's lease file. */
   readonly lease: string;
@@ -94,28 +99,6 @@ export interface LogPage {
 
 /** A step or its finalizer. */
 export type PartRef = Pick<Launch, 'step' | 'kind'>;
-
-/** A launch of a self-provisioning script. */
-export interface ScriptPart {
-  readonly launch: Launch;
-  readonly state: LaunchState;
-  /** The part's outcome as the script recorded it; missing until then. */
-  readonly outcome?: string;
-  /** Set once it has failed for good. */
-  readonly failure?: PartFailure;
-}
-
-export interface ScriptView {
-  /** Missing on a host without a script, or before it has started. */
-  readonly script?: ScriptState;
-  readonly sentinelPath: string;
-  /** The content of the sentinel; read only if the script has succeeded or there is no script. */
-  readonly sentinel?: string;
-  /** The parts that have begun. */
-  readonly parts: readonly ScriptPart[];
-  /** A fingerprint of everything above. */
-  readonly seen: string;
-}
 
 /** The inspection of a worker: of itself, and of the places where it resolves references. */
 export interface WorkerInspection {
@@ -170,6 +153,8 @@ export interface Activities {
     holder: LeaseHolder;
     /** The digest of the plan: a self-provisioning script with the same one hands its work over. */
     digest: string;
+    /** The name of the plan's records. */
+    plan: string;
     /** What to do with launches of other work that an earlier run left behind. */
     onLeftovers: ResolvedPlan['onLeftovers'];
     pruneAfterDays: number;
@@ -207,6 +192,7 @@ export interface Activities {
     host: HostRef;
     step: ResolvedStep;
     launch: Launch;
+    record: RecordEntry;
     lease?: string;
   }): Promise<Ended | Started | 'satisfied' | { readonly waiting: StartWaiting }>;
   inspectLaunch(input: { host: HostRef; launch: Launch }): Promise<LaunchState>;
@@ -223,6 +209,7 @@ export interface Activities {
     host: HostRef;
     step: ResolvedStep;
     launch: Launch;
+    record: RecordEntry;
     pace: WaitPace;
     lease?: string;
   }): Promise<Ended | 'running'>;

@@ -59,6 +59,7 @@ async function prepareHost(
     sentinelPath,
     holder,
     digest,
+    plan,
     onLeftovers,
     pruneAfterDays,
     zmx,
@@ -70,7 +71,7 @@ async function prepareHost(
   const { host, facts } = await openHost({ executor, programs, signal });
   const path = sentinelPath ?? `${facts.stateDir}/provisioned`;
   const request = { holder: { ...holder, namespaceId: await deps.namespaceId(), digest }, target };
-  const wanted = { sentinelPath: path, pruneAfterDays, signal };
+  const wanted = { sentinelPath: path, plan, pruneAfterDays, signal };
   const first = await host.prepare(leaseWord(request.holder), wanted);
   const lease = {
     ...request,
@@ -85,7 +86,7 @@ async function prepareHost(
   const held = await takeLease(host, lease, first.lease);
   const { lease: last, records } = first.records ? first : await host.prepare(held.word, wanted);
   if (!records) throw leaseHeld(host, target, last.ours ? undefined : decodeHolder(last.holder));
-  const { sentinel, script, pruned } = records;
+  const { sentinel, script, parts, pruned } = records;
   const taken = await continueSkipped(host, request, held, sentinel);
   const local =
     zmx && sentinel === undefined
@@ -97,6 +98,7 @@ async function prepareHost(
     sentinelPath: path,
     ...(sentinel !== undefined && { sentinel }),
     ...(script && { script }),
+    ...(Object.keys(parts).length > 0 && { recorded: parts }),
     lease: taken.word,
     ...(taken.adopted && { adopted: taken.adopted }),
     ended: taken.ended,

@@ -25,7 +25,7 @@ export async function refuseOtherWork(
   const sum = sha256Of(Buffer.from(env + script));
   const test = `${render(sh('cd', `${host.stateDir}/launches/${launch.id}`))} 2>/dev/null || exit 0
 [ "$(cat env script | sha256sum | cut -c 1-64)" = ${sum} ]`;
-  if ((await host.check(launch.id, test, BOUND_S, signal)) === 0) return;
+  if ((await host.check(launch.id, test, { boundS: BOUND_S, signal })) === 0) return;
   throw new ChandlerError(
     'launch-conflict',
     `${label(launch)} ran before the workflow was reset, with another script or environment`,

@@ -43,10 +43,10 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
       return hold(host, launch, () => waitForEndOrPrompt({ host, ref, launch, secrets, pace }, prompt));
     },
 
-    async finalizeStep({ host: ref, step, launch, pace, lease }) {
+    async finalizeStep({ host: ref, step, launch, record, pace, lease }) {
       const host = await hostOf(deps, ref);
       const secrets = await deps.resolveSecrets(step.secrets);
-      const work = { script: step.finalize ?? '', env: step.env, secrets, lease };
+      const work = { script: step.finalize ?? '', env: step.env, secrets, lease, record };
       const watched = { host, ref, launch, secrets: Object.values(secrets), pace };
       const state = await withHeartbeats(heartbeatOf(launch), async ({ signal }) => {
         await checkReset(host, { ref, launch, lease, work, signal });
@@ -82,18 +82,19 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
 
 async function runStep(
   host: Host,
-  { host: ref, step, launch, lease }: Parameters<Activities['runStep']>[0],
+  { host: ref, step, launch, record, lease }: Parameters<Activities['runStep']>[0],
   secrets: Record<string, string>,
   { signal, report }: WaitContext,
 ): ReturnType<Activities['runStep']> {
-  const work = { script: step.script, env: step.env, secrets, lease };
+  const work = { script: step.script, env: step.env, secrets, lease, record };
   const values = Object.values(secrets);
   await checkReset(host, { ref, launch, lease, work, signal });
   const { check } = step;
   // Once the launch exists, a check might judge work that is half done.
   if (check !== undefined && (await host.state(launch.id)).kind === 'absent') {
     const body = renderCheck(check, { ...step.env, ...secrets });
-    if ((await host.check(launch.id, body, CHECK_BOUND_S, signal)) === 0) return 'satisfied';
+    const options = { boundS: CHECK_BOUND_S, record, lease, signal };
+    if ((await host.check(launch.id, body, options)) === 0) return 'satisfied';
   }
   let begunMs = Infinity;
   const isBegun = () => begunMs < Infinity;

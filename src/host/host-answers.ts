@@ -3,8 +3,10 @@ import type { LaunchState } from '../domain/run/launch-state.ts';
 import type { Answer } from '../ssh/frames.ts';
 import type { LaunchBody, LogChunk, LogOptions, Progress, SessionPlace } from './launch.ts';
 import { parseLaunchState, parseStartWaiting } from './parse-launch-state.ts';
+import type { RecordEntry } from '../domain/run/part-record.ts';
 import { readCount, readText, requireAnswer } from './read-answer.ts';
-import type { ScriptState } from './script-state.ts';
+import { launchRecord, parseRecords, type RecordedParts } from './recorded-parts.ts';
+import { parseScriptState, type ScriptState } from './script-state.ts';
 import { sha256Of } from './sha256.ts';
 
 /** `again`: this holder had the lease before. */
@@ -17,6 +19,8 @@ export interface HostRecords {
   readonly sentinel: string | undefined;
   /** The state of the self-provisioning script, if the host has one. */
   readonly script: ScriptState | undefined;
+  /** What earlier runs of the plan recorded. */
+  readonly parts: RecordedParts;
   /** How many old launches were removed. */
   readonly pruned: number;
 }
@@ -27,12 +31,15 @@ export interface StartOptions {
   readonly place?: SessionPlace | undefined;
   /** `launch` fails with lease-held if another holder has the lease by then. */
   readonly lease?: string | undefined;
+  /** What `launch` records about the part before the launch can begin. */
+  readonly record?: RecordEntry | undefined;
   /** See `renderSecrets`. */
   readonly secrets: string;
   /** In seconds. Default: 10. */
   readonly boundS?: number;
   /** `launch` waits so many seconds for the end of the launch once it has begun, and reports progress every second. Default: 0. */
   readonly forS?: number;
+  /** Receives each report of progress. */
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -50,6 +57,14 @@ export function bodyInput({ settings, env, script }: LaunchBody, secrets = '') {
   const stdin = Buffer.concat(pieces);
   const [secretsBytes, ...sizes] = pieces.map(({ length }) => length);
   return { words: [sha256Of(stdin), ...settings, ...sizes.map(String)], stdin, secretsBytes };
+}
+
+/** The first arguments and the standard input of `launch`. */
+export function launchInput(id: string, body: LaunchBody, options: StartOptions) {
+  const { words, stdin, secretsBytes } = bodyInput(body, options.secrets);
+  const turns = turnsOf(1, options.forS ?? 0);
+  const more = [`${secretsBytes}`, launchRecord(options.record), `${turns}`];
+  return { words: [options.lease ?? '', id, ...words, ...more], stdin };
 }
 
 export function startState(answers: readonly Answer[]): LaunchState {
@@ -87,6 +102,17 @@ export function sentinelContent(answers: readonly Answer[]): string | undefined 
   // Even an empty sentinel means "done", so a missing answer must not be read as one.
   if (answer['sentinel'] === 'present') return readText(answer, 'content');
   throw new ChandlerError('connection-lost', `the host answered sentinel=${answer['sentinel']}`);
+}
+
+/** Reads what `prepare` answers besides the lease. */
+export function hostRecords(answers: readonly Answer[]): HostRecords {
+  return {
+    // The answer about the script also has the path of the sentinel.
+    sentinel: sentinelContent(answers.filter((answer) => answer['script'] === undefined)),
+    script: parseScriptState(answers),
+    parts: parseRecords(answers),
+    pruned: readCount(requireAnswer(answers, 'pruned', 'prepare'), 'pruned'),
+  };
 }
 
 /** The piece of a log that was asked for with these options. */

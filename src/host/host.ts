@@ -6,6 +6,7 @@ import type { Executor } from '../ssh/executor.ts';
 import type { Answer } from '../ssh/frames.ts';
 import {
   bodyInput,
+  launchInput,
   leaseAnswer,
   logChunk,
   placeWords,
@@ -14,6 +15,7 @@ import {
   startState,
   startWords,
   turnsOf,
+  hostRecords,
   type HostRecords,
   type LeaseAnswer,
   type StartOptions,
@@ -21,9 +23,10 @@ import {
 import { requireAnswer, readCount, readText } from './read-answer.ts';
 import type { HostFacts } from './host-facts.ts';
 import { HostProgram } from './host-program.ts';
-import type { LaunchBody, LogChunk, LogOptions, SessionPlace, WaitOptions } from './launch.ts';
+import type { CheckOptions, LaunchBody, LogChunk, LogOptions, SessionPlace, WaitOptions } from './launch.ts';
 import { parseLaunchState, parseLaunchStates, progressReader } from './parse-launch-state.ts';
 import type { Programs } from './programs.ts';
+import { satisfiedRecord } from './recorded-parts.ts';
 import { parseScriptState, type ScriptState } from './script-state.ts';
 import { sha256Of } from './sha256.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
@@ -95,12 +98,10 @@ export class Host {
 
   /** {@link Host.create}, {@link Host.start} and a short {@link Host.wait} in one call. */
   async launch(id: string, body: LaunchBody, options: StartOptions): Promise<LaunchState> {
-    const { lease = '', secrets, forS = 0, signal } = options;
-    const { words, stdin, secretsBytes } = bodyInput(body, secrets);
-    const begin = startWords(this.#program.supervisorPath, options);
-    const all = [lease, id, ...words, `${secretsBytes}`, `${turnsOf(1, forS)}`, ...begin];
+    const { words, stdin } = launchInput(id, body, options);
+    const all = [...words, ...startWords(this.#program.supervisorPath, options)];
     const onProgress = progressReader(options.onProgress);
-    return startState(await this.#program.ask('launch', all, { stdin, signal, onProgress }));
+    return startState(await this.#program.ask('launch', all, { stdin, signal: options.signal, onProgress }));
   }
 
   /**
@@ -152,9 +153,10 @@ export class Host {
   }
 
   /** Runs a short script without a session, before the launch. Returns its exit code; 124 after `boundS` seconds. */
-  async check(id: string, script: string, boundS: number, signal?: AbortSignal): Promise<number> {
-    const options = { stdin: script, signal };
-    return readCount(await this.#answer('check', 'check', [id, String(boundS)], options), 'code');
+  async check(id: string, script: string, options: CheckOptions): Promise<number> {
+    const { boundS, record, lease = '', signal } = options;
+    const words = [id, String(boundS), ...(record ? [satisfiedRecord(record), lease] : [])];
+    return readCount(await this.#answer('check', 'check', words, { stdin: script, signal }), 'code');
   }
 
   /** Blocks until the file exists; false after `boundS` seconds. */
@@ -169,23 +171,20 @@ export class Host {
 
   /**
    * Takes the lease. Unless another holder has it, also returns what {@link Host.readSentinel}, {@link Host.readScript} and
-   * {@link Host.prune} do.
+   * {@link Host.prune} do, and the records of the plan named `plan` (see `recordsName`).
    *
    * @throws ChandlerError sentinel-missing if the sentinel cannot be written
    */
   async prepare(
     holder: string,
-    options: { sentinelPath: string; pruneAfterDays: number; signal?: AbortSignal | undefined },
+    options: { sentinelPath: string; plan: string; pruneAfterDays: number; signal?: AbortSignal | undefined },
   ): Promise<{ lease: LeaseAnswer; records?: HostRecords }> {
-    const { sentinelPath, pruneAfterDays, signal } = options;
-    const words = [holder, sentinelPath, `${pruneAfterDays}`];
+    const { sentinelPath, plan, pruneAfterDays, signal } = options;
+    const words = [holder, sentinelPath, `${pruneAfterDays}`, plan];
     const answers = await this.#program.ask('prepare', words, { signal });
     const lease = leaseAnswer(answers, holder);
     if (!lease.ours) return { lease };
-    const pruned = readCount(requireAnswer(answers, 'pruned', 'prepare'), 'pruned');
-    // The answer about the script also has the path of the sentinel.
-    const sentinel = sentinelContent(answers.filter((answer) => answer['script'] === undefined));
-    return { lease, records: { sentinel, script: parseScriptState(answers), pruned } };
+    return { lease, records: hostRecords(answers) };
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { LaunchState } from '../domain/run/launch-state.ts';
+import type { RecordEntry } from '../domain/run/part-record.ts';
 
 /** The content of a launch's directory: shell assignments, and the script as it is. */
 export interface LaunchBody {
@@ -52,6 +53,17 @@ export interface LogStart {
 
 /** The time limit of a step's check, in seconds. */
 export const CHECK_BOUND_S = 60;
+
+/** How to run the check of a step. */
+export interface CheckOptions {
+  /** In seconds. */
+  readonly boundS: number;
+  /** What the host records if the check exits with 0. */
+  readonly record?: RecordEntry | undefined;
+  /** Nothing is recorded, and the call fails with lease-held, if another holder has the lease by then. */
+  readonly lease?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Which bytes of a launch's log to read. */
 export interface LogOptions {

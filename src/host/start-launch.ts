@@ -1,5 +1,6 @@
 import type { Launch } from '../domain/run/ids.ts';
 import type { LaunchState } from '../domain/run/launch-state.ts';
+import type { RecordEntry } from '../domain/run/part-record.ts';
 import { lingerSeconds, safeName } from '../zmx/index.ts';
 import type { Host } from './host.ts';
 import type { StartOptions } from './host-answers.ts';
@@ -13,6 +14,8 @@ export interface LaunchWork {
   readonly secrets?: Readonly<Record<string, string>>;
   /** The holder of the lease: the launch is not created once another run has taken the host. */
   readonly lease?: string | undefined;
+  /** What the host records about the part before the launch can begin. */
+  readonly record?: RecordEntry | undefined;
 }
 
 /**
@@ -32,7 +35,8 @@ export async function startLaunch(
   const place = host.place(launch);
   if (place) safeName(place, place.session);
   const lingerS = place && host.zmx ? lingerSeconds(host.zmx.version) : 0;
-  const options = { place, lease: work.lease, secrets: renderSecrets(work.secrets ?? {}), ...how };
+  const { lease, record } = work;
+  const options = { place, lease, record, secrets: renderSecrets(work.secrets ?? {}), ...how };
   const state = await host.launch(launch.id, renderLaunchBody(launch, work, lingerS), options);
   // A session or supervisor may be lost by chance, so the launch is started a second time.
   return state.kind === 'created' && state.waiting?.for !== 'login-shell'

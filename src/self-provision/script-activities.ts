@@ -11,7 +11,8 @@ import { detailsOf } from '../activities/temporal-failure.ts';
 import { hostOf, onHost, type ActivityDeps } from '../activities/activity-deps.ts';
 import { withHeartbeats } from '../activities/with-heartbeats.ts';
 import { failureOfLaunch } from '../activities/wait-for-end.ts';
-import type { Activities, HostRef, PartRef, ScriptPart, ScriptView } from '../activities/activity-types.ts';
+import type { Activities, HostRef, PartRef } from '../activities/activity-types.ts';
+import type { ScriptPart, ScriptView } from '../activities/script-view.ts';
 import { definedOnly } from '../domain/defined-only.ts';
 
 /** The time of one call that watches the script, in seconds. */

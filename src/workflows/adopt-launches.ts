@@ -1,6 +1,7 @@
 import type { PreparedHost } from '../activities/activity-types.ts';
 import { notesOf, type LaunchState } from '../domain/run/launch-state.ts';
 import { listPartRefs, type Part } from '../domain/run/part.ts';
+import { NO_LAUNCH } from '../domain/run/part-record.ts';
 import { isAdopted, isSkippedIn } from '../domain/run/forecast.ts';
 import { askForRun } from './ask-host.ts';
 import { activity } from './proxies.ts';
@@ -13,7 +14,7 @@ const PATIENCE_MS = 15 * 60_000;
  * done, the run waits for running ones, and failed or interrupted ones get another attempt. After a reset of the workflow, the
  * retry policy or an operator decides about those, as before. A script that has provisioned its host leaves nothing to adopt: an
  * operator who removes the sentinel wants everything to run again. Parts that an operator skipped are pending, however their
- * launches ended.
+ * launches ended, and so are those that other work has launched since.
  */
 export async function adoptLaunches(run: Run, { script, adopted, sentinel }: PreparedHost): Promise<void> {
   const owner = isAdopted(script, run.digest) ? script?.owner : adopted?.owner;
@@ -24,14 +25,21 @@ export async function adoptLaunches(run: Run, { script, adopted, sentinel }: Pre
   const found = await askForRun(run, summary, PATIENCE_MS, (options) =>
     activity.surveyLaunches(summary, wanted, options),
   );
+  const isOwn = adopted?.isOwn === true;
   for (const { launch, state } of found) {
     const part = findPart(run, launch);
     if (!part) continue;
     part.status.attempt = launch.attempt;
+    const isOutdated = part.latest !== NO_LAUNCH && part.latest !== launch.id;
+    const isForced = run.plan.run.force && !isOwn && state.kind === 'exited';
     // A parked part goes on waiting for its operator.
     if (part.status.state !== 'parked') {
-      const isSkipped = isSkippedIn(sentinel, run.digest, launch);
-      adoptState(part, isSkipped ? { kind: 'absent' } : state, adopted?.isOwn === true);
+      const isVoid = isOutdated || isForced || isSkippedIn(sentinel, run.digest, launch);
+      adoptState(part, isVoid ? { kind: 'absent' } : state, isOwn);
+    }
+    if (!isOutdated) {
+      part.latest = launch.id;
+      part.recorded = undefined;
     }
     part.showSession(launch);
     const isOver = state.kind === 'exited' ? 'ended' : 'open';

@@ -91,6 +91,8 @@ async function awaitAttempt(run: Run, part: Part): Promise<void> {
     part,
     async () => (await endRemains(run, part, part.launchOf(run.owner))) ?? (await runLaunch(run, part)),
   );
+  // An interrupted attempt may have been launched.
+  if (outcome !== 'satisfied') part.latest = part.launchOf(run.owner).id;
   if (outcome === undefined) return;
   if (typeof outcome === 'string') {
     if (part.kind === 'step' && outcome === 'succeeded') resetAfter(run, part);

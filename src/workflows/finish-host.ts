@@ -7,6 +7,7 @@ import { askForRun } from './ask-host.ts';
 import { sessionsToClose } from './end-run.ts';
 import { workflowFailure } from './failures.ts';
 import { drivePart } from './drive-part.ts';
+import { settleUnchanged } from './part-records.ts';
 import { activity } from './proxies.ts';
 import { enterPhase, hostOf, leaseOf, type Run } from './run.ts';
 
@@ -78,6 +79,7 @@ async function driveStep(run: Run, part: Part): Promise<void> {
   do {
     // A step that has begun is driven to its end, even if a step that it needs was reset.
     await condition(() => status.state !== 'pending' || readiness(part.step, run.status.steps) !== 'waiting');
+    settleUnchanged(run, 'step');
     if (status.state !== 'pending' || readiness(part.step, run.status.steps) === 'ready') {
       await drivePart(run, part);
     } else {
@@ -91,6 +93,7 @@ async function driveStep(run: Run, part: Part): Promise<void> {
 /** Runs one finalizer after another, in step order. */
 async function runFinalizers(run: Run): Promise<void> {
   const finalizers = run.parts.filter(({ kind }) => kind === 'finalizer');
+  settleUnchanged(run, 'finalizer');
   for (const part of finalizers) await drivePart(run, part);
   throwFirstFailure(finalizers);
 }

@@ -3,6 +3,7 @@ import { describeLeftover } from '../domain/run/leftovers.ts';
 import { oneLine } from '../domain/text/plain-text.ts';
 import { askForRun, type HostQuestion } from './ask-host.ts';
 import { activity } from './proxies.ts';
+import { learnRecords } from './part-records.ts';
 import { findPart, type Run } from './run.ts';
 
 /** Takes the lease of the host, and finds out what was done there before. */
@@ -17,6 +18,7 @@ export async function prepareHost(
     target,
     holder,
     digest,
+    plan: plan.records,
     onLeftovers,
     pruneAfterDays,
     // With a bootstrap, the host is not ready yet.
@@ -32,6 +34,7 @@ export async function prepareHost(
   );
   status.sentinel = prepared.sentinelPath;
   run.host = { target, facts: prepared.facts, ...(prepared.zmx && { zmx: prepared.zmx }) };
+  learnRecords(run, prepared);
   recordLease(run, prepared);
   return prepared;
 }

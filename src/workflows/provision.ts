@@ -2,7 +2,7 @@ import { bytesAsJson } from '../domain/text/bytes-as-json.ts';
 import { continueAsNew, workflowInfo, type ApplicationFailure } from '@temporalio/workflow';
 import type { HostRef, Lack } from '../activities/activity-types.ts';
 import { formatTimeLeft } from '../domain/text/duration.ts';
-import { sentinelSaysDone } from '../domain/run/sentinel.ts';
+import { isDoneAlready } from '../domain/run/forecast.ts';
 import { formatProblems } from '../domain/plan/problems.ts';
 import type { Plan } from '../domain/plan/schema.ts';
 import { admit } from './admission.ts';
@@ -56,8 +56,7 @@ async function takeHost(run: Run, lacks: readonly Lack[]): Promise<boolean> {
   // Before a run has anything on the host, it waits only for network trouble to pass.
   const prepared = await prepareHost(run, 'probe host', isReset ? isAccessTrouble : isNetworkTrouble);
   run.onChange();
-  if (!isBusy(prepared) && sentinelSaysDone(prepared.sentinel, run.digest, plan.sentinel.whenPresent))
-    return false;
+  if (!isBusy(prepared) && isDoneAlready(plan, run.digest, prepared)) return false;
   if (!isReset && lacks.length > 0 && !isBusy(prepared)) throw lackFailure(lacks);
 
   if (plan.bootstrap) {

@@ -21,7 +21,7 @@ export function resetDownstream(run: Run, name: string, overrides: Overrides): s
 export function resetAfter(run: Run, { name }: Part): void {
   const finalizers = run.parts.filter(({ kind }) => kind === 'finalizer');
   for (const part of [...dependentsOf(run, name), ...finalizers])
-    if (part.status.state === 'succeeded') part.makePending();
+    if (part.status.state === 'succeeded' || part.status.state === 'unchanged') part.makePending();
 }
 
 function dependentsOf(run: Run, name: string): Part[] {

@@ -10,6 +10,7 @@ import { askHost, withPending, isAccessTrouble } from './ask-host.ts';
 import { askToKill } from './end-launches.ts';
 import { ensureZmx } from './ensure-zmx.ts';
 import { failureOf, readFailure, readNotes, workflowFailure } from './failures.ts';
+import { recordEntry } from './part-records.ts';
 import { activity } from './proxies.ts';
 import { hostOf, leaseOf, type Run } from './run.ts';
 
@@ -84,18 +85,19 @@ async function startOnce(
 ): Promise<Outcome> {
   const host = hostOf(run);
   const step = part.currentStep;
+  const record = recordEntry(run, part);
   const { launch } = current;
   if (launch.kind === 'finalizer') {
     current.sinceMs ??= requestedMs;
     return awaitEnd(run, part, current, isAccessTrouble, (pace, options) =>
-      activity.finalizeStep(label(launch), { host, step, launch, pace, ...leaseOf(run) }, options),
+      activity.finalizeStep(label(launch), { host, step, launch, record, pace, ...leaseOf(run) }, options),
     );
   }
   const started = await askHost<Outcome | Ended | Started>(run, {
     place: part.status,
     summary: label(launch),
     ask: (options) =>
-      activity.runStep(`${label(launch)} · start`, { host, step, launch, ...leaseOf(run) }, options),
+      activity.runStep(`${label(launch)} · start`, { host, step, launch, record, ...leaseOf(run) }, options),
     deadlineMs: () => deadlineMs(part, current) ?? requestedMs + part.timeoutMs,
     // The timeout of the step excludes its check and a start without trouble.
     isUnboundedAtFirst: true,

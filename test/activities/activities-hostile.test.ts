@@ -50,7 +50,9 @@ const step: ResolvedStep = {
   retry: { attempts: 1, backoffMs: 1 },
   env: {},
   secrets: {},
+  always: false,
 };
+const record = { place: 'p/step.a', digest: 'd', needs: [], former: '-' };
 /** Bytes as JSON. Everything that one activity answers, fails or beats with; 128 parts of it fit into 2 MB. */
 const MAX_FAILURE_BYTES = 15_000;
 const MAX_RESULT_BYTES = 400_000;
@@ -84,6 +86,7 @@ const asking: Readonly<
         sentinelPath: '/p',
         holder,
         digest: 'd',
+        plan: 'p',
         onLeftovers: 'refuse',
         pruneAfterDays: 1,
       }),
@@ -91,10 +94,13 @@ const asking: Readonly<
   ],
   awaitBootstrap: [(a) => a.awaitBootstrap({ host, marker: '/m', timeoutMs: 1 }), 'appeared'],
   installZmx: [(a) => a.installZmx({ host, zmx: {} }), 'zmx'],
-  runStep: [(a) => a.runStep({ host, step, launch }), 'state'],
+  runStep: [(a) => a.runStep({ host, step, launch, record }), 'state'],
   inspectLaunch: [(a) => a.inspectLaunch({ host, launch }), 'state'],
   waitStep: [(a) => a.waitStep({ host, launch, secrets: {}, pace }), 'state'],
-  finalizeStep: [(a) => a.finalizeStep({ host, step: { ...step, finalize: 'x' }, launch, pace }), 'state'],
+  finalizeStep: [
+    (a) => a.finalizeStep({ host, step: { ...step, finalize: 'x' }, launch, record, pace }),
+    'state',
+  ],
   verifySentinel: [(a) => a.verifySentinel({ host, path: '/p', content: 'done', close: [] }), 'sentinel'],
   killStep: [(a) => a.killStep({ host, launch, graceS: 1 }), 'state'],
   readLog: [(a) => a.readLog({ host, launch, offset: 0, maxBytes: 1000, followS: 0, secrets: {} }), 'log'],

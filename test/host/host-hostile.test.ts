@@ -55,7 +55,7 @@ const questions: Readonly<
     () => lastAnswer(stdout, 'state') !== undefined,
   ],
   'a check is made': (runner, stdout) => [
-    runner.host.check(launch.id, 'true', 60),
+    runner.host.check(launch.id, 'true', { boundS: 60 }),
     (got) => got !== 0 || /^0+$/.test(lastAnswer(stdout, 'check')?.get('code') ?? ''),
   ],
   'a launch is killed': (runner, stdout) => [

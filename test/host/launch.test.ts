@@ -624,15 +624,15 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   });
 
   it('reports a check by its exit code', async () => {
-    expect(await host.check('c', 'exit 0', 5)).toBe(0);
-    expect(await host.check('c', 'exit 3', 5)).toBe(3);
+    expect(await host.check('c', 'exit 0', { boundS: 5 })).toBe(0);
+    expect(await host.check('c', 'exit 3', { boundS: 5 })).toBe(3);
     // busybox tells its own TERM.
-    expect([124, 143]).toContain(await host.check('c', 'exec sleep 7394', 1));
+    expect([124, 143]).toContain(await host.check('c', 'exec sleep 7394', { boundS: 1 }));
   });
 
   it('kill also ends the check of a launch and every process that it started', async () => {
     const id = `checked-${name}`;
-    const checking = host.check(id, 'TOKEN=hunter2; setsid sleep 7395 & exec sleep 7395', 30);
+    const checking = host.check(id, 'TOKEN=hunter2; setsid sleep 7395 & exec sleep 7395', { boundS: 30 });
     await expect.poll(() => sleepers('7395').length).toBe(2);
     expect(await host.kill(id, { graceS: 1 })).toMatchObject({ left: 0 });
     expect(await checking).toBe(143);

@@ -1,6 +1,7 @@
 /** A host that provisions itself, as a watch sees it. */
 import { ApplicationFailure } from '@temporalio/client';
-import type { Activities, ScriptView } from '../../src/activities/activity-types.ts';
+import type { Activities } from '../../src/activities/activity-types.ts';
+import type { ScriptView } from '../../src/activities/script-view.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
 import { planDigest } from '../../src/domain/plan/resolve-plan.ts';
 import { facts, step } from './harness.ts';

@@ -6,9 +6,10 @@ import type { PlanOptions } from '../input/plan-file.ts';
 import { runUrl } from '../server/locate-server.ts';
 import { withClient } from '../server/with-client.ts';
 import { jsonLine } from '../output/print-json.ts';
+import { withRunOptions, type RunOptions } from '../input/run-options.ts';
 import { type Act, describeServerCommand, withTargetOption, withValueOptions, PLAN_ARGUMENT } from './act.ts';
 
-interface StartOptions extends ServerOptions, PlanOptions {
+interface StartOptions extends ServerOptions, PlanOptions, RunOptions {
   readonly id?: string;
   readonly json?: boolean;
 }
@@ -20,7 +21,7 @@ export function addStart(program: Command, act: Act): void {
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .option('--json', 'print the id, the run id and the page in the UI as one JSON object')
     .action(act(runStart));
-  describeServerCommand(withValueOptions(withTargetOption(start)), {
+  describeServerCommand(withRunOptions(withValueOptions(withTargetOption(start))), {
     group: 'Provision:',
     summary: 'start provisioning a host, without following',
     about:

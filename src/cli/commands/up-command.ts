@@ -7,9 +7,10 @@ import type { PlanOptions } from '../input/plan-file.ts';
 import { runUrl } from '../server/locate-server.ts';
 import { reconnecting, withClient } from '../server/with-client.ts';
 import { followRun, type FollowOptions } from '../live/follow-run.ts';
+import { withRunOptions, type RunOptions } from '../input/run-options.ts';
 import { type Act, describeServerCommand, withTargetOption, withValueOptions, PLAN_ARGUMENT } from './act.ts';
 
-interface UpOptions extends ServerOptions, FollowOptions, PlanOptions {
+interface UpOptions extends ServerOptions, FollowOptions, PlanOptions, RunOptions {
   readonly id?: string;
 }
 
@@ -19,7 +20,7 @@ export function addUp(program: Command, act: Act): void {
     .argument('<plan>', PLAN_ARGUMENT)
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .action(act.untilStopped(runUp));
-  describeServerCommand(withFollowOptions(withValueOptions(withTargetOption(up))), {
+  describeServerCommand(withFollowOptions(withRunOptions(withValueOptions(withTargetOption(up)))), {
     group: 'Provision:',
     summary: 'provision a host and follow live',
     about: `Checks the plan, starts its run, and shows every step until the run is over. The server and the workers carry out the run: it continues when this command ends, by Ctrl-C or a crash.

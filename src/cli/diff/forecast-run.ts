@@ -34,7 +34,7 @@ export function forecastRun(plan: Plan, { host, worker, checks }: Inspection, he
   ];
   const refused = before.find(({ would }) => would === 'fail');
   const isBusy = before.some(({ kind, would }) => kind === 'leftover' && would === 'wait');
-  if (!refused && !isBusy && isDoneAlready(resolved, digest, host))
+  if (!refused && !isBusy && isDoneAlready(resolved, digest, { sentinel: host.sentinel.content }))
     return { ...about, ...forecastProvisioned(resolved, before, checks) };
   const parts = partRows(resolved, digest, host, worker.lacks, checks);
   const rows = [...before, ...markerRows(resolved, host), zmxRow(host), ...parts, sentinelToWrite(host)];

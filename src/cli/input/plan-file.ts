@@ -11,6 +11,7 @@ import { mergeFiles, type MergedPlan } from './merge-files.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { placeIn, readFiles, shownName } from './read-files.ts';
 import { readValues, type GivenValue, type ValueOptions } from './read-values.ts';
+import { overrideRun, type RunOptions } from './run-options.ts';
 import { overrideTarget } from './target-option.ts';
 
 /** The options of a command that reads a plan with a target. */
@@ -29,8 +30,12 @@ export type JudgedPlan =
   | { readonly plan?: never; readonly warnings?: never; readonly problems: readonly PlacedProblem[] };
 
 /** Reads and validates a plan, see {@link readPlan}. Prints its warnings. @throws CliError usage with one problem a line */
-export async function loadPlan(file: string, options: PlanOptions, context: CliContext): Promise<Plan> {
-  const judged = judgePlan(await readPlan(file, options, context), options.target);
+export async function loadPlan(
+  file: string,
+  options: PlanOptions & RunOptions,
+  context: CliContext,
+): Promise<Plan> {
+  const judged = judgePlan(await readPlan(file, options, context), options.target, options);
   for (const line of renderWarnings(shownName(file), judged.warnings ?? [])) announceOn(context)(line);
   return requirePlan(file, judged);
 }
@@ -51,12 +56,19 @@ export async function readPlan(
   return files && problems.length === 0 ? { merged: mergeFiles(files), given } : { problems };
 }
 
-/** Validates a plan whose target has the values of the options. */
-export function judgePlan(source: PlanSource, targetOptions: readonly string[] = []): JudgedPlan {
+/** Validates a plan whose target and run have the values of the options. */
+export function judgePlan(
+  source: PlanSource,
+  targetOptions: readonly string[] = [],
+  runOptions: RunOptions = {},
+): JudgedPlan {
   if (!source.merged) return { problems: source.problems };
   const { merged, given } = source;
   const layers = given.map(({ name, value }) => ({ [name]: value }));
-  const layered = layerValues(overrideTarget(merged.value, targetOptions), ...layers);
+  const layered = overrideRun(
+    layerValues(overrideTarget(merged.value, targetOptions), ...layers),
+    runOptions,
+  );
   const { plan, problems: found = [] } = validatePlan(layered);
   const place = (problem: Problem) => {
     const { file, path } = merged.originOf(problem.path);

@@ -26,6 +26,7 @@ export const STYLES: Readonly<
   pending: { mark: '·', style: 'dim', rank: 3 },
   succeeded: { mark: '✔', style: 'green', rank: 4 },
   satisfied: { mark: '✔', style: 'green', rank: 4 },
+  unchanged: { mark: '✔', style: 'dim', rank: 4 },
   skipped: { mark: '↷', style: 'yellow', rank: 4 },
 };
 

@@ -2,6 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Plan, Step } from './schema.ts';
 import { definedOnly } from '../defined-only.ts';
+import { recordsName } from '../run/part-record.ts';
 import { durationMs } from '../text/duration.ts';
 import { stepEnv } from './values.ts';
 
@@ -10,6 +11,8 @@ export interface ResolvedPlan
   extends
     Pick<Plan, 'target' | 'fleet' | 'labels'>,
     Defined<'name' | 'zmx' | 'onStepFailure' | 'onLeftovers' | 'keepSessions' | 'pruneAfterDays', Plan> {
+  /** The name of its directory of records on a host. */
+  readonly records: string;
   readonly steps: readonly ResolvedStep[];
   readonly bootstrap?: { readonly marker: string; readonly timeoutMs: number };
   readonly sentinel: {
@@ -18,10 +21,11 @@ export interface ResolvedPlan
   };
   readonly parkTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  readonly run: { readonly force: boolean };
 }
 
 export interface ResolvedStep
-  extends Pick<Step, 'name' | 'script'>, Defined<'needs' | 'env' | 'secrets', Step> {
+  extends Pick<Step, 'name' | 'script'>, Defined<'needs' | 'env' | 'secrets' | 'always', Step> {
   readonly finalize?: string;
   readonly check?: string;
   readonly timeoutMs: number;
@@ -37,6 +41,7 @@ export function resolvePlan(plan: Plan): ResolvedPlan {
   const { bootstrap, sentinel } = plan;
   return definedOnly({
     name: plan.name ?? plan.steps.map((step) => step.name).join(', '),
+    records: recordsName(plan.name),
     fleet: plan.fleet,
     labels: plan.labels,
     target: plan.target,
@@ -56,6 +61,7 @@ export function resolvePlan(plan: Plan): ResolvedPlan {
     connectTimeoutMs: durationMs(plan.target.connectTimeout, HOUR_MS / 12),
     keepSessions: plan.keepSessions ?? 'failed',
     pruneAfterDays: plan.pruneAfterDays ?? 30,
+    run: { force: plan.run?.force ?? false },
   });
 }
 
@@ -70,6 +76,7 @@ function resolveStep(step: Step, shared: Plan['env']): ResolvedStep {
     retry: { attempts: step.retry?.attempts ?? 1, backoffMs: durationMs(step.retry?.backoff, 1000) },
     env: stepEnv(step, shared),
     secrets: step.secrets ?? {},
+    always: step.always ?? false,
   });
 }
 

@@ -142,6 +142,10 @@ export const stepSchema = z.strictObject({
     script,
     'A script that tests whether the step needs to run: if it exits with 0, the step is satisfied and does not run. It has one minute.',
   ),
+  always: optional(
+    z.boolean(),
+    'Whether each run runs the step and its finalizer, also unchanged. Default false.',
+  ),
 });
 
 export const zmxSchema = z.strictObject({
@@ -200,7 +204,10 @@ export const includedSchema = z.strictObject({
 
 export const planSchema = z.strictObject({
   $schema: z.string().optional(),
-  name: optional(line.max(200), 'The name of the plan, for people.'),
+  name: optional(
+    line.max(200),
+    'The name of the plan. The host records under it which steps are done; plans without a name share the name `unnamed`.',
+  ),
   fleet: fleet.optional(),
   labels: labels.optional(),
   target: targetSchema,
@@ -253,7 +260,16 @@ export const planSchema = z.strictObject({
   ),
   pruneAfterDays: optional(
     z.number().int().min(1),
-    'Age at which launches are removed from the host. Default 30.',
+    'Age at which launches are removed from the host, except for the latest one of each step. Default 30.',
+  ),
+  run: optional(
+    z.strictObject({
+      force: optional(
+        z.boolean(),
+        'Runs steps and finalizers that are unchanged, too, as on a new host. Checks still decide. Default false.',
+      ),
+    }),
+    'What this run does differently. Not part of what the plan does to a host.',
   ),
 });
 

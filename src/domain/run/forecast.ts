@@ -11,9 +11,15 @@ export interface Traces {
   readonly launches: readonly { readonly launch: Launch; readonly state: LaunchState }[];
 }
 
-/** Whether a run of the plan would find the host already provisioned. */
-export function isDoneAlready(plan: ResolvedPlan, digest: string, { sentinel }: Traces): boolean {
-  return sentinelSaysDone(sentinel.content, digest, plan.sentinel.whenPresent);
+/** Whether a run of the plan finds the host already provisioned, and nothing that it must run even then. */
+export function isDoneAlready(
+  { run, steps, sentinel: { whenPresent } }: ResolvedPlan,
+  digest: string,
+  { sentinel }: { readonly sentinel?: string | undefined },
+): boolean {
+  if (run.force || !sentinelSaysDone(sentinel, digest, whenPresent)) return false;
+  // A sentinel of other work ends the run whatever the plan's steps are.
+  return readSentinel(sentinel).digest !== digest || !steps.some(({ always }) => always);
 }
 
 /** Whether a run would adopt what the host's script has done: only if the work is the same and not finished. */

@@ -1,5 +1,6 @@
 import type { ResolvedStep } from '../plan/resolve-plan.ts';
 import { makeLaunch, sessionName, type Launch } from './ids.ts';
+import { NO_LAUNCH, type PartRecord } from './part-record.ts';
 import type { PartFailure, PartState, PartStatus, StepStatus } from './status.ts';
 
 /** A script and environment that an operator sent to replace the plan's. */
@@ -43,6 +44,8 @@ export interface PartSnapshot {
   readonly decision?: Decision;
   readonly isResetting: boolean;
   readonly launches: readonly PartLaunch[];
+  readonly recorded?: PartRecord;
+  readonly latest: string;
 }
 
 /** A step or a finalizer of a run: its place in the plan, its public status and its private state. */
@@ -60,6 +63,10 @@ export class Part {
   /** True from a reset until its processes have ended and it is pending. Only for steps, until the finalizers begin. */
   isResetting = false;
   launches: PartLaunch[] = [];
+  /** What the host recorded in earlier runs. Undefined once it does not matter: the part has begun, or must run again. */
+  recorded: PartRecord | undefined;
+  /** The id of its latest launch, of this run or of an earlier one. */
+  latest = NO_LAUNCH;
   /** Cancels the wait for its launch, or for its next attempt. In memory only. */
   interrupt: (() => void) | undefined;
 
@@ -99,12 +106,14 @@ export class Part {
   }
 
   get snapshot(): PartSnapshot {
-    const { name: step, kind, attempts, overrides, decision, isResetting, launches } = this;
-    return { step, kind, attempts, overrides, ...(decision && { decision }), isResetting, launches };
+    const { name: step, kind, attempts, overrides, decision, isResetting, launches, recorded, latest } = this;
+    const known = { step, kind, attempts, overrides, isResetting, launches, latest };
+    return { ...known, ...(decision && { decision }), ...(recorded && { recorded }) };
   }
 
-  restore({ attempts, overrides, decision, isResetting, launches }: PartSnapshot): void {
-    Object.assign(this, { attempts, overrides, decision, isResetting, launches: [...launches] });
+  restore({ attempts, overrides, decision, isResetting, launches, recorded, latest }: PartSnapshot): void {
+    const known = { attempts, overrides, decision, isResetting, recorded, latest };
+    Object.assign(this, { ...known, launches: [...launches] });
   }
 
   /** The launch of an attempt; default: the latest. `owner` is the run's, see {@link makeLaunch}. */
@@ -129,6 +138,7 @@ export class Part {
     const launch = this.launchOf(owner, this.status.attempt + 1);
     this.attempts += 1;
     this.decision = undefined;
+    this.recorded = undefined;
     this.enter('running');
     this.status.attempt = launch.attempt;
     this.status.startedAtMs = nowMs;
@@ -197,6 +207,7 @@ export class Part {
     if (this.decision?.kind === 'retry') this.override(this.decision);
     this.decision = undefined;
     this.isResetting = false;
+    this.recorded = undefined;
     this.attempts = 0;
     this.enter('pending');
   }

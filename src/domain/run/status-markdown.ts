@@ -22,6 +22,7 @@ const MARKS: Readonly<Record<PartState, string>> = {
   retrying: '↻',
   succeeded: '✔',
   satisfied: '✔',
+  unchanged: '✔',
   skipped: '↷',
   parked: '⚠',
   failed: '✘',

@@ -20,7 +20,8 @@ export type Phase =
 
 /**
  * The state of a step or a finalizer. `retrying`: it failed, and its next attempt starts by itself. `satisfied`: its check found
- * that it need not run. `skipped`: an operator had it treated as done. `parked`: it failed and needs attention. `blocked`: a step
+ * that it need not run. `unchanged`: an earlier run of the plan did it, and nothing that it depends on has run since. `skipped`: an
+ * operator had it treated as done. `parked`: it failed and needs attention. `blocked`: a step
  * that it needs has failed for good. `killed`: the run ended first.
  */
 export type PartState =
@@ -29,6 +30,7 @@ export type PartState =
   | 'retrying'
   | 'succeeded'
   | 'satisfied'
+  | 'unchanged'
   | 'skipped'
   | 'parked'
   | 'failed'
@@ -144,9 +146,11 @@ export interface RunStatus {
   refusedActions?: number;
 }
 
+const DONE_STATES: ReadonlySet<PartState> = new Set(['succeeded', 'satisfied', 'unchanged', 'skipped']);
+
 /** Whether parts that depend on this one may start. */
 export function isDone(part: PartStatus): boolean {
-  return part.state === 'succeeded' || part.state === 'satisfied' || part.state === 'skipped';
+  return DONE_STATES.has(part.state);
 }
 
 /** Whether a part is over for good, unless an operator resets it. */
@@ -236,6 +240,7 @@ const STATE_TEXTS: Readonly<Record<PartState, string>> = {
   retrying: 'has failed and will be retried by itself',
   succeeded: 'has already succeeded',
   satisfied: 'did not have to run, as its check found',
+  unchanged: 'is unchanged since an earlier run did it',
   skipped: 'has been skipped',
   parked: 'is parked',
   failed: 'has failed for good',

@@ -53,16 +53,28 @@ wait_launch() {
   if [ -d "$launch" ]; then describe; else say state=interrupted boot=same gone=yes log_bytes=0; fi
 }
 
-# check ID BOUND_S <script: exits like the script, or with 124 after BOUND_S seconds. The script carries the launch's marker, so
-# that `kill` finds it. It may contain secrets, so it is kept off the disk and out of ps.
+# check ID BOUND_S [RECORD [HOLDER]] <script: reports the code of the script, or 124 after BOUND_S seconds. The script carries the
+# launch's marker, so that `kill` finds it. It may contain secrets, so it is kept off the disk and out of ps. If it exits with 0,
+# records that, unless another run has taken the host from HOLDER. RECORD is `PLAN/PART =LAUNCH DIGEST NEEDS`.
 check() {
+  holder=${4-}
   file=$run/secrets/$1.check.$$
   trap 'rm -f "$file"' EXIT
   cat >"$file"
   exec 8<"$file"
   rm -f "$file"
   umask "$login_umask"
-  if [ -n "$login_locale" ]; then LC_ALL=$login_locale; else unset LC_ALL; fi
-  CHANDLER_LAUNCH=$1 timeout -k 5 "$2" "$shell" /dev/fd/8 </dev/null >/dev/null 2>&1
-  say "check code=$?"
+  (
+    if [ -n "$login_locale" ]; then LC_ALL=$login_locale; else unset LC_ALL; fi
+    CHANDLER_LAUNCH=$1 exec timeout -k 5 "$2" "$shell" /dev/fd/8 </dev/null >/dev/null 2>&1
+  )
+  set -- "$1" $? "${3-}"
+  if [ "$2" = 0 ] && [ -n "$3" ]; then
+    umask 077
+    find_record "${3%% *}"
+    put "${record%/*}/.${record##*/}" "${3#* }"
+    [ -z "$holder" ] || hold_lease
+    mv -fT "${record%/*}/.${record##*/}" "$record" || refuse state-directory-unwritable "cannot write $record"
+  fi
+  say "check code=$2"
 }

@@ -10,8 +10,13 @@ verify() {
   refuse connection-lost 'the launch arrived damaged'
 }
 
-# make_launch ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES [SECRETS_BYTES] <secrets, env and script, one after another
-# Creates the launch unless it exists. All or nothing: one rename creates the directory, after every byte has arrived. STEP, ATTEMPT
+# find_record PLACE: sets record to the file of the record PLAN/PART, whose directory it makes.
+find_record() {
+  record=$state_dir/plans/$1
+  [ -d "${record%/*}" ] || errors=$(mkdir -p "${record%/*}" 2>&1) || explain "$errors" state-directory-unwritable
+}
+# make_launch ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES [SECRETS_BYTES [RECORD]] <secrets, env and script, one after another
+# Creates the launch unless it exists. RECORD is `PLAN/PART DIGEST NEEDS`; the record names the launch before it can begin. All or nothing: one rename creates the directory, after every byte has arrived. STEP, ATTEMPT
 # and LINGER are assignments for the supervisor; the secrets are kept for `begin_launch`.
 make_launch() {
   launch_dir "$1"
@@ -33,9 +38,15 @@ mask=$login_umask
 locale=$login_locale"
     read -r line <"$new/script" || :
     case $line in '#!'*) chmod 700 "$new/script" ;; esac
+    record=
+    if [ -n "${9-}" ]; then
+      find_record "${9%% *}"
+      put "$new/record" "$1 ${9#* }"
+    fi
     # After a power cut, a launch that exists must be whole.
     sync "$new"/* "$new" 2>/dev/null || :
     [ -z "${holder-}" ] || hold_lease
+    [ -z "$record" ] || mv -fT "$new/record" "$record" || refuse state-directory-unwritable "cannot write $record"
     mv -T "$new" "$launch" 2>/dev/null || [ -d "$launch" ] || refuse state-directory-unwritable "cannot create $launch"
     [ ! -d "$new" ] || rm -rf "$new"
     exec 8>&-

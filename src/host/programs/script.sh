@@ -61,6 +61,24 @@ text='
   say script=settled
 }
 
+# read_records PLAN: reports what the records of the plan's parts name, and whether that is done: the launch has ended well, or the
+# check was satisfied since.
+read_records() {
+  for record in "$state_dir/plans/$1"/*; do
+    { [ -f "$record" ] && read -r id sum needs <"$record"; } || continue
+    done=no
+    case $id in
+      =*) done=yes ;;
+      *)
+        launch_dir "$id"
+        has_exited
+        case " $words" in *' by=kill '*) ;; *' code=0 '*) done=yes ;; esac
+        ;;
+    esac
+    say "record=${record##*/} launch=${id#=} digest=$sum needs=$needs done=$done"
+  done
+}
+
 # states ID...: reports the state of each launch on its own line.
 states() {
   for id; do

@@ -11,25 +11,27 @@ hold_lease() {
   [ "$current" = "$holder" ] || refuse lease-held "another run has taken $state_dir"
 }
 
-# launch HOLDER ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES SECRETS_BYTES TURNS START_ARGUMENT... <secrets, env and script
+# launch HOLDER ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES SECRETS_BYTES RECORD TURNS START_ARGUMENT... <secrets, env and
+# script
 # Does `create`, if HOLDER has the lease or is empty, `start`, and `wait` for TURNS reports, because each call costs an exec.
 launch() {
   holder=$1
   shift
-  make_launch "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8"
-  id=$1 turns=$9
-  shift 9
+  make_launch "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" "$9"
+  id=$1 turns=${10}
+  shift 10
   begin_launch "$id" "$@"
   [ "$turns" -eq 0 ] || wait_launch "$id" 0 1 "$turns"
 }
 
-# prepare HOLDER SENTINEL DAYS: takes the lease; unless another holder has it, also reads the sentinel, which must be writable, and
-# the state of the self-provisioning script, and prunes.
+# prepare HOLDER SENTINEL DAYS PLAN: takes the lease; unless another holder has it, also reads the sentinel, which must be writable,
+# the state of the self-provisioning script and the records of the plan, and prunes.
 prepare() {
   lease "$1" || return 0
   exec 8>&-
   sentinel_read "$2" writable
   script_read
+  read_records "$4"
   prune "$3"
 }
 
@@ -65,21 +67,24 @@ sentinel_remove() {
 # shellcheck disable=SC3013
 is_unchanged() { [ "$launch" -ot "$state_dir/pruned" ]; }
 
-# prune DAYS: removes up to 200 launches that ended long ago or whose creation was interrupted. One find, one scan of the processes
+# prune DAYS: removes up to 200 launches that ended long ago or whose creation was interrupted, unless a record names them. One find, one scan of the processes
 # and one mv for all of them keep the cost independent of their number.
 prune() {
   true >"$state_dir/pruned"
   old=$(find "$state_dir/launches" -mindepth 1 -maxdepth 1 -type d -mtime +"$1" 2>/dev/null)
-  pruned=0 gone=
+  pruned=0 gone='' named=' '
   set --
   if [ -n "$old" ]; then
+    for record in "$state_dir"/plans/*/*; do
+      if [ -f "$record" ] && read -r id _ <"$record"; then named="$named${id#=} "; fi
+    done
     # tail starts each file on a new line.
     alive=$(tail -n +1 /proc/[0-9]*/environ 2>/dev/null | tr '\000' '\n' | sed -n 's/^CHANDLER_LAUNCH=\(.*\)/ \1 /p')
     # Moved first, because a half-removed launch could look like one that never began.
     gone=$(mktemp -d "$state_dir/launches/.new.XXXXXX") || old=
   fi
   while IFS= read -r launch && [ -n "$launch" ] && [ $pruned -lt 200 ]; do
-    case $alive in *" ${launch##*/} "*) continue ;; esac
+    case $named$alive in *" ${launch##*/} "*) continue ;; esac
     if [ -f "$launch/lock" ] && [ ! -f "$launch/exit" ]; then
       # With the lock held, the launch cannot begin while it is removed.
       exec 9<"$launch/lock"

@@ -1,5 +1,6 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
-import type { HostRef, ScriptView } from '../../activities/activity-types.ts';
+import type { HostRef } from '../../activities/activity-types.ts';
+import type { ScriptView } from '../../activities/script-view.ts';
 import type { Plan, WatchInput } from '../../domain/plan/schema.ts';
 import { PARKED_ACTIONS } from '../../domain/run/actions.ts';
 import type { FailureCode } from '../../domain/run/failure.ts';

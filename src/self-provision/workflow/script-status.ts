@@ -1,4 +1,4 @@
-import type { ScriptPart, ScriptView } from '../../activities/activity-types.ts';
+import type { ScriptPart, ScriptView } from '../../activities/script-view.ts';
 import { readSentinel } from '../../domain/run/sentinel.ts';
 import { notesOf, type LaunchState } from '../../domain/run/launch-state.ts';
 import type { Part } from '../../domain/run/part.ts';

@@ -19,6 +19,7 @@ describe('a plan without options', () => {
           retry: { attempts: 1, backoffMs: 1000 },
           env: {},
           secrets: {},
+          always: false,
         },
       ],
       zmx: {},
@@ -30,6 +31,8 @@ describe('a plan without options', () => {
       connectTimeoutMs: 300_000,
       keepSessions: 'failed',
       pruneAfterDays: 30,
+      records: 'unnamed',
+      run: { force: false },
     });
   });
 

@@ -89,6 +89,8 @@ function whyNotStarted(run: RunView, { name, part: { state } }: PartRow): string
   switch (state) {
     case 'satisfied':
       return `${name} was never started: its check found it satisfied`;
+    case 'unchanged':
+      return `${name} is unchanged, so this run did not start it`;
     case 'skipped':
     case 'blocked':
       return `${name} is ${state} and was never started`;

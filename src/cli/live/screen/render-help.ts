@@ -24,7 +24,7 @@ const MARKS = [
   ['⏸', 'parked: needs attention'],
   ['▶', 'running'],
   ['↻', 'failed; the next attempt starts by itself'],
-  ['✔', 'succeeded, or satisfied already'],
+  ['✔', 'succeeded, or satisfied or unchanged already'],
   ['↷', 'skipped by an operator'],
   ['✘', 'failed, or killed with its run'],
   ['⊘', 'blocked by what has failed'],

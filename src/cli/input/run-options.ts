@@ -1,0 +1,20 @@
+import type { Command } from 'commander';
+import type { Plan } from '../../domain/plan/schema.ts';
+import { definedOnly } from '../../domain/defined-only.ts';
+
+/** What a run does differently than the plan says. */
+export interface RunOptions {
+  readonly force?: boolean;
+}
+
+export function withRunOptions(command: Command): Command {
+  return command.option('--force', 'also run what is unchanged, as on a new host');
+}
+
+/** Sets the options' values in the `run` of a plan. */
+export function overrideRun(plan: unknown, { force }: RunOptions): unknown {
+  const changes: Plan['run'] = definedOnly({ force });
+  if (typeof plan !== 'object' || plan === null || Object.keys(changes).length === 0) return plan;
+  const { run } = plan as { readonly run?: object };
+  return { ...plan, run: { ...run, ...changes } };
+}

@@ -1,0 +1,194 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Plan } from '../../src/domain/plan/schema.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+
+type Steps = Plan['steps'];
+type Step = Steps[number];
+
+/** A step that writes its name to the ledger on the host; `version` only makes it another script. */
+const step = (name: string, more: Partial<Step> & { version?: number } = {}): Step => {
+  const { version = 1, script = '', finalize, ...rest } = more;
+  return {
+    name,
+    script: `set -e; echo ${name} >>/root/ledger; ${script}\n: ${version}`,
+    ...(finalize !== undefined && { finalize: `echo ${name}! >>/root/ledger; ${finalize}` }),
+    ...rest,
+  };
+};
+
+/** Ten steps: c needs b needs a, e needs d, the others stand alone. a and j have finalizers. */
+const ten = (changes: Partial<Record<string, Partial<Step> & { version?: number }>> = {}): Steps => [
+  step('a', { finalize: ':', ...changes['a'] }),
+  step('b', { needs: ['a'], ...changes['b'] }),
+  step('c', { needs: ['b'], ...changes['c'] }),
+  step('d', changes['d']),
+  step('e', { needs: ['d'], ...changes['e'] }),
+  ...['f', 'g', 'h', 'i'].map((name) => step(name, changes[name])),
+  step('j', { finalize: ':', ...changes['j'] }),
+];
+
+describe('a plan that runs again on its host', () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack();
+  });
+  afterAll(() => stack?.stop());
+  beforeEach(() =>
+    stack.onHost('rm -rf /root/ledger /root/fail* /var/lib/chandler/provisioned /var/lib/chandler/plans'),
+  );
+
+  const ledger = async () =>
+    (await stack.onHost('cat /root/ledger 2>/dev/null; rm -f /root/ledger'))
+      .split('\n')
+      .filter(Boolean)
+      .sort();
+  const provision = async (steps: Steps, options: Partial<Plan> = {}) => {
+    const id = await stack.start({ name: 'web', ...options, steps });
+    const result = await stack.client.result(id);
+    if (!('result' in result)) throw new Error(JSON.stringify(result.failure));
+    const states = result.result.steps.map(({ name, state }) => `${name} ${state}`);
+    return { id, outcome: result.outcome, states, ran: await ledger() };
+  };
+
+  it('runs the changed step and the steps that need it, and then the finalizers', async () => {
+    const all = ['a', 'a!', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'j!'];
+    expect(await provision(ten())).toMatchObject({ outcome: 'provisioned', ran: all });
+    const again = await provision(ten({ b: { version: 2 } }));
+    expect(again).toMatchObject({ outcome: 'provisioned', ran: ['a!', 'b', 'c', 'j!'] });
+    expect(again.states).toEqual([
+      'a unchanged',
+      'b succeeded',
+      'c succeeded',
+      ...'defghij'.split('').map((name) => `${name} unchanged`),
+    ]);
+    expect(await provision(ten({ b: { version: 2 } }))).toMatchObject({
+      outcome: 'already-provisioned',
+      ran: [],
+    });
+  });
+
+  it('runs nothing once only the sentinel is gone, and writes it again', async () => {
+    await provision(ten());
+    await stack.onHost('rm /var/lib/chandler/provisioned');
+    const again = await provision(ten());
+    expect(again).toMatchObject({ outcome: 'provisioned', ran: [] });
+    expect(new Set(again.states.map((state) => state.slice(2)))).toEqual(new Set(['unchanged']));
+    expect(await stack.onHost('cat /var/lib/chandler/provisioned')).toContain('"unchanged"');
+    expect(await provision(ten())).toMatchObject({ outcome: 'already-provisioned', ran: [] });
+  });
+
+  it('runs a failed and an aborted step again, and nothing that was done before', async () => {
+    const fails = {
+      b: { script: 'test ! -e /root/fail' },
+      d: { script: 'test ! -e /root/fail || exec sleep 7431' },
+    };
+    await stack.onHost('touch /root/fail');
+    const id = await stack.start({ name: 'web', steps: ten(fails) });
+    await stack.until(
+      id,
+      ({ steps }) =>
+        steps[1]?.state === 'parked' && steps.slice(5).every(({ state }) => state === 'succeeded'),
+      'b is parked and the others are done',
+    );
+    await stack.client.abort(id, { reason: 'enough' });
+    await stack.client.result(id);
+    expect(await ledger()).toEqual(['a', 'b', 'd', 'f', 'g', 'h', 'i', 'j']);
+    // Another digest of the plan, so that the next run continues by the records alone.
+    await stack.onHost('rm /root/fail');
+    const next = await provision(ten({ ...fails, i: { version: 2 } }));
+    expect(next.ran).toEqual(['a!', 'b', 'c', 'd', 'e', 'i', 'j!']);
+  });
+
+  it('runs a skipped step again', async () => {
+    const fails = { d: { script: 'test ! -e /root/fail' } };
+    await stack.onHost('touch /root/fail');
+    const id = await stack.start({ name: 'web', steps: ten(fails) });
+    await stack.until(id, ({ steps }) => steps[3]?.state === 'parked', 'd is parked');
+    await stack.client.skip(id, { step: 'd' });
+    await stack.client.result(id);
+    expect(await ledger()).toContain('e');
+    await stack.onHost('rm /root/fail');
+    expect((await provision(ten({ ...fails, i: { version: 2 } }))).ran).toEqual(['a!', 'd', 'e', 'i', 'j!']);
+  });
+
+  it('runs a step again whose script an operator replaced for one run', async () => {
+    const fails = { d: { script: 'false' } };
+    const id = await stack.start({ name: 'web', steps: ten(fails) });
+    await stack.until(id, ({ steps }) => steps[3]?.state === 'parked', 'd is parked');
+    await stack.client.retry(id, { step: 'd', script: 'echo other >>/root/ledger' });
+    await stack.client.result(id);
+    await ledger();
+    const repaired = await provision(ten());
+    expect(repaired.ran).toEqual(['a!', 'd', 'e', 'j!']);
+  });
+
+  it('runs a step once although its worker is killed, and neither twice nor never afterwards', async () => {
+    const slow = { d: { version: 2, script: 'until test -e /root/fail-go; do sleep 0.1; done' } };
+    await provision(ten());
+    const id = await stack.start({ name: 'web', steps: ten(slow) });
+    await stack.until(id, ({ steps }) => steps[3]?.state === 'running', 'd runs');
+    const worker = await stack.startWorker();
+    await worker.kill('SIGKILL');
+    await stack.client.temporal.workflow.getHandle(id).terminate('gone');
+    // The launch goes on without a run, and ends well.
+    await stack.onHost(
+      'touch /root/fail-go; until test "$(grep -c code=0 /var/lib/chandler/launches/*/exit | grep -c 1$)" -ge 13; do sleep 0.1; done',
+    );
+    expect((await provision(ten(slow))).ran).toEqual(['a!', 'd', 'e', 'j!']);
+    expect(await provision(ten(slow))).toMatchObject({ ran: [] });
+  });
+
+  it('keeps plans of different names apart, and remembers a step that is removed and added again', async () => {
+    const [a, b] = [step('a', { finalize: ':' }), step('b', { needs: ['a'] })];
+    await provision([a, b], { name: 'one' });
+    const other = { name: 'two', sentinel: { path: '/root/fail-two' } };
+    expect((await provision([a, step('b', { version: 3 })], other)).ran).toEqual(['a', 'a!', 'b']);
+    expect((await provision([a], { name: 'one' })).ran).toEqual([]);
+    expect((await provision([a, b, step('x')], { name: 'one' })).ran).toEqual(['a!', 'x']);
+    const needing = step('b', { needs: ['a', 'x'] });
+    expect((await provision([a, needing, step('x')], { name: 'one' })).ran).toEqual(['a!', 'b']);
+    const third = { name: 'a name: with/any characters', sentinel: { path: '/root/fail-third' } };
+    expect((await provision([a, needing, step('x')], third)).ran).toEqual(['a', 'a!', 'b', 'x']);
+    expect((await provision([a, needing, step('x')], { ...third, run: { force: true } })).ran).toHaveLength(
+      4,
+    );
+  });
+
+  it('runs all again with force, and a step with always in each run', async () => {
+    const steps = [step('a'), step('b', { needs: ['a'] }), step('c', { finalize: ':', always: true })];
+    await provision(steps);
+    expect((await provision(steps)).ran).toEqual(['c', 'c!']);
+    expect((await provision(steps, { run: { force: true } })).ran).toEqual(['a', 'b', 'c', 'c!']);
+    expect((await provision(steps)).ran).toEqual(['c', 'c!']);
+  });
+
+  it('does not repeat a check that was satisfied, nor what depends on it', async () => {
+    const checked = step('a', { check: 'echo checked >>/root/ledger; test -e /root/fail' });
+    const steps = [checked, step('b', { needs: ['a'] }), step('c')];
+    await stack.onHost('touch /root/fail');
+    expect((await provision(steps)).ran).toEqual(['b', 'c', 'checked']);
+    const next = await provision([checked, step('b', { needs: ['a'] }), step('c', { version: 2 })]);
+    expect(next).toMatchObject({ ran: ['c'], states: ['a unchanged', 'b unchanged', 'c succeeded'] });
+    // Its script changes, the check is still satisfied: nothing ran that b depends on.
+    const changed = { ...checked, script: 'echo new >>/root/ledger' };
+    expect(await provision([changed, step('b', { needs: ['a'] }), step('c', { version: 2 })])).toMatchObject({
+      ran: ['checked'],
+      states: ['a satisfied', 'b unchanged', 'c unchanged'],
+    });
+    await stack.onHost('rm /root/fail');
+    const lost = { ...checked, script: 'echo newer >>/root/ledger' };
+    expect((await provision([lost, step('b', { needs: ['a'] })])).ran).toEqual(['b', 'checked', 'newer']);
+  });
+
+  it('runs an unchanged step that an operator resets, and then what needs it', async () => {
+    await provision(ten());
+    const slow = { i: { version: 2, script: 'until test -e /root/fail-go; do sleep 0.1; done' } };
+    const id = await stack.start({ name: 'web', steps: ten(slow) });
+    await stack.until(id, ({ steps }) => steps[2]?.state === 'unchanged', 'c is unchanged');
+    await stack.client.retry(id, { step: 'b', resetDownstream: true });
+    await stack.until(id, ({ steps }) => steps[2]?.state === 'succeeded', 'c ran');
+    await stack.onHost('touch /root/fail-go');
+    await stack.client.result(id);
+    expect(await ledger()).toEqual(['a!', 'b', 'c', 'i', 'j!']);
+  });
+});
