@@ -2,7 +2,7 @@ import { planWarnings, type PlanWarning } from '../../domain/plan/plan-warnings.
 import type { PlacedProblem, Problem } from '../../domain/plan/problems.ts';
 import type { Plan } from '../../domain/plan/schema.ts';
 import { validatePlan } from '../../domain/plan/validate.ts';
-import { findSecret, layerValues } from '../../domain/plan/values.ts';
+import { findSecret, layerValues, misspellingIn } from '../../domain/plan/values.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -81,7 +81,8 @@ export function judgePlan(
     ...found.filter(({ path }) => !shared.has(path)).map(place),
   ];
   if (!plan || problems.length > 0) return { problems };
-  return { plan, warnings: planWarnings(plan).map((warning) => placeWarning(merged, warning)) };
+  const warnings = planWarnings(plan).map((warning) => placeWarning(merged, warning));
+  return { plan, warnings: [...misspellingWarnings(merged.value as Plan, given), ...warnings] };
 }
 
 /** Returns the plan. @throws CliError usage with one problem a line */
@@ -97,6 +98,14 @@ export function parsePlan(text: string, targetOptions: readonly string[] = []): 
     yaml ? { merged: mergeFiles([{ chain: [''], yaml }]), given: [] } : { problems },
     targetOptions,
   );
+}
+
+function misspellingWarnings(planAsWritten: Plan, given: readonly GivenValue[]): PlacedProblem[] {
+  const misspelling = misspellingIn(planAsWritten);
+  return given.flatMap(({ name, place }) => {
+    const message = misspelling(name);
+    return message === undefined ? [] : [{ ...place, message }];
+  });
 }
 
 /** A value of the command line becomes a part of the plan, which the server stores. */

@@ -1,7 +1,8 @@
 import type { Problem } from './problems.ts';
-import { limits, valueSchema, type Step } from './schema.ts';
+import { limits, valueSchema, type Plan, type Step } from './schema.ts';
 import { isRecord, recordOf } from '../is-record.ts';
 import { bytesAsJson } from '../text/bytes-as-json.ts';
+import { didYouMean } from '../text/near-names.ts';
 import { variableNameProblem } from './variable-name.ts';
 
 /** Environment variables by name. */
@@ -55,6 +56,21 @@ export function findSecret(plan: unknown, name: string): { step: string; referen
     if (Object.hasOwn(declared, name)) return { step: String(stepName), reference: String(declared[name]) };
   }
   return undefined;
+}
+
+/**
+ * Returns a function that says why the name of a variable is probably misspelled; undefined if the plan or one of its scripts has
+ * it, or if it resembles no variable of the plan.
+ */
+export function misspellingIn({ env, required = [], steps }: Omit<Plan, 'target'>) {
+  const declared = [env, ...steps.map((step) => step.env)].flatMap((each) => Object.keys(each ?? {}));
+  const names = [...required, ...declared];
+  const scripts = steps.flatMap(({ script, check = '', finalize = '' }) => [script, check, finalize]);
+  const known = new Set([...names, ...scripts.flatMap((text) => text.match(/\w+/g) ?? [])]);
+  return (name: string): string | undefined => {
+    const meant = known.has(name) ? undefined : didYouMean(name, names);
+    return meant && `neither the plan nor a script mentions ${name}; ${meant}`;
+  };
 }
 
 /** Finds problems with the variables of a plan of any shape: required ones without a value, and too many bytes. */

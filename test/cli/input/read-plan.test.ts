@@ -272,6 +272,15 @@ describe('values from the command line', () => {
     expect(await envOf(options)).toEqual(env);
   });
 
+  it('have warnings for names that are probably misspelled', async () => {
+    await write({ 'web.yaml': `env: {THREADS: '1'}\n${steps('w')}`, 'slip.env': 'THREADS=2\nTREADS=3\n' });
+    const { warnings = [] } = await judge({ set: ['threads=4', 'OTHER=5'], envFile: ['slip.env'] });
+    expect(renderWarnings('web.yaml', warnings).map((line) => line.replace(`${dir}/`, ''))).toEqual([
+      'slip.env:2: warning: TREADS: neither the plan nor a script mentions TREADS; did you mean THREADS?',
+      'web.yaml: warning: --set threads: neither the plan nor a script mentions threads; did you mean THREADS?',
+    ]);
+  });
+
   test.each<[what: string, options: PlanOptions, env: string, ...problems: string[]]>([
     [
       'all problems at once',

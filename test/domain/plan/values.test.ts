@@ -4,6 +4,7 @@ import type { Plan, Step } from '../../../src/domain/plan/schema.ts';
 import {
   findSecret,
   layerValues,
+  misspellingIn,
   stepEnv,
   valueProblem,
   type Values,
@@ -112,6 +113,41 @@ test.each<[name: string, value: string, problem: string | undefined]>([
   ['UID', 'x', 'is read-only in bash'],
 ])('the problem of the variable %j', (name, value, problem) => {
   expect(valueProblem(name, value)).toBe(problem);
+});
+
+describe('a name that is set but not known', () => {
+  const named: Plan = {
+    target: { host: 'h' },
+    env: { THREADS: '1' },
+    required: ['SITE_NAME'],
+    steps: [
+      {
+        name: 'a',
+        script: 'echo $LISTEN',
+        check: 'test $CHECKED',
+        finalize: 'echo ${ENDED}',
+        env: { REGION: 'x' },
+      },
+    ],
+  };
+
+  test.each(['THREADS', 'SITE_NAME', 'LISTEN', 'CHECKED', 'ENDED', 'REGION', 'HTTP_PROXY', 'X'])(
+    '%s is known, or near none',
+    (name) => {
+      expect(misspellingIn(named)(name)).toBeUndefined();
+    },
+  );
+
+  test.each([
+    ['THREAD', 'THREADS'],
+    ['threads', 'THREADS'],
+    ['SITE', 'SITE_NAME'],
+    ['REGOIN', 'REGION'],
+  ])('%s is probably %s', (name, meant) => {
+    expect(misspellingIn(named)(name)).toBe(
+      `neither the plan nor a script mentions ${name}; did you mean ${meant}?`,
+    );
+  });
 });
 
 test.each<[what: string, plan: unknown, found: object | undefined]>([
