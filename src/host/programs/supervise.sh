@@ -62,8 +62,9 @@ set -- ${stat##*) }
 printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "$(date +%s)" >"$dir/.started" || exit 75
 sync "$dir/.started" 2>/dev/null || :
 mv -f "$dir/.started" "$dir/started" || exit 75
-# A power cut must not make the launch unknown once its step has begun.
-sync "$dir" "${dir%/*}" 2>/dev/null || :
+# A power cut must not make the launch unknown once its step has begun, nor the record that names it.
+state=${dir%/*/*}
+sync "$dir" "${dir%/*}" "$state" "$state/plans" "$state"/plans/* 2>/dev/null || :
 [ ! -p "$dir/begun" ] || echo 1<>"$dir/begun"
 
 # The marker is set inside, so that `kill` finds the step and its leftovers, but not `script` and `tee`.

@@ -20,6 +20,34 @@ export interface Scenario {
   readonly kills?: boolean;
   /** The launch may be forgotten, and is never started anew without having been created anew. */
   readonly prunes?: boolean;
+  /** The operation records which launch is the latest of its step. */
+  readonly records?: boolean;
+  /** What is wrong once the operation is repeated after the crash; default: see {@link recover}. */
+  readonly recover?: (host: HostUnderTest) => Promise<string[]>;
+}
+
+/** A launch that has begun is named by the record of its step, whatever was lost. */
+async function recoverRecorded(host: HostUnderTest, scenario: Scenario, history: History): Promise<string[]> {
+  const named = () => {
+    const isNamed = host.record(host.id) === `${host.id} d n\n`;
+    return host.ledger(host.id).begins === 0 || isNamed
+      ? []
+      : [`it ran, and the record is ${JSON.stringify(host.record(host.id))}`];
+  };
+  return [...named(), ...(await recover(host, scenario, history, (id) => host.launch(id))), ...named()];
+}
+
+/** The record of a check is there whole or not at all, and there once the check is repeated. */
+async function recoverChecked(host: HostUnderTest): Promise<string[]> {
+  const wrong = ['', '=f d n\n'].includes(host.record(host.id))
+    ? []
+    : [`a torn record: ${host.record(host.id)}`];
+  const code = await host.check(host.id);
+  const isRecorded = code === 0 && host.record(host.id) === '=f d n\n';
+  return [
+    ...wrong,
+    ...(isRecorded ? [] : [`code ${code}, and the record is ${JSON.stringify(host.record(host.id))}`]),
+  ];
 }
 
 const created = (host: HostUnderTest) => host.create(host.id);
@@ -36,6 +64,14 @@ export const SCENARIOS: readonly Scenario[] = [
     program: 'host',
     prepare: async () => undefined,
     act: (host) => host.launch(host.id),
+    records: true,
+  },
+  {
+    name: 'a check that is satisfied',
+    program: 'host',
+    prepare: async () => undefined,
+    act: (host) => host.check(host.id),
+    recover: recoverChecked,
   },
   { name: 'start, without a session', program: 'host', prepare: created, act: (host) => host.start(host.id) },
   {
@@ -168,12 +204,18 @@ async function crashOnce(
       killed: scenario.kills === true,
       pruned: scenario.prunes === true,
     };
-    return recover(host, scenario, history);
+    if (scenario.recover) return scenario.recover(host);
+    return scenario.records ? recoverRecorded(host, scenario, history) : recover(host, scenario, history);
   });
 }
 
 /** What a worker does after a lost answer, or what the next run does: every answer on the way must be right. */
-export async function recover(host: HostUnderTest, scenario: Scenario, history: History): Promise<string[]> {
+export async function recover(
+  host: HostUnderTest,
+  scenario: Scenario,
+  history: History,
+  launch?: (id: string) => Promise<LaunchState>,
+): Promise<string[]> {
   const wrong: string[] = [];
   const judge = async (what: string, ask: () => Promise<LaunchState>) => {
     const before = host.ledger(host.id);
@@ -197,7 +239,8 @@ export async function recover(host: HostUnderTest, scenario: Scenario, history: 
       if (scenario.prunes) {
         if (state.kind === 'absent') break;
         await host.start(host.id).catch(() => undefined);
-      } else {
+      } else if (launch) await judge('launch', () => launch(host.id));
+      else {
         await judge('create', () => host.create(host.id));
         await judge('start', () => host.start(host.id, scenario.session));
       }

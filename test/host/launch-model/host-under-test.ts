@@ -117,7 +117,13 @@ export class HostUnderTest {
     return this.host.start(id, this.#startOptions(session));
   }
   launch(id: string, session?: string) {
-    return this.host.launch(id, this.#body(id), this.#startOptions(session));
+    const record = { place: `plan/step.${id}`, digest: 'd', needs: ['n'], former: '-' };
+    return this.host.launch(id, this.#body(id), { ...this.#startOptions(session), record });
+  }
+  /** Makes a check that is satisfied. */
+  check(id: string) {
+    const record = { place: `plan/step.${id}`, digest: 'd', needs: ['n'], former: 'f' };
+    return this.host.check(id, 'true', { boundS: 20, record });
   }
   #body(id: string, gated = false) {
     const ledger = quote(join(this.dir, 'ledger', id));
@@ -185,6 +191,10 @@ export class HostUnderTest {
       begins: lines.filter((line) => line === 'begin').length,
       ends: lines.filter((line) => line === 'end').length,
     };
+  }
+  /** What is recorded about the step of a launch. */
+  record(id: string): string {
+    return read(join(this.dir, 'state/plans/plan', `step.${id}`));
   }
   secrets(): string[] {
     const dir = join(this.dir, 'run/secrets');
@@ -293,12 +303,17 @@ export class HostUnderTest {
       `${Number(readFileSync(join(this.dir, 'boot-id'), 'utf8')) + 1}\n`,
     );
     if (remains === 'everything') return;
-    const launches = join(this.dir, 'state/launches');
-    if (remains === 'names') return this.#loseBytes(launches);
-    const copy = join(this.dir, 'rebuilt');
-    this.#rebuild(statSync(launches).ino, copy);
-    rmSync(launches, { recursive: true });
-    renameSync(copy, launches);
+    for (const name of ['launches', 'plans']) {
+      const kept = join(this.dir, 'state', name);
+      if (!existsSync(kept)) continue;
+      if (remains === 'names') this.#loseBytes(kept);
+      else {
+        const copy = join(this.dir, 'rebuilt');
+        this.#rebuild(statSync(kept).ino, copy);
+        rmSync(kept, { recursive: true });
+        renameSync(copy, kept);
+      }
+    }
   }
   #loseBytes(dir: string): void {
     for (const entry of readdirSync(dir, { withFileTypes: true })) {
