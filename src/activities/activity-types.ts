@@ -261,6 +261,8 @@ export interface Activities {
     /** A bootstrap marker to search for. */
     marker?: string;
     zmx?: ResolvedPlan['zmx'];
+    /** The name of a plan's records. */
+    plan?: string;
     /** The digest of a plan; with `parts`, to find out what a run would adopt. */
     digest?: string;
     parts?: readonly PartRef[];

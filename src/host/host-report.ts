@@ -14,6 +14,7 @@ import { CHECK_BOUND_S } from './launch.ts';
 import { parseLaunchStates } from './parse-launch-state.ts';
 import { askedTools, missingTools, readFacts, requireTools } from './probe.ts';
 import type { Programs } from './programs.ts';
+import { parseRecords, type RecordedParts } from './recorded-parts.ts';
 import { parseScriptState, type ScriptState } from './script-state.ts';
 
 /** The result of an inspection of a host. */
@@ -47,6 +48,8 @@ export interface HostReport {
   /** The holder of the lease; empty if it is free. */
   readonly lease: string;
   readonly script?: ScriptState;
+  /** What earlier runs of the plan recorded; missing if nothing. */
+  readonly recorded?: RecordedParts;
   /** Hash of the zmx in `facts`, 64 hex digits. */
   readonly zmxSha256?: string;
   /** Keys of the zmx versions that Chandler has installed there. */
@@ -80,11 +83,17 @@ const CHECK_MS = (CHECK_BOUND_S + 10) * 1000;
  */
 export async function inspectHost(
   deps: InspectDeps,
-  options: { sentinelPath?: string | undefined; marker?: string | undefined; timeLogin?: boolean } = {},
+  options: {
+    sentinelPath?: string | undefined;
+    marker?: string | undefined;
+    timeLogin?: boolean;
+    /** The name of a plan's records. */
+    plan?: string | undefined;
+  } = {},
 ): Promise<HostReport> {
-  const { sentinelPath = '', marker = '', timeLogin = false } = options;
+  const { sentinelPath = '', marker = '', timeLogin = false, plan = '' } = options;
   const tools = `${askedTools.needed} ${askedTools.useful}`;
-  const words = [sentinelPath, marker, tools, timeLogin ? 'yes' : ''];
+  const words = [sentinelPath, marker, tools, timeLogin ? 'yes' : '', plan];
   const answers = await ask(deps, '', 'report', words, INSPECT_MS);
   try {
     return readReport(answers, { sentinelPath, marker, timeLogin });
@@ -102,6 +111,7 @@ function readReport(
   const find = (key: string) => requireAnswer(answers, key, WHAT);
   const facts = readFacts(answers, WHAT);
   const now = find('now');
+  const recorded = parseRecords(answers);
   const sha256 = answers.findLast((answer) => answer['zmx_sha256'] !== undefined)?.['zmx_sha256'] ?? '';
   return definedOnly({
     facts,
@@ -114,6 +124,7 @@ function readReport(
     loginMs: timeLogin ? readCount(find('login_ds'), 'login_ds') * 100 : undefined,
     lease: find('lease')['lease'] ?? '',
     script: parseScriptState(answers),
+    recorded: Object.keys(recorded).length > 0 ? recorded : undefined,
     zmxSha256: /^[0-9a-f]{64}$/.test(sha256) ? sha256 : undefined,
     zmxReady: answers
       .flatMap((answer) => answer['zmx_ready'] ?? [])

@@ -79,11 +79,12 @@ async function inspectOneHost(
     Pick<ActivityDeps, 'zmx' | 'isOpen'> & { readonly countExecs: (count: number) => Promise<number> },
   input: Parameters<Activities['inspectHost']>[0],
 ): Promise<HostInspection> {
-  const { sentinelPath, marker, digest, parts = [], zmx } = input;
+  const { sentinelPath, marker, plan, digest, parts = [], zmx } = input;
   const askedMs = Date.now();
   const { lease, leftovers, ...report } = await inspectHost(deps, {
     sentinelPath,
     marker,
+    plan,
     timeLogin: input.countExecs === true,
   });
   // The host reports whole seconds; adding half a second gives the best estimate.

@@ -1,7 +1,7 @@
 import type { HostInspection } from '../../activities/activity-types.ts';
 import type { ResolvedPlan, ResolvedStep } from '../../domain/plan/resolve-plan.ts';
 import { dependents } from '../../domain/plan/schedule.ts';
-import { adoption } from '../../domain/run/forecast.ts';
+import { adoption, isRecordedDone } from '../../domain/run/forecast.ts';
 import type { PartFailure } from '../../domain/run/status.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { Inspection } from '../../workflows/index.ts';
@@ -16,10 +16,13 @@ export function partRows(
   checks: Inspection['checks'],
 ): DiffRow[] {
   const former = host.script?.digest === digest ? 'the self-provisioning script' : 'an earlier run';
+  const whatOf = (step: string, kind: 'step' | 'finalizer') =>
+    adoption(host, digest, step, kind) ??
+    (isRecordedDone(plan, host.recorded ?? {}, { step, kind }) ? 'unchanged' : undefined);
   const first = plan.steps.map((step) =>
     rowOfStep(
       step,
-      adoption(host, digest, step.name, 'step'),
+      whatOf(step.name, 'step'),
       former,
       lacks.find((lack) => lack.step === step.name)?.failure,
       checks.find((check) => check.step === step.name),
@@ -28,7 +31,7 @@ export function partRows(
   const running = first.flatMap(({ name = '', would }) => (would === 'do' ? [name] : []));
   const again = new Set(running.flatMap((name) => dependents(name, plan.steps)));
   const steps = first.map((row): DiffRow => {
-    const isDone = adoption(host, digest, row.name ?? '', 'step') === 'done';
+    const isDone = ['done', 'unchanged'].includes(whatOf(row.name ?? '', 'step') ?? '');
     return isDone && again.has(row.name ?? '')
       ? { ...row, would: 'do', message: `${row.message}; runs again, because what it needs does` }
       : row;
@@ -37,9 +40,12 @@ export function partRows(
     .filter(({ finalize }) => finalize !== undefined)
     .map(({ name }): DiffRow => {
       const row = rowOn('finalizer', name);
-      switch (adoption(host, digest, name, 'finalizer')) {
+      const what = whatOf(name, 'finalizer');
+      switch (what) {
         case 'done':
-          return running.length > 0 ? row.do('runs again after every step') : row.keep(`done by ${former}`);
+        case 'unchanged':
+          if (running.length > 0) return row.do('runs again after every step');
+          return row.keep(what === 'done' ? `done by ${former}` : UNCHANGED);
         case 'awaited':
           return row.wait(`begun by ${former}: waited for`);
         default:
@@ -49,9 +55,11 @@ export function partRows(
   return [...steps, ...finalizers];
 }
 
+const UNCHANGED = 'unchanged since an earlier run';
+
 function rowOfStep(
   { name, needs }: ResolvedStep,
-  adopted: ReturnType<typeof adoption>,
+  adopted: ReturnType<typeof adoption> | 'unchanged',
   former: string,
   lack: PartFailure | undefined,
   check: Inspection['checks'][number] | undefined,
@@ -60,6 +68,7 @@ function rowOfStep(
   // A run fails for what the worker lacks before it finds out what is done, unless a step of an earlier run is running.
   if (lack) return row.fail(`${oneLine(lack.message)} (${lack.code})`);
   if (adopted === 'done') return rowOfDone(row, check, `done by ${former}`);
+  if (adopted === 'unchanged') return rowOfDone(row, check, UNCHANGED);
   if (adopted === 'awaited') return row.wait(`begun by ${former}: waited for`);
   if (check && 'failure' in check) return row.unknown(unasked(check.failure));
   if (check?.code === 0) return row.keep('its check says that it is satisfied');

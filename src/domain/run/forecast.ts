@@ -1,6 +1,7 @@
 import type { Launch } from './ids.ts';
 import type { LaunchState } from './launch-state.ts';
 import type { ResolvedPlan, ResolvedStep } from '../plan/resolve-plan.ts';
+import { NO_LAUNCH, isUnchanged, partDigest, recordName, type PartRecord } from './part-record.ts';
 import { readSentinel, sentinelSaysDone } from './sentinel.ts';
 
 /** What an inspection finds on a host about a plan. */
@@ -57,6 +58,24 @@ export function adoption(
   if (state === undefined || state.kind === 'absent') return undefined;
   if (state.kind === 'created' || state.kind === 'running') return 'awaited';
   return state.kind === 'exited' && state.code === 0 ? 'done' : 'repeated';
+}
+
+/** Whether the records say that a part is unchanged, unless a step on which it depends runs. */
+export function isRecordedDone(
+  { run, steps }: ResolvedPlan,
+  recorded: Readonly<Record<string, PartRecord>>,
+  { step: name, kind }: Pick<Launch, 'step' | 'kind'>,
+): boolean {
+  const step = steps.find((each) => each.name === name);
+  const record = recorded[recordName({ step: name, kind })];
+  if (!step || !record || run.force || step.always) return false;
+  const before = kind === 'finalizer' ? steps.map((each) => each.name) : step.needs;
+  const needs = before.flatMap((need) => recorded[recordName({ step: need, kind: 'step' })]?.launch ?? []);
+  return isUnchanged(
+    record,
+    partDigest(step, kind),
+    needs.filter((launch) => launch !== NO_LAUNCH),
+  );
 }
 
 /**

@@ -84,8 +84,8 @@ say_login() {
   say "login_ds=$i"
 }
 
-# report SENTINEL MARKER TOOLS LOGIN: an empty SENTINEL stands for the default, an empty MARKER for none; an empty LOGIN starts no
-# login shell.
+# report SENTINEL MARKER TOOLS LOGIN PLAN: an empty SENTINEL stands for the default, an empty MARKER or PLAN for none; an empty LOGIN
+# starts no login shell.
 report() {
   # Comes first, because later answers replace its values for the same keys. Without a lock file there is no script, and flock
   # would create one.
@@ -102,6 +102,7 @@ report() {
   say_zmx_store
   leftovers
   [ -z "${4:-}" ] || say_login
+  [ -z "${5:-}" ] || read_records "$5"
 }
 
 # inspect_check ID BOUND_S: runs $check_body as `check` in follow.sh runs it, but it never touches the disk.

@@ -80,7 +80,7 @@ async function inspect(
     return await activity.inspectHost(`inspect ${addressOf(target)}`, {
       target,
       countExecs,
-      ...(plan && { zmx: plan.zmx, parts: listPartRefs(plan.steps) }),
+      ...(plan && { plan: plan.records, zmx: plan.zmx, parts: listPartRefs(plan.steps) }),
       ...(plan?.sentinel.path !== undefined && { sentinelPath: plan.sentinel.path }),
       ...(plan?.bootstrap && { marker: plan.bootstrap.marker }),
       ...(digest !== undefined && { digest }),

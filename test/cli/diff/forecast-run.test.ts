@@ -6,6 +6,7 @@ import { forecastRun } from '../../../src/cli/diff/forecast-run.ts';
 import { stepsToCheck } from '../../../src/domain/run/forecast.ts';
 import { makeLaunch } from '../../../src/domain/run/ids.ts';
 import type { LaunchState } from '../../../src/domain/run/launch-state.ts';
+import { partDigest } from '../../../src/domain/run/part-record.ts';
 import { planDigest, resolvePlan } from '../../../src/domain/plan/resolve-plan.ts';
 import type { Plan } from '../../../src/domain/plan/schema.ts';
 import type { Inspection } from '../../../src/workflows/index.ts';
@@ -214,6 +215,38 @@ describe('what a run would come to', () => {
     expect(forecastRun(plan, { ...without, host }).outcome).toBe('would-fail');
     const provisioned = makeInspection({ sentinel: sentinel('') });
     expect(forecastRun(plan, { ...without, host: provisioned }).outcome).toBe('nothing-to-do');
+  });
+});
+
+describe('what earlier runs recorded', () => {
+  const id = (letter: string) => letter.repeat(20);
+  const resolved = resolvePlan(plan);
+  const digestOf = (step: number, kind: 'step' | 'finalizer') => partDigest(resolved.steps[step]!, kind);
+  const recorded = {
+    'step.a': { digest: digestOf(0, 'step'), launch: id('a'), needs: [], isDone: true },
+    'step.b': { digest: digestOf(1, 'step'), launch: id('b'), needs: [id('a')], isDone: true },
+    'finalizer.a': {
+      digest: digestOf(0, 'finalizer'),
+      launch: id('f'),
+      needs: [id('a'), id('b')],
+      isDone: true,
+    },
+  };
+  const wouldBe = (changes: object, steps = plan.steps) =>
+    forecastRun({ ...plan, steps }, inspect(makeInspection({ recorded: { ...recorded, ...changes } })))
+      .rows.filter(({ name }) => name !== undefined)
+      .map(({ name, kind, would }) => `${kind} ${name} ${would}`);
+
+  it('is kept if it is unchanged', () => {
+    expect(wouldBe({})).toEqual(['step a keep', 'step b keep', 'finalizer a keep']);
+  });
+  it('is done again if it failed, with what needs it and the finalizers', () => {
+    const failed = { ...recorded['step.a'], isDone: false };
+    expect(wouldBe({ 'step.a': failed })).toEqual(['step a do', 'step b do', 'finalizer a do']);
+  });
+  it('is done again if its script changed', () => {
+    const [a, b] = plan.steps;
+    expect(wouldBe({}, [a!, { ...b!, script: 'y' }])).toEqual(['step a keep', 'step b do', 'finalizer a do']);
   });
 });
 
