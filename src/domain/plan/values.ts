@@ -9,17 +9,25 @@ import { variableNameProblem } from './variable-name.ts';
 export type Values = Readonly<Record<string, string>>;
 
 /**
- * Sets values in a plan of any shape; of several layers the last one wins. A value replaces the plan's `env` and a step's own
- * `env`: what stands outside of a plan is about this host or this run, and knows more than the plan.
+ * Sets values in a plan of any shape; of several layers the last one wins. A value replaces a variable wherever the plan has it: in
+ * its `env` and in the `env` of steps. What stands outside of a plan is about this host or this run, and knows more than the plan.
+ * A variable that the plan does not have is set for every step; one that only some steps have changes no other step.
  */
 export function layerValues<T>(plan: T, ...layers: readonly Values[]): T {
   const over: Values = Object.fromEntries(layers.flatMap((layer) => Object.entries(layer)));
   if (!isRecord(plan) || Object.keys(over).length === 0) return plan;
-  const { env = {}, steps } = plan;
+  const { env = {}, required, steps } = plan;
+  const list: readonly unknown[] = Array.isArray(steps) ? steps : [];
+  const ofSteps = new Set(list.flatMap((step) => Object.keys(recordOf(recordOf(step)['env']))));
+  const ofPlan = new Set([
+    ...Object.keys(recordOf(env)),
+    ...(Array.isArray(required) ? (required as unknown[]) : []),
+  ]);
+  const shared = Object.entries(over).filter(([name]) => ofPlan.has(name) || !ofSteps.has(name));
   return {
     ...plan,
-    env: isRecord(env) ? { ...env, ...over } : env,
-    ...(Array.isArray(steps) && { steps: steps.map((step: unknown) => withOwnEnv(step, over)) }),
+    ...(isRecord(env) && shared.length > 0 && { env: { ...env, ...Object.fromEntries(shared) } }),
+    ...(Array.isArray(steps) && { steps: list.map((step) => withOwnEnv(step, over)) }),
   };
 }
 

@@ -50,8 +50,20 @@ describe('the variables of a step', () => {
   });
 
   it('only replace what a step has of its own', () => {
-    const layered = layerValues(plan({}, step({ A: '1' }), step()), { A: '2', B: '3' });
-    expect(layered.steps.map(({ env }) => env)).toEqual([{ A: '2' }, undefined]);
+    const { env, steps } = layerValues(plan({ B: '1' }, step({ A: '1' }), step()), { A: '2', B: '3' });
+    expect({ env, steps: steps.map((each) => each.env) }).toEqual({
+      env: { B: '3' },
+      steps: [{ A: '2' }, undefined],
+    });
+  });
+
+  it('reach every step if the plan requires them', () => {
+    const required = { ...plan(undefined, step({ A: '1' }), step()), required: ['A'] };
+    const { env, steps } = layerValues(required, { A: '2' });
+    expect({ env, steps: steps.map((each) => each.env) }).toEqual({
+      env: { A: '2' },
+      steps: [{ A: '2' }, undefined],
+    });
   });
 
   it('are the same without a plan-wide env', () => {
