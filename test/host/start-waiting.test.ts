@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,21 +23,30 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
   const zmxPath = join(dir, 'zmx.sh');
   const executor = new LocalExecutor({ shell, env: { ...process.env, HOME: home } });
   const host = hostAt(executor, stateDir);
+  /** Accepts connections, and sends nothing. */
+  const silent = createServer((socket) => socket.unref());
   const launches: { id: string; place: { session: string; zmxPath: string; zmxDir: string } }[] = [];
 
   beforeAll(async () => {
     for (const path of [home, join(stateDir, 'bin'), zmxDir]) mkdirSync(path, { recursive: true });
     writeFileSync(zmxPath, SHIM, { mode: 0o755 });
     await host.installPrograms();
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
   });
   afterEach(async () => {
     for (const { id, place } of launches.splice(0)) await host.kill(id, { graceS: 0, place });
   });
-  afterAll(() => rmSync(dir, { recursive: true, maxRetries: 5 }));
+  afterAll(() => {
+    silent.close();
+    rmSync(dir, { recursive: true, maxRetries: 5 });
+  });
 
   /** A launch whose login shell reads this profile. */
   const create = async (name: string, profile: string) => {
-    writeFileSync(join(home, '.bash_profile'), profile.replaceAll('~', home));
+    const text = profile
+      .replaceAll('~', home)
+      .replaceAll('PORT', String((silent.address() as AddressInfo).port));
+    writeFileSync(join(home, '.bash_profile'), text);
     const { id } = makeLaunch(dir, name, 'step', 1);
     const body = { script: `echo ran >>${dir}/ran-${name}; echo printed`, env: {} };
     await host.create(id, renderLaunchBody(makeLaunch(dir, name, 'step', 1), body, 0));
@@ -51,6 +62,16 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
     ['a profile that asks a question', 'read -p "code: " code; read -p "again: " code', /again:/],
     ['a trap that swallows commands', `shopt -s extdebug; trap 'echo denied; false' DEBUG`, /denied/],
     ['a shell that is no more than a program', 'echo menu; exec cat', /menu/],
+    ['a program that reads everything', 'echo reading; cat >/dev/null', /reading/],
+    ['a program that reads more than the command', 'head -c 100000 >/dev/null', /./],
+    ['a subshell that asks a question', '(read -p "name: " name; read -p "again: " name)', /again:/],
+    ['a pipeline whose end reads a pipe', 'cat | cat >/dev/null', /./],
+    ['a job in a process group of its own', 'set -m; cat >/dev/null', /./],
+    [
+      'a program that polls its terminal',
+      '(read -t 600 -p "name: " x; read -t 600 -p "again: " x)',
+      /again:/,
+    ],
   ])('ends at once where the command is swallowed: %s', async (name, profile, output) => {
     const launch = await create(name.replaceAll(' ', '-'), profile);
     expect(await start(launch, LONG_S)).toMatchObject({
@@ -90,6 +111,22 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
     ['a file', 'mkfifo ~/fifo; read -t 60 <~/fifo', /./],
     ['a timer of its own', 'exec 9<> <(:); while :; do read -rt 60 -u 9; done', /./],
     ['the CPU', 'while :; do :; done', /./],
+    ['a child that waits elsewhere', 'mkfifo ~/other; (read -t 60 <>~/other)', /./],
+    [
+      'a job beside one that may not read the terminal',
+      'set -m; cat & (while [ -d ~ ]; do sleep 0.1; done)',
+      /./,
+    ],
+    [
+      'a child of a trap that runs before the command',
+      `trap 'case $BASH_COMMAND in *supervise*) echo late; sleep 60 ;; esac' DEBUG`,
+      /late/,
+    ],
+    [
+      'a connection of a trap that runs before the command',
+      `trap 'case $BASH_COMMAND in *supervise*) bash -c "exec 7<>/dev/tcp/127.0.0.1/PORT; read -u 7" ;; esac' DEBUG`,
+      /./,
+    ],
   ])(
     'a login that still runs does not count as one that swallows the command: %s',
     async (what, profile, output) => {
@@ -109,6 +146,25 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
     expect((await start(launch, 60)).kind).not.toBe('created');
     expect(await host.wait(launch.id, { boundS: 60 })).toMatchObject({ kind: 'exited', code: 0 });
     expect(readFileSync(join(home, 'logins'), 'utf8')).toBe('x\n');
+  });
+
+  it('keeps the session of a launch that begins and ends while a start inspects it', async () => {
+    const launch = await create('meanwhile', 'echo x >>~/times; until [ -e ~/now ]; do sleep 0.2; done');
+    expect(await start(launch, 1)).toMatchObject({ waiting: { for: 'login-shell' } });
+    const end = join(stateDir, 'launches', launch.id, 'exit');
+    writeFileSync(
+      zmxPath,
+      SHIM.replace(
+        'exec',
+        `[ "$1" != list ] || { touch ${home}/now; until [ -e ${end} ]; do sleep 0.1; done; }; exec`,
+      ),
+    );
+    try {
+      expect(await start(launch, 60)).toMatchObject({ kind: 'exited', code: 0 });
+    } finally {
+      writeFileSync(zmxPath, SHIM);
+    }
+    expect(readFileSync(join(home, 'times'), 'utf8')).toBe('x\n');
   });
 
   it('replaces a session that lost the typed command', async () => {

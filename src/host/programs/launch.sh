@@ -143,20 +143,32 @@ begin_launch() {
 
 # row_of SESSION ZMX ZMX_DIR: prints the session's row of `zmx list`.
 row_of() { call_zmx "$2" "$3" list 2>/dev/null | awk -F '\t' -v want="  name=$1" '$1 == want'; }
-# has_swallowed SESSION ZMX ZMX_DIR: whether the session's shell, or a program in its place, has consumed the typed line and waits
-# for more. While a login runs, the shell waits for a child, or the typed line is still in the terminal.
+# has_swallowed SESSION ZMX ZMX_DIR: whether the typed line has been consumed, and the session's shell, a program in its place, or a
+# program in the foreground of its terminal waits for more. While a login runs, the shell waits for a child, or the typed line is
+# still in the terminal.
 has_swallowed() {
   pid=$(row_of "$@" | cut -f 2)
   pid=${pid#pid=}
   [ -c "/proc/$pid/fd/0" ] && read -r stat <"/proc/$pid/stat" || return
-  wchan=
-  children=
-  read -r wchan <"/proc/$pid/wchan"
-  read -r children <"/proc/$pid/task/$pid/children"
-  # A shell that reads its terminal may have background children. Not every kernel reports what a process waits for.
-  case ${stat##*) }/$wchan/$children in S*/*tty*/* | S*/*woken/* | S*/*poll*/* | S*/*select*/* | S*/*/) ;; *) return 1 ;; esac
   # dash has no read -t, so the answer is no. bash -c reads ~/.bashrc if SSH_CLIENT is set.
-  [ "$(unset SSH_CLIENT SSH2_CLIENT; "$shell" ${bare:+"$bare"} -c 'read -t 0; echo $?' <"/proc/$pid/fd/0")" = 1 ]
+  [ "$(unset SSH_CLIENT SSH2_CLIENT; "$shell" ${bare:+"$bare"} -c 'read -t 0; echo $?' <"/proc/$pid/fd/0")" = 1 ] || return
+  children=
+  read -r children <"/proc/$pid/task/$pid/children"
+  # shellcheck disable=SC2086 # the fields after the name in parentheses
+  set -- ${stat##*) }
+  # Not every kernel reports what a process waits for.
+  [ "$1$children" != S ] || return 0
+  # A shell that reads its terminal may have background children.
+  for process in "/proc/$pid/stat" $(grep -lE "^[0-9]+ \(.*\) S [0-9]+ $6 [0-9]+ $5 " /proc/[0-9]*/stat); do
+    process=${process%/stat}
+    wchan=
+    read -r wchan <"$process/wchan"
+    case $wchan in *tty* | *woken* | *poll* | *select*) ;; *) continue ;; esac
+    [ "$process" != "/proc/$pid" ] || return 0
+    # Other programs may wait for a socket.
+    case $(ls -l "$process/fd") in *socket:*) ;; *' 0 -> /dev/pts/'* | *' 0 -> /dev/tty'*) return 0 ;; esac
+  done
+  return 1
 } 2>/dev/null
 
 # stand_in_for_bash: provides a program with that name, because zmx starts sessions with bash only.
@@ -186,9 +198,12 @@ clear_session() {
       sleep 1
       i=$((i + 1))
     done
-    # While this holds the lock, the launch cannot begin in the session that is closed.
+    # While this holds the lock, the launch cannot begin in the session that is closed. It may have ended meanwhile.
     exec 9>>"$launch/lock"
-    flock -n 9 || return 1
+    if ! flock -n 9 || has_begun; then
+      exec 9>&-
+      return 1
+    fi
     free_session "$2" "$3" "$4"
     exec 9>&-
     return 0
