@@ -33,6 +33,7 @@ export function exitCodeOf(result: RunResult): ExitCode {
   switch (result.outcome) {
     case 'provisioned':
     case 'already-provisioned':
+    case 'incomplete':
       return exitCodes.provisioned;
     case 'failed':
       return exitCodes.failed;

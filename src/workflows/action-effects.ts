@@ -4,6 +4,7 @@ import type { AuditEntry } from '../domain/run/audit-trail.ts';
 import type { Part, Retry } from '../domain/run/part.ts';
 import { describeState, isDone } from '../domain/run/status.ts';
 import { durationMs, formatDuration } from '../domain/text/duration.ts';
+import { isExcluded } from './part-records.ts';
 import { resetDownstream } from './reset-steps.ts';
 import { activePartOf, stepOf, type Run } from './run.ts';
 
@@ -114,6 +115,7 @@ function resetRefusal(run: Run, name: string): string | undefined {
   if (run.status.phase !== 'steps')
     return `steps can't be reset in this phase (${run.status.phase}); without resetDownstream a parked finalizer can run again`;
   const part = stepOf(run, name);
+  if (isExcluded(run, part)) return `${name} is not among the steps to which this run is limited`;
   const { status } = part;
   const canReset = status.state === 'parked' || status.state === 'failed' || isDone(status);
   return (

@@ -2,27 +2,33 @@ import { CancellationScope, condition, isCancellation } from '@temporalio/workfl
 import type { Part } from '../domain/run/part.ts';
 import { readiness } from '../domain/plan/schedule.ts';
 import { renderSentinel } from '../domain/run/sentinel.ts';
-import { isPartOver, listSkipped } from '../domain/run/status.ts';
+import { isPartOver, listSkipped, listUndone } from '../domain/run/status.ts';
 import { askForRun } from './ask-host.ts';
 import { sessionsToClose } from './end-run.ts';
 import { workflowFailure } from './failures.ts';
 import { drivePart } from './drive-part.ts';
-import { settleUnchanged } from './part-records.ts';
+import { isExcluded, settleUnchanged } from './part-records.ts';
 import { activity } from './proxies.ts';
 import { enterPhase, hostOf, leaseOf, type Run } from './run.ts';
 
 /**
  * Runs steps and finalizers and writes the sentinel, from any state of the run. The work inside `movable` can continue as new.
  */
-export async function finishHost(run: Run, movable: CancellationScope): Promise<'provisioned'> {
-  await movable.run(async () => {
+export async function finishHost(
+  run: Run,
+  movable: CancellationScope,
+): Promise<'provisioned' | 'incomplete'> {
+  const isComplete = await movable.run(async () => {
     if (run.status.phase !== 'finalizers') {
       enterPhase(run, 'steps');
       await runSteps(run);
+      if (listUndone(run.status).length > 0) return false;
     }
     enterPhase(run, 'finalizers');
     await runFinalizers(run);
+    return true;
   });
+  if (!isComplete) return 'incomplete';
 
   enterPhase(run, 'verifying');
   const path = run.status.sentinel;
@@ -52,10 +58,13 @@ export async function finishHost(run: Run, movable: CancellationScope): Promise<
 /** Starts each step as soon as what it needs is done. A step that fails the run ends the others. */
 async function runSteps(run: Run): Promise<void> {
   const scope = new CancellationScope();
+  settleUnchanged(run, 'step');
   const steps = run.parts.filter(({ kind }) => kind === 'step');
+  // Launches that the run continues for an earlier one are driven to their end.
+  const wanted = steps.filter((part) => part.status.state !== 'pending' || !isExcluded(run, part));
   const outcomes = await scope.run(() =>
     Promise.allSettled(
-      steps.map(async (part) => {
+      wanted.map(async (part) => {
         try {
           await driveStep(run, part);
         } catch (error) {
@@ -71,6 +80,17 @@ async function runSteps(run: Run): Promise<void> {
   // Report the failure that cancelled the others, not their cancellations.
   if (errors.length > 0) throw errors.find((error) => !isCancellation(error)) ?? errors[0];
   throwFirstFailure(steps);
+  settleUnchanged(run, 'step');
+}
+
+/** Whether every step is over that the run drives. */
+function areStepsOver(run: Run): boolean {
+  return run.parts.every(
+    (part) =>
+      part.kind === 'finalizer' ||
+      isPartOver(part.status) ||
+      (part.status.state === 'pending' && isExcluded(run, part)),
+  );
 }
 
 /** Drives a step until every step is over, because an operator may reset it until then. */
@@ -86,7 +106,7 @@ async function driveStep(run: Run, part: Part): Promise<void> {
       status.state = 'blocked';
       run.onChange();
     }
-    await condition(() => status.state === 'pending' || run.status.steps.every(isPartOver));
+    await condition(() => status.state === 'pending' || areStepsOver(run));
   } while (status.state === 'pending');
 }
 

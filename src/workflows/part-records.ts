@@ -10,12 +10,17 @@ import {
 } from '../domain/run/part-record.ts';
 import type { Run } from './run.ts';
 
+/** Whether the run is limited to other steps. */
+export function isExcluded({ plan }: Run, { name }: Part): boolean {
+  return plan.run.selected?.includes(name) === false;
+}
+
 /** Stores what earlier runs recorded, except for parts that this run runs anyway. */
 export function learnRecords({ parts, plan }: Run, { recorded = {} }: PreparedHost): void {
   for (const part of parts) {
     const record = recorded[recordName({ step: part.name, kind: part.kind })];
     part.latest = record?.launch ?? NO_LAUNCH;
-    if (!plan.run.force && !part.step.always) part.recorded = record;
+    if (!plan.run.forced.includes(part.name) && !part.step.always) part.recorded = record;
   }
 }
 

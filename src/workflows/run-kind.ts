@@ -6,7 +6,7 @@ import type { RunSnapshot } from './snapshot.ts';
 
 /** The result of a successful run. */
 export interface ProvisionResult {
-  readonly outcome: 'provisioned' | 'already-provisioned';
+  readonly outcome: 'provisioned' | 'already-provisioned' | 'incomplete';
   readonly host: string;
   /** The digest of the plan's work, as written into the sentinel. */
   readonly digest: string;

@@ -191,4 +191,34 @@ describe('a plan that runs again on its host', () => {
     await stack.client.result(id);
     expect(await ledger()).toEqual(['a!', 'b', 'c', 'i', 'j!']);
   });
+
+  it('runs only the wanted steps and what they need that is not done, and says what is not done', async () => {
+    await provision(ten());
+    const changed = ten({ a: { version: 2 }, h: { version: 2 }, i: { version: 2 } });
+    const part = await provision(changed, { run: { only: ['b', 'i'] } });
+    expect(part).toMatchObject({ outcome: 'incomplete', ran: ['a', 'b', 'i'] });
+    expect(part.states.filter((state) => !state.endsWith('unchanged'))).toEqual([
+      'a succeeded',
+      'b succeeded',
+      'c pending',
+      'h pending',
+      'i succeeded',
+    ]);
+    expect(await provision(changed, { run: { only: ['b'] } })).toMatchObject({
+      outcome: 'incomplete',
+      ran: [],
+    });
+    // h and what follows it: the rest is c alone, which h does not need.
+    expect(await provision(changed, { run: { from: 'h' } })).toMatchObject({
+      outcome: 'incomplete',
+      ran: ['h'],
+    });
+    expect(await provision(changed, { run: { only: ['c'] } })).toMatchObject({
+      outcome: 'provisioned',
+      ran: ['a!', 'c', 'j!'],
+    });
+    expect(await provision(changed)).toMatchObject({ outcome: 'already-provisioned', ran: [] });
+    const forced = await provision(changed, { run: { only: ['e'], force: true } });
+    expect(forced).toMatchObject({ outcome: 'provisioned', ran: ['a!', 'e', 'j!'] });
+  });
 });

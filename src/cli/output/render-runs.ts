@@ -38,6 +38,7 @@ export function describeRunInfo({
   attention,
   activityPaused,
 }: Pick<RunInfo, 'status' | 'phase' | 'attention' | 'activityPaused'>): string {
+  if (status === 'COMPLETED' && phase === 'incomplete') return 'incomplete: other steps are not done';
   if (status === 'COMPLETED')
     return phase === 'already-provisioned' ? 'provisioned (nothing to do)' : 'provisioned';
   if (status === 'PAUSED') return 'paused by Temporal';

@@ -5,6 +5,7 @@ import {
   partName,
   describeInput,
   listParts,
+  listUndone,
   skippedText,
   type InputWait,
   type PartFailure,
@@ -115,6 +116,11 @@ export function renderEnd(result: RunResult, status: RunStatus | undefined): str
     const sentinel = status === undefined ? '' : `; sentinel: ${status.sentinel}`;
     if (result.outcome === 'already-provisioned')
       return [plainText(`${host} was provisioned already: no step ran${sentinel}`)];
+    if (result.outcome === 'incomplete')
+      return [
+        `${host}: the wanted steps are done${time}; not done: ${listUndone(result.result).join(', ')}`,
+        'So no finalizer ran, and no sentinel was written. The next run of the whole plan does what is not done.',
+      ].map(plainText);
     const skipped = skippedText(status ?? { steps: [...result.result.steps] });
     return [
       `${host} is provisioned${time}${skipped}${sentinel}`,

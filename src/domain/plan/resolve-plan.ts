@@ -4,6 +4,7 @@ import type { Plan, Step } from './schema.ts';
 import { definedOnly } from '../defined-only.ts';
 import { recordsName } from '../run/part-record.ts';
 import { durationMs } from '../text/duration.ts';
+import { selectSteps } from './select-steps.ts';
 import { stepEnv } from './values.ts';
 
 /** A plan with every default filled in. */
@@ -21,7 +22,12 @@ export interface ResolvedPlan
   };
   readonly parkTimeoutMs: number;
   readonly connectTimeoutMs: number;
-  readonly run: { readonly force: boolean };
+  readonly run: {
+    /** The names of the steps that run although they are unchanged. */
+    readonly forced: readonly string[];
+    /** The names of the steps that may run. Missing: all. */
+    readonly selected?: readonly string[];
+  };
 }
 
 export interface ResolvedStep
@@ -61,7 +67,7 @@ export function resolvePlan(plan: Plan): ResolvedPlan {
     connectTimeoutMs: durationMs(plan.target.connectTimeout, HOUR_MS / 12),
     keepSessions: plan.keepSessions ?? 'failed',
     pruneAfterDays: plan.pruneAfterDays ?? 30,
-    run: { force: plan.run?.force ?? false },
+    run: selectSteps(plan.steps, plan.run),
   });
 }
 

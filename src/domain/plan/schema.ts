@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { isDuration } from '../text/duration.ts';
-import { variableNameProblem } from './variable-name.ts';
+import { absolutePath, bytes, duration, line, text, variable } from './schema-texts.ts';
 
 /** Sizes in bytes. Together they stay far below the server's limit of 2 MB for one payload. */
 export const limits = {
@@ -15,31 +14,7 @@ export const limits = {
   labelsBytes: 2000,
 } as const;
 
-const bytes = (text: string) => new TextEncoder().encode(text).length;
-const text = (maxBytes: number) =>
-  z
-    .string()
-    .refine((value) => !value.includes('\0'), 'must not hold a NUL byte')
-    .refine((value) => bytes(value) <= maxBytes, {
-      error: (issue) => `is ${bytes(String(issue.input))} bytes; at most ${maxBytes} are allowed`,
-    });
 const script = text(limits.scriptBytes).refine((value) => value.trim() !== '', 'must not be empty');
-const line = text(4096)
-  .min(1)
-  .refine((value) => !/\p{Cc}/u.test(value), 'must be one line, without control characters');
-const DURATION = 'must be a duration such as 90s, 5m or 24h, or milliseconds; at least 1 ms, at most 365d';
-const duration = z
-  .union(
-    [z.number().int().positive().refine(isDuration, DURATION), z.string().refine(isDuration, DURATION)],
-    {
-      error: DURATION,
-    },
-  )
-  .describe('A duration such as 90s, 5m or 24h; a number is milliseconds.');
-const absolutePath = line.refine((value) => value.startsWith('/'), 'must be an absolute path');
-const variable = z.string().refine((name) => variableNameProblem(name) === undefined, {
-  error: (issue) => variableNameProblem(String(issue.input)),
-});
 
 /** The value of an environment variable. */
 export const valueSchema = text(64 * 1024);
@@ -266,7 +241,15 @@ export const planSchema = z.strictObject({
     z.strictObject({
       force: optional(
         z.boolean(),
-        'Runs steps and finalizers that are unchanged, too, as on a new host. Checks still decide. Default false.',
+        'Runs steps and finalizers that are unchanged, too, as on a new host; with `only` or `from`, just those that they name. Checks still decide. Default false.',
+      ),
+      only: optional(
+        z.array(z.string()).min(1).max(limits.steps),
+        'Runs only these steps, and what they need that is not done. Default: all steps.',
+      ),
+      from: optional(
+        z.string(),
+        'Runs only this step and those after it in the plan, and what they need that is not done.',
       ),
     }),
     'What this run does differently. Not part of what the plan does to a host.',

@@ -18,6 +18,25 @@ export function readGraph(input: unknown): GraphStep[] {
   });
 }
 
+/** More names than steps are a problem already. */
+const MAX_NAMED = 64;
+
+/** Finds names of steps in the `run` of a value of any shape that no step has. */
+export function runProblems(
+  input: unknown,
+  steps: readonly GraphStep[],
+): { path: (string | number)[]; message: string }[] {
+  const { only, from } = recordOf(recordOf(input)['run']);
+  const listed = Array.isArray(only)
+    ? only.slice(0, MAX_NAMED).map((name: unknown, i) => ({ path: ['run', 'only', i], name }))
+    : [];
+  const wanted = [...listed, { path: ['run', 'from'], name: from }];
+  const names = new Set<unknown>(steps.map(({ name }) => name));
+  return wanted.flatMap(({ path, name }) =>
+    typeof name === 'string' && !names.has(name) ? [{ path, message: `there is no step "${name}"` }] : [],
+  );
+}
+
 /** Finds problems between steps: duplicate names, unknown needs, cycles. */
 export function stepProblems(steps: readonly GraphStep[]): { path: (string | number)[]; message: string }[] {
   const problems: { path: (string | number)[]; message: string }[] = [];

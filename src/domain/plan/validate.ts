@@ -3,7 +3,7 @@ import { editDistance } from '../text/edit-distance.ts';
 import { recordOf } from '../is-record.ts';
 import type { Problem } from './problems.ts';
 import { includedSchema, includeSchema, limits, planSchema, watchSchema, type Plan } from './schema.ts';
-import { readGraph, stepProblems } from './step-graph.ts';
+import { readGraph, runProblems, stepProblems } from './step-graph.ts';
 import { valueProblems } from './values.ts';
 
 /**
@@ -24,6 +24,7 @@ export function validatePlan(
       path: formatPath(['steps', ...path]),
       message,
     })),
+    ...runProblems(input, graph).map(({ path, message }) => ({ path: formatPath(path), message })),
     ...valueProblems(input),
     ...includeProblems(input),
   ];

@@ -18,7 +18,7 @@ export function isDoneAlready(
   digest: string,
   { sentinel }: { readonly sentinel?: string | undefined },
 ): boolean {
-  if (run.force || !sentinelSaysDone(sentinel, digest, whenPresent)) return false;
+  if (run.forced.length > 0 || !sentinelSaysDone(sentinel, digest, whenPresent)) return false;
   // A sentinel of other work ends the run whatever the plan's steps are.
   return readSentinel(sentinel).digest !== digest || !steps.some(({ always }) => always);
 }
@@ -68,7 +68,7 @@ export function isRecordedDone(
 ): boolean {
   const step = steps.find((each) => each.name === name);
   const record = recorded[recordName({ step: name, kind })];
-  if (!step || !record || run.force || step.always) return false;
+  if (!step || !record || run.forced.includes(name) || step.always) return false;
   const before = kind === 'finalizer' ? steps.map((each) => each.name) : step.needs;
   const needs = before.flatMap((need) => recorded[recordName({ step: need, kind: 'step' })]?.launch ?? []);
   return isUnchanged(

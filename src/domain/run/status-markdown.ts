@@ -5,6 +5,7 @@ import { describeAction } from './audit-trail.ts';
 import { advice, block, code, left, prose, right, table, unbroken } from '../text/markdown.ts';
 import {
   listParts,
+  listUndone,
   partName,
   skippedText,
   type PartFailure,
@@ -33,6 +34,7 @@ const MARKS: Readonly<Record<PartState, string>> = {
 const ENDS: Readonly<Partial<Record<Phase, string>>> = {
   provisioned: '✔',
   'already-provisioned': '✔',
+  incomplete: '✔',
   failed: '✘',
   aborted: '✘',
 };
@@ -126,6 +128,10 @@ function end({ phase, failure, sentinel, steps }: RunStatus): string[] {
     const next = skipped === '' ? '' : `${prose(skipped)}. The next run of this plan does the skipped work.`;
     return [`Sentinel: ${code(sentinel)}${next}`];
   }
+  if (phase === 'incomplete')
+    return [
+      `Not done: ${prose(listUndone({ steps }).join(', '))}. So no finalizer ran, and no sentinel was written.`,
+    ];
   if (phase === 'already-provisioned') return [`Nothing to do: ${code(sentinel)} was there.`];
   return [];
 }

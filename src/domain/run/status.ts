@@ -2,7 +2,7 @@ import type { AuditEntry } from './audit-trail.ts';
 import { failureCodes, type FailureCode } from './failure.ts';
 import type { ServerPause } from './server-pause.ts';
 
-/** The phase of a run. The last four are ends. */
+/** The phase of a run. The last five are ends. */
 export type Phase =
   | 'validating'
   | 'connecting'
@@ -15,6 +15,8 @@ export type Phase =
   | 'verifying'
   | 'provisioned'
   | 'already-provisioned'
+  /** The steps to which the run was limited are done, and others are not. */
+  | 'incomplete'
   | 'failed'
   | 'aborted';
 
@@ -216,6 +218,15 @@ export function listParts({ steps }: Pick<RunStatus, 'steps'>): PlacedPart[] {
 
 export function listSkipped(status: Pick<RunStatus, 'steps'>): PlacedPart[] {
   return listParts(status).filter(({ part }) => part.state === 'skipped');
+}
+
+/** The names of the steps that are not done. */
+export function listUndone({
+  steps,
+}: {
+  readonly steps: readonly Pick<StepStatus, 'name' | 'state'>[];
+}): string[] {
+  return steps.filter(({ state }) => !DONE_STATES.has(state)).map(({ name }) => name);
 }
 
 /** A step or its finalizer as messages name it: `app`, `app (finalizer)`. */

@@ -32,7 +32,7 @@ describe('a plan without options', () => {
       keepSessions: 'failed',
       pruneAfterDays: 30,
       records: 'unnamed',
-      run: { force: false },
+      run: { forced: [] },
     });
   });
 

@@ -1,0 +1,29 @@
+// The kinds of text in a plan.
+import * as z from 'zod';
+import { isDuration } from '../text/duration.ts';
+import { variableNameProblem } from './variable-name.ts';
+
+export const bytes = (text: string) => new TextEncoder().encode(text).length;
+export const text = (maxBytes: number) =>
+  z
+    .string()
+    .refine((value) => !value.includes('\0'), 'must not hold a NUL byte')
+    .refine((value) => bytes(value) <= maxBytes, {
+      error: (issue) => `is ${bytes(String(issue.input))} bytes; at most ${maxBytes} are allowed`,
+    });
+export const line = text(4096)
+  .min(1)
+  .refine((value) => !/\p{Cc}/u.test(value), 'must be one line, without control characters');
+const DURATION = 'must be a duration such as 90s, 5m or 24h, or milliseconds; at least 1 ms, at most 365d';
+export const duration = z
+  .union(
+    [z.number().int().positive().refine(isDuration, DURATION), z.string().refine(isDuration, DURATION)],
+    {
+      error: DURATION,
+    },
+  )
+  .describe('A duration such as 90s, 5m or 24h; a number is milliseconds.');
+export const absolutePath = line.refine((value) => value.startsWith('/'), 'must be an absolute path');
+export const variable = z.string().refine((name) => variableNameProblem(name) === undefined, {
+  error: (issue) => variableNameProblem(String(issue.input)),
+});
