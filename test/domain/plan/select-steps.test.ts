@@ -13,6 +13,7 @@ describe('the steps of a run', () => {
       { only: ['b'], force: true },
       { forced: ['b'], selected: ['a', 'b', 'd'] },
     ],
+    [{ from: 'd', only: ['c'] }, { forced: [], selected: ['c', 'd'] }],
     [{ from: 'c' }, { forced: [], selected: ['c', 'd'] }],
     [
       { from: 'b', force: true },
@@ -26,7 +27,6 @@ describe('the run of a plan', () => {
   it.each<[run: object, path: string, message: string]>([
     [{ only: ['c', 'e'] }, 'run.only[1]', 'there is no step "e"'],
     [{ from: 'e' }, 'run.from', 'there is no step "e"'],
-    [{ only: ['a'], from: 'a' }, 'run', 'must not hold both only and from'],
     [{ only: [] }, 'run.only', 'must be at least 1'],
     [{ forse: true }, 'run.forse', 'is not a known key; did you mean "force"?'],
   ])('that is %j has a problem', (run, path, message) => {
