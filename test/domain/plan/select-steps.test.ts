@@ -13,7 +13,10 @@ describe('the steps of a run', () => {
       { only: ['b'], force: true },
       { forced: ['b'], selected: ['a', 'b', 'd'] },
     ],
-    [{ from: 'd', only: ['c'] }, { forced: [], selected: ['c', 'd'] }],
+    [
+      { from: 'd', only: ['c'] },
+      { forced: [], selected: ['c', 'd'] },
+    ],
     [{ from: 'c' }, { forced: [], selected: ['c', 'd'] }],
     [
       { from: 'b', force: true },
