@@ -5,7 +5,7 @@ import type { LaunchBody, LogChunk, LogOptions, Progress, SessionPlace } from '.
 import { parseLaunchState, parseStartWaiting } from './parse-launch-state.ts';
 import type { RecordEntry } from '../domain/run/part-record.ts';
 import { readCount, readText, requireAnswer } from './read-answer.ts';
-import { launchRecord, parseRecords, type RecordedParts } from './recorded-parts.ts';
+import { recordWord, parseRecords, type RecordedParts } from './recorded-parts.ts';
 import { parseScriptState, type ScriptState } from './script-state.ts';
 import { sha256Of } from './sha256.ts';
 
@@ -63,7 +63,7 @@ export function bodyInput({ settings, env, script }: LaunchBody, secrets = '') {
 export function launchInput(id: string, body: LaunchBody, options: StartOptions) {
   const { words, stdin, secretsBytes } = bodyInput(body, options.secrets);
   const turns = turnsOf(1, options.forS ?? 0);
-  const more = [`${secretsBytes}`, launchRecord(options.record), `${turns}`];
+  const more = [`${secretsBytes}`, recordWord(options.record), `${turns}`];
   return { words: [options.lease ?? '', id, ...words, ...more], stdin };
 }
 

@@ -26,7 +26,7 @@ import { HostProgram } from './host-program.ts';
 import type { CheckOptions, LaunchBody, LogChunk, LogOptions, SessionPlace, WaitOptions } from './launch.ts';
 import { parseLaunchState, parseLaunchStates, progressReader } from './parse-launch-state.ts';
 import type { Programs } from './programs.ts';
-import { satisfiedRecord } from './recorded-parts.ts';
+import { recordWord } from './recorded-parts.ts';
 import { parseScriptState, type ScriptState } from './script-state.ts';
 import { sha256Of } from './sha256.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
@@ -155,7 +155,7 @@ export class Host {
   /** Runs a short script without a session, before the launch. Returns its exit code; 124 after `boundS` seconds. */
   async check(id: string, script: string, options: CheckOptions): Promise<number> {
     const { boundS, record, lease = '', signal } = options;
-    const words = [id, String(boundS), ...(record ? [satisfiedRecord(record), lease] : [])];
+    const words = [id, String(boundS), ...(record ? [`=${record.former}`, lease, recordWord(record)] : [])];
     return readCount(await this.#answer('check', 'check', words, { stdin: script, signal }), 'code');
   }
 

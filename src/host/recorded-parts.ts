@@ -8,14 +8,9 @@ const MAX_RECORDS = 512;
 /** The records of a plan's parts by their names: `step.packages`, `finalizer.packages`. */
 export type RecordedParts = Readonly<Record<string, PartRecord>>;
 
-/** The word for a record that names the launch about to begin; empty without one. */
-export function launchRecord(record: RecordEntry | undefined): string {
+/** The word for what is recorded besides the launch; empty for nothing. */
+export function recordWord(record: RecordEntry | undefined): string {
   return record ? `${record.place} ${record.digest} ${record.needs.join(',')}` : '';
-}
-
-/** The word for the record of a satisfied check. */
-export function satisfiedRecord({ place, digest, needs, former }: RecordEntry): string {
-  return `${place} =${former} ${digest} ${needs.join(',')}`;
 }
 
 /** Reads the answers of `read_records` in the host program. Records that a step has damaged are left out. */

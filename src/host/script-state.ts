@@ -21,7 +21,7 @@ export interface ScriptState {
   readonly logPath: string;
   /** The zmx that it uses; empty until it has one. */
   readonly zmxPath: string;
-  /** Outcomes of parts by `step.NAME` and `finalizer.NAME`: succeeded, satisfied, failed, blocked. */
+  /** Outcomes of parts by `step.NAME` and `finalizer.NAME`: succeeded, satisfied, unchanged, failed, blocked. */
   readonly outcomes: Readonly<Record<string, string>>;
 }
 

@@ -7,6 +7,7 @@ import {
 } from '../domain/plan/resolve-plan.ts';
 import { formatProblems, type Problem } from '../domain/plan/problems.ts';
 import type { Plan, Step } from '../domain/plan/schema.ts';
+import { partDigest } from '../domain/run/part-record.ts';
 import { validatePlan } from '../domain/plan/validate.ts';
 import { assignments, exports as renderExports } from '../host/launch-body.ts';
 import { loadPrograms, readPart, readProgram, selfProvisioningHostParts } from '../host/programs.ts';
@@ -56,10 +57,10 @@ export function script(steps: readonly Step[], options: ScriptOptions = {}): str
   const settings = assignments({
     owner: scriptOwner(digest),
     digest,
+    plan_records: plan.records,
     wished_state_dir: stateDir ?? '',
     wished_log: log ?? '',
-    zmx_key: keyOf('tmux', shim.sha256),
-    zmx_sha256: shim.sha256,
+    ...(zmx.source === 'tmux' && { zmx_key: keyOf('tmux', shim.sha256), zmx_sha256: shim.sha256 }),
     host_program: host.name,
     supervisor: programs.supervise.name,
     ...settingsOf(plan),
@@ -69,7 +70,7 @@ export function script(steps: readonly Step[], options: ScriptOptions = {}): str
     'host-rest': hostRest.join('\n'),
     'install-rest': readPart('install-zmx'),
     [programs.supervise.name]: programs.supervise.text,
-    plan: JSON.stringify({ ...rest, name: plan.name, steps }),
+    plan: JSON.stringify({ ...rest, steps }),
     'plan-name': JSON.stringify(plan.name),
     ...(zmx.source === 'tmux' && { zmx: Buffer.from(shim.content).toString('utf8') }),
     ...(Object.assign({}, ...plan.steps.map(textsOf)) as Record<string, string>),
@@ -77,13 +78,12 @@ export function script(steps: readonly Step[], options: ScriptOptions = {}): str
   return [
     '#!/bin/sh',
     `# Provisions this host (${plan.steps.length === 1 ? '1 step' : `${plan.steps.length} steps`}, digest ${digest.slice(0, 12)}). Made by \`chandler script\`: change the plan, not this.`,
-    '# usage: this file [run | status | stop]; it may be started as often as you like, and goes on from where it was.',
     '# shellcheck disable=SC2016,SC2034,SC2209 # settings: taken as they are, and not every plan needs all of them',
     'set -u',
     'login_umask=$(umask) login_locale=${LC_ALL-}',
     'umask 077',
     'LC_ALL=C PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    '# At boot nobody has one, and what steps call may want it.',
+    // At boot HOME is not set, and programs that steps call may need it.
     `HOME=\${HOME:-$(awk -F : -v uid="$(id -u)" '$3 == uid { print $6; exit }' /etc/passwd)}`,
     'export LC_ALL PATH HOME',
     settings,
@@ -188,12 +188,16 @@ function renderTexts(texts: Readonly<Record<string, string>>, hostProgram: strin
 
 /** The shell function `part NAME`. */
 function renderParts(steps: readonly ResolvedStep[]): string {
-  const cases = steps.map(({ name, needs, retry, timeoutMs }) => {
+  const cases = steps.map((step) => {
+    const { name, needs, retry, timeoutMs } = step;
     const settings = {
       needs: needs.join(' '),
       attempts: String(retry.attempts),
       backoff_s: String(seconds(retry.backoffMs)),
       bound_s: String(seconds(timeoutMs)),
+      step_sum: partDigest(step, 'step'),
+      ...(step.finalize !== undefined && { end_sum: partDigest(step, 'finalizer') }),
+      ...(step.always && { always: 'yes' }),
     };
     return `${quote(name)}) ${assignments(settings).trimEnd().replaceAll('\n', ' ')} ;;`;
   });

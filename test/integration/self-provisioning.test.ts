@@ -26,7 +26,7 @@ describe('a self-provisioning host', () => {
   afterAll(() => stack?.stop());
   beforeEach(() =>
     stack.onHost(
-      `${PATH} stop >/dev/null 2>&1; rm -rf /root/record /root/fixed /root/ready /root/go ${PATH} /var/lib/chandler/script /var/lib/chandler/launches /var/lib/chandler/lease /var/lib/chandler/provisioned /var/log/chandler-provision.log`,
+      `${PATH} stop >/dev/null 2>&1; rm -rf /root/record /root/fixed /root/ready /root/go ${PATH} /var/lib/chandler/script /var/lib/chandler/launches /var/lib/chandler/lease /var/lib/chandler/plans /var/lib/chandler/provisioned /var/log/chandler-provision.log`,
     ),
   );
 
@@ -312,7 +312,7 @@ describe('a self-provisioning host', () => {
     await installScript([{ name: 'a', script: record('a'), finalize: record('fin') }]);
     for (const shell of ['dash', 'bash', 'busybox ash']) {
       await stack.onHost(
-        `rm -rf /root/record /var/lib/chandler/provisioned; ${shell} ${PATH} ${around} || :`,
+        `rm -rf /root/record /var/lib/chandler/plans /var/lib/chandler/provisioned; ${shell} ${PATH} ${around} || :`,
       );
       await waitForFile('/var/lib/chandler/provisioned');
       expect(await counts()).toEqual({ a: 1, fin: 1 });
@@ -322,14 +322,49 @@ describe('a self-provisioning host', () => {
   it('reports the same status after further starts', async () => {
     const done = 'provisioned\na\texited 0\na (finalizer)\texited 0\n';
     await installScript([{ name: 'a', script: record('a'), finalize: record('fin') }]);
-    for (const round of [1, 2]) {
+    for (const _round of ['on a new host', 'without the sentinel']) {
       await stack.onHost('rm -f /var/lib/chandler/provisioned');
       for (const _ of ['does it', 'has nothing to do', 'has nothing to do']) {
         expect((await run()).code).toBe(0);
         expect((await run('sh', 'status')).stdout).toBe(done);
       }
-      expect(await counts()).toEqual({ a: round, fin: round });
+      expect(await counts()).toEqual({ a: 1, fin: 1 });
     }
+  });
+
+  it('runs only what is changed, after an earlier script and after a run, and a run only what is changed since', async () => {
+    const steps = (version: Record<string, number> = {}): Step[] =>
+      [
+        { name: 'a', finalize: record('fin') },
+        { name: 'b', needs: ['a'] },
+        { name: 'c', check: `echo check >>/root/record; test ! -e /root/go` },
+        { name: 'd', needs: ['c'] },
+      ].map((step) => ({ ...step, script: `${record(step.name)}\n: ${version[step.name] ?? 1}` }));
+    const plan = { name: 'site', zmx };
+    const provision = async (versions: Record<string, number>) => {
+      const id = await stack.start({ ...plan, steps: steps(versions) });
+      expect(await stack.client.result(id)).toMatchObject({ outcome: 'provisioned' });
+    };
+    const counted = async () => {
+      const found = await counts();
+      await stack.onHost('rm -f /root/record');
+      return found;
+    };
+    await installScript(steps(), plan);
+    expect((await run()).code).toBe(0);
+    expect(await counted()).toEqual({ a: 1, b: 1, check: 1, d: 1, fin: 1 });
+    await installScript(steps({ b: 2 }), plan);
+    expect((await run()).code).toBe(0);
+    expect(await counted()).toEqual({ b: 1, fin: 1 });
+    await provision({ b: 2, a: 2 });
+    expect(await counted()).toEqual({ a: 1, b: 1, fin: 1 });
+    await installScript(steps({ b: 2, a: 2, d: 2 }), plan);
+    expect((await run()).code).toBe(0);
+    expect(await counted()).toEqual({ d: 1, fin: 1 });
+    // As before a: 2, which ran since, so its own launches do not count any more.
+    await installScript(steps({ b: 2 }), plan);
+    expect((await run()).code).toBe(0);
+    expect(await counted()).toEqual({ a: 1, b: 1, d: 1, fin: 1 });
   });
 
   it('ends the other steps with onStepFailure: fail', async () => {
@@ -443,10 +478,10 @@ describe('a self-provisioning host', () => {
       expect(auditTrail).toMatchObject([{ action: 'retryStep', step: 'bad' }]);
       expect((await run('sh', 'status')).stdout).toMatch(/^provisioned\n/);
       expect((await run()).stdout).toContain('nothing to do');
-      // Without the sentinel everything runs again, as after an end of the script itself.
+      // Without the sentinel alone nothing runs again, as after an end of the script itself.
       await stack.onHost('rm /var/lib/chandler/provisioned');
       expect((await run()).code).toBe(0);
-      expect(await counts()).toEqual({ good: 2, bad: 3, after: 2, fin: 2 });
+      expect(await counts()).toEqual({ good: 1, bad: 2, after: 1, fin: 1 });
       expect((await run('sh', 'status')).stdout).toMatch(/^provisioned\n/);
     });
 

@@ -1,17 +1,6 @@
 # progress: reports nothing; keyboard.sh replaces it in a worker's program.
 # shellcheck disable=SC2317
-progress() { note_time "$(size_of "$launch/log")"; }
-
-# note_time BYTES: notes the size of the log with the time, because the log contains no times. Errors are ignored: without a note
-# `log` begins earlier.
-note_time() {
-  notes=$launch/times
-  [ ! -p "$notes" ] || return 0
-  {
-    [ "$(tail -n 1 "$notes" | cut -d ' ' -f 2)" = "$1" ] || echo "$(date +%s) $1" >>"$notes"
-    [ "$(size_of "$notes")" -le 65536 ] || { awk 'NR % 2' "$notes" >"$notes.new" && mv -f "$notes.new" "$notes"; }
-  } 2>/dev/null
-}
+progress() { :; }
 
 # wait ID BOUND_S [EVERY_S TURNS]: blocks until the launch has ended. Reports progress every EVERY_S seconds, and stops after TURNS
 # of these (never: -1). Reports `created` for a launch that does not start within BOUND_S seconds. A free lock before `started` means
@@ -53,9 +42,10 @@ wait_launch() {
   if [ -d "$launch" ]; then describe; else say state=interrupted boot=same gone=yes log_bytes=0; fi
 }
 
-# check ID BOUND_S [RECORD [HOLDER]] <script: reports the code of the script, or 124 after BOUND_S seconds. The script carries the
+# check ID BOUND_S [LAUNCH HOLDER RECORD] <script: reports the code of the script, or 124 after BOUND_S seconds. The script carries the
 # launch's marker, so that `kill` finds it. It may contain secrets, so it is kept off the disk and out of ps. If it exits with 0,
-# records that, unless another run has taken the host from HOLDER. RECORD is `PLAN/PART =LAUNCH DIGEST NEEDS`.
+# records that, unless another run has taken the host from HOLDER. LAUNCH is `=` and the latest
+# launch.
 check() {
   holder=${4-}
   file=$run/secrets/$1.check.$$
@@ -68,13 +58,11 @@ check() {
     if [ -n "$login_locale" ]; then LC_ALL=$login_locale; else unset LC_ALL; fi
     CHANDLER_LAUNCH=$1 exec timeout -k 5 "$2" "$shell" /dev/fd/8 </dev/null >/dev/null 2>&1
   )
-  set -- "$1" $? "${3-}"
-  if [ "$2" = 0 ] && [ -n "$3" ]; then
-    umask 077
-    find_record "${3%% *}"
-    put "${record%/*}/.${record##*/}" "${3#* }"
-    [ -z "$holder" ] || hold_lease
-    mv -fT "${record%/*}/.${record##*/}" "$record" || refuse state-directory-unwritable "cannot write $record"
+  set -- $? "$state_dir/.record.$$" "${3-}" "${5-}"
+  umask 077
+  if [ "$1" = 0 ] && [ -n "$4" ]; then
+    write_record "$2" "$3" "$4"
+    place_record "$2"
   fi
-  say "check code=$2"
+  say "check code=$1"
 }

@@ -69,17 +69,14 @@ sentinel_read() {
 say begun
 run_dir
 case $subcommand in
-  create | start | check | await | lease | release | executable | states) "$subcommand" "$@" ;;
-  launch | prepare | finish | prune) "$subcommand" "$@" ;;
+  create | start | check | lease | release) "$subcommand" "$@" ;;
   wait) wait_launch "$@" ;;
   state) launch_dir "$1" && describe ;;
   kill) kill_launch "$@" ;;
   close) close_session "$@" ;;
-  log) read_log "$@" ;;
   sentinel-read) sentinel_read "$@" ;;
   sentinel-write) sentinel_write "$@" ;;
-  sentinel-remove) sentinel_remove "$@" ;;
   script-*) "script_${subcommand#*-}" "$@" ;;
-  *) refuse invalid-input "no such subcommand: $subcommand" ;;
+  *) call_worker_part "$@" ;;
 esac
 say end

@@ -10,10 +10,18 @@ verify() {
   refuse connection-lost 'the launch arrived damaged'
 }
 
-# find_record PLACE: sets record to the file of the record PLAN/PART, whose directory it makes.
-find_record() {
-  record=$state_dir/plans/$1
-  [ -d "${record%/*}" ] || errors=$(mkdir -p "${record%/*}" 2>&1) || explain "$errors" state-directory-unwritable
+# write_record FILE LAUNCH RECORD: sets record to the file of RECORD, and writes FILE to take its place. RECORD is `PLAN/PART DIGEST
+# NEEDS`, or empty.
+write_record() {
+  record=${3:+$state_dir/plans/${3%% *}}
+  [ -n "$3" ] || return 0
+  mkdir -p "${record%/*}" 2>/dev/null
+  put "$1" "$2 ${3#* }"
+}
+# place_record FILE: puts what write_record has written in place, unless another run has taken the host.
+place_record() {
+  [ -z "${holder-}" ] || hold_lease
+  [ -z "$record" ] || mv -fT "$1" "$record" || refuse state-directory-unwritable "cannot write $record"
 }
 # make_launch ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES [SECRETS_BYTES [RECORD]] <secrets, env and script, one after another
 # Creates the launch unless it exists. RECORD is `PLAN/PART DIGEST NEEDS`; the record names the launch before it can begin. All or nothing: one rename creates the directory, after every byte has arrived. STEP, ATTEMPT
@@ -38,15 +46,10 @@ mask=$login_umask
 locale=$login_locale"
     read -r line <"$new/script" || :
     case $line in '#!'*) chmod 700 "$new/script" ;; esac
-    record=
-    if [ -n "${9-}" ]; then
-      find_record "${9%% *}"
-      put "$new/record" "$1 ${9#* }"
-    fi
+    write_record "$new/record" "$1" "${9-}"
     # After a power cut, a launch that exists must be whole.
     sync "$new"/* "$new" 2>/dev/null || :
-    [ -z "${holder-}" ] || hold_lease
-    [ -z "$record" ] || mv -fT "$new/record" "$record" || refuse state-directory-unwritable "cannot write $record"
+    place_record "$new/record"
     mv -T "$new" "$launch" 2>/dev/null || [ -d "$launch" ] || refuse state-directory-unwritable "cannot create $launch"
     [ ! -d "$new" ] || rm -rf "$new"
     exec 8>&-

@@ -1,3 +1,14 @@
+# note_time BYTES: notes the size of the log with the time, because the log contains no times. Errors are ignored: without a note
+# `log` begins earlier.
+note_time() {
+  notes=$launch/times
+  [ ! -p "$notes" ] || return 0
+  {
+    [ "$(tail -n 1 "$notes" | cut -d ' ' -f 2)" = "$1" ] || echo "$(date +%s) $1" >>"$notes"
+    [ "$(size_of "$notes")" -le 65536 ] || { awk 'NR % 2' "$notes" >"$notes.new" && mv -f "$notes.new" "$notes"; }
+  } 2>/dev/null
+}
+
 # log ID OFFSET MAX FOLLOW_S [BEFORE [SINCE [TAIL]]]: reads bytes of the log from OFFSET, and up to BEFORE bytes before it; waits up
 # to FOLLOW_S seconds for a byte. With SINCE (Unix seconds; negative: before now) it begins before everything printed since, with
 # TAIL that many lines before the end, with both at the later of the two.

@@ -53,10 +53,6 @@ script_provisioned() {
 code=
 text='
     mv -f "$work/.phase" "$work/phase"
-    # Like the script itself: once the sentinel is removed, everything runs again under another owner.
-    case $1 in *.*) round=${1##*.} ;; *) round=1 ;; esac
-    put "$work/.round" $((round + 1))
-    mv -f "$work/.round" "$work/round"
   fi
   say script=settled
 }

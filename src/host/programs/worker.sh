@@ -104,3 +104,13 @@ EOF
 
 # executable PATH: reports whether it is an executable file.
 executable() { if [ -x "$1" ]; then say executable=yes; else say executable=no; fi; }
+
+# call_worker_part ARGUMENT...: calls the subcommand, which is none of those that a self-provisioning script needs, too.
+call_worker_part() {
+  case $subcommand in
+    await | executable | states | launch | prepare | finish | prune) "$subcommand" "$@" ;;
+    log) read_log "$@" ;;
+    sentinel-remove) sentinel_remove "$@" ;;
+    *) refuse invalid-input "no such subcommand: $subcommand" ;;
+  esac
+}

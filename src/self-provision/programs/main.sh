@@ -71,7 +71,6 @@ run() {
     give_up step-failed "${failed}failed; neither finished nor marked as provisioned. To continue: $0"
   fi
   write_sentinel
-  echo $((${round:-1} + 1)) | put "$work/round"
   close_sessions
   enter provisioned
   note "provisioned: $sentinel"
@@ -110,9 +109,9 @@ main() {
     stop) ask_to_stop ;;
     *)
       printf '%s\n' "usage: $0 [run | status | stop]" \
-        '  run     provisions this host, continuing from where it stopped (default)' \
+        '  run     provisions this host (default)' \
         '  status  shows the state of each step' \
-        '  stop    ends it and everything that it has started'
+        '  stop    ends all that it has started'
       [ "$1" = --help ] || exit 2
       ;;
   esac

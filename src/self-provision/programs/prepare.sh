@@ -2,7 +2,8 @@
 # Settings: owner digest wished_state_dir wished_sentinel when_present marker marker_bound_s on_failure keep_sessions wished_log
 # zmx_source zmx_explicit zmx_minimum zmx_wanted linger_before linger_s host_program supervisor zmx_key zmx_sha256 steps
 # finalizers.
-# Functions: `text NAME` prints a text, `part NAME` sets needs, attempts, backoff_s and bound_s of a step, `release_for CPU` sets
+# plan_records names the directory of the plan's records.
+# Functions: `text NAME` prints a text, `part NAME` sets needs, attempts, backoff_s, bound_s, always and the digests of a step, `release_for CPU` sets
 # zmx_url, zmx_sha256 and zmx_key. Launches are created by the host program, so that a workflow can continue them. login_umask and
 # login_locale are those with which the script was started.
 : "${login_umask:?}" "${login_locale?}" "${owner:?}" "${digest:?}" "${host_program:?}" "${supervisor:?}" "${zmx_source:?}"
@@ -54,7 +55,7 @@ find_places() {
     : "${state_dir:=${XDG_STATE_HOME:-$HOME/.local/state}/chandler}"
     zmx_dir=$state_dir/zmx-sockets
   fi
-  work=$state_dir/script
+  work=$state_dir/script records=$state_dir/plans/$plan_records
   sentinel=${wished_sentinel:-$state_dir/provisioned}
   log=
 }
@@ -103,11 +104,6 @@ introduce() {
   # shellcheck disable=SC2086 # the fields after the name in parentheses hold no blanks of their own
   set -- ${stat##*) }
   printf 'pid=%s\nstart=%s\n' "$$" "${20}" | put "$work/pid"
-  # An operator who removes the sentinel of a provisioned host wants everything to run again.
-  round=$(cat "$work/round" 2>/dev/null)
-  if [ -n "$round" ] && is_done; then round=$((round - 1)); fi
-  [ "$round" != 1 ] || round=
-  owner=$owner${round:+.$round}
   text plan | put "$work/plan"
   printf 'owner=%s\ndigest=%s\nsentinel=%s\nlog=%s\n' "$owner" "$digest" "$(printf '%s' "$sentinel" | encode)" \
     "$(printf '%s' "$log" | encode)" | put "$work/about"

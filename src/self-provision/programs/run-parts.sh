@@ -19,6 +19,33 @@ session_of() {
   [ "$3" = 1 ] || session=$1.$3
   [ "$2" = step ] || session=
 }
+# read_record PART: sets was to the latest launch of KIND.NAME, empty without one, had to its digest, since to the launches on which it
+# depended, and checked if its check was satisfied since.
+read_record() {
+  was='' had='' since=''
+  [ ! -f "$records/$1" ] || read -r was had since <"$records/$1"
+  checked=${was%%[!=]*} was=${was#=}
+  was=${was#-}
+}
+# is_unchanged NAME KIND: whether it is done with the digest $made, and none of the steps $others was launched since. Sets tokens for its
+# record.
+is_unchanged() {
+  tokens=
+  # shellcheck disable=SC2154 # others and made are set by drive
+  for name in $others; do
+    read_record "step.$name"
+    tokens=$tokens${was:+,$was}
+  done
+  tokens=${tokens#,}
+  read_record "$2.$1"
+  [ "$had" = "$made" ] || return 1
+  for name in $(echo "$tokens" | tr , ' '); do
+    case ,$since, in *,$name,*) ;; *) return 1 ;; esac
+  done
+  [ -n "$checked" ] && return
+  ask state "$was"
+  [ "$(value code)$(value by)" = 0itself ]
+}
 label() { if [ "$2" = step ]; then echo "$1"; else echo "$1 (finalizer)"; fi; }
 end_launch() { ask kill "$id" 5 "$session" "$zmx" "$zmx_dir"; }
 outcome_of() { cat "$work/$2.$1.outcome" 2>/dev/null; }
@@ -45,10 +72,11 @@ begin() {
   cat "$body/env" "$body/script" >"$body/whole"
   sum=$(sha256sum <"$body/whole")
   if ! ask create "$id" "${sum%% *}" "step=$1" "attempt=$attempt" "linger=$linger" \
-    "$(wc -c <"$body/env" | tr -d ' ')" "$(wc -c <"$body/script" | tr -d ' ')" <"$body/whole"; then
+    "$(wc -c <"$body/env" | tr -d ' ')" "$(wc -c <"$body/script" | tr -d ' ')" 0 "${records##*/}/$2.$1 $made $tokens" <"$body/whole"; then
     rm -rf "$body"
     return 1
   fi
+  was=$id
   rm -rf "$body"
   waited=0
   while :; do
@@ -65,7 +93,7 @@ is_satisfied() {
   [ -n "$(text "check $1")" ] || return 1
   true >"$work/$1.checking"
   { text "exports $1"; text "check $1"; } | {
-    ask check "$id" 60
+    ask check "$id" 60 "=${was:--}" '' "${records##*/}/step.$1 $made $tokens"
     rm -f "$work/$1.checking"
     [ "$(value code)" = 0 ]
   }
@@ -106,19 +134,19 @@ show_end() {
 # drive NAME KIND: runs a step or its finalizer to its end. Skips one that is done, waits for one that is running, retries one
 # that failed or was interrupted.
 drive() {
-  needs='' attempts=1 backoff_s=1 bound_s=3600
+  needs='' attempts=1 backoff_s=1 bound_s=3600 always=''
   part "$1"
   if [ "$2" = step ]; then await_needs "$1" || return; fi
   latest "$1" "$2"
   session_of "$1" "$2" "$attempt"
+  made=$step_sum others=$needs
+  if [ "$2" = finalizer ]; then made=$end_sum others=$steps; fi
+  if is_unchanged "$1" "$2" && { [ -z "$always" ] || [ "$was" = "$id" ]; }; then
+    note "$(label "$1" "$2"): was done before"
+    if [ "$was" = "$id" ]; then settle succeeded "$1" "$2"; else settle unchanged "$1" "$2"; fi
+    return
+  fi
   case $state in
-    exited)
-      if [ "$code" = 0 ]; then
-        note "$(label "$1" "$2"): was done before"
-        settle succeeded "$1" "$2"
-        return
-      fi
-      ;;
     interrupted) end_launch ;;
     running | created) note "$(label "$1" "$2"): is already running" ;;
   esac
@@ -167,7 +195,7 @@ await_needs() {
   for need in $needs; do
     while in_charge; do
       case $(outcome_of "$need" step) in
-        succeeded | satisfied) break ;;
+        succeeded | satisfied | unchanged) break ;;
         failed | blocked)
           note "$1: does not run, because $need has failed"
           settle blocked "$1" step
@@ -215,7 +243,7 @@ succeeded() {
   kind=$1
   shift
   for name; do
-    case $(outcome_of "$name" "$kind") in succeeded | satisfied) ;; *) return 1 ;; esac
+    case $(outcome_of "$name" "$kind") in succeeded | satisfied | unchanged) ;; *) return 1 ;; esac
   done
 }
 failed_ones() {

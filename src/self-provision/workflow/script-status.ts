@@ -9,6 +9,7 @@ import { findPart, type Run } from '../../workflows/run.ts';
 const OUTCOMES: Readonly<Record<string, PartState>> = {
   succeeded: 'succeeded',
   satisfied: 'satisfied',
+  unchanged: 'unchanged',
   failed: 'parked',
   blocked: 'pending',
 };
