@@ -12,8 +12,8 @@ const PATIENCE_MS = 15 * 60_000;
 /**
  * Continues the work of a self-provisioning script, or of an earlier run that lost the host, for the same plan: done parts stay
  * done, the run waits for running ones, and failed or interrupted ones get another attempt. After a reset of the workflow, the
- * retry policy or an operator decides about those, as before. A script that has provisioned its host leaves nothing to adopt. Parts that an operator skipped are pending, however their
- * launches ended, and so are those that other work has launched since.
+ * retry policy or an operator decides about those, as before. A script that has provisioned its host leaves nothing to adopt.
+ * Parts that an operator skipped are pending, however their launches ended, and so are those that other work has launched since.
  */
 export async function adoptLaunches(run: Run, { script, adopted, sentinel }: PreparedHost): Promise<void> {
   const owner = isAdopted(script, run.digest) ? script?.owner : adopted?.owner;

@@ -16,7 +16,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test.each(['values.md'])('%s can be followed from top to bottom', async (page) => {
+test.each(['values.md', 'day-2.md'])('%s can be followed from top to bottom', async (page) => {
   const followed = await followPage(
     page,
     dir,
