@@ -47,6 +47,10 @@ describe('a run', () => {
     expect((await stack.client.result(await stack.start({ steps: steps(2) }))).outcome).toBe('provisioned');
     const ignoring = await stack.start({ steps: steps(2), sentinel: { whenPresent: 'ignore' } });
     expect((await stack.client.result(ignoring)).outcome).toBe('provisioned');
+    // The sentinel does not count, and the step is unchanged all the same.
+    expect(await stack.onHost('cat /root/count')).toBe('ran-1\nran-2\n');
+    const forcing = await stack.start({ steps: steps(2), run: { force: true } });
+    expect((await stack.client.result(forcing)).outcome).toBe('provisioned');
     expect(await stack.onHost('cat /root/count')).toBe('ran-1\nran-2\nran-2\n');
     const skipping = await stack.start({ steps: steps(3), sentinel: { whenPresent: 'skip' } });
     expect((await stack.client.result(skipping)).outcome).toBe('already-provisioned');

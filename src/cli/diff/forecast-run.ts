@@ -69,7 +69,7 @@ function forecastProvisioned(
   const [drifted, unknown] = [named('drift'), named('unknown')];
   const nothing = 'a run would change nothing';
   if (drifted.length > 0) {
-    const message = `${drifted.join(', ')} drifted, and ${nothing}: the sentinel marks the host as provisioned. sentinel.whenPresent: ignore runs every step that its check does not find satisfied`;
+    const message = `${drifted.join(', ')} drifted, and ${nothing}: the sentinel marks the host as provisioned. --force runs every step that its check does not find satisfied`;
     return { outcome: 'drifted', message, rows };
   }
   if (unknown.length > 0) {
