@@ -25,9 +25,11 @@ export class HostProgram {
    * one.
    */
   async install(): Promise<void> {
-    for (const { name, text } of [this.#programs.supervise, this.#programs.host]) {
-      await upload(this.#executor, { path: this.#pathOf(name), content: text, mode: 0o700 });
-    }
+    const programs = [this.#programs.supervise, this.#programs.host];
+    await upload(
+      this.#executor,
+      programs.map(({ name, text }) => ({ path: this.#pathOf(name), content: text, mode: 0o700 })),
+    );
   }
 
   /**

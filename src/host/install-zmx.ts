@@ -7,7 +7,7 @@ import type { HostFacts } from './host-facts.ts';
 import { fetchArchive, ForbiddenPlace } from './fetch-archive.ts';
 import { sha256Of } from './sha256.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
-import { findZmx, pullZmx, pushZmx, type ZmxContent, type ZmxHost } from './zmx-transfer.ts';
+import { findZmx, placeZmx, pullZmx, pushZmx, type ZmxContent, type ZmxHost } from './zmx-transfer.ts';
 import { mergeSpecs, tooOld, usableZmx, type ZmxSpec, type ZmxChoice } from './zmx-spec.ts';
 
 /** Where a host's zmx may come from. */
@@ -60,8 +60,11 @@ const PASSING =
  */
 export async function installZmx(deps: Deps): Promise<ZmxInstallation> {
   const choice = mergeSpecs(deps.spec, deps.defaults);
-  if (choice.source === 'file') return pushUnlessThere(deps, await fileContent(deps, choice));
-  if (choice.source === 'tmux') return pushUnlessThere(deps, shimContent(deps.facts));
+  if (choice.source === 'file') {
+    const content = await fileContent(deps, choice);
+    return (await findZmx(deps, content)) ?? pushZmx(deps, content);
+  }
+  if (choice.source === 'tmux') return placeZmx(deps, shimContent(deps.facts));
   return usableZmx(deps.facts, choice) ?? installRelease(deps, choice);
 }
 
@@ -69,7 +72,7 @@ export async function installZmx(deps: Deps): Promise<ZmxInstallation> {
 export async function installLocalZmx(deps: Deps): Promise<ZmxInstallation | undefined> {
   const choice = mergeSpecs(deps.spec, deps.defaults);
   if (choice.source === 'tmux' && deps.facts.tools.includes('tmux'))
-    return pushUnlessThere(deps, shimContent(deps.facts));
+    return placeZmx(deps, shimContent(deps.facts));
   return choice.source === 'release' ? usableZmx(deps.facts, choice) : undefined;
 }
 
@@ -187,10 +190,6 @@ export function shimContent(facts: HostFacts): ZmxContent {
   }
   const { content, sha256 } = loadShim();
   return { source: 'tmux', prefix: 'tmux', kind: 'binary', bytes: content, sha256 };
-}
-
-async function pushUnlessThere(deps: Deps, content: ZmxContent): Promise<ZmxInstallation> {
-  return (await findZmx(deps, content)) ?? pushZmx(deps, content);
 }
 
 function checksumError(what: string, expected: string, actual?: string): ChandlerError {

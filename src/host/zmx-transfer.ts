@@ -64,12 +64,20 @@ export async function pushZmx(host: ZmxHost, content: ZmxContent): Promise<ZmxIn
   const { source, prefix, kind, bytes, sha256 } = content;
   const key = keyOf(prefix, sha256);
   const path = `${host.facts.stateDir}/zmx/.pushed.${key}`;
-  await upload(host.executor, { path, content: bytes, mode: 0o600 }, host.signal);
+  await upload(host.executor, [{ path, content: bytes, mode: 0o600 }], host.signal);
   const answers = await ask(host, 'take', key, [kind, path, sha256], QUICK_MS);
   if (mismatch(answers) !== undefined) {
     throw new ChandlerError('connection-lost', `${WHAT}: the file arrived damaged`);
   }
   return toInstallation(answers, source);
+}
+
+/** Does `findZmx` and `pushZmx` for a zmx that is a shell program, in one call. */
+export async function placeZmx(host: ZmxHost, content: ZmxContent): Promise<ZmxInstallation> {
+  const { source, prefix, bytes, sha256 } = content;
+  const pushed = `pushed() {\ncat <<'END ${sha256}'\n${Buffer.from(bytes).toString()}END ${sha256}\n}\n`;
+  const args = [sha256, host.facts.zmx?.path ?? ''];
+  return toInstallation(await ask(host, 'place', keyOf(prefix, sha256), args, QUICK_MS, pushed), source);
 }
 
 async function ask(
@@ -78,11 +86,12 @@ async function ask(
   key: string,
   args: string[],
   timeoutMs: number,
+  more = '',
 ): Promise<readonly Answer[]> {
   const { stateDir, zmxDir } = host.facts;
   const words = [stateDir, subcommand, zmxDir, host.linkDir ?? '', key, oldestVersion, ...args];
   return askHost(host.executor, WHAT, (token) => sh('sh', '-s', '--', token, ...words), {
-    stdin: `${readPart('common')}\n${readPart('install-zmx')}`,
+    stdin: `${readPart('common')}\n${more}${readPart('install-zmx')}`,
     timeoutMs,
     signal: host.signal,
   });

@@ -11,6 +11,7 @@ import { describePrinted, type Printed } from './describe-printed.ts';
 export interface UploadFile {
   /** The directory must exist. */
   readonly path: string;
+  /** Not empty unless it is the last file. */
   readonly content: string | Uint8Array;
   /** Permission bits, e.g. 0o600. */
   readonly mode: number;
@@ -28,30 +29,38 @@ const codes: Readonly<Record<number, FailureCode>> = {
 };
 
 /**
- * Writes a file on the host, whole or not at all. Idempotent.
+ * Writes files on the host in one call, each whole or not at all. Idempotent.
  *
  * @throws ChandlerError disk-full, state-directory-unwritable, host-unsupported (no sha256sum), login-interferes, connection-lost
  */
-export async function upload(executor: Executor, file: UploadFile, signal?: AbortSignal): Promise<void> {
-  const content = typeof file.content === 'string' ? Buffer.from(file.content) : file.content;
-  const sha256 = createHash('sha256').update(content).digest('hex');
-  // A path that begins with a dash would read as an option.
-  const path = file.path.startsWith('-') ? `./${file.path}` : file.path;
-  const mode = file.mode.toString(8).padStart(4, '0');
-  const words = [path, mode, String(content.length), sha256];
+export async function upload(
+  executor: Executor,
+  files: readonly UploadFile[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const contents = files.map(({ content }) => (typeof content === 'string' ? Buffer.from(content) : content));
+  const words = files.flatMap((file, i) => wordsOf(file, contents[i]!));
   const command = (token: string) => sh('sh', '-c', PROGRAM, token, ...words);
-  const reply = await call(executor, command, { stdin: content, signal });
-  const answers = await readReply(executor, `The upload of ${path}`, reply);
+  const reply = await call(executor, command, { stdin: Buffer.concat(contents), signal });
+  const what = `The upload of ${files.map(({ path }) => path).join(' and ')}`;
+  const answers = await readReply(executor, what, reply);
   const failed = answers.find((answer) => answer['failed'] !== undefined)?.['failed'];
   if (failed === undefined) return;
   // Bytes are missing although the connection lives, so a startup file of the login may have read them.
   const interference =
-    failed === '65' && (await explainSilence(executor, `The upload of ${path}: `, 'exit 65', reply.printed));
-  throw interference || toUploadFailure(path, Number(failed), reply.printed);
+    failed === '65' && (await explainSilence(executor, `${what}: `, 'exit 65', reply.printed));
+  throw interference || toUploadFailure(what, Number(failed), reply.printed);
 }
 
-function toUploadFailure(path: string, exitCode: number, printed: Printed): ChandlerError {
+function wordsOf({ path, mode }: UploadFile, content: Uint8Array): string[] {
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  // A path that begins with a dash would read as an option.
+  const safePath = path.startsWith('-') ? `./${path}` : path;
+  return [safePath, mode.toString(8).padStart(4, '0'), String(content.length), sha256];
+}
+
+function toUploadFailure(what: string, exitCode: number, printed: Printed): ChandlerError {
   const code = codeOfText(printed.stderr) ?? codes[exitCode] ?? 'host-unsupported';
-  const message = `The upload of ${path} failed (exit ${exitCode}): ${describePrinted(printed)}`;
+  const message = `${what} failed (exit ${exitCode}): ${describePrinted(printed)}`;
   return new ChandlerError(code, message, { facts: { exitCode } });
 }

@@ -29,7 +29,13 @@ refuse() {
   exit 70
 }
 # encode: base64 on one line, because values may hold anything.
-encode() { base64 | tr -d '\n'; }
+encode() {
+  set -f
+  # shellcheck disable=SC2046 # base64 has no blanks, only line ends
+  set -- $(base64)
+  IFS=
+  printf %s "$*"
+}
 # means_full TEXT: whether the error message of a program reports a full disk. See codeOfText in code-of-text.ts.
 means_full() { case $1 in *'No space left'* | *'Disk quota'* | *'File too large'*) ;; *) return 1 ;; esac; }
 refuse_full() { refuse disk-full "no space left for $state_dir"; }

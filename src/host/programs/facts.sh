@@ -14,21 +14,25 @@ say_tools() {
 
 # find_places STATE_DIR: sets $state_dir and $zmx_dir; an empty STATE_DIR stands for the default.
 find_places() {
-  state_dir=$1 zmx_dir=
-  if [ "$(id -u)" = 0 ]; then zmx_dir=/run/chandler/zmx; fi
+  state_dir=$1 zmx_dir='' uid=$(id -u)
+  if [ "$uid" = 0 ]; then zmx_dir=/run/chandler/zmx; fi
   if [ -z "$state_dir" ]; then
-    if [ "$(id -u)" = 0 ]; then state_dir=/var/lib/chandler; else state_dir=${XDG_STATE_HOME:-$HOME/.local/state}/chandler; fi
+    if [ "$uid" = 0 ]; then state_dir=/var/lib/chandler; else state_dir=${XDG_STATE_HOME:-$HOME/.local/state}/chandler; fi
   fi
   zmx_dir=${zmx_dir:-$state_dir/zmx-sockets}
 }
 
 say_facts() {
-  say "arch=$(uname -m | head -c 200)"
-  say "uid=$(id -u)"
-  say "boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+  boot='' os=''
+  { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || :
+  while read -r line; do case $line in PRETTY_NAME=*) os=${line#*=} ;; esac; done 2>/dev/null </etc/os-release
+  os=${os#\"}
+  say "arch=$(printf '%.200s' "$(uname -m)")"
+  say "uid=$uid"
+  say "boot=$boot"
   say "state_dir=$(printf '%s' "$state_dir" | encode)"
   say "zmx_dir=$(printf '%s' "$zmx_dir" | encode)"
-  say "os=$(sed -n 's/^PRETTY_NAME=//p' /etc/os-release 2>/dev/null | tr -d '"' | head -c 1000 | encode)"
+  say "os=$(printf '%.1000s' "${os%\"}" | encode)"
 }
 
 # say_zmx ZMX_DIR: reports the host's own zmx and its version; sets zmx to its path.

@@ -2,6 +2,19 @@
 # shellcheck disable=SC2317
 progress() { :; }
 
+# await_lock SECONDS: waits for the lock on file 7, which the supervisor holds; false after so many seconds.
+await_lock() {
+  flock -E 75 -s -w "$1" 7 2>/dev/null
+  case $? in 0) return ;; 75) return 1 ;; esac
+  # busybox flock has neither of these options.
+  i=0
+  until flock -s -n 7; do
+    [ $i -le $((${1%.*} * 5)) ] || return 1
+    sleep 0.2
+    i=$((i + 1))
+  done
+}
+
 # wait ID BOUND_S [EVERY_S TURNS]: blocks until the launch has ended. Reports progress every EVERY_S seconds, and stops after TURNS
 # of these (never: -1). Reports `created` for a launch that does not start within BOUND_S seconds. A free lock before `started` means
 # nothing.
@@ -21,22 +34,12 @@ wait_launch() {
     return
   fi
   [ ! -f "$launch/lock" ] || exec 7<"$launch/lock"
-  if flock --version 2>/dev/null | grep -q util-linux; then
-    # The first pause is short, so that the first progress comes soon.
-    pause=0.3
-    while [ "$turns" -ne 0 ] && [ -f "$launch/lock" ] && ! flock -s -w "$pause" 7; do
-      progress
-      pause=$every turns=$((turns - 1))
-    done
-  else
-    # busybox flock has no -w.
-    i=0
-    while [ "$turns" -ne 0 ] && [ -f "$launch/lock" ] && ! flock -s -n 7; do
-      sleep 0.2
-      i=$((i + 1))
-      [ $((i % (every * 5))) -ne 0 ] || { progress; turns=$((turns - 1)); }
-    done
-  fi
+  # The first pause is short, so that the first progress comes soon.
+  pause=0.3
+  while [ "$turns" -ne 0 ] && [ -f "$launch/lock" ] && ! await_lock "$pause"; do
+    progress
+    pause=$every turns=$((turns - 1))
+  done
   # Without this, a removed launch would look like one that never began.
   known_begun=yes
   if [ -d "$launch" ]; then describe; else say state=interrupted boot=same gone=yes log_bytes=0; fi

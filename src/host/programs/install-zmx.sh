@@ -15,7 +15,12 @@ bounded() { if timeout 1 true 2>/dev/null; then timeout "$@"; else shift; "$@"; 
 
 # ask ZMX: sets printed to the output of `zmx version`; false if the program is no zmx.
 ask() {
-  printed=$(bounded 10 env -u ZMX_SESSION -u LC_ALL ${login_locale:+"LC_ALL=$login_locale"} ZMX_DIR="$zmx_dir" "$1" version 2>&1 </dev/null) || return 1
+  printed=$(
+    unset ZMX_SESSION LC_ALL
+    [ -z "$login_locale" ] || export LC_ALL="$login_locale"
+    export ZMX_DIR="$zmx_dir"
+    bounded 10 "$1" version 2>&1 </dev/null
+  ) || return 1
   version=$(printf '%s\n' "$printed" | sed -n 's/^zmx[[:blank:]]\{1,\}v\{0,1\}\([0-9]\{1,6\}\.[0-9]\{1,6\}\.[0-9]\{1,6\}\).*/\1/p' | head -n 1)
   [ -n "$version" ] || return 1
   echo "$version.$oldest" | awk -F . '{ for (i = 1; i < 4; i++) if ($i != $(i + 3)) exit ($i < $(i + 3)) }' ||
@@ -138,8 +143,18 @@ take() {
   settle "$binary"
 }
 
+# place SHA256 CANDIDATE: like `find`, but installs what the function `pushed` prints if there is none.
+place() {
+  find_zmx binary "$1" "$2"
+  stage
+  errors=$({ pushed >"$new/pushed"; } 2>&1) || explain_store "$errors"
+  verify "$new/pushed" "$1"
+  settle "$new/pushed"
+}
+
 case $subcommand in
   find) find_zmx "$@" ;;
+  place) place "$@" ;;
   pull) pull "$@" ;;
   take) take "$@" ;;
   *) refuse invalid-input "no such subcommand: $subcommand" ;;

@@ -40,12 +40,16 @@ kill_launch() {
 
 # entomb: creates the launch as a cancelled one.
 entomb() {
-  mkdir -p "$state_dir/launches" 2>/dev/null
-  errors=$({
-    new=$(mktemp -d "$state_dir/launches/.new.XXXXXX") &&
-      : >"$new/lock" && : >"$new/log" && : >"$new/cancelled" && sync "$new" 2>/dev/null
-    mv -T "$new" "$launch"
-  } 2>&1) || [ -d "$launch" ] || explain "$errors"
+  i=0
+  until errors=$({
+    mkdir -p "$state_dir/launches" && new=$(mktemp -d "$state_dir/launches/.new.XXXXXX") &&
+      : >"$new/lock" && : >"$new/log" && : >"$new/cancelled" && { sync "$new" 2>/dev/null || :; } && mv -T "$new" "$launch"
+  } 2>&1) || [ -d "$launch" ]; do
+    # The launch itself may be removing the directory now.
+    [ $i -lt 3 ] || explain "$errors"
+    sleep 0.1
+    i=$((i + 1))
+  done
   sync "$state_dir/launches" 2>/dev/null || :
 }
 

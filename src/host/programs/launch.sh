@@ -4,7 +4,11 @@ receive() { if [ "$1" -eq 0 ]; then : >"$2"; else dd bs="$1" count=1 iflag=fullb
 verify() {
   wanted=$1
   shift
-  sum=$(cat "$@" 2>/dev/null | sha256sum)
+  for file; do
+    shift
+    if [ "$file" = - ] || [ -s "$file" ]; then set -- "$@" "$file"; fi
+  done
+  if [ $# -eq 1 ] && [ "$1" != - ]; then sum=$(hash_of "$1"); else sum=$(cat "$@" 2>/dev/null | sha256sum); fi
   [ "${sum%% *}" != "$wanted" ] || return 0
   if is_full; then refuse_full; fi
   refuse connection-lost 'the launch arrived damaged'
@@ -78,9 +82,10 @@ start() {
   cat >"$secrets.$$"
   [ -s "$secrets.$$" ] || rm -f "$secrets.$$"
   begin_launch "$@"
+  describe
 }
 
-# begin_launch: like `start`, with the secrets in their file.
+# begin_launch: like `start`, with the secrets in their file, but does not report the state.
 begin_launch() {
   # Only one start at a time, because a second one would type into the first one's session. Locked after reading, which may take
   # long.
@@ -89,7 +94,6 @@ begin_launch() {
   if has_begun; then
     # Removes those of an interrupted start, too.
     forget_secrets "$1"
-    describe
     return
   fi
   # A step may have removed the state directory and zmx with it.
@@ -141,7 +145,6 @@ begin_launch() {
   fi
   # The launch was cancelled meanwhile, perhaps before the session existed.
   if [ -n "$4" ] && [ -e "$launch/cancelled" ] && [ -S "$6/$4" ]; then end_session "$4" "$5" "$6"; fi
-  describe
 }
 
 # row_of SESSION ZMX ZMX_DIR: prints the session's row of `zmx list`.

@@ -2,6 +2,7 @@
 # supervise DIR SECRETS: runs the launch in DIR once, however often it is called.
 # DIR holds settings, env, script and lock; this program adds held, started, log and exit. It holds the lock while it may write
 # there; nothing that it starts inherits the lock. SECRETS is a file of shell code, and may be missing.
+# shellcheck disable=SC3028 # EPOCHSECONDS: without it, as in dash, `date` is run
 set -u
 umask 077
 LC_ALL=C
@@ -59,12 +60,11 @@ read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || :
 printf '%512s\n' '' >"$dir/.exit" || exit 75
 # shellcheck disable=SC2086 # the fields after the name in parentheses hold no blanks of their own
 set -- ${stat##*) }
-printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "$(date +%s)" >"$dir/.started" || exit 75
-sync "$dir/.started" 2>/dev/null || :
+printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "${EPOCHSECONDS:-$(date +%s)}" >"$dir/.started" || exit 75
 mv -f "$dir/.started" "$dir/started" || exit 75
 # A power cut must not make the launch unknown once its step has begun, nor the record that names it.
 state=${dir%/*/*}
-sync "$dir" "${dir%/*}" "$state" "$state/plans" "$state"/plans/* 2>/dev/null || :
+sync "$dir/started" "$dir" "${dir%/*}" "$state" "$state/plans" "$state"/plans/* 2>/dev/null || :
 [ ! -p "$dir/begun" ] || echo 1<>"$dir/begun"
 
 # The marker is set inside, so that `kill` finds the step and its leftovers, but not `script` and `tee`.
@@ -227,7 +227,7 @@ by=itself
 # Removes those of an interrupted start, too.
 drop_secrets "$secrets" "$secrets".*
 end=$(uptime_cs)
-at=$(date +%s)
+at=${EPOCHSECONDS:-$(date +%s)}
 # The commands that read the time may have been killed; a record needs numbers.
 [ "${end:-0}" -ge "${begin:-0}" ] || end=$begin
 # Writes into the reserved space; a file system that needs new space anyway (btrfs) makes this wait. There is no record if the code

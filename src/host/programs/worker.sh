@@ -21,7 +21,7 @@ launch() {
   id=$1 turns=${10}
   shift 10
   begin_launch "$id" "$@"
-  [ "$turns" -eq 0 ] || wait_launch "$id" 0 1 "$turns"
+  wait_launch "$id" 0 1 "$turns"
 }
 
 # prepare HOLDER SENTINEL DAYS PLAN: takes the lease; unless another holder has it, also reads the sentinel, which must be writable,
