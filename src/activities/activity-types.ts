@@ -67,8 +67,8 @@ export interface PreparedHost {
   /** What earlier runs of the plan recorded; missing if nothing. */
   readonly recorded?: RecordedParts;
   readonly pruned: number;
-  /** The content of the host's lease file. */
-  readonly lease: string;
+  /** The content of the host's lease file; missing if the host was released again, because its sentinel leaves nothing to do. */
+  readonly lease?: string;
   readonly adopted?: Adopted;
   /** Launches of an earlier run that were ended. */
   readonly ended: readonly EndedLeftover[];
@@ -160,6 +160,8 @@ export interface Activities {
     pruneAfterDays: number;
     /** Set: install zmx on a host without a sentinel, if nothing must be downloaded. */
     zmx?: ResolvedPlan['zmx'];
+    /** A text that a sentinel contains if it leaves the run nothing to do. */
+    doneMark?: string;
   }): Promise<PreparedHost>;
   /** Ends what earlier runs left on a host. A holder of the lease that is finished, or that `run` names, loses the lease. */
   cleanHost(input: { target: Target; holder: LeaseHolder; run?: string }): Promise<CleanResult>;

@@ -1,5 +1,6 @@
 import { ChandlerError } from '../domain/run/failure.ts';
 import { addressOf, label } from '../domain/run/ids.ts';
+import { sentinelSaysDone } from '../domain/run/sentinel.ts';
 import { listLeftovers } from '../host/host-report.ts';
 import type { Host } from '../host/host.ts';
 import { openHost } from '../host/open-host.ts';
@@ -63,6 +64,7 @@ async function prepareHost(
     onLeftovers,
     pruneAfterDays,
     zmx,
+    doneMark,
   }: Parameters<Activities['prepareHost']>[0],
   signal: AbortSignal,
 ): Promise<PreparedHost> {
@@ -72,13 +74,21 @@ async function prepareHost(
   const path = sentinelPath ?? `${facts.stateDir}/provisioned`;
   const request = { holder: { ...holder, namespaceId: await deps.namespaceId(), digest }, target };
   const wanted = { sentinelPath: path, plan, pruneAfterDays, signal };
-  const first = await host.prepare(leaseWord(request.holder), wanted);
+  // A run cannot continue as new before it has its host, so a later execution is one after a reset.
+  const isReset = isLaterExecution(holder);
+  const mine = leaseWord(request.holder);
+  let first = await host.prepare(mine, { ...wanted, doneMark: isReset ? undefined : doneMark });
+  if (first.doneSentinel !== undefined) {
+    const sentinel = first.doneSentinel;
+    if (sentinelSaysDone(sentinel, digest, 'skip-if-same-plan'))
+      return { facts, pruned: 0, sentinelPath: path, sentinel, ended: [] };
+    first = await host.prepare(mine, wanted);
+  }
   const lease = {
     ...request,
     sentinelPath: path,
     onLeftovers,
-    // A run cannot continue as new before it has its host, so a later execution is one after a reset.
-    isReset: isLaterExecution(holder),
+    isReset,
     isOpen,
     listLeftovers: async () =>
       (await listLeftovers({ executor, programs, signal }, facts.stateDir)).leftovers,

@@ -25,6 +25,16 @@ export interface HostRecords {
   readonly pruned: number;
 }
 
+/** What to do when a host is prepared for a run. */
+export interface PrepareOptions {
+  readonly sentinelPath: string;
+  /** The name of the plan's records. */
+  readonly plan: string;
+  readonly pruneAfterDays: number;
+  readonly doneMark?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** How to start a launch. */
 export interface StartOptions {
   /** Missing for a launch without a session. */

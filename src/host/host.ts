@@ -18,6 +18,7 @@ import {
   hostRecords,
   type HostRecords,
   type LeaseAnswer,
+  type PrepareOptions,
   type StartOptions,
 } from './host-answers.ts';
 import { requireAnswer, readCount, readText } from './read-answer.ts';
@@ -171,19 +172,22 @@ export class Host {
 
   /**
    * Takes the lease. Unless another holder has it, also returns what {@link Host.readSentinel}, {@link Host.readScript} and
-   * {@link Host.prune} do, and the records of the plan named `plan` (see `recordsName`).
+   * {@link Host.prune} do, and the records of the plan named `plan` (see `recordsName`). If the host was free and the sentinel
+   * contains `doneMark`, returns only the sentinel, and releases the lease.
    *
    * @throws ChandlerError sentinel-missing if the sentinel cannot be written
    */
   async prepare(
     holder: string,
-    options: { sentinelPath: string; plan: string; pruneAfterDays: number; signal?: AbortSignal | undefined },
-  ): Promise<{ lease: LeaseAnswer; records?: HostRecords }> {
-    const { sentinelPath, plan, pruneAfterDays, signal } = options;
-    const words = [holder, sentinelPath, `${pruneAfterDays}`, plan];
+    options: PrepareOptions,
+  ): Promise<{ lease: LeaseAnswer; records?: HostRecords; doneSentinel?: string | undefined }> {
+    const { sentinelPath, plan, pruneAfterDays, doneMark = '', signal } = options;
+    const words = [holder, sentinelPath, `${pruneAfterDays}`, plan, doneMark];
     const answers = await this.#program.ask('prepare', words, { signal });
     const lease = leaseAnswer(answers, holder);
     if (!lease.ours) return { lease };
+    if (answers.some(({ released }) => released === 'yes'))
+      return { lease, doneSentinel: sentinelContent(answers) };
     return { lease, records: hostRecords(answers) };
   }
 

@@ -43,8 +43,7 @@ const inspectParts = ['common', 'script', 'facts', 'leftovers', 'inspect'];
 export function loadPrograms(): Programs {
   return {
     host: named('host', hostParts.map(readPart).join('\n')),
-    // Checked and installed as it is, so it needs no directives.
-    supervise: named('supervise', readPart('supervise').replaceAll(/^# shellcheck .*\n/gm, '')),
+    supervise: named('supervise', withoutDirectives(readPart('supervise'))),
     probe: forStdin(['common', 'facts', 'probe']),
     inspect: forStdin(inspectParts),
   };
@@ -52,7 +51,10 @@ export function loadPrograms(): Programs {
 
 /** The parts of the host program that a self-provisioning script contains. A worker installs its own host program. */
 export function selfProvisioningHostParts(): { name: string; texts: readonly string[] } {
-  const texts = hostParts.filter((part) => !workerParts.has(part)).map(readPart);
+  const texts = hostParts
+    .filter((part) => !workerParts.has(part))
+    .map(readPart)
+    .map(withoutDirectives);
   return { name: named('host', texts.join('\n')).name, texts };
 }
 
@@ -76,6 +78,11 @@ export function readProgram(url: URL): string {
 /** Like {@link readProgram}, for a part in the directory of this module. */
 export function readPart(part: string): string {
   return readProgram(new URL(`./programs/${part}.sh`, import.meta.url));
+}
+
+/** A part that a self-provisioning script carries, or that is checked as it is, needs no directives of shellcheck. */
+export function withoutDirectives(part: string): string {
+  return part.replaceAll(/^# shellcheck .*\n/gm, '');
 }
 
 function named(name: string, text: string): Program {

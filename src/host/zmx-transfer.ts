@@ -75,7 +75,7 @@ export async function pushZmx(host: ZmxHost, content: ZmxContent): Promise<ZmxIn
 /** Does `findZmx` and `pushZmx` for a zmx that is a shell program, in one call. */
 export async function placeZmx(host: ZmxHost, content: ZmxContent): Promise<ZmxInstallation> {
   const { source, prefix, bytes, sha256 } = content;
-  const pushed = `pushed() {\ncat <<'END ${sha256}'\n${Buffer.from(bytes).toString()}END ${sha256}\n}\n`;
+  const pushed = `pushed() {\ncat <<'END ${sha256}'\n${Buffer.from(bytes).toString()}END ${sha256}\n}\n${readPart('place-zmx')}`;
   const args = [sha256, host.facts.zmx?.path ?? ''];
   return toInstallation(await ask(host, 'place', keyOf(prefix, sha256), args, QUICK_MS, pushed), source);
 }

@@ -10,7 +10,13 @@ import type { Plan, Step } from '../domain/plan/schema.ts';
 import { partDigest } from '../domain/run/part-record.ts';
 import { validatePlan } from '../domain/plan/validate.ts';
 import { assignments, exports as renderExports } from '../host/launch-body.ts';
-import { loadPrograms, readPart, readProgram, selfProvisioningHostParts } from '../host/programs.ts';
+import {
+  loadPrograms,
+  readPart,
+  readProgram,
+  selfProvisioningHostParts,
+  withoutDirectives,
+} from '../host/programs.ts';
 import { keyOf } from '../host/zmx-transfer.ts';
 import { quote } from '../shell/index.ts';
 import { loadShim, oldestVersion, releaseFor, zmxArchitectures, missedEnds } from '../zmx/index.ts';
@@ -68,7 +74,7 @@ export function script(steps: readonly Step[], options: ScriptOptions = {}): str
   const texts: Record<string, string> = {
     common,
     'host-rest': hostRest.join('\n'),
-    'install-rest': readPart('install-zmx'),
+    'install-rest': withoutDirectives(readPart('install-zmx')),
     [programs.supervise.name]: programs.supervise.text,
     plan: JSON.stringify({ ...rest, steps }),
     'plan-name': JSON.stringify(plan.name),

@@ -1,4 +1,6 @@
 import type { PreparedHost } from '../activities/activity-types.ts';
+import type { ResolvedPlan } from '../domain/plan/resolve-plan.ts';
+import { isDoneAlready } from '../domain/run/forecast.ts';
 import { describeLeftover } from '../domain/run/leftovers.ts';
 import { oneLine } from '../domain/text/plain-text.ts';
 import { askForRun, type HostQuestion } from './ask-host.ts';
@@ -21,6 +23,7 @@ export async function prepareHost(
     plan: plan.records,
     onLeftovers,
     pruneAfterDays,
+    ...(!run.isWatching && findDoneMark(plan, digest)),
     // With a bootstrap, the host is not ready yet.
     ...(!plan.bootstrap && { zmx: plan.zmx }),
     ...(status.sentinel !== '' && { sentinelPath: status.sentinel }),
@@ -37,6 +40,12 @@ export async function prepareHost(
   learnRecords(run, prepared);
   recordLease(run, prepared);
   return prepared;
+}
+
+/** The text by which the host finds out that its sentinel leaves nothing to do, if there can be one. */
+function findDoneMark(plan: ResolvedPlan, digest: string): { doneMark?: string } {
+  const sentinel = JSON.stringify({ digest });
+  return isDoneAlready(plan, digest, { sentinel }) ? { doneMark: sentinel.slice(1, -1) } : {};
 }
 
 function recordLease(run: Run, { lease, adopted, ended }: PreparedHost): void {

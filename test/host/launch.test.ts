@@ -493,6 +493,38 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     await host.release('next');
   });
 
+  it('releases a free host again whose sentinel has the mark, and only then', async () => {
+    const sentinelPath = join(stateDir, 'marked');
+    const prepare = (holder: string, doneMark: string) =>
+      host.prepare(holder, { sentinelPath, plan: 'p', pruneAfterDays: 30, doneMark });
+    const holderNow = async () => {
+      const answer = await host.lease('probe');
+      await host.release('probe');
+      return answer.ours ? '' : answer.holder;
+    };
+    const mark = '"digest":"d1"';
+    expect(await prepare('one', mark)).toMatchObject({ records: { pruned: 0 } });
+    expect(await holderNow()).toBe('one');
+    await host.release('one');
+    await host.writeSentinel(sentinelPath, '{"digest":"d1"}\n');
+    expect(await prepare('one', mark)).toEqual({
+      lease: { ours: true, again: false },
+      doneSentinel: '{"digest":"d1"}\n',
+    });
+    expect(await holderNow()).toBe('');
+    for (const other of ['"digest":"d2"', '.digest.:.d1.', '']) {
+      expect(await prepare('one', other)).toHaveProperty('records');
+      expect(await holderNow()).toBe('one');
+      await host.release('one');
+    }
+    // A run that had the lease before may have launches, and another run's lease stays.
+    await host.lease('one');
+    expect(await prepare('one', mark)).toHaveProperty('records');
+    expect(await prepare('two', mark)).toEqual({ lease: { ours: false, holder: 'one' } });
+    expect(await holderNow()).toBe('one');
+    await host.release('one');
+  });
+
   it('waits for the end of a short launch in the call that starts it', async () => {
     const begin = async (script: string, forS: number) => {
       const launch = makeLaunch(`run ${process.pid} ${stateDir}`, `step-${(count += 1)}`, 'finalizer', 1);

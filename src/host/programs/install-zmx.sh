@@ -143,20 +143,9 @@ take() {
   settle "$binary"
 }
 
-# place SHA256 CANDIDATE: like `find`, but installs what the function `pushed` prints if there is none.
-place() {
-  find_zmx binary "$1" "$2"
-  stage
-  errors=$({ pushed >"$new/pushed"; } 2>&1) || explain_store "$errors"
-  verify "$new/pushed" "$1"
-  settle "$new/pushed"
-}
-
 case $subcommand in
   find) find_zmx "$@" ;;
-  place) place "$@" ;;
-  pull) pull "$@" ;;
-  take) take "$@" ;;
+  pull | place | take) "$subcommand" "$@" ;;
   *) refuse invalid-input "no such subcommand: $subcommand" ;;
 esac
 say end

@@ -24,12 +24,17 @@ launch() {
   wait_launch "$id" 0 1 "$turns"
 }
 
-# prepare HOLDER SENTINEL DAYS PLAN: takes the lease; unless another holder has it, also reads the sentinel, which must be writable,
-# the state of the self-provisioning script and the records of the plan, and prunes.
+# prepare HOLDER SENTINEL DAYS PLAN MARK: takes the lease; unless another holder has it, also reads the sentinel, which must be
+# writable, the state of the self-provisioning script and the records of the plan, and prunes. If the host was free and the
+# sentinel contains MARK, there is nothing to do: releases the lease again instead of the rest.
 prepare() {
   lease "$1" || return 0
   exec 8>&-
   sentinel_read "$2" writable
+  if [ -n "$5" ] && [ -z "$current" ] && [ -f "$2" ] && grep -qF -e "$5" "$2"; then
+    release "$1"
+    return
+  fi
   script_read
   read_records "$4"
   prune "$3"

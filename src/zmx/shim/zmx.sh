@@ -208,8 +208,7 @@ probe() {
 # at the first match and closes the pipe. After a command that leaves the terminal raw, no carriage return precedes the line feed.
 # shellcheck disable=SC2016 # expanded by the shell that tmux starts
 monitor='
-binary=$(echo | grep -a "" >/dev/null 2>&1 && echo -a)
-marker=$(LC_ALL=C grep $binary -m 1 -o -E "ZMX_TASK_COMPLETED:(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])($ZMX_SHIM_CR|$)") || exit
+marker=$(LC_ALL=C grep -a -m 1 -o -E "ZMX_TASK_COMPLETED:(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])($ZMX_SHIM_CR|$)") || exit
 code=${marker##*:}
 exec "$ZMX_SHIM_TMUX" -S "$ZMX_SHIM_SOCKET" if-shell -F "#{==:#{@run},$run}" \
   "set -s @ended $(date +%s) ; set -s @exit_code ${code%$ZMX_SHIM_CR}"'
