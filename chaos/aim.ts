@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AimAnswer } from './ledger.ts';
 import type { Stage, StageHost } from './stage.ts';
 import { renderPlan, type DrawnRun } from './plans.ts';
+import { poll } from '../test/support/poll.ts';
 
 /** A place in a program of Chandler's on the host: before the command on that line runs. */
 export interface Window {
@@ -9,6 +11,8 @@ export interface Window {
   readonly line: number;
 }
 
+/** A wait looks for a prompt with its second report. */
+const SECOND_REPORT_MS = 3_000;
 /** Subcommands that change nothing. */
 const READERS = new Set(['log', 'state']);
 /** The code before any subcommand is the same for all, so it is aimed at only once. */
@@ -30,8 +34,10 @@ export async function findWindows(stage: Stage, host: StageHost): Promise<Window
   await start('trace-1', 50);
   await stage.client.result('trace-1');
   await start('trace-2', 30_000);
-  while (!stage.ledger.lines.some((line) => line.run === 'trace-2'))
-    await new Promise((r) => setTimeout(r, 50));
+  // A step is not waited for by itself until it is a few seconds old.
+  // The call that starts a step waits for it first, and only then another one.
+  await poll(async () => (await host.run('cat /run/chaos/trace')).includes('\nwait '), 'a wait is traced');
+  await delay(SECOND_REPORT_MS);
   await stage.client.abort('trace-2');
   await stage.client.result('trace-2');
   const trace = await host.run('cat /run/chaos/trace; rm -f /run/chaos/trace');
@@ -53,7 +59,10 @@ export function windowsOf(trace: string): Window[] {
   const windows = [...passedBy].flatMap(([line, names]) =>
     names.size === subcommands.size
       ? [{ program: EVERY_SUBCOMMAND, line }]
-      : [...names].map((program) => ({ program, line })),
+      : // `launch` waits by the same lines as `wait`.
+        [...names].flatMap((program) =>
+          program === 'launch' && names.has('wait') ? [] : [{ program, line }],
+        ),
   );
   return [...windows, ...[...supervisor].map((line) => ({ program: 'supervise', line }))].sort(
     (a, b) => a.program.localeCompare(b.program) || a.line - b.line,

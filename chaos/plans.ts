@@ -125,14 +125,14 @@ function drawStep(draw: Draw, name: string, before: readonly DrawnStep[]): Drawn
     ...(draw.chance(30) && { finalizer: drawWork(draw, draw.chance(10) ? 1 : 0, 5) }),
     attempts: draw.pick([1, 1, 2, 3]),
     backoffMs: draw.int(50, 400),
-    ...(hangs && { timeoutMs: draw.int(800, 2000) }),
+    ...(hangs && { timeoutMs: draw.int(800, 4000) }),
   };
 }
 
 function drawWork(draw: Draw, failsUpTo: number, mostLines = 16): Work {
   return {
     lines: draw.int(1, mostLines),
-    pauseMs: draw.pick([0, 50, 100, 150]),
+    pauseMs: draw.pick([0, 50, 150, 400]),
     failsUntil: draw.int(Math.min(1, failsUpTo), failsUpTo),
     failCode: draw.int(1, 60),
     padding: draw.chance(5) ? 20_000 : draw.int(0, 60),

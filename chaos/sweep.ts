@@ -28,9 +28,9 @@ const ELSEWHERE = 2;
 /** Subcommands that only runs call which end early. */
 const ONLY_CUT: ReadonlySet<string> = new Set(['kill', 'close', 'release']);
 const ARMED_AT_MOST = 5;
-/** The pause of the longest step, so that its wait has progress to report. */
-const LONG_MS = 300;
-const LONGEST_MS = 2_700;
+/** Each pause of the longest step: it is waited for after its start has been answered, and that wait has progress to report. */
+const LONG_MS = 2_700;
+const LONGEST_MS = 10_000;
 
 /** Kills the program on the host once at each of these windows of the launch protocol, several windows in each run. */
 export async function sweepWindows(setting: Setting, windows: readonly Window[]): Promise<Swept> {
