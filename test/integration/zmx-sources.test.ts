@@ -56,7 +56,7 @@ describe('zmx is installed', () => {
 
   const start = (zmx: Plan['zmx']) =>
     stack.start({
-      steps: [{ name: 'uses', script: 'echo ran >> /root/ran' }],
+      steps: [{ name: 'uses', script: 'echo ran >> /root/ran', always: true }],
       ...(zmx && { zmx }),
       keepSessions: 'all',
     });
