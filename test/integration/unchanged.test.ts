@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Plan } from '../../src/domain/plan/schema.ts';
-import { startStack, type Stack } from '../support/stack.ts';
+import { workerOf } from '../../chaos/workers.ts';
+import { startStack, type Stack, type WorkerProcess } from '../support/stack.ts';
 
 type Steps = Plan['steps'];
 type Step = Steps[number];
@@ -27,10 +28,15 @@ const ten = (changes: Partial<Record<string, Partial<Step> & { version?: number 
   step('j', { finalize: ':', ...changes['j'] }),
 ];
 
+/** A worker's death is noticed with its missing heartbeats. */
+const LATE = { timeout: 30_000 };
+
 describe('a plan that runs again on its host', () => {
   let stack: Stack;
+  let workers: WorkerProcess[];
   beforeAll(async () => {
-    stack = await startStack();
+    stack = await startStack({ workers: 0 });
+    workers = [await stack.startWorker()];
   });
   afterAll(() => stack?.stop());
   beforeEach(() =>
@@ -48,6 +54,26 @@ describe('a plan that runs again on its host', () => {
     if (!('result' in result)) throw new Error(JSON.stringify(result.failure));
     const states = result.result.steps.map(({ name, state }) => `${name} ${state}`);
     return { id, outcome: result.outcome, states, ran: await ledger() };
+  };
+
+  /** The worker that waits for the only running launch of a run. */
+  const holderOf = async (id: string) => {
+    const { raw } = await stack.client.temporal.workflow.getHandle(id).describe();
+    const [activity, ...others] = raw.pendingActivities ?? [];
+    if (others.length > 0) throw new Error(`${id} has ${others.length + 1} pending activities`);
+    const slots = workers.map((worker) => ({ worker, pid: () => worker.pid }));
+    return workerOf(slots, activity?.lastWorkerIdentity)?.worker;
+  };
+  /** Starts `steps`, of which only d has to run and runs until `/root/fail-go` exists; kills the worker that holds it. */
+  const killHolder = async (steps: Steps) => {
+    const id = await stack.start({ name: 'web', steps });
+    await expect.poll(() => stack.onHost('cat /root/ledger 2>/dev/null || :'), LATE).toBe('d\n');
+    workers.push(await stack.startWorker());
+    const holder = await holderOf(id);
+    if (!holder) throw new Error('no worker holds the launch of d');
+    await holder.kill('SIGKILL');
+    workers.splice(workers.indexOf(holder), 1);
+    return id;
   };
 
   it('runs the changed step and the steps that need it, and then the finalizers', async () => {
@@ -122,20 +148,31 @@ describe('a plan that runs again on its host', () => {
     expect(repaired.ran).toEqual(['a!', 'd', 'e', 'j!']);
   });
 
-  it('runs a step once although its worker is killed, and neither twice nor never afterwards', async () => {
-    const slow = { d: { version: 2, script: 'until test -e /root/fail-go; do sleep 0.1; done' } };
+  const slow = { d: { version: 2, script: 'until test -e /root/fail-go; do sleep 0.1; done' } };
+
+  it('runs a step once although the worker that holds it is killed, and nothing unchanged', async () => {
     await provision(ten());
-    const id = await stack.start({ name: 'web', steps: ten(slow) });
-    await stack.until(id, ({ steps }) => steps[3]?.state === 'running', 'd runs');
-    const worker = await stack.startWorker();
-    await worker.kill('SIGKILL');
-    await stack.client.temporal.workflow.getHandle(id).terminate('gone');
-    // The launch goes on without a run, and ends well.
-    await stack.onHost(
-      'touch /root/fail-go; until test "$(grep -c code=0 /var/lib/chandler/launches/*/exit | grep -c 1$)" -ge 13; do sleep 0.1; done',
-    );
-    expect((await provision(ten(slow))).ran).toEqual(['a!', 'd', 'e', 'j!']);
+    const id = await killHolder(ten(slow));
+    await expect.poll(() => holderOf(id), LATE).toBe(workers[0]);
+    await stack.onHost('touch /root/fail-go');
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    expect(await ledger()).toEqual(['a!', 'd', 'e', 'j!']);
+    await stack.onHost('rm /var/lib/chandler/provisioned');
     expect(await provision(ten(slow))).toMatchObject({ ran: [] });
+  });
+
+  it('neither repeats nor forgets a step whose worker is killed and whose run is terminated', async () => {
+    await provision(ten());
+    const id = await killHolder(ten(slow));
+    await stack.client.temporal.workflow.getHandle(id).terminate('gone');
+    // The launch goes on without a run, and ends well. Another plan does not continue it.
+    const launches = '/var/lib/chandler/launches';
+    await stack.onHost(
+      `touch /root/fail-go; until test -z "$(for l in ${launches}/*/; do test -e $l/exit || echo $l; done)"; do sleep 0.1; done`,
+    );
+    const other = ten({ ...slow, i: { version: 2 } });
+    expect((await provision(other)).ran).toEqual(['a!', 'd', 'e', 'i', 'j!']);
+    expect(await provision(other)).toMatchObject({ outcome: 'already-provisioned', ran: [] });
   });
 
   it('keeps plans of different names apart, and remembers a step that is removed and added again', async () => {
