@@ -3,7 +3,7 @@ import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/activity-types.ts';
 import type { ChandlerClient } from '../../src/client.ts';
-import type { Notification } from '../../src/domain/run/notification.ts';
+import type { Notification, NotifiedEvent } from '../../src/domain/run/notification.ts';
 import { validatePlan } from '../../src/domain/plan/validate.ts';
 import { findStatus } from '../support/find-status.ts';
 import {
@@ -392,7 +392,7 @@ describe('extendTimeout', () => {
 describe('a worker with notifications', () => {
   const telling = (
     changes: Partial<Activities> = {},
-    events = ['parked', 'failed', 'provisioned'] as const,
+    events: readonly NotifiedEvent[] = ['parked', 'failed', 'provisioned'],
   ) => {
     const told: Notification[] = [];
     const { activities } = fakeActivities({
@@ -462,9 +462,20 @@ describe('a worker with notifications', () => {
     });
   });
 
+  it('notifies of the end of a run that was limited to some steps', async () => {
+    const { told, activities } = telling({}, ['provisioned', 'incomplete']);
+    const plan = { name: 'web', run: { only: ['a'] } };
+    await harness.run(activities, [step('a'), step('b'), step('c')], plan, async (client, id) => {
+      expect((await client.result(id)).outcome).toBe('incomplete');
+      await expect.poll(() => told.map(({ event }) => event)).toEqual(['incomplete']);
+      expect(told[0]?.text).toBe('root@h:22: the wanted steps are done (web); not done: b, c');
+      await replay(client, id);
+    });
+  });
+
   it('notifies of a refused plan, not of an aborted run, and only of the chosen events', async () => {
     const refused = telling();
-    const aborted = telling(launches({ 'a 1': 'fails' }), ['failed', 'provisioned'] as never);
+    const aborted = telling(launches({ 'a 1': 'fails' }), ['failed', 'provisioned']);
     await harness.run(aborted.activities, [step('a')], {}, async (client, id) => {
       await reach(client, id, { a: 'parked' });
       await client.abort(id);

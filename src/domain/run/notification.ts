@@ -2,6 +2,7 @@ import { definedOnly } from '../defined-only.ts';
 import { withCode } from './failure.ts';
 import {
   describeInput,
+  listUndone,
   partName,
   skippedText,
   type InputWait,
@@ -12,8 +13,11 @@ import {
 } from './status.ts';
 import { oneLine } from '../text/plain-text.ts';
 
-/** Events that people can be notified of. `parked`: a step or finalizer needs attention, or the host cannot be reached. `waiting`: a step waits for keyboard input. */
-export const notifiedEvents = ['parked', 'waiting', 'failed', 'provisioned'] as const;
+/**
+ * Events that people can be notified of. `parked`: a step or finalizer needs attention, or the host cannot be reached. `waiting`: a
+ * step waits for keyboard input. `incomplete`: a run that was limited to some steps has done them, and others are not done.
+ */
+export const notifiedEvents = ['parked', 'waiting', 'failed', 'provisioned', 'incomplete'] as const;
 export type NotifiedEvent = (typeof notifiedEvents)[number];
 
 /** How to notify: with a command on the worker, or a webhook. */
@@ -144,6 +148,8 @@ function textOf(
       return `${host} was not provisioned (${oneLine(plan)})${because(failure)}`;
     case 'provisioned':
       return `${host} is provisioned${skippedText({ steps })} (${oneLine(plan)})`;
+    case 'incomplete':
+      return `${host}: the wanted steps are done (${oneLine(plan)}); not done: ${listUndone({ steps }).join(', ')}`;
   }
 }
 

@@ -78,7 +78,7 @@ export function createNotifier(run: Run) {
         if (input) start('waiting', placed);
       }
       const { phase } = run.status;
-      if (phase === 'failed' || phase === 'provisioned') start(phase);
+      if (phase === 'failed' || phase === 'provisioned' || phase === 'incomplete') start(phase);
     },
     async handedOver() {
       await Promise.all(handing.splice(0));
