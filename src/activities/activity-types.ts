@@ -1,6 +1,6 @@
 import type { Launch } from '../domain/run/ids.ts';
 import type { LaunchState, StartWaiting } from '../domain/run/launch-state.ts';
-import type { CleanResult, EndedLeftover, OwnedLeftover } from '../domain/run/leftovers.ts';
+import type { CleanResult, EndedLeftover, KeptSessions, OwnedLeftover } from '../domain/run/leftovers.ts';
 import type { Problem } from '../domain/plan/problems.ts';
 import type { Notification, NotificationChannel, NotifyWish } from '../domain/run/notification.ts';
 import type { Plan, Target } from '../domain/plan/schema.ts';
@@ -227,6 +227,8 @@ export interface Activities {
     lease?: string;
     /** Launches whose sessions are closed when the host is released. */
     close: readonly Launch[];
+    /** The sessions that stay of launches that a reset has made the run forget. */
+    keep: KeptSessions;
   }): Promise<{ readonly released: boolean }>;
   killStep(input: {
     host: HostRef;
@@ -252,6 +254,7 @@ export interface Activities {
     host: HostRef;
     lease?: string;
     close: readonly Launch[];
+    keep: KeptSessions;
     withdraw?: string;
   }): Promise<void>;
   inspectWorker(input: { plan?: Plan }): Promise<WorkerInspection>;

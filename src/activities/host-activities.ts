@@ -1,5 +1,7 @@
 import { ChandlerError } from '../domain/run/failure.ts';
-import { addressOf, label } from '../domain/run/ids.ts';
+import { addressOf, label, type Launch } from '../domain/run/ids.ts';
+import type { LaunchState } from '../domain/run/launch-state.ts';
+import { launchOf, type KeptSessions } from '../domain/run/leftovers.ts';
 import { sentinelSaysDone } from '../domain/run/sentinel.ts';
 import { listLeftovers } from '../host/host-report.ts';
 import type { Host } from '../host/host.ts';
@@ -28,28 +30,53 @@ type HostActivities = Pick<
 >;
 
 /**
- * Ends attempts that a run started after the point to which it was reset: the run does not know them, and must leave nothing of
- * them running.
+ * Ends attempts that a run started after the point to which it was reset, and closes sessions of those that have ended: the run
+ * does not know them, and must leave nothing of them.
  *
  * @throws ChandlerError leftovers-found
  */
 async function endStray(
   deps: ActivityDeps,
   host: Host,
-  ref: HostRef,
-  holder: LeaseHolder,
-  signal: AbortSignal,
+  {
+    ref,
+    holder,
+    keep,
+    signal,
+  }: { ref: HostRef; holder: LeaseHolder; keep: KeptSessions; signal: AbortSignal },
 ): Promise<void> {
   const executor = await connectTo(deps, ref.target);
   const { programs } = deps;
-  const { leftovers } = await listLeftovers({ executor, programs, signal }, ref.facts.stateDir);
-  const own = leftoversOf(leftovers, ownerOf(holder), holder.workflowId);
+  const found = await listLeftovers({ executor, programs, signal }, ref.facts.stateDir);
+  const owner = ownerOf(holder);
+  const sessions = found.openSessions.flatMap((session) => launchOf(session, owner) ?? []);
+  const states = sessions.length > 0 ? await host.states(sessions.map(({ id }) => id)) : undefined;
+  await closeSessions(
+    host,
+    sessions.filter(({ id }) => !isKept(keep, states?.get(id))),
+  );
+  const own = leftoversOf(found.leftovers, owner, holder.workflowId);
   const stray = own.filter(({ state }) => state !== 'ended');
   if (stray.length === 0) return;
-  const left = (await endLeftovers(host, stray)).filter((each) => each.left > 0);
+  const left = (await endLeftovers(host, stray, { closesSessions: true })).filter((each) => each.left > 0);
   if (left.length === 0) return;
   const named = left.map(({ launch }) => label(launch)).join(', ');
   throw new ChandlerError('leftovers-found', `cannot end what ran before the workflow was reset: ${named}`);
+}
+
+function isKept(keep: KeptSessions, state: LaunchState | undefined): boolean {
+  const outcome = state?.kind === 'exited' && state.code === 0 ? 'succeeded' : 'failed';
+  return keep === 'all' || keep === outcome;
+}
+
+/** Closes the sessions of ended launches. */
+async function closeSessions(host: Host, launches: readonly Launch[]): Promise<void> {
+  await Promise.all(
+    launches.map(async (launch) => {
+      const place = host.placeToEnd(launch);
+      if (place) await host.close(launch.id, place);
+    }),
+  );
 }
 
 /** Leases the host, handles the launches that earlier runs left, and reads what was done there. */
@@ -147,12 +174,12 @@ export function hostActivities(deps: ActivityDeps): HostActivities {
       );
     },
 
-    verifySentinel: ({ host: ref, path, content, owner, lease, close }) =>
+    verifySentinel: ({ host: ref, path, content, owner, lease, close, keep }) =>
       onHost(deps, ref, async (host, signal) => {
         const holder = laterHolder(lease);
         if (lease !== undefined && holder) {
           await keepLease(host, ref.target, lease);
-          await endStray(deps, host, ref, holder, signal);
+          await endStray(deps, host, { ref, holder, keep, signal });
         }
         // The script's record is settled while the run still holds the host.
         const script = owner !== undefined && isScriptOwner(owner) ? owner : undefined;
@@ -166,16 +193,11 @@ export function hostActivities(deps: ActivityDeps): HostActivities {
         return { released };
       }),
 
-    releaseHost: ({ host: ref, lease, close, withdraw }) =>
+    releaseHost: ({ host: ref, lease, close, keep, withdraw }) =>
       onHost(deps, ref, async (host, signal) => {
         const holder = laterHolder(lease);
-        if (holder) await endStray(deps, host, ref, holder, signal);
-        await Promise.all(
-          close.map(async (launch) => {
-            const place = host.place(launch);
-            if (place) await host.close(launch.id, place);
-          }),
-        );
+        if (holder) await endStray(deps, host, { ref, holder, keep, signal });
+        await closeSessions(host, close);
         // If the host was released together with the sentinel, the next run may have it.
         if (withdraw !== undefined && (lease === undefined || (await host.lease(lease)).ours))
           await host.removeSentinel(withdraw);

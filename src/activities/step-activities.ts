@@ -62,7 +62,7 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
         deps,
         ref,
         async (host) => {
-          const place = keepSession ? undefined : host.place(launch);
+          const place = keepSession ? undefined : host.placeToEnd(launch);
           const { found, left, state } = await host.kill(launch.id, { graceS, place });
           // Taken from the launch's record, because an earlier attempt of this activity may have killed it.
           const byItself = state.kind === 'exited' && !state.killed;

@@ -199,12 +199,19 @@ function cleanCommand(target: Target, ...words: string[]): string {
 const KILL_GRACE_S = 5;
 
 /**
- * Ends launches and reports how many processes are left. Their sessions stay until the next launch of that name replaces them.
+ * Ends launches and reports how many processes are left. Their sessions stay until the next launch of that name replaces them,
+ * unless they are closed here.
  */
-export function endLeftovers(host: Host, leftovers: readonly OwnedLeftover[]): Promise<EndedLeftover[]> {
+export function endLeftovers(
+  host: Host,
+  leftovers: readonly OwnedLeftover[],
+  { closesSessions = false } = {},
+): Promise<EndedLeftover[]> {
   return Promise.all(
     leftovers.map(async (leftover) => {
-      const { left } = await host.kill(leftover.launch.id, { graceS: KILL_GRACE_S });
+      const { launch } = leftover;
+      const place = closesSessions ? host.placeToEnd(launch) : undefined;
+      const { left } = await host.kill(launch.id, { graceS: KILL_GRACE_S, place });
       return { ...leftover, left };
     }),
   );

@@ -3,7 +3,6 @@ import { ChandlerError } from '../domain/run/failure.ts';
 import { sessionName, type Launch } from '../domain/run/ids.ts';
 import type { CallOptions } from '../ssh/call.ts';
 import type { Executor } from '../ssh/executor.ts';
-import type { Answer } from '../ssh/frames.ts';
 import {
   bodyInput,
   launchInput,
@@ -64,8 +63,15 @@ export class Host {
 
   /** The session of a launch; a finalizer has none. @throws ChandlerError zmx-unavailable before zmx is installed */
   place(launch: Launch): SessionPlace | undefined {
+    const place = this.placeToEnd(launch);
+    return place && { ...place, ...this.invocation() };
+  }
+
+  /** Like {@link Host.place}, to end a session. The host knows which zmx made it, so none need be installed. */
+  placeToEnd(launch: Launch): SessionPlace | undefined {
     const session = sessionName(launch);
-    return session === undefined ? undefined : { session, ...this.invocation() };
+    if (session === undefined) return undefined;
+    return { session, zmxPath: this.zmx?.path ?? '', zmxDir: this.#zmxDir };
   }
 
   /** The program and directory of zmx. @throws ChandlerError zmx-unavailable before zmx is installed */
@@ -288,12 +294,7 @@ export class Host {
     return (await this.#answer(subcommand, key, args, { signal }))[key] === 'yes';
   }
 
-  async #answer(
-    subcommand: string,
-    key: string,
-    args: string[] = [],
-    options?: CallOptions,
-  ): Promise<Answer> {
+  async #answer(subcommand: string, key: string, args: string[] = [], options?: CallOptions) {
     return requireAnswer(await this.#program.ask(subcommand, args, options), key, subcommand);
   }
 }

@@ -1,6 +1,6 @@
 import { CancelledFailure, CancellationScope, isCancellation, log } from '@temporalio/workflow';
 import type { Launch } from '../domain/run/ids.ts';
-import { cleanWords } from '../domain/run/leftovers.ts';
+import { cleanWords, type KeptSessions } from '../domain/run/leftovers.ts';
 import { hasTrouble, type PartFailure } from '../domain/run/status.ts';
 import { boundedText } from '../domain/text/bounded-text.ts';
 import { render, sh } from '../shell/index.ts';
@@ -21,7 +21,8 @@ export async function endInSuccess(run: Run, outcome: ProvisionResult['outcome']
   run.isEnding = true;
   run.status.endedAtMs = Date.now();
   enterPhase(run, outcome);
-  await release(run, { untilMs: Date.now() + END_PATIENCE_MS, keepLease: false });
+  const untilMs = Date.now() + END_PATIENCE_MS;
+  await release(run, { untilMs, keepLease: false, keep: run.plan.keepSessions });
 }
 
 /** Ends what still runs, releases the host, and returns the failure of the run. */
@@ -35,18 +36,36 @@ export async function endInFailure(run: Run, kind: RunKind, error: unknown): Pro
   const mayBeWritten = status.phase === 'verifying';
   const untilMs = Date.now() + (hasTrouble(status) ? LOST_PATIENCE_MS : END_PATIENCE_MS);
   delete status.trouble;
-  const leftovers = await killLaunches(run, isAborted || isCancelled ? 'all' : 'open', untilMs);
+  const isCut = isAborted || isCancelled;
+  const leftovers = isCut ? await findForgotten(run, kind, untilMs) : [];
+  leftovers.push(...(await killLaunches(run, isCut ? 'all' : 'open', untilMs)));
   if (isAborted) leftovers.push(...(await endScript(run, kind, untilMs)));
   status.endedAtMs = Date.now();
   status.failure = describeEnd(run, isCancelled, error, leftovers);
-  enterPhase(run, isAborted || isCancelled ? 'aborted' : 'failed');
+  enterPhase(run, isCut ? 'aborted' : 'failed');
   await release(run, {
     untilMs: Math.max(untilMs, Date.now() + MIN_PATIENCE_MS),
     keepLease: leftovers.length > 0,
+    keep: isCut ? keptOfCut(run) : run.plan.keepSessions,
     ...(mayBeWritten && { withdraw: status.sentinel }),
   });
   if (!isAborted && isCancelled) return isCancellation(error) ? error : new CancelledFailure('cancelled');
   return workflowFailure(status.failure, { auditTrail: status.auditTrail });
+}
+
+/** A run that is cut short keeps the sessions of launches that succeeded, if it keeps all. */
+function keptOfCut({ plan }: Run): KeptSessions {
+  return plan.keepSessions === 'all' ? 'succeeded' : 'none';
+}
+
+/** Finds launches that the run has forgotten, so that they can be ended. Returns why that failed. */
+async function findForgotten(run: Run, kind: RunKind, untilMs: number): Promise<string[]> {
+  try {
+    await CancellationScope.nonCancellable(async () => kind.onCut?.(run, untilMs));
+    return [];
+  } catch (error) {
+    return [`what ran before the reset may still run: ${readFailure(error).message}`];
+  }
 }
 
 /** Ends what runs on the host without being a launch of Chandler's. Returns why that failed. */
@@ -65,7 +84,12 @@ async function endScript(run: Run, kind: RunKind, untilMs: number): Promise<stri
  */
 async function release(
   run: Run,
-  { untilMs, keepLease, withdraw }: { untilMs: number; keepLease: boolean; withdraw?: string },
+  {
+    untilMs,
+    keepLease,
+    keep,
+    withdraw,
+  }: { untilMs: number; keepLease: boolean; keep: KeptSessions; withdraw?: string },
 ): Promise<void> {
   const { lease } = run;
   if (lease === undefined) return;
@@ -74,6 +98,7 @@ async function release(
       host: hostOf(run),
       ...(!keepLease && { lease }),
       close: sessionsToClose(run),
+      keep,
       ...(withdraw !== undefined && { withdraw }),
     };
     const summary = 'release host';

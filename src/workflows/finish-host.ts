@@ -46,6 +46,7 @@ export async function finishHost(
     content,
     ...leaseOf(run),
     close: sessionsToClose(run),
+    keep: run.plan.keepSessions,
     ...(listSkipped(run.status).length === 0 && { owner: run.owner }),
   };
   const { released } = await askForRun(run, summary, run.plan.parkTimeoutMs, (options) =>

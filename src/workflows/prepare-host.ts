@@ -13,9 +13,10 @@ export async function prepareHost(
   run: Run,
   summary: string,
   isTrouble?: HostQuestion<PreparedHost>['isTrouble'],
+  patienceMs = run.plan.connectTimeoutMs,
 ): Promise<PreparedHost> {
   const { plan, holder, digest, status } = run;
-  const { target, onLeftovers, pruneAfterDays, connectTimeoutMs } = plan;
+  const { target, onLeftovers, pruneAfterDays } = plan;
   const wanted = {
     target,
     holder,
@@ -31,7 +32,7 @@ export async function prepareHost(
   const prepared = await askForRun(
     run,
     summary,
-    connectTimeoutMs,
+    patienceMs,
     (options) => activity.prepareHost(summary, wanted, options),
     { isUnboundedInQueue: true, ...(isTrouble && { isTrouble }) },
   );

@@ -37,6 +37,9 @@ function provisioning(input: Plan, lacks: readonly Lack[] = []): RunKind {
       if (run.status.phase === 'connecting' && !(await takeHost(run, lacks))) return 'already-provisioned';
       return finishHost(run, movable);
     },
+    async onCut(run, untilMs) {
+      if (run.lease === undefined && wasReset()) await retakeHost(run, untilMs);
+    },
     continueAsNew: (snapshot) => continueAsNew<typeof provision>(input, snapshot),
     inputBytes: () => bytesAsJson(input),
   };
@@ -71,6 +74,19 @@ async function takeHost(run: Run, lacks: readonly Lack[]): Promise<boolean> {
   await adoptLaunches(run, prepared);
   run.onChange();
   return true;
+}
+
+/**
+ * Takes the host of a run that was reset and has not reached it again: launches from before the reset may be alive there. A host
+ * that another run has since taken has none of them.
+ */
+async function retakeHost(run: Run, untilMs: number): Promise<void> {
+  try {
+    await prepareHost(run, 'find what ran before the reset', isNetworkTrouble, untilMs - Date.now());
+  } catch (error) {
+    const { code } = readFailure(error);
+    if (code !== 'lease-held' && code !== 'leftovers-found') throw error;
+  }
 }
 
 /** One failure that names everything that the worker lacks, with the advice for all of it. */

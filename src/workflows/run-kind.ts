@@ -25,6 +25,8 @@ export interface RunKind {
   /** Does the work of the run. What runs inside `movable` can be left at any moment and continued from a snapshot. */
   work(run: Run, movable: CancellationScope): Promise<ProvisionResult['outcome']>;
   continueAsNew(snapshot: RunSnapshot): Promise<never>;
+  /** Called when the run is aborted or cancelled: finds launches on the host that the run has forgotten. */
+  onCut?(run: Run, untilMs: number): Promise<void>;
   /** Ends what runs on the host without being a launch of Chandler's. */
   onAbort?(run: Run, untilMs: number): Promise<void>;
   /** The size of the workflow's arguments in a fresh history, without the snapshot, in bytes. */

@@ -101,7 +101,10 @@ const asking: Readonly<
     (a) => a.finalizeStep({ host, step: { ...step, finalize: 'x' }, launch, record, pace }),
     'state',
   ],
-  verifySentinel: [(a) => a.verifySentinel({ host, path: '/p', content: 'done', close: [] }), 'sentinel'],
+  verifySentinel: [
+    (a) => a.verifySentinel({ host, path: '/p', content: 'done', close: [], keep: 'failed' }),
+    'sentinel',
+  ],
   killStep: [(a) => a.killStep({ host, launch, graceS: 1 }), 'state'],
   readLog: [(a) => a.readLog({ host, launch, offset: 0, maxBytes: 1000, followS: 0, secrets: {} }), 'log'],
   probeHost: [(a) => a.probeHost({ target: host.target }), 'writable'],
@@ -113,7 +116,7 @@ const asking: Readonly<
   readScriptPlan: [(a) => a.readScriptPlan({ host }), 'plan'],
   stopScript: [(a) => a.stopScript({ host }), 'ended'],
   cleanHost: [(a) => a.cleanHost({ target: host.target, holder }), 'subject'],
-  releaseHost: [(a) => a.releaseHost({ host, lease: 'l', close: [] }), 'released'],
+  releaseHost: [(a) => a.releaseHost({ host, lease: 'l', close: [], keep: 'failed' }), 'released'],
 };
 const size = (value: unknown) => Buffer.byteLength(JSON.stringify(value) ?? '');
 

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { inspect, inspectedHost } from '../../src/client/inspect.ts';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import { chandler } from '../support/chandler.ts';
 import { poll } from '../support/poll.ts';
@@ -28,7 +30,7 @@ describe("a run under Temporal's own controls", () => {
   // Frees the host for the next test.
   afterEach(async () => {
     await stack.client.clean({ target: stack.target() });
-    await stack.onHost('rm -f /root/* /var/lib/chandler/provisioned');
+    await stack.onHost('rm -rf /root/* /var/lib/chandler/provisioned /var/lib/chandler/plans');
   });
 
   const temporal = async (...args: string[]) => {
@@ -69,7 +71,7 @@ describe("a run under Temporal's own controls", () => {
   const reset = (id: string, ...args: string[]) =>
     temporal('workflow', 'reset', '-w', id, '--reason', 'tried', ...args);
   /** The id of the last completed workflow task before the first matching event. */
-  const taskBefore = async (id: string, is: RegExp) => {
+  const taskIdBefore = async (id: string, is: RegExp) => {
     const { events } = await stack.client.temporal.workflow.getHandle(id).fetchHistory();
     const names = (events ?? []).map((event) => JSON.stringify(event));
     const at = names.findIndex((text) => is.test(text));
@@ -77,8 +79,9 @@ describe("a run under Temporal's own controls", () => {
     const task = (events ?? [])
       .slice(0, at)
       .findLast(({ workflowTaskCompletedEventAttributes: done }) => done !== null && done !== undefined);
-    return String(task?.eventId);
+    return task?.eventId ?? null;
   };
+  const taskBefore = async (id: string, is: RegExp) => String(await taskIdBefore(id, is));
 
   it('shows a paused activity and how to unpause it, and notices the end of the step afterwards', async () => {
     const id = await start([held('a')]);
@@ -294,6 +297,61 @@ describe("a run under Temporal's own controls", () => {
     await stack.client.skip(id, { step: 'a' });
     expect((await stack.client.result(id)).outcome).toBe('provisioned');
     expect(await stack.onHost('pgrep -fx "sleep 1000" || echo none')).toBe('none\n');
+  });
+
+  /** Resets a run and aborts it at once, before a worker has continued it. */
+  const resetAndAbort = async (id: string, before: RegExp) => {
+    const { workflowService: service, options, workflow } = stack.client.temporal;
+    const { runId } = await workflow.getHandle(id).describe();
+    await service.resetWorkflowExecution({
+      namespace: options.namespace,
+      workflowExecution: { workflowId: id, runId },
+      reason: 'tried',
+      requestId: randomUUID(),
+      workflowTaskFinishEventId: await taskIdBefore(id, before),
+    });
+    await workflow.getHandle(id).signal('abort', { reason: 'tried' });
+    expect(await stack.client.result(id)).toMatchObject({ outcome: 'aborted' });
+    return stack.client.status(id);
+  };
+
+  it.each([
+    ['the end of a step', /"runStep"/],
+    ['the lease of its host', /"prepareHost"/],
+  ])('ends what a reset made it forget if it is aborted at once: %s', async (what, before) => {
+    const id = await start(
+      [
+        { name: 'done', script: 'true' },
+        { name: 'next', needs: ['done'], script: 'true' },
+        { name: 'fails', needs: ['done'], script: 'exit 3' },
+        { ...held('a'), needs: ['done'] },
+      ],
+      { name: what },
+    );
+    await stack.until(
+      id,
+      ({ steps }) => steps.map(({ state }) => state).join() === 'succeeded,succeeded,parked,running',
+      'two steps are done, one is parked, one runs',
+    );
+    const status = await resetAndAbort(id, before);
+    expect(status.failure?.advice).toMatch(/^All its steps that still ran were ended/);
+    const found = inspectedHost(
+      await inspect(stack.client.temporal, stack.taskQueue, { target: stack.target() }),
+    );
+    expect(found).toMatchObject({ leftovers: [], openSessions: [] });
+    expect(found.holder).toBeUndefined();
+  });
+
+  it('reports what may still run if it is aborted after a reset and cannot reach its host', async () => {
+    const id = await start([held('a')]);
+    await waitOf(id);
+    const key = join(stack.secretsDir, 'id_test');
+    await rename(key, `${key}.away`);
+    const { failure } = await resetAndAbort(id, /"prepareHost"/).finally(() => rename(`${key}.away`, key));
+    expect(failure).toMatchObject({
+      message: expect.stringMatching(/what ran before the reset may still run: .*id_test/) as string,
+      advice: expect.stringMatching(/Show it with: chandler clean root@/) as string,
+    });
   });
 
   it('parks instead of working beside another run when it is reset after its end', async () => {

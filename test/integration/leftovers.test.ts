@@ -35,7 +35,7 @@ describe('a leftover of a run', () => {
   // Frees the host for the next test.
   afterEach(async () => {
     await stack.client.clean({ target: stack.target() });
-    await stack.onHost('rm -f /root/* /var/lib/chandler/provisioned');
+    await stack.onHost('rm -rf /root/* /var/lib/chandler/provisioned /var/lib/chandler/plans');
   });
 
   const start = (name: string, script: string, more: Partial<Plan> = {}) =>

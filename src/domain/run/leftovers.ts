@@ -23,6 +23,9 @@ export interface OpenSession {
   readonly launch: string;
 }
 
+/** Which sessions of ended launches stay open at the end of a run. */
+export type KeptSessions = 'none' | 'succeeded' | 'failed' | 'all';
+
 /** A run or script whose launches may be alive. */
 export interface LaunchOwner {
   /** The owner of {@link makeLaunch}. */
@@ -69,6 +72,15 @@ export function withOwners(leftovers: readonly Leftover[], owners: readonly Laun
 export function isOwnedBy({ launch }: Pick<Leftover, 'launch'>, owner: string): boolean {
   const { id, step, kind, attempt } = launch;
   return makeLaunch(owner, step, kind, attempt).id === id;
+}
+
+/** The launch of a session, if this owner started it. */
+export function launchOf({ session, launch }: OpenSession, owner: string): Launch | undefined {
+  // The name of a step may look like that of a later attempt.
+  const [, step = '', attempt] = /^(.*)\.(\d+)$/.exec(session) ?? [];
+  return [makeLaunch(owner, session, 'step', 1), makeLaunch(owner, step, 'step', Number(attempt))].find(
+    ({ id }) => id === launch,
+  );
 }
 
 /** `a of provision:web1:22 (running since 2026-01-01T03:00:00Z, 2 processes)` */
