@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan } from '../src/domain/plan/schema.ts';
 import type { ProvisionResult } from '../src/workflows/run-kind.ts';
 import { countProcesses, whyNoCounts, type ProcessCounts } from './count-execve.ts';
+import { floor } from './floor.ts';
 import type { BenchHost, Stand } from './stand.ts';
 import { formatCount, formatMs, formatS, median, renderTable } from './table.ts';
 import { whyWrong, workPlan } from './work.ts';
@@ -81,8 +82,10 @@ export async function account(
     name,
     ...KINDS.map((kind) => format(value(kind, key))),
   ];
+  announce('a workflow whose activities do nothing');
+  const nothing = await floor(stand, rounds);
   const table = renderTable(
-    ['', ...KINDS.map(({ name }) => name)],
+    ['', ...KINDS.map(({ name }) => name), 'a workflow with the same activities that do nothing'],
     [
       row('wall clock, from `start` to the result', 'wallMs', formatS),
       row('history events', 'events', formatCount),
@@ -96,7 +99,7 @@ export async function account(
       row('CPU of the worker', 'workerMs', formatMs),
       row('CPU of the Temporal server', 'serverMs', formatMs),
       ['CPU of worker and server', ...KINDS.map((kind) => formatMs(controllerMs(measured.get(kind) ?? [])))],
-    ],
+    ].map(([name = '', ...values]) => [name, ...values, nothing.get(name) ?? '–']),
   );
   const counted =
     noCounts ??

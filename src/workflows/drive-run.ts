@@ -22,12 +22,12 @@ import { takeSnapshot } from './snapshot.ts';
  * host however the run ends.
  */
 export async function driveRun(run: Run, kind: RunKind): Promise<ProvisionResult> {
-  const report = createReporter();
+  const report = createReporter(run);
   const notifier = createNotifier(run);
   const work = new CancellationScope();
   const movable = new CancellationScope({ cancellable: true, parent: work });
   run.onChange = () => {
-    report(run);
+    report();
     notifier.notify();
     if (workflowInfo().continueAsNewSuggested && canContinueAsNew(run, kind)) movable.cancel();
   };

@@ -24,7 +24,7 @@ export async function finishHost(
       await runSteps(run);
       if (listUndone(run.status).length > 0) return false;
     }
-    enterPhase(run, 'finalizers');
+    if (run.parts.some(({ kind }) => kind === 'finalizer')) enterPhase(run, 'finalizers');
     await runFinalizers(run);
     return true;
   });

@@ -67,10 +67,13 @@ async function takeHost(run: Run, lacks: readonly Lack[]): Promise<boolean> {
     await awaitBootstrap(run, hostOf(run), plan.bootstrap);
   }
 
-  enterPhase(run, 'installing-zmx');
   const { zmx } = prepared;
-  if (zmx) showAttach(run, zmx.path);
-  else await ensureZmx(run);
+  if (zmx) {
+    showAttach(run, zmx.path);
+  } else {
+    enterPhase(run, 'installing-zmx');
+    await ensureZmx(run);
+  }
   await adoptLaunches(run, prepared);
   run.onChange();
   return true;

@@ -1,10 +1,11 @@
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { fitAdvice } from '../domain/run/advice.ts';
 import { boundedText } from '../domain/text/bounded-text.ts';
 import { renderStatusMarkdown } from '../domain/run/status-markdown.ts';
 import { attentionOf, type RunStatus } from '../domain/run/status.ts';
 import type { Run } from './run.ts';
+import { showDetails } from './sdk/show-details.ts';
 
 const keys = {
   host: defineSearchAttributeKey('ChandlerHost', 'KEYWORD'),
@@ -18,13 +19,13 @@ const keys = {
 /** The limit of the strictest visibility store of a server. */
 const MAX_KEYWORD_LENGTH = 255;
 
-/** Shows the current state of runs in the UI. Search attributes cost history, so they are set only when they change. */
-export function createReporter(): (run: Run) => void {
+/** Shows the current state of a run in the UI. Search attributes cost history, so they are set only when they change. */
+export function createReporter(run: Run): () => void {
   let shown = '';
-  return (run) => {
+  showDetails(() => renderStatusMarkdown(run.status));
+  return () => {
     fitAdvice(run.status, { keepsNone: run.plan.keepSessions === 'none' });
     run.status.attention = attentionOf(run.status, Date.now());
-    setCurrentDetails(renderStatusMarkdown(run.status));
     const { phase, attention } = run.status;
     if (run.searchAttributes.length === 0 || shown === `${phase} ${attention}`) return;
     shown = `${phase} ${attention}`;
