@@ -11,7 +11,7 @@ import { script } from '../src/library/index.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const parts = [
   ...[...hostParts, 'facts', 'probe', 'leftovers', 'inspect'].map((part) => `src/host/programs/${part}.sh`),
-  ...['prepare', 'run-parts', 'main'].map((part) => `src/self-provision/programs/${part}.sh`),
+  ...['prepare', 'run-parts', 'end-parts', 'main'].map((part) => `src/self-provision/programs/${part}.sh`),
 ].map((path) => join(root, path));
 const dir = mkdtempSync(join(tmpdir(), 'chandler-shell-'));
 const { host, probe, inspect } = loadPrograms();

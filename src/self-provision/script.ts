@@ -123,7 +123,7 @@ function settingsOf({ steps, zmx, ...plan }: ResolvedPlan): Record<string, strin
 }
 
 /** The shell program after its settings and texts, in this order. */
-const PARTS = ['prepare', 'run-parts', 'main'];
+const PARTS = ['prepare', 'run-parts', 'end-parts', 'main'];
 
 const OWNER_PREFIX = 'script-';
 
