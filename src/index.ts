@@ -34,7 +34,7 @@ export type { PartRecord, RecordEntry } from './domain/run/part-record.ts';
 export type { HostFacts } from './host/host-facts.ts';
 export type { Host, HostOptions } from './host/host.ts';
 export type { HostReport } from './host/host-report.ts';
-export type { HostRecords, LeaseAnswer, StartOptions } from './host/host-answers.ts';
+export type { HostRecords, LeaseAnswer, PrepareOptions, StartOptions } from './host/host-answers.ts';
 export type { ZmxRetry, ZmxSource } from './host/install-zmx.ts';
 export type {
   CheckOptions,

@@ -21,7 +21,7 @@ import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
 import { rememberFiles } from './config/read-regular-file.ts';
 import { readManifest, workerIdentity } from './config/version.ts';
 import { isOpenStatus } from './domain/run/execution-status.ts';
-import { notificationChannels, type NotifyWish } from './domain/run/notification.ts';
+import { notificationChannels, type NotifySettings } from './domain/run/notification.ts';
 import { indexedValueTypes, searchAttributes, type SearchAttribute } from './domain/run/search-attributes.ts';
 import { timing } from './domain/run/timing.ts';
 import { loadPrograms } from './host/programs.ts';
@@ -142,7 +142,7 @@ function activityDeps(
     resolveSecrets: (references) => resolveSecrets(references, places, process.env),
     zmx: { defaults: zmx, urls: places.zmxUrls, readFile: (name) => readZmxFile(name, places) },
     knownSearchAttributes: () => knownSearchAttributes(connection, namespace, logger),
-    notifyWish: notifyWish(notify),
+    notifySettings: notifySettings(notify),
     notify: createNotify(notify, uiUrl, process.env),
     namespaceId,
     isOpen: async (holder) => isOpen(client, holder, await namespaceId()),
@@ -236,7 +236,7 @@ async function knownSearchAttributes(
   }
 }
 
-function notifyWish({ events, ...destinations }: NotifyConfig): NotifyWish | undefined {
+function notifySettings({ events, ...destinations }: NotifyConfig): NotifySettings | undefined {
   const channels = notificationChannels.filter((channel) => destinations[channel] !== undefined);
   return channels.length === 0 || events.length === 0 ? undefined : { events, channels };
 }

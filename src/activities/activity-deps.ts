@@ -1,4 +1,4 @@
-import type { Notification, NotificationChannel, NotifyWish } from '../domain/run/notification.ts';
+import type { Notification, NotificationChannel, NotifySettings } from '../domain/run/notification.ts';
 import type { Target } from '../domain/plan/schema.ts';
 import type { SearchAttribute } from '../domain/run/search-attributes.ts';
 import { Host } from '../host/host.ts';
@@ -21,7 +21,7 @@ export interface ActivityDeps {
   /** Chandler's search attributes that the server knows. */
   readonly knownSearchAttributes: () => Promise<readonly SearchAttribute[]>;
   /** Which events of runs are notified, and how; missing if none. */
-  readonly notifyWish: NotifyWish | undefined;
+  readonly notifySettings: NotifySettings | undefined;
   readonly notify: (
     notification: Notification,
     channel: NotificationChannel,

@@ -2,7 +2,7 @@ import type { Launch } from '../domain/run/ids.ts';
 import type { LaunchState, StartWaiting } from '../domain/run/launch-state.ts';
 import type { CleanResult, EndedLeftover, KeptSessions, OwnedLeftover } from '../domain/run/leftovers.ts';
 import type { Problem } from '../domain/plan/problems.ts';
-import type { Notification, NotificationChannel, NotifyWish } from '../domain/run/notification.ts';
+import type { Notification, NotificationChannel, NotifySettings } from '../domain/run/notification.ts';
 import type { Plan, Target } from '../domain/plan/schema.ts';
 import type { RecordEntry } from '../domain/run/part-record.ts';
 import type { SearchAttribute } from '../domain/run/search-attributes.ts';
@@ -42,7 +42,7 @@ export interface Admission {
   /** Chandler's search attributes that the server knows; setting an unknown one would block the workflow for ever. */
   readonly searchAttributes: readonly SearchAttribute[];
   /** Which events of the run are notified, and how; missing if none. */
-  readonly notify?: NotifyWish;
+  readonly notify?: NotifySettings;
   /** What the worker lacks for the plan; missing if nothing. */
   readonly lacks?: readonly Lack[];
 }

@@ -18,7 +18,7 @@ export function createActivities(deps: ActivityDeps): Activities {
   const admit = async ({ problems = [] }: { problems?: readonly Problem[] }): Promise<Admission> => ({
     problems: boundedProblems(problems),
     searchAttributes: await deps.knownSearchAttributes(),
-    ...(deps.notifyWish && { notify: deps.notifyWish }),
+    ...(deps.notifySettings && { notify: deps.notifySettings }),
   });
   return atBoundary({
     async admitPlan(input) {

@@ -31,6 +31,7 @@ export interface PrepareOptions {
   /** The name of the plan's records. */
   readonly plan: string;
   readonly pruneAfterDays: number;
+  /** See `Host.prepare`. */
   readonly doneMark?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }

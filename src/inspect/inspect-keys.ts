@@ -53,7 +53,7 @@ async function inspectDirOfKeys(
   const keys = (await Promise.all(files.map(readKeyFile))).filter((key) => key !== undefined);
   const usable = keys.filter(({ state }) => state === 'usable').length;
   return {
-    findings: [ok(`${count(usable, 'private key')} that can be used`), ...keys.flatMap(judgeKey)],
+    findings: [ok(`${count(usable, 'private key')} that can be used`), ...keys.flatMap(keyFindings)],
     usable,
   };
 }
@@ -82,7 +82,7 @@ async function filesOf(dir: string): Promise<string[]> {
 }
 
 /** The findings about one key; none if it is fine. */
-export function judgeKey({ path, mode, state }: KeyFile): Finding[] {
+export function keyFindings({ path, mode, state }: KeyFile): Finding[] {
   const { warning, problem } = verdictsOn('key', oneLine(path));
   const restrict = `chmod go-rwx ${quote(path)}`;
   const findings: Finding[] = [];

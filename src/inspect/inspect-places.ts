@@ -79,7 +79,7 @@ function inspectKnownHosts(paths: readonly string[]): Finding[] {
   const texts = paths.map((path) => ({ path, read: textOrError(path) }));
   const others = texts.some(({ read }) => typeof read === 'string');
   return texts.map(({ path, read }) =>
-    typeof read === 'string' ? judgeKnownHosts(path, read) : judgeUnread(path, read.error, others),
+    typeof read === 'string' ? knownHostsFinding(path, read) : unreadFinding(path, read.error, others),
   );
 }
 
@@ -91,7 +91,7 @@ function textOrError(path: string): string | { readonly error: unknown } {
   }
 }
 
-function judgeUnread(path: string, error: unknown, others: boolean): Finding {
+function unreadFinding(path: string, error: unknown, others: boolean): Finding {
   const { ok, warning, problem } = verdictsOn('known-hosts', oneLine(path));
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
     return problem(`cannot be read (${reason(error)}), so no host is trusted`, `chmod u+r ${quote(path)}`);
@@ -102,7 +102,7 @@ function judgeUnread(path: string, error: unknown, others: boolean): Finding {
   );
 }
 
-export function judgeKnownHosts(path: string, text: string): Finding {
+export function knownHostsFinding(path: string, text: string): Finding {
   const { ok, warning } = verdictsOn('known-hosts', oneLine(path));
   const known = count(parseKnownHosts(text).length, 'line');
   const malformed = malformedLines(text);

@@ -13,7 +13,7 @@ export function knownHostsLine(target: Pick<ResolvedTarget, 'host' | 'port'>, ke
   return `${name} ${keyTypeOf(keyBlob) ?? ''} ${keyBlob.toString('base64')}`;
 }
 
-export function judgePinned(
+export function checkPinned(
   target: ResolvedTarget,
   pinned: string,
   keyBlob: Buffer,

@@ -13,7 +13,7 @@ import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { messageOf, type ChandlerError } from '../domain/run/failure.ts';
 import { addressOf } from '../domain/run/ids.ts';
 import { failure } from './ssh-failure.ts';
-import { judgePinned, knownHostsLine, refuse } from './host-key-refusal.ts';
+import { checkPinned, knownHostsLine, refuse } from './host-key-refusal.ts';
 import { keyTypeOf, lookUpHostKey, recordedKeyTypes, type HostKeyAnswer } from './known-hosts.ts';
 import type { ResolvedTarget } from './resolved-target.ts';
 
@@ -72,17 +72,17 @@ export function checkHostKey(target: ResolvedTarget): HostKeyCheck {
   let isNew = false;
   let refusal: ChandlerError | undefined;
 
-  const judge = (keyBlob: Buffer): boolean => {
+  const check = (keyBlob: Buffer): boolean => {
     // ssh2 calls this again at every rekey.
     if (accepted) return accepted.equals(keyBlob);
     const refused =
-      policy.kind === 'pinned' ? judgePinned(target, policy.fingerprint, keyBlob) : judgeRecorded(keyBlob);
+      policy.kind === 'pinned' ? checkPinned(target, policy.fingerprint, keyBlob) : checkRecorded(keyBlob);
     if (refused) refusal = refused;
     else accepted = Buffer.from(keyBlob);
     return refused === undefined;
   };
 
-  const judgeRecorded = (keyBlob: Buffer): ChandlerError | undefined => {
+  const checkRecorded = (keyBlob: Buffer): ChandlerError | undefined => {
     const { answer, path } = lookUpInAll(texts, host, port, keyBlob);
     isNew = answer.kind === 'unknown' && policy.kind === 'accept-new';
     return isNew || answer.kind === 'match' ? undefined : refuse(target, keyBlob, answer, path, texts);
@@ -93,7 +93,7 @@ export function checkHostKey(target: ResolvedTarget): HostKeyCheck {
     verify: (keyBlob, done) => {
       let ok = false;
       try {
-        ok = judge(keyBlob);
+        ok = check(keyBlob);
       } catch (error) {
         const what = `the check of the host's key failed: ${messageOf(error)}`;
         refusal = failure('host-key-unknown', label, what, undefined, error);

@@ -58,9 +58,9 @@ export function lookUpHostKey(
   keyBlob: Uint8Array,
 ): HostKeyAnswer {
   const lines = parseKnownHosts(text);
-  const answer = judge(linesFor(lines, hostName(host, port)), keyType, keyBlob);
+  const answer = compareKey(linesFor(lines, hostName(host, port)), keyType, keyBlob);
   if (answer.kind !== 'unknown' || port === DEFAULT_PORT) return answer;
-  const bare = judge(linesFor(lines, hostName(host, DEFAULT_PORT)), keyType, keyBlob);
+  const bare = compareKey(linesFor(lines, hostName(host, DEFAULT_PORT)), keyType, keyBlob);
   return bare.kind === 'mismatch' ? answer : bare;
 }
 
@@ -105,7 +105,7 @@ function linesFor(lines: readonly KnownHostLine[], name: string): KnownHostLine[
   );
 }
 
-function judge(lines: readonly KnownHostLine[], keyType: string, keyBlob: Uint8Array): HostKeyAnswer {
+function compareKey(lines: readonly KnownHostLine[], keyType: string, keyBlob: Uint8Array): HostKeyAnswer {
   const same = lines.filter((line) => line.keyType === keyType && line.keyBlob.equals(keyBlob));
   const revoked = same.find((line) => line.marker === '@revoked');
   if (revoked) return { kind: 'revoked', line: revoked.line };

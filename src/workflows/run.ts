@@ -3,7 +3,7 @@ import { definedOnly } from '../domain/defined-only.ts';
 import { resolvePlan, planDigest, type ResolvedPlan } from '../domain/plan/resolve-plan.ts';
 import type { Plan } from '../domain/plan/schema.ts';
 import { addressOf, type Launch } from '../domain/run/ids.ts';
-import type { NotifyWish } from '../domain/run/notification.ts';
+import type { NotifySettings } from '../domain/run/notification.ts';
 import { makeParts, type Part } from '../domain/run/part.ts';
 import type { SearchAttribute } from '../domain/run/search-attributes.ts';
 import { isDone, type RunStatus, type StepStatus } from '../domain/run/status.ts';
@@ -34,7 +34,7 @@ export interface Run {
   /** The accepted actions, by their request ids. */
   readonly requests: Map<string, string>;
   /** Missing without notifications. */
-  readonly notify: NotifyWish | undefined;
+  readonly notify: NotifySettings | undefined;
   /** Events that were notified already, by `eventKey`. */
   readonly notified: Set<string>;
   /** The search attributes that the server knows. */

@@ -1,6 +1,6 @@
 import type { HostRef } from '../activities/activity-types.ts';
 import type { Plan } from '../domain/plan/schema.ts';
-import type { NotifyWish } from '../domain/run/notification.ts';
+import type { NotifySettings } from '../domain/run/notification.ts';
 import type { PartSnapshot } from '../domain/run/part.ts';
 import type { SearchAttribute } from '../domain/run/search-attributes.ts';
 import type { RunStatus } from '../domain/run/status.ts';
@@ -15,7 +15,7 @@ export interface RunSnapshot {
   readonly owner: string;
   readonly lease?: string;
   readonly requests: readonly (readonly [string, string])[];
-  readonly notify?: NotifyWish;
+  readonly notify?: NotifySettings;
   readonly notified: readonly string[];
   readonly searchAttributes: readonly SearchAttribute[];
 }

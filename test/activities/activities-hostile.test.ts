@@ -65,7 +65,7 @@ const activitiesOver = (answer: HostileAnswer) =>
     resolveSecrets: async () => ({}),
     zmx: { fetchArchive: () => Promise.reject(new Error('offline')) },
     knownSearchAttributes: async () => [],
-    notifyWish: undefined,
+    notifySettings: undefined,
     notify: async () => undefined,
     namespaceId: async () => 'id',
     waits: new WaitSlots({ waits: 10, shortActivities: 10 }),

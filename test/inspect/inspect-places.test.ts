@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fixKeys } from '../../src/cli/doctor/fix-keys.ts';
 import type { Places } from '../../src/config/config.ts';
-import { inspectNode, inspectPlaces, judgeKnownHosts } from '../../src/inspect/inspect-places.ts';
+import { inspectNode, inspectPlaces, knownHostsFinding } from '../../src/inspect/inspect-places.ts';
 import { isNodeTooOld, versionOfIdentity, workerIdentity } from '../../src/config/version.ts';
 import type { Finding } from '../../src/domain/run/finding.ts';
 
@@ -141,7 +141,7 @@ describe('known hosts', () => {
       'line 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more',
     ],
   ])('in %s', (_, text, verdict, message) => {
-    const finding = judgeKnownHosts('/k', text);
+    const finding = knownHostsFinding('/k', text);
     expect(finding).toMatchObject({ verdict, message: expect.stringContaining(message) as string });
   });
 

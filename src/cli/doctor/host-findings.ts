@@ -39,11 +39,11 @@ export function hostFindings(
   target: Target,
   host: HostInspection | { readonly failure: PartFailure },
 ): Finding[] {
-  if ('failure' in host) return judgeWay(target, host.failure);
-  return [...judgeWay(target, undefined), ...inspectionFindings(target, host)];
+  if ('failure' in host) return accessFindings(target, host.failure);
+  return [...accessFindings(target, undefined), ...inspectionFindings(target, host)];
 }
 
-function judgeWay(target: Target, failure: PartFailure | undefined): Finding[] {
+function accessFindings(target: Target, failure: PartFailure | undefined): Finding[] {
   const stages = (Object.keys(WAY) as Stage[]).filter((id) => id !== 'host-sudo' || target.become === 'sudo');
   const at =
     failure === undefined ? stages.length : stages.indexOf(FAILS_AT[failure.code] ?? 'host-inspection');
@@ -79,20 +79,20 @@ function inspectionFindings(target: Target, inspection: HostInspection): Finding
   const os = oneLine(facts.os).trim() || 'unknown';
   return [
     verdictsOn('host-system', 'system').ok(`${os}, ${facts.arch}, as ${user} (uid ${facts.uid})`),
-    judgeTools(inspection),
-    judgeState(inspection),
-    judgeDisk(inspection),
-    judgeZmx(inspection),
+    toolsFinding(inspection),
+    stateFinding(inspection),
+    diskFinding(inspection),
+    zmxFinding(inspection),
     clockFinding(verdictsOn('host-clock', "the host's clock"), aheadMs, "the worker's"),
-    ...judgeSessions(target, inspection),
-    ...judgeLogin(inspection),
-    judgeHolder(inspection),
-    judgeLeftovers(target, inspection),
-    judgeScript(inspection),
+    ...sessionFindings(target, inspection),
+    ...loginFindings(inspection),
+    holderFinding(inspection),
+    leftoversFinding(target, inspection),
+    scriptFinding(inspection),
   ];
 }
 
-function judgeTools({ missing, facts }: HostInspection): Finding {
+function toolsFinding({ missing, facts }: HostInspection): Finding {
   const { ok, warning, problem } = verdictsOn('host-tools', 'tools');
   if (missing.tools.length > 0)
     return problem(
@@ -104,7 +104,7 @@ function judgeTools({ missing, facts }: HostInspection): Finding {
     : warning('all that are needed, but no bash: scripts without #! run in sh');
 }
 
-function judgeState({ facts, state }: HostInspection): Finding {
+function stateFinding({ facts, state }: HostInspection): Finding {
   const { ok, warning, problem } = verdictsOn('host-state', facts.stateDir);
   const dir = quote(facts.stateDir);
   if (state.unwritable !== undefined)
@@ -113,7 +113,7 @@ function judgeState({ facts, state }: HostInspection): Finding {
   return ok(state.exists ? 'is there and can be written' : 'can be made; Chandler was never here');
 }
 
-function judgeDisk({ facts, state: { freeKiB, freeInodes } }: HostInspection): Finding {
+function diskFinding({ facts, state: { freeKiB, freeInodes } }: HostInspection): Finding {
   const { ok, warning, problem, skipped } = verdictsOn('host-disk', `disk of ${facts.stateDir}`);
   if (freeKiB === undefined) return skipped('not reported by the host');
   const inodes = freeInodes === undefined ? '' : `, ${freeInodes} inodes`;
@@ -125,7 +125,7 @@ function judgeDisk({ facts, state: { freeKiB, freeInodes } }: HostInspection): F
   return freeKiB < FREE_KIB || isFew ? warning(`${message}: little for logs`, show) : ok(message);
 }
 
-function judgeZmx({ zmx }: HostInspection): Finding {
+function zmxFinding({ zmx }: HostInspection): Finding {
   const { ok, problem } = verdictsOn('host-zmx', 'zmx');
   switch (zmx.kind) {
     case 'there':
@@ -137,7 +137,7 @@ function judgeZmx({ zmx }: HostInspection): Finding {
   }
 }
 
-function judgeSessions(target: Target, { execs }: HostInspection): Finding[] {
+function sessionFindings(target: Target, { execs }: HostInspection): Finding[] {
   if (!execs) return [];
   const { tried, opened } = execs;
   const { ok, warning, problem } = verdictsOn('host-sessions', 'sshd MaxSessions');
@@ -149,7 +149,7 @@ function judgeSessions(target: Target, { execs }: HostInspection): Finding[] {
 }
 
 /** The finding about the login shell, for which every step waits. */
-function judgeLogin({ loginMs }: HostInspection): Finding[] {
+function loginFindings({ loginMs }: HostInspection): Finding[] {
   if (loginMs === undefined) return [];
   const { ok, warning } = verdictsOn('host-login-shell', 'login shell');
   const took = loginMs >= 6000 ? '6 s or more' : `${(loginMs / 1000).toFixed(1)} s`;
@@ -159,7 +159,7 @@ function judgeLogin({ loginMs }: HostInspection): Finding[] {
   return [warning(`ready only after ${took}: each step begins that much later`, fix)];
 }
 
-function judgeHolder({ holder, facts }: HostInspection): Finding {
+function holderFinding({ holder, facts }: HostInspection): Finding {
   const { ok, warning } = verdictsOn('host-lease', 'lease');
   if (!holder) return ok('no run is at work here');
   switch (holder.kind) {
@@ -184,7 +184,7 @@ function judgeHolder({ holder, facts }: HostInspection): Finding {
   }
 }
 
-function judgeLeftovers(target: Target, inspection: HostInspection): Finding {
+function leftoversFinding(target: Target, inspection: HostInspection): Finding {
   const { ok, warning } = verdictsOn('host-leftovers', 'leftovers');
   const left = inspection.leftovers.filter(({ atWork }) => !atWork);
   if (left.length === 0) return ok('no earlier run left a step running');
@@ -192,7 +192,7 @@ function judgeLeftovers(target: Target, inspection: HostInspection): Finding {
   return warning(message, render(sh('chandler', ...cleanWords(target, '--end'))));
 }
 
-function judgeScript({ script }: HostInspection): Finding {
+function scriptFinding({ script }: HostInspection): Finding {
   const { ok, problem } = verdictsOn('host-script', 'provisioning script');
   if (!script) return ok('none has run here');
   const failed = script.failure ? `: ${oneLine(script.failure.text)} (${script.failure.code})` : '';

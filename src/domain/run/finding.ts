@@ -17,20 +17,20 @@ export interface Finding {
 }
 
 /** Creates a finding with one verdict. */
-type Judge = (message: string, fix?: string) => Finding;
+type MakeFinding = (message: string, fix?: string) => Finding;
 
 /** The possible findings about one subject: a function for each verdict. */
-export type Verdicts = Readonly<Record<Finding['verdict'], Judge>>;
+export type Verdicts = Readonly<Record<Finding['verdict'], MakeFinding>>;
 
 export function verdictsOn(id: string, subject: string): Verdicts {
-  const judge =
-    (verdict: Finding['verdict']): Judge =>
+  const finding =
+    (verdict: Finding['verdict']): MakeFinding =>
     (message, fix) =>
       definedOnly({ id, subject, verdict, message, fix });
   return {
-    ok: judge('ok'),
-    warning: judge('warning'),
-    problem: judge('problem'),
-    skipped: judge('skipped'),
+    ok: finding('ok'),
+    warning: finding('warning'),
+    problem: finding('problem'),
+    skipped: finding('skipped'),
   };
 }

@@ -25,7 +25,7 @@ export const notificationChannels = ['command', 'url'] as const;
 export type NotificationChannel = (typeof notificationChannels)[number];
 
 /** Which events a worker notifies, and how. */
-export interface NotifyWish {
+export interface NotifySettings {
   readonly events: readonly NotifiedEvent[];
   readonly channels: readonly NotificationChannel[];
 }

@@ -13,7 +13,7 @@ import {
   type NotificationChannel,
   type Notification,
   type NotifiedEvent,
-  type NotifyWish,
+  type NotifySettings,
   type RunAddress,
 } from '../../domain/run/notification.ts';
 import { listParts, needsAttention, type PlacedPart, type Trouble } from '../../domain/run/status.ts';
@@ -92,7 +92,7 @@ export function addressOfRun(): RunAddress {
 }
 
 /** Starts the workflow that delivers a notification. If that fails, the run continues. */
-export async function handOver(notification: Notification, { channels }: NotifyWish): Promise<void> {
+export async function handOver(notification: Notification, { channels }: NotifySettings): Promise<void> {
   const { id, event, host } = notification;
   try {
     await CancellationScope.nonCancellable(() =>
