@@ -347,7 +347,10 @@ describe("a run under Temporal's own controls", () => {
     await waitOf(id);
     const key = join(stack.secretsDir, 'id_test');
     await rename(key, `${key}.away`);
-    const { failure } = await resetAndAbort(id, /"prepareHost"/).finally(() => rename(`${key}.away`, key));
+    const aborted = resetAndAbort(id, /"prepareHost"/);
+    await aborted.catch(() => undefined);
+    await rename(`${key}.away`, key);
+    const { failure } = await aborted;
     expect(failure).toMatchObject({
       message: expect.stringMatching(/what ran before the reset may still run: .*id_test/) as string,
       advice: expect.stringMatching(/Show it with: chandler clean root@/) as string,
