@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import type { Client } from '@temporalio/client';
-import { ADVANCED_BY_QUERY } from '../workflows/sdk/fail-after-query.ts';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { ADVANCED_BY_QUERY, overMark } from '../workflows/sdk/fail-after-query.ts';
 import { reasonOf } from '../domain/run/failure.ts';
 import { findPause } from './pauses.ts';
 
@@ -15,12 +15,14 @@ const FAILED_TASK_AT_MOST_MS = 3_000;
 
 /**
  * Queries a run. For up to a minute the server delivers queries to a worker whose machine is gone, which answers none of them. So
- * a query without an early answer is sent again, while the first still waits; the first answer or refusal counts.
+ * a query without an early answer is sent again, while the first still waits; the first answer or refusal counts. A run that was
+ * terminated before it handled its latest events is asked for its state before them.
  *
  * @throws RunPausedError while Temporal's workflow pause holds the run
  */
 export async function askRun<T>(temporal: Client, workflowId: string, query: string): Promise<T> {
-  const run = temporal.workflow.getHandle(workflowId);
+  let run = temporal.workflow.getHandle(workflowId);
+  let marks: readonly string[] = [];
   const over = new AbortController();
   // For each request the SDK adds a listener, which lives as long as this signal. Node warns of more than ten.
   setMaxListeners(0, over.signal);
@@ -31,13 +33,21 @@ export async function askRun<T>(temporal: Client, workflowId: string, query: str
       const ask = (times: number): void => {
         if (times < ASK_AT_MOST) again = setTimeout(ask, ASK_AGAIN_MS, times + 1);
         temporal
-          .withAbortSignal(over.signal, () => run.query<T>(query))
-          .then(resolve, (error: unknown) => {
-            if (over.signal.aborted || performance.now() - beganMs >= retryableMs(error))
-              return reject(error);
-            clearTimeout(again);
-            again = setTimeout(ask, ASK_AGAIN_MS, times);
-          });
+          .withAbortSignal(over.signal, () => run.query<T, string[]>(query, ...marks))
+          .then(resolve, (error: unknown) => handle(error, times).catch(reject));
+      };
+      const handle = async (error: unknown, times: number): Promise<void> => {
+        if (over.signal.aborted || performance.now() - beganMs >= retryableMs(error)) throw error;
+        clearTimeout(again);
+        const closedId = isBehind(error) && marks.length === 0 ? await findClosed(run) : undefined;
+        if (over.signal.aborted) throw error;
+        if (closedId === undefined) again = setTimeout(ask, ASK_AGAIN_MS, times);
+        else {
+          // Only this run: the id may belong to a later one soon.
+          run = temporal.workflow.getHandle(workflowId, closedId);
+          marks = [overMark(closedId)];
+          ask(times);
+        }
       };
       ask(1);
     });
@@ -51,9 +61,18 @@ export async function askRun<T>(temporal: Client, workflowId: string, query: str
   }
 }
 
+/** The run id, if the run is over. */
+async function findClosed(run: Pick<WorkflowHandle, 'describe'>): Promise<string | undefined> {
+  const { closeTime, runId } = await run.describe();
+  return closeTime === undefined ? undefined : runId;
+}
+
 /** How long to repeat a query that failed with this error; 0 if the error is final. The server's own text is in the cause. */
 function retryableMs(error: unknown): number {
-  const text = reasonOf(error);
-  if (text.includes(ADVANCED_BY_QUERY)) return BEHIND_AT_MOST_MS;
-  return text.includes(FAILED_TASK) ? FAILED_TASK_AT_MOST_MS : 0;
+  if (isBehind(error)) return BEHIND_AT_MOST_MS;
+  return reasonOf(error).includes(FAILED_TASK) ? FAILED_TASK_AT_MOST_MS : 0;
+}
+
+function isBehind(error: unknown): boolean {
+  return reasonOf(error).includes(ADVANCED_BY_QUERY);
 }

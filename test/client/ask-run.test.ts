@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { askRun } from '../../src/client/ask-run.ts';
-import { ADVANCED_BY_QUERY } from '../../src/workflows/sdk/fail-after-query.ts';
+import { ADVANCED_BY_QUERY, overMark } from '../../src/workflows/sdk/fail-after-query.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -10,19 +10,26 @@ afterEach(() => vi.useRealTimers());
 function fakeClient(...answers: readonly (() => Promise<string>)[]) {
   const asked: string[] = [];
   let given: AbortSignal | undefined;
-  const query = (name: string) =>
-    answers[asked.push(`${Date.now() - began} ${name}`) - 1]?.() ?? new Promise<string>(() => undefined);
+  const described: { runId: string; closeTime?: Date } = { runId: 'r' };
+  const query = (...words: string[]) =>
+    answers[asked.push(`${Date.now() - began} ${words.join(' ')}`) - 1]?.() ??
+    new Promise<string>(() => undefined);
   const began = Date.now();
   const client = {
-    workflow: { getHandle: () => ({ query }) },
-    withAbortSignal: (signal: AbortSignal, ask: () => Promise<string>) => {
+    workflow: {
+      getHandle: (_: string, pinned = 'r') => ({
+        query: (...words: string[]) => query(...words, ...(pinned === 'r' ? [] : [`of ${pinned}`])),
+        describe: async () => described,
+      }),
+    },
+    withAbortSignal: (signal: AbortSignal, ask: () => Promise<unknown>) => {
       given = signal;
       // As the SDK does for each request. It removes none.
       signal.addEventListener('abort', () => undefined);
       return ask();
     },
   } as unknown as Client;
-  return { client, asked, isWithdrawn: () => given?.aborted };
+  return { client, asked, described, isWithdrawn: () => given?.aborted };
 }
 
 const answer = (text: string) => () => Promise.resolve(text);
@@ -76,6 +83,25 @@ test('a run whose state a query would advance is asked again for 30 seconds', as
   expect(await asking).toMatchObject([{ reason: { message: `it says: ${ADVANCED_BY_QUERY}` } }]);
   expect(stuck.asked).toHaveLength(21);
   expect(warn).not.toHaveBeenCalled();
+});
+
+test('a run that was terminated before it handled its latest events is asked for its state before them', async () => {
+  const behind = refusal(ADVANCED_BY_QUERY);
+  const { client, asked, described } = fakeClient(behind, answer('here'));
+  Object.assign(described, { runId: 'old', closeTime: new Date() });
+  expect(await askRun(client, 'x', 'status')).toBe('here');
+  expect(asked).toEqual(['0 status', `0 status ${overMark('old')} of old`]);
+});
+
+test('a worker that answers no such question is asked for 30 seconds', async () => {
+  const { client, asked, described } = fakeClient(
+    ...Array.from({ length: 100 }, () => refusal(ADVANCED_BY_QUERY)),
+  );
+  Object.assign(described, { runId: 'old', closeTime: new Date() });
+  const asking = Promise.allSettled([askRun(client, 'x', 'status')]);
+  await vi.advanceTimersByTimeAsync(40_000);
+  expect(await asking).toMatchObject([{ reason: { message: ADVANCED_BY_QUERY } }]);
+  expect(asked).toHaveLength(22);
 });
 
 test('a run whose workflow task has failed is asked again for 3 seconds', async () => {

@@ -172,6 +172,25 @@ describe("a run under Temporal's own controls", () => {
     expect(await begun()).toEqual(['a', 'b']);
   });
 
+  it('shows how far it was, and what still runs, if it is terminated while it is paused and has more to handle', async () => {
+    const id = await start([
+      held('a'),
+      { ...held('b'), script: 'sleep 1000' },
+      { ...held('c'), needs: ['a'] },
+    ]);
+    await waitOf(id);
+    await temporal('workflow', 'pause', '-w', id);
+    await letGo();
+    await poll(async () => (await pending(id)).length === 1, 'the end of the step is reported');
+    await temporal('workflow', 'terminate', '-w', id, '--reason', 'tried');
+    const { exitCode, stdout } = await run('status', id);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^ *a .*\n *b .*running.*\n *c .*pending/m);
+    expect(stdout).toMatch(/The run was terminated: tried/);
+    expect(stdout).toMatch(/Still running on root@.*\n {2}b of .*\nEnd it with: chandler clean root@/);
+    expect((await run('logs', id, 'a')).exitCode).toBe(0);
+  });
+
   it('is reported as deleted, and its leftovers are found on the host', async () => {
     const id = await start([held('a')]);
     await waitOf(id);

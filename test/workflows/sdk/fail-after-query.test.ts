@@ -1,9 +1,10 @@
+import { defaultPayloadConverter } from '@temporalio/common';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { ActivateInput } from '@temporalio/workflow';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../../src/client.ts';
-import { interceptors, ADVANCED_BY_QUERY } from '../../../src/workflows/sdk/fail-after-query.ts';
+import { interceptors, overMark, ADVANCED_BY_QUERY } from '../../../src/workflows/sdk/fail-after-query.ts';
 import { poll } from '../../support/poll.ts';
 import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
 import { workflowBundle } from '../../support/built.ts';
@@ -119,15 +120,70 @@ it('a run that another worker took over, and that is queried all the time, fails
   await Promise.all(running);
 });
 
+it('a run that was terminated before it handled its latest events has a status, from before them', async () => {
+  const { env } = harness;
+  const taskQueue = 'terminated';
+  let end = () => {};
+  const over = new Promise<void>((resolve) => (end = resolve));
+  const { activities } = fakeActivities({ waitStep: async () => (await beating(over), ended) });
+  const options = { taskQueue, workflowBundle, activities, enableNonLocalActivities: false };
+  const create = () => Worker.create({ ...options, connection: env.nativeConnection });
+  const acts = await Worker.create({ connection: env.nativeConnection, taskQueue, activities });
+  const before = await create();
+  const running = [before.run(), acts.run()];
+  const client = createClient(env.client, taskQueue, async () => undefined);
+  const { runId } = await client.start(
+    { target: { host: 'h' }, steps: [step('a')] },
+    { workflowId: taskQueue },
+  );
+  const isRunning = async () => (await client.status(taskQueue)).steps[0]?.state === 'running';
+  await poll(isRunning, 'the step runs');
+  before.shutdown();
+  await running[0];
+  const handle = env.client.workflow.getHandle(taskQueue);
+  await handle.signal('pause', {});
+  await handle.terminate('tried');
+  const after = await create();
+  running.push(after.run());
+  for (const ref of [undefined, { runId }])
+    expect(await client.status(taskQueue, ref)).toMatchObject({
+      phase: 'steps',
+      paused: false,
+      steps: [{ state: 'running' }],
+    });
+  // Other clients cannot know that the run is over.
+  await expect(handle.query('status')).rejects.toThrow(ADVANCED_BY_QUERY);
+  end();
+  for (const worker of [after, acts]) worker.shutdown();
+  await Promise.all(running);
+});
+
 describe('a run that a query may have advanced', () => {
   type Activation = ActivateInput['activation'];
   type Jobs = NonNullable<Activation['jobs']>;
+  /** What the run was given to apply or answer. */
+  const applied: Jobs = [];
   const timer: Jobs = [{ fireTimer: { seq: 1 } }];
   const activity: Jobs = [{ resolveActivity: { seq: 1 } }];
-  const asked = (queryId: string): Jobs => [{ queryWorkflow: { queryId, queryType: 'status' } }];
+  const signal: Jobs = [{ signalWorkflow: { signalName: 'pause' } }];
+  const asked = (queryId: string, ...words: string[]): Jobs => [
+    {
+      queryWorkflow: {
+        queryId,
+        queryType: 'status',
+        arguments: words.map((word) => defaultPayloadConverter.toPayload(word)),
+      },
+    },
+  ];
   const legacy = asked('legacy_query');
   const activation = (isReplaying: boolean, seconds: number, historyLength: number, jobs: Jobs) =>
-    ({ isReplaying, timestamp: { seconds, nanos: 0 }, historyLength, jobs }) as unknown as Activation;
+    ({
+      runId: 'r',
+      isReplaying,
+      timestamp: { seconds, nanos: 0 },
+      historyLength,
+      jobs,
+    }) as unknown as Activation;
   const rebuilt = activation(true, 1, 29, activity);
 
   const init = { initializeWorkflow: { workflowTaskTimeout: { seconds: 30 } } } as unknown as Jobs[number];
@@ -162,7 +218,33 @@ describe('a run that a query may have advanced', () => {
     const activate = activating();
     for (const one of before) activate(one);
     const at = before.at(-1)?.timestamp?.seconds as unknown as number;
-    expect(() => activate(activation(false, at, 31, timer))).toThrow(ADVANCED_BY_QUERY);
+    applied.length = 0;
+    activate(activation(false, at, 31, signal));
+    activate(activation(false, at, 31, timer));
+    expect(() => activate(activation(true, at, 31, legacy))).toThrow(ADVANCED_BY_QUERY);
+    expect(applied).toEqual([]);
+  });
+
+  it('answers a query that vouches that the run is over, without the events that have not begun', () => {
+    const activate = activating();
+    activate(rebuilt);
+    activate(activation(false, 1, 31, timer));
+    const query = (mark: string) => activation(true, 1, 31, asked('legacy_query', mark));
+    for (const mark of ['', 'over', overMark('another')])
+      expect(() => activate(query(mark))).toThrow(ADVANCED_BY_QUERY);
+    applied.length = 0;
+    activate(query(overMark('r')));
+    expect(applied).toEqual(query(overMark('r')).jobs);
+  });
+
+  it.each([
+    ['at the same time', 1],
+    ['later', 9],
+  ])('fails a task that begins %s, after events were not applied', (_, at) => {
+    const activate = activating();
+    activate(rebuilt);
+    activate(activation(false, 1, 31, timer));
+    expect(() => activate(activation(false, at, 33, activity))).toThrow(ADVANCED_BY_QUERY);
   });
 
   it.each([
@@ -192,6 +274,10 @@ describe('a run that a query may have advanced', () => {
 
   function activating(): (one: Activation) => void {
     const [internals] = interceptors().internals ?? [];
-    return (one) => internals?.activate?.({ activation: one, batchIndex: 0 }, () => undefined);
+    return (one) =>
+      internals?.activate?.(
+        { activation: one, batchIndex: 0 },
+        ({ activation: { jobs } }) => void applied.push(...(jobs ?? [])),
+      );
   }
 });
