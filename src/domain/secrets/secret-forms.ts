@@ -109,15 +109,24 @@ function looseForms(units: readonly Unit[]): SecretForm[] {
   });
 }
 
+/** In linear time, because a secret may be a file. */
 function cut(units: readonly Unit[]): (readonly Unit[])[] {
-  const visible = (part: readonly Unit[]) => leastLength(part.map(({ spellings }) => spellings));
-  let [end, length] = [0, 0];
-  while (end < units.length && length < PIECE.length && (end < PIECE.characters || length < PIECE.least)) {
-    length += visible(units.slice(end, end + 1));
-    end += 1;
+  const lengths = units.map(({ spellings }) => leastLength([spellings]));
+  const pieces: (readonly Unit[])[] = [];
+  let left = lengths.reduce((sum, each) => sum + each, 0);
+  for (let begin = 0; ;) {
+    let [end, length] = [begin, 0];
+    while (
+      end < units.length &&
+      length < PIECE.length &&
+      (end - begin < PIECE.characters || length < PIECE.least)
+    )
+      length += lengths[end++] ?? 0;
+    left -= length;
+    pieces.push(units.slice(begin, left < PIECE.least ? undefined : end));
+    if (left < PIECE.least) return pieces;
+    begin = end;
   }
-  const rest = units.slice(end);
-  return visible(rest) < PIECE.least ? [units] : [units.slice(0, end), ...cut(rest)];
 }
 
 function rawOf(units: readonly Unit[]): string {
