@@ -30,12 +30,12 @@ const GROUPS: Readonly<Record<string, string>> = {
   'Steps and sessions': 'stepNames parseSessions Session',
   'Self-provisioning': 'script ScriptOptions formatScript scriptFormats ScriptFormat scriptPath',
   'Inspections of a worker and a host':
-    'InspectInput Inspection WorkerInspection Lack HostInspection HostReport ZmxForecast CheckAnswer Finding',
+    'InspectInput Inspection WorkerInspection Lack FilePins HostInspection HostReport ZmxForecast CheckAnswer Finding',
   'What runs leave behind':
     'RunLeftovers CleanInput CleanResult EndedLeftover OwnedLeftover Leftover OpenSession',
   'Ready-made plans': 'presets Preset PresetPaths PixelsOptions PixelsEgress',
   Launches:
-    'makeLaunch Launch LaunchState StartWaiting startLaunch LaunchWork LogChunk LogOptions LogStart Progress SessionPlace Host HostOptions HostRecords LeaseAnswer PrepareOptions StartOptions LaunchBody WaitOptions CheckOptions ScriptState PartRecord RecordEntry RecordedParts',
+    'makeLaunch Launch LaunchState StartWaiting startLaunch LaunchWork LogChunk LogOptions LogStart Progress SessionPlace Host HostOptions HostRecords LeaseAnswer PrepareOptions StartOptions LaunchBody WaitOptions CheckOptions ScriptState PartRecord RecordEntry RecordedParts DeliveredFile PlacedFile',
   SSH: 'createSshPool withSudo SshPool SshPoolOptions SshConnectionOptions SshPoolEvent SshPoolStats ResolvedTarget ResolvedAuth HostKeyPolicy Executor Patience ExecOptions Outcome',
   'Shell commands': 'sh secret raw render renderMasked Command Word Secret Raw',
   Failures: 'ChandlerError failureCodes FailureCode FailureFacts',

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
-import { planSchema } from '../src/domain/plan/schema.ts';
+import { planSchema, stepSchema } from '../src/domain/plan/schema.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -16,14 +16,24 @@ interface JsonSchema {
 }
 
 function renderPlanSchema(): object {
-  const { $schema, ...schema } = z.toJSONSchema(planSchema, { io: 'input', unrepresentable: 'any' });
+  const { $schema, ...schema } = z.toJSONSchema(planSchema, {
+    io: 'input',
+    unrepresentable: 'any',
+    // A step that places files may have no script.
+    override({ zodSchema, jsonSchema }) {
+      if (zodSchema === stepSchema) jsonSchema.anyOf = oneOf('script', 'files');
+    },
+  });
   const about = {
     title: 'Chandler plan',
     description: 'What to do on a host: steps, what each needs, and when the host counts as provisioned.',
   };
   // A plan that includes files may have no steps of its own.
-  const anyOf = ['steps', 'include'].map((key) => ({ required: [key] }));
-  return { $schema, ...about, ...schema, required: ['target'], anyOf };
+  return { $schema, ...about, ...schema, required: ['target'], anyOf: oneOf('steps', 'include') };
+}
+
+function oneOf(...keys: string[]): { required: string[] }[] {
+  return keys.map((key) => ({ required: [key] }));
 }
 
 /** Each property of `Outputs` becomes a definition, beside the types that it uses. */

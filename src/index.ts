@@ -16,6 +16,7 @@ export type {
 export { makeLaunch } from './domain/run/ids.ts';
 export type { Launch } from './domain/run/ids.ts';
 export type { LaunchState, StartWaiting } from './domain/run/launch-state.ts';
+export type { FilePins } from './domain/plan/files.ts';
 export type { Plan, Step, Target, WatchInput } from './domain/plan/schema.ts';
 export type {
   InputWait,
@@ -46,6 +47,7 @@ export type {
   SessionPlace,
   WaitOptions,
 } from './host/launch.ts';
+export type { DeliveredFile, PlacedFile } from './host/placed-files.ts';
 export { loadPrograms } from './host/programs.ts';
 export type { Program, Programs } from './host/programs.ts';
 export type { RecordedParts } from './host/recorded-parts.ts';

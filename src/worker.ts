@@ -17,7 +17,7 @@ import { createActivities, memoryUsage, WaitSlots, type LeaseHolder } from './ac
 import { bundleWorkflows } from './bundle-workflows.ts';
 import type { NotifyConfig, WorkerConfig, WorkerVersioning } from './config/config.ts';
 import { inspectPlaces } from './inspect/inspect-places.ts';
-import { readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
+import { readWorkerFile, readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
 import { rememberFiles } from './config/read-regular-file.ts';
 import { readManifest, workerIdentity } from './config/version.ts';
 import { isOpenStatus } from './domain/run/execution-status.ts';
@@ -140,6 +140,7 @@ function activityDeps(
     executorFor: (target) => pool.executor(target),
     resolveTarget: (target) => resolveTarget(target, places, readKey),
     resolveSecrets: (references) => resolveSecrets(references, places, process.env),
+    readFile: (name) => readWorkerFile(name, places),
     zmx: { defaults: zmx, urls: places.zmxUrls, readFile: (name) => readZmxFile(name, places) },
     knownSearchAttributes: () => knownSearchAttributes(connection, namespace, logger),
     notifySettings: notifySettings(notify),

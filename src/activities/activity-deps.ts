@@ -16,6 +16,8 @@ export interface ActivityDeps {
   readonly executorFor: (target: ResolvedTarget) => Executor;
   readonly resolveTarget: (target: Target) => Promise<ResolvedTarget>;
   readonly resolveSecrets: (references: Readonly<Record<string, string>>) => Promise<Record<string, string>>;
+  /** Reads a file of the worker that plans may name. @throws ChandlerError file-unavailable */
+  readonly readFile: (name: string) => Promise<Uint8Array>;
   /** Where zmx comes from if the plan does not set it, and how to read files of the worker. */
   readonly zmx: ZmxSource;
   /** Chandler's search attributes that the server knows. */

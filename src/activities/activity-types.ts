@@ -1,6 +1,7 @@
 import type { Launch } from '../domain/run/ids.ts';
 import type { LaunchState, StartWaiting } from '../domain/run/launch-state.ts';
 import type { CleanResult, EndedLeftover, KeptSessions, OwnedLeftover } from '../domain/run/leftovers.ts';
+import type { FilePins } from '../domain/plan/files.ts';
 import type { Problem } from '../domain/plan/problems.ts';
 import type { Notification, NotificationChannel, NotifySettings } from '../domain/run/notification.ts';
 import type { Plan, Target } from '../domain/plan/schema.ts';
@@ -45,6 +46,8 @@ export interface Admission {
   readonly notify?: NotifySettings;
   /** What the worker lacks for the plan; missing if nothing. */
   readonly lacks?: readonly Lack[];
+  /** What files of the worker are now; missing if the plan names none. */
+  readonly pins?: FilePins;
 }
 
 /** Launches of an earlier run that a run with the same work continues. */
@@ -110,10 +113,12 @@ export interface WorkerInspection {
   readonly findings: readonly Finding[];
   /** What the worker lacks for the plan. */
   readonly lacks: readonly Lack[];
+  /** What the files of the worker are now that the plan names; missing if it names none. */
+  readonly pins?: FilePins;
 }
 
 /** What a worker can inspect by itself. */
-export type WorkerSelfInspection = Omit<WorkerInspection, 'aheadMs' | 'lacks'>;
+export type WorkerSelfInspection = Omit<WorkerInspection, 'aheadMs' | 'lacks' | 'pins'>;
 
 /** The inspection of a host, which changes nothing there. */
 export interface HostInspection extends Omit<HostReport, 'lease' | 'leftovers'> {

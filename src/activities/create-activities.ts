@@ -8,6 +8,7 @@ import type { ActivityDeps } from './activity-deps.ts';
 import { cleanActivities } from './clean-activities.ts';
 import { hostActivities } from './host-activities.ts';
 import { findLacks } from './find-lacks.ts';
+import { readPins } from './read-pins.ts';
 import { inspectActivities } from '../inspect/inspect-activities.ts';
 import { scriptActivities } from '../self-provision/script-activities.ts';
 import { stepActivities } from './step-activities.ts';
@@ -23,8 +24,17 @@ export function createActivities(deps: ActivityDeps): Activities {
   return atBoundary({
     async admitPlan(input) {
       const { plan, problems = [] } = validatePlan(input);
-      const [admission, lacks] = await Promise.all([admit({ problems }), plan ? findLacks(deps, plan) : []]);
-      return { ...admission, ...(lacks.length > 0 && { lacks }) };
+      const [admission, lacks, { pins, lacks: missing }] = await Promise.all([
+        admit({ problems }),
+        plan ? findLacks(deps, plan) : [],
+        readPins(deps, plan),
+      ]);
+      const all = [...lacks, ...missing];
+      return {
+        ...admission,
+        ...(all.length > 0 && { lacks: all }),
+        ...(pins && { pins }),
+      };
     },
     admitWatch: (input) => admit(validateWatch(input)),
     async checkInput(input) {

@@ -1,3 +1,4 @@
+import { fileVariable } from '../domain/plan/files.ts';
 import { ChandlerError } from '../domain/run/failure.ts';
 import type { Plan } from '../domain/plan/schema.ts';
 import { checkZmxFile } from '../host/install-zmx.ts';
@@ -26,18 +27,29 @@ export async function findLacks(deps: LackDeps, { target, zmx, steps }: Plan): P
       ),
     ),
     lackOf({ path: 'zmx' }, () => checkZmxFile({ ...deps.zmx, ...(zmx && { spec: zmx }) })),
-    ...steps.flatMap(({ name, secrets = {} }, i) =>
-      Object.entries(secrets).map(([variable, reference]) =>
-        lackOf({ path: `steps[${i}].secrets.${variable}`, step: name }, () =>
-          deps.resolveSecrets({ [variable]: reference }),
-        ),
+    ...steps.flatMap(({ name, secrets = {}, files = [] }, i) =>
+      [
+        ...Object.entries(secrets).map(([variable, reference]) => [
+          `secrets.${variable}`,
+          variable,
+          reference,
+        ]),
+        ...files.map(({ secret }, j) => [`files[${j}].secret`, fileVariable(j), secret]),
+      ].flatMap(([path, variable = '', reference]) =>
+        reference === undefined
+          ? []
+          : [
+              lackOf({ path: `steps[${i}].${path}`, step: name }, () =>
+                deps.resolveSecrets({ [variable]: reference }),
+              ),
+            ],
       ),
     ),
   ]);
   return found.flat().slice(0, MAX_LACKS);
 }
 
-async function lackOf(about: Omit<Lack, 'failure'>, find: () => Promise<unknown>): Promise<Lack[]> {
+export async function lackOf(about: Omit<Lack, 'failure'>, find: () => Promise<unknown>): Promise<Lack[]> {
   try {
     await find();
     return [];

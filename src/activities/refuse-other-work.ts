@@ -3,6 +3,7 @@ import { label, type Launch } from '../domain/run/ids.ts';
 import type { Host } from '../host/host.ts';
 import { renderLaunchBody } from '../host/launch-body.ts';
 import { sha256Of } from '../host/sha256.ts';
+import type { LaunchWork } from '../host/start-launch.ts';
 import { render, sh } from '../shell/index.ts';
 
 /** In seconds: the time for the host to read two small files. */
@@ -18,13 +19,14 @@ const BOUND_S = 20;
 export async function refuseOtherWork(
   host: Host,
   launch: Launch,
-  work: { readonly script: string; readonly env: Readonly<Record<string, string>> },
+  work: Pick<LaunchWork, 'script' | 'env' | 'files'>,
   signal: AbortSignal,
 ): Promise<void> {
   const { env, script } = renderLaunchBody(launch, work, 0);
-  const sum = sha256Of(Buffer.from(env + script));
+  // Once files are placed, the launch has the script of the step.
+  const sums = [env + script, env + work.script].map(sha256Of);
   const test = `${render(sh('cd', `${host.stateDir}/launches/${launch.id}`))} 2>/dev/null || exit 0
-[ "$(cat env script | sha256sum | cut -c 1-64)" = ${sum} ]`;
+case $(cat env script | sha256sum | cut -c 1-64) in ${sums.join(' | ')}) ;; *) exit 1 ;; esac`;
   if ((await host.check(launch.id, test, { boundS: BOUND_S, signal })) === 0) return;
   throw new ChandlerError(
     'launch-conflict',

@@ -1,15 +1,17 @@
+import { withoutFiles } from '../domain/plan/resolve-plan.ts';
 import { makeLaunch, type Launch } from '../domain/run/ids.ts';
 import type { Host } from '../host/host.ts';
 import { CHECK_BOUND_S, type Progress } from '../host/launch.ts';
 import { renderCheck } from '../host/launch-body.ts';
 import { notStarted, withoutCommand } from '../host/not-started.ts';
-import { startLaunch } from '../host/start-launch.ts';
+import { startLaunch, type LaunchWork } from '../host/start-launch.ts';
 import { hostOf, onHost, type ActivityDeps } from './activity-deps.ts';
 import { withHeartbeats, type WaitContext } from './with-heartbeats.ts';
 import { keepLease, laterHolder } from './take-lease.ts';
 import { heartbeatOf, progressOf, readEnd, waitForEnd, waitForEndOrPrompt } from './wait-for-end.ts';
 import { readPage } from './read-page.ts';
 import { refuseOtherWork } from './refuse-other-work.ts';
+import { resolveContents, type StepContents } from './step-contents.ts';
 import type { Activities, HostRef } from './activity-types.ts';
 
 type StepActivities = Pick<
@@ -31,8 +33,8 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
   return {
     async runStep(input) {
       const host = await hostOf(deps, input.host);
-      const secrets = await deps.resolveSecrets(input.step.secrets);
-      return withHeartbeats(heartbeatOf(input.launch), (context) => runStep(host, input, secrets, context));
+      const contents = await resolveContents(deps, input.step);
+      return withHeartbeats(heartbeatOf(input.launch), (context) => runStep(host, input, contents, context));
     },
 
     inspectLaunch: ({ host: ref, launch }) => onHost(deps, ref, (host) => host.state(launch.id)),
@@ -45,9 +47,9 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
 
     async finalizeStep({ host: ref, step, launch, record, pace, lease }) {
       const host = await hostOf(deps, ref);
-      const secrets = await deps.resolveSecrets(step.secrets);
-      const work = { script: step.finalize ?? '', env: step.env, secrets, lease, record };
-      const watched = { host, ref, launch, secrets: Object.values(secrets), pace };
+      const { secrets, masked } = await resolveContents(deps, withoutFiles(step));
+      const work = { script: step.finalize ?? '', env: step.env, secrets, masked, lease, record };
+      const watched = { host, ref, launch, secrets: masked, pace };
       const state = await withHeartbeats(heartbeatOf(launch), async ({ signal }) => {
         await checkReset(host, { ref, launch, lease, work, signal });
         return startLaunch(host, launch, work, { forS: SHORT_WAIT_S, signal });
@@ -83,16 +85,15 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
 async function runStep(
   host: Host,
   { host: ref, step, launch, record, lease }: Parameters<Activities['runStep']>[0],
-  secrets: Record<string, string>,
+  { secrets, masked, files }: StepContents,
   { signal, report }: WaitContext,
 ): ReturnType<Activities['runStep']> {
-  const work = { script: step.script, env: step.env, secrets, lease, record };
-  const values = Object.values(secrets);
+  const work = { script: step.script, env: step.env, secrets, masked, files, lease, record };
   await checkReset(host, { ref, launch, lease, work, signal });
   const { check } = step;
   // Once the launch exists, a check might judge work that is half done.
   if (check !== undefined && (await host.state(launch.id)).kind === 'absent') {
-    const body = renderCheck(check, { ...step.env, ...secrets });
+    const body = renderCheck(check, { ...step.env, ...secrets }, files);
     const options = { boundS: CHECK_BOUND_S, record, lease, signal };
     if ((await host.check(launch.id, body, options)) === 0) return 'satisfied';
   }
@@ -100,7 +101,7 @@ async function runStep(
   const isBegun = () => begunMs < Infinity;
   const onProgress = (progress: Progress) => {
     begunMs = Math.min(begunMs, performance.now());
-    report(progressOf(progress, values));
+    report(progressOf(progress, masked));
   };
   const forS = Math.min(SHORT_WAIT_S, Math.ceil(step.timeoutMs / 1000));
   const state = await startLaunch(host, launch, work, { forS, onProgress, signal }).catch(
@@ -114,7 +115,7 @@ async function runStep(
     if (waiting?.for !== 'login-shell') throw notStarted(`the session of ${step.name}`, waiting);
     return { waiting: { ...waiting, output: withoutCommand(waiting.output) } };
   }
-  const ended = state ? await readEnd({ host, ref, launch, secrets: values }, state) : 'running';
+  const ended = state ? await readEnd({ host, ref, launch, secrets: masked }, state) : 'running';
   if (ended !== 'running') return ended;
   return { startedMsAgo: isBegun() ? Math.round(performance.now() - begunMs) : 0 };
 }
@@ -126,7 +127,7 @@ async function checkReset(
     readonly ref: HostRef;
     readonly launch: Launch;
     readonly lease: string | undefined;
-    readonly work: { readonly script: string; readonly env: Readonly<Record<string, string>> };
+    readonly work: LaunchWork;
     readonly signal: AbortSignal;
   },
 ): Promise<void> {

@@ -25,6 +25,7 @@ export interface Places {
   readonly secretsPrefix: string | undefined;
   /** Replaces the advice of a failure if these places do not come from a worker's environment. */
   readonly advice?: Partial<Record<FailureCode, string>>;
+  readonly filesDir: string | undefined;
   readonly zmxDir: string | undefined;
   readonly zmxUrls: readonly string[];
 }
@@ -95,6 +96,7 @@ export const environmentSchema = z.object({
     .string()
     .default('CHANDLER_SECRET_')
     .describe('`env:NAME` reads the variable with this prefix and NAME.'),
+  CHANDLER_FILES_DIR: text('The directory of the files that `from: worker:NAME` names.'),
   CHANDLER_ZMX_SOURCE: z
     .enum(['release', 'file', 'tmux'])
     .optional()
@@ -173,6 +175,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): W
       acceptNew: value.CHANDLER_ALLOW_ACCEPT_NEW === 'true',
       secretsDir: value.CHANDLER_SECRETS_DIR,
       secretsPrefix: value.CHANDLER_SECRETS_PREFIX,
+      filesDir: value.CHANDLER_FILES_DIR,
       zmxDir: value.CHANDLER_ZMX_DIR,
       zmxUrls: value.CHANDLER_ZMX_URLS,
     },

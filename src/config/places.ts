@@ -1,6 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, join, resolve, sep } from 'node:path';
 import { ChandlerError, messageOf, type FailureCode } from '../domain/run/failure.ts';
+import { isFileVariable } from '../domain/plan/files.ts';
+import { limits } from '../domain/plan/limits.ts';
 import type { Target } from '../domain/plan/schema.ts';
 import type { ClientIdentities, ClientTarget } from '../ssh/client-command.ts';
 import { makeDirectoryOf } from '../ssh/host-key.ts';
@@ -70,7 +73,8 @@ export async function resolveSecrets(
   env: Environment,
 ): Promise<Record<string, string>> {
   const values = Object.entries(references).map(
-    async ([name, reference]) => [name, await readSecret(reference, places, env)] as const,
+    async ([name, reference]) =>
+      [name, await readSecret(reference, places, env, isFileVariable(name))] as const,
   );
   return Object.fromEntries(await Promise.all(values));
 }
@@ -85,8 +89,24 @@ export async function readZmxFile(name: string, places: Places): Promise<Uint8Ar
   });
 }
 
-async function readSecret(reference: string, places: Places, env: Environment): Promise<string> {
-  const value = await lookUp(reference, places, env).catch(adviseAsIn(places));
+/** A file that plans may place on hosts. @throws ChandlerError file-unavailable */
+export async function readWorkerFile(name: string, places: Places): Promise<Uint8Array> {
+  return readInside(name, {
+    dirs: dirsOf(places.filesDir),
+    setting: 'CHANDLER_FILES_DIR',
+    code: 'file-unavailable',
+    maxBytes: limits.workerFileBytes,
+  }).catch(adviseAsIn(places));
+}
+
+/** `isFile`: the value is the content of a file, which must be exact. */
+async function readSecret(
+  reference: string,
+  places: Places,
+  env: Environment,
+  isFile: boolean,
+): Promise<string> {
+  const value = await lookUp(reference, places, env, isFile).catch(adviseAsIn(places));
   if (value.includes('\0'))
     throw new ChandlerError(
       'secret-unavailable',
@@ -95,7 +115,7 @@ async function readSecret(reference: string, places: Places, env: Environment): 
   return value;
 }
 
-async function lookUp(reference: string, places: Places, env: Environment): Promise<string> {
+async function lookUp(reference: string, places: Places, env: Environment, isFile: boolean): Promise<string> {
   const [kind, name = ''] = reference.split(/:(.*)/s);
   if (kind === 'env') {
     const prefix = places.secretsPrefix;
@@ -112,7 +132,9 @@ async function lookUp(reference: string, places: Places, env: Environment): Prom
     maxBytes: MAX_SECRET_BYTES,
   });
   // Editors and echo add a line end.
-  return bytes.toString('utf8').replace(/\r?\n$/, '');
+  if (!isFile) return bytes.toString('utf8').replace(/\r?\n$/, '');
+  if (!isUtf8(bytes)) throw new ChandlerError('secret-unavailable', `${reference} is not UTF-8 text`);
+  return bytes.toString('utf8');
 }
 
 function adviseAsIn(places: Places): (error: unknown) => never {

@@ -4,30 +4,39 @@ import { headsOf, secretForms } from '../domain/secrets/secret-forms.ts';
 import { quote } from '../shell/index.ts';
 import { readPart } from './programs.ts';
 import type { LaunchBody } from './launch.ts';
+import type { DeliveredFile } from './placed-files.ts';
+import { renderFilesCheck, renderPlacement } from './render-files.ts';
 
 /**
  * The files that the supervisor reads. `lingerS`: seconds that the launch must last so that zmx notices its end (see missedEnds).
  */
 export function renderLaunchBody(
   launch: Launch,
-  work: { script: string; env: Readonly<Record<string, string>> },
+  work: {
+    readonly script: string;
+    readonly env: Readonly<Record<string, string>>;
+    readonly files?: readonly DeliveredFile[] | undefined;
+  },
   lingerS: number,
 ): LaunchBody {
   return {
     // Separate arguments, because csh accepts no line end in one.
     settings: [`step=${quote(launch.step)}`, `attempt=${launch.attempt}`, `linger=${lingerS}`],
     env: assignments(work.env),
-    script: work.script,
+    script: renderPlacement(work.files ?? [], work.script),
   };
 }
 
-/** The shell code that the supervisor evaluates once: the secrets, and how to mask them in the log. Empty without secrets. */
-export function renderSecrets(secrets: Readonly<Record<string, string>>): string {
-  if (Object.keys(secrets).length === 0) return '';
-  const settings = {
-    secret_env: assignments(secrets),
-    secret_mask: maskProgram(Object.values(secrets)),
-  };
+/**
+ * The shell code that the supervisor evaluates once: variables with secrets, and how to mask the values in `masked` in the log. Empty
+ * without either.
+ */
+export function renderSecrets(
+  variables: Readonly<Record<string, string>>,
+  masked: readonly string[] = Object.values(variables),
+): string {
+  if (Object.keys(variables).length === 0 && masked.length === 0) return '';
+  const settings = { secret_env: assignments(variables), secret_mask: maskProgram(masked) };
   return `${readPart('mask')}${assignments(settings)}`;
 }
 
@@ -52,8 +61,13 @@ function awkString(bytes: string): string {
   return `"${escaped}"`;
 }
 
-export function renderCheck(script: string, env: Readonly<Record<string, string>>): string {
-  return `${exports(env)}${script}`;
+/** A check with the variables of its step. It also fails unless these files are in place. */
+export function renderCheck(
+  script: string,
+  env: Readonly<Record<string, string>>,
+  files: readonly DeliveredFile[] = [],
+): string {
+  return `${exports(env)}${renderFilesCheck(files, script)}`;
 }
 
 /** `export NAME='value'`, a line each. */

@@ -5,6 +5,7 @@ import { lingerSeconds, safeName } from '../zmx/index.ts';
 import type { Host } from './host.ts';
 import type { StartOptions } from './host-answers.ts';
 import { renderLaunchBody, renderSecrets } from './launch-body.ts';
+import { fileVariables, type DeliveredFile } from './placed-files.ts';
 
 /** What a launch runs. */
 export interface LaunchWork {
@@ -12,6 +13,10 @@ export interface LaunchWork {
   readonly env: Readonly<Record<string, string>>;
   /** They become variables of the script and are masked in its log. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** What is masked in its log besides. */
+  readonly masked?: readonly string[];
+  /** Placed before the script runs. */
+  readonly files?: readonly DeliveredFile[];
   /** The holder of the lease: the launch is not created once another run has taken the host. */
   readonly lease?: string | undefined;
   /** What the host records about the part before the launch can begin. */
@@ -35,8 +40,10 @@ export async function startLaunch(
   const place = host.place(launch);
   if (place) safeName(place, place.session);
   const lingerS = place && host.zmx ? lingerSeconds(host.zmx.version) : 0;
-  const { lease, record } = work;
-  const options = { place, lease, record, secrets: renderSecrets(work.secrets ?? {}), ...how };
+  const { lease, record, secrets = {}, masked = [], files = [] } = work;
+  const variables = { ...secrets, ...fileVariables(files) };
+  const rendered = renderSecrets(variables, [...Object.values(secrets), ...masked]);
+  const options = { place, lease, record, secrets: rendered, ...how };
   const state = await host.launch(launch.id, renderLaunchBody(launch, work, lingerS), options);
   // A session or supervisor may be lost by chance, so the launch is started a second time.
   return state.kind === 'created' && state.waiting?.for !== 'login-shell'

@@ -14,8 +14,10 @@ import { renderCheck } from '../host/launch-body.ts';
 import { forecastZmx } from '../host/zmx-forecast.ts';
 import { countExecs } from '../ssh/index.ts';
 import { connectTo, type ActivityDeps } from '../activities/activity-deps.ts';
+import { resolveContents } from '../activities/step-contents.ts';
 import { withHeartbeats } from '../activities/with-heartbeats.ts';
 import { findLacks, type LackDeps } from '../activities/find-lacks.ts';
+import { readPins } from '../activities/read-pins.ts';
 import { isScriptHolder, ownerOf, ownersOf } from '../activities/take-lease.ts';
 import { decodeHolder } from '../activities/lease-holder.ts';
 import { surveyLaunches } from '../self-provision/script-activities.ts';
@@ -51,10 +53,8 @@ export function inspectActivities(
 
     async checkStep({ target, stateDir, step, id }) {
       const executor = await connectTo(deps, target);
-      const script = renderCheck(step.check ?? '', {
-        ...step.env,
-        ...(await deps.resolveSecrets(step.secrets)),
-      });
+      const { secrets, files } = await resolveContents(deps, step);
+      const script = renderCheck(step.check ?? '', { ...step.env, ...secrets }, files);
       return withHeartbeats({ step: step.name }, ({ signal }) =>
         runCheck({ executor, programs: deps.programs, signal }, stateDir, id, script),
       );
@@ -64,13 +64,17 @@ export function inspectActivities(
 
 /** Inspects this worker. The server's scheduling time shows how far the worker's clock is off. */
 async function inspectWorkerItself(
-  deps: LackDeps & Pick<ActivityDeps, 'inspectSelf'>,
+  deps: LackDeps & Pick<ActivityDeps, 'inspectSelf' | 'readFile'>,
   { plan }: Parameters<Activities['inspectWorker']>[0],
 ): Promise<WorkerInspection> {
   const { currentAttemptScheduledTimestampMs: orderedAtMs } = Context.current().info;
   const aheadMs = Date.now() - orderedAtMs;
-  const [self, lacks] = await Promise.all([deps.inspectSelf(), plan ? findLacks(deps, plan) : []]);
-  return { ...self, aheadMs, lacks };
+  const [self, lacks, { pins, lacks: missing }] = await Promise.all([
+    deps.inspectSelf(),
+    plan ? findLacks(deps, plan) : [],
+    readPins(deps, plan),
+  ]);
+  return { ...self, aheadMs, lacks: [...lacks, ...missing], ...(pins && { pins }) };
 }
 
 /** Inspects a host for one plan, or in general. */

@@ -23,10 +23,11 @@ export async function inspectPlaces(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Finding[]> {
   const knownHosts = inspectKnownHosts(places.knownHostsFiles);
-  const [keys, agent, secrets, zmx] = await Promise.all([
+  const [keys, agent, secrets, files, zmx] = await Promise.all([
     inspectKeys(places.identityDirs, env['CHANDLER_IDENTITIES'] ? 'CHANDLER_IDENTITIES' : undefined),
     inspectAgent(places.agentSocket),
     inspectDir('secrets', places.secretsDir, 'CHANDLER_SECRETS_DIR', 'secrets of the form file:NAME'),
+    inspectDir('files', places.filesDir, 'CHANDLER_FILES_DIR', 'files of the form worker:NAME'),
     inspectDir('zmx-dir', places.zmxDir, 'CHANDLER_ZMX_DIR', 'zmx.source: file'),
   ]);
   const noLogin = verdictsOn('login', 'ways to log in').problem(
@@ -43,6 +44,7 @@ export async function inspectPlaces(
     ...(keys.usable > 0 || agent.keys > 0 ? [] : [noLogin]),
     ...knownHosts,
     secrets,
+    files,
     zmx,
   ];
 }

@@ -10,6 +10,8 @@ import type { Plan, Step } from '../domain/plan/schema.ts';
 import { partDigest } from '../domain/run/part-record.ts';
 import { validatePlan } from '../domain/plan/validate.ts';
 import { assignments, exports as renderExports } from '../host/launch-body.ts';
+import { deliveredFiles } from '../host/placed-files.ts';
+import { renderFilesCheck, renderPlacement } from '../host/render-files.ts';
 import {
   loadPrograms,
   readPart,
@@ -148,6 +150,14 @@ function withoutWorker(steps: readonly Step[], { zmx, stateDir, log }: ScriptOpt
           },
         ],
   );
+  for (const [i, { files }] of steps.entries())
+    for (const [j, { secret, from }] of (Array.isArray(files) ? files : []).entries())
+      for (const [key, value] of Object.entries({ secret, from }))
+        if (value !== undefined)
+          problems.push({
+            path: `steps[${i}].files[${j}].${key}`,
+            message: 'needs a worker, which a script does without; give content, or a url',
+          });
   if (zmx?.source === 'file' || (zmx?.source === undefined && zmx?.file !== undefined)) {
     problems.push({
       path: 'zmx.file',
@@ -163,10 +173,11 @@ function withoutWorker(steps: readonly Step[], { zmx, stateDir, log }: ScriptOpt
 
 function textsOf(step: ResolvedStep): Record<string, string> {
   const { name, script: text, finalize, check, env } = step;
+  const files = deliveredFiles(step, { secrets: {}, workerFiles: new Map() });
   return definedOnly({
-    [`step ${name}`]: text,
+    [`step ${name}`]: renderPlacement(files, text),
     [`finalizer ${name}`]: finalize,
-    [`check ${name}`]: check,
+    [`check ${name}`]: check === undefined ? undefined : renderFilesCheck(files, check),
     [`env ${name}`]: assignments(env) || undefined,
     [`exports ${name}`]: renderExports(env) || undefined,
   }) as Record<string, string>;

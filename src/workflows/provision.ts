@@ -3,6 +3,7 @@ import { continueAsNew, workflowInfo, type ApplicationFailure } from '@temporali
 import type { HostRef, Lack } from '../activities/activity-types.ts';
 import { formatTimeLeft } from '../domain/text/duration.ts';
 import { isDoneAlready } from '../domain/run/forecast.ts';
+import { pinFiles } from '../domain/plan/files.ts';
 import { formatProblems } from '../domain/plan/problems.ts';
 import type { Plan } from '../domain/plan/schema.ts';
 import { admit } from './admission.ts';
@@ -28,7 +29,8 @@ import { timeLeftMs } from './time-left.ts';
 export async function provision(input: Plan, snapshot?: RunSnapshot): Promise<ProvisionResult> {
   if (snapshot) return driveRun(restoreRun(input, snapshot), provisioning(input));
   const admission = await admit(input, () => admitPlan(input));
-  return driveRun(beginRun(input, admission), provisioning(input, admission.lacks));
+  const plan = pinFiles(input, admission.pins);
+  return driveRun(beginRun(plan, admission), provisioning(plan, admission.lacks));
 }
 
 function provisioning(input: Plan, lacks: readonly Lack[] = []): RunKind {

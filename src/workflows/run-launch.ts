@@ -1,4 +1,5 @@
 import { isCancellation, sleep } from '@temporalio/workflow';
+import { withoutFiles } from '../domain/plan/resolve-plan.ts';
 import { formatDuration } from '../domain/text/duration.ts';
 import { formatExit, type StartWaiting } from '../domain/run/launch-state.ts';
 import { label } from '../domain/run/ids.ts';
@@ -90,7 +91,11 @@ async function startOnce(
   if (launch.kind === 'finalizer') {
     current.sinceMs ??= requestedMs;
     return awaitEnd(run, part, current, isAccessTrouble, (pace, options) =>
-      activity.finalizeStep(label(launch), { host, step, launch, record, pace, ...leaseOf(run) }, options),
+      activity.finalizeStep(
+        label(launch),
+        { host, step: withoutFiles(step), launch, record, pace, ...leaseOf(run) },
+        options,
+      ),
     );
   }
   const started = await askHost<Outcome | Ended | Started>(run, {

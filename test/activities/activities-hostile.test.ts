@@ -63,6 +63,7 @@ const activitiesOver = (answer: HostileAnswer) =>
     executorFor: () => answering(answer),
     resolveTarget: async () => ({}) as ResolvedTarget,
     resolveSecrets: async () => ({}),
+    readFile: async () => new Uint8Array(),
     zmx: { fetchArchive: () => Promise.reject(new Error('offline')) },
     knownSearchAttributes: async () => [],
     notifySettings: undefined,

@@ -7,7 +7,13 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { loadConfig, type Places } from '../../src/config/config.ts';
 import { inspectPlaces } from '../../src/inspect/inspect-places.ts';
-import { locateTarget, readZmxFile, resolveSecrets, resolveTarget } from '../../src/config/places.ts';
+import {
+  locateTarget,
+  readWorkerFile,
+  readZmxFile,
+  resolveSecrets,
+  resolveTarget,
+} from '../../src/config/places.ts';
 
 const VALUE = 'hunter2-the-value';
 let root: string;
@@ -326,5 +332,47 @@ describe('a target for ssh on this machine', () => {
         hostKey: { kind: 'pinned', fingerprint: 'SHA256:abc' },
       },
     });
+  });
+});
+
+describe('a secret that is the content of a file', () => {
+  const contentOf = async (reference: string) =>
+    (await resolveSecrets({ CHANDLER_FILE_0: reference }, places, { CHANDLER_SECRET_S: 'x\n' }))[
+      'CHANDLER_FILE_0'
+    ];
+
+  test.each([
+    ['file:token', `${VALUE}\n`],
+    ['file:windows', 'line\r\n'],
+    ['env:S', 'x\n'],
+  ])('%s is exact, its last line end included', async (reference, expected) => {
+    expect(await contentOf(reference)).toBe(expected);
+  });
+
+  test('must be UTF-8 text without NUL', async () => {
+    writeFileSync(join(root, 'vault/latin1'), Buffer.from([0xe9, 0x0a]));
+    await expect(contentOf('file:latin1')).rejects.toThrow('file:latin1 is not UTF-8 text');
+    await expect(contentOf('file:binary')).rejects.toThrow('file:binary contains a NUL byte');
+  });
+});
+
+describe('a file of the worker', () => {
+  const read = (name: string, changes: Partial<Places> = {}) =>
+    readWorkerFile(name, { ...places, filesDir: join(root, 'vault'), ...changes });
+
+  test('is read as it is, also through a link inside of the directory', async () => {
+    expect(await read('binary')).toEqual(Buffer.from('a\0b'));
+    expect(String(await read('in'))).toBe('deep');
+  });
+
+  test.each(['../outside', 'out', 'up/outside', 'sub/../../outside', 'sub', 'none', '/etc/passwd', '', '.'])(
+    'cannot be %j',
+    async (name) => {
+      await expect(read(name)).rejects.toMatchObject({ code: 'file-unavailable' });
+    },
+  );
+
+  test('needs a directory', async () => {
+    await expect(read('token', { filesDir: undefined })).rejects.toThrow('CHANDLER_FILES_DIR is not set');
   });
 });

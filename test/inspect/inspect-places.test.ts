@@ -41,6 +41,7 @@ const inspect = (changes: Partial<Places> = {}, env: Record<string, string> = {}
       acceptNew: true,
       secretsDir: at('secrets'),
       secretsPrefix: 'P_',
+      filesDir: undefined,
       zmxDir: at('zmx'),
       zmxUrls: [],
       ...changes,

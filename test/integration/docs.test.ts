@@ -9,14 +9,16 @@ let stack: Stack;
 let dir: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'chandler-docs-'));
-  stack = await startStack();
+  stack = await startStack({ workers: 0 });
+  const env = { CHANDLER_FILES_DIR: join(dir, 'files'), CHANDLER_SECRET_SITE_TOKEN: 'tok-1234567' };
+  await stack.startWorker(env);
 });
 afterAll(async () => {
   await stack?.stop();
   await rm(dir, { recursive: true, force: true });
 });
 
-test.each(['values.md', 'day-2.md'])('%s can be followed from top to bottom', async (page) => {
+test.each(['values.md', 'files.md', 'day-2.md'])('%s can be followed from top to bottom', async (page) => {
   const followed = await followPage(
     page,
     dir,

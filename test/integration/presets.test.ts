@@ -179,7 +179,7 @@ describe('the preset', () => {
     await sh("printf '203.0.113.9 allowed.test\\n' >>/etc/hosts");
     // Without the finalizer, which would change the network of this machine.
     const [{ finalize: _, ...step }] = stepsOf('egress', { ALLOW: 'allowed.test' }) as [Step];
-    const asMachine = { stdin: step.script, asMachine: true };
+    const asMachine = { stdin: step.script ?? '', asMachine: true };
     const env = Object.entries(step.env ?? {}).map(([name, value]) => `${name}=${value}`);
     expect(await sandboxExec(host, ['env', ...env, 'bash', '-s'], asMachine)).toMatchObject({ code: 0 });
     const inOwnNetwork = `

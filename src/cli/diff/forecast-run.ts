@@ -1,3 +1,4 @@
+import { pinFiles } from '../../domain/plan/files.ts';
 import { planDigest, resolvePlan, type ResolvedPlan } from '../../domain/plan/resolve-plan.ts';
 import type { Plan } from '../../domain/plan/schema.ts';
 import { isDoneAlready } from '../../domain/run/forecast.ts';
@@ -22,7 +23,8 @@ import { rowOn } from './row-on.ts';
  * Predicts what a run would do, checking in the order of a run. `held` is an open run with the host's workflow id, if there is
  * one.
  */
-export function forecastRun(plan: Plan, { host, worker, checks }: Inspection, held?: string): Diff {
+export function forecastRun(written: Plan, { host, worker, checks }: Inspection, held?: string): Diff {
+  const plan = pinFiles(written, worker.pins);
   const resolved = resolvePlan(plan);
   const digest = planDigest(plan);
   const about = { host: addressOf(plan.target), plan: resolved.name, digest };

@@ -7,6 +7,7 @@ import { oneLine } from '../../domain/text/plain-text.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { inlineFiles } from './inline-files.ts';
 import { mergeFiles, type MergedPlan } from './merge-files.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { placeIn, readFiles, shownName } from './read-files.ts';
@@ -53,7 +54,9 @@ export async function readPlan(
   const { files, problems: unreadable = [] } = await readFiles(file, context);
   const { given, problems: wrong } = await readValues(options, context);
   const problems = [...unreadable, ...wrong];
-  return files && problems.length === 0 ? { merged: mergeFiles(files), given } : { problems };
+  return files && problems.length === 0
+    ? { merged: await inlineFiles(mergeFiles(files)), given }
+    : { problems };
 }
 
 /** Validates a plan whose target and run have the values of the options. */

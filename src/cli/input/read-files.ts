@@ -104,7 +104,7 @@ async function readIncluded(
 }
 
 /** The path of an entry as people see it: relative to the current directory, like that of the file that includes it. */
-function shownPath({ chain }: PlanFile, entry: string): string {
+export function shownPath({ chain }: Pick<PlanFile, 'chain'>, entry: string): string {
   return presetName(entry) !== undefined || isAbsolute(entry) ? entry : join(dirname(chain.at(-1)!), entry);
 }
 

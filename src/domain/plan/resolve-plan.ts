@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import type { Plan, Step } from './schema.ts';
+import { fileDigestOf, fileSecrets } from './files.ts';
+import type { Plan, Step, StepFile } from './schema.ts';
 import { definedOnly } from '../defined-only.ts';
 import { recordsName } from '../run/part-record.ts';
 import { durationMs } from '../text/duration.ts';
@@ -30,13 +31,21 @@ export interface ResolvedPlan
   };
 }
 
-export interface ResolvedStep
-  extends Pick<Step, 'name' | 'script'>, Defined<'needs' | 'env' | 'secrets' | 'always', Step> {
+export interface ResolvedStep extends Pick<Step, 'name'>, Defined<'needs' | 'env' | 'always', Step> {
+  /** Empty for a step that only places files. */
+  readonly script: string;
+  /** Missing without files. */
+  readonly files?: readonly ResolvedFile[];
+  /** References by variable, those of its files included. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly finalize?: string;
   readonly check?: string;
   readonly timeoutMs: number;
   readonly retry: { readonly attempts: number; readonly backoffMs: number };
 }
+
+/** A file whose mode is filled in. */
+export type ResolvedFile = StepFile & { readonly mode: string };
 
 type Defined<Key extends keyof T, T> = { readonly [K in Key]-?: Exclude<T[K], undefined> };
 
@@ -74,16 +83,27 @@ export function resolvePlan(plan: Plan): ResolvedPlan {
 function resolveStep(step: Step, shared: Plan['env']): ResolvedStep {
   return definedOnly({
     name: step.name,
-    script: step.script,
+    script: step.script ?? '',
+    files: step.files?.length ? step.files.map(resolveFile) : undefined,
     finalize: step.finalize,
     check: step.check,
     needs: step.needs ?? [],
     timeoutMs: durationMs(step.timeout, HOUR_MS),
     retry: { attempts: step.retry?.attempts ?? 1, backoffMs: durationMs(step.retry?.backoff, 1000) },
     env: stepEnv(step, shared),
-    secrets: step.secrets ?? {},
+    secrets: { ...step.secrets, ...fileSecrets(step.files) },
     always: step.always ?? false,
   });
+}
+
+/** For what does not place the files of a step. */
+export function withoutFiles(step: ResolvedStep): ResolvedStep {
+  return definedOnly({ ...step, files: undefined });
+}
+
+function resolveFile(file: StepFile): ResolvedFile {
+  const { mode = file.secret === undefined ? '644' : '600' } = file;
+  return { ...file, mode: mode.padStart(4, '0') };
 }
 
 /**
@@ -91,9 +111,10 @@ function resolveStep(step: Step, shared: Plan['env']): ResolvedStep {
  * Plans with the same digest do the same work on a host.
  */
 export function planDigest(plan: Pick<Plan, 'steps' | 'env'>): string {
-  const work = plan.steps.map(({ name, script, finalize, check, needs, secrets, ...step }) => ({
+  const work = plan.steps.map(({ name, script, files, finalize, check, needs, secrets, ...step }) => ({
     name,
-    script,
+    script: script ?? '',
+    ...(files?.length && { files: files.map((file) => fileDigestOf(resolveFile(file))) }),
     finalize: finalize ?? null,
     check: check ?? null,
     needs: [...(needs ?? [])].sort(),

@@ -27,3 +27,7 @@ export const absolutePath = line.refine((value) => value.startsWith('/'), 'must 
 export const variable = z.string().refine((name) => variableNameProblem(name) === undefined, {
   error: (issue) => variableNameProblem(String(issue.input)),
 });
+export const secretReference = z
+  .string()
+  .regex(/^(env|file):[A-Za-z0-9_][A-Za-z0-9_./-]*$/, 'must be env:NAME or file:NAME');
+export const sha256Text = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');

@@ -1,18 +1,18 @@
 import * as z from 'zod';
-import { absolutePath, bytes, duration, line, text, variable } from './schema-texts.ts';
+import { fileSchema } from './file-schema.ts';
+import { limits } from './limits.ts';
+import {
+  absolutePath,
+  bytes,
+  duration,
+  line,
+  secretReference,
+  sha256Text,
+  text,
+  variable,
+} from './schema-texts.ts';
 
-/** Sizes in bytes. Together they stay far below the server's limit of 2 MB for one payload. */
-export const limits = {
-  scriptBytes: 256 * 1024,
-  planBytes: 1024 * 1024,
-  steps: 64,
-  stepNameLength: 40,
-  /** Files that a plan may include. */
-  includedFiles: 64,
-  labels: 20,
-  /** The server indexes 2,048 bytes of a search attribute, and fails a task that sets a longer one. */
-  labelsBytes: 2000,
-} as const;
+export { limits };
 
 const script = text(limits.scriptBytes).refine((value) => value.trim() !== '', 'must not be empty');
 
@@ -80,8 +80,13 @@ export const targetSchema = z.strictObject({
 
 export const stepSchema = z.strictObject({
   name: stepName.describe('The name of the step and of its terminal session.'),
-  script: script.describe(
-    'The script, run in its own terminal by bash or by the interpreter that its `#!` line names. A failed command fails the step only after `set -e`.',
+  script: optional(
+    script,
+    'The script, run in its own terminal by bash or by the interpreter that its `#!` line names. A failed command fails the step only after `set -e`. Only a step with `files` can do without.',
+  ),
+  files: optional(
+    z.array(fileSchema).max(limits.files),
+    'Files that are placed on the host before the script runs, all or none.',
   ),
   finalize: optional(
     script,
@@ -107,10 +112,7 @@ export const stepSchema = z.strictObject({
     'Environment variables of script, finalize and check, over those of the plan.',
   ),
   secrets: optional(
-    z.record(
-      variable,
-      z.string().regex(/^(env|file):[A-Za-z0-9_][A-Za-z0-9_./-]*$/, 'must be env:NAME or file:NAME'),
-    ),
+    z.record(variable, secretReference),
     'Environment variables whose values the worker looks up: `env:NAME` or `file:NAME`. Values and lines shorter than 4 characters are not masked.',
   ),
   check: optional(
@@ -136,10 +138,7 @@ export const zmxSchema = z.strictObject({
     z.string().regex(/^https?:\/\/\S+$/, 'must be an http or https address'),
     'The address of an archive elsewhere, such as a mirror.',
   ),
-  sha256: optional(
-    z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits'),
-    'The checksum of the archive, unless it is built in.',
-  ),
+  sha256: optional(sha256Text, 'The checksum of the archive, unless it is built in.'),
   file: optional(line, "The name of a binary in the worker's CHANDLER_ZMX_DIR."),
 });
 
@@ -278,5 +277,7 @@ export type WatchInput = z.input<typeof watchSchema>;
 export type Plan = z.input<typeof planSchema>;
 /** A script that runs in its own terminal session. */
 export type Step = z.input<typeof stepSchema>;
+/** A file that a step places on its host. */
+export type StepFile = z.input<typeof fileSchema>;
 /** The host of a plan, and how to reach it. Identities are names that the worker looks up, never keys. */
 export type Target = z.input<typeof targetSchema>;

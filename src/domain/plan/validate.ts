@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { editDistance } from '../text/edit-distance.ts';
 import { recordOf } from '../is-record.ts';
+import { fileProblems } from './files.ts';
 import type { Problem } from './problems.ts';
 import { includedSchema, includeSchema, limits, planSchema, watchSchema, type Plan } from './schema.ts';
 import { readGraph, runProblems, stepProblems } from './step-graph.ts';
@@ -25,6 +26,7 @@ export function validatePlan(
       message,
     })),
     ...runProblems(input, graph).map(({ path, message }) => ({ path: formatPath(path), message })),
+    ...fileProblems(input),
     ...valueProblems(input),
     ...includeProblems(input),
   ];

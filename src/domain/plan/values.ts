@@ -73,7 +73,12 @@ export function findSecret(plan: unknown, name: string): { step: string; referen
 export function misspellingIn({ env, required = [], steps }: Omit<Plan, 'target'>) {
   const declared = [env, ...steps.map((step) => step.env)].flatMap((each) => Object.keys(each ?? {}));
   const names = [...required, ...declared];
-  const scripts = steps.flatMap(({ script, check = '', finalize = '' }) => [script, check, finalize]);
+  const scripts = steps.flatMap(({ script = '', check = '', finalize = '', files = [] }) => [
+    script,
+    check,
+    finalize,
+    ...files.flatMap(({ expand, content = '' }) => (expand ? [content] : [])),
+  ]);
   const known = new Set([...names, ...scripts.flatMap((text) => text.match(/\w+/g) ?? [])]);
   return (name: string): string | undefined => {
     const meant = known.has(name) ? undefined : didYouMean(name, names);

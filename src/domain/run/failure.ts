@@ -63,6 +63,7 @@ export const failureCodes = {
   'secret-unavailable': permanent(
     'Put the secret where the worker may read it (CHANDLER_SECRETS_DIR or CHANDLER_SECRET_ variables).',
   ),
+  'file-unavailable': permanent('Put the file where the worker may read it (CHANDLER_FILES_DIR).'),
   'log-unavailable': permanent(
     'There is no such log on the host. Wait until the step has started; logs of pruned launches are gone.',
   ),

@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { fileDigestOf } from '../plan/files.ts';
 import type { ResolvedStep } from '../plan/resolve-plan.ts';
 import type { Launch } from './ids.ts';
 
@@ -38,12 +39,15 @@ export function recordName({ step, kind }: Pick<Launch, 'step' | 'kind'>): strin
 }
 
 /**
- * The digest of what a part is: its script, environment and secret references, 20 hex digits. Timeouts, retries, the check and the
+ * The digest of what a part is: its script, files, environment and secret references, 20 hex digits. Timeouts, retries, the check and the
  * values of secrets do not count. The user as whom it runs has a state directory of its own.
  */
 export function partDigest(step: ResolvedStep, kind: Launch['kind']): string {
-  const { script, finalize = '', env, secrets } = step;
-  return shortHash(JSON.stringify([kind === 'step' ? script : finalize, sorted(env), sorted(secrets)]));
+  const { script, files, finalize = '', env, secrets } = step;
+  const common = [sorted(env), sorted(secrets)];
+  const own =
+    kind === 'step' ? [script, ...common, ...(files ?? []).map(fileDigestOf)] : [finalize, ...common];
+  return shortHash(JSON.stringify(own));
 }
 
 /** Whether a part is done as it is now, and nothing on which it depends was launched since. */

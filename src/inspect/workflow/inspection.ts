@@ -2,6 +2,7 @@ import { workflowInfo } from '@temporalio/workflow';
 import type { HostInspection, WorkerInspection } from '../../activities/activity-types.ts';
 import { stepsToCheck } from '../../domain/run/forecast.ts';
 import { addressOf, makeLaunch } from '../../domain/run/ids.ts';
+import { pinFiles } from '../../domain/plan/files.ts';
 import { planDigest, resolvePlan, type ResolvedPlan } from '../../domain/plan/resolve-plan.ts';
 import type { Plan, Target } from '../../domain/plan/schema.ts';
 import { listPartRefs } from '../../domain/run/part.ts';
@@ -40,11 +41,15 @@ export interface Inspection {
  */
 export async function inspectHost(input: InspectInput): Promise<Inspection> {
   await admit(input);
-  const { plan, countExecs = false } = input;
-  const target = plan?.target ?? input.target;
+  const { plan: written, countExecs = false } = input;
+  const target = written?.target ?? input.target;
+  const self = activity.inspectWorker('inspect worker', { ...(written && { plan: written }) });
+  // What the files of the worker are now is a part of the digests of the plan.
+  const pins = written?.steps.some((step) => step.files) ? self.then((worker) => worker.pins) : undefined;
+  const plan = written && pinFiles(written, await pins?.catch(() => undefined));
   const resolved = plan && resolvePlan(plan);
   const [worker, host] = await Promise.all([
-    activity.inspectWorker('inspect worker', { ...(plan && { plan }) }).catch((error: unknown) => {
+    self.catch((error: unknown) => {
       throw workflowFailure(readFailure(error));
     }),
     target && inspect(target, resolved, plan && planDigest(plan), countExecs),

@@ -77,7 +77,7 @@ describe('the plan to begin with', () => {
 
   it('describes each key, or the group that contains it', () => {
     const text = planTemplate().replaceAll(
-      /^( *)#(jump|retry|env|secrets|labels):\n(\1 +#\S.*\n)+/gm,
+      /^( *)#(jump|retry|env|secrets|labels|files):\n(\1 +#\S.*\n)+/gm,
       '$1#$2:\n',
     );
     const lines = text.split('\n');

@@ -11,7 +11,15 @@ test('the JSON Schema refuses unknown keys, as the validation does', () => {
     additionalProperties: false,
     required: ['target'],
     anyOf: [{ required: ['steps'] }, { required: ['include'] }],
-    properties: { steps: { items: { additionalProperties: false, required: ['name', 'script'] } } },
+    properties: {
+      steps: {
+        items: {
+          additionalProperties: false,
+          required: ['name'],
+          anyOf: [{ required: ['script'] }, { required: ['files'] }],
+        },
+      },
+    },
   });
 });
 
