@@ -6,6 +6,9 @@ import type { Evidence } from './evidence.ts';
 import { judgeHost } from './invariants.ts';
 import { drawRun } from './plans.ts';
 import { findUnreplayable } from './replay.ts';
+import { createDraw } from './draw.ts';
+import { drawSeries } from './series/draw-series.ts';
+import { playSeries } from './series/play-series.ts';
 import { renderViolations, type Tally } from './report.ts';
 import { playRun, type JudgedRun } from './run.ts';
 import { drawFaults } from './schedule.ts';
@@ -20,6 +23,8 @@ export interface CampaignOptions {
   readonly minutes: number;
   readonly hosts: number;
   readonly workers: number;
+  /** How many of a hundred runs are series: runs of one plan that is edited in between. */
+  readonly series: number;
   readonly dir: string;
   readonly signal: AbortSignal;
   readonly announce: (line: string) => void;
@@ -38,6 +43,9 @@ export async function playCampaign(options: CampaignOptions): Promise<Tally> {
     await stage.stop();
   }
 }
+
+/** About as long as a run of a series takes: most of its steps are unchanged. */
+const SHORT_MS = 2500;
 
 async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
   const { seed, runs, hosts, dir, signal, announce } = options;
@@ -58,8 +66,10 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
   // One lane per host, so that the faults of a host don't depend on the speed of the others.
   const lane = async (host: number): Promise<void> => {
     for (let index = host; index < runs && Date.now() < end && !signal.aborted; index += hosts) {
-      for (const run of await playRun(setting, drawRun(seed, index, hosts), drawFaults(seed, index)))
-        take(run);
+      const played = createDraw(seed, `kind ${index}`).chance(options.series)
+        ? playSeries(setting, drawSeries(seed, index, hosts), ({ name }) => drawFaults(seed, name, SHORT_MS))
+        : playRun(setting, drawRun(seed, index, hosts), drawFaults(seed, index));
+      for (const run of await played) take(run);
       options.onProgress(tally());
     }
   };

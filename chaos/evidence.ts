@@ -31,6 +31,8 @@ export interface HostLaunch {
   readonly log: string;
   /** The host recorded that it could not keep the whole output. */
   readonly cut?: true;
+  /** Chandler ended it. */
+  readonly killed?: true;
 }
 
 /** The records of a launch in Temporal's history. */
@@ -94,7 +96,8 @@ export async function readHost(
       code=$(sed -n 's/^code=//p' "$id/exit" 2>/dev/null)
       started=no; [ ! -e "$id/started" ] || started=yes
       kept=$(sed -n 's/^log=//p' "$id/exit" 2>/dev/null)
-      echo "launch $id $started \${code:--} \${kept:--} $(base64 -w 0 "$id/log")"
+      by=$(sed -n 's/^by=//p' "$id/exit" 2>/dev/null)
+      echo "launch $id $started \${code:--} \${kept:--} \${by:--} $(base64 -w 0 "$id/log")"
     done
     [ ! -e ${sentinel} ] || echo "sentinel $(base64 -w 0 ${sentinel})"
     cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | sed -n 's/^CHANDLER_LAUNCH=/alive /p' | sort -u
@@ -110,12 +113,13 @@ export async function readHost(
   const of = (what: string) => rows.filter(([first]) => first === what);
   const found = of('sentinel')[0];
   return {
-    launches: of('launch').map(([, launch = '', started, code = '-', kept, log]) => ({
+    launches: of('launch').map(([, launch = '', started, code = '-', kept, by, log]) => ({
       launch,
       started: started === 'yes',
       ...(code !== '-' && { code: Number(code) }),
       log: decode(log),
       ...(kept === 'cut' && { cut: true }),
+      ...(by === 'kill' && { killed: true }),
     })),
     ...(found && { sentinel: decode(found[1]) }),
     alive: of('alive').map(([, launch = '']) => launch),

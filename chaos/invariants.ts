@@ -8,10 +8,11 @@ import { groupBy } from './group.ts';
 import type { LedgerLine } from './ledger.ts';
 import type { DrawnStep } from './plans.ts';
 import { expectedLog, NO_LEDGER, type Work } from './script.ts';
+import type { SeriesInvariant } from './series/judge-series.ts';
 
 /** A broken promise, with its evidence. */
 export interface Violation {
-  readonly invariant: keyof typeof invariants | 'one lease per host';
+  readonly invariant: keyof typeof invariants | 'one lease per host' | SeriesInvariant;
   readonly what: string;
 }
 

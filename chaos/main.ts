@@ -17,6 +17,7 @@ const program = new Command('chaos')
   .option('--minutes <n>', 'begins no run after this time', atLeast(0), 60)
   .option('--hosts <n>', 'sandbox hosts; each plays one run at a time', atLeast(1), 5)
   .option('--workers <n>', 'worker processes', atLeast(1), 3)
+  .option('--series <percent>', 'how many runs are series: one plan, edited and run again', atLeast(0), 20)
   .option(
     '--out <dir>',
     'where ledger, logs and violations are kept (default: a folder under the temporary one)',
@@ -28,6 +29,7 @@ const options = program.opts<{
   minutes: number;
   hosts: number;
   workers: number;
+  series: number;
   out?: string;
 }>();
 

@@ -11,6 +11,7 @@ export interface DrawnStep {
   readonly attempts: number;
   readonly backoffMs: number;
   readonly timeoutMs?: number;
+  readonly always?: true;
 }
 
 /** An action of the operator in the middle of a run, whatever its state. */
@@ -44,6 +45,10 @@ export interface DrawnRun {
   readonly rivalAfterMs?: number;
   /** The run whose rival it is. */
   readonly rivalOf?: string;
+  /** The name of its plan, which later runs of a series share. Default: its name. */
+  readonly plan?: string;
+  /** Which steps it is limited to, and whether it repeats unchanged ones. */
+  readonly options?: NonNullable<Plan['run']>;
 }
 
 /** Draws run number `index`, independent of the rest of the campaign. */
@@ -139,18 +144,21 @@ function drawWork(draw: Draw, failsUpTo: number, mostLines = 16): Work {
   };
 }
 
-export const sentinelPath = (run: DrawnRun): string => `/root/${run.name}.sentinel`;
+export const planOf = ({ name, plan }: DrawnRun): string => plan ?? name;
+
+export const sentinelPath = (run: DrawnRun): string => `/root/${planOf(run)}.sentinel`;
 
 /** The plan of a drawn run. */
 export function renderPlan(run: DrawnRun, target: Target, ledgerPort: number): Plan {
   const script = (kind: 'step' | 'finalizer', step: DrawnStep, work: Work) =>
-    renderScript(ledgerPort, { run: run.name, kind, step: step.name }, work);
+    renderScript(ledgerPort, { run: planOf(run), kind, step: step.name }, work);
   return {
-    name: run.name,
+    name: planOf(run),
     target,
     onStepFailure: run.onStepFailure,
     keepSessions: run.keepSessions,
     ...(run.onLeftovers && { onLeftovers: run.onLeftovers }),
+    ...(run.options && { run: run.options }),
     sentinel: { path: sentinelPath(run) },
     steps: run.steps.map((step) => ({
       name: step.name,
@@ -159,6 +167,7 @@ export function renderPlan(run: DrawnRun, target: Target, ledgerPort: number): P
       ...(step.finalizer && { finalize: script('finalizer', step, step.finalizer) }),
       retry: { attempts: step.attempts, backoff: step.backoffMs },
       ...(step.timeoutMs !== undefined && { timeout: step.timeoutMs }),
+      ...(step.always && { always: true }),
     })),
   };
 }

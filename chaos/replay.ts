@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import type { Client } from '@temporalio/client';
+import { DefaultLogger, Runtime, Worker, type ReplayHistoriesIterable } from '@temporalio/worker';
 import type { Stage } from './stage.ts';
 
 const codePath = fileURLToPath(new URL('../dist/workflow-bundle.js', import.meta.url));
@@ -7,7 +8,7 @@ const codePath = fileURLToPath(new URL('../dist/workflow-bundle.js', import.meta
 /** Replays every run, as a new worker would, and returns those that fail. */
 export async function findUnreplayable({ client }: Stage): Promise<{ run: string; why: string }[]> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const histories = client.temporal.workflow.list({ query: 'WorkflowType = "provision"' }).intoHistories();
+  const histories = listHistories(client.temporal);
   const found: { run: string; why: string }[] = [];
   for await (const { workflowId, error } of Worker.runReplayHistories(
     { workflowBundle: { codePath } },
@@ -15,4 +16,14 @@ export async function findUnreplayable({ client }: Stage): Promise<{ run: string
   ))
     if (error) found.push({ run: workflowId, why: error.message });
   return found;
+}
+
+/** The history of each execution. A replay takes the run id from the first event, where a reset leaves that of the execution before. */
+async function* listHistories({ workflow }: Client): ReplayHistoriesIterable {
+  for await (const { workflowId, runId } of workflow.list({ query: 'WorkflowType = "provision"' })) {
+    const history = await workflow.getHandle(workflowId, runId).fetchHistory();
+    const started = history.events?.[0]?.workflowExecutionStartedEventAttributes;
+    if (started) started.originalExecutionRunId = runId;
+    yield { workflowId, history };
+  }
 }

@@ -81,7 +81,8 @@ interface Played {
   readonly before?: Played;
 }
 
-async function play(setting: Setting, drawn: DrawnRun): Promise<Played> {
+/** Starts a run and waits for its end, with its operator. */
+export async function play(setting: Setting, drawn: DrawnRun): Promise<Played> {
   const { stage, seed, signal } = setting;
   const { client, ledger } = stage;
   const plan = renderPlan(drawn, stage.hosts[drawn.host]!.target, ledger.port);
@@ -125,7 +126,7 @@ async function endStuck(stage: Stage, drawn: DrawnRun): Promise<string> {
 }
 
 /** Repeats a request until server and workers are back. */
-async function again<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+export async function again<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
   for (const end = Date.now() + STUCK_AFTER_MS; ;) {
     try {
       return await ask();
@@ -237,7 +238,7 @@ async function readWhole(
 }
 
 /** A run that failed before it had a status: its plan was refused, or its host was. */
-function unknownStatus(drawn: DrawnRun): RunStatus {
+export function unknownStatus(drawn: DrawnRun): RunStatus {
   return {
     phase: 'failed',
     plan: drawn.name,

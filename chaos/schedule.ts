@@ -25,8 +25,8 @@ export const programKilled: FaultKind = {
   strike: async () => async () => undefined,
 };
 
-/** Draws the faults of run number `index`. */
-export function drawFaults(seed: number, index: number): DrawnFault[] {
+/** Draws the faults of run number `index`, or of a run of a series by its name. They strike within the first `withinMs` of the run. */
+export function drawFaults(seed: number, index: number | string, withinMs = 5000): DrawnFault[] {
   const draw = createDraw(seed, `faults ${index}`);
   const make = (kinds: readonly FaultKind[], moment: Moment): DrawnFault => {
     const kind = draw.weighted(kinds);
@@ -34,7 +34,7 @@ export function drawFaults(seed: number, index: number): DrawnFault[] {
   };
   return [
     ...Array.from({ length: draw.int(1, 4) }, () =>
-      make(faultKinds, { at: 'time', afterMs: draw.int(0, 5000) }),
+      make(faultKinds, { at: 'time', afterMs: draw.int(0, withinMs) }),
     ),
     ...Array.from({ length: draw.int(1, 4) }, () =>
       make([...faultKinds, programKilled], { at: 'window', number: draw.int(0, 1_000_000) }),

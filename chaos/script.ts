@@ -9,6 +9,8 @@ export interface Work {
   readonly failCode: number;
   /** Bytes to add to each line, for logs of more than one page. */
   readonly padding: number;
+  /** Grows with each edit of the script. The ledger has it behind the name of the plan: `PLAN:VERSION`. */
+  readonly version?: number;
 }
 
 /** The exit code of a script that could not reach the ledger and did nothing. */
@@ -22,9 +24,9 @@ export function renderScript(
   { run, kind, step }: { run: string; kind: 'step' | 'finalizer'; step: string },
   work: Work,
 ): string {
-  const { lines, pauseMs, failsUntil, failCode, padding } = work;
+  const { lines, pauseMs, failsUntil, failCode, padding, version } = work;
   const settings = [
-    `port=${ledgerPort} run=${run} kind=${kind} step=${step}`,
+    `port=${ledgerPort} run=${run}${version === undefined ? '' : `:${version}`} kind=${kind} step=${step}`,
     `lines=${lines} pause=${pauseMs / 1000} fails_until=${failsUntil} fail_code=${failCode} padding=${padding}`,
   ];
   return `${settings.join('\n')}\n${program}`;

@@ -1,0 +1,111 @@
+import { makeLaunch } from '../../src/domain/run/ids.ts';
+import { acceptedActions } from '../../src/domain/run/audit-trail.ts';
+import type { Evidence } from '../evidence.ts';
+import { WORKFLOW_RESET } from '../controls.ts';
+import type { LedgerLine } from '../ledger.ts';
+import type { SeriesRun } from './draw-series.ts';
+
+/** A run of a series, as client, server and ledger know it. */
+export interface PlayedRun extends Pick<Evidence, 'status' | 'claims' | 'events' | 'faults' | 'outcome'> {
+  readonly drawn: SeriesRun;
+  readonly firstRunId: string;
+  /** The run from which the ids of its launches derive: an earlier one, if it continues the launches of that. */
+  readonly owner: string;
+  readonly begunMs: number;
+  readonly endedMs: number;
+  /** The content of the sentinel after the run; empty without one. */
+  readonly sentinel: string;
+}
+
+/** What is known about a series once all its runs are over. */
+export interface SeriesEvidence extends Pick<
+  Evidence,
+  'hostName' | 'ledger' | 'launches' | 'alive' | 'sessions'
+> {
+  readonly runs: readonly PlayedRun[];
+}
+
+/** A step or a finalizer. */
+export interface Part {
+  readonly kind: LedgerLine['kind'];
+  readonly step: string;
+}
+
+export const keyOf = ({ kind, step }: Part) => `${kind} ${step}`;
+
+const MAX_ATTEMPTS = 40;
+
+/** The ledger lines of each run: those whose launches it could create. The later run of two continued the launches of the other. */
+export function assign({ runs, ledger }: SeriesEvidence): LedgerLine[][] {
+  const byRun: LedgerLine[][] = runs.map(() => []);
+  const ids = runs.map(({ owner, drawn }) => {
+    const parts = drawn.steps.flatMap(({ name }) => [
+      { kind: 'step' as const, step: name },
+      { kind: 'finalizer' as const, step: name },
+    ]);
+    const attempts = Array.from({ length: MAX_ATTEMPTS }, (_, i) => i + 1);
+    return new Set(
+      parts.flatMap(({ kind, step }) => attempts.map((attempt) => makeLaunch(owner, step, kind, attempt).id)),
+    );
+  });
+  const begun = new Map(
+    ledger.filter(({ event }) => event === 'start').map(({ launch, atMs }) => [launch, atMs]),
+  );
+  for (const line of ledger) {
+    const startMs = begun.get(line.launch) ?? line.atMs;
+    const number = runs.findLastIndex((run, i) => ids[i]!.has(line.launch) && run.begunMs <= startMs);
+    byRun[Math.max(0, number)]!.push(line);
+  }
+  return byRun;
+}
+
+/** The steps on which a part depends: those that it needs; for a finalizer, all. */
+export function dependenciesOf({ drawn }: PlayedRun, { kind, step }: Part): Part[] {
+  const needs = drawn.steps.find(({ name }) => name === step)?.needs ?? [];
+  return drawn.steps
+    .filter(({ name }) => kind === 'finalizer' || needs.includes(name))
+    .map(({ name }) => ({ kind: 'step', step: name }));
+}
+
+export function partsOf({ drawn }: PlayedRun): Part[] {
+  return drawn.steps.flatMap(({ name, finalizer }): Part[] => [
+    { kind: 'step', step: name },
+    ...(finalizer ? [{ kind: 'finalizer' as const, step: name }] : []),
+  ]);
+}
+
+export function versionOf({ drawn }: PlayedRun, { kind, step }: Part): number | undefined {
+  const found = drawn.steps.find(({ name }) => name === step);
+  return (kind === 'step' ? found?.work : found?.finalizer)?.version;
+}
+
+export function wasSkipped({ status }: PlayedRun, step: string): boolean {
+  return acceptedActions(status).some((action) => action.action === 'skipStep' && action.step === step);
+}
+
+export const wasReset = ({ drawn, faults }: PlayedRun) =>
+  faults.some(({ kind, run }) => kind === WORKFLOW_RESET && run === drawn.name);
+
+/** The evidence of one run. Its launches may have met faults of later runs. */
+export function evidenceOf(series: SeriesEvidence, number: number, ledger: readonly LedgerLine[]): Evidence {
+  const { hostName, runs, launches, alive, sessions } = series;
+  const run = runs[number]!;
+  const { drawn, owner, outcome, status, claims, events } = run;
+  const known = new Set(ledger.map(({ launch }) => launch));
+  const faults = [...new Set(runs.slice(number).flatMap((each) => each.faults))];
+  return {
+    drawn,
+    firstRunId: owner,
+    hostName,
+    ledger,
+    outcome,
+    status,
+    claims,
+    events,
+    launches: launches.filter(({ launch }) => known.has(launch)),
+    alive,
+    sessions,
+    read: [],
+    faults,
+  };
+}
