@@ -517,6 +517,14 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
       expect(await holderNow()).toBe('one');
       await host.release('one');
     }
+    // A part was launched after the sentinel was written.
+    const record = join(stateDir, 'plans/p/step.a');
+    mkdirSync(join(stateDir, 'plans/p'), { recursive: true });
+    writeFileSync(record, 'launch digest\n');
+    expect(await prepare('one', mark)).toHaveProperty('records');
+    await host.release('one');
+    utimesSync(record, new Date(0), new Date(0));
+    expect(await prepare('one', mark)).toHaveProperty('doneSentinel');
     // A run that had the lease before may have launches, and another run's lease stays.
     await host.lease('one');
     expect(await prepare('one', mark)).toHaveProperty('records');

@@ -125,6 +125,28 @@ describe('a plan that runs again on its host', () => {
     expect(next.ran).toEqual(['a!', 'b', 'c', 'd', 'e', 'i', 'j!']);
   });
 
+  it('does not take a sentinel for what was begun after it: a step that a run was to repeat, or that was edited and edited back', async () => {
+    const fails = { d: { script: 'test ! -e /root/fail' } };
+    const edited = { d: { version: 2 }, h: { version: 2, script: 'test ! -e /root/fail' } };
+    const options = { onStepFailure: 'fail' as const };
+    const runs: [Steps, NonNullable<Plan['run']>][] = [
+      [ten(fails), { only: ['d'], force: true }],
+      [ten(edited), {}],
+    ];
+    for (const [steps, run] of runs) {
+      await stack.onHost('rm -f /root/fail');
+      await provision(ten(fails));
+      await stack.onHost('touch /root/fail; rm -f /root/ledger');
+      const id = await stack.start({ name: 'web', ...options, steps, run });
+      expect((await stack.client.result(id)).outcome).toBe('failed');
+      await stack.onHost('rm /root/fail /root/ledger');
+      const next = await provision(ten(fails));
+      expect(next.outcome).toBe('provisioned');
+      expect(next.ran).toEqual(expect.arrayContaining(['a!', 'd', 'e', 'j!']));
+      expect(await provision(ten(fails))).toMatchObject({ outcome: 'already-provisioned', ran: [] });
+    }
+  });
+
   it('runs a skipped step again', async () => {
     const fails = { d: { script: 'test ! -e /root/fail' } };
     await stack.onHost('touch /root/fail');

@@ -36,7 +36,11 @@ export function forecastRun(written: Plan, { host, worker, checks }: Inspection,
   ];
   const refused = before.find(({ would }) => would === 'fail');
   const isBusy = before.some(({ kind, would }) => kind === 'leftover' && would === 'wait');
-  if (!refused && !isBusy && isDoneAlready(resolved, digest, { sentinel: host.sentinel.content }))
+  if (
+    !refused &&
+    !isBusy &&
+    isDoneAlready(resolved, digest, { sentinel: host.sentinel.content, recorded: host.recorded })
+  )
     return { ...about, ...forecastProvisioned(resolved, before, checks) };
   const parts = partRows(resolved, digest, host, worker.lacks, checks);
   const rows = [...before, ...markerRows(resolved, host), zmxRow(host), ...parts, sentinelToWrite(host)];

@@ -12,15 +12,30 @@ export interface Traces {
   readonly launches: readonly { readonly launch: Launch; readonly state: LaunchState }[];
 }
 
-/** Whether a run of the plan finds the host already provisioned, and nothing that it must run even then. */
+type Records = Readonly<Record<string, PartRecord>>;
+
+/**
+ * Whether a run of the plan finds the host already provisioned, and nothing that it must run even then. A sentinel of the same work
+ * does not count if parts were launched since and are not done.
+ */
 export function isDoneAlready(
-  { run, steps, sentinel: { whenPresent } }: ResolvedPlan,
+  plan: ResolvedPlan,
   digest: string,
-  { sentinel }: { readonly sentinel?: string | undefined },
+  {
+    sentinel,
+    recorded = {},
+  }: { readonly sentinel?: string | undefined; readonly recorded?: Records | undefined },
 ): boolean {
-  if (run.forced.length > 0 || !sentinelSaysDone(sentinel, digest, whenPresent)) return false;
+  const { run, steps } = plan;
+  if (run.forced.length > 0 || !sentinelSaysDone(sentinel, digest, plan.sentinel.whenPresent)) return false;
   // A sentinel of other work ends the run whatever the plan's steps are.
-  return readSentinel(sentinel).digest !== digest || !steps.some(({ always }) => always);
+  if (readSentinel(sentinel).digest !== digest) return true;
+  const isDone = (part: Pick<Launch, 'step' | 'kind'>) =>
+    recorded[recordName(part)] === undefined || isRecordedDone(plan, recorded, part);
+  return steps.every(
+    ({ name: step, always }) =>
+      !always && isDone({ step, kind: 'step' }) && isDone({ step, kind: 'finalizer' }),
+  );
 }
 
 /** Whether a run would adopt what the host's script has done: only if the work is the same and not finished. */
@@ -63,7 +78,7 @@ export function adoption(
 /** Whether the records say that a part is unchanged, unless a step on which it depends runs. */
 export function isRecordedDone(
   { run, steps }: ResolvedPlan,
-  recorded: Readonly<Record<string, PartRecord>>,
+  recorded: Records,
   { step: name, kind }: Pick<Launch, 'step' | 'kind'>,
 ): boolean {
   const step = steps.find((each) => each.name === name);

@@ -25,19 +25,28 @@ launch() {
 }
 
 # prepare HOLDER SENTINEL DAYS PLAN MARK: takes the lease; unless another holder has it, also reads the sentinel, which must be
-# writable, the state of the self-provisioning script and the records of the plan, and prunes. If the host was free and the
-# sentinel contains MARK, there is nothing to do: releases the lease again instead of the rest.
+# writable, the state of the self-provisioning script and the records of the plan, and prunes. If the host was free, the sentinel
+# contains MARK, and no part of the plan was launched since, there is nothing to do: releases the lease again instead of the rest.
 prepare() {
   lease "$1" || return 0
   exec 8>&-
   sentinel_read "$2" writable
-  if [ -n "$5" ] && [ -z "$current" ] && [ -f "$2" ] && grep -qF -e "$5" "$2"; then
+  if [ -n "$5" ] && [ -z "$current" ] && [ -f "$2" ] && grep -qF -e "$5" "$2" && ! has_newer_record "$2" "$4"; then
     release "$1"
     return
   fi
   script_read
   read_records "$4"
   prune "$3"
+}
+
+# has_newer_record SENTINEL PLAN: whether a part of the plan was launched after the sentinel was written.
+# shellcheck disable=SC3013
+has_newer_record() {
+  for record in "$state_dir/plans/$2"/*; do
+    if [ "$record" -nt "$1" ]; then return 0; fi
+  done
+  return 1
 }
 
 # finish HOLDER SENTINEL SHA256 ZMX ZMX_DIR [SESSION LAUNCH]... <content: writes the sentinel, closes the sessions of these
