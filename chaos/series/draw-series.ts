@@ -100,6 +100,7 @@ export function drawSeries(seed: number, index: number, hosts: number): SeriesRu
       steps,
       onStepFailure: draw.pick(['park', 'park', 'fail', 'continue'] as const),
       keepSessions: draw.pick(['failed', 'all', 'none'] as const),
+      onLeftovers: draw.pick(['end', 'end', 'refuse'] as const),
       isCalm: false,
       ...drawAction(draw),
       ...changes,
@@ -121,7 +122,7 @@ const CALM_ATTEMPTS = 3;
 /** The run of the same plan without actions and limits. */
 export function calm({ action: _action, options: _options, ...run }: SeriesRun, name: string): SeriesRun {
   const steps = run.steps.map((step) => ({ ...step, attempts: CALM_ATTEMPTS }));
-  return { ...run, name, steps, isCalm: true };
+  return { ...run, name, steps, onLeftovers: 'end', isCalm: true };
 }
 
 function drawAction(draw: Draw): Pick<SeriesRun, 'action'> {

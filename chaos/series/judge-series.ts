@@ -44,7 +44,7 @@ interface Begun {
 export function judgeSeries(evidence: SeriesEvidence): JudgedRun[] {
   const { runs } = evidence;
   const launches = new Map(evidence.launches.map((launch) => [launch.launch, launch]));
-  const byRun = assign(evidence);
+  const { byRun, strays } = assign(evidence);
   const latest = new Map<string, Begun>();
   return runs.map((run, number) => {
     const violations: Violation[] = [];
@@ -56,6 +56,9 @@ export function judgeSeries(evidence: SeriesEvidence): JudgedRun[] {
       report: (invariant, what) => void violations.push({ invariant, what }),
     };
     const lines = byRun[number] ?? [];
+    if (number === runs.length - 1)
+      for (const launch of strays)
+        context.report('a run does what its plan says now', `launch ${launch} belongs to no run`);
     for (const line of lines.filter(({ event }) => event === 'start'))
       judgeLaunch(context, line, launches, evidence.ledger);
     judgeEnd(context, lines);

@@ -33,30 +33,30 @@ export interface Part {
 
 export const keyOf = ({ kind, step }: Part) => `${kind} ${step}`;
 
-const MAX_ATTEMPTS = 40;
-
-/** The ledger lines of each run: those whose launches it could create. The later run of two continued the launches of the other. */
-export function assign({ runs, ledger }: SeriesEvidence): LedgerLine[][] {
+/**
+ * The ledger lines of each run: those whose launches it could create. The later of two runs continued the launches of the other.
+ * `strays` are the launches that no run could create.
+ */
+export function assign({ runs, ledger }: SeriesEvidence): {
+  readonly byRun: readonly LedgerLine[][];
+  readonly strays: ReadonlySet<string>;
+} {
   const byRun: LedgerLine[][] = runs.map(() => []);
-  const ids = runs.map(({ owner, drawn }) => {
-    const parts = drawn.steps.flatMap(({ name }) => [
-      { kind: 'step' as const, step: name },
-      { kind: 'finalizer' as const, step: name },
-    ]);
-    const attempts = Array.from({ length: MAX_ATTEMPTS }, (_, i) => i + 1);
-    return new Set(
-      parts.flatMap(({ kind, step }) => attempts.map((attempt) => makeLaunch(owner, step, kind, attempt).id)),
-    );
-  });
+  const strays = new Set<string>();
   const begun = new Map(
     ledger.filter(({ event }) => event === 'start').map(({ launch, atMs }) => [launch, atMs]),
   );
   for (const line of ledger) {
-    const startMs = begun.get(line.launch) ?? line.atMs;
-    const number = runs.findLastIndex((run, i) => ids[i]!.has(line.launch) && run.begunMs <= startMs);
-    byRun[Math.max(0, number)]!.push(line);
+    const { launch, step, kind, attempt } = line;
+    const startMs = begun.get(launch) ?? line.atMs;
+    const lines = byRun.findLast((_, i) => {
+      const { owner, begunMs } = runs[i]!;
+      return begunMs <= startMs && makeLaunch(owner, step, kind, attempt).id === launch;
+    });
+    if (lines) lines.push(line);
+    else strays.add(launch);
   }
-  return byRun;
+  return { byRun, strays };
 }
 
 /** The steps on which a part depends: those that it needs; for a finalizer, all. */

@@ -6,6 +6,7 @@ import { findWindows, windowName } from '../../chaos/aim.ts';
 import type { Setting } from '../../chaos/run.ts';
 import { findUnreplayable } from '../../chaos/replay.ts';
 import { openStage } from '../../chaos/stage.ts';
+import { playEdited, recordWindows } from '../../chaos/series/edited-series.ts';
 import { createLocks } from '../../chaos/striker.ts';
 import { killWorkersDuring, strikeSteps, sweepWindows } from '../../chaos/sweep.ts';
 
@@ -53,6 +54,37 @@ describe('every invariant holds', () => {
       );
       expect(violations).toEqual([]);
       expect(kinds).toEqual(expect.arrayContaining(access));
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'when a plan is edited and runs again, and its run is disturbed: only what changed runs, once',
+    async () => {
+      const windows = recordWindows(setting);
+      expect(windows.length).toBeGreaterThan(5);
+      const played = await playEdited(setting, {
+        aborted: { action: 'abort' },
+        terminated: { action: 'terminate' },
+        'worker-killed': { fault: 'worker SIGKILL' },
+        'supervisor-killed': { fault: 'supervisor killed' },
+        rebooted: { fault: 'host rebooted' },
+        'record-cut': { windows },
+      });
+      for (const [name, runs] of Object.entries(played)) {
+        expect(
+          runs.flatMap(({ violations }) => violations),
+          name,
+        ).toEqual([]);
+        const [, edited, next, last] = runs.map(({ evidence }) => evidence.ledger.map(({ step }) => step));
+        expect([...new Set([...edited!, ...next!])].sort(), name).toEqual(['a', 'b', 'c']);
+        expect(last, name).toEqual([]);
+      }
+      const kinds = Object.values(played).flatMap((runs) => runs.flatMap(({ faults }) => faults));
+      expect(kinds.filter(({ kind }) => kind === 'host program killed')).toHaveLength(windows.length);
+      expect(new Set(kinds.map(({ kind }) => kind)).size).toBe(4);
+      expect(played['aborted']?.[1]?.evidence.outcome.outcome).toBe('aborted');
+      expect(played['terminated']?.[1]?.evidence.outcome.outcome).toBe('aborted');
     },
     TIMEOUT_MS,
   );
