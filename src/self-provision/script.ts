@@ -8,6 +8,7 @@ import {
 import { formatProblems, type Problem } from '../domain/plan/problems.ts';
 import type { Plan, Step } from '../domain/plan/schema.ts';
 import { partDigest } from '../domain/run/part-record.ts';
+import { recordOf } from '../domain/is-record.ts';
 import { validatePlan } from '../domain/plan/validate.ts';
 import { assignments, exports as renderExports } from '../host/launch-body.ts';
 import { deliveredFiles } from '../host/placed-files.ts';
@@ -150,14 +151,17 @@ function withoutWorker(steps: readonly Step[], { zmx, stateDir, log }: ScriptOpt
           },
         ],
   );
-  for (const [i, { files }] of steps.entries())
-    for (const [j, { secret, from }] of (Array.isArray(files) ? files : []).entries())
-      for (const [key, value] of Object.entries({ secret, from }))
-        if (value !== undefined)
+  for (const [i, step] of steps.entries()) {
+    // The validation reports files of another shape.
+    const files: readonly unknown[] = Array.isArray(step?.files) ? step.files : [];
+    for (const [j, file] of files.entries())
+      for (const key of ['secret', 'from'])
+        if (recordOf(file)[key] !== undefined)
           problems.push({
             path: `steps[${i}].files[${j}].${key}`,
             message: 'needs a worker, which a script does without; give content, or a url',
           });
+  }
   if (zmx?.source === 'file' || (zmx?.source === undefined && zmx?.file !== undefined)) {
     problems.push({
       path: 'zmx.file',

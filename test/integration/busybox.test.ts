@@ -107,6 +107,29 @@ describe('a host with only busybox', () => {
     expect(await alive('sleep 7654')).toBe(0);
   });
 
+  it('gets the files of a step', async () => {
+    await addSecret(stack, 'file-key', 'line 1\nline 2\n');
+    const id = await stack.start({
+      steps: [
+        {
+          name: 'files',
+          files: [
+            { path: '/srv/x/bin', content: 'AP8B', encoding: 'base64', mode: '0755', owner: 'root:root' },
+            { path: '/srv/x/key', secret: 'file:file-key' },
+            { path: '/srv/x/empty', content: '' },
+          ],
+          script: 'ls -l /srv/x; wc -c /srv/x/*; cat /srv/x/key',
+        },
+      ],
+    });
+    expect(await stack.client.result(id)).toMatchObject({ result: { outcome: 'provisioned' } });
+    const { text } = await stack.client.readLog(id, 'files');
+    expect(text).toMatch(/-rwxr-xr-x +1 root +root +3 .* bin\r?\n/);
+    expect(text).toMatch(/-rw------- +1 root +root +14 .* key\r?\n/);
+    expect(text).not.toContain('line 1');
+    expect(await stack.onHost('cat /srv/x/key; ls -A /srv/x')).toBe('line 1\nline 2\nbin\nempty\nkey\n');
+  });
+
   it('provisions itself', async () => {
     await stack.onHost('rm -f /root/fin');
     const text = script([{ ...steps[0]!, name: 'own' }, steps[2]!, steps[3]!], {

@@ -9,6 +9,7 @@ import { sandboxExec, sandboxReboot } from '../support/sandbox-control.ts';
 import type { Step } from '../../src/domain/plan/schema.ts';
 import { loadPrograms } from '../../src/host/programs.ts';
 import { script, scriptPath, type ScriptOptions } from '../../src/library/index.ts';
+import { sha256Of } from '../../src/host/sha256.ts';
 import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
@@ -17,6 +18,13 @@ const PATH = scriptPath;
 const zmx = { source: 'tmux' } as const;
 /** Records each execution as a line in a file. */
 const record = (name: string, more = '') => `echo ${name} >>/root/record; ${more}`;
+
+const DATA = Buffer.from(Array.from({ length: 50_000 }, (_, i) => (i * 7) % 256));
+/** One has no line end at its end, one has several. */
+const FILES = [
+  { path: '/srv/x/data', content: DATA.toString('base64'), encoding: 'base64' as const },
+  { path: '/srv/x/text', content: "it's ${WORD}\n\n", expand: true, mode: '0600' },
+];
 
 describe('a self-provisioning host', () => {
   let stack: Stack;
@@ -76,7 +84,14 @@ describe('a self-provisioning host', () => {
           env: { WORD: `it's "$x" \`y\`` },
         },
         { name: 'px-b', script: record('b', 'sleep 1'), finalize: record('fin-b') },
-        { name: 'px-c', script: record('c'), needs: ['px-a'] },
+        {
+          name: 'px-c',
+          script: record('c', 'cat /srv/x/* | sha256sum'),
+          needs: ['px-a'],
+          files: FILES,
+          env: { WORD: '$x' },
+        },
+        { name: 'px-f', files: [{ path: '/srv/only', content: 'x' }] },
         { name: 'px-d', script: record('d'), check: 'true' },
         {
           name: 'px-e',
@@ -99,8 +114,11 @@ describe('a self-provisioning host', () => {
       const sentinel = JSON.parse(await stack.onHost('cat /var/lib/chandler/provisioned')) as object;
       expect(sentinel).toMatchObject({
         digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
-        steps: [{ name: 'px-a', state: 'succeeded' }, {}, {}, { name: 'px-d', state: 'satisfied' }, {}],
+        steps: [{ name: 'px-a', state: 'succeeded' }, {}, {}, {}, { name: 'px-d', state: 'satisfied' }, {}],
       });
+      expect(await stack.onHost('cat /srv/x/text /srv/only; sha256sum </srv/x/data')).toBe(
+        `it's $x\n\nx${sha256Of(DATA)}  -\n`,
+      );
       const { name, text } = loadPrograms().supervise;
       expect(await stack.onHost(`cat /var/lib/chandler/bin/${name}`)).toBe(text);
 
