@@ -22,7 +22,9 @@ export interface RunnerStep {
   /** Also the name of its session. */
   readonly name: string;
   /** Run by bash, or by the interpreter that its `#!` line names. */
-  readonly script: string;
+  readonly script?: string | undefined;
+  /** {@link Runner.run} refuses a step with files, because it does not place them. */
+  readonly files?: readonly unknown[] | undefined;
   /** The caller runs this once all steps have succeeded; {@link Runner.run} ignores it. */
   readonly finalize?: string | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
@@ -115,11 +117,13 @@ export class Runner {
    *
    * @throws ChandlerError `starting NAME: …`, with the code of the failure: zmx-unavailable before {@link Runner.installZmx};
    * launch-not-started if the session's shell did not begin it within 10 s (call again if the login takes longer: the session is
-   * kept) or cannot begin it; launch-conflict; invalid-input for a name that no session can have
+   * kept) or cannot begin it; launch-conflict; invalid-input for a name that no session can have, and for a step with files
    */
   async run(step: RunnerStep): Promise<void> {
     try {
-      const { name, script, env = {} } = step;
+      const { name, script, files = [], env = {} } = step;
+      if (script === undefined || files.length > 0)
+        throw new ChandlerError('invalid-input', 'a runner needs a script, and places no files');
       const state = await startLaunch(this.host, this.#launch(name), { script, env });
       if (state.kind === 'created') throw notStarted('its session', state.waiting);
     } catch (error) {

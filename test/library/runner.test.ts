@@ -107,6 +107,15 @@ describe('Runner.run', () => {
     expect(await failure(runnerOf({ ' launch ': answer, ' start ': answer }).run(step))).toBe(message);
   });
 
+  it.each([{ files: [{ path: '/a', content: 'a' }] }, { script: undefined }])(
+    'refuses a step that is more than a script: %j',
+    async (more) => {
+      expect(await failure(runnerOf({}).run({ ...step, ...more }))).toBe(
+        'invalid-input: starting a: a runner needs a script, and places no files',
+      );
+    },
+  );
+
   it('refuses a session whose socket no system could have, before anything is done', async () => {
     const zmxDir = `/${'z'.repeat(110)}`;
     expect(await failure(runnerOf({}, { facts: { ...facts, zmxDir } }).run(step))).toMatch(
