@@ -12,8 +12,11 @@ const needed = askedTools.needed.split(' ');
 const programs = loadPrograms();
 
 describe('the list of needed tools', () => {
-  /** Optional tools, which the programs look for before they use them, or without which some prompts are not noticed. */
-  const OPTIONAL = ['sync', 'curl', 'wget', 'tar', 'script', 'bash', 'ls', 'od'];
+  /**
+   * Optional tools, which the programs look for before they use them, or without which some prompts are not noticed. Only a file with
+   * an owner needs chown, and its step says so.
+   */
+  const OPTIONAL = ['sync', 'curl', 'wget', 'tar', 'script', 'bash', 'ls', 'od', 'chown'];
   /** Words of awk and of messages that are names of tools, too. */
   const NO_TOOLS = ['more', 'link', 'last'];
   const folders = ['../../src/host/programs/', '../../src/ssh/programs/'].map(
