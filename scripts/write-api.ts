@@ -21,7 +21,7 @@ import { planSchema, stepSchema, targetSchema, watchSchema } from '../src/domain
 /** The order of the reference. */
 const GROUPS: Readonly<Record<string, string>> = {
   Client:
-    'connect createClient ChandlerClient ClientOptions AskOptions RunRef RunInfo RunDescription StepProgress RunHost RunResult RunFailure RunPausedError PausedRun ProvisionResult RetryStep SkipStep ExtendTimeout WithReason LogPage LogRange LogRef ServerReports Poller Deployment',
+    'connect createClient ChandlerClient ClientOptions AskOptions RunRef RunInfo RunDescription FailedTask StepProgress RunHost RunResult RunFailure RunPausedError PausedRun ProvisionResult RetryStep SkipStep ExtendTimeout WithReason LogPage LogRange LogRef ServerReports Poller Deployment',
   Plans: 'validatePlan validateWatch Problem Plan Step Target WatchInput Duration',
   'Status of a run':
     'RunStatus Phase StepStatus PartStatus PartState PartFailure Trouble ServerPause InputWait AuditEntry',

@@ -23,6 +23,7 @@ export type {
   AskOptions,
   ChandlerClient,
   ClientOptions,
+  FailedTask,
   LogRange,
   LogRef,
   RunDescription,

@@ -3,6 +3,8 @@ import { isSdkError } from '../client/sdk-errors.ts';
 import { ChandlerError, reasonOf } from '../domain/run/failure.ts';
 import { RunPausedError } from '../domain/run/server-pause.ts';
 import { oneLine } from '../domain/text/plain-text.ts';
+import { describeFailedTask } from './output/describe-failed-task.ts';
+import type { Silence } from './server/observe-run.ts';
 import { exitCodes, nameOfExitCode, type ExitCode } from './exit-codes.ts';
 
 /** Ends a command. The message is printed as it is. */
@@ -49,9 +51,11 @@ export const NOT_KNOWN =
   'it never was, or it was deleted, or it is older than the server keeps runs. List the runs with: chandler status — and what one left on its host with: chandler clean TARGET';
 
 /** `meaning` is what happened to the request: `nothing was sent`. */
-export function silentError({ who }: { readonly who: 'worker' | 'server' }, meaning: string): CliError {
-  if (who === 'worker')
-    return new CliError(exitCodes.failed, `${meaning}: ${NO_WORKER}`, { code: 'no-worker' });
+export function silentError({ who, failedTask }: Omit<Silence, 'kind'>, meaning: string): CliError {
+  if (who === 'worker') {
+    const why = failedTask ? describeFailedTask(failedTask) : NO_WORKER;
+    return new CliError(exitCodes.failed, `${meaning}: ${why}`, { code: 'no-worker' });
+  }
   return new CliError(exitCodes.unreachable, `${meaning}: the Temporal server does not answer`);
 }
 

@@ -1,4 +1,5 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { findFailedTask } from './failed-task.ts';
 import type { RunDescription, RunInfo } from './types.ts';
 
 /** The visibility query for all runs and every execution of each. */
@@ -27,7 +28,12 @@ export async function listRuns(temporal: Client, query: string, limit: number): 
 export async function describeRun(temporal: Client, workflowId: string): Promise<RunDescription> {
   const run = await temporal.workflow.getHandle(workflowId).describe();
   const steps = run.memo?.['steps'];
-  return { ...toRunInfo(run), ...(Array.isArray(steps) && { steps: steps.map(String) }) };
+  const failedTask = await findFailedTask(temporal, run);
+  return {
+    ...toRunInfo(run),
+    ...(Array.isArray(steps) && { steps: steps.map(String) }),
+    ...(failedTask && { failedTask }),
+  };
 }
 
 function toRunInfo(run: Omit<WorkflowExecutionInfo, 'raw'>): RunInfo {

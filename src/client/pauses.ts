@@ -1,13 +1,9 @@
-import type { Client, Connection, WorkflowExecutionDescription } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { RunPausedError, type PausedRun, type ServerPause } from '../domain/run/server-pause.ts';
 import { listParts, type RunStatus } from '../domain/run/status.ts';
 import { plainText } from '../domain/text/plain-text.ts';
-import { render, sh } from '../shell/index.ts';
 import { heartbeatOf } from './read-progress.ts';
-
-/** The addresses that the Temporal CLI uses by default. */
-const DEFAULT_ADDRESSES = new Set(['127.0.0.1:7233', 'localhost:7233']);
-const DEFAULT_NAMESPACE = 'default';
+import { temporalCommand } from './temporal-command.ts';
 
 /** Temporal's workflow pause that holds a run; undefined if none does. */
 export async function findPause(temporal: Client, workflowId: string): Promise<RunPausedError | undefined> {
@@ -76,24 +72,10 @@ function about(
 }
 
 function unpauseCommand(
-  { connection, options }: Client,
+  temporal: Client,
   what: 'workflow' | 'activity',
   workflowId: string,
   ...words: readonly string[]
 ): string {
-  const { namespace } = options;
-  // A connection made by a program may not expose its address.
-  const { address } = (connection as Partial<Connection>).options ?? {};
-  return render(
-    sh(
-      'temporal',
-      what,
-      'unpause',
-      '--workflow-id',
-      plainText(workflowId),
-      ...words,
-      ...(namespace === DEFAULT_NAMESPACE ? [] : ['--namespace', namespace]),
-      ...(address === undefined || DEFAULT_ADDRESSES.has(address) ? [] : ['--address', address]),
-    ),
-  );
+  return temporalCommand(temporal, what, 'unpause', '--workflow-id', plainText(workflowId), ...words);
 }

@@ -74,6 +74,16 @@ export interface RunInfo {
   readonly startedAtMs: number;
   /** Milliseconds since the epoch; missing while the run is open. */
   readonly endedAtMs?: number;
+  /** Set while no worker can continue the run. A list does not have it. */
+  readonly failedTask?: FailedTask;
+}
+
+/** A workflow task that no worker can handle, which the server repeats. */
+export interface FailedTask {
+  /** What the SDK of the latest worker reported: one line, up to 300 characters. */
+  readonly reason: string;
+  /** The command of the Temporal CLI that continues the run from its last good task; missing if it has none. */
+  readonly reset?: string;
 }
 
 /** What the server knows about one run. */

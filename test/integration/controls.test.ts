@@ -9,19 +9,21 @@ import { inspect, inspectedHost } from '../../src/client/inspect.ts';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import { chandler } from '../support/chandler.ts';
 import { poll } from '../support/poll.ts';
-import { startStack, type Stack } from '../support/stack.ts';
+import { startStack, type Stack, type WorkerProcess } from '../support/stack.ts';
 import { testCli } from '../support/temporal.ts';
 
 const exec = promisify(execFile);
 
 describe("a run under Temporal's own controls", () => {
   let stack: Stack;
+  let worker: WorkerProcess;
   let home: string;
   let cli: string;
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'chandler-controls-'));
     cli = (await testCli()).path;
-    stack = await startStack();
+    stack = await startStack({ workers: 0 });
+    worker = await stack.startWorker();
   });
   afterAll(async () => {
     await stack?.stop();
@@ -39,12 +41,12 @@ describe("a run under Temporal's own controls", () => {
   };
   const run = (...args: string[]) =>
     chandler([...args, '--address', stack.address, '--task-queue', stack.taskQueue], { home });
-  /** Follows a run until it shows a running step. */
-  const follow = async (id: string) => {
+  /** Follows a run until it shows a running step, or something else. */
+  const follow = async (id: string, shows = /running/) => {
     let ended: ReturnType<typeof chandler> | undefined;
     await new Promise<void>((seen) => {
       const args = ['status', id, '--watch', '--wait', '--address', stack.address];
-      ended = chandler(args, { home, when: { shows: /running/, act: seen } });
+      ended = chandler(args, { home, when: { shows, act: seen } });
     });
     return { ended: ended! };
   };
@@ -189,6 +191,37 @@ describe("a run under Temporal's own controls", () => {
     expect(stdout).toMatch(/The run was terminated: tried/);
     expect(stdout).toMatch(/Still running on root@.*\n {2}b of .*\nEnd it with: chandler clean root@/);
     expect((await run('logs', id, 'a')).exitCode).toBe(0);
+  });
+
+  it('reports why no worker can continue it after a pause that began while a task waited, and how to continue it', async () => {
+    const id = await start([held('a'), { name: 'b', needs: ['a'], script: 'echo b >>/root/begun' }]);
+    await waitOf(id);
+    await worker.kill('SIGKILL');
+    const handle = stack.client.temporal.workflow.getHandle(id);
+    await handle.signal('extendTimeout', { step: 'a', by: '1m' });
+    await temporal('workflow', 'pause', '-w', id);
+    worker = await stack.startWorker();
+    await temporal('workflow', 'unpause', '-w', id);
+    await poll(
+      async () => ((await handle.describe()).raw.pendingWorkflowTask?.attempt ?? 0) > 1,
+      'its task fails',
+    );
+    const shown =
+      /no worker can continue this run, because its workflow task fails: .*\n.*with: (temporal workflow reset .*)/;
+    const [status, retried, following] = [
+      await run('status', id),
+      await run('retry', id, 'a'),
+      await follow(id, shown),
+    ];
+    expect(status.stderr).toMatch(shown);
+    const [, command = ''] = shown.exec(status.stderr) ?? [];
+    expect(command).toMatch(/ --event-id \d+ --reason 'its task fails' --address /);
+    expect([retried.exitCode, retried.stderr]).toEqual([1, expect.stringMatching(shown)]);
+    await temporal(...command.replaceAll("'", '').replace('its task fails', 'tried').split(' ').slice(1, -2));
+    await stack.until(id, ({ steps }) => steps[0]?.extendedByMs === 60_000, 'the signal is handled');
+    await letGo();
+    expect((await following.ended).exitCode).toBe(0);
+    expect(await begun()).toEqual(['a', 'b']);
   });
 
   it('is reported as deleted, and its leftovers are found on the host', async () => {

@@ -1,5 +1,6 @@
 import pMap from 'p-map';
 import type { ChandlerClient } from '../../client.ts';
+import { describeFailedTask } from '../output/describe-failed-task.ts';
 import { actions, type ActionInput, type ActionName } from '../../domain/run/actions.ts';
 import { activePart, type RunStatus } from '../../domain/run/status.ts';
 import { count } from '../../domain/text/count.ts';
@@ -81,7 +82,10 @@ async function sendToRun(
   try {
     // Asks the run first, so that no action waits for a worker that may start hours later.
     const observation = await observeRun(client, id);
-    if (observation.kind === 'silent') return ended('refused', `no ${observation.who} answers`);
+    if (observation.kind === 'silent') {
+      const { who, failedTask } = observation;
+      return ended('refused', failedTask ? oneLine(describeFailedTask(failedTask)) : `no ${who} answers`);
+    }
     if (observation.kind === 'held') {
       const { message } = observation.error;
       if (onStep && only === undefined) return ended('refused', `its steps are not known: ${message}`);

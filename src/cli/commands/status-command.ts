@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ChandlerClient, RunLeftovers, RunResult } from '../../client.ts';
+import { describeFailedTask } from '../output/describe-failed-task.ts';
 import { fitAdvice } from '../../domain/run/advice.ts';
 import { formatDuration } from '../../domain/text/duration.ts';
 import { isCutOff, isOpenStatus } from '../../domain/run/execution-status.ts';
@@ -95,14 +96,16 @@ async function printRun(
     const source = { client, workflowId: id, connect: reconnecting(options, context, id) };
     return followRun(context, source, options, command);
   }
-  const { status: execution, runId } = await client.describe(id);
+  const { status: execution, runId, failedTask } = await client.describe(id);
   const isOver = !isOpenStatus(execution);
   const observation = await observeRun(client, id);
   if (observation.kind === 'held') return printPaused(context, id, observation.error, options, command);
   const status = observation.kind === 'status' ? observation.status : undefined;
   const result = isOver ? await client.result(id) : undefined;
   if (!status && !result) {
-    const text = `no worker answers for this run; start one: ${command('worker')}`;
+    const text = failedTask
+      ? describeFailedTask(failedTask)
+      : `no worker answers for this run; start one: ${command('worker')}`;
     throw new CliError(exitCodes.failed, text, { code: 'no-worker' });
   }
   const cutOff = isCutOff(execution);

@@ -1,3 +1,4 @@
+import { describeFailedTask } from '../output/describe-failed-task.ts';
 import { isFullyParked, listParts, type InputWait, type RunStatus } from '../../domain/run/status.ts';
 import type { CliContext } from '../context.ts';
 import { CliError, isNotFound } from '../errors.ts';
@@ -60,17 +61,16 @@ function createReporter(reporting: Reporting) {
   const { workflowId, display, wait, command } = reporting;
   const prompts = new Set<string>();
   let shown: RunView | undefined;
-  let silent: 'worker' | 'server' | undefined;
+  let silent: string | undefined;
   let parked = '';
 
-  const reportSilence = (who: typeof silent) => {
-    if (who === silent) return;
-    silent = who;
-    if (who === 'worker')
-      display.say(
-        `No worker answers for this run. It continues once one does; start one with: ${command('worker')}`,
-      );
-    if (who === 'server') display.say('The Temporal server does not answer; waiting for it');
+  const whySilent = ({ info }: RunView) =>
+    info.failedTask
+      ? describeFailedTask(info.failedTask)
+      : `No worker answers for this run. It continues once one does; start one with: ${command('worker')}`;
+  const reportSilence = (text: typeof silent) => {
+    if (text !== undefined && text !== silent) display.say(...text.split('\n'));
+    silent = text;
   };
 
   const reportHeld = ({ held, status }: RunView, before: RunView | undefined) => {
@@ -95,7 +95,13 @@ function createReporter(reporting: Reporting) {
 
   return (run: RunView | undefined, live: LiveRuns): ExitCode | undefined => {
     const isSilent = run?.silentSinceMs !== undefined;
-    reportSilence(live.lost ? 'server' : isSilent && !isOver(run) ? 'worker' : undefined);
+    reportSilence(
+      live.lost
+        ? 'The Temporal server does not answer; waiting for it'
+        : isSilent && !isOver(run)
+          ? whySilent(run)
+          : undefined,
+    );
     if (!run || run === shown) return undefined;
     const before = shown;
     shown = run;

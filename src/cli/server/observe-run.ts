@@ -1,4 +1,4 @@
-import type { ChandlerClient } from '../../client.ts';
+import type { ChandlerClient, FailedTask } from '../../client.ts';
 import { RunPausedError } from '../../domain/run/server-pause.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
 import { isNoWorker } from '../errors.ts';
@@ -14,6 +14,8 @@ export type Observation =
 export interface Silence {
   readonly kind: 'silent';
   readonly who: 'worker' | 'server';
+  /** Set if workers get the task of the run, but fail it. */
+  readonly failedTask?: FailedTask;
 }
 
 const ANSWER_MS = 5000;
@@ -25,7 +27,9 @@ export async function observeRun(client: ChandlerClient, workflowId: string): Pr
   } catch (error) {
     if (error instanceof RunPausedError) return { kind: 'held', error };
     if (!isNoWorker(error)) throw error;
-    return { kind: 'silent', who: (await serverAnswers(client)) ? 'worker' : 'server' };
+    if (!(await serverAnswers(client))) return { kind: 'silent', who: 'server' };
+    const { failedTask } = await client.describe(workflowId);
+    return { kind: 'silent', who: 'worker', ...(failedTask && { failedTask }) };
   }
 }
 

@@ -1,3 +1,4 @@
+import { describeFailedTask } from '../../output/describe-failed-task.ts';
 import { describePause } from '../../../domain/run/server-pause.ts';
 import { describeInput } from '../../../domain/run/status.ts';
 import { oneLine, plainText } from '../../../domain/text/plain-text.ts';
@@ -54,9 +55,12 @@ function renderHead(run: RunView, state: State, paint: Paint): string[] {
   const silent =
     run.silentSinceMs === undefined || run.final
       ? []
-      : lines('? no worker answers for this run: shown is what was known before').map((line) =>
-          paint('yellow', line),
-        );
+      : [
+          '? no worker answers for this run: shown is what was known before',
+          ...(run.info.failedTask ? describeFailedTask(run.info.failedTask).split('\n') : []),
+        ]
+          .flatMap(lines)
+          .map((line) => paint('yellow', line));
   if (run.result) {
     const end = renderEnd(run.result, run.status).slice(0, 2);
     return [

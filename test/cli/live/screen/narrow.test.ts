@@ -49,6 +49,19 @@ describe.each([80, 60, 40])('in a terminal of %i columns', (columns) => {
     expect(text).toContain(ID);
   });
 
+  test('a run that no worker can continue shows why, and the whole command that resets it', () => {
+    const failedTask = { reason: 'invalid transition', reset: 'temporal workflow reset --event-id 4' };
+    const state = makeState([listed(makeInfo(ID, { failedTask })), { kind: 'silent', run: ID }], {
+      single: true,
+      view: 'run',
+      size: { columns, rows: 24 },
+    });
+    const text = textOf(render(state, plain), columns);
+    expect(text).toContain('? no worker answers for this run');
+    expect(text).toContain('its workflow task fails: invalid transition');
+    expect(text).toContain('with: temporal workflow reset --event-id 4');
+  });
+
   test('a step that failed for good, a finalizer that is tried again, and a failed run show theirs, too', () => {
     const failed = statusWith({ attention: false, steps: [{ ...missing, state: 'failed' }] });
     expect(textOf(render(screen(columns, failed), plain), columns)).toContain(message);
