@@ -10,7 +10,7 @@ import { createDraw } from './draw.ts';
 import { drawSeries } from './series/draw-series.ts';
 import { playSeries } from './series/play-series.ts';
 import { renderViolations, type Tally } from './report.ts';
-import { playRun, type JudgedRun } from './run.ts';
+import { playRun, type JudgedRun, type Setting } from './run.ts';
 import { drawFaults } from './schedule.ts';
 import { openStage, type Stage } from './stage.ts';
 import { createLocks, type Struck } from './striker.ts';
@@ -52,7 +52,7 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
   const windows = await findWindows(stage, stage.hosts[0]!);
   announce(`${windows.length} windows of the launch protocol to aim at`);
   const struck: Struck[] = [];
-  const setting = { stage, seed, windows, locks: createLocks(), struck, signal };
+  const setting: Setting = { stage, seed, windows, locks: createLocks(), struck, woken: [], signal };
   const judged: JudgedRun[] = [];
   const end = Date.now() + options.minutes * 60_000;
 
@@ -78,6 +78,7 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
     faults: judged.flatMap(({ faults }) => faults),
     violations: judged.reduce((sum, { violations }) => sum + violations.length, 0),
     outcomes: count(judged.map(({ evidence }) => describeOutcome(evidence.outcome))),
+    woken: count(setting.woken),
   });
 
   const lanes = await Promise.allSettled(stage.hosts.map((_, host) => lane(host)));

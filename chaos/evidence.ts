@@ -58,7 +58,8 @@ export interface Evidence {
   readonly claims: readonly Claim[];
   readonly events: readonly HistoryEvent[];
   readonly launches: readonly HostLaunch[];
-  readonly sentinel?: string;
+  /** Which run wrote the sentinel, if there is one: this one, or one before or after it with the same plan. */
+  readonly sentinel?: 'own' | 'other';
   /** Launches that have live processes. */
   readonly alive: readonly string[];
   /** Sessions that exist, with the launch each belongs to. */
@@ -88,7 +89,7 @@ export async function readHost(
   host: StageHost,
   launches: readonly string[],
   sentinel: string,
-): Promise<Pick<Evidence, 'launches' | 'sentinel' | 'alive' | 'sessions'>> {
+): Promise<Pick<Evidence, 'launches' | 'alive' | 'sessions'> & { readonly sentinel?: string }> {
   const text = await host.run(
     `cd /var/lib/chandler/launches 2>/dev/null || exit 0
     for id in ${launches.join(' ')}; do

@@ -172,11 +172,16 @@ export const invariants = {
   'no sentinel before everything is done': (evidence) => {
     const { outcome } = evidence.outcome;
     const missing = undone(evidence);
-    const sentinel = evidence.sentinel !== undefined;
+    const { sentinel } = evidence;
     return [
-      ...(outcome === 'provisioned' && !sentinel ? ['provisioned, but there is no sentinel'] : []),
+      ...(outcome === 'provisioned' && sentinel !== 'own'
+        ? ['provisioned, but its sentinel is not there']
+        : []),
+      ...(outcome === 'already-provisioned' && !sentinel
+        ? ['already provisioned, but there is no sentinel']
+        : []),
       ...(outcome === 'provisioned' ? missing.map((part) => `provisioned without ${part}`) : []),
-      ...(sentinel ? missing.map((part) => `a sentinel without ${part}`) : []),
+      ...(sentinel === 'own' ? missing.map((part) => `a sentinel without ${part}`) : []),
     ];
   },
 

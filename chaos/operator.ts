@@ -4,17 +4,19 @@ import { activePart, type RunStatus } from '../src/domain/run/status.ts';
 import type { ChandlerClient } from '../src/client.ts';
 import { createDraw } from './draw.ts';
 import type { DrawnAction } from './plans.ts';
+import { wakeRun, type Woken } from './wake.ts';
 
 const POLL_EVERY_MS = 300;
 const ANSWER_WITHIN_MS = 15_000;
 
-/** The operator of a run: acts on parked parts, by the seed, until the run is over. */
+/** The operator of a run: acts on parked parts, by the seed, and on a run that hangs, until the run is over. */
 export async function operate(
   client: ChandlerClient,
   seed: number,
   run: string,
   action: DrawnAction | undefined,
   over: AbortSignal,
+  onWoken: (how: Woken) => void,
 ): Promise<void> {
   const handle = client.temporal.workflow.getHandle(run);
   const acted = action ? give(action) : Promise.resolve();
@@ -34,6 +36,11 @@ export async function operate(
       await delay(POLL_EVERY_MS, undefined, { signal: over });
       // A query may find no worker; the next one will.
       const status = await within(client, () => client.status(run)).catch(() => undefined);
+      // A reset would revive a run that is terminated meanwhile.
+      if (!status && !over.aborted && action?.action !== 'terminate') {
+        const woken = await within(client, () => wakeRun(client, run)).catch(() => undefined);
+        if (woken) onWoken(woken);
+      }
       if (status?.attention !== true) continue;
       for (const step of status.steps) {
         if (activePart(step).state === 'parked') await decide(client, seed, run, status, step.name);

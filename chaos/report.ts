@@ -11,6 +11,8 @@ export interface Tally {
   readonly faults: readonly Injected[];
   readonly violations: number;
   readonly outcomes: Readonly<Record<string, number>>;
+  /** How often an operator continued a run that hung after a pause, by what they sent. */
+  readonly woken: Readonly<Record<string, number>>;
 }
 
 /** A table of faults by kind, with recovery times. */
@@ -31,7 +33,9 @@ export function renderTable(tally: Tally): string {
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
   );
   const outcomes = Object.entries(tally.outcomes).map(([outcome, count]) => `${count} ${outcome}`);
-  return [...lines, '', `runs: ${outcomes.join(', ')}`].join('\n');
+  const woken = Object.entries(tally.woken).map(([how, count]) => `${count} by a ${how}`);
+  const wokenLine = woken.length === 0 ? [] : [`woken after a pause: ${woken.join(', ')}`];
+  return [...lines, '', `runs: ${outcomes.join(', ')}`, ...wokenLine].join('\n');
 }
 
 /** Number and times of recoveries. A fault that stopped nothing has none. */

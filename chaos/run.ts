@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeLaunch } from '../src/domain/run/ids.ts';
+import { readSentinel } from '../src/domain/run/sentinel.ts';
 import type { RunStatus } from '../src/domain/run/status.ts';
 import { sandboxReboot } from '../test/support/sandbox-control.ts';
 import type { Window } from './aim.ts';
@@ -13,6 +14,7 @@ import { nextRuns, renderPlan, rivalOf, sentinelPath, workflowIdOf, type DrawnRu
 import type { DrawnFault } from './schedule.ts';
 import type { Stage } from './stage.ts';
 import { recoveryMs, strikeRun, type Locks, type Struck } from './striker.ts';
+import type { Woken } from './wake.ts';
 
 /** A judged run. */
 export interface JudgedRun {
@@ -29,6 +31,8 @@ export interface Setting {
   readonly locks: Locks;
   /** The faults of all runs so far. */
   readonly struck: Struck[];
+  /** How runs that hung after a pause were continued. */
+  readonly woken: Woken[];
   /** Stops waiting. */
   readonly signal: AbortSignal;
 }
@@ -68,7 +72,8 @@ export async function playRun(
   }
   await striker.settle();
   const judged: JudgedRun[] = [];
-  for (const run of played) judged.push(await judgeRun(setting, run, begunMs));
+  const writers = new Set(played.map(({ firstRunId }) => firstRunId));
+  for (const run of played) judged.push(await judgeRun(setting, run, begunMs, writers));
   return judged;
 }
 
@@ -88,7 +93,8 @@ export async function play(setting: Setting, drawn: DrawnRun): Promise<Played> {
   const plan = renderPlan(drawn, stage.hosts[drawn.host]!.target, ledger.port);
   const { runId } = await again(signal, () => startOnce(stage, plan, workflowIdOf(drawn)));
   const over = new AbortController();
-  const operator = operate(client, seed, workflowIdOf(drawn), drawn.action, over.signal);
+  const onWoken = (how: Woken) => void setting.woken.push(how);
+  const operator = operate(client, seed, workflowIdOf(drawn), drawn.action, over.signal, onWoken);
   const outcome = await Promise.race([
     again(AbortSignal.any([signal, over.signal]), () => client.result(workflowIdOf(drawn))),
     delay(STUCK_AFTER_MS, undefined, { signal: AbortSignal.any([signal, over.signal]) }).then(
@@ -138,7 +144,12 @@ export async function again<T>(signal: AbortSignal, ask: () => Promise<T>): Prom
   }
 }
 
-async function judgeRun(setting: Setting, played: Played, begunMs: number): Promise<JudgedRun> {
+async function judgeRun(
+  setting: Setting,
+  played: Played,
+  begunMs: number,
+  writers: ReadonlySet<string>,
+): Promise<JudgedRun> {
   const { stage, seed, signal } = setting;
   const { drawn, outcome, before } = played;
   const host = stage.hosts[drawn.host]!;
@@ -156,8 +167,9 @@ async function judgeRun(setting: Setting, played: Played, begunMs: number): Prom
   const { sentinel, ...hostSays } = await host
     .run('true')
     .then(() => readHost(host, ids, sentinelPath(drawn)));
-  // The next run of the same plan wrote it.
-  const isOthers = drawn.next === 'same' && outcome.outcome === 'aborted';
+  const writer = sentinel === undefined ? undefined : readSentinel(sentinel).runId;
+  // Before it was terminated, or after: the run before it, or the next run of the same plan.
+  const isOthers = writer !== undefined && writer !== played.firstRunId && writers.has(writer);
   const struck = setting.struck.filter(
     (fault) => fault.host === host.sandbox.name && fault.healedMs >= begunMs,
   );
@@ -188,7 +200,7 @@ async function judgeRun(setting: Setting, played: Played, begunMs: number): Prom
     status,
     ...history,
     ...hostSays,
-    ...(sentinel !== undefined && !isOthers && { sentinel }),
+    ...(sentinel !== undefined && { sentinel: isOthers ? 'other' : 'own' }),
     read,
     faults,
     ...(before && firstRunId === before.firstRunId && { continues: true }),

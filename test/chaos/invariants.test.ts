@@ -127,6 +127,24 @@ const broken: [keyof typeof invariants, string, Partial<Evidence>][] = [
   ],
   [
     'no sentinel before everything is done',
+    'the run is provisioned, and another one wrote the sentinel',
+    { sentinel: 'other' },
+  ],
+  [
+    'no sentinel before everything is done',
+    'the run had nothing to do, but there is none',
+    {
+      sentinel: undefined as never,
+      outcome: { ...good.outcome, outcome: 'already-provisioned' } as Evidence['outcome'],
+    },
+  ],
+  [
+    'no sentinel before everything is done',
+    'a terminated run wrote it early',
+    { outcome: aborted, ledger: good.ledger.slice(0, 4) },
+  ],
+  [
+    'no sentinel before everything is done',
     'a step has failed',
     {
       outcome: failed('step-failed'),
@@ -232,6 +250,13 @@ describe('a campaign accepts', () => {
     const drawn = { ...good.drawn, action: { action: 'terminate', afterMs: 1 } } as const;
     const sessions = [{ name: 'b', launch: idOf('b') }];
     expect(judge(goodRun({ drawn, outcome: aborted, sessions }))).toEqual([]);
+  });
+
+  it('a run that found the sentinel that a terminated run of the same plan had still written', () => {
+    const outcome = { ...good.outcome, outcome: 'already-provisioned' } as Evidence['outcome'];
+    const steps = good.status.steps.map(({ name }) => ({ name, state: 'pending' as const, attempt: 0 }));
+    const found = { outcome, status: statusOf(steps), ledger: [], launches: [], claims: [], read: [] };
+    expect(judge(goodRun({ ...found, sentinel: 'other' }))).toEqual([]);
   });
 
   it('a log that did not fit on a full disk', () => {

@@ -64,7 +64,7 @@ export function goodRun(changes: Partial<Evidence> = {}): Evidence {
     claims: [{ launch: idOf('a'), atMs: 21, claims: 'succeeded' }],
     events: [],
     launches: [launch('a', 'step'), launch('b', 'step'), launch('a', 'finalizer')],
-    sentinel: 'done',
+    sentinel: 'own',
     alive: [],
     sessions: [],
     read: [{ launch: idOf('a'), text: expectedLog('a', 'step', 1, work), complete: true }],

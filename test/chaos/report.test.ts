@@ -20,7 +20,13 @@ describe('the report', () => {
     reset({ atMs: 11_000, healedMs: 11_000, recoveryMs: 9000 }),
     { ...killing, atMs: 30_000, healedMs: 30_000, window: { program: 'start', line: 3 } },
   ];
-  const tally = { workflows: 3, faults, violations: 0, outcomes: { provisioned: 2, aborted: 1 } };
+  const tally = {
+    workflows: 3,
+    faults,
+    violations: 0,
+    outcomes: { provisioned: 2, aborted: 1 },
+    woken: { reset: 1 },
+  };
 
   it('counts faults by kind, and counts recoveries with no other fault meanwhile separately', () => {
     expect(
@@ -43,6 +49,7 @@ describe('the report', () => {
       ['supervisor killed', '1', '1', '0', '–', '–', '0', '–', '–'],
       [''],
       ['runs: 2 provisioned, 1 aborted'],
+      ['woken after a pause: 1 by a reset'],
     ]);
   });
 

@@ -21,7 +21,7 @@ describe('every invariant holds', () => {
     const stage = await openStage({ dir, hosts: 6, workers: 2 });
     const windows = await findWindows(stage, stage.hosts[0]!);
     const { signal } = new AbortController();
-    setting = { stage, seed: 1, windows, locks: createLocks(), struck: [], signal };
+    setting = { stage, seed: 1, windows, locks: createLocks(), struck: [], woken: [], signal };
   });
   afterAll(async () => {
     await setting?.stage.stop();
