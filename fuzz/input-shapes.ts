@@ -129,6 +129,7 @@ export const inputs: Readonly<Record<string, readonly unknown[]>> = {
   watchProvisioning: [watch, { ...watch, target: largest.target, labels: largest.labels }],
   readStepLog: [log],
   inspectHost: [{ target }, { plan }, { plan: largest }, { countExecs: true, target: largest.target }],
+  checkDrift: [{ plan }, { plan: largest, notify: false }],
   cleanHost: [{ target, run: 'r' }, { target: largest.target }],
   sendNotification: [notification],
 };

@@ -4,6 +4,7 @@ import { awaitEnd } from './client/await-end.ts';
 import { beginProvision, beginWatch } from './client/start-run.ts';
 import { makeGate } from './client/call-gate.ts';
 import { findRunHost } from './client/find-run-host.ts';
+import { checkDrift } from './client/check-drift.ts';
 import { inspect } from './client/inspect.ts';
 import { clean, findLeftovers } from './client/find-leftovers.ts';
 import { describeRun, listRuns } from './client/list-runs.ts';
@@ -107,6 +108,7 @@ export function createClient(
     openLog: (workflowId, step, options = {}) =>
       openLog(pinRun(temporal, workflowId, options.runId), taskQueue, workflowId, step, options),
     inspect: (input = {}, options) => inspect(temporal, taskQueue, input, options),
+    checkDrift: (plan, options) => checkDrift(temporal, taskQueue, plan, options),
     leftovers: (workflowId, { signal, runId } = {}) =>
       findLeftovers(pinRun(temporal, workflowId, runId), taskQueue, workflowId, signal),
     clean: (input, options) => clean(temporal, taskQueue, input, options),

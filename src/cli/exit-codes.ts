@@ -8,6 +8,7 @@ export const exitCodes = {
   parked: 3,
   aborted: 4,
   unreachable: 5,
+  drifted: 6,
   /** The code that shells report for a command ended by Ctrl-C. */
   interrupted: 130,
 } as const;
@@ -23,6 +24,7 @@ export const exitTexts: Readonly<Record<ExitName, string>> = {
   parked: 'parked: a step needs attention',
   aborted: 'the run was aborted',
   unreachable: 'no Temporal server answers, or it went away',
+  drifted: 'the host has drifted from the plan',
   interrupted: 'interrupted by Ctrl-C; a run continues',
 };
 

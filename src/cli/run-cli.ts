@@ -6,6 +6,7 @@ import { addCompletion } from './commands/completion-command.ts';
 import { addDev } from './commands/dev-command.ts';
 import { addDiff } from './commands/diff-command.ts';
 import { addDoctor } from './commands/doctor-command.ts';
+import { addDrift } from './commands/drift-command.ts';
 import { addInit } from './commands/init-command.ts';
 import { addLogs } from './commands/logs-command.ts';
 import { addActionCommands } from './commands/action-commands.ts';
@@ -47,6 +48,7 @@ const ADD = [
   addSchema,
   addInit,
   addDiff,
+  addDrift,
   addDoctor,
   addDev,
   addWorker,

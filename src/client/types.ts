@@ -1,5 +1,6 @@
 import type { Client, ConnectionOptions } from '@temporalio/client';
 import type { LogPage } from '../activities/activity-types.ts';
+import type { DriftReport } from '../domain/run/drift.ts';
 import type { CleanResult, OwnedLeftover } from '../domain/run/leftovers.ts';
 import type { Plan, Target, WatchInput } from '../domain/plan/schema.ts';
 import type { ExtendTimeout, RetryStep, SkipStep, WithReason } from '../domain/run/actions.ts';
@@ -246,6 +247,14 @@ export interface ChandlerClient {
    * @throws ChandlerError no-worker if no worker takes the task within ten seconds; invalid-input with every problem of the input
    */
   inspect(input?: InspectInput, options?: AskOptions): Promise<Inspection>;
+  /**
+   * Compares a host with a plan; changes nothing on the host. Every check of the plan runs, for at most a minute. By default nobody
+   * is notified of the result.
+   *
+   * @throws ChandlerError no-worker as {@link ChandlerClient.inspect}; invalid-input with every problem of the plan; lease-held while a run
+   * is at work on the host; otherwise why the host cannot be inspected
+   */
+  checkDrift(plan: Plan, options?: AskOptions & { readonly notify?: boolean }): Promise<DriftReport>;
   /**
    * Finds the launches of a run that are alive on its host, through a worker. `signal` cancels the search.
    *

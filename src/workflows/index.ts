@@ -11,5 +11,7 @@ export { sendNotification } from '../notify/workflow/notifier.ts';
 export { inspectHost } from '../inspect/workflow/inspection.ts';
 export { cleanHost } from './clean-host.ts';
 export type { CleanInput } from './clean-host.ts';
-export type { CheckAnswer, InspectInput, Inspection } from '../inspect/workflow/inspection.ts';
+export { checkDrift } from '../inspect/workflow/check-drift.ts';
+export type { CheckDriftInput } from '../inspect/workflow/check-drift.ts';
+export type { InspectInput, Inspection } from '../inspect/workflow/inspection.ts';
 export type { ProvisionResult } from './run-kind.ts';

@@ -20,7 +20,7 @@ const defaults = {
   },
   zmx: {},
   versioning: undefined,
-  notify: { events: ['parked', 'waiting', 'failed', 'provisioned', 'incomplete'] },
+  notify: { events: ['parked', 'waiting', 'failed', 'provisioned', 'incomplete', 'drifted', 'unchecked'] },
   uiUrl: undefined,
   logLevel: 'info',
   slots: { waits: 2000, shortActivities: 500, by: 'number' },

@@ -18,21 +18,29 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test.each(['values.md', 'files.md', 'day-2.md'])('%s can be followed from top to bottom', async (page) => {
-  const followed = await followPage(
-    page,
-    dir,
-    { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
-    { PORT: String(stack.host.port), PATH: 'id_test' },
-  );
-  expect(followed.length).toBeGreaterThan(5);
-  for (const [i, { command, shows, output, exitCode }] of followed.entries()) {
-    expect(`$ ${command}\n${output}`).toContain(shows.join('\n'));
-    // A page shows a failure by the next command.
-    if (followed[i + 1]?.command !== 'echo $?')
-      expect({ command, output, exitCode }).toMatchObject({ exitCode: 0 });
-  }
-});
+test.each(['values.md', 'files.md', 'day-2.md', 'drift.md'])(
+  '%s can be followed from top to bottom',
+  async (page) => {
+    const followed = await followPage(
+      page,
+      dir,
+      {
+        TEMPORAL_ADDRESS: stack.address,
+        CHANDLER_TASK_QUEUE: stack.taskQueue,
+        CHANDLER_IDENTITIES: stack.secretsDir,
+        CHANDLER_KNOWN_HOSTS: stack.host.knownHosts,
+      },
+      { PORT: String(stack.host.port), PATH: 'id_test' },
+    );
+    expect(followed.length).toBeGreaterThan(5);
+    for (const [i, { command, shows, output, exitCode }] of followed.entries()) {
+      expect(`$ ${command}\n${output}`).toContain(shows.join('\n'));
+      // A page shows a failure by the next command.
+      if (followed[i + 1]?.command !== 'echo $?')
+        expect({ command, output, exitCode }).toMatchObject({ exitCode: 0 });
+    }
+  },
+);
 
 test('a page has files, and commands with their output', () => {
   const page =

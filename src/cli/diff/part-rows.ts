@@ -1,7 +1,8 @@
 import type { HostInspection } from '../../activities/activity-types.ts';
 import type { ResolvedPlan, ResolvedStep } from '../../domain/plan/resolve-plan.ts';
 import { dependents } from '../../domain/plan/schedule.ts';
-import { adoption, isRecordedDone } from '../../domain/run/forecast.ts';
+import { refusal, recordedDeviation, type Deviation } from '../../domain/run/drift.ts';
+import { adoption, isUnchangedIn } from '../../domain/run/forecast.ts';
 import type { PartFailure } from '../../domain/run/status.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { Inspection } from '../../workflows/index.ts';
@@ -18,7 +19,7 @@ export function partRows(
   const former = host.script?.digest === digest ? 'the self-provisioning script' : 'an earlier run';
   const whatOf = (step: string, kind: 'step' | 'finalizer') =>
     adoption(host, digest, step, kind) ??
-    (isRecordedDone(plan, host.recorded ?? {}, { step, kind }) ? 'unchanged' : undefined);
+    (isUnchangedIn(plan, host.recorded ?? {}, { step, kind }) ? 'unchanged' : undefined);
   const first = plan.steps.map((step) =>
     rowOfStep(
       step,
@@ -26,6 +27,7 @@ export function partRows(
       former,
       lacks.find((lack) => lack.step === step.name)?.failure,
       checks.find((check) => check.step === step.name),
+      recordedDeviation(plan, digest, host, { step: step.name, kind: 'step' }),
     ),
   );
   const running = first.flatMap(({ name = '', would }) => (would === 'do' ? [name] : []));
@@ -63,6 +65,7 @@ function rowOfStep(
   former: string,
   lack: PartFailure | undefined,
   check: Inspection['checks'][number] | undefined,
+  deviation: Deviation | undefined,
 ): DiffRow {
   const row = rowOn('step', name);
   // A run fails for what the worker lacks before it finds out what is done, unless a step of an earlier run is running.
@@ -78,7 +81,9 @@ function rowOfStep(
       ? `; ${former} tried it in vain`
       : adopted === 'skipped'
         ? '; it was skipped by an operator'
-        : '';
+        : deviation && deviation.kind !== 'never-run'
+          ? `; it ${deviation.message}`
+          : '';
   const asked = check === undefined ? '' : `; ${refusal(check.code)}`;
   return row.do(`runs${after}${asked}${again}`);
 }
@@ -96,10 +101,4 @@ export function rowOfDone(
 
 function unasked({ message, code }: PartFailure): string {
   return `its check could not be asked: ${oneLine(message)} (${code})`;
-}
-
-function refusal(code: number): string {
-  return code === 124
-    ? 'its check took longer than a minute, which counts as no'
-    : `its check says no (exit ${code})`;
 }

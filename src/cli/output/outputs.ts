@@ -1,6 +1,7 @@
 import type { PausedRun, RunInfo, RunResult } from '../../client.ts';
 import type { SandboxHost } from '../../dev/sandbox/index.ts';
 import type { PlacedProblem } from '../../domain/plan/problems.ts';
+import type { DriftReport } from '../../domain/run/drift.ts';
 import type { Finding } from '../../domain/run/finding.ts';
 import type { Leftover } from '../../domain/run/leftovers.ts';
 import type { ServerPause } from '../../domain/run/server-pause.ts';
@@ -41,6 +42,8 @@ export interface Outputs {
   readonly findings: FindingsOutput;
   /** `diff`: one for each host. */
   readonly diffs: readonly Diff[];
+  /** `drift`. */
+  readonly drift: DriftReport;
   /** `sandbox list` and, without `running`, `sandbox up`. */
   readonly sandboxHosts: readonly (SandboxHost & { readonly running?: boolean })[];
   /** `clean`. */

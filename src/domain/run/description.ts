@@ -57,6 +57,11 @@ export function describeInspection(target: Target | undefined): string {
   return summarize(`inspect ${target ? prose(addressOf(target)) : 'a worker'}`);
 }
 
+/** Describes a check for drift in one line. */
+export function describeDriftCheck({ name = 'a plan without a name', target }: Plan): string {
+  return summarize(`check ${prose(addressOf(target))} for drift from ${prose(name)}`);
+}
+
 /** Describes the workflow that cleans a host, in one line. */
 export function describeClean(target: Target): string {
   return summarize(`clean ${prose(addressOf(target))}`);

@@ -12,7 +12,8 @@ export interface Traces {
   readonly launches: readonly { readonly launch: Launch; readonly state: LaunchState }[];
 }
 
-type Records = Readonly<Record<string, PartRecord>>;
+/** The records of a plan's parts by their names. */
+export type Records = Readonly<Record<string, PartRecord>>;
 
 /**
  * Whether a run of the plan finds the host already provisioned, and nothing that it must run even then. A sentinel of the same work
@@ -31,7 +32,7 @@ export function isDoneAlready(
   // A sentinel of other work ends the run whatever the plan's steps are.
   if (readSentinel(sentinel).digest !== digest) return true;
   const isDone = (part: Pick<Launch, 'step' | 'kind'>) =>
-    recorded[recordName(part)] === undefined || isRecordedDone(plan, recorded, part);
+    recorded[recordName(part)] === undefined || isRecordedDone(steps, recorded, part);
   return steps.every(
     ({ name: step, always }) =>
       !always && isDone({ step, kind: 'step' }) && isDone({ step, kind: 'finalizer' }),
@@ -75,15 +76,25 @@ export function adoption(
   return state.kind === 'exited' && state.code === 0 ? 'done' : 'repeated';
 }
 
-/** Whether the records say that a part is unchanged, unless a step on which it depends runs. */
-export function isRecordedDone(
+/** Whether a run finds a part unchanged, unless a step on which it depends runs. */
+export function isUnchangedIn(
   { run, steps }: ResolvedPlan,
+  recorded: Records,
+  part: Pick<Launch, 'step' | 'kind'>,
+): boolean {
+  const isRunAnyway = run.forced.includes(part.step) || steps.find(({ name }) => name === part.step)?.always;
+  return !isRunAnyway && isRecordedDone(steps, recorded, part);
+}
+
+/** Whether the records say that a part was done as it is now, after what it needs. */
+export function isRecordedDone(
+  steps: readonly ResolvedStep[],
   recorded: Records,
   { step: name, kind }: Pick<Launch, 'step' | 'kind'>,
 ): boolean {
   const step = steps.find((each) => each.name === name);
   const record = recorded[recordName({ step: name, kind })];
-  if (!step || !record || run.forced.includes(name) || step.always) return false;
+  if (!step || !record) return false;
   const before = kind === 'finalizer' ? steps.map((each) => each.name) : step.needs;
   const needs = before.flatMap((need) => recorded[recordName({ step: need, kind: 'step' })]?.launch ?? []);
   return isUnchanged(

@@ -1,4 +1,5 @@
 import { definedOnly } from '../defined-only.ts';
+import type { StepDrift } from './drift.ts';
 import { withCode } from './failure.ts';
 import {
   describeInput,
@@ -16,9 +17,20 @@ import { oneLine } from '../text/plain-text.ts';
 /**
  * Events that people can be notified of. `parked`: a step or finalizer needs attention, or the host cannot be reached. `waiting`: a
  * step waits for keyboard input. `incomplete`: a run that was limited to some steps has done them, and others are not done.
+ * `drifted`: a host differs from a plan. `unchecked`: it is unknown whether it does.
  */
-export const notifiedEvents = ['parked', 'waiting', 'failed', 'provisioned', 'incomplete'] as const;
+export const notifiedEvents = [
+  'parked',
+  'waiting',
+  'failed',
+  'provisioned',
+  'incomplete',
+  'drifted',
+  'unchecked',
+] as const;
 export type NotifiedEvent = (typeof notifiedEvents)[number];
+/** The events of a run; the others are of a check for drift. */
+export type RunEvent = Exclude<NotifiedEvent, 'drifted' | 'unchecked'>;
 
 /** How to notify: with a command on the worker, or a webhook. */
 export const notificationChannels = ['command', 'url'] as const;
@@ -49,7 +61,9 @@ export interface Notification {
   readonly step?: string;
   /** Set for `parked` if the step's finalizer is parked. */
   readonly finalizer?: true;
-  /** Set for `parked` and `failed`. */
+  /** Set for `drifted`: the steps that drifted. */
+  readonly drift?: readonly StepDrift[];
+  /** Set for `parked`, `failed` and `unchecked`. */
   readonly failure?: PartFailure;
   /** Set for `waiting`. */
   readonly input?: InputWait;
@@ -70,7 +84,7 @@ export interface RunAddress extends Pick<Notification, 'namespace' | 'workflowId
  * of that part or of the whole run.
  */
 export function describeEvent(
-  event: NotifiedEvent,
+  event: RunEvent,
   status: RunStatus,
   run: RunAddress,
   waiting?: PlacedPart,
@@ -101,7 +115,7 @@ export function describeEvent(
 
 /** Names an event within its run. Each launch that needs attention, each prompt and each trouble is an event of its own. */
 export function eventKey(
-  event: NotifiedEvent,
+  event: RunEvent,
   waiting: PlacedPart | undefined,
   trouble: Trouble | undefined,
 ): string {
@@ -125,7 +139,7 @@ function because(failure: PartFailure | undefined): string {
 }
 
 function textOf(
-  event: NotifiedEvent,
+  event: RunEvent,
   { host, plan, failure, steps }: RunStatus,
   { workflowId }: RunAddress,
   waiting: PlacedPart | undefined,

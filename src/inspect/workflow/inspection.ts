@@ -1,9 +1,10 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { HostInspection, WorkerInspection } from '../../activities/activity-types.ts';
+import type { CheckAnswer } from '../../domain/run/drift.ts';
 import { stepsToCheck } from '../../domain/run/forecast.ts';
 import { addressOf, makeLaunch } from '../../domain/run/ids.ts';
 import { pinFiles } from '../../domain/plan/files.ts';
-import { planDigest, resolvePlan, type ResolvedPlan } from '../../domain/plan/resolve-plan.ts';
+import { planDigest, resolvePlan } from '../../domain/plan/resolve-plan.ts';
 import type { Plan, Target } from '../../domain/plan/schema.ts';
 import { listPartRefs } from '../../domain/run/part.ts';
 import type { PartFailure } from '../../domain/run/status.ts';
@@ -20,10 +21,6 @@ export interface InspectInput {
   /** Counts how many sessions the host's sshd opens at once, and measures a login shell. Runs no check of the plan. */
   readonly countExecs?: boolean;
 }
-
-/** How a check ended: its exit code, or 124 after a minute; or why it could not run. */
-export type CheckAnswer =
-  { readonly step: string; readonly code: number } | { readonly step: string; readonly failure: PartFailure };
 
 /** The result of an inspection. It contains a failure to reach the host, if there was one. */
 export interface Inspection {
@@ -47,17 +44,13 @@ export async function inspectHost(input: InspectInput): Promise<Inspection> {
   // What the files of the worker are now is a part of the digests of the plan.
   const pins = written?.steps.some((step) => step.files) ? self.then((worker) => worker.pins) : undefined;
   const plan = written && pinFiles(written, await pins?.catch(() => undefined));
-  const resolved = plan && resolvePlan(plan);
   const [worker, host] = await Promise.all([
     self.catch((error: unknown) => {
       throw workflowFailure(readFailure(error));
     }),
-    target && inspect(target, resolved, plan && planDigest(plan), countExecs),
+    target && inspectTarget(target, plan, countExecs),
   ]);
-  const checks =
-    plan && resolved && host && !('failure' in host) && !countExecs
-      ? await askChecks(resolved, planDigest(plan), host)
-      : [];
+  const checks = plan && host && !('failure' in host) && !countExecs ? await askChecks(plan, host) : [];
   return {
     startedAtMs: workflowInfo().startTime.getTime(),
     worker,
@@ -75,12 +68,13 @@ async function admit(input: InspectInput): Promise<void> {
   else if (target !== undefined) await requireValid({ target });
 }
 
-async function inspect(
+/** Inspects a host, for a plan if there is one. Does not run the checks of the plan. */
+export async function inspectTarget(
   target: Target,
-  plan: ResolvedPlan | undefined,
-  digest: string | undefined,
-  countExecs: boolean,
+  input: Plan | undefined,
+  countExecs = false,
 ): Promise<HostInspection | { failure: PartFailure }> {
+  const plan = input && resolvePlan(input);
   try {
     return await activity.inspectHost(`inspect ${addressOf(target)}`, {
       target,
@@ -88,7 +82,7 @@ async function inspect(
       ...(plan && { plan: plan.records, zmx: plan.zmx, parts: listPartRefs(plan.steps) }),
       ...(plan?.sentinel.path !== undefined && { sentinelPath: plan.sentinel.path }),
       ...(plan?.bootstrap && { marker: plan.bootstrap.marker }),
-      ...(digest !== undefined && { digest }),
+      ...(input && { digest: planDigest(input) }),
     });
   } catch (error) {
     return { failure: readFailure(error) };
@@ -96,12 +90,13 @@ async function inspect(
 }
 
 /** Runs all checks at once; each may take as long as in a run. */
-async function askChecks(plan: ResolvedPlan, digest: string, host: HostInspection): Promise<CheckAnswer[]> {
+export async function askChecks(input: Plan, host: HostInspection): Promise<CheckAnswer[]> {
   // A host without the required tools cannot run a check as a run does.
   if (host.missing.tools.length > 0) return [];
   const { runId } = workflowInfo();
+  const plan = resolvePlan(input);
   return Promise.all(
-    stepsToCheck(plan, digest, host).map(async (step): Promise<CheckAnswer> => {
+    stepsToCheck(plan, planDigest(input), host).map(async (step): Promise<CheckAnswer> => {
       const { name } = step;
       const { id } = makeLaunch(runId, name, 'step', 1);
       const { stateDir } = host.facts;

@@ -12,9 +12,9 @@ import {
   eventKey,
   type NotificationChannel,
   type Notification,
-  type NotifiedEvent,
   type NotifySettings,
   type RunAddress,
+  type RunEvent,
 } from '../../domain/run/notification.ts';
 import { listParts, needsAttention, type PlacedPart, type Trouble } from '../../domain/run/status.ts';
 import { activity, MAX_SUMMARY_LENGTH } from '../../workflows/proxies.ts';
@@ -60,7 +60,7 @@ export function createNotifier(run: Run) {
   const { notify } = run;
   if (!notify) return { notify() {}, handedOver: async () => undefined };
   const handing: Promise<void>[] = [];
-  const start = (event: NotifiedEvent, waiting?: PlacedPart, trouble?: Trouble) => {
+  const start = (event: RunEvent, waiting?: PlacedPart, trouble?: Trouble) => {
     const key = eventKey(event, waiting, trouble);
     if (run.notified.has(key) || !notify.events.includes(event)) return;
     run.notified.add(key);

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import {
+  type Act,
+  describeServerCommand,
+  lazily,
+  PLAN_ARGUMENT,
+  withTargetOption,
+  withValueOptions,
+} from './act.ts';
+
+export function addDrift(program: Command, act: Act): void {
+  const drift = program
+    .command('drift')
+    .argument('<plan>', PLAN_ARGUMENT)
+    .option('--json', 'as JSON')
+    .action(act(lazily(async () => (await import('../drift/run-drift.ts')).runDrift)));
+  describeServerCommand(withValueOptions(withTargetOption(drift)), {
+    group: 'Plans:',
+    summary: 'compare a host with a plan; changes nothing',
+    about: `Runs every check of the plan on the host, for a minute at most, and compares what earlier runs recorded there with the plan. Shows for each step whether it is in order, or how it has drifted: its check fails, it changed in the plan since it ran, it did not succeed, it was skipped by an operator, or it was never run. A satisfied check outweighs that a step was never run or did not succeed. Changes nothing on the host. While a run is at work there, this is refused.
+
+\`diff\` shows what a run would do about it. \`schedule create\` repeats this check, and notifies.`,
+    examples: {
+      'chandler drift web.yaml': 'On the host that the plan names.',
+      'chandler drift preset:docker --target root@web1 --json': 'For a program.',
+    },
+    exits: {
+      provisioned: 'no drift: every step is in order',
+      failed: 'unknown: the host or a check could not be asked, and no other step has drifted',
+      drifted: 'a step has drifted',
+    },
+    seeAlso: ['diff', 'up', 'doctor'],
+  });
+}

@@ -1,0 +1,40 @@
+import type { DriftReport, StepDrift } from '../../domain/run/drift.ts';
+import { withCode } from '../../domain/run/failure.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+import type { Paint, Style } from '../output/paint.ts';
+import { pad, widthOf } from '../output/text.ts';
+
+const STYLES: Readonly<
+  Record<StepDrift['state'], { readonly mark: string; readonly word: string; readonly style: Style }>
+> = {
+  'in-order': { mark: '=', word: 'in order', style: 'dim' },
+  drifted: { mark: '!', word: 'drifted', style: 'red' },
+  unknown: { mark: '?', word: 'unknown', style: 'yellow' },
+};
+const WORD_WIDTH = Math.max(...Object.values(STYLES).map(({ word }) => word.length));
+
+/** Renders a row for each step, and below it one for each further way in which it differs. */
+export function renderDrift(
+  { host, plan, digest, message, drifted, steps }: DriftReport,
+  paint: Paint,
+): string[] {
+  const width = Math.max(...steps.map(({ name }) => widthOf(name)));
+  const isUnknown = steps.some(({ state }) => state === 'unknown');
+  return [
+    paint('bold', `${oneLine(plan)} on ${oneLine(host)} (digest ${digest.slice(0, 12)})`),
+    ...steps.flatMap((step) => {
+      const { mark, word, style } = STYLES[step.state];
+      const [first = '', ...more] = textsOf(step);
+      const head = `  ${paint(style, `${mark} ${word.padEnd(WORD_WIDTH)}`)}  ${pad(step.name, width)}  ${first}`;
+      return [head.trimEnd(), ...more.map((text) => `${' '.repeat(WORD_WIDTH + width + 8)}${text}`)];
+    }),
+    paint(drifted ? 'red' : isUnknown ? 'yellow' : 'green', `  ${oneLine(message)}`),
+  ];
+}
+
+function textsOf({ deviations, failure }: StepDrift): string[] {
+  return [
+    ...deviations.map(({ message }) => oneLine(message)),
+    ...(failure ? [`its check could not be asked: ${oneLine(withCode(failure))}`] : []),
+  ];
+}
