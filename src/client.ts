@@ -5,6 +5,7 @@ import { beginProvision, beginWatch } from './client/start-run.ts';
 import { makeGate } from './client/call-gate.ts';
 import { findRunHost } from './client/find-run-host.ts';
 import { checkDrift } from './client/check-drift.ts';
+import { createDriftSchedules } from './client/drift-schedules.ts';
 import { inspect } from './client/inspect.ts';
 import { clean, findLeftovers } from './client/find-leftovers.ts';
 import { describeRun, listRuns } from './client/list-runs.ts';
@@ -36,6 +37,7 @@ export type {
   RunResult,
   StepProgress,
 } from './client/types.ts';
+export type { DriftCheck, DriftSchedule, DriftSchedules, DriftTimes } from './client/schedule-types.ts';
 export type { Deployment, Poller, ServerReports } from './client/server-types.ts';
 
 const DEFAULT_TASK_QUEUE = 'chandler';
@@ -116,6 +118,7 @@ export function createClient(
     describe: (workflowId, { runId } = {}) => describeRun(pinRun(temporal, workflowId, runId), workflowId),
     progress: (workflowId, { runId } = {}) => readProgress(pinRun(temporal, workflowId, runId), workflowId),
     host: (workflowId, { runId } = {}) => findRunHost(pinRun(temporal, workflowId, runId), workflowId),
+    driftSchedules: createDriftSchedules(temporal, taskQueue),
     server: createServerReports(temporal, taskQueue),
     within: (ms, ask) => temporal.withDeadline(Date.now() + ms, ask),
     pin: (workflowId, runId) => createClient(pinRun(temporal, workflowId, runId), taskQueue, close),

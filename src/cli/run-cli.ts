@@ -11,6 +11,7 @@ import { addInit } from './commands/init-command.ts';
 import { addLogs } from './commands/logs-command.ts';
 import { addActionCommands } from './commands/action-commands.ts';
 import { addSandbox } from './commands/sandbox-command.ts';
+import { addSchedule } from './commands/schedule-command.ts';
 import { addSchema } from './commands/schema-command.ts';
 import { addScript } from './commands/script-command.ts';
 import { addSsh } from './commands/ssh-command.ts';
@@ -49,6 +50,7 @@ const ADD = [
   addInit,
   addDiff,
   addDrift,
+  addSchedule,
   addDoctor,
   addDev,
   addWorker,

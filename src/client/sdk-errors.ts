@@ -1,4 +1,6 @@
 import type {
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
   ServiceError,
   WorkflowContinuedAsNewError,
   WorkflowExecutionAlreadyStartedError,
@@ -17,6 +19,8 @@ import type {
 export interface SdkErrors {
   readonly ActivityFailure: ActivityFailure;
   readonly ApplicationFailure: ApplicationFailure;
+  readonly ScheduleAlreadyRunning: ScheduleAlreadyRunning;
+  readonly ScheduleNotFoundError: ScheduleNotFoundError;
   readonly ServiceError: ServiceError;
   readonly TerminatedFailure: TerminatedFailure;
   readonly TimeoutFailure: TimeoutFailure;

@@ -6,6 +6,8 @@ import { isSdkError, type SdkErrors } from '../../src/client/sdk-errors.ts';
 const classes: { readonly [Name in keyof SdkErrors]: { readonly prototype: SdkErrors[Name] } } = {
   ActivityFailure: common.ActivityFailure,
   ApplicationFailure: common.ApplicationFailure,
+  ScheduleAlreadyRunning: client.ScheduleAlreadyRunning,
+  ScheduleNotFoundError: client.ScheduleNotFoundError,
   ServiceError: client.ServiceError,
   TerminatedFailure: common.TerminatedFailure,
   TimeoutFailure: common.TimeoutFailure,

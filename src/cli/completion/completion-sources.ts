@@ -31,6 +31,8 @@ export function createSources(context: CliContext): Sources {
     async valuesOf(name, line) {
       if (FILE_NAMES.includes(name)) return FILES;
       if (name.split('|').includes('plan')) return { ...(await quickly(listPresets)), files: true };
+      if (name === 'id' && line.command.parent?.name() === 'schedule')
+        return line.command.registeredArguments[0]?.name() === 'id' ? client(line, listSchedules) : NOTHING;
       const isOfRun = line.command.registeredArguments.some((argument) => argument.name() === 'id');
       // The `--id` of `up` names a new run, so existing ids are no candidates.
       if (name === 'id' && (isOfRun || line.command.name() === 'clean'))
@@ -75,6 +77,14 @@ async function listSteps(client: ChandlerClient, id: string): Promise<Candidate[
 async function listRunIds(client: ChandlerClient, id: string): Promise<Candidate[]> {
   const runs = await client.list({ query: ofId(id), limit: MAX_RUNS });
   return runs.map((run) => ({ value: run.runId, about: describeRunInfo(run) }));
+}
+
+async function listSchedules(client: ChandlerClient): Promise<Candidate[]> {
+  const schedules = await client.driftSchedules.list();
+  return schedules.map(({ id, times, paused }) => ({
+    value: id,
+    about: paused ? `paused, ${times}` : times,
+  }));
 }
 
 async function listPresets(): Promise<Candidate[]> {

@@ -1,4 +1,4 @@
-import type { PausedRun, RunInfo, RunResult } from '../../client.ts';
+import type { DriftSchedule, PausedRun, RunInfo, RunResult } from '../../client.ts';
 import type { SandboxHost } from '../../dev/sandbox/index.ts';
 import type { PlacedProblem } from '../../domain/plan/problems.ts';
 import type { DriftReport } from '../../domain/run/drift.ts';
@@ -44,6 +44,13 @@ export interface Outputs {
   readonly diffs: readonly Diff[];
   /** `drift`. */
   readonly drift: DriftReport;
+  /** `schedule list`. */
+  readonly schedules: readonly DriftSchedule[];
+  /** `schedule create`, `pause`, `resume` and `remove`. */
+  readonly scheduleChange: {
+    readonly id: string;
+    readonly change: 'created' | 'updated' | 'paused' | 'resumed' | 'removed';
+  };
   /** `sandbox list` and, without `running`, `sandbox up`. */
   readonly sandboxHosts: readonly (SandboxHost & { readonly running?: boolean })[];
   /** `clean`. */
