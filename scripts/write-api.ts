@@ -30,7 +30,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   'Steps and sessions': 'stepNames parseSessions Session',
   'Self-provisioning': 'script ScriptOptions formatScript scriptFormats ScriptFormat scriptPath',
   'Inspections of a worker and a host':
-    'InspectInput Inspection WorkerInspection Lack FilePins HostInspection HostReport ZmxForecast CheckAnswer Finding DriftReport StepDrift Deviation CheckDriftInput DriftSchedules DriftSchedule DriftTimes DriftCheck',
+    'InspectInput Inspection WorkerInspection Lack FilePins HostInspection HostReport ZmxForecast CheckAnswer StepAnswer FileDifference Finding DriftReport StepDrift Deviation CheckDriftInput DriftSchedules DriftSchedule DriftTimes DriftCheck',
   'What runs leave behind':
     'RunLeftovers CleanInput CleanResult EndedLeftover OwnedLeftover Leftover OpenSession',
   'Ready-made plans': 'presets Preset PresetPaths PixelsOptions PixelsEgress',

@@ -3,7 +3,14 @@ export type { HostInspection, Lack, LogPage, WorkerInspection } from './activiti
 export type { Duration } from './domain/text/duration.ts';
 export type { ExtendTimeout, RetryStep, SkipStep, WithReason } from './domain/run/actions.ts';
 export type { AuditEntry } from './domain/run/audit-trail.ts';
-export type { CheckAnswer, Deviation, DriftReport, StepDrift } from './domain/run/drift.ts';
+export type {
+  CheckAnswer,
+  Deviation,
+  DriftReport,
+  FileDifference,
+  StepAnswer,
+  StepDrift,
+} from './domain/run/drift.ts';
 export { ChandlerError, failureCodes } from './domain/run/failure.ts';
 export type { FailureCode, FailureFacts } from './domain/run/failure.ts';
 export type { Finding } from './domain/run/finding.ts';

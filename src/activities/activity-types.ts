@@ -8,6 +8,7 @@ import type { Plan, Target } from '../domain/plan/schema.ts';
 import type { RecordEntry } from '../domain/run/part-record.ts';
 import type { SearchAttribute } from '../domain/run/search-attributes.ts';
 import type { PartFailure } from '../domain/run/status.ts';
+import type { StepAnswer } from '../domain/run/drift.ts';
 import type { WaitPace } from '../domain/run/wait-pace.ts';
 import type { ResolvedPlan, ResolvedStep } from '../domain/plan/resolve-plan.ts';
 import type { Finding } from '../domain/run/finding.ts';
@@ -279,6 +280,6 @@ export interface Activities {
     /** Counts how many execs sshd allows at once, and how long a login shell takes. */
     countExecs?: boolean;
   }): Promise<HostInspection>;
-  /** Returns the exit code of a step's check; 124 after a minute. `id` is reserved; the launch is never created. */
-  checkStep(input: { target: Target; stateDir: string; step: ResolvedStep; id: string }): Promise<number>;
+  /** Runs the check of a step, and compares its files. `id` is reserved; the launch is never created. */
+  checkStep(input: { target: Target; stateDir: string; step: ResolvedStep; id: string }): Promise<StepAnswer>;
 }

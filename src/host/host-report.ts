@@ -94,7 +94,7 @@ export async function inspectHost(
   const { sentinelPath = '', marker = '', timeLogin = false, plan = '' } = options;
   const tools = `${askedTools.needed} ${askedTools.useful}`;
   const words = [sentinelPath, marker, tools, timeLogin ? 'yes' : '', plan];
-  const answers = await ask(deps, '', 'report', words, INSPECT_MS);
+  const answers = await askInspector(deps, '', 'report', words, INSPECT_MS);
   try {
     return readReport(answers, { sentinelPath, marker, timeLogin });
   } catch (error) {
@@ -140,7 +140,7 @@ export async function listLeftovers(
   deps: InspectDeps,
   stateDir: string,
 ): Promise<Pick<HostReport, 'leftovers' | 'openSessions'>> {
-  const answers = await ask(deps, stateDir, 'leftovers', [], INSPECT_MS);
+  const answers = await askInspector(deps, stateDir, 'leftovers', [], INSPECT_MS);
   return { leftovers: readLeftovers(answers), openSessions: readOpenSessions(answers) };
 }
 
@@ -150,7 +150,7 @@ export async function inspectLaunches(
   stateDir: string,
   ids: readonly string[],
 ): Promise<Map<string, LaunchState>> {
-  return parseLaunchStates(await ask(deps, stateDir, 'states', ids, INSPECT_MS), ids);
+  return parseLaunchStates(await askInspector(deps, stateDir, 'states', ids, INSPECT_MS), ids);
 }
 
 /**
@@ -168,12 +168,13 @@ export async function runCheck(
   const body = `check_body=${quote(script)}\n`;
   const args = [id, String(CHECK_BOUND_S)];
   return readCount(
-    requireAnswer(await ask(deps, stateDir, 'check', args, CHECK_MS, body), 'check', 'check'),
+    requireAnswer(await askInspector(deps, stateDir, 'check', args, CHECK_MS, body), 'check', 'check'),
     'code',
   );
 }
 
-async function ask(
+/** Sends the inspection program with a subcommand. `before` precedes it. @throws ChandlerError as {@link inspectHost} */
+export async function askInspector(
   { executor, programs, signal }: InspectDeps,
   stateDir: string,
   subcommand: string,

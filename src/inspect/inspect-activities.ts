@@ -10,6 +10,7 @@ import {
   type HostReport,
   type InspectDeps,
 } from '../host/host-report.ts';
+import { compareFiles } from '../host/compare-files.ts';
 import { renderCheck } from '../host/launch-body.ts';
 import { forecastZmx } from '../host/zmx-forecast.ts';
 import { countExecs } from '../ssh/index.ts';
@@ -54,10 +55,15 @@ export function inspectActivities(
     async checkStep({ target, stateDir, step, id }) {
       const executor = await connectTo(deps, target);
       const { secrets, files } = await resolveContents(deps, step);
-      const script = renderCheck(step.check ?? '', { ...step.env, ...secrets }, files);
-      return withHeartbeats({ step: step.name }, ({ signal }) =>
-        runCheck({ executor, programs: deps.programs, signal }, stateDir, id, script),
-      );
+      return withHeartbeats({ step: step.name }, async ({ signal }) => {
+        const host = { executor, programs: deps.programs, signal };
+        const script = renderCheck(step.check ?? '', { ...step.env, ...secrets }, []);
+        const [code, differences] = await Promise.all([
+          step.check === undefined ? undefined : runCheck(host, stateDir, id, script),
+          files.length === 0 ? [] : compareFiles(host, files),
+        ]);
+        return definedOnly({ code, files: differences.length === 0 ? undefined : differences });
+      });
     },
   };
 }

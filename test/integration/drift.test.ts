@@ -68,6 +68,22 @@ chown -R shop $dir; chmod 700 $dir; chmod 600 $dir/authorized_keys`,
     script: 'umask 077; printf %s "$TOKEN" | sha256sum >/etc/shop-token',
     check: 'printf %s "$TOKEN" | sha256sum | cmp -s - /etc/shop-token',
   },
+  {
+    name: 'files',
+    env: { PORT: '8080' },
+    secrets: { TOKEN: 'file:TOKEN' },
+    files: [
+      {
+        path: '/etc/brought/a.conf',
+        content: 'port=${PORT}\n',
+        expand: true,
+        mode: '0640',
+        owner: 'daemon:man',
+      },
+      { path: '/etc/brought/b.conf', content: 'token=${TOKEN}\n', expand: true, mode: '0600' },
+      { path: '/etc/brought/c.conf', secret: 'file:TOKEN' },
+    ],
+  },
   { name: 'plain', script: 'echo plain >/root/plain', finalize: 'echo reloaded >/root/reloaded' },
 ];
 const plan = (changed: Steps = steps): Omit<Plan, 'target'> => ({ name: 'shop', steps: changed });
@@ -113,6 +129,28 @@ const damages: Readonly<Record<string, readonly [script: string, ...steps: strin
   'a directory is removed': ['rm -r /srv/shop', 'directory'],
   'a directory has another mode': ['chmod 755 /srv/shop', 'directory'],
   'a file with a secret is edited': ['echo x >/etc/shop-token', 'token'],
+};
+
+/** What happens to the files that a step brought, and what is reported. */
+const brought: Readonly<Record<string, readonly [script: string, ...found: RegExp[]]>> = {
+  'is edited': ['echo x >>/etc/brought/a.conf', /^\/etc\/brought\/a\.conf has another content$/],
+  'is removed': ['rm /etc/brought/a.conf', /a\.conf is missing/],
+  'has another mode': ['chmod 644 /etc/brought/a.conf', /a\.conf has mode 0644, not 0640/],
+  'has another owner': ['chown root /etc/brought/a.conf', /a\.conf belongs to root:man, not daemon:man/],
+  'is a link': ['cp -p /etc/brought/a.conf /root/a; ln -sf /root/a /etc/brought/a.conf', /a\.conf is a link/],
+  'is a directory': ['rm /etc/brought/a.conf; mkdir /etc/brought/a.conf', /a\.conf is a directory/],
+  'with a secret in it is edited': ['sed -i s/token/x/ /etc/brought/b.conf', /b\.conf has another content/],
+  'that is a secret can be read by all and has another content': [
+    'chmod 666 /etc/brought/c.conf; echo x >/etc/brought/c.conf',
+    /c\.conf has another content/,
+    /c\.conf has mode 0666/,
+  ],
+  'is removed with its directory': [
+    'rm -r /etc/brought',
+    /a\.conf is missing/,
+    /b\.conf is missing/,
+    /c\.conf is missing/,
+  ],
 };
 
 describe('a provisioned host', () => {
@@ -170,6 +208,24 @@ describe('a provisioned host', () => {
       const found = await drift();
       await repair();
       expect(found).toEqual(names.map((name) => `${name}: missing`));
+      expect(await drift()).toEqual([]);
+    },
+  );
+
+  it.each(Object.entries(brought))(
+    'has drifted once a file that a step brought %s',
+    async (_, [script, ...found]) => {
+      await stack.onHost(script);
+      const { drifted, steps: all } = await check();
+      // A run places no file where a directory is.
+      await stack.onHost('rm -rf /etc/brought');
+      await repair();
+      expect(drifted).toBe(true);
+      const [first, ...others] = all.filter(({ state }) => state !== 'in-order');
+      expect(others).toEqual([]);
+      expect(first).toMatchObject({ name: 'files', deviations: found.map(() => ({ kind: 'file' })) });
+      for (const [i, pattern] of found.entries()) expect(first?.deviations[i]?.message).toMatch(pattern);
+      expect(JSON.stringify(all)).not.toContain('hush');
       expect(await drift()).toEqual([]);
     },
   );
@@ -248,7 +304,7 @@ describe('a provisioned host', () => {
     };
     const clean = await chandler(['drift', file], options);
     expect(clean).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(clean.stdout).toMatch(/no drift: 10 steps in order\n$/);
+    expect(clean.stdout).toMatch(/no drift: 11 steps in order\n$/);
     await stack.onHost('rm /etc/cron.d/shop');
     const drifted = await chandler(['drift', file, '--json'], options);
     expect(drifted.exitCode).toBe(6);

@@ -85,7 +85,7 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
     sendNotification: async () => undefined,
     inspectWorker: async () => ({ identity: 'w', version: '1', aheadMs: 0, findings: [], lacks: [] }),
     inspectHost: async () => sight,
-    checkStep: async () => 0,
+    checkStep: async () => ({ code: 0 }),
     cleanHost: async () => ({ ended: [], closed: [], open: [] }),
   };
   const activities = Object.fromEntries(

@@ -12,7 +12,7 @@ export function addDiff(program: Command, act: Act): void {
   describeServerCommand(withValueOptions(withTargetOption(diff)), {
     group: 'Plans:',
     summary: 'show what a run of a plan would do; changes nothing',
-    about: `Shows what a run of the plan would do and changes nothing on the host, even if Chandler has never been there: whether the host can be reached and accepts a run, whether its sentinel marks it as provisioned, which steps are satisfied according to their checks (on a provisioned host a step whose check fails has drifted), whether zmx would be installed, and what a self-provisioning script has done that a run would continue. A worker inspects the host, so you need no SSH access. Checks are executed as in a run: a check that changes something changes it now.
+    about: `Shows what a run of the plan would do and changes nothing on the host, even if Chandler has never been there: whether the host can be reached and accepts a run, whether its sentinel marks it as provisioned, which steps are satisfied according to their checks (on a provisioned host a step whose check fails, or whose files differ, has drifted), whether zmx would be installed, and what a self-provisioning script has done that a run would continue. A worker inspects the host, so you need no SSH access. Checks are executed as in a run: a check that changes something changes it now.
 
 Marks: = keep, ! drift, + do, ~ wait, ✘ fail, ? unknown.`,
     examples: {

@@ -1,7 +1,7 @@
 import type { HostInspection } from '../../activities/activity-types.ts';
 import type { ResolvedPlan, ResolvedStep } from '../../domain/plan/resolve-plan.ts';
 import { dependents } from '../../domain/plan/schedule.ts';
-import { refusal, recordedDeviation, type Deviation } from '../../domain/run/drift.ts';
+import { foundNow, isSatisfied, recordedDeviation, type Deviation } from '../../domain/run/drift.ts';
 import { adoption, isUnchangedIn } from '../../domain/run/forecast.ts';
 import type { PartFailure } from '../../domain/run/status.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
@@ -74,7 +74,7 @@ function rowOfStep(
   if (adopted === 'unchanged') return rowOfDone(row, check, UNCHANGED);
   if (adopted === 'awaited') return row.wait(`begun by ${former}: waited for`);
   if (check && 'failure' in check) return row.unknown(unasked(check.failure));
-  if (check?.code === 0) return row.keep('its check says that it is satisfied');
+  if (isSatisfied(check)) return row.keep('its check says that it is satisfied');
   const after = needs.length === 0 ? '' : `, after ${needs.join(', ')}`;
   const again =
     adopted === 'repeated'
@@ -84,7 +84,9 @@ function rowOfStep(
         : deviation && deviation.kind !== 'never-run'
           ? `; it ${deviation.message}`
           : '';
-  const asked = check === undefined ? '' : `; ${refusal(check.code)}`;
+  const asked = foundNow(check)
+    .map(({ message }) => `; ${message}`)
+    .join('');
   return row.do(`runs${after}${asked}${again}`);
 }
 
@@ -95,8 +97,11 @@ export function rowOfDone(
 ): DiffRow {
   if (!check) return row.keep(done);
   if ('failure' in check) return row.unknown(unasked(check.failure));
-  if (check.code === 0) return row.keep(`${done}; its check says that it is satisfied`);
-  return row.drift(`${done}, but ${refusal(check.code)}`);
+  const found = foundNow(check);
+  if (found.length > 0) return row.drift(`${done}, but ${found.map(({ message }) => message).join(', ')}`);
+  return row.keep(
+    isSatisfied(check) ? `${done}; its check says that it is satisfied` : `${done}; what it placed is there`,
+  );
 }
 
 function unasked({ message, code }: PartFailure): string {

@@ -7,18 +7,37 @@ import { partDigest, recordName } from './part-record.ts';
 import { readSentinel } from './sentinel.ts';
 import type { PartFailure } from './status.ts';
 
-/** How a check ended: its exit code, or 124 after a minute; or why it could not run. */
+/** How a file of a step differs from the plan. */
+export interface FileDifference {
+  readonly path: string;
+  /** `kind`: it is no regular file. */
+  readonly differs: 'missing' | 'kind' | 'content' | 'mode' | 'owner';
+  /** Plain text on one line. */
+  readonly message: string;
+}
+
+/** What a host answers about a step. */
+export interface StepAnswer {
+  /** The exit code of its check, or 124 after a minute; missing without a check. */
+  readonly code?: number;
+  /** The differences of its files; missing if there is none. */
+  readonly files?: readonly FileDifference[];
+}
+
+/** What a host answers about a step, or why it could not be asked. */
 export type CheckAnswer =
-  { readonly step: string; readonly code: number } | { readonly step: string; readonly failure: PartFailure };
+  ({ readonly step: string } & StepAnswer) | { readonly step: string; readonly failure: PartFailure };
 
 /** One way in which a host differs from a plan. */
 export interface Deviation {
   /**
    * `missing`: the check of the step fails. `changed`: the step succeeded with another script, other variables or secret references, or
    * before the latest run of a step that it needs. `failed`: its latest launch did not succeed. `skipped`: by an operator.
-   * `never-run`: no run has recorded it.
+   * `never-run`: no run has recorded it. `file`: one of its files differs.
    */
-  readonly kind: 'missing' | 'changed' | 'failed' | 'skipped' | 'never-run';
+  readonly kind: 'missing' | 'changed' | 'failed' | 'skipped' | 'never-run' | 'file';
+  /** Set for `file`. */
+  readonly path?: string;
   /** Set if it concerns the finalizer of the step. */
   readonly finalizer?: true;
   /** Plain text on one line. */
@@ -69,7 +88,7 @@ export function findDrift(plan: Plan, host: RecordedWork, checks: readonly Check
         ? undefined
         : recordedDeviation(resolved, digest, host, { step: name, kind: 'finalizer' });
     const deviations = [
-      ...missing(check),
+      ...foundNow(check),
       ...(part && !isOutweighed(part, check) ? [part] : []),
       ...(after && after.kind !== part?.kind
         ? [{ ...after, finalizer: true as const, message: `its finalizer ${after.message}` }]
@@ -116,17 +135,25 @@ export function recordedDeviation(
 
 /** A check that is satisfied proves that the work is there, whoever did it. */
 function isOutweighed({ kind }: Deviation, check: CheckAnswer | undefined): boolean {
-  const isSatisfied = check !== undefined && 'code' in check && check.code === 0;
-  return isSatisfied && (kind === 'never-run' || kind === 'failed');
+  return isSatisfied(check) && (kind === 'never-run' || kind === 'failed');
 }
 
-function missing(check: CheckAnswer | undefined): Deviation[] {
-  if (!check || 'failure' in check || check.code === 0) return [];
-  return [{ kind: 'missing', message: refusal(check.code) }];
+/** Whether the check of a step is satisfied, and its files are in place. */
+export function isSatisfied(check: CheckAnswer | undefined): boolean {
+  return check !== undefined && 'code' in check && check.code === 0 && check.files === undefined;
 }
 
-/** What a check answers that is not satisfied. */
-export function refusal(code: number): string {
+/** How the host differs now, whatever was recorded. */
+export function foundNow(check: CheckAnswer | undefined): Deviation[] {
+  if (!check || 'failure' in check) return [];
+  const { code = 0, files = [] } = check;
+  return [
+    ...(code === 0 ? [] : [{ kind: 'missing' as const, message: refusal(code) }]),
+    ...files.map(({ path, message }) => ({ kind: 'file' as const, path, message })),
+  ];
+}
+
+function refusal(code: number): string {
   return code === 124
     ? 'its check took longer than a minute, which counts as no'
     : `its check says no (exit ${code})`;

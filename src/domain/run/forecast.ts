@@ -105,11 +105,12 @@ export function isRecordedDone(
 }
 
 /**
- * The steps whose check can run. Includes done steps, because a check finds drift, but no running step, whose work may be half
- * done.
+ * The steps whose check can run, and whose files can be compared. Includes done steps, to find drift, but no running step, whose
+ * work may be half done.
  */
 export function stepsToCheck(plan: ResolvedPlan, digest: string, traces: Traces): ResolvedStep[] {
   return plan.steps.filter(
-    ({ name, check }) => check !== undefined && adoption(traces, digest, name, 'step') !== 'awaited',
+    ({ name, check, files }) =>
+      (check !== undefined || files !== undefined) && adoption(traces, digest, name, 'step') !== 'awaited',
   );
 }

@@ -117,11 +117,37 @@ inspect_check() {
   }
 }
 
+# inspect_file NUMBER PATH BOUND_S: reports what is at a path. Links are not followed. The content is read for at most BOUND_S seconds:
+# its checksum is empty after that, or if it cannot be read.
+inspect_file() {
+  if [ -h "$2" ]; then
+    say "file=$1 is=link"
+  elif [ -d "$2" ]; then
+    say "file=$1 is=directory"
+  elif [ -f "$2" ]; then
+    sum=$(timeout "$3" sha256sum 2>/dev/null <"$2")
+    say "file=$1 is=file $(stat -c 'mode=%a user=%U uid=%u group=%G gid=%g' "$2") sha256=${sum%% *}"
+  elif [ -e "$2" ]; then
+    say "file=$1 is=special"
+  else
+    say "file=$1 is=missing"
+  fi
+}
+
+# inspect_files BOUND_S: each_file, which the sender defines, calls a verb with the number and path of each file.
+inspect_files() {
+  bound=$1
+  one_file() { inspect_file "$1" "$2" "$bound"; }
+  say "own_uid=$(id -u)"
+  each_file one_file
+}
+
 case $subcommand in
   report) report "$@" ;;
   states) states "$@" ;;
   leftovers) leftovers ;;
   check) inspect_check "$@" ;;
+  files) inspect_files "$@" ;;
   *) refuse invalid-input "no such subcommand: $subcommand" ;;
 esac
 say end

@@ -102,7 +102,7 @@ export async function askChecks(input: Plan, host: HostInspection): Promise<Chec
       const { stateDir } = host.facts;
       try {
         const wanted = { target: plan.target, stateDir, step, id };
-        return { step: name, code: await activity.checkStep(`${name} · check`, wanted) };
+        return { step: name, ...(await activity.checkStep(`${name} · check`, wanted)) };
       } catch (error) {
         return { step: name, failure: readFailure(error) };
       }

@@ -270,6 +270,18 @@ describe('a step', () => {
       'its check could not be asked: recorded nowhere (connection-lost)',
     ],
     ['not asked', [], 'do', 'runs, after a'],
+    [
+      'satisfied, while a file differs',
+      [
+        {
+          step: 'b',
+          code: 0,
+          files: [{ path: '/f', differs: 'mode', message: '/f has mode 0600, not 0644' }],
+        },
+      ],
+      'do',
+      'runs, after a; /f has mode 0600, not 0644',
+    ],
   ])('whose check is %s', (_, checks, would, message) => {
     expect(rowOf('b', inspect(makeInspection(), { checks }))).toEqual({
       kind: 'step',
@@ -365,6 +377,14 @@ describe('a provisioned host', () => {
       ['keep', 'drift'],
     ],
     ['a check takes too long', [{ step: 'a', code: 124 }], 'drifted', /^a drifted/, ['drift']],
+    [
+      'a file differs',
+      [{ step: 'a', files: [{ path: '/f', differs: 'missing', message: '/f is missing' }] }],
+      'drifted',
+      /^a drifted/,
+      ['drift'],
+    ],
+    ['the files of a step are in place', [{ step: 'a' }], 'nothing-to-do', /change nothing$/, ['keep']],
     [
       'a check could not be asked',
       [

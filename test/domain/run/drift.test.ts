@@ -50,6 +50,23 @@ describe('what a host has of a plan', () => {
       ['never-run'],
     ],
     [
+      'a file differs',
+      { recorded: done },
+      [
+        { step: 'a', code: 0 },
+        { step: 'b', files: [{ path: '/f', differs: 'missing', message: '/f is missing' }] },
+      ],
+      ['in-order'],
+      ['file'],
+    ],
+    [
+      'files are in place that no run has placed',
+      {},
+      [{ step: 'a', code: 0 }, { step: 'b' }],
+      ['in-order'],
+      ['never-run'],
+    ],
+    [
       'another script was done',
       { recorded: { ...done, 'step.b': { ...done['step.b'], digest: '0'.repeat(20) } } },
       answers(0),
