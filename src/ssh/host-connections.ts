@@ -1,7 +1,6 @@
 import { failure } from './ssh-failure.ts';
 import type { Connection } from './connection.ts';
 import { isUsable, type LentConnection, type Member, type Need, type Waiter } from './lent-connection.ts';
-import { Patience } from './patience.ts';
 import type { SshPoolOptions } from './pool-options.ts';
 
 /** sshd drops some logins when 10 are half-open (MaxStartups). */
@@ -10,7 +9,6 @@ const MAX_DIALS_AT_A_TIME = 5;
 /** The connections to one target: dials as needed, lends, drops dead ones, closes idle ones. */
 export class HostConnections {
   readonly label: string;
-  readonly patience = new Patience();
   lastDial = 0;
   readonly #open: () => Promise<Connection>;
   readonly #options: SshPoolOptions;

@@ -10,6 +10,11 @@ export class Patience {
     return this.#ms;
   }
 
+  /** Whether there is something to remember. */
+  get isLearnt(): boolean {
+    return this.#ms > MIN_MS;
+  }
+
   /** Records how long a command took to begin. */
   began(afterMs: number): void {
     this.#ms = Math.min(MAX_MS, Math.max(MIN_MS, 2 * afterMs));

@@ -6,6 +6,7 @@ import { failure } from './ssh-failure.ts';
 import type { Executor } from './executor.ts';
 import { HostConnections } from './host-connections.ts';
 import type { SshPoolOptions } from './pool-options.ts';
+import { Patience } from './patience.ts';
 import { execOver, forwardThrough } from './pooled-exec.ts';
 import type { ResolvedTarget } from './resolved-target.ts';
 
@@ -43,6 +44,8 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
   const hosts = new Map<string, HostConnections>();
   /** Targets whose latest dial failed. Their next dial may take longer. */
   const failing = new Set<string>();
+  /** A slow login is remembered when its connection is gone, because that is often the same event. */
+  const patiences = new Map<string, Patience>();
   let closed = false;
   let dials = 0;
 
@@ -50,10 +53,20 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     const key = keyOf(target);
     const known = hosts.get(key);
     if (known) return known;
-    const leave = () => hosts.delete(key);
+    const leave = () => {
+      hosts.delete(key);
+      if (!patiences.get(key)?.isLearnt) patiences.delete(key);
+    };
     const made = new HostConnections(addressOf(target), () => open(target), options, leave);
     hosts.set(key, made);
     return made;
+  };
+
+  const patienceFor = (target: ResolvedTarget): Patience => {
+    const key = keyOf(target);
+    const known = patiences.get(key) ?? new Patience();
+    patiences.set(key, known);
+    return known;
   };
 
   const open = async (target: ResolvedTarget): Promise<Connection> => {
@@ -79,7 +92,7 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
   return {
     executor: (target) => ({
       get patience() {
-        return connectionsTo(target).patience;
+        return patienceFor(target);
       },
       exec: async (command, execOptions = {}) => {
         renderChecked(command);

@@ -1,5 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +64,18 @@ describe('a start that meets another request', () => {
     return { place: { session, zmxPath, zmxDir }, asked: () => readFileSync(`${zmxPath}.log`, 'utf8') };
   };
 
+  /** The host program that starts a launch, without the shells that it has forked. */
+  const programOf = (id: string) => {
+    const pids = readdirSync('/proc').filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0start\0${id}\0`);
+      } catch {
+        return false;
+      }
+    });
+    return Math.min(...pids.map(Number));
+  };
+
   it('types nothing into the session in which the launch is about to begin', async () => {
     const id = await create('begins');
     await makeSession(join(zmxDir, 'begins'));
@@ -68,6 +89,25 @@ describe('a start that meets another request', () => {
     await new Promise((resolve) => held.stdout?.once('data', resolve));
     await host.start(id, { place: zmx.place, secrets: '', boundS: 1 });
     expect(zmx.asked()).not.toMatch(/^(run|kill)/m);
+  });
+
+  it.each([
+    ['while zmx makes the session', 'sleep 2; '],
+    ['just before zmx types', 'sleep 1; ', ' sleep 1'],
+    ['after zmx has typed', '', ' sleep 1'],
+  ])('asks zmx once although the first start is killed %s', async (when, before, after = '') => {
+    const session = `killed-${when.replaceAll(/\W/g, '')}`;
+    const id = await create(session);
+    await makeSession(join(dir, `${session}-1`));
+    const begin = `mv ${dir}/${session}-1 ${zmxDir}/${session}; shift 3; setsid "$@" </dev/null >/dev/null 2>&1 &`;
+    const zmx = fakeZmx(session, `: >${dir}/asked-${session}; ${before}${begin}${after}`);
+    const killed = host.start(id, { place: zmx.place, secrets: '', boundS: 10 });
+    await expect.poll(() => existsSync(join(dir, `asked-${session}`))).toBe(true);
+    process.kill(programOf(id), 'SIGKILL');
+    await expect(killed).rejects.toMatchObject({ code: 'connection-lost' });
+    expect((await host.start(id, { place: zmx.place, secrets: '', boundS: 10 })).kind).not.toBe('created');
+    expect(await host.wait(id, { boundS: 10 })).toMatchObject({ kind: 'exited', code: 0 });
+    expect(zmx.asked().match(/^run/gm)).toHaveLength(1);
   });
 
   it('does not wait for a supervisor that has died before it could begin', async () => {

@@ -12,7 +12,7 @@ import { startStack, type Stack } from '../support/stack.ts';
 
 /** An invocation of a command. */
 interface Use {
-  /** The command with its arguments. `RUN` is a run with a running step `long` and a parked step `bad`. */
+  /** The command with its arguments. `RUN` is a run with a running step `long` and a parked step `bad`, `SCHEDULE` a new schedule. */
   readonly line: string;
   /** Whether it uses a server. */
   readonly server?: true;
@@ -61,6 +61,12 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
   init: [{ line: 'init -' }],
   validate: [{ line: 'validate PLAN' }],
   diff: [{ line: 'diff PLAN --json', server: true }],
+  drift: [{ line: 'drift PLAN --json', server: true }],
+  'schedule create': [{ line: 'schedule create PLAN --every 1d --id NEW', server: true }],
+  'schedule list': [{ line: 'schedule list --json', server: true }],
+  'schedule pause': [{ line: 'schedule pause SCHEDULE', server: true }],
+  'schedule resume': [{ line: 'schedule resume SCHEDULE --json', server: true }],
+  'schedule remove': [{ line: 'schedule remove SCHEDULE', server: true }],
   doctor: [{ line: 'doctor --json' }],
   clean: [{ line: 'clean 127.0.0.1:9 --target identity=id_test --json', server: true }],
   script: [{ line: 'script PLAN' }],
@@ -120,9 +126,24 @@ afterAll(async () => {
       .terminate()
       // A run that has ended cannot be terminated.
       .catch(() => undefined);
+  for (const { id } of await stack.client.driftSchedules.list()) {
+    // A list may still contain one that is gone.
+    if (id.startsWith('hard:')) await stack.client.driftSchedules.remove(id).catch(() => undefined);
+  }
   await stack.stop();
   await rm(home, { recursive: true, force: true });
 });
+
+/** Creates a schedule that checks for drift once a day. Returns its id. */
+async function makeSchedule(): Promise<string> {
+  const plan = { target: stack.target(), steps: [{ name: 'a', script: 'true' }] };
+  const { id } = await stack.client.driftSchedules.create(
+    plan,
+    { every: '1d' },
+    { id: `hard:${randomUUID()}` },
+  );
+  return id;
+}
 
 /** Runs a command. */
 async function use(
@@ -130,7 +151,11 @@ async function use(
   options: Partial<ChandlerOptions> & { address?: string; id?: string } = {},
 ): Promise<Ended> {
   const { address = inject('temporalAddress'), id = run, ...rest } = options;
-  const words = line.replace('RUN', id).replace('PLAN', join(home, 'plan.yaml'));
+  const schedule = line.includes('SCHEDULE') ? await makeSchedule() : '';
+  const words = line
+    .replace('RUN', id)
+    .replace('PLAN', join(home, 'plan.yaml'))
+    .replace('SCHEDULE', schedule);
   const args = words.replace('NEW', `hard:${randomUUID()}`).split(' ');
   const own = { TEMPORAL_ADDRESS: address, CHANDLER_TASK_QUEUE: stack.taskQueue };
   const ended = await chandler(args, { home, ...rest, env: { ...own, ...env, ...rest.env } });

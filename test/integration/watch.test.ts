@@ -38,9 +38,9 @@ beforeEach(async () => {
 });
 afterEach(() => terminal.stop());
 
-/** Starts a run. Ignores the sentinel, since several runs have the same steps. */
+/** Starts a run that does each step, since several runs have the same steps. */
 function start(plan: Omit<Plan, 'target'>): Promise<string> {
-  return stack.start({ sentinel: { whenPresent: 'ignore' }, ...plan });
+  return stack.start({ run: { force: true }, ...plan });
 }
 
 function env() {

@@ -131,7 +131,8 @@ process_in() {
   set -- ${stat##*) }
   [ "${20}" = "$value" ] && echo "$pid"
 }
-# call_zmx ZMX ZMX_DIR ARGUMENT...: with a timeout, because a hung daemon never answers, and without Chandler's locks.
+# call_zmx ZMX ZMX_DIR ARGUMENT...: with a timeout, because a hung daemon never answers, and without Chandler's locks, which a daemon
+# would keep. Its own shell keeps them until zmx has ended, also if this program is killed: the next one must not ask beside it.
 call_zmx() (
   zmx_path=$1
   zmx_dir=$2
@@ -139,7 +140,7 @@ call_zmx() (
   unset ZMX_SESSION ZMX_SESSION_PREFIX
   if [ -n "$login_locale" ]; then LC_ALL=$login_locale; else unset LC_ALL; fi
   ZMX_DIR=$zmx_dir HISTFILE='' SHELL=$(command -v "$shell") PATH=$PATH:$state_dir/no-bash \
-    exec timeout 20 "$zmx_path" "$@" </dev/null 6>&- 8>&- 9>&-
+    timeout 20 "$zmx_path" "$@" </dev/null 6>&- 8>&- 9>&- || exit
 )
 # read_session SESSION: sets owner to its latest launch and maker to the zmx that created it; empty if that was not Chandler.
 # shellcheck disable=SC2034 # read by other parts
