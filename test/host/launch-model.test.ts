@@ -12,14 +12,16 @@ import {
   discover,
   discoverPair,
   interleave,
+  isAroundRecords,
 } from './launch-model/crashes.ts';
 import { HostUnderTest } from './launch-model/host-under-test.ts';
 
 /**
  * The programs of the host, broken at every point, against a model of what they may answer.
  *
- * Points are found by a dry run, so a new command in a program is a new case. Of some hundred cases a run takes a fixed
- * sample that MODEL_RUNS widens: with 1 every 16th case and 4 sequences, with 16 or more all cases and 64 sequences.
+ * Points are found by a dry run, so a new command in a program is a new case. A run takes every case around the record of a
+ * step. Of the other hundreds it takes a fixed sample that MODEL_RUNS widens: with 1 every 16th case and 4 sequences, with 16 or
+ * more all cases and 64 sequences.
  *
  * Not covered: a crash inside of an external command (`half` does that for what is known to take several steps), the
  * shell that zmx starts before it runs the supervisor, and shells other than bash on the way to the crash (what follows
@@ -52,8 +54,12 @@ describe('the launch protocol, broken at every point', () => {
     async (scenario) => {
       const points = await discover(scenario);
       expect(points.length).toBeGreaterThan(20);
+      const cases = crashes(points, scenario);
+      const important = scenario.records ? cases.filter(isAroundRecords) : [];
+      if (scenario.records) expect(important.length).toBeGreaterThan(5);
+      const sampled = sample(cases, scenario.index).filter((it) => !important.includes(it));
       const wrong: string[] = [];
-      await each(sample(crashes(points, scenario), scenario.index), async ({ point, fault }) => {
+      await each([...important, ...sampled], async ({ point, fault }) => {
         const found = await crash(scenario, point, fault);
         if (found.length > 0) wrong.push(`${JSON.stringify(fault)} before ${point.at}: ${found.join('; ')}`);
       });

@@ -20,7 +20,7 @@ export interface Scenario {
   readonly kills?: boolean;
   /** The launch may be forgotten, and is never started anew without having been created anew. */
   readonly prunes?: boolean;
-  /** The operation records which launch is the latest of its step. */
+  /** The operation writes the record of its step. */
   readonly records?: boolean;
   /** What is wrong once the operation is repeated after the crash; default: see {@link recover}. */
   readonly recover?: (host: HostUnderTest) => Promise<string[]>;
@@ -71,6 +71,7 @@ export const SCENARIOS: readonly Scenario[] = [
     program: 'host',
     prepare: async () => undefined,
     act: (host) => host.check(host.id),
+    records: true,
     recover: recoverChecked,
   },
   { name: 'start, without a session', program: 'host', prepare: created, act: (host) => host.start(host.id) },
@@ -93,7 +94,13 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     act: (host) => host.start(host.id, 's'),
   },
-  { name: 'the supervisor', program: 'supervise', prepare: created, act: (host) => host.start(host.id) },
+  {
+    name: 'the supervisor',
+    program: 'supervise',
+    prepare: async () => undefined,
+    act: (host) => host.launch(host.id),
+    records: true,
+  },
   {
     name: 'kill before the start',
     program: 'host',
@@ -160,9 +167,35 @@ function crashesAt(point: Point, scenario: Scenario): Crash[] {
   ];
 }
 
+export interface Case {
+  readonly point: Point;
+  readonly fault: Crash;
+}
+
 /** Every way to break a scenario that comes by these points. */
-export function crashes(points: readonly Point[], scenario: Scenario): { point: Point; fault: Crash }[] {
-  return effective(points).flatMap((point) => crashesAt(point, scenario).map((fault) => ({ point, fault })));
+export function crashes(points: readonly Point[], scenario: Scenario): Case[] {
+  const own = scenario === PROLOGUE_IN ? points : withoutPrologue(points, scenario.program);
+  return effective(own).flatMap((point) => crashesAt(point, scenario).map((fault) => ({ point, fault })));
+}
+
+/** The host program comes by the same points before it calls a subcommand, so one scenario breaks it there. */
+const PROLOGUE_IN = SCENARIOS[0];
+
+function withoutPrologue(points: readonly Point[], program: ProgramName): readonly Point[] {
+  if (program !== 'host') return points;
+  return points.slice(points.findIndex(({ at }) => !/\[((say|run_dir) )?[ \d]*\]$/.test(at)));
+}
+
+/**
+ * The record of a step is written or placed, its launch gets its name, or both come to the disk; last, the first point at which the
+ * step has begun for certain.
+ */
+const AROUND_RECORDS =
+  /\[(\w+ )*(write|place)_record |^mv -T "\$new" "\$launch"|^sync .*\$state\/plans|\[report attend /;
+
+/** Whether a case is too important for a sample. Where nothing runs beside the program, its whole group ends like itself. */
+export function isAroundRecords({ point, fault }: Case): boolean {
+  return AROUND_RECORDS.test(point.at) && !('how' in fault && fault.how === 'group');
 }
 
 /** Breaks a scenario at a point, goes on as a worker does, and tells what was wrong with the answers. */

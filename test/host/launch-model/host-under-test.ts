@@ -303,15 +303,18 @@ export class HostUnderTest {
       `${Number(readFileSync(join(this.dir, 'boot-id'), 'utf8')) + 1}\n`,
     );
     if (remains === 'everything') return;
+    const state = join(this.dir, 'state');
+    // The directory for launches is as old as the host's programs.
+    const synced = ['launches', ...this.#syncedEntries(statSync(state).ino).map(({ name }) => name)];
     for (const name of ['launches', 'plans']) {
-      const kept = join(this.dir, 'state', name);
+      const kept = join(state, name);
       if (!existsSync(kept)) continue;
       if (remains === 'names') this.#loseBytes(kept);
       else {
         const copy = join(this.dir, 'rebuilt');
-        this.#rebuild(statSync(kept).ino, copy);
+        if (synced.includes(name)) this.#rebuild(statSync(kept).ino, copy);
         rmSync(kept, { recursive: true });
-        renameSync(copy, kept);
+        if (existsSync(copy)) renameSync(copy, kept);
       }
     }
   }
@@ -324,15 +327,21 @@ export class HostUnderTest {
   }
   #rebuild(inode: number, to: string): void {
     mkdirSync(to, { mode: 0o700 });
-    const entries = read(join(this.dir, 'disk', `${inode}.entries`))
-      .split('\n')
-      .filter(Boolean);
-    for (const entry of entries) {
-      const name = entry.slice(entry.lastIndexOf('/') + 1);
-      const child = Number.parseInt(entry, 10);
-      if (entry.includes(' directory ')) this.#rebuild(child, join(to, name));
-      else if (!entry.includes(' fifo ')) writeFileSync(join(to, name), this.#synced(child) ?? '');
+    for (const { inode: child, kind, name } of this.#syncedEntries(inode)) {
+      if (kind === 'directory') this.#rebuild(child, join(to, name));
+      else if (kind !== 'fifo') writeFileSync(join(to, name), this.#synced(child) ?? '');
     }
+  }
+  /** What sync.sh kept of a directory. */
+  #syncedEntries(directory: number): { inode: number; kind: string; name: string }[] {
+    return read(join(this.dir, 'disk', `${directory}.entries`))
+      .split('\n')
+      .filter(Boolean)
+      .map((entry) => ({
+        inode: Number.parseInt(entry, 10),
+        kind: entry.split(' ')[1] ?? '',
+        name: entry.slice(entry.lastIndexOf('/') + 1),
+      }));
   }
   #synced(inode: number): Buffer | undefined {
     const path = join(this.dir, 'disk', String(inode));
