@@ -73,10 +73,12 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
       options.onProgress(tally());
     }
   };
+  const ofSeries = () => judged.filter(({ evidence }) => evidence.drawn.plan !== undefined);
   const tally = (): Tally => ({
     workflows: judged.length,
     faults: judged.flatMap(({ faults }) => faults),
     violations: judged.reduce((sum, { violations }) => sum + violations.length, 0),
+    series: { workflows: ofSeries().length, faults: ofSeries().flatMap(({ faults }) => faults).length },
     outcomes: count(judged.map(({ evidence }) => describeOutcome(evidence.outcome))),
     woken: count(setting.woken),
   });

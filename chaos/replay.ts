@@ -1,19 +1,16 @@
-import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { DefaultLogger, Runtime, Worker, type ReplayHistoriesIterable } from '@temporalio/worker';
 import type { Stage } from './stage.ts';
 
-const codePath = fileURLToPath(new URL('../dist/workflow-bundle.js', import.meta.url));
-
 /** Replays every run, as a new worker would, and returns those that fail. */
-export async function findUnreplayable({ client }: Stage): Promise<{ run: string; why: string }[]> {
+export async function findUnreplayable({
+  client,
+  workflowBundle,
+}: Stage): Promise<{ run: string; why: string }[]> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const histories = listHistories(client.temporal);
   const found: { run: string; why: string }[] = [];
-  for await (const { workflowId, error } of Worker.runReplayHistories(
-    { workflowBundle: { codePath } },
-    histories,
-  ))
+  for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, histories))
     if (error) found.push({ run: workflowId, why: error.message });
   return found;
 }

@@ -10,6 +10,8 @@ export interface Tally {
   readonly workflows: number;
   readonly faults: readonly Injected[];
   readonly violations: number;
+  /** Those of the workflows and faults that belong to series. */
+  readonly series: { readonly workflows: number; readonly faults: number };
   readonly outcomes: Readonly<Record<string, number>>;
   /** How often an operator continued a run that hung after a pause, by what they sent. */
   readonly woken: Readonly<Record<string, number>>;
@@ -35,7 +37,9 @@ export function renderTable(tally: Tally): string {
   const outcomes = Object.entries(tally.outcomes).map(([outcome, count]) => `${count} ${outcome}`);
   const woken = Object.entries(tally.woken).map(([how, count]) => `${count} by a ${how}`);
   const wokenLine = woken.length === 0 ? [] : [`woken after a pause: ${woken.join(', ')}`];
-  return [...lines, '', `runs: ${outcomes.join(', ')}`, ...wokenLine].join('\n');
+  const { series } = tally;
+  const seriesLine = `in series: ${series.workflows} workflows, ${series.faults} faults`;
+  return [...lines, '', `runs: ${outcomes.join(', ')}`, seriesLine, ...wokenLine].join('\n');
 }
 
 /** Number and times of recoveries. A fault that stopped nothing has none. */

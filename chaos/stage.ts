@@ -31,6 +31,8 @@ export interface Stage {
   readonly ledger: Ledger;
   readonly hosts: readonly StageHost[];
   readonly workers: readonly WorkerSlot[];
+  /** The workflows of their build. */
+  readonly workflowBundle: { readonly codePath: string };
   /** Kills the Temporal server at once; `startServer` brings it back with the same database and port. */
   readonly killServer: () => Promise<void>;
   readonly startServer: () => Promise<void>;
@@ -95,6 +97,7 @@ export async function openStage(options: { dir: string; hosts: number; workers: 
       ledger,
       hosts,
       workers,
+      workflowBundle: { codePath: join(builds.own, 'workflow-bundle.js') },
       killServer: () => server.stop({ graceMs: 0 }),
       async startServer() {
         // A connection of another program may hold the port for a moment.

@@ -26,8 +26,10 @@ export async function wakeRun(client: ChandlerClient, run: string): Promise<Woke
   const handle = temporal.workflow.getHandle(run);
   const { failedTask } = await client.describe(run);
   const seen = await look(client, run);
-  if (seen.status !== 'RUNNING' || !seen.wasUnpaused) return undefined;
-  if (failedTask && seen.failedByPause && seen.lastGood !== undefined) {
+  if (seen.status !== 'RUNNING') return undefined;
+  // Any other reason may be a fault of the workflow.
+  const unreadable = UNREADABLE.exec(failedTask?.reason ?? '')?.[1];
+  if (unreadable !== undefined && seen.failedByPause.includes(unreadable) && seen.lastGood !== undefined) {
     await temporal.workflowService.resetWorkflowExecution({
       namespace: temporal.options.namespace,
       workflowExecution: { workflowId: run, runId: seen.runId },
@@ -45,6 +47,9 @@ export async function wakeRun(client: ChandlerClient, run: string): Promise<Woke
   return 'signal';
 }
 
+/** Why the SDK cannot read a task that failed before it started, with the id of that event. */
+const UNREADABLE =
+  /WorkflowTaskMachine in state Scheduled says the transition is invalid .*event_id: (\d+), event_type: WorkflowTaskFailed /;
 /** Events that need a task. */
 const NEWS =
   /^(activityTask(Completed|Failed|TimedOut|Canceled)|timerFired|workflowExecution(Signaled|CancelRequested))/;
@@ -57,15 +62,20 @@ async function look({ temporal }: ChandlerClient, run: string) {
   );
   const lastGood = (events ?? []).findLast((event) => event.workflowTaskCompletedEventAttributes);
   const lastTask = kinds.findLastIndex((kind) => kind.startsWith('workflowTask'));
+  const sinceLastTask = kinds.slice(lastTask + 1);
   return {
     status: status.name,
     runId,
     lastGood: lastGood?.eventId,
     lastEvent: String(events?.at(-1)?.eventId),
-    wasUnpaused: kinds.some((kind) => kind.startsWith('workflowExecutionUnpaused')),
-    failedByPause: (events ?? []).some(({ workflowTaskFailedEventAttributes: failed }) =>
-      JSON.stringify(failed ?? '').includes('PAUSE_REQUESTED_BEFORE_TASK_STARTED'),
-    ),
-    isUnscheduled: !raw.pendingWorkflowTask && kinds.slice(lastTask + 1).some((kind) => NEWS.test(kind)),
+    failedByPause: (events ?? [])
+      .filter(({ workflowTaskFailedEventAttributes: failed }) =>
+        JSON.stringify(failed ?? '').includes('PAUSE_REQUESTED_BEFORE_TASK_STARTED'),
+      )
+      .map(({ eventId }) => String(eventId)),
+    isUnscheduled:
+      !raw.pendingWorkflowTask &&
+      sinceLastTask.some((kind) => kind.startsWith('workflowExecutionUnpaused')) &&
+      sinceLastTask.some((kind) => NEWS.test(kind)),
   };
 }

@@ -27,7 +27,7 @@ export type Build = 'own' | 'other';
 
 /**
  * Makes two builds, for upgrades during runs. Both are copies, so that a concurrent build disturbs nothing. Returns their
- * entry points.
+ * folders.
  */
 export async function makeBuilds(dir: string): Promise<Readonly<Record<Build, string>>> {
   const copy = async (name: Build) => {
@@ -44,7 +44,7 @@ export async function makeBuilds(dir: string): Promise<Readonly<Record<Build, st
   // At the beginning, because the SDK reads the source map at the end.
   const bundle = join(other, 'workflow-bundle.js');
   await writeFile(bundle, `// Another build.\n${await readFile(bundle, 'utf8')}`);
-  return { own: join(own, 'cli/main.js'), other: join(other, 'cli/main.js') };
+  return { own, other };
 }
 
 /** The worker with this identity on the server, unless it is gone. See `workerIdentity`. */
@@ -74,7 +74,7 @@ export function makeWorkerSlot(
 
   const spawnOnce = async (build: Build): Promise<boolean> => {
     // In its own process group: Ctrl-C is for the campaign only.
-    const started = spawn(process.execPath, [builds[build], 'worker'], {
+    const started = spawn(process.execPath, [join(builds[build], 'cli/main.js'), 'worker'], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], ...env },

@@ -7,6 +7,7 @@ import {
   dependenciesOf,
   evidenceOf,
   keyOf,
+  lastResetMs,
   partsOf,
   versionOf,
   wasReset,
@@ -139,8 +140,10 @@ function judgeEnd(context: Context, lines: readonly LedgerLine[]): void {
   const { drawn } = run;
   if (drawn.isCalm && outcome !== 'provisioned' && outcome !== 'already-provisioned')
     report('a run that nothing disturbs reaches its goal', `it ended ${JSON.stringify(run.outcome)}`);
-  if (outcome === 'already-provisioned' && lines.length > 0)
-    report('what is unchanged does not run again', `${lines[0]!.step} ran, though there was nothing to do`);
+  // The executions before a reset may have done everything.
+  const ran = lines.find(({ event, atMs }) => event === 'start' && atMs > lastResetMs(run));
+  if (outcome === 'already-provisioned' && ran)
+    report('what is unchanged does not run again', `${ran.step} ran, though there was nothing to do`);
   if (outcome !== 'provisioned' && outcome !== 'already-provisioned') return;
   if ('result' in run.outcome && !run.sentinel.includes(run.outcome.result.digest))
     report(

@@ -83,8 +83,15 @@ export function wasSkipped({ status }: PlayedRun, step: string): boolean {
   return acceptedActions(status).some((action) => action.action === 'skipStep' && action.step === step);
 }
 
-export const wasReset = ({ drawn, faults }: PlayedRun) =>
-  faults.some(({ kind, run }) => kind === WORKFLOW_RESET && run === drawn.name);
+/** When the workflow was last reset; -Infinity if it was not. */
+export const lastResetMs = ({ drawn, faults }: PlayedRun) =>
+  Math.max(
+    ...faults
+      .filter(({ kind, run }) => kind === WORKFLOW_RESET && run === drawn.name)
+      .map(({ healedMs }) => healedMs),
+  );
+
+export const wasReset = (run: PlayedRun) => lastResetMs(run) > -Infinity;
 
 /** The evidence of one run. Its launches may have met faults of later runs. */
 export function evidenceOf(series: SeriesEvidence, number: number, ledger: readonly LedgerLine[]): Evidence {

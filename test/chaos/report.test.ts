@@ -24,6 +24,7 @@ describe('the report', () => {
     workflows: 3,
     faults,
     violations: 0,
+    series: { workflows: 2, faults: 1 },
     outcomes: { provisioned: 2, aborted: 1 },
     woken: { reset: 1 },
   };
@@ -49,6 +50,7 @@ describe('the report', () => {
       ['supervisor killed', '1', '1', '0', '–', '–', '0', '–', '–'],
       [''],
       ['runs: 2 provisioned, 1 aborted'],
+      ['in series: 2 workflows, 1 faults'],
       ['woken after a pause: 1 by a reset'],
     ]);
   });

@@ -1,13 +1,9 @@
-import { assert, nat, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { renderPlan } from '../../chaos/plans.ts';
-import { calm, drawSeries, edits, type SeriesRun } from '../../chaos/series/draw-series.ts';
+import { WORKFLOW_RESET } from '../../chaos/controls.ts';
+import type { SeriesRun } from '../../chaos/series/draw-series.ts';
 import { judgeSeries } from '../../chaos/series/judge-series.ts';
 import type { PlayedRun, SeriesEvidence } from '../../chaos/series/series-evidence.ts';
-import { createDraw } from '../../chaos/draw.ts';
 import { expectedLog } from '../../chaos/script.ts';
-import { resolvePlan } from '../../src/domain/plan/resolve-plan.ts';
-import { validatePlan } from '../../src/domain/plan/validate.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
 import type { AuditEntry } from '../../src/domain/run/audit-trail.ts';
 import { killing, statusOf } from './make-evidence.ts';
@@ -112,9 +108,31 @@ const skipped = (name: string): PlayedRun => {
   return { ...played(0), status: statusOf([], [action]) };
 };
 
+/** Runs of which the second was reset at `atMs`, and then found nothing to do. */
+const wasReset = (atMs: number): PlayedRun[] => {
+  const run = played(1, { isCalm: false });
+  const result = {
+    outcome: 'already-provisioned',
+    host: '',
+    digest: 'digest 1',
+    steps: [],
+    auditTrail: [],
+  } as const;
+  const reset = { ...killing, kind: WORKFLOW_RESET, kills: false, run: run.drawn.name, atMs, healedMs: atMs };
+  return [
+    played(0),
+    { ...run, outcome: { outcome: 'already-provisioned', result }, faults: [reset] },
+    played(2),
+  ];
+};
+
 describe('the judge of a series', () => {
   it('finds nothing wrong with runs that do what changed, and what follows from it', () => {
     expect(found(series(ran))).toEqual([]);
+  });
+
+  it('finds nothing wrong with a run that is reset when it has done everything, and finds nothing to do', () => {
+    expect(found(series(ran, wasReset(1100)))).toEqual([]);
   });
 
   it.each<[invariant: string, what: string, evidence: SeriesEvidence]>([
@@ -127,6 +145,11 @@ describe('the judge of a series', () => {
       'what is unchanged does not run again',
       'a finalizer ran though nothing had',
       series([...ran, { run: 2, part: 'a!', atMs: 2010 }]),
+    ],
+    [
+      'what is unchanged does not run again',
+      'a step ran after a reset, though there was nothing to do',
+      series(ran, wasReset(1020)),
     ],
     ['nothing is forgotten', 'a changed step did not run', series(without(1, 'b:2'))],
     ['nothing is forgotten', 'a finalizer did not run after a step', series(without(1, 'a!'))],
@@ -247,46 +270,5 @@ describe('the judge of a series', () => {
     ],
   ])('lets a step run again if %s', (_, evidence) => {
     expect(found(evidence)).toEqual([]);
-  });
-});
-
-describe('a drawn series', () => {
-  const target = { host: '127.0.0.1', port: 2222 };
-  const digestsOf = (runs: readonly SeriesRun[]) =>
-    runs.map((run) => {
-      const { plan, problems } = validatePlan(renderPlan(run, target, 1));
-      expect(problems).toBeUndefined();
-      return JSON.stringify(
-        resolvePlan(plan!).steps.map(({ name, needs, script, finalize }) => [name, needs, script, finalize]),
-      );
-    });
-
-  it('has valid plans of one name, and ends with the same plan three times', () =>
-    assert(
-      property(nat({ max: 1_000_000 }), (seed) => {
-        const runs = drawSeries(seed, 0, 4);
-        expect(runs).toEqual(drawSeries(seed, 0, 4));
-        expect(new Set(runs.map(({ name }) => name)).size).toBe(runs.length);
-        expect(new Set(runs.map(({ plan }) => plan)).size).toBe(1);
-        expect(new Set(digestsOf(runs).slice(-3)).size).toBe(1);
-        expect(runs.map(({ isCalm }) => isCalm).slice(-3)).toEqual([false, true, true]);
-      }),
-    ));
-
-  it('meets every edit and action', () => {
-    const runs = Array.from({ length: 100 }, (_, index) => drawSeries(1, index, 4)).flat();
-    expect(new Set(runs.map(({ action }) => action?.action))).toEqual(
-      new Set([undefined, 'abort', 'cancel', 'pause', 'terminate']),
-    );
-    expect(runs.some(({ options }) => options?.force)).toBe(true);
-    expect(runs.some(({ options }) => options?.only && !options.force)).toBe(true);
-    expect(runs.some(({ steps }) => steps.some(({ always }) => always))).toBe(true);
-  });
-
-  it.each(edits.filter(({ name }) => !name.startsWith('nothing')))('$name changes the plan', ({ apply }) => {
-    const [before] = drawSeries(3, 0, 1);
-    const after = apply({ draw: createDraw(1, 'edit'), steps: before!.steps, nextName: 'z' });
-    const [was, is] = digestsOf([before!, calm({ ...before!, ...after }, 'x')]);
-    expect(is).not.toBe(was);
   });
 });

@@ -21,7 +21,7 @@ const byPause = {
 interface Server {
   readonly status?: string;
   readonly pendingWorkflowTask?: object;
-  readonly failedTask?: object;
+  readonly failedTask?: { readonly reason: string };
   /** One history for each look. */
   readonly histories: readonly (readonly object[])[];
 }
@@ -51,7 +51,14 @@ async function wake({ status = 'RUNNING', pendingWorkflowTask, failedTask, histo
 }
 
 const hanging = { histories: [eventsOf(...kinds)] };
-const failing = { failedTask: {}, pendingWorkflowTask: {}, histories: [[...eventsOf(...kinds), byPause]] };
+const unreadable = (event: number) => ({
+  reason: `Fatal error in workflow machines: WorkflowTaskMachine in state Scheduled says the transition is invalid during event EventInfo { event_id: ${event}, event_type: WorkflowTaskFailed }`,
+});
+const failing = {
+  failedTask: unreadable(9),
+  pendingWorkflowTask: {},
+  histories: [[...eventsOf(...kinds), byPause]],
+};
 
 test('a run whose task cannot be read after a pause is reset to its last good task', async () => {
   expect(await wake(failing)).toEqual(['reset', [2]]);
@@ -65,7 +72,16 @@ test.each<[string, Server]>([
   ['is over', { ...hanging, status: 'TERMINATED' }],
   ['is paused', { ...failing, status: 'PAUSED' }],
   ['was never paused', { histories: [eventsOf(...kinds.filter((kind) => !kind.includes('Unpaused')))] }],
-  ['fails for another reason', { ...failing, histories: [eventsOf(...kinds)] }],
+  ['fails, but not by a pause', { ...failing, histories: [eventsOf(...kinds)] }],
+  ['fails at another event', { ...failing, failedTask: unreadable(7) }],
+  [
+    'fails by its workflow, after a pause',
+    { ...failing, failedTask: { reason: '[TMPRL1100] Nondeterminism error: no such activity' } },
+  ],
+  [
+    'had a task after the pause',
+    { histories: [eventsOf(...kinds.slice(2, 3), ...kinds.slice(0, 2), 'timerFired')] },
+  ],
   ['has a task', { ...hanging, pendingWorkflowTask: {} }],
   [
     'has handled its latest events',
