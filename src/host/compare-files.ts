@@ -8,10 +8,13 @@ import type { PlacedFile } from './placed-files.ts';
 import { requireAnswer } from './read-answer.ts';
 
 const WHAT = 'comparing files';
-/** The host stops reading a file after this time. */
+/** The host stops reading files after this time. */
 const READ_BOUND_S = 60;
 /** Less than the activity may take. */
 const COMPARE_MS = 75_000;
+
+/** What the host answers instead of a checksum once its time is over. */
+const LATE = 'late';
 
 /** What can be at the path of a file, besides a file. */
 const OTHERS: Readonly<Record<string, string>> = {
@@ -20,26 +23,42 @@ const OTHERS: Readonly<Record<string, string>> = {
   special: 'is no regular file',
 };
 
+/** How files on a host differ. */
+export interface Comparison {
+  readonly differences: readonly FileDifference[];
+  /** The paths of files whose content could not be read in time. */
+  readonly unread: readonly string[];
+}
+
 /**
  * Compares files of a step with those on the host, and changes nothing there. Reports every way in which each differs; for a path with
- * anything but a file, only that.
+ * anything but a file, only that. Reads for at most {@link READ_BOUND_S} altogether.
  *
  * @throws ChandlerError as `inspectHost`
  */
 export async function compareFiles(
   deps: InspectDeps,
   files: readonly PlacedFile[],
-): Promise<FileDifference[]> {
+  boundS = READ_BOUND_S,
+): Promise<Comparison> {
   const calls = files.map(({ path }, i) => `"$1" ${i} ${quote(path)}\n`);
   const before = `each_file() {\n${calls.join('')}}\n`;
-  const answers = await askInspector(deps, '', 'files', [String(READ_BOUND_S)], COMPARE_MS, before);
+  const answers = await askInspector(deps, '', 'files', [String(boundS)], COMPARE_MS, before);
   const { own_uid: ownUid = '' } = requireAnswer(answers, 'own_uid', WHAT);
-  return files.flatMap((file, i) => {
+  const found = files.map((file, i) => {
     const answer = answers.findLast((each) => each['file'] === String(i));
     if (!answer)
       throw new ChandlerError('connection-lost', `${WHAT}: the host gave no answer (${file.path})`);
-    return compareFile(file, answer, ownUid);
+    return {
+      path: file.path,
+      isUnread: answer['sha256'] === LATE,
+      differences: compareFile(file, answer, ownUid),
+    };
   });
+  return {
+    differences: found.flatMap(({ differences }) => differences),
+    unread: found.flatMap(({ path, isUnread }) => (isUnread ? [path] : [])),
+  };
 }
 
 /** `ownUid` owns files without an owner. */
@@ -54,9 +73,10 @@ export function compareFile(file: PlacedFile, found: Answer, ownUid: string): Fi
   if (is === 'missing') return [difference('missing', 'is missing')];
   if (is !== 'file') return [difference('kind', OTHERS[is] ?? 'is something else')];
   const differences: FileDifference[] = [];
-  if (found['sha256'] === '')
-    differences.push(difference('content', 'cannot be read, or not within a minute'));
-  else if (found['sha256'] !== sha256) differences.push(difference('content', 'has another content'));
+  const actualSha256 = found['sha256'];
+  if (actualSha256 === '') differences.push(difference('content', 'cannot be read'));
+  else if (actualSha256 !== LATE && actualSha256 !== sha256)
+    differences.push(difference('content', 'has another content'));
   const actual = (found['mode'] ?? '').padStart(4, '0');
   if (actual !== mode) differences.push(difference('mode', `has mode ${oneLine(actual)}, not ${mode}`));
   const [wantedUser = '', wantedGroup] = owner.split(':');

@@ -154,8 +154,8 @@ export async function inspectLaunches(
 }
 
 /**
- * Runs a step's check as a run does, but without touching the disk. Returns its exit code; 124 after a minute. `id` marks its
- * processes.
+ * Runs a step's check as a run does, but without touching the disk. Returns its exit code, or `late` if it did not end within
+ * {@link CHECK_BOUND_S}. `id` marks its processes.
  *
  * @throws ChandlerError as {@link inspectHost}
  */
@@ -164,13 +164,13 @@ export async function runCheck(
   stateDir: string,
   id: string,
   script: string,
-): Promise<number> {
+  boundS = CHECK_BOUND_S,
+): Promise<number | 'late'> {
   const body = `check_body=${quote(script)}\n`;
-  const args = [id, String(CHECK_BOUND_S)];
-  return readCount(
-    requireAnswer(await askInspector(deps, stateDir, 'check', args, CHECK_MS, body), 'check', 'check'),
-    'code',
-  );
+  const args = [id, String(boundS)];
+  const answers = await askInspector(deps, stateDir, 'check', args, CHECK_MS, body);
+  const answer = requireAnswer(answers, 'check', 'check');
+  return answer['late'] === 'yes' ? 'late' : readCount(answer, 'code');
 }
 
 /** Sends the inspection program with a subcommand. `before` precedes it. @throws ChandlerError as {@link inspectHost} */

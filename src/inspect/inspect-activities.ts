@@ -1,5 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { definedOnly } from '../domain/defined-only.ts';
+import type { StepAnswer } from '../domain/run/drift.ts';
+import { ChandlerError } from '../domain/run/failure.ts';
 import { isAdopted, skippingOwner } from '../domain/run/forecast.ts';
 import { withOwners } from '../domain/run/leftovers.ts';
 import type { ResolvedPlan } from '../domain/plan/resolve-plan.ts';
@@ -10,12 +12,13 @@ import {
   type HostReport,
   type InspectDeps,
 } from '../host/host-report.ts';
-import { compareFiles } from '../host/compare-files.ts';
+import { compareFiles, type Comparison } from '../host/compare-files.ts';
 import { renderCheck } from '../host/launch-body.ts';
 import { forecastZmx } from '../host/zmx-forecast.ts';
 import { countExecs } from '../ssh/index.ts';
 import { connectTo, type ActivityDeps } from '../activities/activity-deps.ts';
 import { resolveContents } from '../activities/step-contents.ts';
+import { detailsOf } from '../activities/temporal-failure.ts';
 import { withHeartbeats } from '../activities/with-heartbeats.ts';
 import { findLacks, type LackDeps } from '../activities/find-lacks.ts';
 import { readPins } from '../activities/read-pins.ts';
@@ -26,6 +29,7 @@ import type { Activities, HostInspection, WorkerInspection } from '../activities
 
 /** One more than a run opens over one connection, for an operator. */
 const EXECS = 6;
+const LATE = { facts: { advice: 'Find out on the host what the check, or reading the file, waits for.' } };
 
 /** Inspects the worker and hosts, without changing them. */
 export function inspectActivities(
@@ -58,14 +62,28 @@ export function inspectActivities(
       return withHeartbeats({ step: step.name }, async ({ signal }) => {
         const host = { executor, programs: deps.programs, signal };
         const script = renderCheck(step.check ?? '', { ...step.env, ...secrets }, []);
-        const [code, differences] = await Promise.all([
+        const [code, comparison] = await Promise.all([
           step.check === undefined ? undefined : runCheck(host, stateDir, id, script),
-          files.length === 0 ? [] : compareFiles(host, files),
+          files.length === 0 ? { differences: [], unread: [] } : compareFiles(host, files),
         ]);
-        return definedOnly({ code, files: differences.length === 0 ? undefined : differences });
+        return stepAnswer(code, comparison);
       });
     },
   };
+}
+
+/** What is late is unknown: it may be in order. */
+function stepAnswer(code: number | 'late' | undefined, { differences, unread }: Comparison): StepAnswer {
+  const late = [
+    ...(code === 'late' ? ['its check has not ended within a minute'] : []),
+    ...(unread.length > 0 ? [`could not read within a minute: ${unread.join(', ')}`] : []),
+  ];
+  return definedOnly({
+    code: code === 'late' ? undefined : code,
+    files: differences.length === 0 ? undefined : differences,
+    failure:
+      late.length === 0 ? undefined : detailsOf(new ChandlerError('step-timeout', late.join('; '), LATE)),
+  });
 }
 
 /** Inspects this worker. The server's scheduling time shows how far the worker's clock is off. */

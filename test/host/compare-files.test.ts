@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -30,8 +30,8 @@ describe.each([[['dash']], [['bash']], [['busybox', 'sh']]])('files that are com
   const compare = async (owner?: string) => {
     const path = join(dir, NAME);
     const file = { path, mode: '0640', sha256: sha256Of('hello\n'), ...(owner !== undefined && { owner }) };
-    const found = await compareFiles({ executor: inShell(shell), programs }, [file]);
-    return found.map(({ path: where, differs, message }) => {
+    const { differences } = await compareFiles({ executor: inShell(shell), programs }, [file]);
+    return differences.map(({ path: where, differs, message }) => {
       expect(where).toBe(path);
       return `${differs}: ${message.replace(`${path} `, '')}`;
     });
@@ -74,6 +74,21 @@ describe.each([[['dash']], [['bash']], [['busybox', 'sh']]])('files that are com
     rmSync(paths[10]!);
     const files = paths.map((path) => ({ path, mode: '0640', sha256: sha256Of('hello\n') }));
     const found = await compareFiles({ executor: inShell(shell), programs }, files);
-    expect(found).toMatchObject([{ path: paths[10], differs: 'missing' }]);
+    expect(found).toEqual({
+      differences: [expect.objectContaining({ path: paths[10], differs: 'missing' })],
+      unread: [],
+    });
+  });
+
+  it('names the files that could not be read in time, and what else is known of them', async () => {
+    const paths = ['first', 'slow', 'last'].map((name) => join(dir, name));
+    for (const path of paths) execFileSync('sh', ['-c', 'echo hello >"$1"; chmod 640 "$1"', 'sh', path]);
+    truncateSync(paths[1]!, 2 ** 40);
+    execFileSync('chmod', ['600', paths[2]!]);
+    const files = paths.map((path) => ({ path, mode: '0640', sha256: sha256Of('hello\n') }));
+    expect(await compareFiles({ executor: inShell(shell), programs }, files, 2)).toEqual({
+      differences: [expect.objectContaining({ path: paths[2], differs: 'mode' })],
+      unread: paths.slice(1),
+    });
   });
 });

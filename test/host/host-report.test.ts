@@ -84,9 +84,18 @@ two lines \\ \\$HOME" && test "$CHANDLER_LAUNCH" = id && exit 7`,
     ['is longer than a pipe', `exit 9\n${'# x\n'.repeat(60_000)}`, 9],
     ['ends without a line end', 'exit 10', 10],
     ['is killed', 'kill -9 $$', 137],
+    ['is ended by a time limit of its own', 'exit 124', 124],
   ])('reports how a check ends that %s', async (_, script, code) => {
     const body = renderCheck(script, { TEXT: "it's\ntwo lines \\ $HOME" });
     expect(await runCheck(deps(), '', 'id', body)).toBe(code);
+  });
+
+  it.each([
+    ['hangs', 'exec sleep 5'],
+    ['hangs in a child', 'sleep 5 | cat; exit 0'],
+    ['hangs, and ends well at a signal', "trap 'exit 0' TERM; sleep 5 & wait"],
+  ])('reports that a check is late that %s', async (_, script) => {
+    expect(await runCheck(deps(), '', 'id', script, 1)).toBe('late');
   });
 });
 

@@ -55,7 +55,9 @@ export function forecastRun(written: Plan, { host, worker, checks }: Inspection,
     };
   }
   const toDo = (kind: string) => parts.filter((row) => row.kind === kind && row.would === 'do').length;
-  const message = `a run would run ${toDo('step')} of ${count(resolved.steps.length, 'step')} and ${count(toDo('finalizer'), 'finalizer')}`;
+  const unknown = parts.flatMap(({ name = '', would }) => (would === 'unknown' ? [name] : []));
+  const rest = unknown.length === 0 ? '' : `; unknown: ${unknown.join(', ')}`;
+  const message = `a run would run ${toDo('step')} of ${count(resolved.steps.length, 'step')} and ${count(toDo('finalizer'), 'finalizer')}${rest}`;
   return { ...about, outcome: 'would-run', message, rows };
 }
 
@@ -79,7 +81,7 @@ function forecastProvisioned(
     return { outcome: 'drifted', message, rows };
   }
   if (unknown.length > 0) {
-    const message = `${nothing}, but not every check could be asked: ${unknown.join(', ')}`;
+    const message = `${nothing}, as far as is known: ${unknown.join(', ')} gave no answer`;
     return { outcome: 'unknown', message, rows };
   }
   return { outcome: 'nothing-to-do', message: nothing, rows };

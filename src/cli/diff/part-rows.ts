@@ -3,6 +3,7 @@ import type { ResolvedPlan, ResolvedStep } from '../../domain/plan/resolve-plan.
 import { dependents } from '../../domain/plan/schedule.ts';
 import { foundNow, isSatisfied, recordedDeviation, type Deviation } from '../../domain/run/drift.ts';
 import { adoption, isUnchangedIn } from '../../domain/run/forecast.ts';
+import { withCode } from '../../domain/run/failure.ts';
 import type { PartFailure } from '../../domain/run/status.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { Inspection } from '../../workflows/index.ts';
@@ -73,7 +74,7 @@ function rowOfStep(
   if (adopted === 'done') return rowOfDone(row, check, `done by ${former}`);
   if (adopted === 'unchanged') return rowOfDone(row, check, UNCHANGED);
   if (adopted === 'awaited') return row.wait(`begun by ${former}: waited for`);
-  if (check && 'failure' in check) return row.unknown(unasked(check.failure));
+  if (check?.failure) return row.unknown(oneLine(withCode(check.failure)));
   if (isSatisfied(check)) return row.keep('its check says that it is satisfied');
   const after = needs.length === 0 ? '' : `, after ${needs.join(', ')}`;
   const again =
@@ -96,14 +97,10 @@ export function rowOfDone(
   done: string,
 ): DiffRow {
   if (!check) return row.keep(done);
-  if ('failure' in check) return row.unknown(unasked(check.failure));
   const found = foundNow(check);
   if (found.length > 0) return row.drift(`${done}, but ${found.map(({ message }) => message).join(', ')}`);
+  if (check.failure) return row.unknown(oneLine(withCode(check.failure)));
   return row.keep(
     isSatisfied(check) ? `${done}; its check says that it is satisfied` : `${done}; what it placed is there`,
   );
-}
-
-function unasked({ message, code }: PartFailure): string {
-  return `its check could not be asked: ${oneLine(message)} (${code})`;
 }

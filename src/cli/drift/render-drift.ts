@@ -35,6 +35,6 @@ export function renderDrift(
 function textsOf({ deviations, failure }: StepDrift): string[] {
   return [
     ...deviations.map(({ message }) => oneLine(message)),
-    ...(failure ? [`its check could not be asked: ${oneLine(withCode(failure))}`] : []),
+    ...(failure ? [oneLine(withCode(failure))] : []),
   ];
 }

@@ -18,15 +18,16 @@ export interface FileDifference {
 
 /** What a host answers about a step. */
 export interface StepAnswer {
-  /** The exit code of its check, or 124 after a minute; missing without a check. */
+  /** The exit code of its check; missing without a check, or without an answer. */
   readonly code?: number;
-  /** The differences of its files; missing if there is none. */
+  /** The differences of its files; missing if none is known. */
   readonly files?: readonly FileDifference[];
+  /** Why the host gave no complete answer. */
+  readonly failure?: PartFailure;
 }
 
-/** What a host answers about a step, or why it could not be asked. */
-export type CheckAnswer =
-  ({ readonly step: string } & StepAnswer) | { readonly step: string; readonly failure: PartFailure };
+/** What a host answers about one of the steps. */
+export type CheckAnswer = { readonly step: string } & StepAnswer;
 
 /** One way in which a host differs from a plan. */
 export interface Deviation {
@@ -47,11 +48,11 @@ export interface Deviation {
 /** What a host has of one step. */
 export interface StepDrift {
   readonly name: string;
-  /** `unknown`: its check could not run, and nothing else differs. */
+  /** `unknown`: its check or files gave no answer within a minute, and nothing else differs. */
   readonly state: 'in-order' | 'drifted' | 'unknown';
   /** Empty unless it drifted. */
   readonly deviations: readonly Deviation[];
-  /** Why the check could not run. */
+  /** Why there is no complete answer. */
   readonly failure?: PartFailure;
 }
 
@@ -94,7 +95,7 @@ export function findDrift(plan: Plan, host: RecordedWork, checks: readonly Check
         ? [{ ...after, finalizer: true as const, message: `its finalizer ${after.message}` }]
         : []),
     ];
-    const failure = check && 'failure' in check ? check.failure : undefined;
+    const failure = check?.failure;
     const state = deviations.length > 0 ? 'drifted' : failure ? 'unknown' : 'in-order';
     return { name, state, deviations, ...(failure && { failure }) };
   });
@@ -140,23 +141,15 @@ function isOutweighed({ kind }: Deviation, check: CheckAnswer | undefined): bool
 
 /** Whether the check of a step is satisfied, and its files are in place. */
 export function isSatisfied(check: CheckAnswer | undefined): boolean {
-  return check !== undefined && 'code' in check && check.code === 0 && check.files === undefined;
+  return check?.code === 0 && check.files === undefined && check.failure === undefined;
 }
 
 /** How the host differs now, whatever was recorded. */
-export function foundNow(check: CheckAnswer | undefined): Deviation[] {
-  if (!check || 'failure' in check) return [];
-  const { code = 0, files = [] } = check;
+export function foundNow({ code = 0, files = [] }: StepAnswer = {}): Deviation[] {
   return [
-    ...(code === 0 ? [] : [{ kind: 'missing' as const, message: refusal(code) }]),
+    ...(code === 0 ? [] : [{ kind: 'missing' as const, message: `its check says no (exit ${code})` }]),
     ...files.map(({ path, message }) => ({ kind: 'file' as const, path, message })),
   ];
-}
-
-function refusal(code: number): string {
-  return code === 124
-    ? 'its check took longer than a minute, which counts as no'
-    : `its check says no (exit ${code})`;
 }
 
 function summarize(steps: readonly StepDrift[]): string {
@@ -166,7 +159,7 @@ function summarize(steps: readonly StepDrift[]): string {
   const total = count(steps.length, 'step');
   const parts = [
     ...(drifted.length > 0 ? [`${drifted.length} of ${total} drifted: ${drifted.join(', ')}`] : []),
-    ...(unknown.length > 0 ? [`not every check could be asked: ${unknown.join(', ')}`] : []),
+    ...(unknown.length > 0 ? [`${unknown.length} of ${total} unknown: ${unknown.join(', ')}`] : []),
   ];
   return parts.length > 0 ? parts.join('; ') : `no drift: ${total} in order`;
 }

@@ -105,27 +105,45 @@ report() {
   [ -z "${5:-}" ] || read_records "$5"
 }
 
-# inspect_check ID BOUND_S: runs $check_body as `check` in follow.sh runs it, but it never touches the disk.
+# uptime_s: prints the seconds since the boot, which no change of the clock affects.
+uptime_s() {
+  read -r up _ </proc/uptime
+  printf '%s\n' "${up%.*}"
+}
+
+# inspect_check ID BOUND_S: runs $check_body as `check` in follow.sh runs it, but it never touches the disk. Reports `late` if it was
+# ended after BOUND_S seconds: its code does not show that, because a check may exit with the code of `timeout`, and may end well when
+# it is told to end.
 inspect_check() {
+  began=$(uptime_s)
   umask "$login_umask"
   if [ -n "$login_locale" ]; then LC_ALL=$login_locale; else unset LC_ALL; fi
   # shellcheck disable=SC2154 # set by the sender
   printf '%s\n' "$check_body" | {
     exec 8<&0
     CHANDLER_LAUNCH=$1 timeout -k 5 "$2" "$shell" /dev/fd/8 </dev/null >/dev/null 2>&1
-    say "check code=$?"
+    code=$?
+    late=no
+    if [ $(($(uptime_s) - began)) -ge "$2" ]; then late=yes; fi
+    say "check code=$code late=$late"
   }
 }
 
-# inspect_file NUMBER PATH BOUND_S: reports what is at a path. Links are not followed. The content is read for at most BOUND_S seconds:
-# its checksum is empty after that, or if it cannot be read.
+# inspect_file NUMBER PATH: reports what is at a path. Links are not followed. The content is read until second $deadline of the uptime at
+# most; the checksum is empty if it cannot be read, and `late` after that time.
 inspect_file() {
   if [ -h "$2" ]; then
     say "file=$1 is=link"
   elif [ -d "$2" ]; then
     say "file=$1 is=directory"
   elif [ -f "$2" ]; then
-    sum=$(timeout "$3" sha256sum 2>/dev/null <"$2")
+    left=$((deadline - $(uptime_s)))
+    sum=late
+    if [ $left -gt 0 ]; then
+      sum=$(timeout "$left" sha256sum 2>/dev/null <"$2")
+      # The code of `timeout` depends on its kind.
+      if [ $? -gt 1 ]; then sum=late; fi
+    fi
     say "file=$1 is=file $(stat -c 'mode=%a user=%U uid=%u group=%G gid=%g' "$2") sha256=${sum%% *}"
   elif [ -e "$2" ]; then
     say "file=$1 is=special"
@@ -136,10 +154,9 @@ inspect_file() {
 
 # inspect_files BOUND_S: each_file, which the sender defines, calls a verb with the number and path of each file.
 inspect_files() {
-  bound=$1
-  one_file() { inspect_file "$1" "$2" "$bound"; }
+  deadline=$(($(uptime_s) + $1))
   say "own_uid=$(id -u)"
-  each_file one_file
+  each_file inspect_file
 }
 
 case $subcommand in

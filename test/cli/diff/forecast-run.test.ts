@@ -258,16 +258,16 @@ describe('a step', () => {
     ['satisfied', [{ step: 'b', code: 0 }], 'keep', 'its check says that it is satisfied'],
     ['not', [{ step: 'b', code: 3 }], 'do', 'runs, after a; its check says no (exit 3)'],
     [
-      'slow',
+      'ended by its own time limit',
       [{ step: 'b', code: 124 }],
       'do',
-      'runs, after a; its check took longer than a minute, which counts as no',
+      'runs, after a; its check says no (exit 124)',
     ],
     [
       'not to be asked',
       [{ step: 'b', failure: { ...failure, code: 'connection-lost' } }],
       'unknown',
-      'its check could not be asked: recorded nowhere (connection-lost)',
+      'recorded nowhere (connection-lost)',
     ],
     ['not asked', [], 'do', 'runs, after a'],
     [
@@ -376,7 +376,13 @@ describe('a provisioned host', () => {
       /^b drifted, and a run would change nothing/,
       ['keep', 'drift'],
     ],
-    ['a check takes too long', [{ step: 'a', code: 124 }], 'drifted', /^a drifted/, ['drift']],
+    [
+      'a file differs, and the check gives no answer',
+      [{ step: 'a', failure, files: [{ path: '/f', differs: 'missing', message: '/f is missing' }] }],
+      'drifted',
+      /^a drifted/,
+      ['drift'],
+    ],
     [
       'a file differs',
       [{ step: 'a', files: [{ path: '/f', differs: 'missing', message: '/f is missing' }] }],
@@ -386,13 +392,13 @@ describe('a provisioned host', () => {
     ],
     ['the files of a step are in place', [{ step: 'a' }], 'nothing-to-do', /change nothing$/, ['keep']],
     [
-      'a check could not be asked',
+      'a check gives no answer',
       [
         { step: 'a', failure },
         { step: 'b', code: 0 },
       ],
       'unknown',
-      /could be asked: a$/,
+      /as far as is known: a gave no answer$/,
       ['unknown', 'keep'],
     ],
   ])('where %s', (_, checks, outcome, message, would) => {

@@ -40,10 +40,24 @@ describe('what a host has of a plan', () => {
     ['it was never used, and a check is satisfied', {}, answers(0), ['in-order'], ['never-run']],
     ['only the sentinel is left', { sentinel: sentinel() }, answers(0), ['in-order'], ['in-order']],
     ['a check fails', { recorded: done }, answers(3), ['missing'], ['in-order']],
-    ['a check takes too long', { recorded: done }, answers(124), ['missing'], ['in-order']],
-    ['a check cannot run', { recorded: done }, [{ step: 'a', failure }], ['unknown'], ['in-order']],
+    ['a check ends by a time limit of its own', { recorded: done }, answers(124), ['missing'], ['in-order']],
+    ['a check gives no answer', { recorded: done }, [{ step: 'a', failure }], ['unknown'], ['in-order']],
     [
-      'a check cannot run, and the step was never run',
+      'a check is satisfied, and a file cannot be read in time',
+      { recorded: done },
+      [{ step: 'a', code: 0, failure }],
+      ['unknown'],
+      ['in-order'],
+    ],
+    [
+      'a check gives no answer, and a file differs',
+      { recorded: done },
+      [{ step: 'a', failure, files: [{ path: '/f', differs: 'missing', message: '/f is missing' }] }],
+      ['file'],
+      ['in-order'],
+    ],
+    [
+      'a check gives no answer, and the step was never run',
       {},
       [{ step: 'a', failure }],
       ['never-run'],
@@ -142,6 +156,6 @@ describe('what a host has of a plan', () => {
       findDrift(plan, { sentinel: {}, ...host }, checks).message;
     expect(summary({ recorded: done }, answers(0))).toBe('no drift: 2 steps in order');
     expect(summary({ recorded: done }, answers(1))).toBe('1 of 2 steps drifted: a');
-    expect(summary({ recorded: done }, [{ step: 'a', failure }])).toBe('not every check could be asked: a');
+    expect(summary({ recorded: done }, [{ step: 'a', failure }])).toBe('1 of 2 steps unknown: a');
   });
 });
