@@ -27,7 +27,7 @@ export interface DriftCheck {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
   readonly workflowId: string;
-  /** `unknown`: it failed, a check of the plan could not be asked, or the server no longer keeps it. */
+  /** `unknown`: it failed, a step is unknown, or the server no longer keeps it. */
   readonly outcome: 'running' | 'in-order' | 'drifted' | 'unknown';
   /** What it found, in one line. */
   readonly message: string;

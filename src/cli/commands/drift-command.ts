@@ -26,7 +26,7 @@ export function addDrift(program: Command, act: Act): void {
     },
     exits: {
       provisioned: 'no drift: every step is in order',
-      failed: 'unknown: the host or a check could not be asked, and no other step has drifted',
+      failed: 'unknown: the host, a check or a file gave no answer, and no other step has drifted',
       drifted: 'a step has drifted',
     },
     seeAlso: ['diff', 'up', 'doctor'],
