@@ -42,7 +42,7 @@ const target = {
   user: 'u',
   identity: 'id',
   hostKey: 'accept-new',
-  jump: { host: 'j', port: 22, user: 'u', identity: 'id', hostKey: 'known_hosts' },
+  jump: [{ host: 'j', port: 22, user: 'u', identity: 'id', hostKey: 'known_hosts' }],
   become: 'sudo',
   connectTimeout: '1s',
 };

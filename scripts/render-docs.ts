@@ -47,7 +47,7 @@ function keyTable(schema: z.ZodType): string {
   return table(['key', 'default', 'meaning'], rows);
 }
 
-/** A key and the keys below it. Those of a jump host are the target's own. */
+/** A key and the keys below it. Those of jump hosts are the target's own. */
 function keyRows(key: string, { description, items, properties }: JsonSchema): string[][] {
   if (description === undefined && !items && !properties) return [];
   const inner = items?.properties ? `${key}[]` : key;

@@ -14,12 +14,12 @@ const MAX_LACKS = 100;
 export type LackDeps = Pick<ActivityDeps, 'resolveTarget' | 'resolveSecrets' | 'zmx'>;
 
 /**
- * Finds everything that a plan names and the worker cannot provide: identities, also of the jump host, the zmx file, secrets.
+ * Finds everything that a plan names and the worker cannot provide: identities, also of jump hosts, the zmx file, secrets.
  * Values are read and forgotten.
  */
 export async function findLacks(deps: LackDeps, { target, zmx, steps }: Plan): Promise<Lack[]> {
-  const { jump, ...last } = target;
-  const hops = [{ path: 'target', hop: last }, ...(jump ? [{ path: 'target.jump', hop: jump }] : [])];
+  const { jump = [], ...last } = target;
+  const hops = [{ path: 'target', hop: last }, ...jump.map((hop, i) => ({ path: `target.jump[${i}]`, hop }))];
   const found = await Promise.all([
     ...hops.map(({ path, hop }) =>
       lackOf({ path: hop.identity === undefined ? path : `${path}.identity` }, async () =>

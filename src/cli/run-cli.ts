@@ -7,6 +7,7 @@ import { addDev } from './commands/dev-command.ts';
 import { addDiff } from './commands/diff-command.ts';
 import { addDoctor } from './commands/doctor-command.ts';
 import { addDrift } from './commands/drift-command.ts';
+import { addHosts } from './commands/hosts-command.ts';
 import { addInit } from './commands/init-command.ts';
 import { addLogs } from './commands/logs-command.ts';
 import { addActionCommands } from './commands/action-commands.ts';
@@ -44,6 +45,7 @@ const ADD = [
   addSsh,
   addActionCommands,
   addClean,
+  addHosts,
   addValidate,
   addScript,
   addSchema,

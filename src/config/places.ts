@@ -40,11 +40,12 @@ export async function resolveTarget(
   places: Places,
   read = readRegularFile,
 ): Promise<ResolvedTarget> {
+  const before = hopBefore(target);
   return {
     ...loginOf(target),
     hostKey: resolveHostKey(target, places),
     auth: await findIdentity(target.identity, places, read).catch(adviseAsIn(places)),
-    jump: target.jump && (await resolveTarget(target.jump, places, read)),
+    jump: before && (await resolveTarget(before, places, read)),
   };
 }
 
@@ -56,14 +57,21 @@ export async function locateTarget(target: Target, places: Places): Promise<Clie
   // Absolute paths, so that a copied command works in any directory.
   const here = { ...places, knownHostsFiles: places.knownHostsFiles.map((file) => resolve(file)) };
   const hostKey = resolveHostKey(target, here);
+  const before = hopBefore(target);
   // ssh records a new key only if the directory exists.
   if (hostKey.kind === 'accept-new') hostKey.files.slice(0, 1).forEach(makeDirectoryOf);
   return {
     ...loginOf(target),
     hostKey,
     identities: await locateIdentities(target.identity, places),
-    jump: target.jump && (await locateTarget(target.jump, places)),
+    jump: before && (await locateTarget(before, places)),
   };
+}
+
+/** The last jump host, which is reached through those before it. */
+function hopBefore({ jump = [] }: Target): Target | undefined {
+  const last = jump.at(-1);
+  return last && { ...last, jump: jump.slice(0, -1) };
 }
 
 /** Reads the values of a step's secrets. @throws ChandlerError secret-unavailable; it never contains a value */

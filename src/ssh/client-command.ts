@@ -17,6 +17,8 @@ export interface ClientIdentities {
   readonly agent: 'all' | 'same';
 }
 
+type Hop = Parameters<typeof addressOf>[0];
+
 /** What to run on the host. Without a command: a login shell. */
 export interface RemoteWork {
   readonly tty: boolean;
@@ -31,14 +33,14 @@ export function sshArguments(target: ClientTarget, { tty, command }: RemoteWork)
 
 /** The command that a person would type who has own settings for the host. */
 export function shortSshCommand(
-  target: Parameters<typeof addressOf>[0] & { jump?: typeof target | undefined },
+  target: Hop & { readonly jump?: readonly Hop[] | undefined },
   { tty, command }: RemoteWork,
 ): Command {
-  const { host, port, user = 'root', jump } = target;
+  const { host, port, user = 'root', jump = [] } = target;
   return sh(
     'ssh',
     ...(tty ? ['-t'] : []),
-    ...(jump ? shortJump(jump) : []),
+    ...shortJump(jump),
     ...(port === undefined ? [] : ['-p', String(port)]),
     ...(isPlainUser(user) ? [`${user}@${host}`] : ['-l', user, host]),
     ...(command === undefined ? [] : [command]),
@@ -46,12 +48,23 @@ export function shortSshCommand(
 }
 
 /** Older versions of ssh pass the addresses of -J to a shell unquoted, so this is used for plain names only. */
-function shortJump(jump: Parameters<typeof addressOf>[0]): string[] {
-  const { host, port = 22, user = 'root' } = jump;
-  if (isPlainUser(user) && !host.includes('%')) return ['-J', addressOf(jump)];
-  const [name, gate] = [user, host].map((word) => word.replaceAll('%', '%%')) as [string, string];
-  const proxy = sh('ssh', '-l', name, '-p', String(port), '-W', '[%h]:%p', '--', gate);
+function shortJump(jump: readonly Hop[]): string[] {
+  const last = jump.at(-1);
+  if (!last) return [];
+  if (jump.every(isPlainHop)) return ['-J', jump.map(addressOf).join(',')];
+  const { host, port = 22, user = 'root' } = last;
+  // ssh expands the tokens of the command once for each level.
+  const own = [...shortJump(jump.slice(0, -1)), '-l', user, '-p', String(port)];
+  const proxy = sh('ssh', ...own.map(literal), '-W', '[%h]:%p', '--', literal(host));
   return ['-o', `ProxyCommand=${render(proxy)}`];
+}
+
+function literal(word: string): string {
+  return word.replaceAll('%', '%%');
+}
+
+function isPlainHop({ host, user = 'root' }: Hop): boolean {
+  return isPlainUser(user) && !host.includes('%');
 }
 
 function isPlainUser(user: string): boolean {

@@ -5,7 +5,7 @@ export interface ResolvedTarget {
   readonly user: string;
   readonly auth: ResolvedAuth;
   readonly hostKey: HostKeyPolicy;
-  /** A jump host on the way. */
+  /** The last jump host on the way, which may have its own. */
   readonly jump?: ResolvedTarget | undefined;
 }
 

@@ -52,7 +52,7 @@ it.each<[what: string, change: Partial<Plan>, secrets: Record<string, string>]>(
   ['has all of its secrets', {}, { A: 'file:token', B: 'env:WORD' }],
   [
     'goes through a jump host',
-    { target: { host: 'h', identity: 'good', jump: { host: 'j', identity: 'good' } } },
+    { target: { host: 'h', identity: 'good', jump: [{ host: 'j', identity: 'good' }] } },
     {},
   ],
   ['brings a zmx of the worker', { zmx: { file: 'zmx' } }, {}],
@@ -84,9 +84,9 @@ it.each<[what: string, change: Partial<Plan>, secrets: Record<string, string>, l
     ],
     [
       'the identity of the jump host',
-      { target: { host: 'h', identity: 'good', jump: { host: 'j', identity: 'gone' } } },
+      { target: { host: 'h', identity: 'good', jump: [{ host: 'j', identity: 'gone' }] } },
       {},
-      ['target.jump.identity', undefined, 'identity-unavailable'],
+      ['target.jump[0].identity', undefined, 'identity-unavailable'],
     ],
     ['a zmx file', { zmx: { file: 'gone' } }, {}, ['zmx', undefined, 'zmx-unavailable']],
     [
@@ -102,12 +102,12 @@ it.each<[what: string, change: Partial<Plan>, secrets: Record<string, string>, l
 
 it('everything that a worker lacks is listed', async () => {
   const change = {
-    target: { host: 'h', identity: 'gone', jump: { host: 'j', identity: 'gone' } },
+    target: { host: 'h', identity: 'gone', jump: [{ host: 'j', identity: 'gone' }] },
     zmx: { file: 'gone' },
   };
   expect((await lacksOf(change, { A: 'env:GONE', B: 'file:gone' })).map(([path]) => path)).toEqual([
     'target.identity',
-    'target.jump.identity',
+    'target.jump[0].identity',
     'zmx',
     'steps[1].secrets.A',
     'steps[1].secrets.B',

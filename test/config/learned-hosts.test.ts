@@ -38,9 +38,9 @@ async function show(blob: Buffer, target: Partial<Target>): Promise<string> {
   if (ok) check.remember();
   return ok ? 'trusted' : (check.refusal()?.code ?? 'nothing');
 }
-const acceptNew = (jump?: Partial<NonNullable<Target['jump']>>) => ({
+const acceptNew = (jump?: Partial<NonNullable<Target['jump']>[number]>) => ({
   hostKey: 'accept-new' as const,
-  ...(jump && { jump: { host: 'gate', identity: 'id', ...jump } }),
+  ...(jump && { jump: [{ host: 'gate', identity: 'id', ...jump }] }),
 });
 
 describe('a host key learned by accept-new', () => {
@@ -57,7 +57,7 @@ describe('a host key learned by accept-new', () => {
     expect(await show(EVIL, acceptNew({ host: 'evil' }))).toBe('trusted');
     expect(await show(EVIL, acceptNew())).toBe('trusted');
     expect(await show(EVIL, {})).toBe('host-key-unknown');
-    expect(await show(EVIL, { jump: { host: 'evil', identity: 'id' } })).toBe('host-key-unknown');
+    expect(await show(EVIL, { jump: [{ host: 'evil', identity: 'id' }] })).toBe('host-key-unknown');
     expect(existsSync(join(dir, 'known_hosts'))).toBe(false);
     expect(readdirSync(join(dir, 'known_hosts.learned')).map((name) => name.replace(/-\w{12}$/, ''))).toEqual(
       ['direct', 'via-evil'],
@@ -65,7 +65,7 @@ describe('a host key learned by accept-new', () => {
     expect(readFileSync(join(dir, 'known_hosts.learned/direct'), 'utf8')).toBe(line(HOST, EVIL));
   });
 
-  test.each<[string, Partial<NonNullable<Target['jump']>>]>([
+  test.each<[string, Partial<NonNullable<Target['jump']>[number]>]>([
     ['another port', { port: 2222 }],
     ['another user', { user: 'guest' }],
     ['another proof of its own key', { hostKey: 'accept-new' }],
@@ -134,7 +134,7 @@ describe('accept-new on a worker whose operator forbids it', () => {
     ['of a host behind a jump host', { host: HOST, identity: 'id', ...acceptNew({}) }],
     [
       'of the jump host',
-      { host: HOST, identity: 'id', jump: { host: 'gate', identity: 'id', hostKey: 'accept-new' } },
+      { host: HOST, identity: 'id', jump: [{ host: 'gate', identity: 'id', hostKey: 'accept-new' }] },
     ],
   ];
 

@@ -169,7 +169,7 @@ describe('a target', () => {
       identity: 'other',
       hostKey: 'accept-new' as const,
     };
-    const target = { host: 'db1', identity: 'agent', hostKey: fingerprint, jump };
+    const target = { host: 'db1', identity: 'agent', hostKey: fingerprint, jump: [jump] };
     expect(await resolveTarget(target, { ...places, agentSocket: '/agent' })).toEqual({
       host: 'db1',
       port: 22,
@@ -317,7 +317,7 @@ describe('a target for ssh on this machine', () => {
 
   it('has separate options for its jump host, and absolute paths', async () => {
     const jump = { host: 'gate', port: 2222, user: 'me', identity: 'deploy', hostKey: 'SHA256:abc' };
-    const located = await locate({ jump, identity: 'other' }, { knownHostsFiles: ['known'] });
+    const located = await locate({ jump: [jump], identity: 'other' }, { knownHostsFiles: ['known'] });
     expect(located).toEqual({
       host: 'web1',
       port: 22,

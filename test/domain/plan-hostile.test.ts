@@ -14,7 +14,7 @@ const step = (more: object = {}) => ({ name: 'a', script: 'true', ...more });
 const plan = (...steps: object[]) => ({ target: { host: 'web1' }, steps });
 const whole = {
   name: 'demo',
-  target: { host: 'web1', port: 22, user: 'root', jump: { host: 'j' }, connectTimeout: '5m' },
+  target: { host: 'web1', port: 22, user: 'root', jump: [{ host: 'j' }], connectTimeout: '5m' },
   steps: [
     { ...step(), finalize: 'x', check: 'y', env: { A: 'b' }, secrets: { S: 'env:X' }, timeout: '1h' },
     { name: 'b', script: 'z', needs: ['a'], retry: { attempts: 2, backoff: 5 } },

@@ -59,6 +59,7 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
   pause: [{ line: 'pause RUN --dry-run', server: true }],
   resume: [{ line: 'resume RUN --dry-run', server: true }],
   init: [{ line: 'init -' }],
+  hosts: [{ line: 'hosts HOSTS --json' }],
   validate: [{ line: 'validate PLAN' }],
   diff: [{ line: 'diff PLAN --json', server: true }],
   drift: [{ line: 'drift PLAN --json', server: true }],
@@ -100,6 +101,7 @@ beforeAll(async () => {
   const plan =
     'target: {host: 127.0.0.1, port: 9, identity: id_test, connectTimeout: 1h}\nsteps: [{name: a, script: x}]\n';
   await writeFile(join(home, 'plan.yaml'), plan);
+  await writeFile(join(home, 'hosts.yaml'), 'hosts: [web1, web2]\n');
   stack = await startStack();
   run = await stack.start({
     steps: [
@@ -155,6 +157,7 @@ async function use(
   const words = line
     .replace('RUN', id)
     .replace('PLAN', join(home, 'plan.yaml'))
+    .replace('HOSTS', join(home, 'hosts.yaml'))
     .replace('SCHEDULE', schedule);
   const args = words.replace('NEW', `hard:${randomUUID()}`).split(' ');
   const own = { TEMPORAL_ADDRESS: address, CHANDLER_TASK_QUEUE: stack.taskQueue };

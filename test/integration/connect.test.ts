@@ -29,7 +29,7 @@ beforeAll(async () => {
   await copyFile(gate.identity, join(stack.secretsDir, 'id_gate'));
   await addSecret(stack, 'TOKEN', 'hunter2-is-secret');
   const jump = { host: gate.host, port: gate.port, identity: 'id_gate', hostKey: gate.hostKey };
-  target = stack.target({ jump });
+  target = stack.target({ jump: [jump] });
   id = await stack.start({
     target,
     steps: [

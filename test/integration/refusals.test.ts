@@ -485,7 +485,7 @@ END`);
       const hop = { host: jump.host, port: jump.port, identity: 'id_jump' };
       const through = (hostKey: string) =>
         start([{ name: 'through', script: 'echo "$SSH_CONNECTION" > /root/through' }], {
-          target: stack.target({ jump: { ...hop, hostKey } }),
+          target: stack.target({ jump: [{ ...hop, hostKey }] }),
         });
       const bad = await stack.client.result(await through(FOREIGN_KEY));
       expect(bad).toMatchObject({ outcome: 'failed', failure: { code: 'host-key-mismatch' } });

@@ -64,12 +64,12 @@ describe('the ssh command', () => {
   });
 
   it('has a short form that relies on the settings of the user', () => {
-    const target = { host: 'web1', port: 2222, jump: { host: 'gate', user: 'me' } };
+    const target = { host: 'web1', port: 2222, jump: [{ host: 'gate', user: 'me' }] };
     expect(render(shortSshCommand(target, { tty: true, command: 'zmx attach a' }))).toBe(
       "ssh -t -J me@gate:22 -p 2222 root@web1 'zmx attach a'",
     );
     expect(render(shortSshCommand({ host: 'web1' }, { tty: false }))).toBe('ssh root@web1');
-    const jump = { host: 'fe80::1' };
+    const jump = [{ host: 'fe80::1' }];
     expect(render(shortSshCommand({ host: '::1', jump }, { tty: false }))).toBe(
       "ssh -J 'root@[fe80::1]:22' root@::1",
     );
@@ -84,7 +84,10 @@ describe('the ssh command', () => {
         // Stands in for the ssh that ssh itself starts.
         writeFileSync(join(dir, 'ssh'), '#!/bin/sh\nprintf "%s\\n" "$@" >"$ARGS"\n', { mode: 0o755 });
         const command = render(
-          shortSshCommand({ host: 'web1', jump: { host: 'fe80::1%eth0', port: 2222, user } }, { tty: false }),
+          shortSshCommand(
+            { host: 'web1', jump: [{ host: 'fe80::1%eth0', port: 2222, user }] },
+            { tty: false },
+          ),
         );
         const env = {
           PATH: `${dir}:${process.env['PATH']}`,

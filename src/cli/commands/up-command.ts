@@ -8,9 +8,10 @@ import { runUrl } from '../server/locate-server.ts';
 import { reconnecting, withClient } from '../server/with-client.ts';
 import { followRun, type FollowOptions } from '../live/follow-run.ts';
 import { withRunOptions, type RunOptions } from '../input/run-options.ts';
+import { hasHosts, withHostsOptions, type HostsOptions } from '../hosts/hosts-options.ts';
 import { type Act, describeServerCommand, withTargetOption, withValueOptions, PLAN_ARGUMENT } from './act.ts';
 
-interface UpOptions extends ServerOptions, FollowOptions, PlanOptions, RunOptions {
+interface UpOptions extends ServerOptions, FollowOptions, PlanOptions, RunOptions, HostsOptions {
   readonly id?: string;
 }
 
@@ -20,25 +21,32 @@ export function addUp(program: Command, act: Act): void {
     .argument('<plan>', PLAN_ARGUMENT)
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .action(act.untilStopped(runUp));
-  describeServerCommand(withFollowOptions(withRunOptions(withValueOptions(withTargetOption(up)))), {
-    group: 'Provision:',
-    summary: 'provision a host and follow live',
-    about: `Checks the plan, starts its run, and shows every step until the run is over. The server and the workers carry out the run: it continues when this command ends, by Ctrl-C or a crash.
+  describeServerCommand(
+    withFollowOptions(withRunOptions(withValueOptions(withTargetOption(withHostsOptions(up))))),
+    {
+      group: 'Provision:',
+      summary: 'provision a host and follow live',
+      about: `Checks the plan, starts its run, and shows every step until the run is over. The server and the workers carry out the run: it continues when this command ends, by Ctrl-C or a crash.
 
 A step that fails is parked: its terminal stays open on the host, the command to attach to it is printed, and the run waits for retry, skip or abort. On a terminal this command keeps following; elsewhere it exits with 3.
 
-A second run on the same host is refused while one is at work.`,
-    examples: {
-      'chandler up web.yaml': "The plan's own target.",
-      'chandler up web.yaml --target root@10.0.0.7:2222 --target identity=id_web': 'Another target.',
-      'chandler up preset:docker --target root@10.0.0.7': 'A ready-made plan.',
-      'chandler up web.yaml --env-file prod.env --set PORT=8080': 'Other values for its variables.',
-      'chandler up web.yaml --no-wait --json':
-        'From a script: one JSON object a line, 3 when a step is parked.',
+A second run on the same host is refused while one is at work.
+
+With --hosts the plan runs on every host of an inventory. The plan is validated for all of them first. A failure on one host does not stop the others, and the exit code is the worst. Standard output has one line for each host, or with --json one object; what happens until then is on standard error. A host that needs attention counts as done, unless --wait is given.`,
+      examples: {
+        'chandler up web.yaml': "The plan's own target.",
+        'chandler up web.yaml --target root@10.0.0.7:2222 --target identity=id_web': 'Another target.',
+        'chandler up preset:docker --target root@10.0.0.7': 'A ready-made plan.',
+        'chandler up web.yaml --env-file prod.env --set PORT=8080': 'Other values for its variables.',
+        'chandler up web.yaml --hosts hosts.yaml --limit web --parallel 5':
+          'The hosts of a group, five at once.',
+        'chandler up web.yaml --no-wait --json':
+          'From a script: one JSON object a line, 3 when a step is parked.',
+      },
+      exits: FOLLOW_EXITS,
+      seeAlso: ['start', 'hosts', 'status', 'logs', 'retry', 'validate'],
     },
-    exits: FOLLOW_EXITS,
-    seeAlso: ['start', 'status', 'logs', 'retry', 'validate'],
-  });
+  );
 }
 
 export const FOLLOW_EXITS = {
@@ -61,6 +69,8 @@ export function withFollowOptions(
 }
 
 async function runUp(context: CliContext, file: string, options: UpOptions): Promise<number> {
+  if (hasHosts(options, { plan: file, alone: { '--id': options.id !== undefined } }))
+    return (await import('../hosts/up-hosts.ts')).upHosts(context, file, options);
   const { loadPlan } = await import('../input/plan-file.ts');
   const plan = await loadPlan(file, options, context);
   return startAndFollow(context, options, 'Run', (client, wanted) => client.start(plan, wanted));

@@ -9,12 +9,15 @@ import { isNotFound } from '../errors.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { judgePlan, readPlan, requirePlan, type PlanOptions } from '../input/plan-file.ts';
 import { printJson } from '../output/print-json.ts';
+import { loadHostPlans, type HostPlan } from '../hosts/host-plans.ts';
+import { runOnHosts } from '../hosts/run-on-hosts.ts';
+import { hasHosts, type HostsOptions } from '../hosts/hosts-options.ts';
 import { renderDiff } from './render-diff.ts';
 import { colored, plain } from '../output/paint.ts';
 import type { Diff } from '../output/outputs.ts';
 import { forecastRun } from './forecast-run.ts';
 
-export interface DiffOptions extends ServerOptions, PlanOptions {
+export interface DiffOptions extends ServerOptions, PlanOptions, HostsOptions {
   readonly exitCode?: boolean;
   readonly json?: boolean;
 }
@@ -25,10 +28,40 @@ export async function runDiff(
   targets: readonly string[],
   options: DiffOptions,
 ): Promise<number> {
+  if (hasHosts(options, { plan: file, alone: { [targets.join(' ')]: targets.length > 0 } })) {
+    const plans = await loadHostPlans(file, options, context);
+    if (plans.length > 1 || options.json) return diffHosts(context, plans, options);
+    return showDiffs(
+      context,
+      plans.map(({ plan }) => plan),
+      options,
+    );
+  }
   const source = await readPlan(file, options, context);
   const { target: more = [] } = options;
   const each = targets.length === 0 ? [more] : targets.map((target) => [target, ...more]);
-  const plans = each.map((words) => requirePlan(file, judgePlan(source, words)));
+  return showDiffs(
+    context,
+    each.map((words) => requirePlan(file, judgePlan(source, words))),
+    options,
+  );
+}
+
+function diffHosts(context: CliContext, plans: readonly HostPlan[], options: DiffOptions): Promise<ExitCode> {
+  return withClient(options, context, (client) => {
+    const onWaiting = announceWaiting(context, options);
+    return runOnHosts(context, options, plans, async ({ plan }) => {
+      const diff = await diffOf(client, plan, onWaiting);
+      return { exitCode: exitCodeOfDiffs([diff], options.exitCode === true), message: diff.message, diff };
+    });
+  });
+}
+
+async function showDiffs(
+  context: CliContext,
+  plans: readonly Plan[],
+  options: DiffOptions,
+): Promise<ExitCode> {
   const diffs = await withClient(options, context, (client) =>
     Promise.all(
       plans.map((plan, i) => diffOf(client, plan, i === 0 ? announceWaiting(context, options) : undefined)),

@@ -5,9 +5,9 @@ import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readTarget } from './target-option.ts';
 
-/** Builds a target from several options and validates it. @throws CliError usage */
-export function parseTarget(options: readonly string[]): Target {
-  const target = readTarget(options) as Target;
+/** Builds a target from several options over the values of `under`, and validates it. @throws CliError usage */
+export function parseTarget(options: readonly string[], under: Partial<Target> = {}): Target {
+  const target = readTarget(options, under) as Target;
   const { problems } = validateWatch({ target });
   if (problems) throw new CliError(exitCodes.usage, formatProblems(problems));
   return target;

@@ -6,7 +6,9 @@ import {
   parseDocument,
   type Document,
   type Node,
+  type Pair,
   type YAMLError,
+  type YAMLMap,
 } from 'yaml';
 import { messageOf } from '../../domain/run/failure.ts';
 import type { PlacedProblem } from '../../domain/plan/problems.ts';
@@ -14,27 +16,40 @@ import type { PlacedProblem } from '../../domain/plan/problems.ts';
 /** A YAML or JSON text, and where its parts are. */
 export interface YamlText {
   readonly value: unknown;
-  /** The line of the deepest existing part of a path, and whether that part is a literal block (`|`). */
-  readonly placeOf: (path: string) => { readonly line?: number; readonly isBlock: boolean };
+  /**
+   * The line of the deepest existing part of a path, and whether that part is a literal block (`|`). Keys with dots or brackets
+   * need a list.
+   */
+  readonly placeOf: (path: string | readonly string[]) => {
+    readonly line?: number;
+    readonly isBlock: boolean;
+  };
 }
 
 /** Enough for a plan that repeats a block in every step; a bomb needs far more. */
 const MAX_ALIASES = 100;
 
-/** Parses YAML or JSON (which is YAML). */
+/** Parses YAML or JSON (which is YAML). Version 1.1 reads `yes` as true. */
 export function parseYaml(
   text: string,
+  version: '1.1' | '1.2' = '1.2',
 ): { yaml: YamlText; problems?: never } | { yaml?: never; problems: PlacedProblem[] } {
   const lines = new LineCounter();
   const lineAt = (offset: number) => lines.linePos(offset).line;
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: true,
+    version,
+  });
   if (document.errors.length > 0) return { problems: document.errors.map((error) => place(error, lineAt)) };
+  const pairs: PairIndex = new Map();
   try {
     return {
       yaml: {
         value: document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown,
         placeOf(path) {
-          const { node, offset } = find(document, path);
+          const { node, offset } = find(document, typeof path === 'string' ? keysOf(path) : path, pairs);
           const isBlock = isScalar(node) && node.type === 'BLOCK_LITERAL';
           return offset === undefined ? { isBlock } : { isBlock, line: lineAt(offset) };
         },
@@ -50,25 +65,44 @@ function place({ message, pos }: YAMLError, lineAt: (offset: number) => number):
   return { path: '', message: message.replace(/\s*\n\s*/g, ' '), line: lineAt(pos[0]) };
 }
 
+/** `steps[1].name`: steps, 1, name */
+function keysOf(path: string): readonly string[] {
+  return path.match(/[^.[\]]+/g) ?? [];
+}
+
 /** Finds the deepest existing part of a path, and where it begins: its key, or the list item. */
 function find(
   document: Document.Parsed,
-  path: string,
+  path: readonly string[],
+  pairs: PairIndex,
 ): { readonly node: unknown; readonly offset: number | undefined } {
   let node: unknown = document.contents;
   let offset = startOf(node);
-  for (const [, key, index] of path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)) {
-    if (isMap(node) && key !== undefined) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+  for (const key of path) {
+    if (isMap(node)) {
+      const pair = pairsOf(node, pairs).get(key);
       if (!pair) return { node: undefined, offset };
       offset = startOf(pair.key) ?? offset;
       node = pair.value;
-    } else if (isSeq(node) && index !== undefined) {
-      node = node.items[Number(index)];
+    } else if (isSeq(node) && /^\d+$/.test(key)) {
+      node = node.items[Number(key)];
       offset = startOf(node) ?? offset;
     } else return { node: undefined, offset };
   }
   return { node, offset };
+}
+
+/** The pairs of mappings by key, because a large mapping is asked for each of its keys. */
+type PairIndex = Map<YAMLMap, ReadonlyMap<string, Pair>>;
+
+function pairsOf(map: YAMLMap, known: PairIndex): ReadonlyMap<string, Pair> {
+  const found =
+    known.get(map) ??
+    new Map(
+      map.items.flatMap((item) => (isScalar(item.key) ? [[String(item.key.value), item] as const] : [])),
+    );
+  known.set(map, found);
+  return found;
 }
 
 function startOf(node: unknown): number | undefined {

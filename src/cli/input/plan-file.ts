@@ -1,3 +1,4 @@
+import { isRecord } from '../../domain/is-record.ts';
 import { planWarnings, type PlanWarning } from '../../domain/plan/plan-warnings.ts';
 import type { PlacedProblem, Problem } from '../../domain/plan/problems.ts';
 import type { Plan } from '../../domain/plan/schema.ts';
@@ -59,17 +60,26 @@ export async function readPlan(
     : { problems };
 }
 
+/** What an inventory has for one host. Its values are weaker than those of the command line. */
+export interface HostOverrides {
+  readonly target: Readonly<Record<string, unknown>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly given: readonly GivenValue[];
+}
+
 /** Validates a plan whose target and run have the values of the options. */
 export function judgePlan(
   source: PlanSource,
   targetOptions: readonly string[] = [],
   runOptions: RunOptions = {},
+  host?: HostOverrides,
 ): JudgedPlan {
   if (!source.merged) return { problems: source.problems };
-  const { merged, given } = source;
+  const { merged } = source;
+  const given = [...(host?.given ?? []), ...source.given];
   const layers = given.map(({ name, value }) => ({ [name]: value }));
   const layered = overrideRun(
-    layerValues(overrideTarget(merged.value, targetOptions), ...layers),
+    layerValues(overrideTarget(withHost(merged.value, host), targetOptions), ...layers),
     runOptions,
   );
   const { plan, problems: found = [] } = validatePlan(layered);
@@ -85,7 +95,18 @@ export function judgePlan(
   ];
   if (!plan || problems.length > 0) return { problems };
   const warnings = planWarnings(plan).map((warning) => placeWarning(merged, warning));
-  return { plan, warnings: [...misspellingWarnings(merged.value as Plan, given), ...warnings] };
+  return { plan, warnings: [...misspellingWarnings(merged.value as Plan, source.given), ...warnings] };
+}
+
+/** Sets what an inventory has for a host. A plan of another shape is reported by the validation. */
+function withHost(plan: unknown, host: HostOverrides | undefined): unknown {
+  if (!host || !isRecord(plan)) return plan;
+  const { target, labels = {} } = plan;
+  return {
+    ...plan,
+    ...((target === undefined || isRecord(target)) && { target: { ...target, ...host.target } }),
+    ...(isRecord(labels) && Object.keys(host.labels).length > 0 && { labels: { ...labels, ...host.labels } }),
+  };
 }
 
 /** Returns the plan. @throws CliError usage with one problem a line */

@@ -12,11 +12,9 @@ export function planTemplate(): string {
 export function fillTarget(template: string, target: Values): string {
   const { jump, ...own } = target;
   const filled = Object.entries(own).reduce((text, [key, value]) => setKey(text, '  ', key, value), template);
-  if (typeof jump !== 'object' || jump === null) return filled;
-  return Object.entries(jump).reduce(
-    (text, [key, value]) => setKey(text, '    ', key, value),
-    filled.replace(/^ {2}#jump:$/m, '  jump:'),
-  );
+  if (!Array.isArray(jump) || jump.length === 0) return filled;
+  const list = stringify(jump).replaceAll(/^(?=.)/gm, '    ');
+  return filled.replace(/^ {2}#jump:\n( {4,}#.*\n)+/m, () => `  jump:\n${list}`);
 }
 
 /** Sets the first key with that name and indentation: the target precedes everything else with the same depth. */

@@ -1,4 +1,5 @@
-import { isRecord } from '../../domain/is-record.ts';
+import { parseJump } from '../../domain/hosts/jump-hosts.ts';
+import { isRecord, recordOf } from '../../domain/is-record.ts';
 import type { Target } from '../../domain/plan/schema.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -6,15 +7,12 @@ import { exitCodes } from '../exit-codes.ts';
 type Values = Readonly<Record<string, unknown>>;
 
 const HOP_KEYS = ['host', 'port', 'user', 'identity', 'hostKey'] as const satisfies (keyof Target)[];
-const KEYS: readonly string[] = [
-  ...HOP_KEYS,
-  'connectTimeout',
-  'become',
-  ...HOP_KEYS.map((key) => `jump.${key}`),
-];
+const KEYS: readonly string[] = [...HOP_KEYS, 'connectTimeout', 'become'];
+const HOP: readonly string[] = HOP_KEYS;
 
 /**
- * Parses `--target`: `KEY=VALUE`, or `[USER@]HOST[:PORT]`. Values are validated with the plan.
+ * Parses `--target`: `KEY=VALUE`, or `[USER@]HOST[:PORT]`. Values are validated with the plan. A key `jump.KEY` is one of the first
+ * jump host, `jump.2.KEY` of the second; `jump` is the whole list, as for ProxyJump of ssh.
  *
  * @throws CliError usage
  */
@@ -23,10 +21,18 @@ export function parseTargetOption(text: string): Values {
   if (equals < 0) return parseAddress(text);
   const key = text.slice(0, equals);
   const value = text.slice(equals + 1);
-  if (!KEYS.includes(key)) throw usage(`--target ${text}: no key "${key}"; the keys are ${KEYS.join(', ')}`);
-  const name = key.replace(/^jump\./, '');
+  if (key === 'jump') {
+    const hops = parseJump(value);
+    if (hops) return { jump: hops };
+    throw usage(`--target ${text}: must be jump=[USER@]HOST[:PORT],… or jump=none`);
+  }
+  const [, position, name = key] = /^jump\.(?:([1-8])\.)?(\w+)$/.exec(key) ?? [];
+  if (!(name === key ? KEYS : HOP).includes(name))
+    throw usage(
+      `--target ${text}: no key "${key}"; the keys are ${KEYS.join(', ')}, jump, and jump.KEY or jump.2.KEY for ${HOP.join(', ')}`,
+    );
   const read = { [name]: name === 'port' ? toPort(value) : value };
-  return name === key ? read : { jump: read };
+  return name === key ? read : { jump: { [Number(position ?? 1) - 1]: read } };
 }
 
 /** Whether a word means a plan rather than a host, which never has such a name. */
@@ -46,10 +52,22 @@ export function readTarget(options: readonly string[], under: Values = {}): Valu
 }
 
 function merge(under: Values, over: Values): Values {
-  const jump = isRecord(over['jump'])
-    ? { jump: { ...(isRecord(under['jump']) ? under['jump'] : {}), ...over['jump'] } }
-    : {};
-  return { ...under, ...over, ...jump };
+  return {
+    ...under,
+    ...over,
+    ...(isRecord(over['jump']) && { jump: mergeHops(under['jump'], over['jump']) }),
+  };
+}
+
+/** Sets keys of jump hosts by their position. One without a host is reported by the validation. */
+function mergeHops(under: unknown, over: Values): unknown[] {
+  const hops: unknown[] = Array.isArray(under) ? [...(under as unknown[])] : [];
+  for (const [position, values] of Object.entries(over)) {
+    const at = Number(position);
+    while (hops.length <= at) hops.push({});
+    hops[at] = { ...recordOf(hops[at]), ...recordOf(values) };
+  }
+  return hops;
 }
 
 /** `root@host`, `host:2222`, `root@[::1]:2222`, `::1` */

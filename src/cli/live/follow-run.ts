@@ -27,10 +27,10 @@ export async function followRun(
   source: Pick<RunSource, 'client' | 'connect' | 'workflowId'>,
   options: FollowOptions,
   command: ToCommand,
+  display: RunDisplay = createRunDisplay(context, options.json === true),
 ): Promise<ExitCode> {
   const { json = false, wait = context.isTty && !json } = options;
   const { workflowId } = source;
-  const display = createRunDisplay(context, json);
   const report = createReporter({ workflowId, display, wait, command });
   let host: string | undefined;
   try {

@@ -35,11 +35,8 @@ export async function locateHost(
   } catch (error) {
     if (!(error instanceof ChandlerError) || error.code !== 'identity-unavailable') throw error;
     const { identity: _, jump, ...rest } = target;
-    const { identity: __, ...gate } = jump ?? {};
-    const located = await locateTarget(
-      { ...rest, ...(jump && { jump: { ...gate, host: jump.host } }) },
-      places,
-    );
+    const gates = jump?.map(({ identity: __, ...gate }) => gate);
+    const located = await locateTarget({ ...rest, ...(gates && { jump: gates }) }, places);
     announceOn(context)(`${error.message}; offering the agent's keys and the default ones instead`);
     return located;
   }

@@ -6,6 +6,7 @@ import type { Finding } from '../../domain/run/finding.ts';
 import type { Leftover } from '../../domain/run/leftovers.ts';
 import type { ServerPause } from '../../domain/run/server-pause.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
+import type { InventoryFormat } from '../hosts/read-inventory.ts';
 import type { Change } from './changes.ts';
 
 /**
@@ -44,6 +45,10 @@ export interface Outputs {
   readonly diffs: readonly Diff[];
   /** `drift`. */
   readonly drift: DriftReport;
+  /** `up`, `start`, `diff`, `drift` and `doctor` with --hosts: one a line for each host. */
+  readonly hostOutcome: HostOutcome;
+  /** `hosts`. */
+  readonly hosts: HostsOutput;
   /** `schedule list`. */
   readonly schedules: readonly DriftSchedule[];
   /** `schedule create`, `pause`, `resume` and `remove`. */
@@ -157,6 +162,71 @@ export interface Diff {
   /** The outcome in one line. */
   readonly message: string;
   readonly rows: readonly DiffRow[];
+}
+
+/** What a command did on one host of an inventory. */
+export interface HostOutcome {
+  /** The name in the inventory. */
+  readonly name: string;
+  /** The exit code that the command has for this host alone. */
+  readonly exitCode: number;
+  /** The outcome in one line. */
+  readonly message: string;
+  /** With `up` and `start`: the id of the run. */
+  readonly id?: string;
+  /** With `diff`. */
+  readonly diff?: Diff;
+  /** With `drift`. */
+  readonly drift?: DriftReport;
+  /** With `doctor`. */
+  readonly findings?: FindingsOutput;
+}
+
+export interface HostsOutput {
+  readonly file: string;
+  readonly format: InventoryFormat;
+  /** How many hosts the inventory has. */
+  readonly total: number;
+  /** Those that match --limit. */
+  readonly hosts: readonly HostOutput[];
+  /** What it has and Chandler does not use. */
+  readonly ignored: readonly IgnoredOutput[];
+}
+
+export interface HostOutput {
+  /** The name in the inventory. */
+  readonly name: string;
+  /** From the weakest to the strongest. */
+  readonly groups: readonly string[];
+  /** What the inventory says about the target; it overrides the plan's. */
+  readonly target: TargetOutput;
+  readonly env: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** As in a plan. */
+export interface TargetOutput extends HopOutput {
+  /** The jump hosts, from the first. */
+  readonly jump?: readonly HopOutput[];
+  readonly become?: 'sudo';
+  readonly connectTimeout?: string | number;
+}
+
+interface HopOutput {
+  readonly host: string;
+  readonly port?: number;
+  readonly user?: string;
+  readonly identity?: string;
+  readonly hostKey?: string;
+}
+
+export interface IgnoredOutput {
+  /** The variable or key. */
+  readonly name: string;
+  readonly reason: string;
+  /** Missing if it belongs to no single host. */
+  readonly host?: string;
+  readonly line?: number;
 }
 
 export interface LeftoversOutput {

@@ -28,9 +28,14 @@ export function serverFlags(options: ServerOptions): string[] {
   ];
 }
 
+/** Returns a function that prints once that no worker answers, however many requests wait for one. */
 export function announceWaiting(context: CliContext, options: ServerOptions): (taskQueue: string) => void {
-  return (taskQueue) =>
+  let announced = false;
+  return (taskQueue) => {
+    if (announced) return;
+    announced = true;
     announceOn(context)(
       `No worker answers on the task queue ${oneLine(taskQueue)}; waiting for one: ${copyable(context, options, 'worker')}`,
     );
+  };
 }

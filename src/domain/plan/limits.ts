@@ -12,6 +12,7 @@ export const limits = {
   stepNameLength: 40,
   /** Files that a plan may include. */
   includedFiles: 64,
+  jumpHosts: 8,
   labels: 20,
   /** The server indexes 2,048 bytes of a search attribute, and fails a task that sets a longer one. */
   labelsBytes: 2000,

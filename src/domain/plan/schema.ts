@@ -70,7 +70,10 @@ const hop = {
 
 export const targetSchema = z.strictObject({
   ...hop,
-  jump: optional(z.strictObject(hop), 'A jump host; it takes the same keys.'),
+  jump: optional(
+    z.array(z.strictObject(hop)).max(limits.jumpHosts),
+    'The jump hosts on the way, from the first to the last; each takes the same keys. Default none.',
+  ),
   become: optional(
     z.enum(['sudo']),
     '`sudo` does everything as root, through sudo without a password. Default the login user.',
@@ -153,7 +156,7 @@ const fleet = line
   .describe(
     'The fleet of the host, to find the run by: `chandler watch --fleet`, search attribute ChandlerFleet.',
   );
-const labels = z
+export const labelsSchema = z
   .record(label, line.max(180))
   .refine((value) => Object.keys(value).length <= limits.labels, `must hold at most ${limits.labels} entries`)
   .refine(
@@ -183,7 +186,7 @@ export const planSchema = z.strictObject({
     'The name of the plan. The host records under it which steps are done; plans without a name share the name `unnamed`.',
   ),
   fleet: fleet.optional(),
-  labels: labels.optional(),
+  labels: labelsSchema.optional(),
   target: targetSchema,
   env: optional(
     z.record(variable, valueSchema),
@@ -265,7 +268,7 @@ export const watchSchema = z.strictObject({
   timeout: optional(duration, 'How long the host may take. Default 24h.'),
   parkTimeout: optional(duration, 'How long a failed host waits for an operator. Default 24h.'),
   fleet: fleet.optional(),
-  labels: labels.optional(),
+  labels: labelsSchema.optional(),
 });
 
 /** The self-provisioning host to follow, and for how long. */

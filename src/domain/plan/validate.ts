@@ -19,7 +19,7 @@ export function validatePlan(
   const result = planSchema.safeParse(firstSteps(input), { error: issueMessage });
   const graph = readGraph(input);
   const found = [
-    ...(result.error?.issues.flatMap((issue) => toProblems(issue, planSchema)) ?? []),
+    ...(result.error?.issues.flatMap((issue) => toProblems(issue, planSchema)).map(withoutKeys) ?? []),
     // Too many steps are a problem already, and following their needs could overflow the stack.
     ...(graph.length > limits.steps ? [] : stepProblems(graph)).map(({ path, message }) => ({
       path: formatPath(['steps', ...path]),
@@ -50,8 +50,27 @@ export function validateIncluded(input: unknown): { problems?: Problem[] } {
 function validateWith(schema: z.ZodType, input: unknown): { problems?: Problem[] } {
   const unreadable = unreadableReason(input);
   if (unreadable !== undefined) return { problems: [{ path: '', message: unreadable }] };
+  const { problems } = problemsWith(schema, input);
+  return problems ? { problems: problems.map(withoutKeys) } : {};
+}
+
+/** A problem, and its path as a list of keys. */
+interface KeyedProblem extends Problem {
+  readonly keys: readonly string[];
+}
+
+function withoutKeys({ path, message }: Problem): Problem {
+  return { path, message };
+}
+
+/** Finds the problems of a value with a schema. `whole` is the value's name in messages. */
+export function problemsWith(
+  schema: z.ZodType,
+  input: unknown,
+  whole = 'the plan',
+): { problems?: KeyedProblem[] } {
   const { error } = schema.safeParse(input, { error: issueMessage });
-  return error ? { problems: error.issues.flatMap((issue) => toProblems(issue, schema)) } : {};
+  return error ? { problems: error.issues.flatMap((issue) => toProblems(issue, schema, whole)) } : {};
 }
 
 /** Why a value can't be validated at all. */
@@ -96,33 +115,38 @@ function firstSteps(input: unknown): unknown {
 function toProblems(
   issue: { code?: string; path: PropertyKey[]; message: string },
   schema: z.ZodType,
-): Problem[] {
+  whole = 'the plan',
+): KeyedProblem[] {
+  const keys = issue.path.map(String);
   if (issue.code === 'unrecognized_keys' && 'keys' in issue) {
     return (issue.keys as string[]).map((key) => ({
       path: formatPath([...issue.path, key]),
+      keys: [...keys, key],
       message: `is not a known key${suggestKey(key, knownKeys(schema, issue.path))}`,
     }));
   }
   if (issue.code === 'invalid_key' && 'issues' in issue) {
     const [first] = issue.issues as { message: string }[];
-    return [{ path: formatPath(issue.path), message: first?.message ?? issue.message }];
+    return [{ path: formatPath(issue.path), keys, message: first?.message ?? issue.message }];
   }
-  const subject = issue.path.length === 0 ? 'the plan ' : '';
-  return [{ path: formatPath(issue.path), message: `${subject}${issue.message}` }];
+  const subject = issue.path.length === 0 ? `${whole} ` : '';
+  return [{ path: formatPath(issue.path), keys, message: `${subject}${issue.message}` }];
 }
 
 /** The keys of the object at a path; none if the schema has no object there. */
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let node: unknown = schema;
   for (const key of [...path, undefined]) {
-    while (node instanceof z.ZodOptional) node = node.unwrap();
+    while (node instanceof z.ZodOptional || node instanceof z.ZodNullable) node = node.unwrap();
     if (key === undefined) break;
     node =
       node instanceof z.ZodObject
         ? node.shape[String(key)]
         : node instanceof z.ZodArray
           ? node.element
-          : undefined;
+          : node instanceof z.ZodRecord
+            ? node.valueType
+            : undefined;
   }
   return node instanceof z.ZodObject ? Object.keys(node.shape) : [];
 }

@@ -101,13 +101,16 @@ export function describeLeftover({
 /** The arguments of the `chandler` command that lists what is left on a host, for messages. `more` are added. */
 export function cleanWords({ jump, become, ...hop }: Target, ...more: readonly string[]): string[] {
   const { identity, hostKey } = hop;
-  const options = { identity, hostKey, become, ...prefixed('jump.', jump) };
+  const hops = jump?.map((each, i) => prefixed(jump.length === 1 ? 'jump.' : `jump.${i + 1}.`, each)) ?? [];
+  const options = Object.assign({ identity, hostKey, become }, ...hops) as Record<string, Option>;
   const words = Object.entries(options).flatMap(([key, value]) =>
     value === undefined ? [] : ['--target', `${key}=${value}`],
   );
   return ['clean', addressOf(hop), ...words, ...more];
 }
 
-function prefixed(prefix: string, hop: Target['jump']): Record<string, string | number | undefined> {
-  return Object.fromEntries(Object.entries(hop ?? {}).map(([key, value]) => [`${prefix}${key}`, value]));
+type Option = string | number | undefined;
+
+function prefixed(prefix: string, hop: Omit<Target, 'jump'>): Record<string, Option> {
+  return Object.fromEntries(Object.entries(hop).map(([key, value]) => [`${prefix}${key}`, value]));
 }

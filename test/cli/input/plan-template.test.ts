@@ -98,7 +98,7 @@ describe('fillTarget', () => {
       'an address with colons, and texts that YAML would read otherwise',
       { host: '::1', identity: 'a: #b', user: 'null' },
     ],
-    ['a host to go through', { host: 'x', jump: { host: 'gate', port: 2 } }],
+    ['hosts to go through', { host: 'x', jump: [{ host: 'gate', port: 2 }, { host: 'inner' }] }],
     ['what a replacement would take for a pattern', { host: 'x', identity: "$& $1 $'" }],
   ])('puts in %s', (_, target) => {
     expect(targetOf(target)).toEqual({

@@ -7,7 +7,10 @@ describe('parseTargetOption', () => {
     ['port=2201', { port: 2201 }],
     ['port=x', { port: 'x' }],
     ['hostKey=SHA256:abc=', { hostKey: 'SHA256:abc=' }],
-    ['jump.host=gate', { jump: { host: 'gate' } }],
+    ['jump.host=gate', { jump: { 0: { host: 'gate' } } }],
+    ['jump.2.port=3', { jump: { 1: { port: 3 } } }],
+    ['jump=me@gate:2,[::1]', { jump: [{ host: 'gate', port: 2, user: 'me' }, { host: '::1' }] }],
+    ['jump=none', { jump: [] }],
     ['web1', { host: 'web1' }],
     ['web1:2201', { host: 'web1', port: 2201 }],
     ['root@web1', { user: 'root', host: 'web1' }],
@@ -21,21 +24,34 @@ describe('parseTargetOption', () => {
     expect(parseTargetOption(text)).toEqual(values);
   });
 
-  test.each(['', 'root@', 'web1:', 'web1:ssh', '[::1', 'colour=red', '=x', 'jump=gate'])(
-    'refuses "%s"',
-    (text) => {
-      expect(() => parseTargetOption(text)).toThrow(`--target ${text}: `);
-    },
-  );
+  test.each([
+    '',
+    'root@',
+    'web1:',
+    'web1:ssh',
+    '[::1',
+    'colour=red',
+    '=x',
+    'jump=a b',
+    'jump.9.host=x',
+    'jump.become=sudo',
+  ])('refuses "%s"', (text) => {
+    expect(() => parseTargetOption(text)).toThrow(`--target ${text}: `);
+  });
 });
 
 describe('overrideTarget', () => {
-  const plan = { target: { host: 'web1', port: 22, jump: { host: 'gate' } }, steps: [] };
+  const plan = { target: { host: 'web1', port: 22, jump: [{ host: 'gate' }] }, steps: [] };
 
   test('later options win over earlier ones, and all over the plan', () => {
-    const options = ['root@web2:1', 'port=2', 'jump.user=me'];
+    const options = ['root@web2:1', 'port=2', 'jump.user=me', 'jump.2.host=inner'];
     expect(overrideTarget(plan, options)).toEqual({
-      target: { host: 'web2', user: 'root', port: 2, jump: { host: 'gate', user: 'me' } },
+      target: {
+        host: 'web2',
+        user: 'root',
+        port: 2,
+        jump: [{ host: 'gate', user: 'me' }, { host: 'inner' }],
+      },
       steps: [],
     });
   });

@@ -40,7 +40,7 @@ const bad: readonly (readonly [what: string, plan: unknown, ...problems: string[
       [withStep({ Script: 'x' }), 'steps[0].Script', 'script'],
       [withStep({ retry: { atempts: 2 } }), 'steps[0].retry.atempts', 'attempts'],
       [withTarget({ 'host-key': 'x' }), 'target.host-key', 'hostKey'],
-      [withTarget({ jump: { host: 'j', usr: 'x' } }), 'target.jump.usr', 'user'],
+      [withTarget({ jump: [{ host: 'j', usr: 'x' }] }), 'target.jump[0].usr', 'user'],
       [{ ...good, on_step_failure: 'park' }, 'on_step_failure', 'onStepFailure'],
       [{ ...good, sentinel: { pth: '/x' } }, 'sentinel.pth', 'path'],
       [{ ...good, bootstrap: { marker: '/x', timeuot: '1s' } }, 'bootstrap.timeuot', 'timeout'],
@@ -165,9 +165,9 @@ const bad: readonly (readonly [what: string, plan: unknown, ...problems: string[
   ],
   [
     'a jump to nowhere',
-    withTarget({ jump: { port: 0 } }),
-    'target.jump.host: is missing',
-    'target.jump.port: must be at least 1',
+    withTarget({ jump: [{ port: 0 }] }),
+    'target.jump[0].host: is missing',
+    'target.jump[0].port: must be at least 1',
   ],
   ...['1A', 'A-B', '', 'A=B', 'A\n'].map(
     (name) =>

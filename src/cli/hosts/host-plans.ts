@@ -1,0 +1,105 @@
+import type { Host } from '../../domain/hosts/hosts.ts';
+import type { Plan } from '../../domain/plan/schema.ts';
+import { addressOf } from '../../domain/run/ids.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+import { announceOn, type CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+import {
+  judgePlan,
+  readPlan,
+  renderProblems,
+  renderWarnings,
+  type HostOverrides,
+  type PlanOptions,
+} from '../input/plan-file.ts';
+import { shownName } from '../input/read-files.ts';
+import type { RunOptions } from '../input/run-options.ts';
+import { parseTargetOption } from '../input/target-option.ts';
+import { readHosts, type HostsChoice } from './read-hosts.ts';
+
+/** A host of an inventory, and the plan with its values. */
+export interface HostPlan {
+  readonly name: string;
+  readonly plan: Plan;
+}
+
+const MAX_NAMED = 3;
+
+/**
+ * Reads a plan and an inventory, and validates the plan for every host before anything is done on one.
+ *
+ * @throws CliError usage with one problem a line
+ */
+export async function loadHostPlans(
+  file: string,
+  options: PlanOptions & RunOptions & HostsChoice,
+  context: CliContext,
+): Promise<HostPlan[]> {
+  refuseAddresses(options.target);
+  const source = await readPlan(file, options, context);
+  const { hosts, file: hostsFile } = await readHosts(options, context);
+  const plans: HostPlan[] = [];
+  const problems = new Map<string, string[]>();
+  const warnings = new Map<string, string[]>();
+  for (const { name, ...host } of hosts) {
+    const judged = judgePlan(source, options.target, options, overridesOf({ name, ...host }, hostsFile));
+    for (const problem of judged.problems ?? [])
+      addName(problems, renderProblems(shownName(file), [problem]), name);
+    for (const line of renderWarnings(shownName(file), judged.warnings ?? [])) addName(warnings, line, name);
+    if (judged.plan) plans.push({ name, plan: judged.plan });
+  }
+  const wrong = [...withNames(problems, hosts.length), ...sameAddresses(plans, hostsFile)];
+  if (wrong.length > 0) throw new CliError(exitCodes.usage, wrong.join('\n'));
+  for (const line of withNames(warnings, hosts.length)) announceOn(context)(line);
+  return plans;
+}
+
+/** Notes that a line is about a host. */
+function addName(lines: Map<string, string[]>, line: string, name: string): void {
+  const names = lines.get(line) ?? [];
+  names.push(name);
+  lines.set(line, names);
+}
+
+function overridesOf({ name, target, labels, env }: Host, file: string): HostOverrides {
+  const given = [...env].map(([variable, { value, line }]) => ({
+    name: variable,
+    value: String(value),
+    place: { path: `${name}: ${variable}`, file, ...(line !== undefined && { line }) },
+  }));
+  return { target, labels, given };
+}
+
+/** Names the hosts that a line is about, unless it is about all. */
+function withNames(lines: ReadonlyMap<string, readonly string[]>, total: number): string[] {
+  return [...lines].map(([line, names]) => {
+    if (names.length === total && total > 1) return line;
+    const more = names.length - MAX_NAMED;
+    const shown = names.slice(0, MAX_NAMED).map(oneLine).join(', ');
+    return `${line} (for ${shown}${more > 0 ? ` and ${more} more` : ''})`;
+  });
+}
+
+/** Two names of one machine would be two runs on it, of which the second is refused. */
+function sameAddresses(plans: readonly HostPlan[], file: string): string[] {
+  const first = new Map<string, string>();
+  return plans.flatMap(({ name, plan: { target } }) => {
+    const address = addressOf({ ...target, user: '' }).slice(1);
+    const other = first.get(address);
+    if (other === undefined) first.set(address, name);
+    return other === undefined
+      ? []
+      : [
+          `${oneLine(file)}: ${oneLine(other)} and ${oneLine(name)} are both ${oneLine(address)}; --limit chooses one`,
+        ];
+  });
+}
+
+/** An option for all hosts cannot have the address of one. @throws CliError usage */
+export function refuseAddresses(targets: readonly string[] = []): void {
+  const wrong = targets.find((text) => 'host' in parseTargetOption(text));
+  if (wrong === undefined) return;
+  const message = `--target ${wrong}: names one host; with --hosts it must be KEY=VALUE, such as user=root`;
+  throw new CliError(exitCodes.usage, message);
+}

@@ -1,0 +1,70 @@
+import { toHosts, type Host } from '../../domain/hosts/hosts.ts';
+import type { HostProblem, Ignored } from '../../domain/hosts/inventory.ts';
+import { limitHosts } from '../../domain/hosts/limit-hosts.ts';
+import type { PlacedProblem } from '../../domain/plan/problems.ts';
+import { count } from '../../domain/text/count.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+import { announceOn, warn, type CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { renderProblems } from '../input/plan-file.ts';
+import { readInventory, type InventoryFormat } from './read-inventory.ts';
+import { readSource } from './read-source.ts';
+
+/** The options that choose hosts. */
+export interface HostsChoice {
+  readonly hosts: string;
+  readonly limit?: string;
+}
+
+/** The chosen hosts of an inventory. */
+export interface HostsRead {
+  /** As messages name it. */
+  readonly file: string;
+  readonly format: InventoryFormat;
+  readonly hosts: readonly Host[];
+  /** How many hosts the inventory has. */
+  readonly total: number;
+  /** What it has and Chandler does not use, of the chosen hosts. */
+  readonly ignored: readonly Ignored[];
+}
+
+/**
+ * Reads an inventory, and chooses its hosts by a pattern. Prints how many match.
+ *
+ * @throws CliError usage with one problem a line, or if no host is left
+ */
+export async function readHosts(
+  { hosts: source, limit }: HostsChoice,
+  context: CliContext,
+): Promise<HostsRead> {
+  const file = source === '-' ? 'stdin' : source;
+  const { format, inventory } = readInventory(await readSource(source, context), file);
+  refuse(file, inventory.problems);
+  const { names, unmatched, problem } = { unmatched: [], ...limitHosts(inventory, limit ?? 'all') };
+  if (!names) throw usage(`--limit ${limit}: ${problem}`);
+  const total = inventory.hostNames.length;
+  if (total === 0) throw usage(`${file}: has no hosts`);
+  for (const part of limit === undefined ? [] : unmatched)
+    warn(context, `--limit ${limit}: ${part} matches no host or group`);
+  if (names.length === 0) throw usage(`--limit ${limit}: matches none of ${count(total, 'host')} in ${file}`);
+  const chosen = new Map(inventory.resolve().map((host) => [host.name, host]));
+  const { hosts, problems } = toHosts(names.flatMap((name) => chosen.get(name) ?? []));
+  refuse(file, problems);
+  if (limit !== undefined)
+    announceOn(context)(`${names.length} of ${count(total, 'host')} match --limit ${limit}`);
+  const ignored = [...inventory.ignored, ...hosts.flatMap((host) => host.ignored)];
+  return { file, format, hosts, total, ignored };
+}
+
+function refuse(file: string, problems: readonly HostProblem[]): void {
+  if (problems.length === 0) return;
+  const placed = problems.map(({ line, path, message }): PlacedProblem => {
+    return { path: oneLine(path), message: oneLine(message), ...(line !== undefined && { line }) };
+  });
+  throw usage(renderProblems(file, placed));
+}
+
+function usage(message: string): CliError {
+  return new CliError(exitCodes.usage, message);
+}

@@ -1,0 +1,64 @@
+import pMap from 'p-map';
+import { reasonOf } from '../../domain/run/failure.ts';
+import { count } from '../../domain/text/count.ts';
+import { oneLine } from '../../domain/text/plain-text.ts';
+import { announceOn, print, type CliContext } from '../context.ts';
+import { explainError } from '../errors.ts';
+import { exitCodes, type ExitCode } from '../exit-codes.ts';
+import type { HostOutcome } from '../output/outputs.ts';
+import { jsonLine } from '../output/print-json.ts';
+import { pad, widthOf } from '../output/text.ts';
+import { DEFAULT_PARALLEL, type HostsOptions } from './hosts-options.ts';
+
+/** What a command did on one host. */
+export type Outcome = Omit<HostOutcome, 'name' | 'exitCode'> & { readonly exitCode: ExitCode };
+
+/** From the worst to the best. */
+const WORST_FIRST: readonly ExitCode[] = [
+  exitCodes.interrupted,
+  exitCodes.unreachable,
+  exitCodes.usage,
+  exitCodes.failed,
+  exitCodes.aborted,
+  exitCodes.parked,
+  exitCodes.drifted,
+  exitCodes.provisioned,
+];
+
+/**
+ * Works on several hosts, some at once, and prints a line for each as soon as it is done. A failure on one host does not stop the
+ * others. Returns the worst exit code.
+ */
+export async function runOnHosts<T extends { readonly name: string }>(
+  context: CliContext,
+  { parallel = DEFAULT_PARALLEL, json = false }: HostsOptions & { readonly json?: boolean },
+  hosts: readonly T[],
+  work: (host: T) => Promise<Outcome>,
+): Promise<ExitCode> {
+  const width = hosts.reduce((most, { name }) => Math.max(most, widthOf(oneLine(name))), 0);
+  let done = 0;
+  const one = async (host: T): Promise<ExitCode> => {
+    const { name } = host;
+    const outcome = context.signal.aborted ? NOT_STARTED : await work(host).catch(toOutcome);
+    done += 1;
+    if (json) context.stdout.write(jsonLine({ name, ...outcome }));
+    else print(context, `${pad(oneLine(name), width)}  ${oneLine(outcome.message)}`);
+    return outcome.exitCode;
+  };
+  announceOn(context)(`${count(hosts.length, 'host')}, ${Math.min(parallel, hosts.length)} at once`);
+  const codes = await pMap(hosts, one, { concurrency: parallel });
+  const good = codes.filter((code) => code === exitCodes.provisioned).length;
+  announceOn(context)(`${good} of ${done} without a problem`);
+  return worstOf(codes);
+}
+
+export function worstOf(codes: readonly ExitCode[]): ExitCode {
+  return WORST_FIRST.find((code) => codes.includes(code)) ?? exitCodes.provisioned;
+}
+
+const NOT_STARTED: Outcome = { exitCode: exitCodes.interrupted, message: 'not started: interrupted' };
+
+function toOutcome(error: unknown): Outcome {
+  const { text, exitCode } = explainError(error);
+  return { exitCode, message: text === '' ? reasonOf(error) : text };
+}

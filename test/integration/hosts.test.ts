@@ -1,0 +1,144 @@
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SandboxHost } from '../../src/dev/sandbox/index.ts';
+import { chandler, type Ended } from '../support/chandler.ts';
+import { startHosts } from '../support/hosts.ts';
+import { sandboxExec } from '../support/sandbox-control.ts';
+import { problemsOf } from '../support/output-schema.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+
+let stack: Stack;
+let others: readonly SandboxHost[];
+let stopOthers: () => Promise<void>;
+let dir: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'chandler-hosts-test-'));
+  let started;
+  [stack, started] = await Promise.all([startStack({ workers: 0 }), startHosts(2)]);
+  others = started.hosts;
+  stopOthers = started.stop;
+  for (const host of others) await copyFile(host.identity, join(stack.secretsDir, `id_${host.name}`));
+  await stack.startWorker();
+});
+afterAll(async () => {
+  await stack?.stop();
+  await stopOthers?.();
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function write(name: string, text: string): Promise<string> {
+  await writeFile(join(dir, name), text);
+  return join(dir, name);
+}
+
+const run = (...args: string[]): Promise<Ended> =>
+  chandler(args, {
+    home: dir,
+    env: { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
+  });
+
+const hosts = () => [stack.host, others[0]!];
+const identityOf = (host: SandboxHost) => (host === stack.host ? 'id_test' : `id_${host.name}`);
+
+/** An inventory of two hosts and of one that refuses connections. */
+const inventory = () =>
+  write(
+    'hosts.yaml',
+    [
+      'target: { host: 127.0.0.1, user: root, connectTimeout: 2s }',
+      'groups:',
+      '  good: { hosts: [one, two], env: { GREETING: hello } }',
+      '  bad: { hosts: [closed] }',
+      'hosts:',
+      ...hosts().map(
+        (host, i) =>
+          `  ${['one', 'two'][i]}: { env: { WHO: ${['first', 'second'][i]} }, target: { port: ${host.port}, identity: ${identityOf(host)}, hostKey: '${host.hostKey}' } }`,
+      ),
+      '  closed: { target: { port: 9, identity: id_test } }',
+    ].join('\n'),
+  );
+
+const plan = () =>
+  write(
+    'plan.yaml',
+    'onStepFailure: fail\nrequired: [WHO]\nenv: { WHO: nobody, GREETING: bye }\nsteps: [{ name: greet, script: \'echo "$GREETING $WHO" > /root/greeting\', check: test -e /root/greeting }]\n',
+  );
+
+describe('a plan on the hosts of an inventory', () => {
+  it('runs with the values of each host, and a failure of one does not stop the others', async () => {
+    const args = [await plan(), '--hosts', await inventory()];
+    const { exitCode, stdout, stderr } = await run('up', ...args);
+    expect(exitCode).toBe(1);
+    expect(stdout.split('\n').toSorted().slice(1)).toEqual([
+      expect.stringMatching(/^closed {2}The run failed \(.*/),
+      expect.stringMatching(/^one {5}.* is provisioned in /),
+      expect.stringMatching(/^two {5}.* is provisioned in /),
+    ]);
+    expect(stderr).toContain('3 hosts, 3 at once\n');
+    expect(stderr).toMatch(/^one {2}.*greet/m);
+    const [first, second] = await Promise.all(
+      hosts().map((host) => sandboxExec(host, ['cat', '/root/greeting'])),
+    );
+    expect([first?.stdout, second?.stdout]).toEqual(['hello first\n', 'hello second\n']);
+
+    const again = await run('up', ...args, '--limit', 'good:!two', '--json');
+    expect(again.exitCode).toBe(0);
+    expect(problemsOf('hostOutcome', again.stdout)).toEqual([]);
+    expect(JSON.parse(again.stdout)).toMatchObject({
+      name: 'one',
+      id: `provision:127.0.0.1:${stack.host.port}`,
+      exitCode: 0,
+    });
+    expect(again.stderr).toContain('1 of 3 hosts match --limit good:!two\n');
+  });
+
+  it('is compared with each of them by diff and drift, and inspected by doctor', async () => {
+    const args = [await plan(), '--hosts', await inventory(), '--json'];
+    const parse = ({ stdout }: Ended) => {
+      for (const line of stdout.trim().split('\n')) expect(problemsOf('hostOutcome', line)).toEqual([]);
+      return Object.fromEntries(
+        stdout
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line) as { name: string; exitCode: number })
+          .map((outcome) => [outcome.name, outcome]),
+      );
+    };
+    const [drift, diff, doctor] = await Promise.all([
+      run('drift', ...args),
+      run('diff', ...args),
+      run('doctor', ...args),
+    ]);
+    expect(parse(drift)).toMatchObject({
+      one: { exitCode: 0, drift: { drifted: false } },
+      two: { exitCode: 0 },
+      closed: { exitCode: 1 },
+    });
+    expect(parse(diff)).toMatchObject({
+      one: { exitCode: 0, diff: { outcome: 'nothing-to-do' } },
+      closed: { exitCode: 1, diff: { outcome: 'unknown' } },
+    });
+    expect(parse(doctor)).toMatchObject({ one: { exitCode: 0 }, closed: { exitCode: 1, findings: {} } });
+    expect([drift.exitCode, diff.exitCode, doctor.exitCode]).toEqual([1, 1, 1]);
+  });
+
+  it('is not started on any host if the plan is wrong for one', async () => {
+    const lacking = await write(
+      'lacking.yaml',
+      'required: [ONLY]\nsteps: [{ name: a, script: touch /root/never }]\n',
+    );
+    const one = await write(
+      'one.yaml',
+      (await readFile(await inventory(), 'utf8')).replace('WHO: first', 'ONLY: x'),
+    );
+    const { exitCode, stdout, stderr } = await run('start', lacking, '--hosts', one);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain('ONLY has no value');
+    expect(stderr).toContain('(for two, closed)');
+    const { code } = await sandboxExec(stack.host, ['test', '-e', '/root/never']);
+    expect(code).toBe(1);
+  });
+});
