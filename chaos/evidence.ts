@@ -98,6 +98,7 @@ export async function readHost(
       started=no; [ ! -e "$id/started" ] || started=yes
       kept=$(sed -n 's/^log=//p' "$id/exit" 2>/dev/null)
       by=$(sed -n 's/^by=//p' "$id/exit" 2>/dev/null)
+      [ $started = yes ] || [ ! -e "$id/cancelled" ] || by=kill
       echo "launch $id $started \${code:--} \${kept:--} \${by:--} $(base64 -w 0 "$id/log")"
     done
     [ ! -e ${sentinel} ] || echo "sentinel $(base64 -w 0 ${sentinel})"

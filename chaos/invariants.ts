@@ -133,12 +133,13 @@ export const invariants = {
       .map((launch) => `launch ${launch} ran, but its host has no record that it began`);
   },
 
-  'only a fault that kills interrupts a launch': ({ claims, launches, faults }) => {
+  'only a fault that kills interrupts a launch': (evidence) => {
+    const { claims, launches, faults } = evidence;
     if (faults.some(({ kills }) => kills)) return [];
     const cut = launches.filter(({ started, code }) => started && code === undefined);
     return [
       ...claims
-        .filter((claim) => claim.claims === 'interrupted')
+        .filter((claim) => claim.claims === 'interrupted' && !endedBeforeReset(evidence).has(claim.launch))
         .map(({ launch }) => `launch ${launch} was called interrupted, though no fault could do that`),
       ...cut.map(({ launch }) => `launch ${launch} has no end, though no fault could cut it short`),
     ];
@@ -248,6 +249,14 @@ const isReordered = (evidence: Evidence): boolean =>
   resetsOf(evidence) > 0 &&
   (wasKilled(evidence) || evidence.ledger.some(({ event, code }) => event === 'end' && code !== 0));
 
+/** The launches that Chandler ended, which a run finds again once a reset makes it forget why. */
+const endedBeforeReset = (evidence: Evidence): ReadonlySet<string> =>
+  new Set(
+    resetsOf(evidence) > 0
+      ? evidence.launches.filter(({ killed }) => killed).map(({ launch }) => launch)
+      : [],
+  );
+
 type Cause = (evidence: Evidence) => boolean;
 
 const fellShort =
@@ -276,7 +285,7 @@ const wasEnded: Cause = ({ drawn, status }) =>
 const causes: Partial<Record<FailureCode, Cause>> = {
   'step-failed': fellShort('step'),
   'finalizer-failed': fellShort('finalizer'),
-  'step-interrupted': wasKilled,
+  'step-interrupted': (evidence) => wasKilled(evidence) || endedBeforeReset(evidence).size > 0,
   'launch-not-started': (evidence) => wasKilled(evidence) || terminalEnded(evidence),
   'step-timeout': ({ drawn }) => drawn.steps.some(({ timeoutMs }) => timeoutMs !== undefined),
   'leftovers-found': ({ drawn }) => drawn.onLeftovers === 'refuse',

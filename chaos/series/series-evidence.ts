@@ -1,6 +1,6 @@
 import { makeLaunch } from '../../src/domain/run/ids.ts';
 import { acceptedActions } from '../../src/domain/run/audit-trail.ts';
-import type { Evidence } from '../evidence.ts';
+import { launchesOf, type Evidence } from '../evidence.ts';
 import { WORKFLOW_RESET } from '../controls.ts';
 import type { LedgerLine } from '../ledger.ts';
 import type { SeriesRun } from './draw-series.ts';
@@ -98,7 +98,9 @@ export function evidenceOf(series: SeriesEvidence, number: number, ledger: reado
   const { hostName, runs, launches, alive, sessions } = series;
   const run = runs[number]!;
   const { drawn, owner, outcome, status, claims, events } = run;
-  const known = new Set(ledger.map(({ launch }) => launch));
+  const begun = new Set(series.ledger.map(({ launch }) => launch));
+  const unbegun = launchesOf({ firstRunId: owner, status }).filter(({ id }) => !begun.has(id));
+  const known = new Set([...ledger.map(({ launch }) => launch), ...unbegun.map(({ id }) => id)]);
   const faults = [...new Set(runs.slice(number).flatMap((each) => each.faults))];
   return {
     drawn,

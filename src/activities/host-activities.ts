@@ -1,6 +1,6 @@
 import { ChandlerError } from '../domain/run/failure.ts';
 import { addressOf, label, type Launch } from '../domain/run/ids.ts';
-import type { LaunchState } from '../domain/run/launch-state.ts';
+import { hasSucceeded, type LaunchState } from '../domain/run/launch-state.ts';
 import { launchOf, type KeptSessions } from '../domain/run/leftovers.ts';
 import { sentinelSaysDone } from '../domain/run/sentinel.ts';
 import { listLeftovers } from '../host/host-report.ts';
@@ -65,7 +65,7 @@ async function endStray(
 }
 
 function isKept(keep: KeptSessions, state: LaunchState | undefined): boolean {
-  const outcome = state?.kind === 'exited' && state.code === 0 ? 'succeeded' : 'failed';
+  const outcome = hasSucceeded(state) ? 'succeeded' : 'failed';
   return keep === 'all' || keep === outcome;
 }
 

@@ -4,7 +4,7 @@ import { ChandlerError, messageOf } from '../domain/run/failure.ts';
 import { addressOf, type Launch } from '../domain/run/ids.ts';
 import { partName } from '../domain/run/status.ts';
 import type { WaitPace } from '../domain/run/wait-pace.ts';
-import { formatExit, notesOf, type LaunchState } from '../domain/run/launch-state.ts';
+import { formatExit, hasSucceeded, notesOf, type LaunchState } from '../domain/run/launch-state.ts';
 import { maskPiece } from '../domain/secrets/mask.ts';
 import { plainText } from '../domain/text/plain-text.ts';
 import type { Host } from '../host/host.ts';
@@ -95,7 +95,7 @@ async function waitOnHost(
 /** @throws ChandlerError for every end but exit code 0 */
 export async function readEnd(watched: WatchedLaunch, state: LaunchState): Promise<Ended | 'running'> {
   if (state.kind === 'running') return 'running';
-  if (state.kind === 'exited' && state.code === 0) {
+  if (hasSucceeded(state)) {
     const { elapsedMs, logBytes } = state;
     return definedOnly({ exitCode: 0, elapsedMs, logBytes, notes: notesFor(state, watched.secrets) });
   }
@@ -134,7 +134,7 @@ export async function failureOfLaunch(watched: WatchedLaunch, state: LaunchState
     return new ChandlerError('launch-not-started', `${what} has not begun`);
   }
   const facts = { step: launch.step, host: ref.target.host, logTail: await readTail(watched) };
-  if (state.kind !== 'exited') {
+  if (state.kind !== 'exited' || state.killed) {
     return new ChandlerError('step-interrupted', `${what}: ${describeInterruption(state)}`, { facts });
   }
   const code = launch.kind === 'finalizer' ? 'finalizer-failed' : 'step-failed';
@@ -151,7 +151,8 @@ export async function failureOfLaunch(watched: WatchedLaunch, state: LaunchState
 }
 
 function describeInterruption(state: LaunchState): string {
-  if (state.kind !== 'interrupted') return 'it was cut short';
+  if (state.kind === 'cancelled') return 'Chandler ended it before it began';
+  if (state.kind !== 'interrupted') return 'Chandler ended it';
   if (state.recordsBroken) return 'its records on the host are gone: something removed or replaced them';
   return state.rebooted ? 'the host rebooted' : 'it was cut short';
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { boundedText } from '../domain/text/bounded-text.ts';
 import { ChandlerError, messageOf } from '../domain/run/failure.ts';
 import { makeLaunch, type Launch } from '../domain/run/ids.ts';
-import { formatExit, type LaunchState } from '../domain/run/launch-state.ts';
+import { formatExit, hasSucceeded, type LaunchState } from '../domain/run/launch-state.ts';
 import { plainText } from '../domain/text/plain-text.ts';
 import { Host, type HostOptions } from '../host/host.ts';
 import { installZmx, type ZmxSource } from '../host/install-zmx.ts';
@@ -146,12 +146,14 @@ export class Runner {
       ),
     );
     for (const [i, state] of states.entries()) {
-      if (state.kind === 'exited' && state.code === 0) continue;
-      const how = state.kind === 'exited' ? formatExit(state.code) : state.kind;
+      if (hasSucceeded(state)) continue;
+      const code = state.kind === 'exited' && !state.killed ? state.code : undefined;
+      const killed = state.kind === 'exited' ? 'killed' : state.kind;
+      const how = code === undefined ? killed : formatExit(code);
       throw new ChandlerError('step-failed', `one or more provisioning steps failed (${how})`, {
         facts: definedOnly({
           step: names[i] ?? '',
-          exitCode: state.kind === 'exited' ? state.code : undefined,
+          exitCode: code,
         }),
       });
     }
@@ -193,7 +195,8 @@ export class Runner {
     }
     const states = names.map((name) => {
       const launch = launches.get(this.#launch(name).id);
-      if (launch?.kind === 'exited') return launch.code === 0 ? 'done' : `failed (exit ${launch.code})`;
+      if (hasSucceeded(launch)) return 'done';
+      if (launch?.kind === 'exited') return `failed (${launch.killed ? 'killed' : `exit ${launch.code}`})`;
       if (launch?.kind === 'interrupted') return 'failed (exit unknown)';
       if (launch?.kind === 'running') return 'running';
       return describeRow(rows.find((row) => row.name === name));

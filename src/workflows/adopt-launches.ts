@@ -1,5 +1,5 @@
 import type { PreparedHost } from '../activities/activity-types.ts';
-import { notesOf, type LaunchState } from '../domain/run/launch-state.ts';
+import { hasSucceeded, notesOf, type LaunchState } from '../domain/run/launch-state.ts';
 import { listPartRefs, type Part } from '../domain/run/part.ts';
 import { NO_LAUNCH } from '../domain/run/part-record.ts';
 import { isAdopted, isSkippedIn } from '../domain/run/forecast.ts';
@@ -49,12 +49,12 @@ export async function adoptLaunches(run: Run, { script, adopted, sentinel }: Pre
 function adoptState(part: Part, state: LaunchState, isOwn: boolean): void {
   const { status } = part;
   // The run waits for a failed launch too: the wait ends at once with its failure.
-  const hasFailed = state.kind === 'interrupted' || (state.kind === 'exited' && state.code !== 0);
+  const hasFailed = state.kind === 'interrupted' || (state.kind === 'exited' && !hasSucceeded(state));
   if (state.kind === 'created' || state.kind === 'running' || (isOwn && hasFailed)) {
     status.state = 'running';
     status.startedAtMs = Date.now();
     part.attempts = isOwn ? status.attempt : 1;
-  } else if (state.kind === 'exited' && state.code === 0) {
+  } else if (hasSucceeded(state)) {
     part.end('succeeded', state.endedAtMs);
     status.startedAtMs = state.endedAtMs - state.elapsedMs;
     const notes = notesOf(state);

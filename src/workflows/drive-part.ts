@@ -2,6 +2,7 @@ import { CancellationScope, condition, isCancellation, sleep } from '@temporalio
 import { formatDuration } from '../domain/text/duration.ts';
 import { PARKED_ACTIONS } from '../domain/run/actions.ts';
 import { label } from '../domain/run/ids.ts';
+import { hasSucceeded } from '../domain/run/launch-state.ts';
 import { afterFailure, dependents, readiness } from '../domain/plan/schedule.ts';
 import type { Decision, Part, Retry } from '../domain/run/part.ts';
 import type { PartFailure } from '../domain/run/status.ts';
@@ -189,7 +190,7 @@ async function inspectLatest(run: Run, part: Part): Promise<'alive or done' | 'o
       ask: (options) => activity.inspectLaunch(`${label(launch)} · inspect`, wanted, options),
       deadlineMs: () => untilMs,
     });
-    const isGood = state.kind === 'running' || (state.kind === 'exited' && state.code === 0);
+    const isGood = state.kind === 'running' || hasSucceeded(state);
     return isGood ? 'alive or done' : 'over';
   } catch (error) {
     return readFailure(error);

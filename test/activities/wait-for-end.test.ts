@@ -14,8 +14,8 @@ const launch = makeLaunch('run', 'a', 'step', 1);
 const facts = { arch: 'x86_64', os: 'test', uid: 0, bootId: 'b', stateDir: '/s', zmxDir: '/z', tools: [] };
 const ref = { target: { host: 'web1', port: 2222 }, facts };
 const running: LaunchState = { kind: 'running', logBytes: 0 };
-const exited = (code: number): LaunchState => ({
-  kind: 'exited',
+const exited = (code: number) => ({
+  kind: 'exited' as const,
   code,
   endedAtMs: 1,
   elapsedMs: 2,
@@ -254,7 +254,9 @@ describe('waiting for a launch', () => {
       'step-interrupted',
       'a on root@web1:2222: it was cut short',
     ],
-    [{ kind: 'cancelled' }, 'step-interrupted', 'a on root@web1:2222: it was cut short'],
+    [{ kind: 'cancelled' }, 'step-interrupted', 'a on root@web1:2222: Chandler ended it before it began'],
+    [{ ...exited(143), killed: true }, 'step-interrupted', 'a on root@web1:2222: Chandler ended it'],
+    [{ ...exited(0), killed: true }, 'step-interrupted', 'a on root@web1:2222: Chandler ended it'],
     [{ kind: 'created' }, 'launch-not-started', 'a on root@web1:2222 has not begun'],
     [
       { kind: 'absent' },

@@ -279,6 +279,28 @@ describe('a campaign accepts', () => {
   });
 
   const reset = { ...killing, kills: false, kind: WORKFLOW_RESET };
+  const cut = goodRun({
+    ledger: [],
+    outcome: failed('step-interrupted'),
+    status: statusOf([{ name: 'a', state: 'failed', attempt: 1 }]),
+    claims: [{ launch: idOf('a'), atMs: 8, claims: 'interrupted' }],
+    launches: [{ launch: idOf('a'), started: true, code: 143, log: '', killed: true }],
+    sentinel: 'other',
+    read: [],
+  });
+
+  it('an attempt that Chandler ended before the run was reset, and no other', () => {
+    expect(judge({ ...cut, faults: [reset] })).toEqual([]);
+    for (const evidence of [
+      cut,
+      { ...cut, faults: [reset], launches: [{ launch: idOf('a'), started: true, code: 143, log: '' }] },
+    ])
+      expect(judge(evidence).map(({ invariant }) => invariant)).toEqual([
+        'a run fails only for a known cause',
+        'only a fault that kills interrupts a launch',
+      ]);
+  });
+
   const beyond = [...good.ledger, ...lines('b', 70, 80, { attempt: 2 })];
   const launches = [
     ...good.launches,

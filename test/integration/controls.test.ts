@@ -313,6 +313,25 @@ describe("a run under Temporal's own controls", () => {
     expect((await begun()).filter((line) => line.startsWith('z'))).toHaveLength(1);
   });
 
+  it('does not count an attempt as done that a cancellation ended before a reset, even if it then exited with 0', async () => {
+    const ends =
+      "trap 'exit 0' TERM; echo $CHANDLER_ATTEMPT >>/root/begun; until test -e /root/go; do sleep 0.1; done";
+    const id = await start([{ name: 'a', script: ends }]);
+    await waitOf(id);
+    await stack.client.temporal.workflow.getHandle(id).cancel();
+    expect((await stack.client.result(id)).outcome).toBe('aborted');
+    await reset(id, '--event-id', await taskBefore(id, /CancelRequested/), '--reapply-exclude', 'All');
+    const { steps } = await stack.until(id, (now) => now.steps[0]?.state === 'parked', 'it is parked');
+    expect(steps[0]?.failure).toMatchObject({
+      code: 'step-interrupted',
+      message: expect.stringMatching(/: Chandler ended it$/) as string,
+    });
+    await letGo();
+    await stack.client.retry(id, { step: 'a' });
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    expect(await begun()).toEqual(['1', '2']);
+  });
+
   it('refuses to replace an attempt from before a reset with another script unless the retry is forced', async () => {
     const id = await start([{ name: 'a', script: 'exit 3' }]);
     const isParked = () => stack.until(id, ({ steps }) => steps[0]?.state === 'parked', 'it is parked');

@@ -239,6 +239,18 @@ describe('a self-provisioning host', () => {
     expect(await counts()).toEqual({ a: 1 });
   });
 
+  it('does not count a step as done that was killed from outside, even if it then exits with 0', async () => {
+    const loop = 'until test -e /root/go; do sleep 0.1; done';
+    await installScript([{ name: 'px-a', script: `trap 'exit 0' TERM; ${record('a', loop)}` }]);
+    await runInBackground();
+    await waitForFile('/root/record');
+    await stack.onHost(
+      `cd /var/lib/chandler && sh "$(grep -l ^kill_launch bin/* | head -n 1)" '' "$PWD" kill "$(ls launches)" 5 '' '' ''`,
+    );
+    await poll(async () => /px-a: failed: was ended by Chandler/.test(await readLog()), 'it has failed');
+    expect(await stack.onHost('ls /var/lib/chandler/provisioned 2>&1 || :')).toMatch(/No such file/);
+  });
+
   it('repeats only the interrupted step after a reboot', async () => {
     const steps = [
       { name: 'first', script: record('first'), finalize: record('fin') },

@@ -212,6 +212,12 @@ describe('Runner.pollStatus', () => {
     expect(await runner.pollStatus(['a', 'c'])).toEqual({ status: 'a done, c failed (exit 7)', done: true });
   });
 
+  it('does not count a step as done that was killed, whatever it then exited with', async () => {
+    const killed = 'state=exited code=0 at=1 elapsed_ms=1 log=whole by=kill log_bytes=0';
+    const runner = runnerOf({ ' states ': records(`a ${killed}`), list: say(rows) });
+    expect(await runner.pollStatus(['a'])).toEqual({ status: 'a failed (killed)', done: true });
+  });
+
   it('believes the host more than zmx', async () => {
     const exit = (code: number) =>
       `state=exited code=${code} at=1 elapsed_ms=1 log=whole by=itself log_bytes=0`;

@@ -1,5 +1,5 @@
 import type { Launch } from './ids.ts';
-import type { LaunchState } from './launch-state.ts';
+import { hasSucceeded, type LaunchState } from './launch-state.ts';
 import type { ResolvedPlan, ResolvedStep } from '../plan/resolve-plan.ts';
 import { NO_LAUNCH, isUnchanged, partDigest, recordName, type PartRecord } from './part-record.ts';
 import { readSentinel, sentinelSaysDone } from './sentinel.ts';
@@ -73,7 +73,7 @@ export function adoption(
   const state = launches.find(({ launch }) => launch.step === step && launch.kind === kind)?.state;
   if (state === undefined || state.kind === 'absent') return undefined;
   if (state.kind === 'created' || state.kind === 'running') return 'awaited';
-  return state.kind === 'exited' && state.code === 0 ? 'done' : 'repeated';
+  return hasSucceeded(state) ? 'done' : 'repeated';
 }
 
 /** Whether a run finds a part unchanged, unless a step on which it depends runs. */

@@ -45,6 +45,13 @@ export type LaunchState =
       readonly recordsBroken?: true;
     };
 
+/** A launch whose end was requested has not succeeded, even if its script then exited with 0. */
+export function hasSucceeded(
+  state: LaunchState | undefined,
+): state is Extract<LaunchState, { kind: 'exited' }> & { readonly code: 0 } {
+  return state?.kind === 'exited' && state.code === 0 && !state.killed;
+}
+
 /** By their numbers; `-` for those that end no script. */
 const SIGNALS = '- HUP INT QUIT ILL - ABRT BUS FPE KILL - SEGV - PIPE ALRM TERM'.split(' ');
 

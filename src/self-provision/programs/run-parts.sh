@@ -99,24 +99,30 @@ is_satisfied() {
   }
 }
 
-# follow: waits for the end of launch $id within its timeout; sets state and code.
+# follow: waits for the end of launch $id within its timeout; sets state and code. `ended`: something requested its end, so its code
+# means nothing.
 follow() {
   answers=$(timeout "$bound_s" sh "$state_dir/bin/$host_program" '' "$state_dir" wait "$id" 10 | tail -n 2)
-  state=$(value state) code=$(value code)
+  state=$(value state)
   if [ -z "$state" ] || [ "$state" = running ]; then
     ask state "$id"
-    state=$(value state) code=$(value code)
-    [ "$state" = running ] || return 0
+    state=$(value state)
+  fi
+  if [ "$state" = running ]; then
     end_launch
     # It may have ended by itself meanwhile.
-    if [ "$(value by)" = itself ]; then state=exited code=$(value code); else state=late; fi
+    if [ "$(value by)" = itself ]; then state=exited; else state=late; fi
+  elif [ "$(value by)" = kill ]; then
+    state=ended
   fi
+  code=$(value code)
 }
 
 # explain_failure: prints on one line how the launch failed.
 explain_failure() {
   case $state in
     exited) if [ "$code" -gt 128 ]; then echo "killed by signal $((code - 128))"; else echo "exit code $code"; fi ;;
+    ended) echo "was ended by Chandler" ;;
     late) echo "took longer than $bound_s s and was ended" ;;
     created) echo "its session did not start it ($(value waiting)): $(decoded output | tr '\n' ' ')" ;;
     '') echo "$(value refused): $(decoded text)" ;;

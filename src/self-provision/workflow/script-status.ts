@@ -1,6 +1,6 @@
 import type { ScriptPart, ScriptView } from '../../activities/script-view.ts';
 import { readSentinel } from '../../domain/run/sentinel.ts';
-import { notesOf, type LaunchState } from '../../domain/run/launch-state.ts';
+import { hasSucceeded, notesOf, type LaunchState } from '../../domain/run/launch-state.ts';
 import type { Part } from '../../domain/run/part.ts';
 import { isDone, type PartFailure, type PartState } from '../../domain/run/status.ts';
 import type { ScriptState } from '../../host/script-state.ts';
@@ -58,7 +58,7 @@ function showPart(part: Part, state: PartState, found: ScriptPart | undefined): 
 
 function stateOf(state: LaunchState, alive: boolean): PartState {
   if (state.kind === 'created' || state.kind === 'running') return 'running';
-  if (state.kind === 'exited' && state.code === 0) return 'succeeded';
+  if (hasSucceeded(state)) return 'succeeded';
   return alive ? 'retrying' : 'pending';
 }
 
