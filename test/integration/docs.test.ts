@@ -1,24 +1,32 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { followPage, readBlocks } from '../support/follow-page.ts';
+import { startHost, type TestHost } from '../support/hosts.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 let stack: Stack;
+let other: TestHost;
 let dir: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'chandler-docs-'));
-  stack = await startStack({ workers: 0 });
-  const env = { CHANDLER_FILES_DIR: join(dir, 'files'), CHANDLER_SECRET_SITE_TOKEN: 'tok-1234567' };
+  [stack, other] = await Promise.all([startStack({ workers: 0 }), startHost()]);
+  await copyFile(other.identity, join(stack.secretsDir, 'id_other'));
+  const env = {
+    CHANDLER_FILES_DIR: join(dir, 'files'),
+    CHANDLER_KNOWN_HOSTS: `${stack.host.knownHosts}:${other.knownHosts}`,
+    CHANDLER_SECRET_SITE_TOKEN: 'tok-1234567',
+  };
   await stack.startWorker(env);
 });
 afterAll(async () => {
   await stack?.stop();
+  await other?.stop();
   await rm(dir, { recursive: true, force: true });
 });
 
-test.each(['values.md', 'files.md', 'day-2.md', 'drift.md'])(
+test.each(['values.md', 'files.md', 'day-2.md', 'drift.md', 'hosts.md'])(
   '%s can be followed from top to bottom',
   async (page) => {
     const followed = await followPage(
@@ -30,7 +38,14 @@ test.each(['values.md', 'files.md', 'day-2.md', 'drift.md'])(
         CHANDLER_IDENTITIES: stack.secretsDir,
         CHANDLER_KNOWN_HOSTS: stack.host.knownHosts,
       },
-      { PORT: String(stack.host.port), PATH: 'id_test' },
+      {
+        PORT: String(stack.host.port),
+        PATH: 'id_test',
+        PORT1: String(stack.host.port),
+        PATH1: 'id_test',
+        PORT2: String(other.port),
+        PATH2: 'id_other',
+      },
     );
     expect(followed.length).toBeGreaterThan(5);
     for (const [i, { command, shows, output, exitCode }] of followed.entries()) {

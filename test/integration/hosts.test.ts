@@ -1,4 +1,5 @@
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -21,7 +22,8 @@ beforeAll(async () => {
   others = started.hosts;
   stopOthers = started.stop;
   for (const host of others) await copyFile(host.identity, join(stack.secretsDir, `id_${host.name}`));
-  await stack.startWorker();
+  const known = [stack.host, ...others].map((host) => host.knownHosts);
+  await stack.startWorker({ CHANDLER_KNOWN_HOSTS: known.join(':') });
 });
 afterAll(async () => {
   await stack?.stop();
@@ -140,5 +142,48 @@ describe('a plan on the hosts of an inventory', () => {
     expect(stderr).toContain('(for two, closed)');
     const { code } = await sandboxExec(stack.host, ['test', '-e', '/root/never']);
     expect(code).toBe(1);
+  });
+});
+
+describe('the configuration of ssh', () => {
+  it('leads a run through two jump hosts, by an alias', async () => {
+    const [outer, inner] = others;
+    const block = (alias: string, host: SandboxHost, jump: string) =>
+      [
+        `Host ${alias}`,
+        '  HostName 127.0.0.1',
+        `  Port ${host.port}`,
+        `  IdentityFile ~/.ssh/${identityOf(host)}`,
+        `  ProxyJump ${jump}`,
+      ].join('\n');
+    const config = await write(
+      'ssh_config',
+      [
+        block('web1', stack.host, 'inner'),
+        block('inner', inner!, 'outer'),
+        block('outer', outer!, 'none'),
+      ].join('\n'),
+    );
+    const way = await write(
+      'way.yaml',
+      'name: way\ntarget: { host: web1, user: root }\nsteps: [{ name: way, script: \'echo "$SSH_CONNECTION" > /root/way\' }]\n',
+    );
+    const { exitCode, stderr } = await run('up', way, '--ssh-config', config);
+    expect(stderr).toContain(
+      `ssh_config: web1 is root@127.0.0.1:${stack.host.port} with the key id_test, through root@127.0.0.1:${outer!.port}, root@127.0.0.1:${inner!.port}\n`,
+    );
+    expect(exitCode).toBe(0);
+    const status = await stack.client.host(`provision:127.0.0.1:${stack.host.port}`);
+    expect(status?.target.jump?.map(({ port, identity }) => [port, identity])).toEqual([
+      [outer!.port, identityOf(outer!)],
+      [inner!.port, identityOf(inner!)],
+    ]);
+    for (const host of others)
+      expect(readFileSync(`${host.root}/var/log/sshd.log`, 'utf8')).toContain('Accepted publickey');
+    // Only the last one is provisioned.
+    for (const host of others) {
+      const { code } = await sandboxExec(host, ['test', '-e', '/root/way']);
+      expect(code).toBe(1);
+    }
   });
 });

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { withSshConfigOption } from '../hosts/ssh-config-option.ts';
 import { type Act, describeServerCommand, lazily, withTargetOption } from './act.ts';
 
 export function addClean(program: Command, act: Act): void {
@@ -9,7 +10,7 @@ export function addClean(program: Command, act: Act): void {
     .option('--run <id>', 'with --end: also end the work of this run, which holds the host')
     .option('--json', 'as JSON')
     .action(act(lazily(async () => (await import('./run-clean.ts')).runClean)));
-  describeServerCommand(withTargetOption(clean), {
+  describeServerCommand(withTargetOption(withSshConfigOption(clean)), {
     group: 'Act on runs:',
     summary: 'show what earlier runs left running on a host, and end it',
     about: `Shows the steps that an earlier run left running on a host because it was terminated, its server is gone, or their end could not be verified. Also shows open sessions of steps that are over. A step that succeeded may leave services running: those are neither shown nor ended.

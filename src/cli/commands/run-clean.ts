@@ -13,19 +13,22 @@ import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import type { LeftoversOutput } from '../output/outputs.ts';
 import { printJson } from '../output/print-json.ts';
 import { renderCleaned, renderFound, toJson } from '../output/render-leftovers.ts';
+import { reachTargets } from '../hosts/reach-targets.ts';
+import type { SshConfigOptions } from '../hosts/ssh-config-option.ts';
 import { parseTarget } from '../input/parse-target.ts';
 
-export interface CleanOptions extends ServerOptions {
+export interface CleanOptions extends ServerOptions, SshConfigOptions {
   readonly target?: readonly string[];
   readonly end?: boolean;
   readonly run?: string;
   readonly json?: boolean;
 }
 
-export function runClean(context: CliContext, where: string, options: CleanOptions): Promise<ExitCode> {
-  const target = parseTarget([where, ...(options.target ?? [])]);
+export async function runClean(context: CliContext, where: string, options: CleanOptions): Promise<ExitCode> {
+  const named = parseTarget([where, ...(options.target ?? [])]);
   if (options.run !== undefined && !options.end)
     throw new CliError(exitCodes.usage, '--run names the run whose work to end, so it needs --end');
+  const [target = named] = await reachTargets([named], options, context);
   return withClient(options, context, (client) =>
     options.end ? end(context, client, target, options) : show(context, client, target, options),
   );

@@ -7,6 +7,7 @@ import {
   withTargetOption,
   withValueOptions,
 } from './act.ts';
+import { withSshConfigOption } from '../hosts/ssh-config-option.ts';
 import { describe, type Manual } from '../manual.ts';
 
 export function addSchedule(program: Command, act: Act): void {
@@ -49,7 +50,7 @@ function addCreate(schedule: Command, act: Act): void {
     .option('--id <id>', 'the id of the schedule (default: drift:HOST:PORT:PLAN)')
     .option('--json', 'as JSON')
     .action(act(lazily(async () => (await import('../drift/run-schedule.ts')).createSchedule)));
-  describeServerCommand(withValueOptions(withTargetOption(create)), {
+  describeServerCommand(withValueOptions(withTargetOption(withSshConfigOption(create))), {
     summary: 'create a schedule, or change the plan and times of one',
     about:
       'Stores the plan, as it is now, in a schedule of the Temporal server, which checks the host for drift in an interval or at the times of a cron expression. A schedule with the same id gets the new plan and times; if it is paused, it stays paused. A check is left out while the one before it still runs.',

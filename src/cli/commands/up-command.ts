@@ -8,10 +8,12 @@ import { runUrl } from '../server/locate-server.ts';
 import { reconnecting, withClient } from '../server/with-client.ts';
 import { followRun, type FollowOptions } from '../live/follow-run.ts';
 import { withRunOptions, type RunOptions } from '../input/run-options.ts';
+import { withSshConfigOption, type SshConfigOptions } from '../hosts/ssh-config-option.ts';
 import { hasHosts, withHostsOptions, type HostsOptions } from '../hosts/hosts-options.ts';
 import { type Act, describeServerCommand, withTargetOption, withValueOptions, PLAN_ARGUMENT } from './act.ts';
 
-interface UpOptions extends ServerOptions, FollowOptions, PlanOptions, RunOptions, HostsOptions {
+interface UpOptions
+  extends ServerOptions, FollowOptions, PlanOptions, RunOptions, HostsOptions, SshConfigOptions {
   readonly id?: string;
 }
 
@@ -22,7 +24,9 @@ export function addUp(program: Command, act: Act): void {
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .action(act.untilStopped(runUp));
   describeServerCommand(
-    withFollowOptions(withRunOptions(withValueOptions(withTargetOption(withHostsOptions(up))))),
+    withFollowOptions(
+      withRunOptions(withValueOptions(withTargetOption(withHostsOptions(withSshConfigOption(up))))),
+    ),
     {
       group: 'Provision:',
       summary: 'provision a host and follow live',
@@ -72,7 +76,8 @@ async function runUp(context: CliContext, file: string, options: UpOptions): Pro
   if (hasHosts(options, { plan: file, alone: { '--id': options.id !== undefined } }))
     return (await import('../hosts/up-hosts.ts')).upHosts(context, file, options);
   const { loadPlan } = await import('../input/plan-file.ts');
-  const plan = await loadPlan(file, options, context);
+  const { reachPlan } = await import('../hosts/reach-targets.ts');
+  const plan = await reachPlan(await loadPlan(file, options, context), options, context);
   return startAndFollow(context, options, 'Run', (client, wanted) => client.start(plan, wanted));
 }
 

@@ -10,14 +10,16 @@ import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { judgePlan, readPlan, requirePlan, type PlanOptions } from '../input/plan-file.ts';
 import { printJson } from '../output/print-json.ts';
 import { loadHostPlans, type HostPlan } from '../hosts/host-plans.ts';
+import { reachPlans } from '../hosts/reach-targets.ts';
 import { runOnHosts } from '../hosts/run-on-hosts.ts';
+import type { SshConfigOptions } from '../hosts/ssh-config-option.ts';
 import { hasHosts, type HostsOptions } from '../hosts/hosts-options.ts';
 import { renderDiff } from './render-diff.ts';
 import { colored, plain } from '../output/paint.ts';
 import type { Diff } from '../output/outputs.ts';
 import { forecastRun } from './forecast-run.ts';
 
-export interface DiffOptions extends ServerOptions, PlanOptions, HostsOptions {
+export interface DiffOptions extends ServerOptions, PlanOptions, HostsOptions, SshConfigOptions {
   readonly exitCode?: boolean;
   readonly json?: boolean;
 }
@@ -40,9 +42,11 @@ export async function runDiff(
   const source = await readPlan(file, options, context);
   const { target: more = [] } = options;
   const each = targets.length === 0 ? [more] : targets.map((target) => [target, ...more]);
+  const found = each.map((words) => ({ plan: requirePlan(file, judgePlan(source, words)) }));
+  const plans = await reachPlans(found, options, context);
   return showDiffs(
     context,
-    each.map((words) => requirePlan(file, judgePlan(source, words))),
+    plans.map(({ plan }) => plan),
     options,
   );
 }

@@ -11,13 +11,15 @@ import { count } from '../../domain/text/count.ts';
 import { loadHostPlans, refuseAddresses } from '../hosts/host-plans.ts';
 import { hasHosts, type HostsOptions } from '../hosts/hosts-options.ts';
 import { readHosts, type HostsChoice } from '../hosts/read-hosts.ts';
+import { reachPlan, reachTargets } from '../hosts/reach-targets.ts';
 import { runOnHosts } from '../hosts/run-on-hosts.ts';
+import type { SshConfigOptions } from '../hosts/ssh-config-option.ts';
 import { isPlanName } from '../input/target-option.ts';
 import type { FindingsOutput } from '../output/outputs.ts';
 import { inspectAll, type InspectOptions } from './inspect-all.ts';
 import { countFindings, toJson, type Section } from './sections.ts';
 
-export interface DoctorOptions extends InspectOptions, PlanOptions, HostsOptions {
+export interface DoctorOptions extends InspectOptions, PlanOptions, HostsOptions, SshConfigOptions {
   readonly json?: boolean;
 }
 
@@ -53,10 +55,12 @@ async function hostSubjects(
     refuseValues(options);
     refuseAddresses(options.target);
     const { hosts } = await readHosts(options, context);
-    return hosts.map(({ name, target }) => ({
-      name,
-      subject: { target: parseTarget(options.target ?? [], target) },
-    }));
+    const found = hosts.map(({ target }) => parseTarget(options.target ?? [], target));
+    const targets = await reachTargets(found, options, context);
+    return hosts.flatMap(({ name }, i) => {
+      const target = targets[i];
+      return target ? [{ name, subject: { target } }] : [];
+    });
   }
   if (!isPlanName(where))
     throw new CliError(exitCodes.usage, `${where} is a host: it cannot stand with --hosts`);
@@ -96,12 +100,15 @@ function refuseValues(options: PlanOptions): void {
 async function readSubject(
   context: CliContext,
   where: string | undefined,
-  options: PlanOptions,
+  options: PlanOptions & SshConfigOptions,
 ): Promise<InspectSubject> {
-  if (where !== undefined && isPlanName(where)) return { plan: await loadPlan(where, options, context) };
+  if (where !== undefined && isPlanName(where))
+    return { plan: await reachPlan(await loadPlan(where, options, context), options, context) };
   refuseValues(options);
   const words = [...(where === undefined ? [] : [where]), ...(options.target ?? [])];
-  return words.length === 0 ? {} : { target: parseTarget(words) };
+  if (words.length === 0) return {};
+  const [target] = await reachTargets([parseTarget(words)], options, context);
+  return target ? { target } : {};
 }
 
 function exitCodeOf(sections: readonly Section[], unreachable: boolean): ExitCode {

@@ -4,7 +4,9 @@ import { print, type CliContext } from '../context.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { loadHostPlans, type HostPlan } from '../hosts/host-plans.ts';
 import { hasHosts, type HostsOptions } from '../hosts/hosts-options.ts';
+import { reachPlan } from '../hosts/reach-targets.ts';
 import { runOnHosts } from '../hosts/run-on-hosts.ts';
+import type { SshConfigOptions } from '../hosts/ssh-config-option.ts';
 import { loadPlan, type PlanOptions } from '../input/plan-file.ts';
 import { colored, plain } from '../output/paint.ts';
 import { printJson } from '../output/print-json.ts';
@@ -12,7 +14,7 @@ import { announceWaiting, type ServerOptions } from '../server/server-options.ts
 import { withClient } from '../server/with-client.ts';
 import { renderDrift } from './render-drift.ts';
 
-export interface DriftOptions extends ServerOptions, PlanOptions, HostsOptions {
+export interface DriftOptions extends ServerOptions, PlanOptions, HostsOptions, SshConfigOptions {
   readonly json?: boolean;
 }
 
@@ -23,7 +25,11 @@ export async function runDrift(context: CliContext, file: string, options: Drift
     if (!only || plans.length > 1 || options.json) return driftHosts(context, plans, options);
     return showDrift(context, only.plan, options);
   }
-  return showDrift(context, await loadPlan(file, options, context), options);
+  return showDrift(
+    context,
+    await reachPlan(await loadPlan(file, options, context), options, context),
+    options,
+  );
 }
 
 function driftHosts(

@@ -4,6 +4,8 @@ import { oneLine } from '../../domain/text/plain-text.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
+import { reachPlan } from '../hosts/reach-targets.ts';
+import type { SshConfigOptions } from '../hosts/ssh-config-option.ts';
 import { loadPlan, type PlanOptions } from '../input/plan-file.ts';
 import type { Outputs } from '../output/outputs.ts';
 import { printJson } from '../output/print-json.ts';
@@ -16,7 +18,7 @@ interface ChangeOptions extends ServerOptions {
   readonly reason?: string;
 }
 
-export interface CreateOptions extends ServerOptions, PlanOptions {
+export interface CreateOptions extends ServerOptions, PlanOptions, SshConfigOptions {
   readonly every?: string;
   readonly cron?: string;
   readonly id?: string;
@@ -29,7 +31,7 @@ export async function createSchedule(
   options: CreateOptions,
 ): Promise<ExitCode> {
   const times = timesOf(options);
-  const plan = await loadPlan(file, options, context);
+  const plan = await reachPlan(await loadPlan(file, options, context), options, context);
   const { id, created } = await withClient(options, context, (client) =>
     client.driftSchedules.create(plan, times, options.id === undefined ? {} : { id: options.id }),
   );

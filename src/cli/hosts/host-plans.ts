@@ -16,6 +16,8 @@ import {
 import { shownName } from '../input/read-files.ts';
 import type { RunOptions } from '../input/run-options.ts';
 import { parseTargetOption } from '../input/target-option.ts';
+import { reachPlans } from './reach-targets.ts';
+import type { SshConfigOptions } from './ssh-config-option.ts';
 import { readHosts, type HostsChoice } from './read-hosts.ts';
 
 /** A host of an inventory, and the plan with its values. */
@@ -33,7 +35,7 @@ const MAX_NAMED = 3;
  */
 export async function loadHostPlans(
   file: string,
-  options: PlanOptions & RunOptions & HostsChoice,
+  options: PlanOptions & RunOptions & HostsChoice & SshConfigOptions,
   context: CliContext,
 ): Promise<HostPlan[]> {
   refuseAddresses(options.target);
@@ -49,10 +51,11 @@ export async function loadHostPlans(
     for (const line of renderWarnings(shownName(file), judged.warnings ?? [])) addName(warnings, line, name);
     if (judged.plan) plans.push({ name, plan: judged.plan });
   }
-  const wrong = [...withNames(problems, hosts.length), ...sameAddresses(plans, hostsFile)];
-  if (wrong.length > 0) throw new CliError(exitCodes.usage, wrong.join('\n'));
+  refuse(withNames(problems, hosts.length));
+  const reached = await reachPlans(plans, options, context);
+  refuse(sameAddresses(reached, hostsFile));
   for (const line of withNames(warnings, hosts.length)) announceOn(context)(line);
-  return plans;
+  return reached;
 }
 
 /** Notes that a line is about a host. */
@@ -60,6 +63,10 @@ function addName(lines: Map<string, string[]>, line: string, name: string): void
   const names = lines.get(line) ?? [];
   names.push(name);
   lines.set(line, names);
+}
+
+function refuse(lines: readonly string[]): void {
+  if (lines.length > 0) throw new CliError(exitCodes.usage, lines.join('\n'));
 }
 
 function overridesOf({ name, target, labels, env }: Host, file: string): HostOverrides {

@@ -25,7 +25,7 @@ export function readInventory(text: string, name: string): InventoryRead {
     return { format: 'ansible-yaml', inventory: refused([{ path: '', message, line: 1 }]) };
   }
   if (isOwnFormat(value)) return { format: 'chandler', inventory: readOwn(value, lineIn(yaml)) };
-  if (isScriptOutput(value))
+  if (text.trimStart().startsWith('{') && isScriptOutput(value))
     return { format: 'ansible-json', inventory: readScriptJson(value, lineIn(yaml)) };
   return { format: 'ansible-yaml', inventory: readYamlOfAnsible(text) };
 }

@@ -13,9 +13,10 @@ import type { RunStatus } from '../../domain/run/status.ts';
 import { loadHostPlans } from './host-plans.ts';
 import type { HostsOptions } from './hosts-options.ts';
 import type { HostsChoice } from './read-hosts.ts';
+import type { SshConfigOptions } from './ssh-config-option.ts';
 import { runOnHosts } from './run-on-hosts.ts';
 
-type Options = ServerOptions & PlanOptions & RunOptions & HostsOptions & HostsChoice;
+type Options = ServerOptions & SshConfigOptions & PlanOptions & RunOptions & HostsOptions & HostsChoice;
 
 /** Provisions the hosts of an inventory, and follows every run until it is over or parked. */
 export async function upHosts(

@@ -7,6 +7,7 @@ import {
   type Document,
   type Node,
   type Pair,
+  type Tags,
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
@@ -41,6 +42,7 @@ export function parseYaml(
     prettyErrors: false,
     uniqueKeys: true,
     version,
+    customTags: asInPython,
   });
   if (document.errors.length > 0) return { problems: document.errors.map((error) => place(error, lineAt)) };
   const pairs: PairIndex = new Map();
@@ -64,6 +66,29 @@ export function parseYaml(
 function place({ message, pos }: YAMLError, lineAt: (offset: number) => number): PlacedProblem {
   return { path: '', message: message.replace(/\s*\n\s*/g, ' '), line: lineAt(pos[0]) };
 }
+
+/** What PyYAML, with which Ansible reads YAML 1.1, takes for other values than texts; dates stay texts. */
+const PYTHON_SCALARS: readonly { readonly sample: string; readonly test: RegExp }[] = [
+  { sample: 'y', test: /^(?:yes|Yes|YES|true|True|TRUE|on|On|ON)$/ },
+  { sample: 'n', test: /^(?:no|No|NO|false|False|FALSE|off|Off|OFF)$/ },
+  { sample: '09', test: /^[-+]?(?:0|[1-9][0-9_]*)$/ },
+  { sample: '1e3', test: /^[-+]?[0-9][0-9_]*\.[0-9_]*[eE][-+][0-9]+$/ },
+];
+
+/** Leaves the tags of YAML 1.2 alone, which has no `y` and no dates. */
+function asInPython(tags: Tags): Tags {
+  const isOld = tags.some((tag) => typeof tag !== 'string' && tag.tag === TIMESTAMP);
+  if (!isOld) return tags;
+  return tags
+    .filter((tag) => typeof tag === 'string' || tag.tag !== TIMESTAMP)
+    .map((tag) => {
+      if (typeof tag === 'string' || !('test' in tag) || !tag.test) return tag;
+      const { test } = PYTHON_SCALARS.find(({ sample }) => tag.test?.test(sample)) ?? tag;
+      return Object.assign(Object.create(tag), { test }) as typeof tag;
+    });
+}
+
+const TIMESTAMP = 'tag:yaml.org,2002:timestamp';
 
 /** `steps[1].name`: steps, 1, name */
 function keysOf(path: string): readonly string[] {

@@ -12,8 +12,7 @@ export function expandHostPattern(text: string): HostNames {
   const [, bracketed, host = bracketed, port] =
     /^(?:\[([^\]]+)\]|((?:[^:[\]]|\[[^\]]*\])*)):(\d+)$/.exec(text) ?? [];
   const pattern = host ?? text;
-  if (pattern.endsWith(':') && !pattern.endsWith('::'))
-    return { problem: `${text}: a port must follow the colon` };
+  if (/^[^[\]:]+:$/.test(pattern)) return { problem: `${text}: a port must follow the colon` };
   const expanded = expandRanges(pattern);
   if (typeof expanded === 'string') return { problem: `${text}: ${expanded}` };
   return { names: expanded, ...(port !== undefined && { port: Number(port) }) };

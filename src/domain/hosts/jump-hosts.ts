@@ -1,8 +1,8 @@
 /** A jump host, as in the plan. */
 export interface Hop {
   readonly host: string;
-  readonly port?: number;
-  readonly user?: string;
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
 }
 
 /** Parses the value of ProxyJump: `[user@]host[:port],…` or URIs `ssh://…`; undefined if it is none. `none` is no jump host. */

@@ -1,0 +1,85 @@
+import { parseJump, type Hop } from './jump-hosts.ts';
+
+/** What `ssh -G` prints: the values of each keyword, which is in lower case. */
+export type SshSettings = ReadonlyMap<string, readonly string[]>;
+
+/** How a configuration of ssh reaches a host. */
+export interface SshHost {
+  readonly hostname?: string;
+  readonly port?: number;
+  readonly user?: string;
+  /** The base name of the first key file. */
+  readonly identity?: string;
+  /** The jump hosts of ProxyJump, which are not resolved yet. */
+  readonly jump?: readonly Hop[];
+  /** What a worker cannot use: `ProxyCommand ssh gate …`. */
+  readonly unused: readonly string[];
+}
+
+/** Settings of which a worker would have to know, by their keywords. */
+const UNUSED: Readonly<Record<string, string>> = {
+  proxycommand: 'ProxyCommand',
+  certificatefile: 'CertificateFile',
+  identityagent: 'IdentityAgent',
+  hostkeyalias: 'HostKeyAlias',
+  userknownhostsfile: 'UserKnownHostsFile',
+  globalknownhostsfile: 'GlobalKnownHostsFile',
+  knownhostscommand: 'KnownHostsCommand',
+  stricthostkeychecking: 'StrictHostKeyChecking',
+  pkcs11provider: 'PKCS11Provider',
+  bindaddress: 'BindAddress',
+  bindinterface: 'BindInterface',
+  remotecommand: 'RemoteCommand',
+};
+
+export function parseSshSettings(text: string): SshSettings {
+  const settings = new Map<string, string[]>();
+  for (const line of text.split('\n')) {
+    const [, key, value] = /^(\S+) (.*)$/.exec(line.trimEnd()) ?? [];
+    if (key === undefined || value === undefined) continue;
+    const values = settings.get(key) ?? [];
+    values.push(value);
+    settings.set(key, values);
+  }
+  return settings;
+}
+
+/** What the configuration sets for a host: all that differs from what ssh does without one. */
+export function readSshHost(host: string, settings: SshSettings, bare: SshSettings): SshHost {
+  const set = (key: string): readonly string[] | undefined => {
+    const values = settings.get(key);
+    return values && values.join('\n') !== bare.get(key)?.join('\n') ? values : undefined;
+  };
+  const [hostname] = settings.get('hostname') ?? [];
+  const [port] = set('port') ?? [];
+  const [user] = set('user') ?? [];
+  const keys = set('identityfile')?.filter((file) => file !== 'none');
+  const identity = keys?.[0]?.replace(/^.*\//s, '');
+  const isLiteral = identity !== undefined && !/[%$]/.test(identity);
+  const [proxy] = set('proxyjump') ?? [];
+  const jump = proxy === undefined ? undefined : parseJump(proxy);
+  return {
+    ...(hostname !== undefined && hostname !== host.toLowerCase() && { hostname }),
+    ...(port !== undefined && { port: Number(port) }),
+    ...(user !== undefined && { user }),
+    ...(isLiteral && identity !== '' && { identity }),
+    ...(jump && jump.length > 0 && { jump }),
+    unused: [
+      ...(identity === undefined || isLiteral ? [] : [`IdentityFile ${keys?.[0]}`]),
+      ...(keys && keys.length > 1 ? [`IdentityFile ${keys.slice(1).join(', ')}`] : []),
+      ...(proxy !== undefined && !jump ? [`ProxyJump ${proxy}`] : []),
+      ...Object.entries(UNUSED).flatMap(([key, name]) => (set(key) ?? []).map((value) => `${name} ${value}`)),
+    ],
+  };
+}
+
+/** A target with what ssh_config adds. What the target says itself wins. */
+export function withSshHost<T extends Hop>(target: T, { hostname, port, user, identity }: SshHost): T {
+  return {
+    ...(port !== undefined && { port }),
+    ...(user !== undefined && { user }),
+    ...(identity !== undefined && { identity }),
+    ...target,
+    ...(hostname !== undefined && { host: hostname }),
+  };
+}
