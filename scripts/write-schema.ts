@@ -1,5 +1,5 @@
-// `npm run schema`: writes the published JSON Schemas: of plans, from their zod schema, and of --json output, from its TypeScript
-// types. With --check it writes nothing and fails if a file is out of date.
+// `npm run schema`: writes the published JSON Schemas: of plans, from their zod schema, and of --json output and what runs exchange with
+// clients, from TypeScript types. With --check it writes nothing and fails if a file is out of date.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { planSchema, stepSchema } from '../src/domain/plan/schema.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** As much of JSON Schema as {@link renderOutputSchema} handles. */
+/** As much of JSON Schema as {@link renderTypes} handles. */
 interface JsonSchema {
   readonly properties: Readonly<Record<string, object>>;
   readonly definitions: Readonly<Record<string, object>>;
@@ -36,9 +36,9 @@ function oneOf(...keys: string[]): { required: string[] }[] {
   return keys.map((key) => ({ required: [key] }));
 }
 
-/** Each property of `Outputs` becomes a definition, beside the types that it uses. */
-function renderOutputSchema(): object {
-  const options = ['--path', 'src/cli/output/outputs.ts', '--type', 'Outputs', '--tsconfig', 'tsconfig.json'];
+/** Each property of the interface becomes a definition, beside the types that it uses. */
+function renderTypes(path: string, name: string, about: { title: string; description: string }): object {
+  const options = ['--path', path, '--type', name, '--tsconfig', 'tsconfig.json'];
   const generator = 'node_modules/.bin/ts-json-schema-generator';
   const text = execFileSync(generator, [...options, '--no-type-check', '--no-top-ref'], {
     cwd: root,
@@ -49,16 +49,25 @@ function renderOutputSchema(): object {
   ) as JsonSchema;
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
-    title: 'What chandler prints with --json',
-    description: 'Each definition says which command prints it. A later version may add keys.',
+    ...about,
     $defs: { ...properties, ...definitions },
   };
 }
 
+const outputs = {
+  title: 'What chandler prints with --json',
+  description: 'Each definition says which command prints it. A later version may add keys.',
+};
+const exchange = {
+  title: 'What a run exchanges with its clients',
+  description:
+    'The state, result and failure of a run, the arguments of its actions, and notifications, for clients in any language. A later version may add keys.',
+};
 const isCheck = process.argv.includes('--check');
 for (const [name, schema] of [
   ['plan', renderPlanSchema()],
-  ['output', renderOutputSchema()],
+  ['output', renderTypes('src/cli/output/outputs.ts', 'Outputs', outputs)],
+  ['run', renderTypes('src/client/exchange.ts', 'Exchange', exchange)],
 ] as const) {
   const file = `${root}schema/${name}.schema.json`;
   const style = { ...(await resolveConfig(file)), filepath: file };

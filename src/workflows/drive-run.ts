@@ -25,11 +25,11 @@ export async function driveRun(run: Run, kind: RunKind): Promise<ProvisionResult
   const report = createReporter(run);
   const notifier = createNotifier(run);
   const work = new CancellationScope();
-  const movable = new CancellationScope({ cancellable: true, parent: work });
+  const continuable = new CancellationScope({ cancellable: true, parent: work });
   run.onChange = () => {
     report();
     notifier.notify();
-    if (workflowInfo().continueAsNewSuggested && canContinueAsNew(run, kind)) movable.cancel();
+    if (workflowInfo().continueAsNewSuggested && canContinueAsNew(run, kind)) continuable.cancel();
   };
   const finishPending = async () => {
     await notifier.handedOver();
@@ -43,21 +43,21 @@ export async function driveRun(run: Run, kind: RunKind): Promise<ProvisionResult
   handleActions(run, () => work.cancel(), run.onChange);
 
   try {
-    const outcome = await work.run(() => kind.work(run, movable));
+    const outcome = await work.run(() => kind.work(run, continuable));
     await endInSuccess(run, outcome);
     await finishPending();
     return resultOf(run, outcome);
   } catch (error) {
     const root = CancellationScope.current();
-    const mustMove = () =>
+    const mustContinueAsNew = () =>
       isCancellation(error) &&
-      movable.consideredCancelled &&
+      continuable.consideredCancelled &&
       run.abortReason === undefined &&
       !root.consideredCancelled;
-    if (mustMove()) {
+    if (mustContinueAsNew()) {
       await finishPending();
       // Meanwhile an action or a cancellation may have ended the run.
-      if (mustMove()) {
+      if (mustContinueAsNew()) {
         log.info('continuing as new');
         await kind.continueAsNew(takeSnapshot(run));
       }

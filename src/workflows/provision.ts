@@ -35,9 +35,9 @@ export async function provision(input: Plan, snapshot?: RunSnapshot): Promise<Pr
 
 function provisioning(input: Plan, lacks: readonly Lack[] = []): RunKind {
   return {
-    async work(run, movable) {
+    async work(run, continuable) {
       if (run.status.phase === 'connecting' && !(await takeHost(run, lacks))) return 'already-provisioned';
-      return finishHost(run, movable);
+      return finishHost(run, continuable);
     },
     async onCut(run, untilMs) {
       if (run.lease === undefined && wasReset()) await retakeHost(run, untilMs);

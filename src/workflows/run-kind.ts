@@ -22,8 +22,8 @@ export interface ProvisionResult {
 
 /** What makes one kind of run differ from another. */
 export interface RunKind {
-  /** Does the work of the run. What runs inside `movable` can be left at any moment and continued from a snapshot. */
-  work(run: Run, movable: CancellationScope): Promise<ProvisionResult['outcome']>;
+  /** Does the work of the run. What runs inside `continuable` can be left at any moment and continued from a snapshot. */
+  work(run: Run, continuable: CancellationScope): Promise<ProvisionResult['outcome']>;
   continueAsNew(snapshot: RunSnapshot): Promise<never>;
   /** Called when the run is aborted or cancelled: finds launches on the host that the run has forgotten. */
   onCut?(run: Run, untilMs: number): Promise<void>;

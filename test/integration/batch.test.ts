@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, type ChandlerClient } from '../../src/client.ts';
 import { chandler, type Ended } from '../support/chandler.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
-import { problemsOf } from '../support/output-schema.ts';
+import { problemsOf } from '../support/schemas.ts';
 import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 

@@ -17,7 +17,7 @@ import {
 } from '../../src/dev/temporal/index.ts';
 import { connect as connectClient } from '../../src/client.ts';
 import { searchAttributes } from '../../src/domain/run/search-attributes.ts';
-import { problemsOf } from '../support/output-schema.ts';
+import { problemsOf } from '../support/schemas.ts';
 import { poll } from '../support/poll.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -5,7 +5,7 @@ import type { DriftSchedule } from '../../src/client.ts';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import type { Notification } from '../../src/domain/run/notification.ts';
 import { chandler } from '../support/chandler.ts';
-import { problemsOf } from '../support/output-schema.ts';
+import { problemsOf } from '../support/schemas.ts';
 import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 

@@ -6,7 +6,7 @@ import type { DriftReport } from '../../src/domain/run/drift.ts';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import { chandler } from '../support/chandler.ts';
 import { driftCases, workOfCases } from '../support/drift-cases.ts';
-import { problemsOf } from '../support/output-schema.ts';
+import { problemsOf } from '../support/schemas.ts';
 import { addSecret, startStack, type Stack } from '../support/stack.ts';
 
 type Steps = Plan['steps'];

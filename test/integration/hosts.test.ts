@@ -7,7 +7,7 @@ import type { SandboxHost } from '../../src/dev/sandbox/index.ts';
 import { chandler, type Ended } from '../support/chandler.ts';
 import { startHosts } from '../support/hosts.ts';
 import { sandboxExec } from '../support/sandbox-control.ts';
-import { problemsOf } from '../support/output-schema.ts';
+import { problemsOf } from '../support/schemas.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 let stack: Stack;

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { poll } from '../support/poll.ts';
+import { problemsOf } from '../support/schemas.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 describe('a run that operators steer', () => {
@@ -108,7 +109,10 @@ describe('a run that operators steer', () => {
       'parked app',
       'provisioned undefined',
     ]);
-    for (const notification of posted) expect(notification.url).toBe(url);
+    for (const notification of posted) {
+      expect(notification.url).toBe(url);
+      expect(problemsOf('notification', JSON.stringify(notification), 'run')).toEqual([]);
+    }
     expect((await readFile(notifications, 'utf8')).split('\n').sort()).toEqual([
       '',
       'parked app',

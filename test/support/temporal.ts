@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
 import {
   defaultCacheDir,
   findTemporalCli,
@@ -16,6 +17,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** `127.0.0.1:PORT` of the server that {@link provideTestServer} started. */
     temporalAddress: string;
+    /** Its HTTP API. */
+    temporalHttp: DevServer['http'];
   }
 }
 
@@ -54,11 +57,10 @@ export async function startTestServer(): Promise<DevServer> {
 }
 
 /** For a vitest `globalSetup` file: `export default provideTestServer`. Tests then `inject('temporalAddress')`. */
-export async function provideTestServer(project: {
-  provide(key: 'temporalAddress', value: string): void;
-}): Promise<() => Promise<void>> {
+export async function provideTestServer(project: TestProject): Promise<() => Promise<void>> {
   const server = await startTestServer();
   project.provide('temporalAddress', server.address);
+  project.provide('temporalHttp', server.http);
   return () => server.stop();
 }
 

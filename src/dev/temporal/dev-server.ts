@@ -29,6 +29,8 @@ export interface StopOptions {
 }
 
 export interface DevServer extends DevServerInfo {
+  /** Where its HTTP API answers, to requests with this Host header only, which no web page can send. */
+  readonly http: { readonly url: string; readonly host: string };
   /** Returns when the process is gone. */
   stop(options?: StopOptions): Promise<void>;
 }
@@ -92,14 +94,16 @@ async function startOnFreePorts(options: DevServerOptions, place: Place): Promis
       uiPort: options.uiPort ?? uiPort,
       metricsPort,
       httpPort,
-      // A random name, which no request can contain.
+      // A random name, which no web page can know.
       httpHost: `${randomUUID()}.invalid`,
       namespace: options.namespace ?? 'default',
       dbFile: place.dbFile,
       searchAttributes: options.searchAttributes,
     };
     try {
-      return withStop(await launchServer(options.cli, launch, place), place);
+      const info = await launchServer(options.cli, launch, place);
+      const http = { url: `http://${IP}:${launch.httpPort}`, host: launch.httpHost };
+      return { ...info, http, stop: stopper(info, place) };
     } catch (error) {
       if (!(error instanceof PortTakenError) || left === 0) throw error;
       options.announce?.('The Temporal server found a port taken in between; trying others');
@@ -113,13 +117,10 @@ async function refuseTakenPorts(ports: readonly (number | undefined)[]): Promise
       throw new Error(`port ${port} of ${IP} is in use; give another, or none for a free one`);
 }
 
-function withStop(info: DevServerInfo, { recordDir, scratch }: Place): DevServer {
-  return {
-    ...info,
-    async stop({ graceMs = GRACE_MS } = {}) {
-      await endProcess(info, graceMs);
-      if (recordDir !== undefined) await removeServerRecord(recordDir, info);
-      if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
-    },
+function stopper(info: DevServerInfo, { recordDir, scratch }: Place): DevServer['stop'] {
+  return async ({ graceMs = GRACE_MS } = {}) => {
+    await endProcess(info, graceMs);
+    if (recordDir !== undefined) await removeServerRecord(recordDir, info);
+    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
   };
 }

@@ -15,7 +15,7 @@ verify() {
 write_record() {
   record=${3:+$state_dir/plans/${3%% *}}
   [ -n "$3" ] || return 0
-  mkdir -p "${record%/*}" 2>/dev/null
+  [ -d "${record%/*}" ] || mkdir -p "${record%/*}" 2>/dev/null
   put "$1" "$2 ${3#* }"
 }
 # place_record FILE: puts what write_record has written in place, unless another run has taken the host.

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { actionNames, exampleInput } from '../../../src/domain/run/actions.ts';
 import { listChanges } from '../../../src/cli/output/changes.ts';
 import { phases } from '../../domain/markdown-phases.ts';
-import { problemsOf } from '../../support/output-schema.ts';
+import { problemsOf } from '../../support/schemas.ts';
 import { makeStatus } from '../make-status.ts';
 
 test('every shape says which command prints it', () => {
@@ -63,6 +64,12 @@ test.each(Object.entries(phases))('the status of a run fits in every state: %s',
         problems: [],
       });
   }
+});
+
+test.each(actionNames)('the example of %s fits, and a wrong key does not', (name) => {
+  const example = JSON.parse(exampleInput(name)) as object;
+  expect(problemsOf(name, JSON.stringify(example), 'run')).toEqual([]);
+  expect(problemsOf(name, JSON.stringify({ ...example, reson: 'x' }), 'run')).not.toEqual([]);
 });
 
 test('what has another shape does not fit', () => {
