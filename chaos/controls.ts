@@ -5,7 +5,9 @@ import type { FaultKind, Strike, Undo } from './fault-kind.ts';
 // Temporal's own controls, as an operator may use them at any moment.
 
 const AT_ONCE = [0, 0] as const;
-const ANSWER_WITHIN_MS = 3000;
+const FOUND_WITHIN_MS = 3000;
+/** Longer than a busy server takes: what it does after that is never known. */
+const ANSWER_WITHIN_MS = 30_000;
 /** Attempts to end a pause while the server does not respond. */
 const UNDO_EVERY_MS = 300;
 const nothing: Undo = async () => undefined;
@@ -23,8 +25,10 @@ export const controls: readonly FaultKind[] = [
         if (activity === undefined) return undefined;
         const { service, namespace, identity } = server(strike);
         const about = { namespace, execution, id: activity, identity };
-        await service.pauseActivity({ ...about, reason: 'drawn' });
-        return untilDone(() => service.unpauseActivity(about));
+        return {
+          send: () => service.pauseActivity({ ...about, reason: 'drawn' }),
+          undo: untilDone(() => service.unpauseActivity(about)),
+        };
       }),
   },
   {
@@ -36,8 +40,8 @@ export const controls: readonly FaultKind[] = [
       control(strike, async ({ execution, activity }) => {
         if (activity === undefined) return undefined;
         const { service, namespace, identity } = server(strike);
-        await service.resetActivity({ namespace, execution, id: activity, identity });
-        return nothing;
+        const about = { namespace, execution, id: activity, identity };
+        return { send: () => service.resetActivity(about), undo: nothing };
       }),
   },
   {
@@ -50,8 +54,10 @@ export const controls: readonly FaultKind[] = [
         const { service, namespace, identity } = server(strike);
         const { workflowId, runId } = execution;
         const about = { namespace, workflowId, runId, identity, reason: 'drawn' };
-        await service.pauseWorkflowExecution({ ...about, requestId: randomUUID() });
-        return untilDone(() => service.unpauseWorkflowExecution({ ...about, requestId: randomUUID() }));
+        return {
+          send: () => service.pauseWorkflowExecution({ ...about, requestId: randomUUID() }),
+          undo: untilDone(() => service.unpauseWorkflowExecution({ ...about, requestId: randomUUID() })),
+        };
       }),
   },
   {
@@ -68,14 +74,14 @@ export const controls: readonly FaultKind[] = [
         const tasks = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
         const task = tasks[strike.salt % Math.max(1, tasks.length)];
         if (!task) return undefined;
-        await service.resetWorkflowExecution({
+        const about = {
           namespace,
           workflowExecution: execution,
           reason: 'drawn',
           workflowTaskFinishEventId: task.eventId ?? null,
           requestId: randomUUID(),
-        });
-        return nothing;
+        };
+        return { send: () => service.resetWorkflowExecution(about), undo: nothing };
       }),
   },
 ];
@@ -86,23 +92,33 @@ interface Found {
   readonly activity: string | undefined;
 }
 
-/** Strikes a running run. A control that the server rejects, because the run or the server is gone, was no fault. */
+interface Control {
+  readonly send: () => Promise<unknown>;
+  readonly undo: Undo;
+}
+
+/** Strikes a running run. A control that the server rejects was no fault; one whose response is lost may have been. */
 async function control(
   { stage, run, salt }: Strike,
-  strike: (found: Found) => Promise<Undo | undefined>,
+  choose: (found: Found) => Promise<Control | undefined>,
 ): Promise<Undo | undefined> {
   const { temporal } = stage.client;
+  const find = async () => {
+    const { status, runId, raw } = await temporal.workflow.getHandle(run).describe();
+    if (status.name !== 'RUNNING') return undefined;
+    const activities = raw.pendingActivities ?? [];
+    const activity = activities[salt % Math.max(1, activities.length)]?.activityId ?? undefined;
+    return choose({ execution: { workflowId: run, runId }, activity });
+  };
+  // The run or the server may be gone.
+  const chosen = await temporal.withDeadline(Date.now() + FOUND_WITHIN_MS, find).catch(() => undefined);
+  if (!chosen) return undefined;
   try {
-    return await temporal.withDeadline(Date.now() + ANSWER_WITHIN_MS, async () => {
-      const { status, runId, raw } = await temporal.workflow.getHandle(run).describe();
-      if (status.name !== 'RUNNING') return undefined;
-      const activities = raw.pendingActivities ?? [];
-      const activity = activities[salt % Math.max(1, activities.length)]?.activityId ?? undefined;
-      return strike({ execution: { workflowId: run, runId }, activity });
-    });
-  } catch {
-    return undefined;
+    await temporal.withDeadline(Date.now() + ANSWER_WITHIN_MS, chosen.send);
+  } catch (error) {
+    if (!mayHaveStruck(error)) return undefined;
   }
+  return chosen.undo;
 }
 
 function server({ stage }: Strike) {
@@ -123,6 +139,11 @@ function untilDone(unpause: () => Promise<unknown>): Undo {
       }
     }
   };
+}
+
+/** CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, ABORTED, INTERNAL or UNAVAILABLE: the server may have done it, and its response is lost. */
+function mayHaveStruck(error: unknown): boolean {
+  return [1, 2, 4, 10, 13, 14].includes((error as { code?: number }).code ?? 0);
 }
 
 /** NOT_FOUND, INVALID_ARGUMENT or FAILED_PRECONDITION (https://grpc.io/docs/guides/status-codes/): there is no such pause. */

@@ -135,7 +135,9 @@ const decode = (base64 = '') => Buffer.from(base64, 'base64').toString('utf8');
 export async function readHistory(
   stage: Stage,
   workflowId: string,
-): Promise<Pick<Evidence, 'claims' | 'events'> & { attempts: readonly Attempt[]; owner?: string }> {
+): Promise<
+  Pick<Evidence, 'claims' | 'events'> & { attempts: readonly Attempt[]; owner?: string; resetMs?: number }
+> {
   // The latest execution: a reset creates another one with the events up to its point.
   const history = await stage.client.temporal.workflow.getHandle(workflowId).fetchHistory();
   const scheduled = new Map<string, { type: string; launch: string; id: string }>();
@@ -144,6 +146,7 @@ export async function readHistory(
   const events: HistoryEvent[] = [];
   const attempts: Attempt[] = [];
   let owner: string | undefined;
+  let resetMs: number | undefined;
   for (const event of history.events ?? []) {
     const atMs = millisOf(event.eventTime);
     const [kind, attributes] = Object.entries(event).find(
@@ -163,6 +166,7 @@ export async function readHistory(
         scheduledEvent ? event.eventId : (attributes as { scheduledEventId?: unknown })?.scheduledEventId,
       ),
     );
+    if (Number(event.workflowTaskFailedEventAttributes?.cause) === RESET) resetMs = atMs;
     const begun = event.activityTaskStartedEventAttributes;
     if (begun) started.set(String(begun.scheduledEventId), atMs);
     if (about && /Completed|Failed|TimedOut|Canceled/.test(what)) {
@@ -186,8 +190,17 @@ export async function readHistory(
     else if (type === 'step-interrupted') claims.push({ launch: about.launch, atMs, claims: 'interrupted' });
     else if (failure) claims.push({ launch: about.launch, atMs, claims: 'failed' });
   }
-  return { claims, events, attempts, ...(owner !== undefined && { owner }) };
+  return {
+    claims,
+    events,
+    attempts,
+    ...(owner !== undefined && { owner }),
+    ...(resetMs !== undefined && { resetMs }),
+  };
 }
+
+/** WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW: the first event that an execution does not share with the one before its reset. */
+const RESET = 20;
 
 /** The last attempt of an activity. */
 export interface Attempt {

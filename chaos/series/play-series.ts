@@ -47,7 +47,9 @@ export async function playSeries(
   return judgeSeries({ hostName: host.sandbox.name, runs: played, ledger, launches, alive, sessions });
 }
 
-type Recalled = Pick<PlayedRun, 'status' | 'claims' | 'events' | 'faults'> & { readonly owner?: string };
+type Recalled = Pick<PlayedRun, 'status' | 'claims' | 'events' | 'faults' | 'resetMs'> & {
+  readonly owner?: string;
+};
 
 /** Reads what client and server know about a run that has ended, and the faults that its host met since it began. */
 async function recall(

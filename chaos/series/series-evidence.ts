@@ -13,6 +13,8 @@ export interface PlayedRun extends Pick<Evidence, 'status' | 'claims' | 'events'
   readonly owner: string;
   readonly begunMs: number;
   readonly endedMs: number;
+  /** When the server created its latest execution by a reset. */
+  readonly resetMs?: number;
   /** The content of the sentinel after the run; empty without one. */
   readonly sentinel: string;
 }
@@ -84,8 +86,9 @@ export function wasSkipped({ status }: PlayedRun, step: string): boolean {
 }
 
 /** When the workflow was last reset; -Infinity if it was not. */
-export const lastResetMs = ({ drawn, faults }: PlayedRun) =>
+export const lastResetMs = ({ drawn, faults, resetMs = -Infinity }: PlayedRun) =>
   Math.max(
+    resetMs,
     ...faults
       .filter(({ kind, run }) => kind === WORKFLOW_RESET && run === drawn.name)
       .map(({ healedMs }) => healedMs),
