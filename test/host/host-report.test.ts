@@ -12,6 +12,7 @@ import { keyOf } from '../../src/host/zmx-transfer.ts';
 import { forecastZmx, type ZmxForecast } from '../../src/host/zmx-forecast.ts';
 import type { ZmxSource } from '../../src/host/install-zmx.ts';
 import type { Executor } from '../../src/ssh/executor.ts';
+import { Patience } from '../../src/ssh/patience.ts';
 import { loadShim } from '../../src/zmx/index.ts';
 import { LocalExecutor } from '../support/local-executor.ts';
 
@@ -93,6 +94,24 @@ two lines \\ \\$HOME" && test "$CHANDLER_LAUNCH" = id && exit 7`,
   ])('reports how a check ends that %s', async (_, script, code) => {
     const body = renderCheck(script, { TEXT: "it's\ntwo lines \\ $HOME" });
     expect(await runCheck(deps(), '', 'id', body)).toBe(code);
+  });
+
+  it('waits for a check that takes longer than the host may take to begin', async () => {
+    const patience = new (class extends Patience {
+      override get ms() {
+        return 1500;
+      }
+    })();
+    const { executor, ...others } = deps();
+    const opened: Executor = {
+      patience,
+      async exec(command, options) {
+        options?.onOpen?.();
+        return executor.exec(command, options);
+      },
+    };
+    const impatient = { ...others, executor: opened };
+    expect(await runCheck(impatient, '', 'id', 'sleep 3; exit 3')).toBe(3);
   });
 
   it.each([

@@ -2,6 +2,7 @@
 # `sh -s -- TOKEN STATE_DIR SUBCOMMAND ARGUMENT...`. An empty STATE_DIR stands for the default. Nothing here may write: no
 # directory, no file, no new lock.
 : "${subcommand:?}"
+say begun
 find_places "$state_dir"
 
 # nearest PATH: PATH, or the nearest directory above it that exists.
