@@ -17,6 +17,6 @@ ENV NODE_ENV=production MALLOC_ARENA_MAX=2
 USER 10001:10001
 # Checks that this container reaches its server; `chandler doctor` checks that a worker responds.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s \
-  CMD ["node", "/app/dist/cli/main.js", "status", "--json"]
-ENTRYPOINT ["node", "/app/dist/cli/main.js"]
+  CMD ["node", "--", "/app/dist/cli/main.js", "status", "--json"]
+ENTRYPOINT ["node", "--", "/app/dist/cli/main.js"]
 CMD ["worker"]

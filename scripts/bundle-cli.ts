@@ -15,6 +15,14 @@ const CHUNKS = {
 };
 
 /**
+ * Lines for sh that are a comment for Node. Node takes `--env-file` for an option of its own, even after the program, and obeys the
+ * NODE_OPTIONS in that file; only `--` ends its options. A `#!` line with two words is not portable.
+ */
+const START = `#!/bin/sh
+':' //; exec node -- "$0" "$@"
+`;
+
+/**
  * Bundles the command line with the packages that it loads: to find and compile hundreds of small files takes longer than all
  * else that a command does. What only some commands need stays in chunks of its own, which `import()` loads.
  */
@@ -40,6 +48,8 @@ export async function bundleCli(root: string): Promise<void> {
       groups: [{ debugName: 'chunks', name: chunkNames(src) }],
     },
   });
+  const main = join(root, 'dist/cli/main.js');
+  writeFileSync(main, readFileSync(main, 'utf8').replace(/^#!.*\n/, START));
   writeFileSync(join(root, 'dist/cli/LICENSES.txt'), licensesOf(output.filter((it) => it.type === 'chunk')));
 }
 

@@ -79,7 +79,7 @@ export function compareFile(file: PlacedFile, found: Answer, ownUid: string): Fi
     differences.push(difference('content', 'has another content'));
   const actual = (found['mode'] ?? '').padStart(4, '0');
   if (actual !== mode) differences.push(difference('mode', `has mode ${oneLine(actual)}, not ${mode}`));
-  const [wantedUser = '', wantedGroup] = owner.split(':');
+  const [wantedUser = '', wantedGroup] = owner.split(':').map(plainId);
   const isOwned =
     [user, uid].includes(wantedUser) && (wantedGroup === undefined || [group, gid].includes(wantedGroup));
   if (!isOwned) {
@@ -92,4 +92,9 @@ export function compareFile(file: PlacedFile, found: Answer, ownUid: string): Fi
     );
   }
   return differences;
+}
+
+/** A number as the host prints it, without zeros before it. */
+function plainId(name: string): string {
+  return name.replace(/^0+(?=\d+$)/, '');
 }

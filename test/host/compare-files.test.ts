@@ -41,6 +41,7 @@ describe.each([[['dash']], [['bash']], [['busybox', 'sh']]])('files that are com
     ['the file as it was placed', '', []],
     ['the file of another owner as it was placed', 'chown 1:12 "$1"', [], '1:12'],
     ['the file of another owner by name', 'chown daemon:man "$1"', [], 'daemon:man'],
+    ['the file of a number with zeros before it', 'chown 1:12 "$1"', [], '001:012'],
     ['another content', 'echo hallo >"$1"', ['content: has another content']],
     ['no content', ': >"$1"', ['content: has another content']],
     ['another mode', 'chmod 4755 "$1"', ['mode: has mode 4755, not 0640']],

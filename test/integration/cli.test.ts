@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -167,6 +167,25 @@ describe('the CLI without a server', () => {
       ]);
     },
   );
+
+  test('reads an --env-file itself, though Node has an option of that name', async () => {
+    await writeFile(join(dir, 'node.env'), 'NODE_OPTIONS=--version\n');
+    const run = async (file: string) => {
+      const args = ['validate', join(dir, 'good.yaml'), '--env-file', file];
+      // As a shell runs it.
+      const ended = spawnSync(join(root, 'dist/cli/main.js'), args, { encoding: 'utf8' });
+      return { exitCode: ended.status, output: `${ended.stdout}${ended.stderr}` };
+    };
+    expect(await run(join(dir, 'node.env'))).toMatchObject({
+      exitCode: 0,
+      output: expect.stringMatching(/: ok \(/) as string,
+    });
+    expect(await run('none.env')).toEqual({ exitCode: 2, output: 'none.env: no such file\n' });
+    expect(await run('/dev/zero')).toEqual({
+      exitCode: 2,
+      output: '/dev/zero: has more than 33554432 bytes\n',
+    });
+  });
 
   test('refuses values without a plan', async () => {
     const outcome = await chandler(['doctor', 'root@web1', '--set', 'A=1']);

@@ -28,7 +28,7 @@ export interface Ended {
 /** Runs the built program without a terminal. Fails if any of its processes is left after its end. */
 export async function chandler(args: readonly string[], options: ChandlerOptions): Promise<Ended> {
   const { home, env, interrupt, when } = options;
-  const child = spawn(process.execPath, ['dist/cli/main.js', ...args], {
+  const child = spawn(process.execPath, ['--', 'dist/cli/main.js', ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: home, XDG_STATE_HOME: home, ...env },
     // Its own process group, which must be empty after its end.

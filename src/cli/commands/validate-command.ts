@@ -24,7 +24,7 @@ export function addValidate(program: Command, act: Act): void {
       'Checks a plan as `up` and the workflow itself do, without a server or a host. The files that it includes are a part of it. Every problem is on a line of its own, as FILE:LINE: PATH: MESSAGE. Likely mistakes are warnings: line ends in CR LF, a command in the background when a script ends, a failure that is lost because the script has no set -e, and a value whose name is nearly that of a variable of the plan.',
     examples: {
       'chandler validate web.yaml':
-        'Prints how many steps it has and the digest that the sentinel will have.',
+        'Prints how many steps it has and the digest that the sentinel will have, unless the plan has files of the worker.',
       'chandler validate web.yaml --json': 'For an editor or a pipeline.',
       'chandler validate web.yaml --set PORT=8080': 'With a value for a variable that the plan requires.',
       'chandler validate preset:docker --target host=web1': 'A ready-made plan lacks a target.',
@@ -42,12 +42,17 @@ async function runValidate(
   file: string,
   { target, json = false, ...values }: ValidateOptions,
 ): Promise<number> {
-  const [{ judgePlan, readPlan, renderProblems, renderWarnings }, { shownName }, { planDigest }] =
-    await Promise.all([
-      import('../input/plan-file.ts'),
-      import('../input/read-files.ts'),
-      import('../../domain/plan/resolve-plan.ts'),
-    ]);
+  const [
+    { judgePlan, readPlan, renderProblems, renderWarnings },
+    { shownName },
+    { planDigest },
+    { unpinnedFiles },
+  ] = await Promise.all([
+    import('../input/plan-file.ts'),
+    import('../input/read-files.ts'),
+    import('../../domain/plan/resolve-plan.ts'),
+    import('../../domain/plan/files.ts'),
+  ]);
   const name = shownName(file);
   const { plan, warnings, problems } = judgePlan(await readPlan(file, values, context), target);
   if (!plan) {
@@ -58,7 +63,15 @@ async function runValidate(
   const { steps } = plan;
   const finalizers = steps.filter(({ finalize }) => finalize !== undefined).length;
   const counts = { steps: steps.length, finalizers };
-  const found = { file: name, ok: true as const, ...counts, digest: planDigest(plan), warnings };
+  const unpinned = unpinnedFiles(plan);
+  const found: Valid = {
+    file: name,
+    ok: true,
+    ...counts,
+    digest: planDigest(plan),
+    ...(unpinned.length > 0 && { workerFiles: unpinned }),
+    warnings,
+  };
   if (json) printJson(context.stdout, found);
   else {
     for (const line of renderWarnings(name, warnings)) warn(context, line);
@@ -68,7 +81,9 @@ async function runValidate(
 }
 
 /** `web.yaml: ok (3 steps, 1 finalizer, digest 0123456789ab)` */
-export function renderValid({ file, steps, finalizers, digest }: Valid): string {
+export function renderValid({ file, steps, finalizers, digest, workerFiles = [] }: Valid): string {
   const counts = [count(steps, 'step'), count(finalizers, 'finalizer')].join(', ');
-  return `${file}: ok (${counts}, digest ${digest.slice(0, 12)})`;
+  const rest =
+    workerFiles.length === 0 ? '' : `; that of a run differs: it covers ${workerFiles.join(', ')}, too`;
+  return `${file}: ok (${counts}, digest ${digest.slice(0, 12)}${rest})`;
 }

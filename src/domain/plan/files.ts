@@ -1,5 +1,6 @@
 import { isRecord, recordOf } from '../is-record.ts';
 import { count } from '../text/count.ts';
+import { oneLine } from '../text/plain-text.ts';
 import { limits } from './limits.ts';
 import type { Problem } from './problems.ts';
 import type { Plan, StepFile } from './schema.ts';
@@ -46,6 +47,15 @@ export function pinFiles<T extends Pick<Plan, 'steps'>>(plan: T, pins: FilePins 
   return { ...plan, steps };
 }
 
+/** The files of the worker, `worker:NAME`, that only {@link pinFiles} makes a part of the plan's digest. */
+export function unpinnedFiles({ steps }: Pick<Plan, 'steps'>): string[] {
+  const files = steps.flatMap((step) => step.files ?? []);
+  const names = files.flatMap((file) =>
+    file.sha256 === undefined && workerFileOf(file) !== undefined ? [file.from ?? ''] : [],
+  );
+  return [...new Set(names)];
+}
+
 /** What counts as the same file in a digest: where its content comes from does not, if a checksum is known. */
 export function fileDigestOf(file: StepFile): unknown[] {
   const { path, mode, owner = null, content, encoding, secret, from, sha256, expand = false } = file;
@@ -85,13 +95,15 @@ export function fileProblems(plan: unknown): Problem[] {
   const list: readonly unknown[] = Array.isArray(steps) ? steps.slice(0, limits.steps) : [];
   const places = new Map<string, string>();
   let room: number = limits.fileBytes;
-  return list.flatMap((step, i): Problem[] => {
+  const problems = list.flatMap((step, i): Problem[] => {
     const { files, script, secrets, env: own } = recordOf(step);
     const at = `steps[${i}]`;
     const hasFiles = Array.isArray(files) && files.length > 0;
-    // The schema reports what is no step.
+    // The schema reports what is no step, and no list of files.
     if (!hasFiles)
-      return isRecord(step) && script === undefined ? [{ path: `${at}.script`, message: 'is missing' }] : [];
+      return isRecord(step) && script === undefined && (files === undefined || Array.isArray(files))
+        ? [{ path: `${at}.script`, message: 'is missing' }]
+        : [];
     const declared = { ...recordOf(env), ...recordOf(secrets), ...recordOf(own) };
     return files.slice(0, limits.files).flatMap((each: unknown, j) => {
       const path = `${at}.files[${j}]`;
@@ -113,6 +125,23 @@ export function fileProblems(plan: unknown): Problem[] {
         path: problem.path === '' ? path : `${path}.${problem.path}`,
       }));
     });
+  });
+  return [...problems, ...nestingProblems(places)];
+}
+
+/** Finds files at paths that lead through another file. `places`: which file is placed at each path. */
+function nestingProblems(places: ReadonlyMap<string, string>): Problem[] {
+  // Sorted so that the paths below a path follow it at once.
+  const key = ([place]: [string, string]) => place.replaceAll('/', '\0');
+  const sorted = [...places].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  let above: readonly [place: string, path: string] | undefined;
+  return sorted.flatMap(([place, path]): Problem[] => {
+    if (above && place.startsWith(`${above[0]}/`))
+      return [
+        { path: `${path}.path`, message: `is below ${oneLine(above[0])}, where ${above[1]} places a file` },
+      ];
+    above = [place, path];
+    return [];
   });
 }
 

@@ -8,6 +8,10 @@ export const text = (maxBytes: number) =>
   z
     .string()
     .refine((value) => !value.includes('\0'), 'must not hold a NUL byte')
+    .refine(
+      (value) => !/\p{Cs}/u.test(value),
+      'must not hold half of a surrogate pair, which is no character',
+    )
     .refine((value) => bytes(value) <= maxBytes, {
       error: (issue) => `is ${bytes(String(issue.input))} bytes; at most ${maxBytes} are allowed`,
     });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { expandText, pinFiles } from '../../../src/domain/plan/files.ts';
+import { expandText, pinFiles, unpinnedFiles } from '../../../src/domain/plan/files.ts';
 import { planDigest, resolvePlan } from '../../../src/domain/plan/resolve-plan.ts';
 import type { Plan, StepFile } from '../../../src/domain/plan/schema.ts';
 import { validatePlan } from '../../../src/domain/plan/validate.ts';
@@ -133,6 +133,45 @@ describe('the files of a step', () => {
     expect(validatePlan({ target: { host: 'h' }, steps }).problems).toEqual([
       { path: 'steps[1].files[0].path', message: 'is already placed by steps[0].files[0]' },
     ]);
+  });
+
+  it.each([
+    ['in either order', ['/a/b/c', '/a/b'], [['files[0].path', '/a/b', 'steps[0].files[1]']]],
+    ['at any depth', ['/a', '/a/b/c/d'], [['files[1].path', '/a', 'steps[0].files[0]']]],
+    ['but beside it', ['/a/b', '/a/b-c', '/a/b.d/e', '/a/bc'], []],
+    [
+      'several times',
+      ['/a/b/d', '/a/b', '/a/b!', '/a/b/c/e'],
+      [
+        ['files[3].path', '/a/b', 'steps[0].files[1]'],
+        ['files[0].path', '/a/b', 'steps[0].files[1]'],
+      ],
+    ],
+  ])('cannot be below another file, %s', (_, paths, found) => {
+    expect(problemsOf(...paths.map((path) => file({ path })))).toEqual(
+      found.map(([at, above, by]) => `${at}: is below ${above}, where ${by} places a file`),
+    );
+  });
+
+  it.each([[{}], [null], ['x']])('that are %j and no list are one problem', (files) => {
+    const steps = [{ name: 'a', files }];
+    expect(validatePlan({ target: { host: 'h' }, steps }).problems).toEqual([
+      { path: 'steps[0].files', message: 'must be a list' },
+    ]);
+  });
+
+  it('cannot have text that is no text', () => {
+    expect(problemsOf(file({ content: 'a\ud800' }))).toEqual([
+      'files[0].content: must not hold half of a surrogate pair, which is no character',
+    ]);
+  });
+
+  it('of the worker are named that the digest of a plan does not cover', () => {
+    const from = (name: string, more = {}) => file({ content: undefined, from: `worker:${name}`, ...more });
+    const plan = planOf(from('a', { path: '/a' }), from('b', { sha256: SHA }), from('a'), file());
+    expect(unpinnedFiles(plan as Plan)).toEqual(['worker:a']);
+    expect(planDigest(plan as Plan)).not.toBe(planDigest(pinFiles(plan as Plan, { a: SHA })));
+    expect(planDigest(plan as Plan)).toBe(planDigest(pinFiles(plan as Plan, { b: SHA })));
   });
 
   it('are at most 64, and 256 KiB together', () => {
