@@ -132,8 +132,7 @@ export function fileProblems(plan: unknown): Problem[] {
 /** Finds files at paths that lead through another file. `places`: which file is placed at each path. */
 function nestingProblems(places: ReadonlyMap<string, string>): Problem[] {
   // Sorted so that the paths below a path follow it at once.
-  const key = ([place]: [string, string]) => place.replaceAll('/', '\0');
-  const sorted = [...places].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  const sorted = [...places].sort(([a], [b]) => (sortKey(a) < sortKey(b) ? -1 : 1));
   let above: readonly [place: string, path: string] | undefined;
   return sorted.flatMap(([place, path]): Problem[] => {
     if (above && place.startsWith(`${above[0]}/`))
@@ -143,6 +142,11 @@ function nestingProblems(places: ReadonlyMap<string, string>): Problem[] {
     above = [place, path];
     return [];
   });
+}
+
+/** Orders a path directly before the paths below it. */
+function sortKey(path: string): string {
+  return path.replaceAll('/', '\0');
 }
 
 /** What to do with a file that is too large for a plan. */
