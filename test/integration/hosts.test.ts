@@ -2,7 +2,7 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { SandboxHost } from '../../src/dev/sandbox/index.ts';
 import { chandler, type Ended } from '../support/chandler.ts';
 import { startHosts } from '../support/hosts.ts';
@@ -186,4 +186,23 @@ describe('the configuration of ssh', () => {
       expect(code).toBe(1);
     }
   });
+});
+
+test('Ctrl-C starts no further host, and runs that were started continue', async () => {
+  const waiting = await write(
+    'waiting.yaml',
+    'target: { host: 127.0.0.1, user: root, connectTimeout: 1h, identity: id_test }\nhosts:\n  first: { target: { port: 9 } }\n  second: { target: { port: 10 } }\n',
+  );
+  const args = ['up', await plan(), '--hosts', waiting, '--parallel', '1', '--set', 'WHO=x'];
+  const { exitCode, stdout } = await chandler(args, {
+    home: dir,
+    env: { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
+    interrupt: /connecting/,
+  });
+  expect({ exitCode, stdout }).toEqual({
+    exitCode: 130,
+    stdout: 'first   Stopped following; the run continues.\nsecond  not started: interrupted\n',
+  });
+  await stack.client.abort('provision:127.0.0.1:9');
+  expect((await stack.client.result('provision:127.0.0.1:9')).outcome).toBe('aborted');
 });

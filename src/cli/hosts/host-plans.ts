@@ -18,7 +18,7 @@ import type { RunOptions } from '../input/run-options.ts';
 import { parseTargetOption } from '../input/target-option.ts';
 import { reachPlans } from './reach-targets.ts';
 import type { SshConfigOptions } from './ssh-config-option.ts';
-import { readHosts, type HostsChoice } from './read-hosts.ts';
+import { announceIgnored, readHosts, type HostsChoice } from './read-hosts.ts';
 
 /** A host of an inventory, and the plan with its values. */
 export interface HostPlan {
@@ -40,7 +40,8 @@ export async function loadHostPlans(
 ): Promise<HostPlan[]> {
   refuseAddresses(options.target);
   const source = await readPlan(file, options, context);
-  const { hosts, file: hostsFile } = await readHosts(options, context);
+  const inventory = await readHosts(options, context);
+  const { hosts, file: hostsFile } = inventory;
   const plans: HostPlan[] = [];
   const problems = new Map<string, string[]>();
   const warnings = new Map<string, string[]>();
@@ -54,6 +55,7 @@ export async function loadHostPlans(
   refuse(withNames(problems, hosts.length));
   const reached = await reachPlans(plans, options, context);
   refuse(sameAddresses(reached, hostsFile));
+  announceIgnored(context, inventory);
   for (const line of withNames(warnings, hosts.length)) announceOn(context)(line);
   return reached;
 }

@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { toHosts, type Host } from '../../domain/hosts/hosts.ts';
 import type { HostProblem, Ignored } from '../../domain/hosts/inventory.ts';
 import { limitHosts } from '../../domain/hosts/limit-hosts.ts';
 import type { PlacedProblem } from '../../domain/plan/problems.ts';
 import { count } from '../../domain/text/count.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
+import { quote } from '../../shell/index.ts';
 import { announceOn, warn, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -53,9 +56,33 @@ export async function readHosts(
   refuse(file, problems);
   if (limit !== undefined)
     announceOn(context)(`${names.length} of ${count(total, 'host')} match --limit ${limit}`);
-  const ignored = [...inventory.ignored, ...hosts.flatMap((host) => host.ignored)];
+  const ignored = [
+    ...unreadDirectories(source, format),
+    ...inventory.ignored,
+    ...hosts.flatMap((host) => host.ignored),
+  ];
   return { file, format, hosts, total, ignored };
 }
+
+/** Ansible reads variables from directories beside the inventory. */
+function unreadDirectories(source: string, format: InventoryFormat): Ignored[] {
+  if (source === '-' || format === 'chandler') return [];
+  return ['group_vars', 'host_vars']
+    .filter((name) => existsSync(join(dirname(source), name)))
+    .map((name) => ({ name, reason: 'is not read; give the output of: ansible-inventory --list' }));
+}
+
+/** Prints that an inventory has what is not used. */
+export function announceIgnored(context: CliContext, { file, ignored }: HostsRead): void {
+  const names = new Set(ignored.map(({ name }) => name));
+  if (names.size === 0) return;
+  const shown = [...names].slice(0, MAX_NAMED).map(oneLine).join(', ');
+  const more = names.size > MAX_NAMED ? ` and ${names.size - MAX_NAMED} more` : '';
+  const command = `${context.program} hosts ${quote(file === 'stdin' ? '-' : file)}`;
+  announceOn(context)(`not used of ${oneLine(file)}: ${shown}${more}; for the reasons: ${command}`);
+}
+
+const MAX_NAMED = 3;
 
 function refuse(file: string, problems: readonly HostProblem[]): void {
   if (problems.length === 0) return;

@@ -1,4 +1,4 @@
-import { parseJump, type Hop } from './jump-hosts.ts';
+import { parseJump, parseProxyCommand, type Hop } from './jump-hosts.ts';
 import { shellWords } from './shell-words.ts';
 
 /** Reads the arguments of ssh in `ansible_ssh_common_args`: jump hosts, and why the others are not used. */
@@ -15,9 +15,13 @@ export function readSshArguments(text: string): {
     const takesNext = /^-[oJ]$/.test(word);
     const option = takesNext ? `${word}${words[(i += 1)] ?? ''}` : word;
     const [, list] = /^-(?:J|oProxyJump\s*[=\s]\s*)(.+)$/is.exec(option) ?? [];
-    const hops = list === undefined ? undefined : parseJump(list);
-    if (hops) jump ??= hops;
-    else ignored.push(`${takesNext ? `${word} ${words[i] ?? ''}` : word} is not used`);
+    const [, command] = /^-oProxyCommand\s*[=\s]\s*(.+)$/is.exec(option) ?? [];
+    const proxy = command === undefined ? undefined : parseProxyCommand(command);
+    const hops = list === undefined ? proxy && [proxy.hop] : parseJump(list);
+    if (hops) {
+      jump ??= hops;
+      ignored.push(...(proxy?.unused ?? []).map((each) => `${each} of ProxyCommand is not used`));
+    } else ignored.push(`${takesNext ? `${word} ${words[i] ?? ''}` : word} is not used`);
   }
   return { ...(jump && jump.length > 0 && { jump }), ignored };
 }

@@ -1,4 +1,4 @@
-import { parseJump, type Hop } from './jump-hosts.ts';
+import { parseJump, parseProxyCommand, type Hop } from './jump-hosts.ts';
 
 /** What `ssh -G` prints: the values of each keyword, which is in lower case. */
 export type SshSettings = ReadonlyMap<string, readonly string[]>;
@@ -57,7 +57,9 @@ export function readSshHost(host: string, settings: SshSettings, bare: SshSettin
   const identity = keys?.[0]?.replace(/^.*\//s, '');
   const isLiteral = identity !== undefined && !/[%$]/.test(identity);
   const [proxy] = set('proxyjump') ?? [];
-  const jump = proxy === undefined ? undefined : parseJump(proxy);
+  const [command] = set('proxycommand') ?? [];
+  const gate = command === undefined ? undefined : parseProxyCommand(command);
+  const jump = proxy === undefined ? gate && [gate.hop] : parseJump(proxy);
   return {
     ...(hostname !== undefined && hostname !== host.toLowerCase() && { hostname }),
     ...(port !== undefined && { port: Number(port) }),
@@ -68,18 +70,21 @@ export function readSshHost(host: string, settings: SshSettings, bare: SshSettin
       ...(identity === undefined || isLiteral ? [] : [`IdentityFile ${keys?.[0]}`]),
       ...(keys && keys.length > 1 ? [`IdentityFile ${keys.slice(1).join(', ')}`] : []),
       ...(proxy !== undefined && !jump ? [`ProxyJump ${proxy}`] : []),
-      ...Object.entries(UNUSED).flatMap(([key, name]) => (set(key) ?? []).map((value) => `${name} ${value}`)),
+      ...(gate?.unused ?? []).map((each) => `ProxyCommand ssh ${each}`),
+      ...Object.entries(UNUSED)
+        .filter(([key]) => key !== 'proxycommand' || !gate)
+        .flatMap(([key, name]) => (set(key) ?? []).map((value) => `${name} ${value}`)),
     ],
   };
 }
 
-/** A target with what ssh_config adds. What the target says itself wins. */
+/** A target with what ssh_config adds. What the target says itself wins, and is not changed. */
 export function withSshHost<T extends Hop>(target: T, { hostname, port, user, identity }: SshHost): T {
   return {
-    ...(port !== undefined && { port }),
-    ...(user !== undefined && { user }),
-    ...(identity !== undefined && { identity }),
     ...target,
     ...(hostname !== undefined && { host: hostname }),
+    ...(target.port === undefined && port !== undefined && { port }),
+    ...(target.user === undefined && user !== undefined && { user }),
+    ...(target.identity === undefined && identity !== undefined && { identity }),
   };
 }

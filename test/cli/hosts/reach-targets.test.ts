@@ -142,6 +142,13 @@ describe('a configuration of ssh', () => {
     expect((await reach(config, { ...target, jump: [] })).reached).not.toHaveProperty('jump.0');
   });
 
+  it.each<Target>([
+    { host: 'web1', port: 9, user: 'me', identity: 'id_test', hostKey: 'known_hosts' },
+    { host: 'web1', jump: [{ host: 'gate', port: 9 }] },
+  ])('that has nothing for a target changes and prints nothing: %j', async (target) => {
+    expect(await reach('Host other\n  Port 1\n', target)).toEqual({ reached: target, printed: '' });
+  });
+
   it('is not read with --no-ssh-config', async () => {
     const { reached, printed } = await reach('Host web1\n  Port 1\n', { host: 'web1' }, { sshConfig: false });
     expect({ reached, printed }).toEqual({ reached: { host: 'web1' }, printed: '' });

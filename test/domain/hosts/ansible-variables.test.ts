@@ -78,11 +78,11 @@ describe('what is not used has a reason', () => {
   });
 
   it('jump hosts are used beside arguments that are not', () => {
-    const args = `-o ProxyCommand="ssh -W %h:%p gate" -J inner -q`;
+    const args = `-o ProxyCommand="nc %h %p" -J inner -q`;
     expect(translate({ ansible_ssh_common_args: args })).toMatchObject({
       target: { jump: [{ host: 'inner' }] },
       ignored: [
-        'ansible_ssh_common_args: -o ProxyCommand=ssh -W %h:%p gate is not used',
+        'ansible_ssh_common_args: -o ProxyCommand=nc %h %p is not used',
         'ansible_ssh_common_args: -q is not used',
       ],
     });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseJump } from '../../../src/domain/hosts/jump-hosts.ts';
+import { parseJump, parseProxyCommand } from '../../../src/domain/hosts/jump-hosts.ts';
 import { parseSshSettings, readSshHost, withSshHost } from '../../../src/domain/hosts/ssh-settings.ts';
 
 const BARE =
@@ -77,5 +77,41 @@ describe('ProxyJump', () => {
 
   test.each(['', 'a b', 'a,,b', 'gate:x', '[::1', 'me@'])('%j is none', (text) => {
     expect(parseJump(text)).toBeUndefined();
+  });
+});
+
+describe('a ProxyCommand that is ssh -W is a jump host', () => {
+  test.each([
+    ['ssh -W %h:%p gate', { host: 'gate' }],
+    ['/usr/bin/ssh -q -W [%h]:%p me@gate', { host: 'gate', user: 'me' }],
+    [
+      'ssh -i ~/k/id_gate -p 2200 -l me gate -W %h:%p',
+      { host: 'gate', port: 2200, user: 'me', identity: 'id_gate' },
+    ],
+    ['ssh -p2200 gate -W%h:%p', { host: 'gate', port: 2200 }],
+  ])('%s', (command, hop) => {
+    expect(parseProxyCommand(command)).toEqual({ hop, unused: [] });
+    expect(read(`proxycommand ${command}\n`)).toMatchObject({ jump: [hop], unused: [] });
+  });
+
+  test('but not its options', () => {
+    expect(parseProxyCommand('ssh -o A=b -oC=d -W %h:%p gate')).toEqual({
+      hop: { host: 'gate' },
+      unused: ['-o A=b', '-o C=d'],
+    });
+  });
+
+  test.each([
+    'nc %h %p',
+    'ssh gate nc %h %p',
+    'ssh -W other:22 gate',
+    'ssh -F x -W %h:%p gate',
+    'ssh -W %h:%p',
+    'ssh -W %h:%p "a b"',
+    'ssh -W %h:%p gate -p x',
+    'ssh -W %h:%p gate; id',
+    "ssh '",
+  ])('%s is none', (command) => {
+    expect(parseProxyCommand(command)).toBeUndefined();
   });
 });
