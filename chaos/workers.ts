@@ -57,14 +57,16 @@ export function workerOf<W extends Pick<WorkerSlot, 'pid'>>(
 }
 
 /**
- * Creates a slot; `logFile` receives the output of its processes. Like a service manager, it restarts a worker that could
- * not start, for example without a server. It records a worker that ends later without being stopped.
+ * Creates a slot; `logFile` receives the output of its processes, `builds` are the folders of builds. Like a service manager, it
+ * restarts a worker that could not start, for example without a server. It records a worker that ends later without being
+ * stopped.
  */
 export function makeWorkerSlot(
   name: string,
   builds: Readonly<Record<Build, string>>,
   env: Readonly<Record<string, string>>,
   logFile: string,
+  startsWithinMs = STARTS_WITHIN_MS,
 ): WorkerSlot {
   const sink = createWriteStream(logFile, { flags: 'a' });
   const deaths: string[] = [];
@@ -72,7 +74,8 @@ export function makeWorkerSlot(
   /** The build that the slot should run. */
   let last = { withdrawn: false };
 
-  const spawnOnce = async (build: Build): Promise<boolean> => {
+  /** Returns what a process printed that could not start. */
+  const spawnOnce = async (build: Build): Promise<string | undefined> => {
     // In its own process group: Ctrl-C is for the campaign only.
     const started = spawn(process.execPath, [join(builds[build], 'cli/main.js'), 'worker'], {
       detached: true,
@@ -97,7 +100,7 @@ export function makeWorkerSlot(
       () => log,
     );
     begun = pidOf(started) !== undefined;
-    return begun;
+    return begun ? undefined : log;
   };
   return {
     name,
@@ -106,7 +109,11 @@ export function makeWorkerSlot(
     async start(build) {
       const start = { withdrawn: false };
       last = start;
-      while (!start.withdrawn && !(await spawnOnce(build))) await delay(START_AGAIN_MS);
+      for (const end = Date.now() + startsWithinMs; !start.withdrawn; await delay(START_AGAIN_MS)) {
+        const printed = await spawnOnce(build);
+        if (printed === undefined) return;
+        if (Date.now() > end) throw new Error(`${name} does not start: ${printed}`);
+      }
     },
     signal(signal) {
       if (signal === 'SIGKILL' || signal === 'SIGTERM') last.withdrawn = true;
@@ -124,6 +131,8 @@ export function makeWorkerSlot(
 }
 
 const START_AGAIN_MS = 500;
+/** Longer than any fault keeps the server down. */
+const STARTS_WITHIN_MS = 120_000;
 /** Many times the grace period of a worker. */
 const GONE_WITHIN_MS = 30_000;
 

@@ -27,7 +27,7 @@ const SHELL_PATHS: Readonly<Record<Shell, string>> = {
 };
 const PACKAGES = ['zsh', 'fish', 'tcsh', 'dash', 'busybox-static'];
 const CONFIG = '/etc/sandbox/sshd_config';
-const WORKER = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const BUILD = fileURLToPath(new URL('../dist', import.meta.url));
 const DISK_MIB = 1024;
 const TASK_QUEUE = 'fuzz-logins';
 
@@ -68,7 +68,7 @@ export async function openLoginStage(options: {
       CHANDLER_IDENTITIES: keys,
       CHANDLER_ZMX_SOURCE: 'tmux',
     };
-    const worker = makeWorkerSlot('worker', { own: WORKER, other: WORKER }, env, join(dir, 'worker.log'));
+    const worker = makeWorkerSlot('worker', { own: BUILD, other: BUILD }, env, join(dir, 'worker.log'));
     undo.push(async () => {
       worker.signal('SIGKILL');
       await worker.gone();
