@@ -50,7 +50,7 @@ const inventory = () =>
   write(
     'hosts.yaml',
     [
-      'target: { host: 127.0.0.1, user: root, connectTimeout: 2s }',
+      'target: { host: 127.0.0.1, user: root }',
       'groups:',
       '  good: { hosts: [one, two], env: { GREETING: hello } }',
       '  bad: { hosts: [closed] }',
@@ -59,7 +59,7 @@ const inventory = () =>
         (host, i) =>
           `  ${['one', 'two'][i]}: { env: { WHO: ${['first', 'second'][i]} }, target: { port: ${host.port}, identity: ${identityOf(host)}, hostKey: '${host.hostKey}' } }`,
       ),
-      '  closed: { target: { port: 9, identity: id_test } }',
+      '  closed: { target: { port: 9, identity: id_test, connectTimeout: 2s } }',
     ].join('\n'),
   );
 

@@ -43,7 +43,9 @@ export async function readHosts(
 ): Promise<HostsRead> {
   const file = source === '-' ? 'stdin' : source;
   const { format, inventory } = readInventory(await readSource(source, context), file);
-  refuse(file, inventory.problems);
+  // A wrong line hides none of the others. Without one, hosts that are not chosen may be wrong.
+  if (inventory.problems.length > 0)
+    refuse(file, [...inventory.problems, ...toHosts(inventory.resolve()).problems]);
   const { names, unmatched, problem } = { unmatched: [], ...limitHosts(inventory, limit ?? 'all') };
   if (!names) throw usage(`--limit ${limit}: ${problem}`);
   const total = inventory.hostNames.length;

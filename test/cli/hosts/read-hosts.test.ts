@@ -63,6 +63,23 @@ describe('the source of an inventory', () => {
   });
 });
 
+it('every wrong line is reported at once, with hostile names taken literally', async () => {
+  const text = 'evil;id\n-oProxyCommand=id\n$(id) a=b\nfine ansible_port=x\nh x\n';
+  const file = write('e.ini', text);
+  await expect(namesIn(file)).rejects.toMatchObject({
+    exitCode: 2,
+    message: [
+      `${file}:5: x: a variable of a host must be NAME=VALUE`,
+      `${file}:1: evil;id: must be a host name or an IP address`,
+      `${file}:2: -oProxyCommand=id: must be a host name or an IP address`,
+      `${file}:3: $(id): must be a host name or an IP address`,
+      `${file}:4: fine: target.port: must be a number`,
+    ].join('\n'),
+  });
+  const only = await readHosts({ hosts: write('f.ini', 'evil;id\nfine\n'), limit: 'fine' }, contextWith());
+  expect(only.hosts.map(({ name }) => name)).toEqual(['fine']);
+});
+
 it('directories of variables beside an inventory of Ansible are reported', async () => {
   mkdirSync(join(dir, 'group_vars'));
   const read = await readHosts({ hosts: write('hosts.ini', 'a x=[1]\nb x=[1]\n') }, contextWith());
