@@ -51,6 +51,8 @@ export const controls: readonly FaultKind[] = [
     lasts: [200, 4000],
     strike: (strike) =>
       control(strike, async ({ execution }) => {
+        // After a pause before its first task no worker can read a run (see wake.ts), and no reset helps.
+        if ((await doneTasks(strike, execution)).length === 0) return undefined;
         const { service, namespace, identity } = server(strike);
         const { workflowId, runId } = execution;
         const about = { namespace, workflowId, runId, identity, reason: 'drawn' };
@@ -68,10 +70,7 @@ export const controls: readonly FaultKind[] = [
     strike: (strike) =>
       control(strike, async ({ execution }) => {
         const { service, namespace } = server(strike);
-        const { workflowId, runId } = execution;
-        const handle = strike.stage.client.temporal.workflow.getHandle(workflowId, runId);
-        const { events } = await handle.fetchHistory();
-        const tasks = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
+        const tasks = await doneTasks(strike, execution);
         const task = tasks[strike.salt % Math.max(1, tasks.length)];
         if (!task) return undefined;
         const about = {
@@ -90,6 +89,12 @@ interface Found {
   readonly execution: { readonly workflowId: string; readonly runId: string };
   /** One that is at work, if any is. */
   readonly activity: string | undefined;
+}
+
+/** The events of its completed workflow tasks. */
+async function doneTasks({ stage }: Strike, { workflowId, runId }: Found['execution']) {
+  const { events } = await stage.client.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+  return (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
 }
 
 interface Control {

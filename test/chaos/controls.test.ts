@@ -8,7 +8,7 @@ const NOT_FOUND = 5;
 const failWith = (code: number) => vi.fn(() => Promise.reject(Object.assign(new Error('no'), { code })));
 
 /** Strikes a running run with one control. The server responds to it as `send` does. */
-async function strike(name: string, send: () => Promise<unknown>, status = 'RUNNING') {
+async function strike(name: string, send: () => Promise<unknown>, status = 'RUNNING', doneTasks = 1) {
   const undone = vi.fn(async () => undefined);
   const service = {
     pauseActivity: send,
@@ -24,7 +24,12 @@ async function strike(name: string, send: () => Promise<unknown>, status = 'RUNN
       runId: 'r',
       raw: { pendingActivities: [{ activityId: '7' }] },
     }),
-    fetchHistory: async () => ({ events: [{ eventId: 4, workflowTaskCompletedEventAttributes: {} }] }),
+    fetchHistory: async () => ({
+      events: Array.from({ length: doneTasks }, () => ({
+        eventId: 4,
+        workflowTaskCompletedEventAttributes: {},
+      })),
+    }),
   };
   const temporal = {
     workflowService: service,
@@ -53,4 +58,8 @@ test.each(names)('%s counts as a fault, and ends, if the response of the server 
 test.each(names)('%s is no fault if the server rejects it, or the run is over', async (name) => {
   expect(await strike(name, failWith(NOT_FOUND))).toEqual({ struck: false, undone: 0 });
   expect(await strike(name, async () => ({}), 'COMPLETED')).toEqual({ struck: false, undone: 0 });
+});
+
+test.each(['workflow paused', 'workflow reset'])('%s spares a run before its first task', async (name) => {
+  expect(await strike(name, async () => ({}), 'RUNNING', 0)).toEqual({ struck: false, undone: 0 });
 });
