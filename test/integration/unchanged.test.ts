@@ -147,6 +147,69 @@ describe('a plan that runs again on its host', () => {
     }
   });
 
+  it('neither repeats nor forgets a step, however a run ends in which b was edited', async () => {
+    const guard = (name: string, otherwise = 'false') => `test ! -e /root/fail-${name} || ${otherwise}`;
+    const guarded = (version: number) =>
+      ten({
+        a: { finalize: guard('a') },
+        b: { script: guard('b', 'exec sleep 7432'), version },
+        c: { script: guard('c') },
+      });
+    const cancel = (id: string) => stack.client.temporal.workflow.getHandle(id).cancel();
+    const { abort, skip } = stack.client;
+    const rest = ['a!', 'j!'];
+    /** What is wrong on the host, when to act and how, what has run then, and what is left for the next run. */
+    const ends: Record<
+      string,
+      [fails: string, is: string, act: (id: string) => Promise<unknown>, ran: string[], left: string[]]
+    > = {
+      'c is aborted': ['c', 'c parked', (id) => abort(id, { reason: 'x' }), ['b', 'c'], ['a!', 'c', 'j!']],
+      'c is skipped': [
+        'c',
+        'c parked',
+        (id) => skip(id, { step: 'c' }),
+        ['a!', 'b', 'c', 'j!'],
+        ['a!', 'c', 'j!'],
+      ],
+      'b is cancelled': ['b', 'b running', cancel, ['b'], ['a!', 'b', 'c', 'j!']],
+      'b is aborted': ['b', 'b running', (id) => abort(id, { reason: 'x' }), ['b'], ['a!', 'b', 'c', 'j!']],
+      'a finalizer is aborted': [
+        'a',
+        'a finalizer parked',
+        (id) => abort(id, { reason: 'x' }),
+        ['a!', 'b', 'c'],
+        rest,
+      ],
+    };
+    let version = 1;
+    await provision(guarded(version));
+    for (const [what, [fails, is, act, ran, left]] of Object.entries(ends)) {
+      const steps = guarded((version += 1));
+      await stack.onHost(`touch /root/fail-${fails}`);
+      const id = await stack.start({ name: 'web', steps });
+      await stack.until(
+        id,
+        (status) =>
+          status.steps.some(
+            ({ name, state, finalizer }) =>
+              is === `${name} ${state}` || is === `${name} finalizer ${finalizer?.state}`,
+          ),
+        is,
+      );
+      // A step that is running may not have written its line.
+      await expect.poll(() => stack.onHost('cat /root/ledger 2>/dev/null || :'), LATE).toContain('b');
+      await act(id);
+      await stack.client.result(id).catch(() => undefined);
+      expect([what, await ledger()]).toEqual([what, ran]);
+      await stack.onHost(`rm /root/fail-${fails}`);
+      expect([what, (await provision(steps)).ran]).toEqual([what, left]);
+      expect([what, await provision(steps)]).toMatchObject([
+        what,
+        { outcome: 'already-provisioned', ran: [] },
+      ]);
+    }
+  });
+
   it('runs a skipped step again', async () => {
     const fails = { d: { script: 'test ! -e /root/fail' } };
     await stack.onHost('touch /root/fail');
