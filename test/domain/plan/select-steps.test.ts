@@ -30,7 +30,7 @@ describe('the run of a plan', () => {
   it.each<[run: object, path: string, message: string]>([
     [{ only: ['c', 'e'] }, 'run.only[1]', 'there is no step "e"'],
     [{ from: 'e' }, 'run.from', 'there is no step "e"'],
-    [{ only: [] }, 'run.only', 'must be at least 1'],
+    [{ only: [] }, 'run.only', 'must not be empty'],
     [{ forse: true }, 'run.forse', 'is not a known key; did you mean "force"?'],
   ])('that is %j has a problem', (run, path, message) => {
     expect(validatePlan({ ...plan, run }).problems).toEqual([{ path, message }]);
