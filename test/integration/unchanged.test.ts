@@ -156,30 +156,19 @@ describe('a plan that runs again on its host', () => {
         c: { script: guard('c') },
       });
     const cancel = (id: string) => stack.client.temporal.workflow.getHandle(id).cancel();
-    const { abort, skip } = stack.client;
+    const abort = (id: string) => stack.client.abort(id, { reason: 'x' });
+    const skipC = (id: string) => stack.client.skip(id, { step: 'c' });
     const rest = ['a!', 'j!'];
     /** What is wrong on the host, when to act and how, what has run then, and what is left for the next run. */
     const ends: Record<
       string,
       [fails: string, is: string, act: (id: string) => Promise<unknown>, ran: string[], left: string[]]
     > = {
-      'c is aborted': ['c', 'c parked', (id) => abort(id, { reason: 'x' }), ['b', 'c'], ['a!', 'c', 'j!']],
-      'c is skipped': [
-        'c',
-        'c parked',
-        (id) => skip(id, { step: 'c' }),
-        ['a!', 'b', 'c', 'j!'],
-        ['a!', 'c', 'j!'],
-      ],
+      'c is aborted': ['c', 'c parked', abort, ['b', 'c'], ['a!', 'c', 'j!']],
+      'c is skipped': ['c', 'c parked', skipC, ['a!', 'b', 'c', 'j!'], ['a!', 'c', 'j!']],
       'b is cancelled': ['b', 'b running', cancel, ['b'], ['a!', 'b', 'c', 'j!']],
-      'b is aborted': ['b', 'b running', (id) => abort(id, { reason: 'x' }), ['b'], ['a!', 'b', 'c', 'j!']],
-      'a finalizer is aborted': [
-        'a',
-        'a finalizer parked',
-        (id) => abort(id, { reason: 'x' }),
-        ['a!', 'b', 'c'],
-        rest,
-      ],
+      'b is aborted': ['b', 'b running', abort, ['b'], ['a!', 'b', 'c', 'j!']],
+      'a finalizer is aborted': ['a', 'a finalizer parked', abort, ['a!', 'b', 'c'], rest],
     };
     let version = 1;
     await provision(guarded(version));
