@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { followPage, readBlocks } from '../support/follow-page.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 import { startStack, type Stack } from '../support/stack.ts';
+import { testCli } from '../support/temporal.ts';
 
 let stack: Stack;
 let other: TestHost;
@@ -26,7 +27,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test.each(['values.md', 'files.md', 'day-2.md', 'drift.md', 'hosts.md'])(
+test.each(['values.md', 'files.md', 'day-2.md', 'drift.md', 'hosts.md', 'in-ci.md'])(
   '%s can be followed from top to bottom',
   async (page) => {
     const followed = await followPage(
@@ -37,6 +38,8 @@ test.each(['values.md', 'files.md', 'day-2.md', 'drift.md', 'hosts.md'])(
         CHANDLER_TASK_QUEUE: stack.taskQueue,
         CHANDLER_IDENTITIES: stack.secretsDir,
         CHANDLER_KNOWN_HOSTS: stack.host.knownHosts,
+        CHANDLER_ZMX_SOURCE: 'tmux',
+        TEMPORAL_CLI_PATH: (await testCli()).path,
       },
       {
         PORT: String(stack.host.port),
@@ -47,7 +50,7 @@ test.each(['values.md', 'files.md', 'day-2.md', 'drift.md', 'hosts.md'])(
         PATH2: 'id_other',
       },
     );
-    expect(followed.length).toBeGreaterThan(5);
+    expect(followed.length).toBeGreaterThan(3);
     for (const [i, { command, shows, output, exitCode }] of followed.entries()) {
       expect(`$ ${command}\n${output}`).toContain(shows.join('\n'));
       // A page shows a failure by the next command.

@@ -4,6 +4,8 @@ import { definedOnly } from '../../domain/defined-only.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import type { PlanOptions } from '../input/plan-file.ts';
+import { readReported, withReportOption, writeReports, type ReportOptions } from '../output/run-reports.ts';
+import { isEphemeral, withEphemeralOptions, type EphemeralOptions } from '../local/ephemeral-options.ts';
 import { runUrl } from '../server/locate-server.ts';
 import { reconnecting, withClient } from '../server/with-client.ts';
 import { followRun, type FollowOptions } from '../live/follow-run.ts';
@@ -13,7 +15,15 @@ import { hasHosts, withHostsOptions, type HostsOptions } from '../hosts/hosts-op
 import { type Act, describeServerCommand, withTargetOption, withValueOptions, PLAN_ARGUMENT } from './act.ts';
 
 interface UpOptions
-  extends ServerOptions, FollowOptions, PlanOptions, RunOptions, HostsOptions, SshConfigOptions {
+  extends
+    ServerOptions,
+    FollowOptions,
+    PlanOptions,
+    RunOptions,
+    HostsOptions,
+    SshConfigOptions,
+    ReportOptions,
+    EphemeralOptions {
   readonly id?: string;
 }
 
@@ -23,6 +33,7 @@ export function addUp(program: Command, act: Act): void {
     .argument('<plan>', PLAN_ARGUMENT)
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .action(act.untilStopped(runUp));
+  withEphemeralOptions(withReportOption(up));
   describeServerCommand(
     withFollowOptions(
       withRunOptions(withValueOptions(withTargetOption(withHostsOptions(withSshConfigOption(up))))),
@@ -36,6 +47,8 @@ A step that fails is parked: its terminal stays open on the host, the command to
 
 A second run on the same host is refused while one is at work.
 
+With --ephemeral this command starts a Temporal server and a worker of its own, and ends them afterwards: for a CI job, or a machine without a server. Its worker logs in to sandbox hosts only and reads no secrets, unless --identities and --secrets allow more. A run that is interrupted, or needs attention when the command ends, is aborted, because nobody could continue it.
+
 With --hosts the plan runs on every host of an inventory. The plan is validated for all of them first. A failure on one host does not stop the others, and the exit code is the worst. Standard output has one line for each host, or with --json one object; what happens until then is on standard error. A host that needs attention counts as done, unless --wait is given.`,
       examples: {
         'chandler up web.yaml': "The plan's own target.",
@@ -44,6 +57,8 @@ With --hosts the plan runs on every host of an inventory. The plan is validated 
         'chandler up web.yaml --env-file prod.env --set PORT=8080': 'Other values for its variables.',
         'chandler up web.yaml --hosts hosts.yaml --limit web --parallel 5':
           'The hosts of a group, five at once.',
+        'chandler up web.yaml --ephemeral --identities ~/.ssh --report junit=web.xml':
+          'In a CI job, without a server.',
         'chandler up web.yaml --no-wait --json':
           'From a script: one JSON object a line, 3 when a step is parked.',
       },
@@ -73,6 +88,12 @@ export function withFollowOptions(
 }
 
 async function runUp(context: CliContext, file: string, options: UpOptions): Promise<number> {
+  if (!isEphemeral(options)) return upOn(context, file, options);
+  const { withEphemeralServer } = await import('../local/ephemeral-server.ts');
+  return withEphemeralServer(context, options, (own) => upOn(own, file, options));
+}
+
+async function upOn(context: CliContext, file: string, options: UpOptions): Promise<number> {
   if (hasHosts(options, { plan: file, alone: { '--id': options.id !== undefined } }))
     return (await import('../hosts/up-hosts.ts')).upHosts(context, file, options);
   const { loadPlan } = await import('../input/plan-file.ts');
@@ -83,7 +104,7 @@ async function runUp(context: CliContext, file: string, options: UpOptions): Pro
 
 export function startAndFollow(
   context: CliContext,
-  options: FollowOptions & ServerOptions & { readonly id?: string },
+  options: FollowOptions & ServerOptions & ReportOptions & { readonly id?: string },
   verb: 'Run' | 'Watching',
   start: (client: ChandlerClient, wanted: { workflowId?: string }) => Promise<{ workflowId: string }>,
 ): Promise<number> {
@@ -92,6 +113,9 @@ export function startAndFollow(
     const url = runUrl(server, workflowId);
     announceOn(context)(`${verb} ${workflowId}${url === undefined ? '' : `  ${url}`}`);
     const source = { client, workflowId, connect: reconnecting(options, context, workflowId) };
-    return followRun(context, source, options, (...words) => copyable(context, options, ...words));
+    const command = (...words: readonly string[]) => copyable(context, options, ...words);
+    const exitCode = await followRun(context, source, options, command);
+    if (options.report) await writeReports(options, [await readReported(client, workflowId, workflowId)]);
+    return exitCode;
   });
 }

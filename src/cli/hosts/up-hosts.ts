@@ -1,4 +1,5 @@
 import { definedOnly } from '../../domain/defined-only.ts';
+import { reasonOf } from '../../domain/run/failure.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import type { PlanOptions } from '../input/plan-file.ts';
@@ -6,6 +7,7 @@ import type { RunOptions } from '../input/run-options.ts';
 import { followRun, type FollowOptions } from '../live/follow-run.ts';
 import type { RunDisplay } from '../live/run-displays.ts';
 import { listChanges, renderChange } from '../output/changes.ts';
+import { readReported, writeReports, type ReportedRun, type ReportOptions } from '../output/run-reports.ts';
 import { runUrl } from '../server/locate-server.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import { reconnecting, withClient } from '../server/with-client.ts';
@@ -22,20 +24,31 @@ type Options = ServerOptions & SshConfigOptions & PlanOptions & RunOptions & Hos
 export async function upHosts(
   context: CliContext,
   file: string,
-  options: Options & FollowOptions,
+  options: Options & FollowOptions & ReportOptions,
 ): Promise<number> {
   const plans = await loadHostPlans(file, options, context);
   const { wait = false } = options;
   const command = (...words: readonly string[]) => copyable(context, options, ...words);
-  return withClient(options, context, (client) =>
-    runOnHosts(context, options, plans, async ({ name, plan }) => {
-      const { workflowId } = await client.start(plan);
-      const { display, ended } = createHostDisplay(context, name);
-      const source = { client, workflowId, connect: reconnecting(options, context, workflowId) };
-      const exitCode = await followRun(context, source, { wait }, command, display);
-      return { exitCode, id: workflowId, message: ended() };
-    }),
-  );
+  return withClient(options, context, async (client) => {
+    const reported = new Map<string, ReportedRun>(
+      plans.map(({ name }) => [name, { name, message: 'not started: interrupted' }]),
+    );
+    const exitCode = await runOnHosts(context, options, plans, async ({ name, plan }) => {
+      try {
+        const { workflowId } = await client.start(plan);
+        const { display, ended } = createHostDisplay(context, name);
+        const source = { client, workflowId, connect: reconnecting(options, context, workflowId) };
+        const exitCode = await followRun(context, source, { wait }, command, display);
+        if (options.report) reported.set(name, await readReported(client, name, workflowId));
+        return { exitCode, id: workflowId, message: ended() };
+      } catch (error) {
+        reported.set(name, { name, message: reasonOf(error) });
+        throw error;
+      }
+    });
+    await writeReports(options, [...reported.values()]);
+    return exitCode;
+  });
 }
 
 /** Starts runs on the hosts of an inventory, and follows none. */

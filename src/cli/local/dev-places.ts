@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Places } from '../../config/config.ts';
 
-/** What `chandler dev` allows to runs besides the hosts of the sandbox. */
+/** What `chandler dev`, or `up --ephemeral`, allows to runs besides the hosts of the sandbox. */
 export interface DevAllows {
   /** Directories of private keys, separated by colons; `agent` is the ssh-agent. */
   readonly identities?: string;
@@ -14,7 +14,7 @@ export function identityNames(identities = ''): string[] {
 }
 
 /**
- * The places of the worker of `chandler dev`. Its server accepts runs from every process on this machine, so the worker has only
+ * The places of the worker of `chandler dev`, or of `up --ephemeral`. Its server accepts runs from every process on this machine, so the worker has only
  * the keys of the sandbox's hosts, and no secrets, unless its operator allows more. `known` is its own known_hosts file.
  */
 export function devPlaces(
@@ -33,10 +33,10 @@ export function devPlaces(
     secretsPrefix: secrets ? places.secretsPrefix : undefined,
     advice: {
       'identity-unavailable':
-        'The worker of `chandler dev` uses the keys of sandbox hosts only. For other hosts start it with --identities DIR, or --identities agent.',
+        'The worker of `chandler dev` and of `up --ephemeral` uses the keys of sandbox hosts only. For other hosts start it with --identities DIR, or --identities agent.',
       ...(!secrets && {
         'secret-unavailable':
-          'The worker of `chandler dev` reads no secrets unless it is started with --secrets.',
+          'The worker of `chandler dev` and of `up --ephemeral` reads no secrets unless it is started with --secrets.',
       }),
     },
   };

@@ -1,0 +1,101 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ChandlerClient } from '../../client.ts';
+import type { DevServer } from '../../dev/temporal/index.ts';
+import { searchAttributes } from '../../domain/run/search-attributes.ts';
+import { aborted, announceOn, type CliContext } from '../context.ts';
+import { devPlaces, type DevAllows } from './dev-places.ts';
+import { sandboxDir } from './state-dirs.ts';
+
+/**
+ * Runs `work` in a context whose server is a Temporal server of its own, with a worker in this process. Afterwards it ends the
+ * runs that are still open, because nobody could continue them, and leaves nothing behind on this machine.
+ */
+export async function withEphemeralServer(
+  context: CliContext,
+  allows: DevAllows,
+  work: (own: CliContext) => Promise<number>,
+): Promise<number> {
+  const dir = await mkdtemp(join(tmpdir(), 'chandler-ephemeral-'));
+  let server: DevServer | undefined;
+  const stopNow = () => void server?.stop({ graceMs: 0 });
+  context.force.addEventListener('abort', stopNow);
+  try {
+    server = await startServer(context, dir);
+    return await withWorker(context, { server, dir, allows }, work);
+  } finally {
+    context.force.removeEventListener('abort', stopNow);
+    // Nothing of its data is needed any more.
+    await server?.stop({ graceMs: 0 });
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function startServer(context: CliContext, dir: string): Promise<DevServer> {
+  const { defaultCacheDir, findTemporalCli, startDevServer } = await import('../../dev/temporal/index.ts');
+  const { env, signal } = context;
+  const announce = announceOn(context);
+  const cli = await findTemporalCli({ env, cacheDir: defaultCacheDir(env), announce, signal });
+  return startDevServer({ cli: cli.path, logFile: join(dir, 'server.log'), searchAttributes, announce });
+}
+
+async function withWorker(
+  context: CliContext,
+  { server, dir, allows }: { readonly server: DevServer; readonly dir: string; readonly allows: DevAllows },
+  work: (own: CliContext) => Promise<number>,
+): Promise<number> {
+  const { loadConfig } = await import('../../config/config.ts');
+  const { pino } = await import('pino');
+  const { installRuntime, startWorker } = await import('../../worker.ts');
+  const own = { ...context, env: serverEnv(context.env, server.address) };
+  const config = loadConfig(own.env);
+  const logger = pino(
+    { level: config.logLevel, base: null },
+    pino.destination({ dest: join(dir, 'worker.log'), sync: true }),
+  );
+  installRuntime(logger);
+  const places = devPlaces(
+    config.places,
+    { sandbox: sandboxDir(context), known: join(dir, 'known_hosts') },
+    allows,
+  );
+  const worker = await startWorker({ ...config, places, uiUrl: server.uiUrl }, server.address, logger);
+  try {
+    const exitCode = await work(own);
+    await endOpenRuns(context, server.address, config.temporal.taskQueue);
+    return exitCode;
+  } finally {
+    worker.stop();
+    await Promise.race([worker.done, aborted(context.force)]);
+  }
+}
+
+/** The environment without what selects another server. */
+function serverEnv(env: CliContext['env'], address: string): CliContext['env'] {
+  const kept = Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_'));
+  return { ...Object.fromEntries(kept), TEMPORAL_ADDRESS: address };
+}
+
+/** Aborts the runs that were left parked or interrupted, and waits until their steps are ended. A second Ctrl-C ends the wait. */
+async function endOpenRuns(context: CliContext, address: string, taskQueue: string): Promise<void> {
+  const { connect } = await import('../../client.ts');
+  const client = await connect({ address, taskQueue });
+  try {
+    // A run that has just started is not listed yet.
+    if (context.signal.aborted) await Promise.race([delay(1000), aborted(context.force)]);
+    const ending = (await client.list({ query: 'ExecutionStatus = "Running"' })).map(({ id }) =>
+      endRun(client, id, announceOn(context)),
+    );
+    await Promise.race([Promise.all(ending), aborted(context.force)]);
+  } finally {
+    await client.close();
+  }
+}
+
+async function endRun(client: ChandlerClient, id: string, announce: (line: string) => void): Promise<void> {
+  announce(`Ending ${id}, because its server ends with this command`);
+  await client.abort(id, { reason: 'the server of this run ends' });
+  await client.result(id);
+}

@@ -1,0 +1,62 @@
+import { writeFile } from 'node:fs/promises';
+import { InvalidArgumentError, type Command } from 'commander';
+import type { ChandlerClient } from '../../client.ts';
+import { reasonOf } from '../../domain/run/failure.ts';
+import { renderStatusMarkdown } from '../../domain/run/status-markdown.ts';
+import type { RunStatus } from '../../domain/run/status.ts';
+import { prose } from '../../domain/text/markdown.ts';
+import { renderJunit } from './render-junit.ts';
+
+/** What a report says of the run on one host. */
+export interface ReportedRun {
+  /** The name of the host. */
+  readonly name: string;
+  /** Missing if it could not be read. */
+  readonly status?: RunStatus;
+  /** Why there is no status. */
+  readonly message?: string;
+}
+
+const FORMATS = { junit: renderJunit, markdown: renderMarkdown } as const;
+
+export interface ReportOptions {
+  readonly report?: readonly { readonly format: keyof typeof FORMATS; readonly file: string }[];
+}
+
+export function withReportOption(command: Command): Command {
+  return command.option(
+    '--report <format=file>',
+    'write a report when the command ends: junit=FILE or markdown=FILE; may be repeated',
+    addReport,
+  );
+}
+
+function addReport(text: string, earlier: ReportOptions['report'] = []): ReportOptions['report'] {
+  const [, format, file = ''] = /^([^=]*)=(.+)$/s.exec(text) ?? [];
+  if (format !== 'junit' && format !== 'markdown')
+    throw new InvalidArgumentError('It must be junit=FILE or markdown=FILE.');
+  return [...earlier, { format, file }];
+}
+
+/** Asks a run for what a report says of it. */
+export async function readReported(client: ChandlerClient, name: string, id: string): Promise<ReportedRun> {
+  return client.status(id).then(
+    (status) => ({ name, status }),
+    (error: unknown) => ({ name, message: `the run could not be asked: ${reasonOf(error)}` }),
+  );
+}
+
+/** Writes the reports that were asked for. @throws Error if a file cannot be written */
+export async function writeReports(
+  { report = [] }: ReportOptions,
+  runs: readonly ReportedRun[],
+): Promise<void> {
+  await Promise.all(report.map(({ format, file }) => writeFile(file, FORMATS[format](runs))));
+}
+
+function renderMarkdown(runs: readonly ReportedRun[]): string {
+  const sections = runs.map(({ name, status, message }) => {
+    return `## ${prose(name)}\n\n${status ? renderStatusMarkdown(status) : prose(message ?? 'unknown')}\n`;
+  });
+  return sections.join('\n');
+}

@@ -1,0 +1,171 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { Plan } from '../../src/domain/plan/schema.ts';
+import { chandler, type ChandlerOptions } from '../support/chandler.ts';
+import { startHost, type TestHost } from '../support/hosts.ts';
+import { sandboxExec } from '../support/sandbox-control.ts';
+import { testCli } from '../support/temporal.ts';
+
+const exec = promisify(execFile);
+
+interface Action {
+  readonly inputs: Readonly<Record<string, { readonly default?: string }>>;
+  readonly runs: {
+    readonly steps: readonly { readonly env?: Record<string, string>; readonly run?: string }[];
+  };
+}
+
+describe('up --ephemeral', () => {
+  let host: TestHost;
+  let dir: string;
+  const onHost = async (script: string) => (await sandboxExec(host, ['sh', '-c', script])).stdout;
+
+  beforeAll(async () => {
+    host = await startHost();
+  });
+  afterAll(() => host.stop());
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'chandler-own-'));
+    await onHost('rm -rf /var/lib/chandler /root/*');
+    return () => rm(dir, { recursive: true, force: true });
+  });
+
+  /** Writes the plan and the key. Returns an environment whose temporary directory shows what is left behind. */
+  const prepare = async (steps: Plan['steps']) => {
+    const target = { host: host.host, port: host.port, identity: 'id_test', hostKey: host.hostKey };
+    await writeFile(join(dir, 'plan.json'), JSON.stringify({ name: 'own <server>', target, steps }));
+    await exec('install', ['-D', '-m', '600', host.identity, join(dir, 'keys/id_test')]);
+    const temp = join(dir, 'tmp');
+    await mkdir(temp, { recursive: true });
+    // The command ignores the settings of another server.
+    const env = {
+      TMPDIR: temp,
+      CHANDLER_ZMX_SOURCE: 'tmux',
+      TEMPORAL_CLI_PATH: (await testCli()).path,
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+      TEMPORAL_NAMESPACE: 'elsewhere',
+    };
+    return { temp, env };
+  };
+  const up = async (steps: Plan['steps'], more: string[] = [], options: Partial<ChandlerOptions> = {}) => {
+    const { temp, env } = await prepare(steps);
+    const ended = await chandler(
+      ['up', join(dir, 'plan.json'), '--ephemeral', '--identities', join(dir, 'keys'), ...more],
+      { ...options, home: dir, env },
+    );
+    expect(await readdir(temp)).toEqual([]);
+    const { stdout } = await exec('ps', ['-e', '-o', 'args']);
+    expect(stdout.split('\n').filter((line) => line.includes(temp))).toEqual([]);
+    return ended;
+  };
+
+  it('provisions without any server, and reports it as JUnit and Markdown', async () => {
+    const reports = ['--report', `junit=${dir}/junit.xml`, '--report', `markdown=${dir}/report.md`];
+    const steps = [
+      { name: 'a', script: 'echo "<a> & \\"b\\""', finalize: 'true' },
+      { name: 'b', check: 'true', script: 'exit 3' },
+    ];
+    const { exitCode, stdout } = await up(steps, reports);
+    expect(stdout).toContain('is provisioned in');
+    expect(exitCode).toBe(0);
+    expect(await parseJunit(join(dir, 'junit.xml'))).toEqual([
+      {
+        suite: expect.stringMatching(/^own <server> on /),
+        tests: '3',
+        failures: '0',
+        errors: '0',
+        skipped: '0',
+      },
+      { case: 'a' },
+      { case: 'a (finalizer)' },
+      { case: 'b', 'system-out': 'satisfied' },
+    ]);
+    expect(await readFile(join(dir, 'report.md'), 'utf8')).toMatch(/^## .*\n\n[^]*provisioned/);
+    expect(await onHost('cat /var/lib/chandler/provisioned')).toContain('own <server>');
+  });
+
+  it('aborts a run that needs attention, and reports its failure', async () => {
+    const steps = [
+      { name: 'bad', script: 'printf "a\\001]]>\\n"; exit 3' },
+      { name: 'next', needs: ['bad'], script: 'true' },
+    ];
+    const { exitCode, stderr } = await up(steps, ['--report', `junit=${dir}/junit.xml`]);
+    expect(exitCode).toBe(3);
+    expect(stderr).toMatch(/Ending provision:.*, because its server ends/);
+    const cases = await parseJunit(join(dir, 'junit.xml'));
+    expect(cases).toMatchObject([{ failures: '1', skipped: '1' }, { case: 'bad' }, { case: 'next' }]);
+    expect(cases[1]?.['failure']).toMatch(/step-failed: .*exit 3/);
+    expect(await onHost('ls /var/lib/chandler/lease 2>/dev/null || true')).toBe('');
+  });
+
+  it('is what the GitHub Action runs', async () => {
+    const { inputs, runs } = parse(await readFile('action/action.yml', 'utf8')) as Action;
+    const [, { env: names = {}, run = '' } = {}] = runs.steps;
+    const given: Record<string, string> = { plan: join(dir, 'plan.json'), junit: join(dir, 'junit.xml') };
+    const valueOf = (text: string) =>
+      text.replace(
+        /\$\{\{ inputs\.([\w-]+) \}\}/,
+        (_, name: string) => given[name] ?? inputs[name]?.default ?? '',
+      );
+    const variables = Object.fromEntries(Object.entries(names).map(([name, text]) => [name, valueOf(text)]));
+    const summary = join(dir, 'summary.md');
+    await writeFile(
+      join(dir, 'chandler'),
+      `#!/bin/sh\nexec '${process.execPath}' '${resolve('dist/cli/main.js')}' "$@"\n`,
+      { mode: 0o755 },
+    );
+    const { env } = await prepare([{ name: 'a', script: 'true' }]);
+    const { stdout } = await exec('bash', ['-euo', 'pipefail', '-c', run], {
+      env: {
+        ...env,
+        ...variables,
+        IDENTITIES: join(dir, 'keys'),
+        PATH: `${dir}:${process.env['PATH']}`,
+        HOME: dir,
+        GITHUB_STEP_SUMMARY: summary,
+      },
+    });
+    expect(stdout).toContain('is provisioned in');
+    expect(await readFile(summary, 'utf8')).toContain('provisioned');
+    expect(await parseJunit(join(dir, 'junit.xml'))).toMatchObject([{ tests: '1' }, { case: 'a' }]);
+  });
+
+  it('ends the steps of an interrupted run', async () => {
+    const { exitCode } = await up([{ name: 'long', script: 'echo begun; sleep 987' }], [], {
+      interrupt: /long running/,
+    });
+    expect(exitCode).toBe(130);
+    expect(await onHost('ps -e -o args | grep -c "[s]leep 987" || true')).toBe('0\n');
+    expect(await onHost('ls /var/lib/chandler/lease 2>/dev/null || true')).toBe('');
+  });
+
+  it.each([
+    [['--address', '127.0.0.1:1'], /--ephemeral starts its own server: leave out --address/],
+    [['--report', 'xml=a'], /It must be junit=FILE or markdown=FILE/],
+  ])('refuses %j', async (more, message) => {
+    const { exitCode, stderr } = await up([{ name: 'a', script: 'true' }], more);
+    expect(`${exitCode} ${stderr}`).toMatch(message);
+    expect(exitCode).toBe(2);
+  });
+});
+
+const PARSE = `
+import json, sys, xml.etree.ElementTree as x
+out = []
+for suite in x.parse(sys.argv[1]).getroot():
+    out.append({'suite': suite.get('name'), **{k: suite.get(k) for k in ('tests', 'failures', 'errors', 'skipped')}})
+    for case in suite:
+        out.append({'case': case.get('name'), **{e.tag: (e.get('type', '') + ': ' + e.get('message', '') if e.tag != 'system-out' else e.text) for e in case}})
+print(json.dumps(out))
+`;
+
+/** The suites and cases of a report, read by another program's XML parser. */
+async function parseJunit(file: string): Promise<Record<string, string>[]> {
+  const { stdout } = await exec('python3', ['-c', PARSE, file], { cwd: dirname(file) });
+  return JSON.parse(stdout) as Record<string, string>[];
+}
