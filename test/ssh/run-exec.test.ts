@@ -173,7 +173,7 @@ describe('output', () => {
   it('arrives as it is written', async () => {
     const seen: [Buffer, number][] = [];
     const startedAt = performance.now();
-    await shared.exec(script('echo one; sleep 0.3; printf "tw€\\nend"'), {
+    await shared.exec(script('echo one; sleep 1; printf "tw€\\nend"'), {
       onOutput: (chunk) => seen.push([Buffer.from(chunk), performance.now() - startedAt]),
     });
     expect(Buffer.concat(seen.map(([chunk]) => chunk)).toString()).toBe('one\ntw€\nend');
