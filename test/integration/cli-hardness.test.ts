@@ -9,6 +9,7 @@ import { commandsOf, idleProgram } from '../cli/fake-context.ts';
 import { chandler, mapConcurrently, type ChandlerOptions, type Ended } from '../support/chandler.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startStack, type Stack } from '../support/stack.ts';
+import { testCli } from '../support/temporal.ts';
 
 /** An invocation of a command. */
 interface Use {
@@ -160,7 +161,11 @@ async function use(
     .replace('HOSTS', join(home, 'hosts.yaml'))
     .replace('SCHEDULE', schedule);
   const args = words.replace('NEW', `hard:${randomUUID()}`).split(' ');
-  const own = { TEMPORAL_ADDRESS: address, CHANDLER_TASK_QUEUE: stack.taskQueue };
+  const own = {
+    TEMPORAL_ADDRESS: address,
+    CHANDLER_TASK_QUEUE: stack.taskQueue,
+    TEMPORAL_CLI_PATH: (await testCli()).path,
+  };
   const ended = await chandler(args, { home, ...rest, env: { ...own, ...env, ...rest.env } });
   expect(`${line}: ${ended.stderr}`).not.toMatch(/\n\s+at |node:internal|UnhandledPromise/);
   return ended;
@@ -248,7 +253,7 @@ test('every lasting command reports a lost server or waits for it, and can be in
 
 test('every command ends silently when its reader is gone', async () => {
   // A worker prints nothing to stdout.
-  const printing = uses.filter(({ line }) => line !== 'worker');
+  const printing = commands.filter(({ line }) => line !== 'worker');
   const ended = await mapConcurrently(printing, 4, (each) => use(each, { closeStdout: true }));
   // A command that prints nothing to stdout ends normally.
   const isRight = ({ exitCode, stderr }: Ended, { lasting }: Use) =>

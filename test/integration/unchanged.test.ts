@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import { workerOf } from '../../chaos/workers.ts';
 import { startStack, type Stack, type WorkerProcess } from '../support/stack.ts';
@@ -69,8 +69,8 @@ describe('a plan that runs again on its host', () => {
     const id = await stack.start({ name: 'web', steps });
     await expect.poll(() => stack.onHost('cat /root/ledger 2>/dev/null || :'), LATE).toBe('d\n');
     workers.push(await stack.startWorker());
-    const holder = await holderOf(id);
-    if (!holder) throw new Error('no worker holds the launch of d');
+    // Between two activities of the launch, no worker holds it.
+    const holder = await vi.waitUntil(() => holderOf(id), LATE);
     await holder.kill('SIGKILL');
     workers.splice(workers.indexOf(holder), 1);
     return id;
