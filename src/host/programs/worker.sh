@@ -40,11 +40,12 @@ prepare() {
   prune "$3"
 }
 
-# has_newer_record SENTINEL PLAN: whether a part of the plan was launched after the sentinel was written.
+# has_newer_record SENTINEL PLAN: whether a part of the plan may have been launched after the sentinel was written. busybox compares
+# whole seconds.
 # shellcheck disable=SC3013
 has_newer_record() {
   for record in "$state_dir/plans/$2"/*; do
-    if [ "$record" -nt "$1" ]; then return 0; fi
+    if [ -e "$record" ] && ! [ "$1" -nt "$record" ]; then return 0; fi
   done
   return 1
 }
