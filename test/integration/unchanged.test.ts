@@ -239,10 +239,10 @@ describe('a plan that runs again on its host', () => {
     await provision(ten());
     const id = await killHolder(ten(slow));
     await stack.client.temporal.workflow.getHandle(id).terminate('gone');
-    // The launch goes on without a run, and ends well. Another plan does not continue it.
+    // The launch goes on without a run, and ends well. Another plan does not continue it. A launch of an aborted run may never begin.
     const launches = '/var/lib/chandler/launches';
     await stack.onHost(
-      `touch /root/fail-go; until test -z "$(for l in ${launches}/*/; do test -e $l/exit || echo $l; done)"; do sleep 0.1; done`,
+      `touch /root/fail-go; until test -z "$(for l in ${launches}/*/; do test ! -e $l/started || test -e $l/exit || echo $l; done)"; do sleep 0.1; done`,
     );
     const other = ten({ ...slow, i: { version: 2 } });
     expect((await provision(other)).ran).toEqual(['a!', 'd', 'e', 'i', 'j!']);
