@@ -249,8 +249,8 @@ export interface ChandlerClient {
    */
   inspect(input?: InspectInput, options?: AskOptions): Promise<Inspection>;
   /**
-   * Compares a host with a plan; changes nothing on the host. Every check of the plan runs, for at most a minute. By default nobody
-   * is notified of the result.
+   * Compares a host with a plan; changes nothing on the host. Every check of the plan runs, for at most a minute. By default no
+   * notification is sent of the result.
    *
    * @throws ChandlerError no-worker as {@link ChandlerClient.inspect}; invalid-input with every problem of the plan; lease-held while a run
    * is at work on the host; otherwise why the host cannot be inspected

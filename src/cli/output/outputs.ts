@@ -105,7 +105,7 @@ export interface Valid {
   readonly finalizers: number;
   /** Of what the plan has. That of a run also covers the files of the worker, which only a worker knows. */
   readonly digest: string;
-  /** The files of the worker, `worker:NAME`, whose checksum the plan does not have; missing if there is none. */
+  /** The files of the worker, `worker:NAME`, whose checksum the plan does not have; missing if it has no such files. */
   readonly workerFiles?: readonly string[];
   /** Mistakes that are allowed, but probably not intended. */
   readonly warnings: readonly PlacedProblem[];

@@ -43,7 +43,7 @@ export function parseProxyCommand(
   };
 }
 
-/** Parses the value of ProxyJump: `[user@]host[:port],…` or URIs `ssh://…`; undefined if it is none. `none` is no jump host. */
+/** Parses the value of ProxyJump: `[user@]host[:port],…` or URIs `ssh://…`; undefined for any other text. `none` means no jump host. */
 export function parseJump(text: string): readonly Hop[] | undefined {
   if (text.toLowerCase() === 'none') return [];
   const hops = text.split(',').map(parseHop);

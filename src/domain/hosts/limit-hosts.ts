@@ -1,7 +1,7 @@
 import type { Inventory } from './inventory.ts';
 import { ALL, UNGROUPED } from './inventory.ts';
 
-/** The hosts that a pattern selects, and the parts of it that match nothing; or why it is no pattern. */
+/** The hosts that a pattern selects, and the parts of it that match nothing; or the problem of the pattern. */
 export type Limited =
   | { readonly names: readonly string[]; readonly unmatched: readonly string[]; readonly problem?: never }
   | { readonly names?: never; readonly unmatched?: never; readonly problem: string };
@@ -36,7 +36,7 @@ export function limitHosts(inventory: Inventoried, pattern: string): Limited {
   return { names: chosen, unmatched };
 }
 
-/** A colon may also be inside of brackets, or of an IPv6 address. */
+/** A colon may also be in brackets, or in an IPv6 address. */
 function splitPattern(pattern: string): string[] {
   const parts = pattern.includes(',')
     ? pattern.split(',')

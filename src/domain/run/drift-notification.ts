@@ -4,7 +4,7 @@ import { withCode } from './failure.ts';
 import type { Notification, RunAddress } from './notification.ts';
 import type { PartFailure } from './status.ts';
 
-/** What a check for drift found: a report, or why there is none. */
+/** The result of a check for drift: a report, or the failure that prevented one. */
 export type DriftOutcome =
   | { readonly report: DriftReport; readonly failure?: never }
   | { readonly report?: never; readonly failure: PartFailure };
