@@ -21,6 +21,11 @@ export class CliError extends Error {
   }
 }
 
+/** Wrong usage, or bad input. */
+export function usageError(message: string): CliError {
+  return new CliError(exitCodes.usage, message);
+}
+
 export interface Explanation {
   /** One or two lines: what failed, why, and what to do. */
   readonly text: string;

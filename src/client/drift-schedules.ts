@@ -4,7 +4,7 @@ import type { Plan } from '../domain/plan/schema.ts';
 import { resolvePlan } from '../domain/plan/resolve-plan.ts';
 import { validatePlan } from '../domain/plan/validate.ts';
 import { describeDriftCheck } from '../domain/run/description.ts';
-import type { DriftReport } from '../domain/run/drift.ts';
+import { stateOfPlan, type DriftReport } from '../domain/run/drift.ts';
 import { ChandlerError } from '../domain/run/failure.ts';
 import { addressOf } from '../domain/run/ids.ts';
 import { recordsName } from '../domain/run/part-record.ts';
@@ -103,7 +103,7 @@ function explainTimes(error: unknown): unknown {
   return new ChandlerError('invalid-input', message, { cause: error });
 }
 
-/** @throws ChandlerError invalid-input if there is none with this id, or it does not check for drift */
+/** @throws ChandlerError invalid-input for an unknown id, and for that of a schedule that does not check for drift */
 async function requireOwn(temporal: Client, id: string): Promise<ScheduleHandle> {
   const description = await describe(temporal, id);
   if (!description)
@@ -166,11 +166,7 @@ async function readCheck(
     const { status } = await check.describe();
     if (status.name === 'RUNNING') return { outcome: 'running', message: 'running' };
     const report: DriftReport = await check.result();
-    const isUnknown = report.steps.some(({ state }) => state === 'unknown');
-    return {
-      outcome: report.drifted ? 'drifted' : isUnknown ? 'unknown' : 'in-order',
-      message: report.message,
-    };
+    return { outcome: stateOfPlan(report), message: report.message };
   } catch (error) {
     if (isSdkError(error, 'WorkflowNotFoundError'))
       return { outcome: 'unknown', message: 'the server no longer keeps it' };

@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import { chandler, type ChandlerOptions } from '../support/chandler.ts';
+import { installChandler } from '../support/follow-page.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 import { sandboxExec } from '../support/sandbox-control.ts';
 import { testCli } from '../support/temporal.ts';
@@ -114,18 +115,14 @@ describe('up --ephemeral', () => {
       );
     const variables = Object.fromEntries(Object.entries(names).map(([name, text]) => [name, valueOf(text)]));
     const summary = join(dir, 'summary.md');
-    await writeFile(
-      join(dir, 'chandler'),
-      `#!/bin/sh\nexec '${process.execPath}' '${resolve('dist/cli/main.js')}' "$@"\n`,
-      { mode: 0o755 },
-    );
+    await installChandler(join(dir, 'bin'));
     const { env } = await prepare([{ name: 'a', script: 'true' }]);
     const { stdout } = await exec('bash', ['-euo', 'pipefail', '-c', run], {
       env: {
         ...env,
         ...variables,
         IDENTITIES: join(dir, 'keys'),
-        PATH: `${dir}:${process.env['PATH']}`,
+        PATH: `${join(dir, 'bin')}:${process.env['PATH']}`,
         HOME: dir,
         GITHUB_STEP_SUMMARY: summary,
       },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -40,6 +40,13 @@ export function readBlocks(page: string): PageBlock[] {
   }).flat();
 }
 
+/** Makes the built program available as `chandler` in a directory. */
+export async function installChandler(bin: string): Promise<void> {
+  await mkdir(bin, { recursive: true });
+  const text = `#!/bin/sh\nexec '${process.execPath}' '${root}dist/cli/main.js' "$@"\n`;
+  await writeFile(join(bin, 'chandler'), text, { mode: 0o755 });
+}
+
 /**
  * Does in a directory what a page says, from top to bottom, with the built `chandler`. `replaced` maps words of the page to those
  * of this machine.
@@ -50,10 +57,7 @@ export async function followPage(
   env: Readonly<Record<string, string>>,
   replaced: Readonly<Record<string, string>>,
 ): Promise<Followed[]> {
-  await mkdir(join(dir, 'bin'), { recursive: true });
-  const program = join(dir, 'bin/chandler');
-  await writeFile(program, `#!/bin/sh\nexec '${process.execPath}' '${root}dist/cli/main.js' "$@"\n`);
-  await chmod(program, 0o755);
+  await installChandler(join(dir, 'bin'));
   const page = Object.entries(replaced).reduce(
     (text, [word, by]) => text.replaceAll(new RegExp(`\\b${word}\\b`, 'g'), () => by),
     await readFile(join(root, 'docs', name), 'utf8'),

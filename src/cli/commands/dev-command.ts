@@ -9,8 +9,9 @@ import { aborted, announceOn, print, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { describe } from '../manual.ts';
-import { devPlaces, identityNames, type DevAllows } from '../local/dev-places.ts';
-import { devDir, sandboxDir } from '../local/state-dirs.ts';
+import { identityNames, type DevAllows } from '../local/dev-places.ts';
+import { startDevWorker } from '../local/dev-worker.ts';
+import { devDir } from '../local/state-dirs.ts';
 import { type Act, wholeNumber } from './act.ts';
 
 interface DevOptions extends DevAllows {
@@ -126,17 +127,8 @@ async function work(
   allows: DevAllows,
 ): Promise<number> {
   context.signal.throwIfAborted();
-  const { pino } = await import('pino');
-  const log = join(dir, 'worker.log');
-  const logger = pino({ level: config.logLevel, base: null }, pino.destination({ dest: log, sync: true }));
-  // The SDK's native core takes most of a second to load; only commands that work need it.
-  const { installRuntime, startWorker } = await import('../../worker.ts');
-  installRuntime(logger);
-  const own = { sandbox: sandboxDir(context), known: join(dir, 'known_hosts') };
-  const places = devPlaces(config.places, own, allows);
-  const temporal = { ...config.temporal, credentials: {} };
   const uiUrl = config.uiUrl ?? server.uiUrl;
-  const worker = await startWorker({ ...config, places, temporal, uiUrl }, server.address, logger);
+  const worker = await startDevWorker(context, { ...config, uiUrl }, server, dir, allows);
   print(context, ...renderReady(context, server, { taskQueue: config.temporal.taskQueue, dir, ...allows }));
   await Promise.race([worker.done, aborted(context.signal)]);
   print(context, '', 'Stopping the worker (steps on hosts run on), then the server. Ctrl-C again: at once.');

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { withSshConfigOption } from '../hosts/ssh-config-option.ts';
-import { withHostsOptions } from '../hosts/hosts-options.ts';
-import { type Act, describeServerCommand, lazily, withTargetOption, withValueOptions } from './act.ts';
+import { withPlanOptions } from '../hosts/hosts-options.ts';
+import { type Act, describeServerCommand, lazily } from './act.ts';
 
 export function addDiff(program: Command, act: Act): void {
   const diff = program
@@ -11,7 +10,7 @@ export function addDiff(program: Command, act: Act): void {
     .option('--exit-code', 'exit with 1 if a run would do anything, or a step has drifted')
     .option('--json', 'as JSON: a list, one for each host')
     .action(act(lazily(async () => (await import('../diff/run-diff.ts')).runDiff)));
-  describeServerCommand(withValueOptions(withTargetOption(withHostsOptions(withSshConfigOption(diff)))), {
+  describeServerCommand(withPlanOptions(diff), {
     group: 'Plans:',
     summary: 'show what a run of a plan would do; changes nothing',
     about: `Shows what a run of the plan would do and changes nothing on the host, even if Chandler has never been there: whether the host can be reached and accepts a run, whether its sentinel marks it as provisioned, which steps are satisfied according to their checks (on a provisioned host a step whose check fails, or whose files differ, has drifted), whether zmx would be installed, and what a self-provisioning script has done that a run would continue. A worker inspects the host, so you need no SSH access. Checks are executed as in a run: a check that changes something changes it now.

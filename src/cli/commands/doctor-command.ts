@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { withSshConfigOption } from '../hosts/ssh-config-option.ts';
-import { withHostsOptions } from '../hosts/hosts-options.ts';
-import { type Act, describeServerCommand, lazily, withTargetOption, withValueOptions } from './act.ts';
+import { withPlanOptions } from '../hosts/hosts-options.ts';
+import { type Act, describeServerCommand, lazily } from './act.ts';
 
 export function addDoctor(program: Command, act: Act): void {
   const doctor = program
@@ -13,7 +12,7 @@ export function addDoctor(program: Command, act: Act): void {
     .option('--fix', 'fix what is safe to fix')
     .option('--json', 'as JSON: a list of findings')
     .action(act(lazily(async () => (await import('../doctor/run-doctor.ts')).runDoctor)));
-  describeServerCommand(withValueOptions(withTargetOption(withHostsOptions(withSshConfigOption(doctor)))), {
+  describeServerCommand(withPlanOptions(doctor), {
     group: 'Run the parts:',
     summary: 'check everything that a run needs, and how to fix it',
     about: `Checks the server, its namespace and search attributes, the workers of the task queue, and what a worker can log in with: its keys, agent, known_hosts files and secrets. With a host, a worker also inspects that host end to end and changes nothing there. With a plan, it inspects the host of the target and checks the secrets that the steps need; the plan's checks are not run. A plan's file ends in .yaml, .yml or .json, or is written with a slash: ./plan. Each finding says what it means and how to fix it.

@@ -1,14 +1,6 @@
 import type { Command } from 'commander';
-import { withSshConfigOption } from '../hosts/ssh-config-option.ts';
-import { withHostsOptions } from '../hosts/hosts-options.ts';
-import {
-  type Act,
-  describeServerCommand,
-  lazily,
-  PLAN_ARGUMENT,
-  withTargetOption,
-  withValueOptions,
-} from './act.ts';
+import { withPlanOptions } from '../hosts/hosts-options.ts';
+import { type Act, describeServerCommand, lazily, PLAN_ARGUMENT } from './act.ts';
 
 export function addDrift(program: Command, act: Act): void {
   const drift = program
@@ -16,7 +8,7 @@ export function addDrift(program: Command, act: Act): void {
     .argument('<plan>', PLAN_ARGUMENT)
     .option('--json', 'as JSON')
     .action(act(lazily(async () => (await import('../drift/run-drift.ts')).runDrift)));
-  describeServerCommand(withValueOptions(withTargetOption(withHostsOptions(withSshConfigOption(drift)))), {
+  describeServerCommand(withPlanOptions(drift), {
     group: 'Plans:',
     summary: 'compare a host with a plan; changes nothing',
     about: `Runs every check of the plan on the host, for a minute at most, compares the files that its steps bring, and compares what earlier runs recorded there with the plan. Shows for each step whether it is in order, or how it has drifted: its check fails, a file differs, it changed in the plan since it ran, it did not succeed, it was skipped by an operator, or it was never run. A satisfied check outweighs that a step was never run or did not succeed. Changes nothing on the host. While a run is at work there, this is refused.

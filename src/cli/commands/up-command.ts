@@ -10,9 +10,9 @@ import { runUrl } from '../server/locate-server.ts';
 import { reconnecting, withClient } from '../server/with-client.ts';
 import { followRun, type FollowOptions } from '../live/follow-run.ts';
 import { withRunOptions, type RunOptions } from '../input/run-options.ts';
-import { withSshConfigOption, type SshConfigOptions } from '../hosts/ssh-config-option.ts';
-import { hasHosts, withHostsOptions, type HostsOptions } from '../hosts/hosts-options.ts';
-import { type Act, describeServerCommand, withTargetOption, withValueOptions, PLAN_ARGUMENT } from './act.ts';
+import type { SshConfigOptions } from '../hosts/ssh-config-option.ts';
+import { hasHosts, withPlanOptions, type HostsOptions } from '../hosts/hosts-options.ts';
+import { type Act, describeServerCommand, PLAN_ARGUMENT } from './act.ts';
 
 interface UpOptions
   extends
@@ -34,38 +34,33 @@ export function addUp(program: Command, act: Act): void {
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
     .action(act.untilStopped(runUp));
   withEphemeralOptions(withReportOption(up));
-  describeServerCommand(
-    withFollowOptions(
-      withRunOptions(withValueOptions(withTargetOption(withHostsOptions(withSshConfigOption(up))))),
-    ),
-    {
-      group: 'Provision:',
-      summary: 'provision a host and follow live',
-      about: `Checks the plan, starts its run, and shows every step until the run is over. The server and the workers carry out the run: it continues when this command ends, by Ctrl-C or a crash.
+  describeServerCommand(withFollowOptions(withRunOptions(withPlanOptions(up))), {
+    group: 'Provision:',
+    summary: 'provision a host and follow live',
+    about: `Checks the plan, starts its run, and shows every step until the run is over. The server and the workers carry out the run: it continues when this command ends, by Ctrl-C or a crash.
 
 A step that fails is parked: its terminal stays open on the host, the command to attach to it is printed, and the run waits for retry, skip or abort. On a terminal this command keeps following; elsewhere it exits with 3.
 
 A second run on the same host is refused while one is at work.
 
-With --ephemeral this command starts a Temporal server and a worker of its own, and ends them afterwards: for a CI job, or a machine without a server. Its worker logs in to sandbox hosts only and reads no secrets, unless --identities and --secrets allow more. A run that is interrupted, or needs attention when the command ends, is aborted, because nobody could continue it.
+With --ephemeral this command starts a Temporal server and a worker of its own, and ends them afterwards: for a CI job, or a machine without a server. Its worker logs in to sandbox hosts only and reads no secrets, unless --identities and --secrets allow more. A run that is interrupted, or needs attention when the command ends, is aborted, because its server ends.
 
 With --hosts the plan runs on every host of an inventory. The plan is validated for all of them first. A failure on one host does not stop the others, and the exit code is the worst. Standard output has one line for each host, or with --json one object; what happens until then is on standard error. A host that needs attention counts as done, unless --wait is given.`,
-      examples: {
-        'chandler up web.yaml': "The plan's own target.",
-        'chandler up web.yaml --target root@10.0.0.7:2222 --target identity=id_web': 'Another target.',
-        'chandler up preset:docker --target root@10.0.0.7': 'A ready-made plan.',
-        'chandler up web.yaml --env-file prod.env --set PORT=8080': 'Other values for its variables.',
-        'chandler up web.yaml --hosts hosts.yaml --limit web --parallel 5':
-          'The hosts of a group, five at once.',
-        'chandler up web.yaml --ephemeral --identities ~/.ssh --report junit=web.xml':
-          'In a CI job, without a server.',
-        'chandler up web.yaml --no-wait --json':
-          'From a script: one JSON object a line, 3 when a step is parked.',
-      },
-      exits: FOLLOW_EXITS,
-      seeAlso: ['start', 'hosts', 'status', 'logs', 'retry', 'validate'],
+    examples: {
+      'chandler up web.yaml': "The plan's own target.",
+      'chandler up web.yaml --target root@10.0.0.7:2222 --target identity=id_web': 'Another target.',
+      'chandler up preset:docker --target root@10.0.0.7': 'A ready-made plan.',
+      'chandler up web.yaml --env-file prod.env --set PORT=8080': 'Other values for its variables.',
+      'chandler up web.yaml --hosts hosts.yaml --limit web --parallel 5':
+        'The hosts of a group, five at once.',
+      'chandler up web.yaml --ephemeral --identities ~/.ssh --report junit=web.xml':
+        'In a CI job, without a server.',
+      'chandler up web.yaml --no-wait --json':
+        'From a script: one JSON object a line, 3 when a step is parked.',
     },
-  );
+    exits: FOLLOW_EXITS,
+    seeAlso: ['start', 'hosts', 'status', 'logs', 'retry', 'validate'],
+  });
 }
 
 export const FOLLOW_EXITS = {
@@ -96,9 +91,8 @@ async function runUp(context: CliContext, file: string, options: UpOptions): Pro
 async function upOn(context: CliContext, file: string, options: UpOptions): Promise<number> {
   if (hasHosts(options, { plan: file, alone: { '--id': options.id !== undefined } }))
     return (await import('../hosts/up-hosts.ts')).upHosts(context, file, options);
-  const { loadPlan } = await import('../input/plan-file.ts');
-  const { reachPlan } = await import('../hosts/reach-targets.ts');
-  const plan = await reachPlan(await loadPlan(file, options, context), options, context);
+  const { loadReachedPlan } = await import('../hosts/reach-targets.ts');
+  const plan = await loadReachedPlan(file, options, context);
   return startAndFollow(context, options, 'Run', (client, wanted) => client.start(plan, wanted));
 }
 

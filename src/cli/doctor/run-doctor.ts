@@ -1,7 +1,7 @@
 import { print, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
-import { loadPlan, type PlanOptions } from '../input/plan-file.ts';
+import type { PlanOptions } from '../input/plan-file.ts';
 import { printJson } from '../output/print-json.ts';
 import { renderFindings } from './render-findings.ts';
 import { colored, plain } from '../output/paint.ts';
@@ -11,7 +11,7 @@ import { count } from '../../domain/text/count.ts';
 import { loadHostPlans, refuseAddresses } from '../hosts/host-plans.ts';
 import { hasHosts, type HostsOptions } from '../hosts/hosts-options.ts';
 import { readHosts, type HostsChoice } from '../hosts/read-hosts.ts';
-import { reachPlan, reachTargets } from '../hosts/reach-targets.ts';
+import { loadReachedPlan, reachTargets } from '../hosts/reach-targets.ts';
 import { runOnHosts } from '../hosts/run-on-hosts.ts';
 import type { SshConfigOptions } from '../hosts/ssh-config-option.ts';
 import { isPlanName } from '../input/target-option.ts';
@@ -103,7 +103,7 @@ async function readSubject(
   options: PlanOptions & SshConfigOptions,
 ): Promise<InspectSubject> {
   if (where !== undefined && isPlanName(where))
-    return { plan: await reachPlan(await loadPlan(where, options, context), options, context) };
+    return { plan: await loadReachedPlan(where, options, context) };
   refuseValues(options);
   const words = [...(where === undefined ? [] : [where]), ...(options.target ?? [])];
   if (words.length === 0) return {};

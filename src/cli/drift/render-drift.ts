@@ -1,4 +1,4 @@
-import type { DriftReport, StepDrift } from '../../domain/run/drift.ts';
+import { stateOfPlan, type DriftReport, type StepDrift } from '../../domain/run/drift.ts';
 import { withCode } from '../../domain/run/failure.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { Paint, Style } from '../output/paint.ts';
@@ -11,15 +11,17 @@ const STYLES: Readonly<
   drifted: { mark: '!', word: 'drifted', style: 'red' },
   unknown: { mark: '?', word: 'unknown', style: 'yellow' },
 };
+const RESULT_STYLES: Readonly<Record<StepDrift['state'], Style>> = {
+  'in-order': 'green',
+  drifted: 'red',
+  unknown: 'yellow',
+};
 const WORD_WIDTH = Math.max(...Object.values(STYLES).map(({ word }) => word.length));
 
 /** Renders a row for each step, and below it one for each further way in which it differs. */
-export function renderDrift(
-  { host, plan, digest, message, drifted, steps }: DriftReport,
-  paint: Paint,
-): string[] {
+export function renderDrift(report: DriftReport, paint: Paint): string[] {
+  const { host, plan, digest, message, steps } = report;
   const width = Math.max(...steps.map(({ name }) => widthOf(name)));
-  const isUnknown = steps.some(({ state }) => state === 'unknown');
   return [
     paint('bold', `${oneLine(plan)} on ${oneLine(host)} (digest ${digest.slice(0, 12)})`),
     ...steps.flatMap((step) => {
@@ -28,7 +30,7 @@ export function renderDrift(
       const head = `  ${paint(style, `${mark} ${word.padEnd(WORD_WIDTH)}`)}  ${pad(step.name, width)}  ${first}`;
       return [head.trimEnd(), ...more.map((text) => `${' '.repeat(WORD_WIDTH + width + 8)}${text}`)];
     }),
-    paint(drifted ? 'red' : isUnknown ? 'yellow' : 'green', `  ${oneLine(message)}`),
+    paint(RESULT_STYLES[stateOfPlan(report)], `  ${oneLine(message)}`),
   ];
 }
 

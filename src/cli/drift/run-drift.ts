@@ -1,13 +1,13 @@
 import type { Plan } from '../../domain/plan/schema.ts';
-import type { DriftReport } from '../../domain/run/drift.ts';
+import { stateOfPlan, type DriftReport, type StepDrift } from '../../domain/run/drift.ts';
 import { print, type CliContext } from '../context.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { loadHostPlans, type HostPlan } from '../hosts/host-plans.ts';
 import { hasHosts, type HostsOptions } from '../hosts/hosts-options.ts';
-import { reachPlan } from '../hosts/reach-targets.ts';
+import { loadReachedPlan } from '../hosts/reach-targets.ts';
 import { runOnHosts } from '../hosts/run-on-hosts.ts';
 import type { SshConfigOptions } from '../hosts/ssh-config-option.ts';
-import { loadPlan, type PlanOptions } from '../input/plan-file.ts';
+import type { PlanOptions } from '../input/plan-file.ts';
 import { colored, plain } from '../output/paint.ts';
 import { printJson } from '../output/print-json.ts';
 import { announceWaiting, type ServerOptions } from '../server/server-options.ts';
@@ -25,11 +25,7 @@ export async function runDrift(context: CliContext, file: string, options: Drift
     if (!only || plans.length > 1 || options.json) return driftHosts(context, plans, options);
     return showDrift(context, only.plan, options);
   }
-  return showDrift(
-    context,
-    await reachPlan(await loadPlan(file, options, context), options, context),
-    options,
-  );
+  return showDrift(context, await loadReachedPlan(file, options, context), options);
 }
 
 function driftHosts(
@@ -54,7 +50,12 @@ async function showDrift(context: CliContext, plan: Plan, options: DriftOptions)
   return exitCodeOfDrift(report);
 }
 
-export function exitCodeOfDrift({ drifted, steps }: Pick<DriftReport, 'drifted' | 'steps'>): ExitCode {
-  if (drifted) return exitCodes.drifted;
-  return steps.some(({ state }) => state === 'unknown') ? exitCodes.failed : exitCodes.provisioned;
+const EXIT_CODES = {
+  'in-order': exitCodes.provisioned,
+  drifted: exitCodes.drifted,
+  unknown: exitCodes.failed,
+} as const satisfies Record<StepDrift['state'], ExitCode>;
+
+export function exitCodeOfDrift(report: Pick<DriftReport, 'drifted' | 'steps'>): ExitCode {
+  return EXIT_CODES[stateOfPlan(report)];
 }

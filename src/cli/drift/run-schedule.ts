@@ -4,9 +4,9 @@ import { oneLine } from '../../domain/text/plain-text.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
-import { reachPlan } from '../hosts/reach-targets.ts';
+import { loadReachedPlan } from '../hosts/reach-targets.ts';
 import type { SshConfigOptions } from '../hosts/ssh-config-option.ts';
-import { loadPlan, type PlanOptions } from '../input/plan-file.ts';
+import type { PlanOptions } from '../input/plan-file.ts';
 import type { Outputs } from '../output/outputs.ts';
 import { printJson } from '../output/print-json.ts';
 import { renderColumns } from '../output/render-columns.ts';
@@ -31,7 +31,7 @@ export async function createSchedule(
   options: CreateOptions,
 ): Promise<ExitCode> {
   const times = timesOf(options);
-  const plan = await reachPlan(await loadPlan(file, options, context), options, context);
+  const plan = await loadReachedPlan(file, options, context);
   const { id, created } = await withClient(options, context, (client) =>
     client.driftSchedules.create(plan, times, options.id === undefined ? {} : { id: options.id }),
   );

@@ -12,8 +12,7 @@ import {
 import type { Hop } from '../../domain/hosts/jump-hosts.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { CliContext } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { usageError } from '../errors.ts';
 
 /** A `Match exec` of the configuration runs programs, which may hang. */
 const TIMEOUT_MS = 20_000;
@@ -32,7 +31,7 @@ export async function createAskSsh(
   file: string | undefined,
 ): Promise<AskSsh | undefined> {
   const files = file === undefined ? defaultFiles() : [resolve(file)];
-  if (file !== undefined && !existsSync(file)) throw usage(`--ssh-config ${file}: no such file`);
+  if (file !== undefined && !existsSync(file)) throw usageError(`--ssh-config ${file}: no such file`);
   if (files.length === 0) return undefined;
   const ask = (...args: readonly string[]) => runSsh(args, env);
   const bare = await ask('-F', 'none', '-G', '--', 'x');
@@ -94,13 +93,9 @@ function runSsh(args: readonly string[], env: CliContext['env']): Promise<SshSet
         const why =
           oneLine(stderr.trim()) ||
           (error.killed ? `no answer within ${TIMEOUT_MS / 1000} s` : error.message);
-        failed(usage(`ssh refuses its configuration: ${why}; --no-ssh-config ignores it`));
+        failed(usageError(`ssh refuses its configuration: ${why}; --no-ssh-config ignores it`));
       }
     });
     child.stdin?.end();
   });
-}
-
-function usage(message: string): CliError {
-  return new CliError(exitCodes.usage, message);
 }

@@ -1,10 +1,10 @@
 import type { Host } from '../../domain/hosts/hosts.ts';
 import type { Plan } from '../../domain/plan/schema.ts';
 import { addressOf } from '../../domain/run/ids.ts';
+import { nameSome } from '../../domain/text/name-some.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { announceOn, type CliContext } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { usageError } from '../errors.ts';
 import {
   judgePlan,
   readPlan,
@@ -26,8 +26,6 @@ export interface HostPlan {
   readonly plan: Plan;
 }
 
-const MAX_NAMED = 3;
-
 /**
  * Reads a plan and an inventory, and validates the plan for every host before anything is done on one.
  *
@@ -45,8 +43,9 @@ export async function loadHostPlans(
   const plans: HostPlan[] = [];
   const problems = new Map<string, string[]>();
   const warnings = new Map<string, string[]>();
-  for (const { name, ...host } of hosts) {
-    const judged = judgePlan(source, options.target, options, overridesOf({ name, ...host }, hostsFile));
+  for (const host of hosts) {
+    const { name } = host;
+    const judged = judgePlan(source, options.target, options, overridesOf(host, hostsFile));
     for (const problem of judged.problems ?? [])
       addName(problems, renderProblems(shownName(file), [problem]), name);
     for (const line of renderWarnings(shownName(file), judged.warnings ?? [])) addName(warnings, line, name);
@@ -68,7 +67,7 @@ function addName(lines: Map<string, string[]>, line: string, name: string): void
 }
 
 function refuse(lines: readonly string[]): void {
-  if (lines.length > 0) throw new CliError(exitCodes.usage, lines.join('\n'));
+  if (lines.length > 0) throw usageError(lines.join('\n'));
 }
 
 function overridesOf({ name, target, labels, env }: Host, file: string): HostOverrides {
@@ -84,9 +83,7 @@ function overridesOf({ name, target, labels, env }: Host, file: string): HostOve
 function withNames(lines: ReadonlyMap<string, readonly string[]>, total: number): string[] {
   return [...lines].map(([line, names]) => {
     if (names.length === total && total > 1) return line;
-    const more = names.length - MAX_NAMED;
-    const shown = names.slice(0, MAX_NAMED).map(oneLine).join(', ');
-    return `${line} (for ${shown}${more > 0 ? ` and ${more} more` : ''})`;
+    return `${line} (for ${nameSome(names)})`;
   });
 }
 
@@ -110,5 +107,5 @@ export function refuseAddresses(targets: readonly string[] = []): void {
   const wrong = targets.find((text) => 'host' in parseTargetOption(text));
   if (wrong === undefined) return;
   const message = `--target ${wrong}: names one host; with --hosts it must be KEY=VALUE, such as user=root`;
-  throw new CliError(exitCodes.usage, message);
+  throw usageError(message);
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
-import { CliError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { wholeNumber } from '../commands/act.ts';
+import { usageError } from '../errors.ts';
+import { wholeNumber, withTargetOption, withValueOptions } from '../commands/act.ts';
+import { withSshConfigOption } from './ssh-config-option.ts';
 
 /** The options of a command that works on many hosts. */
 export interface HostsOptions {
@@ -13,7 +13,12 @@ export interface HostsOptions {
 /** Enough to hide that hosts are slow, and few enough for one jump host. */
 export const DEFAULT_PARALLEL = 10;
 
-export function withHostsOptions(command: Command): Command {
+/** Adds the options of a command that reads a plan, for its own target or for the hosts of an inventory. */
+export function withPlanOptions(command: Command): Command {
+  return withValueOptions(withTargetOption(withHostsOptions(withSshConfigOption(command))));
+}
+
+function withHostsOptions(command: Command): Command {
   return command
     .option('--hosts <file>', 'an inventory: a file, a command that prints one, or - (docs/hosts.md)')
     .option('--limit <pattern>', "only these hosts of the inventory, as in Ansible: 'web:&prod:!web3'")
@@ -31,16 +36,12 @@ export function hasHosts<T extends HostsOptions>(
 ): options is T & { readonly hosts: string } {
   const { hosts, limit, parallel } = options;
   if (hosts === undefined) {
-    if (limit !== undefined) throw usage('--limit chooses from an inventory: give --hosts, too');
-    if (parallel !== undefined) throw usage('--parallel is for several hosts: give --hosts, too');
+    if (limit !== undefined) throw usageError('--limit chooses from an inventory: give --hosts, too');
+    if (parallel !== undefined) throw usageError('--parallel is for several hosts: give --hosts, too');
     return false;
   }
-  if (hosts === '-' && plan === '-') throw usage('the plan and the hosts cannot both be standard input');
+  if (hosts === '-' && plan === '-') throw usageError('the plan and the hosts cannot both be standard input');
   for (const [option, isGiven] of Object.entries(alone))
-    if (isGiven) throw usage(`${option} is for one host: it cannot stand with --hosts`);
+    if (isGiven) throw usageError(`${option} is for one host: it cannot stand with --hosts`);
   return true;
-}
-
-function usage(message: string): CliError {
-  return new CliError(exitCodes.usage, message);
 }

@@ -6,17 +6,18 @@ import { limits } from '../../domain/plan/limits.ts';
 import { problemsWith } from '../../domain/plan/validate.ts';
 import { formatProblems } from '../../domain/plan/problems.ts';
 import { addressOf } from '../../domain/run/ids.ts';
+import { nameSome } from '../../domain/text/name-some.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { announceOn, warn, type CliContext } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { usageError } from '../errors.ts';
+import { loadPlan, type PlanOptions } from '../input/plan-file.ts';
+import type { RunOptions } from '../input/run-options.ts';
 import { createAskSsh, type AskSsh } from './ask-ssh.ts';
 import type { SshConfigOptions } from './ssh-config-option.ts';
 
 type JumpHost = NonNullable<Target['jump']>[number];
 
 const AT_ONCE = 8;
-const MAX_NAMED = 3;
 
 /** Resolves the targets of plans as {@link reachTargets} does. */
 export async function reachPlans<T extends { readonly plan: Plan }>(
@@ -32,7 +33,13 @@ export async function reachPlans<T extends { readonly plan: Plan }>(
   return items.map((item, i) => ({ ...item, plan: { ...item.plan, target: targets[i]! } }));
 }
 
-export async function reachPlan(plan: Plan, options: SshConfigOptions, context: CliContext): Promise<Plan> {
+/** Reads a plan, and resolves its target as {@link reachTargets} does. @throws CliError usage with one problem a line */
+export async function loadReachedPlan(
+  file: string,
+  options: PlanOptions & RunOptions & SshConfigOptions,
+  context: CliContext,
+): Promise<Plan> {
+  const plan = await loadPlan(file, options, context);
   const [reached] = await reachPlans([{ plan }], options, context);
   return reached?.plan ?? plan;
 }
@@ -75,10 +82,7 @@ async function reachTarget(target: Target, ask: AskSsh, note: Note): Promise<Tar
   const { problems } = problemsWith(targetSchema, reached);
   if (!problems) return reached;
   const text = formatProblems(problems.map(({ path, message }) => ({ path: `target.${path}`, message })));
-  throw new CliError(
-    exitCodes.usage,
-    `ssh_config of ${oneLine(target.host)}: ${oneLine(text)}; --no-ssh-config ignores it`,
-  );
+  throw usageError(`ssh_config of ${oneLine(target.host)}: ${oneLine(text)}; --no-ssh-config ignores it`);
 }
 
 /** The first jump host may be reached through its own; ssh ignores those of the others, which it reaches through the first. */
@@ -95,10 +99,7 @@ async function reachHops(
     if (i === 0 && found.jump) {
       const deeper = [...way, hop.host];
       if (way.includes(hop.host) || deeper.length > limits.jumpHosts)
-        throw new CliError(
-          exitCodes.usage,
-          `ssh_config: ProxyJump leads in a circle: ${deeper.map(oneLine).join(' → ')}`,
-        );
+        throw usageError(`ssh_config: ProxyJump leads in a circle: ${deeper.map(oneLine).join(' → ')}`);
       reached.push(...(await reachHops(found.jump, ask, note, deeper)));
     }
     reached.push(withSshHost(hop, found));
@@ -113,13 +114,7 @@ function isNoKey(setting: string): boolean {
 /** `me@10.0.0.7:22 with the key id_web, through gate` */
 function describeTarget(target: Target): string {
   const { identity, jump = [] } = target;
-  const parts = [addressOf(target), ...(identity === undefined ? [] : [`with the key ${identity}`])].join(
-    ' ',
-  );
-  return oneLine(jump.length === 0 ? parts : `${parts}, through ${jump.map(addressOf).join(', ')}`);
-}
-
-function nameSome(hosts: readonly string[]): string {
-  const more = hosts.length - MAX_NAMED;
-  return `${hosts.slice(0, MAX_NAMED).map(oneLine).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const key = identity === undefined ? '' : ` with the key ${identity}`;
+  const through = jump.length === 0 ? '' : `, through ${jump.map(addressOf).join(', ')}`;
+  return oneLine(`${addressOf(target)}${key}${through}`);
 }

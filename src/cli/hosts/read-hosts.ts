@@ -5,11 +5,11 @@ import type { HostProblem, Ignored } from '../../domain/hosts/inventory.ts';
 import { limitHosts } from '../../domain/hosts/limit-hosts.ts';
 import type { PlacedProblem } from '../../domain/plan/problems.ts';
 import { count } from '../../domain/text/count.ts';
+import { nameSome } from '../../domain/text/name-some.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { quote } from '../../shell/index.ts';
 import { announceOn, warn, type CliContext } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { usageError } from '../errors.ts';
 import { renderProblems } from '../input/plan-file.ts';
 import { readInventory, type InventoryFormat } from './read-inventory.ts';
 import { readSource } from './read-source.ts';
@@ -47,12 +47,13 @@ export async function readHosts(
   if (inventory.problems.length > 0)
     refuse(file, [...inventory.problems, ...toHosts(inventory.resolve()).problems]);
   const { names, unmatched, problem } = { unmatched: [], ...limitHosts(inventory, limit ?? 'all') };
-  if (!names) throw usage(`--limit ${limit}: ${problem}`);
+  if (!names) throw usageError(`--limit ${limit}: ${problem}`);
   const total = inventory.hostNames.length;
-  if (total === 0) throw usage(`${file}: has no hosts`);
+  if (total === 0) throw usageError(`${file}: has no hosts`);
   for (const part of limit === undefined ? [] : unmatched)
     warn(context, `--limit ${limit}: ${part} matches no host or group`);
-  if (names.length === 0) throw usage(`--limit ${limit}: matches none of ${count(total, 'host')} in ${file}`);
+  if (names.length === 0)
+    throw usageError(`--limit ${limit}: matches none of ${count(total, 'host')} in ${file}`);
   const chosen = new Map(inventory.resolve().map((host) => [host.name, host]));
   const { hosts, problems } = toHosts(names.flatMap((name) => chosen.get(name) ?? []));
   refuse(file, problems);
@@ -76,24 +77,16 @@ function unreadDirectories(source: string, format: InventoryFormat): Ignored[] {
 
 /** Prints that an inventory has what is not used. */
 export function announceIgnored(context: CliContext, { file, ignored }: HostsRead): void {
-  const names = new Set(ignored.map(({ name }) => name));
-  if (names.size === 0) return;
-  const shown = [...names].slice(0, MAX_NAMED).map(oneLine).join(', ');
-  const more = names.size > MAX_NAMED ? ` and ${names.size - MAX_NAMED} more` : '';
+  const names = [...new Set(ignored.map(({ name }) => name))];
+  if (names.length === 0) return;
   const command = `${context.program} hosts ${quote(file === 'stdin' ? '-' : file)}`;
-  announceOn(context)(`not used of ${oneLine(file)}: ${shown}${more}; for the reasons: ${command}`);
+  announceOn(context)(`not used of ${oneLine(file)}: ${nameSome(names)}; for the reasons: ${command}`);
 }
-
-const MAX_NAMED = 3;
 
 function refuse(file: string, problems: readonly HostProblem[]): void {
   if (problems.length === 0) return;
   const placed = problems.map(({ line, path, message }): PlacedProblem => {
     return { path: oneLine(path), message: oneLine(message), ...(line !== undefined && { line }) };
   });
-  throw usage(renderProblems(file, placed));
-}
-
-function usage(message: string): CliError {
-  return new CliError(exitCodes.usage, message);
+  throw usageError(renderProblems(file, placed));
 }

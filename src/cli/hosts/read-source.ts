@@ -4,11 +4,10 @@ import { resolve } from 'node:path';
 import { messageOf } from '../../domain/run/failure.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import type { CliContext } from '../context.ts';
-import { CliError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { CliError, usageError } from '../errors.ts';
 import { readAll } from '../input/read-all.ts';
 
-/** More than any inventory has, and less than this program can hold. */
+/** More than any inventory script prints, and less than this program can hold. */
 const MAX_BYTES = 64 * 1024 * 1024;
 const HEAD_BYTES = 512;
 
@@ -25,8 +24,7 @@ export async function readSource(
   if (await isCommand(source)) return runCommand(source, context);
   const found = await stat(source).catch(() => undefined);
   if (found?.isDirectory())
-    throw usage(`${source}: is a directory; give one file, or the output of: ansible-inventory --list`);
-  if (found && found.size > MAX_BYTES) throw usage(`${source}: has more than ${MAX_BYTES} bytes`);
+    throw usageError(`${source}: is a directory; give one file, or the output of: ansible-inventory --list`);
   return readAll(source, context);
 }
 
@@ -44,7 +42,7 @@ async function isCommand(path: string): Promise<boolean> {
       await file.close();
     }
   } catch {
-    // A file that cannot be read is reported by who reads it.
+    // Reading the file reports the error.
     return false;
   }
 }
@@ -72,16 +70,12 @@ async function runCommand(
       child.once('error', failed);
       child.once('close', (code, killed) => done(code ?? killed ?? 'unknown'));
     });
-    if (bytes > MAX_BYTES) throw usage(`${path} --list: prints more than ${MAX_BYTES} bytes`);
+    if (bytes > MAX_BYTES) throw usageError(`${path} --list: prints more than ${MAX_BYTES} bytes`);
     if (end === 0) return Buffer.concat(chunks).toString('utf8');
     const why = errors.trim() === '' ? '' : `: ${oneLine(errors.trim())}`;
-    throw usage(`${path} --list: ended with ${end}${why}`);
+    throw usageError(`${path} --list: ended with ${end}${why}`);
   } catch (error) {
     if (error instanceof CliError) throw error;
-    throw usage(`${path}: cannot be run: ${messageOf(error)}`);
+    throw usageError(`${path}: cannot be run: ${messageOf(error)}`);
   }
-}
-
-function usage(message: string): CliError {
-  return new CliError(exitCodes.usage, message);
 }

@@ -1,8 +1,7 @@
 import { parseJump } from '../../domain/hosts/jump-hosts.ts';
 import { isRecord, recordOf } from '../../domain/is-record.ts';
 import type { Target } from '../../domain/plan/schema.ts';
-import { CliError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { usageError } from '../errors.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -24,11 +23,11 @@ export function parseTargetOption(text: string): Values {
   if (key === 'jump') {
     const hops = parseJump(value);
     if (hops) return { jump: hops };
-    throw usage(`--target ${text}: must be jump=[USER@]HOST[:PORT],… or jump=none`);
+    throw usageError(`--target ${text}: must be jump=[USER@]HOST[:PORT],… or jump=none`);
   }
   const [, position, name = key] = /^jump\.(?:([1-8])\.)?(\w+)$/.exec(key) ?? [];
   if (!(name === key ? KEYS : HOP).includes(name))
-    throw usage(
+    throw usageError(
       `--target ${text}: no key "${key}"; the keys are ${KEYS.join(', ')}, jump, and jump.KEY or jump.2.KEY for ${HOP.join(', ')}`,
     );
   const read = { [name]: name === 'port' ? toPort(value) : value };
@@ -77,7 +76,7 @@ function parseAddress(text: string): Values {
   const [, bracketed, plain, port] =
     /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(withBrackets(place)) ?? [];
   const host = bracketed ?? plain;
-  if (!host) throw usage(`--target ${text}: neither KEY=VALUE nor [USER@]HOST[:PORT]`);
+  if (!host) throw usageError(`--target ${text}: neither KEY=VALUE nor [USER@]HOST[:PORT]`);
   return {
     ...(at > 0 && { user: text.slice(0, at) }),
     host,
@@ -92,8 +91,4 @@ function withBrackets(place: string): string {
 
 function toPort(value: string): unknown {
   return /^\d+$/.test(value) ? Number(value) : value;
-}
-
-function usage(message: string): CliError {
-  return new CliError(exitCodes.usage, message);
 }

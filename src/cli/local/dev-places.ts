@@ -14,8 +14,9 @@ export function identityNames(identities = ''): string[] {
 }
 
 /**
- * The places of the worker of `chandler dev`, or of `up --ephemeral`. Its server accepts runs from every process on this machine, so the worker has only
- * the keys of the sandbox's hosts, and no secrets, unless its operator allows more. `known` is its own known_hosts file.
+ * The places of the worker of `chandler dev`, or of `up --ephemeral`. Its server accepts runs from every process on this machine,
+ * so the worker has only the keys of the sandbox's hosts, and no secrets, unless its operator allows more. `known` is its own
+ * known_hosts file.
  */
 export function devPlaces(
   places: Places,

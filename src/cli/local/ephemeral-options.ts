@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { CliError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { usageError } from '../errors.ts';
 import type { ServerOptions } from '../server/server-options.ts';
 import type { DevAllows } from './dev-places.ts';
 
@@ -20,12 +19,9 @@ export function withEphemeralOptions(command: Command): Command {
 export function isEphemeral(options: EphemeralOptions & ServerOptions): boolean {
   const { ephemeral = false, identities, secrets, address } = options;
   if (ephemeral && address !== undefined)
-    throw usage('--ephemeral starts its own server: leave out --address');
-  if (!ephemeral && identities !== undefined) throw usage('--identities is for the worker of --ephemeral');
-  if (!ephemeral && secrets) throw usage('--secrets is for the worker of --ephemeral');
+    throw usageError('--ephemeral starts its own server: leave out --address');
+  if (!ephemeral && identities !== undefined)
+    throw usageError('--identities is for the worker of --ephemeral');
+  if (!ephemeral && secrets) throw usageError('--secrets is for the worker of --ephemeral');
   return ephemeral;
-}
-
-function usage(message: string): CliError {
-  return new CliError(exitCodes.usage, message);
 }

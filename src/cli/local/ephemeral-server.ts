@@ -6,12 +6,12 @@ import type { ChandlerClient } from '../../client.ts';
 import type { DevServer } from '../../dev/temporal/index.ts';
 import { searchAttributes } from '../../domain/run/search-attributes.ts';
 import { aborted, announceOn, type CliContext } from '../context.ts';
-import { devPlaces, type DevAllows } from './dev-places.ts';
-import { sandboxDir } from './state-dirs.ts';
+import type { DevAllows } from './dev-places.ts';
+import { startDevWorker } from './dev-worker.ts';
 
 /**
  * Runs `work` in a context whose server is a Temporal server of its own, with a worker in this process. Afterwards it ends the
- * runs that are still open, because nobody could continue them, and leaves nothing behind on this machine.
+ * runs that are still open, because their server ends, and leaves nothing behind on this machine.
  */
 export async function withEphemeralServer(
   context: CliContext,
@@ -47,21 +47,9 @@ async function withWorker(
   work: (own: CliContext) => Promise<number>,
 ): Promise<number> {
   const { loadConfig } = await import('../../config/config.ts');
-  const { pino } = await import('pino');
-  const { installRuntime, startWorker } = await import('../../worker.ts');
   const own = { ...context, env: serverEnv(context.env, server.address) };
   const config = loadConfig(own.env);
-  const logger = pino(
-    { level: config.logLevel, base: null },
-    pino.destination({ dest: join(dir, 'worker.log'), sync: true }),
-  );
-  installRuntime(logger);
-  const places = devPlaces(
-    config.places,
-    { sandbox: sandboxDir(context), known: join(dir, 'known_hosts') },
-    allows,
-  );
-  const worker = await startWorker({ ...config, places, uiUrl: server.uiUrl }, server.address, logger);
+  const worker = await startDevWorker(context, { ...config, uiUrl: server.uiUrl }, server, dir, allows);
   try {
     const exitCode = await work(own);
     await endOpenRuns(context, server.address, config.temporal.taskQueue);

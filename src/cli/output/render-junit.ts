@@ -1,4 +1,11 @@
-import { describeState, isDone, listParts, partName, type PartStatus } from '../../domain/run/status.ts';
+import {
+  describeState,
+  isDone,
+  listParts,
+  partName,
+  type PartStatus,
+  type RunStatus,
+} from '../../domain/run/status.ts';
 import type { ReportedRun } from './run-reports.ts';
 
 /** Renders runs as a JUnit report: a suite for each host, a case for each step and finalizer. */
@@ -16,7 +23,7 @@ export function renderJunit(runs: readonly ReportedRun[]): string {
 interface Case {
   readonly name: string;
   readonly seconds: number;
-  /** What is inside of the case, as XML. */
+  /** Its content, as XML. */
   readonly content: string;
   readonly outcome: 'passed' | 'failures' | 'errors' | 'skipped';
 }
@@ -36,14 +43,13 @@ function toSuite({ name, status, message }: ReportedRun): string[] {
       outcome: 'errors',
     });
   const count = (outcome: Case['outcome']) => cases.filter((each) => each.outcome === outcome).length;
-  const seconds = status ? ((status.endedAtMs ?? status.startedAtMs) - status.startedAtMs) / 1000 : 0;
   const head = {
     name: status ? `${status.plan || 'plan'} on ${name}` : name,
     tests: cases.length,
     failures: count('failures'),
     errors: count('errors'),
     skipped: count('skipped'),
-    time: seconds.toFixed(3),
+    time: secondsOf(status ?? {}).toFixed(3),
     ...(status && { timestamp: new Date(status.startedAtMs).toISOString() }),
   };
   const className = status?.plan || 'plan';
@@ -58,8 +64,8 @@ function toSuite({ name, status, message }: ReportedRun): string[] {
 }
 
 function toCase(name: string, part: PartStatus): Case {
-  const { startedAtMs, endedAtMs = startedAtMs, state, failure } = part;
-  const seconds = startedAtMs === undefined || endedAtMs === undefined ? 0 : (endedAtMs - startedAtMs) / 1000;
+  const { state, failure } = part;
+  const seconds = secondsOf(part);
   if (isDone(part) && state !== 'skipped')
     return {
       name,
@@ -78,6 +84,10 @@ function toCase(name: string, part: PartStatus): Case {
     content: `<skipped${attributes({ message: describeState(part) })}/>`,
     outcome: 'skipped',
   };
+}
+
+function secondsOf({ startedAtMs, endedAtMs = startedAtMs }: Partial<RunStatus | PartStatus>): number {
+  return startedAtMs === undefined || endedAtMs === undefined ? 0 : (endedAtMs - startedAtMs) / 1000;
 }
 
 function attributes(values: Readonly<Record<string, string | number>>): string {

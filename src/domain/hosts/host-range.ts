@@ -1,9 +1,10 @@
-import { MAX_HOSTS } from './inventory.ts';
+/** More hosts are a mistake in a range. */
+export const MAX_HOSTS = 50_000;
 
-/** The names that a host pattern stands for, and its port; or why it is none. */
+/** The names to which a pattern expands, and its port; or the problem of the pattern. */
 export type HostNames =
   | { readonly names: readonly string[]; readonly port?: number | undefined; readonly problem?: never }
-  | { readonly names?: never; readonly problem: string };
+  | { readonly names?: never; readonly port?: never; readonly problem: string };
 
 const LETTERS = Array.from('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ');
 

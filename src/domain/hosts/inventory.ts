@@ -1,4 +1,5 @@
 import type { Problem } from '../plan/problems.ts';
+import { expandHostPattern, MAX_HOSTS, type HostNames } from './host-range.ts';
 
 /** A value in an inventory, and the line of the file that has it. */
 export interface Setting {
@@ -45,9 +46,6 @@ export interface Ignored {
   readonly host?: string;
   readonly line?: number | undefined;
 }
-
-/** More hosts are a mistake in a range. */
-export const MAX_HOSTS = 50_000;
 
 /** The groups that every inventory has: all hosts, and those without another group. */
 export const ALL = 'all';
@@ -102,6 +100,24 @@ export class Inventory {
       if (!this.#hosts.has(name)) this.#hosts.set(name, { ...newSettings(), line });
       this.#group(group).hosts.add(name);
     }
+  }
+
+  /** Adds the hosts of a pattern such as `web[1:3]:2222`, with the setting for its port. Returns the names, or the problem. */
+  addHosts(
+    pattern: string,
+    group: string,
+    line: number | undefined,
+    portSetting: (port: number) => readonly [Section, key: string, value: unknown],
+  ): HostNames {
+    const expanded = expandHostPattern(pattern);
+    const { names = [], port } = expanded;
+    for (const name of names) {
+      this.addHost(name, group, line);
+      if (port === undefined) continue;
+      const [section, key, value] = portSetting(port);
+      this.setOfHost(name, section, key, { value, line });
+    }
+    return expanded;
   }
 
   setOfGroup(name: string, section: Section, key: string, setting: Setting): void {

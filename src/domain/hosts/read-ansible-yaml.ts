@@ -1,5 +1,4 @@
 import { isRecord } from '../is-record.ts';
-import { expandHostPattern } from './host-range.ts';
 import { Inventory } from './inventory.ts';
 
 /** Finds the line of a value in a YAML text. */
@@ -70,18 +69,15 @@ function readHost(
   lineOf: LineOf,
 ): void {
   const line = lineOf(path);
-  const { names, port, problem } = { port: undefined, ...expandHostPattern(pattern) };
-  if (!names) return void inventory.problems.push({ path: path.join('.'), message: problem, line });
-  if (value !== null && !isRecord(value))
-    return void inventory.problems.push({
-      path: path.join('.'),
-      message: 'must be a mapping of variables',
-      line,
-    });
-  for (const name of names) {
-    inventory.addHost(name, group, line);
-    if (port !== undefined) inventory.setOfHost(name, 'vars', 'ansible_port', { value: port, line });
+  const wrong = (message: string) => void inventory.problems.push({ path: path.join('.'), message, line });
+  const { names, problem } = inventory.addHosts(pattern, group, line, (port) => [
+    'vars',
+    'ansible_port',
+    port,
+  ]);
+  if (!names) return wrong(problem);
+  if (value !== null && !isRecord(value)) return wrong('must be a mapping of variables');
+  for (const name of names)
     for (const [key, each] of Object.entries(value ?? {}))
       inventory.setOfHost(name, 'vars', key, { value: each, line: lineOf([...path, key]) });
-  }
 }

@@ -1,4 +1,3 @@
-import { expandHostPattern } from './host-range.ts';
 import { Inventory, UNGROUPED } from './inventory.ts';
 import { readIniValue } from './python-literal.ts';
 import { shellWords } from './shell-words.ts';
@@ -80,12 +79,12 @@ function readHosts(inventory: Inventory, content: string, group: string, line: n
   if (!words) return wrong(problem);
   const [pattern, ...variables] = words;
   if (pattern === undefined) return;
-  const { names, port, problem: badPattern } = { port: undefined, ...expandHostPattern(pattern) };
+  const { names, problem: badPattern } = inventory.addHosts(pattern, group, line, (port) => [
+    'vars',
+    'ansible_port',
+    String(port),
+  ]);
   if (!names) return wrong(badPattern);
-  for (const name of names) {
-    inventory.addHost(name, group, line);
-    if (port !== undefined) inventory.setOfHost(name, 'vars', 'ansible_port', { value: String(port), line });
-  }
   for (const word of variables) {
     const at = word.indexOf('=');
     if (at < 1) {

@@ -3,7 +3,6 @@ import { isRecord, recordOf } from '../is-record.ts';
 import { labelsSchema, targetSchema, valueSchema } from '../plan/schema.ts';
 import { line, variable } from '../plan/schema-texts.ts';
 import { problemsWith } from '../plan/validate.ts';
-import { expandHostPattern } from './host-range.ts';
 import { ALL, Inventory, UNGROUPED, type HostProblem } from './inventory.ts';
 import type { LineOf } from './read-ansible-yaml.ts';
 
@@ -108,15 +107,13 @@ function addHosts(
   lineOf: LineOf,
 ): readonly string[] {
   const line = lineOf(path);
-  const { names, port, problem } = { port: undefined, ...expandHostPattern(pattern) };
-  if (!names) {
+  const { names = [], problem } = inventory.addHosts(pattern, group, line, (port) => [
+    'target',
+    'port',
+    port,
+  ]);
+  if (problem !== undefined)
     inventory.problems.push({ path: path.slice(0, -1).join('.'), message: problem, line });
-    return [];
-  }
-  for (const name of names) {
-    inventory.addHost(name, group, line);
-    if (port !== undefined) inventory.setOfHost(name, 'target', 'port', { value: port, line });
-  }
   return names;
 }
 

@@ -71,6 +71,12 @@ export interface DriftReport {
   readonly steps: readonly StepDrift[];
 }
 
+/** The state of a whole plan: a drifted step outweighs one that is unknown. */
+export function stateOfPlan({ drifted, steps }: Pick<DriftReport, 'drifted' | 'steps'>): StepDrift['state'] {
+  if (drifted) return 'drifted';
+  return steps.some(({ state }) => state === 'unknown') ? 'unknown' : 'in-order';
+}
+
 /** What an inspection finds on a host about earlier runs of a plan. */
 export interface RecordedWork {
   readonly sentinel: { readonly content?: string };
@@ -134,7 +140,7 @@ export function recordedDeviation(
   return { kind: 'changed', message: `is older than the latest run of ${needed}` };
 }
 
-/** A check that is satisfied proves that the work is there, whoever did it. */
+/** A check that is satisfied proves that the work is there, even if no run has recorded it. */
 function isOutweighed({ kind }: Deviation, check: CheckAnswer | undefined): boolean {
   return isSatisfied(check) && (kind === 'never-run' || kind === 'failed');
 }
