@@ -4,14 +4,14 @@ import type { Stage, StageHost } from './stage.ts';
 import { renderPlan, type DrawnRun } from './plans.ts';
 import { poll } from '../test/support/poll.ts';
 
-/** A place in a program of Chandler's on the host: before the command on that line runs. */
+/** A line of one of Chandler's programs on the host, just before its command runs. */
 export interface Window {
   /** `supervise`, or the subcommand of the host program. */
   readonly program: string;
   readonly line: number;
 }
 
-/** A wait looks for a prompt with its second report. */
+/** A wait checks for a prompt when it makes its second report. */
 const SECOND_REPORT_MS = 3_000;
 /** Subcommands that change nothing. */
 const READERS = new Set(['log', 'state']);
@@ -34,8 +34,7 @@ export async function findWindows(stage: Stage, host: StageHost): Promise<Window
   await start('trace-1', 50);
   await stage.client.result('trace-1');
   await start('trace-2', 30_000);
-  // A step is not waited for by itself until it is a few seconds old.
-  // The call that starts a step waits for it first, and only then another one.
+  // The call that starts a step waits for its first seconds; after that a call `wait` does.
   await poll(async () => (await host.run('cat /run/chaos/trace')).includes('\nwait '), 'a wait is traced');
   await delay(SECOND_REPORT_MS);
   await stage.client.abort('trace-2');

@@ -94,14 +94,14 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
     : lanes.flatMap((lane) => (lane.status === 'rejected' ? [lane.reason] : []));
   const late = [
     ...(await findUnreplayable(stage)).map(({ run, why }) => ({
-      invariant: 'a run can be taken up again',
+      invariant: 'a run can be continued',
       what: `${run}: ${why}`,
     })),
     // An interrupted campaign proves nothing, but reports its findings so far.
-    ...broken.map((error: unknown) => ({ invariant: 'the campaign itself goes on', what: inspect(error) })),
+    ...broken.map((error: unknown) => ({ invariant: 'the campaign itself continues', what: inspect(error) })),
     ...stage.hosts.flatMap(({ sandbox }) => judgeHost(sandbox.name, linesOn(sandbox.name))),
     ...stage.workers.flatMap(({ deaths }) =>
-      deaths.map((what) => ({ invariant: 'a worker ends when it is told to, and only then', what })),
+      deaths.map((what) => ({ invariant: 'a worker ends on request, and only then', what })),
     ),
   ];
   for (const { invariant, what } of late) {

@@ -87,7 +87,7 @@ export const controls: readonly FaultKind[] = [
 
 interface Found {
   readonly execution: { readonly workflowId: string; readonly runId: string };
-  /** One that is at work, if any is. */
+  /** A running activity, if there is one. */
   readonly activity: string | undefined;
 }
 
@@ -102,7 +102,7 @@ interface Control {
   readonly undo: Undo;
 }
 
-/** Strikes a running run. A control that the server rejects was no fault; one whose response is lost may have been. */
+/** Strikes an open run. A control that the server rejects was no fault; one whose response is lost may have been. */
 async function control(
   { stage, run, salt }: Strike,
   choose: (found: Found) => Promise<Control | undefined>,

@@ -34,10 +34,10 @@ export const invariants = {
 
   'a run fails only for a known cause': (evidence) => {
     const { outcome } = evidence.outcome;
-    if (outcome === 'aborted') return wasEnded(evidence) ? [] : ['aborted, though nobody asked for it'];
+    if (outcome === 'aborted') return wasEnded(evidence) ? [] : ['aborted without a request'];
     if (outcome !== 'failed') return [];
     const { code, message } = evidence.outcome.failure;
-    return causes[code]?.(evidence) === true ? [] : [`failed for no cause: ${code} ${message}`];
+    return causes[code]?.(evidence) === true ? [] : [`failed without a known cause: ${code} ${message}`];
   },
 
   'a launch runs exactly once': (evidence) => [
@@ -75,7 +75,7 @@ export const invariants = {
       const begunAgain = (evidence.continues ? 1 : 0) + resetsOf(evidence) * (1 + MAX_RETRIES);
       const most = attempts * (1 + begunAgain + asked);
       return [step.attempt, step.finalizer?.attempt ?? 0].flatMap((attempt) =>
-        attempt > most ? [`${step.name}: attempt ${attempt}, though at most ${most} were asked for`] : [],
+        attempt > most ? [`${step.name}: attempt ${attempt}, though at most ${most} were requested`] : [],
       );
     }),
 
@@ -97,7 +97,9 @@ export const invariants = {
       ...recorded.map((launch) => [launch, 'its host']),
       ...shown.map((launch) => [launch, 'its status']),
     ].flatMap(([launch = '', who]) =>
-      ended.has(launch) ? [] : [`launch ${launch} succeeded, says ${who}; the ledger has no such end`],
+      ended.has(launch)
+        ? []
+        : [`launch ${launch} succeeded according to ${who}, but the ledger has no such end`],
     );
   },
 
@@ -140,7 +142,7 @@ export const invariants = {
     return [
       ...claims
         .filter((claim) => claim.claims === 'interrupted' && !endedBeforeReset(evidence).has(claim.launch))
-        .map(({ launch }) => `launch ${launch} was called interrupted, though no fault could do that`),
+        .map(({ launch }) => `launch ${launch} counts as interrupted, though no fault could interrupt it`),
       ...cut.map(({ launch }) => `launch ${launch} has no end, though no fault could cut it short`),
     ];
   },
@@ -176,7 +178,7 @@ export const invariants = {
     const { sentinel } = evidence;
     return [
       ...(outcome === 'provisioned' && sentinel !== 'own'
-        ? ['provisioned, but its sentinel is not there']
+        ? ['provisioned, but its sentinel does not exist']
         : []),
       ...(outcome === 'already-provisioned' && !sentinel
         ? ['already provisioned, but there is no sentinel']
@@ -206,7 +208,7 @@ export const invariants = {
         .filter(
           ({ launch }) => outcome === 'aborted' && !isUnableToClose && ours.has(launch) && !kept.has(launch),
         )
-        .map(({ name }) => `session ${name} is there after the abort`),
+        .map(({ name }) => `session ${name} still exists after the abort`),
     ];
   },
 
@@ -232,7 +234,7 @@ export const invariants = {
       ...evidence.launches.flatMap(({ launch, log, code }) => judge(launch, log, 'on the host', code)),
       ...evidence.read.flatMap(({ launch, text, complete }) => [
         ...judge(launch, text, 'through the client', codes.get(launch)),
-        ...(complete ? [] : [`the log of ${launch} is over, but the client says that it is not`]),
+        ...(complete ? [] : [`the log of ${launch} is over, but the client reports that it is not`]),
       ]),
     ];
   },

@@ -168,7 +168,7 @@ async function judgeRun(
     .run('true')
     .then(() => readHost(host, ids, sentinelPath(drawn)));
   const writer = sentinel === undefined ? undefined : readSentinel(sentinel).runId;
-  // Before it was terminated, or after: the run before it, or the next run of the same plan.
+  // Another run of the same plan may have written it: the terminated one before this run, or the next one.
   const isOthers = writer !== undefined && writer !== played.firstRunId && writers.has(writer);
   const struck = setting.struck.filter(
     (fault) => fault.host === host.sandbox.name && fault.healedMs >= begunMs,

@@ -9,7 +9,7 @@ import { poll } from '../test/support/poll.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** A slot for one worker process after another. */
+/** Runs worker processes, one after another. */
 export interface WorkerSlot {
   readonly name: string;
   /** The live process, if there is one. */
@@ -123,7 +123,7 @@ export function makeWorkerSlot(
       if (!child || pidOf(child) === undefined) return;
       const ended = once(child, 'exit').then(() => true);
       if (await Promise.race([ended, delay(GONE_WITHIN_MS, false)])) return;
-      deaths.push(`${name} did not end in ${GONE_WITHIN_MS / 1000} s when it was told to`);
+      deaths.push(`${name} did not end in ${GONE_WITHIN_MS / 1000} s after the request`);
       child.kill('SIGKILL');
       await ended;
     },

@@ -142,7 +142,7 @@ function commandsOf(command: Command, above: string): { name: string; command: C
     });
 }
 
-/** `how it is brought to the host: sh (default), cloud-init or rc.local`; `--help` adds the choices itself. */
+/** `how it reaches the host: sh (default), cloud-init or rc.local`; `--help` adds the choices itself. */
 function meaningOf({ description, argChoices, defaultValue }: Argument | Option): string {
   if (!argChoices) return description;
   const names = argChoices.map((name) => (name === defaultValue ? `${name} (default)` : name));

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands before `date` on a host of a campaign: its clock may be set, which the machine's own can't.
+# Replaces `date` on a host of a campaign, so that a fault can set the host's clock but not the machine's.
 offset=0
 if [ -s /run/chaos/clock ]; then read -r offset </run/chaos/clock; fi
 exec /bin/date -d "$offset seconds" "$@"

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# Read by bash before a program of Chandler's on a host: looks before each command whether that line is armed.
+# Sourced by bash before one of Chandler's programs on a host: checks before each command whether that line is armed.
 unset BASH_ENV
 aim=$CHAOS_AIM
 unset CHAOS_AIM
 
-# Tells the campaign that the armed line is reached, and waits for its word; of several that reach it one does.
+# Reports to the campaign that an armed line is reached, and waits for its response. Only the first process to reach it does.
 aim_stop() {
   mv "/run/chaos/$aim.$1" "/run/chaos/taken.$aim.$1" 2>/dev/null || return 0
   local said=go aim_fd
-  # A free descriptor: the program has its own, `wait` its lock.
+  # A descriptor that nothing else uses: the program has its own, and `wait` has the lock's.
   if exec {aim_fd}<>/dev/tcp/127.0.0.1/@PORT@; then
     echo "aim @HOST@ $aim $1" >&"$aim_fd"
     read -r -t 60 said <&"$aim_fd"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# launch-fault WHAT NUMBER: kills something of a launch that is at work on this host, the NUMBERth of them, and says so.
-# Waits up to three seconds for one; says nothing if none comes. WHAT: supervisor, tree, shell, pty, session or daemon.
+# launch-fault WHAT NUMBER: kills a process of a running launch on this host, the NUMBERth of the kind WHAT, and reports that.
+# Waits up to three seconds for one; prints nothing if there is none. WHAT: supervisor, tree, shell, pty, session or daemon.
 set -u
 what=$1 number=$2
 state=/var/lib/chandler

@@ -1,7 +1,7 @@
-# shellcheck shell=bash disable=SC2154 # the settings stand in front of it
+# shellcheck shell=bash disable=SC2154 # the settings precede it
 # What a step of a campaign does. Run by bash, whose /dev/tcp reaches the ledger without any program of the host.
 
-# note EVENT [CODE]: returns once the ledger has it. A step that the ledger does not know of must not go on.
+# note EVENT [CODE]: returns once the ledger has it. A step that the ledger does not know must not continue.
 note() {
   local said=
   if exec 7<>"/dev/tcp/127.0.0.1/$port"; then

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Stands before `sh` and `bash` on a host of a campaign: Chandler's own programs are run by bash with the hook, and each
-# call of the host program is told to the ledger. Everything else is handed on untouched.
+# Replaces `sh` and `bash` on a host of a campaign: runs Chandler's own programs with bash and the hook, and reports each call
+# of the host program to the ledger. Passes everything else on unchanged.
 own=/bin/${0##*/}
 case ${1-} in
   */bin/host-*)

@@ -71,7 +71,7 @@ function faultsOf({ windows }: Setting, disturbance: Disturbance): DrawnFault[] 
     .map((kind) => ({ kind, moment: { at: 'time', afterMs: MIDDLE_MS }, lastsMs: 0, salt: 0 }));
 }
 
-/** The windows at which a launch and its record come to be. */
+/** The windows at which a launch and its record are created. */
 export function recordWindows({ windows }: Setting): Window[] {
   const lines = loadPrograms().host.text.split('\n');
   return windows.filter(

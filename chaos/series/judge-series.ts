@@ -20,11 +20,11 @@ import {
 /** What must hold over the runs of a series, beside what must hold for each of them. */
 export type SeriesInvariant = (typeof seriesInvariants)[number];
 const seriesInvariants = [
-  'a run does what its plan says now',
+  'a run does what its plan contains now',
   'what is unchanged does not run again',
   'nothing is forgotten',
   'a part runs after what it depends on',
-  'a limited run does only what is wanted',
+  'a limited run runs only the selected steps',
   'a run that nothing disturbs reaches its goal',
   'the sentinel names the plan that is done',
 ] as const;
@@ -59,7 +59,7 @@ export function judgeSeries(evidence: SeriesEvidence): JudgedRun[] {
     const lines = byRun[number] ?? [];
     if (number === runs.length - 1)
       for (const launch of strays)
-        context.report('a run does what its plan says now', `launch ${launch} belongs to no run`);
+        context.report('a run does what its plan contains now', `launch ${launch} belongs to no run`);
     for (const line of lines.filter(({ event }) => event === 'start'))
       judgeLaunch(context, line, launches, evidence.ledger);
     judgeEnd(context, lines);
@@ -96,7 +96,7 @@ function judgeLaunch(
   const wanted = versionOf(run, part);
   if (version !== wanted)
     report(
-      'a run does what its plan says now',
+      'a run does what its plan contains now',
       `${name} ran version ${version}; the plan has ${wanted ?? 'no such part'}`,
     );
   const before = latest.get(keyOf(part));
@@ -109,7 +109,7 @@ function judgeLaunch(
     report('what is unchanged does not run again', `${name} repeated launch ${before.id}, which was done`);
   for (const need of dependenciesOf(run, part)) judgeNeed(context, name, need, atMs);
   if (isUnwanted(context, part))
-    report('a limited run does only what is wanted', `${name} ran, which nobody wanted`);
+    report('a limited run runs only the selected steps', `${name} ran, although it was not selected`);
   const end = ledger.find((other) => other.launch === id && other.event === 'end');
   const record = launches.get(id);
   latest.set(keyOf(part), {
@@ -139,7 +139,10 @@ function judgeEnd(context: Context, lines: readonly LedgerLine[]): void {
   const { outcome } = run.outcome;
   const { drawn } = run;
   if (drawn.isCalm && outcome !== 'provisioned' && outcome !== 'already-provisioned')
-    report('a run that nothing disturbs reaches its goal', `it ended ${JSON.stringify(run.outcome)}`);
+    report(
+      'a run that nothing disturbs reaches its goal',
+      `the run ended with ${JSON.stringify(run.outcome)}`,
+    );
   // The executions before a reset may have done everything.
   const ran = lines.find(({ event, atMs }) => event === 'start' && atMs > lastResetMs(run));
   if (outcome === 'already-provisioned' && ran)
@@ -148,7 +151,7 @@ function judgeEnd(context: Context, lines: readonly LedgerLine[]): void {
   if ('result' in run.outcome && !run.sentinel.includes(run.outcome.result.digest))
     report(
       'the sentinel names the plan that is done',
-      `after ${outcome} it is ${JSON.stringify(run.sentinel)}`,
+      `after ${outcome} the sentinel is ${JSON.stringify(run.sentinel)}`,
     );
   for (const part of partsOf(run)) {
     if (wasSkipped(run, part.step)) continue;
@@ -192,7 +195,7 @@ function isNamed({ drawn }: PlayedRun, { kind, step }: Part): boolean {
   return kind === 'finalizer' || drawn.options?.only?.includes(step) !== false;
 }
 
-/** Whether a limited run ran a step that is neither wanted nor needed by one that is. It may continue launches of an earlier run. */
+/** Whether a limited run ran a step that is neither selected nor needed by a selected one. It may continue launches of an earlier run. */
 function isUnwanted({ run }: Context, { kind, step }: Part): boolean {
   const { only } = run.drawn.options ?? {};
   if (only === undefined || kind === 'finalizer' || run.owner !== run.firstRunId) return false;

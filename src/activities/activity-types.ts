@@ -76,7 +76,7 @@ export interface PreparedHost {
   readonly adopted?: Adopted;
   /** Launches of an earlier run that were ended. */
   readonly ended: readonly EndedLeftover[];
-  /** Missing if it was not wanted, or must be downloaded. */
+  /** Missing if it was not requested, or must be downloaded. */
   readonly zmx?: ZmxInstallation;
 }
 
@@ -150,7 +150,7 @@ export interface HostInspection extends Omit<HostReport, 'lease' | 'leftovers'> 
 export interface Activities {
   admitPlan(plan: unknown): Promise<Admission>;
   admitWatch(input: unknown): Promise<Admission>;
-  /** Only validates. For what is not a run. */
+  /** Validates the input of a workflow that is not a run. */
   checkInput(input: { plan: unknown } | { target: unknown }): Promise<readonly Problem[]>;
   prepareHost(input: {
     target: Target;

@@ -10,7 +10,7 @@ import { render, sh } from '../shell/index.ts';
 const BOUND_S = 20;
 
 /**
- * Refuses to continue a launch whose record has other work than the run wants. After a reset, a run counts its attempts again
+ * Refuses to continue a launch whose record has other work than the run requires. After a reset, a run counts its attempts again
  * from the point to which it was reset, so the launch of an attempt may have run before, with a script or environment from an
  * operator.
  *

@@ -88,7 +88,7 @@ async function waitOnHost(
   });
   // The workflow waits again at once, so a host that never waits would fill its history.
   if (state.kind === 'running' && performance.now() - begin < lastsMs / 2)
-    throw new ChandlerError('connection-lost', 'wait: the host stopped to wait before the time was up');
+    throw new ChandlerError('connection-lost', 'wait: the host stopped waiting before the time was up');
   return state;
 }
 

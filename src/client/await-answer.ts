@@ -46,7 +46,7 @@ export async function answerOf<T>(
       const pollers = await pollersOf(asked.client, taskQueue, QUEUE.workflow);
       if (pollers.size === 0) {
         const message = `no worker serves the task queue ${oneLine(taskQueue)}`;
-        return withdraw('no worker is there', new ChandlerError('no-worker', message));
+        return withdraw('no worker polls the task queue', new ChandlerError('no-worker', message));
       }
     }
     for (;;) {
@@ -59,9 +59,9 @@ export async function answerOf<T>(
       const refusal = attempt > 1 ? await findRefusal(asked) : undefined;
       // A task that was given to a lost worker gets another attempt by then.
       if (refusal !== undefined || (!waiting.startedTime && attempt <= seen)) {
-        const why = refusal ?? 'none is there';
+        const why = refusal ?? 'none is running';
         const error = new ChandlerError('no-worker', `no worker has accepted the request: ${why}`);
-        return withdraw('no worker has taken it up', error);
+        return withdraw('no worker has accepted it', error);
       }
       seen = attempt;
     }

@@ -20,7 +20,7 @@ const LATE = 'late';
 const OTHERS: Readonly<Record<string, string>> = {
   link: 'is a link',
   directory: 'is a directory',
-  special: 'is no regular file',
+  special: 'is not a regular file',
 };
 
 /** How files on a host differ. */
@@ -71,12 +71,12 @@ export function compareFile(file: PlacedFile, found: Answer, ownUid: string): Fi
   });
   const { is = '', user = '', uid = '', group = '', gid = '' } = found;
   if (is === 'missing') return [difference('missing', 'is missing')];
-  if (is !== 'file') return [difference('kind', OTHERS[is] ?? 'is something else')];
+  if (is !== 'file') return [difference('kind', OTHERS[is] ?? 'is of an unknown kind')];
   const differences: FileDifference[] = [];
   const actualSha256 = found['sha256'];
   if (actualSha256 === '') differences.push(difference('content', 'cannot be read'));
   else if (actualSha256 !== LATE && actualSha256 !== sha256)
-    differences.push(difference('content', 'has another content'));
+    differences.push(difference('content', 'has different content'));
   const actual = (found['mode'] ?? '').padStart(4, '0');
   if (actual !== mode) differences.push(difference('mode', `has mode ${oneLine(actual)}, not ${mode}`));
   const [wantedUser = '', wantedGroup] = owner.split(':').map(plainId);

@@ -46,7 +46,7 @@ async function inspectDirOfKeys(
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     // The default directory need not exist.
     if (setting === undefined && code === 'ENOENT')
-      return { findings: [ok('is not there: no keys')], usable: 0 };
+      return { findings: [ok('does not exist: no keys')], usable: 0 };
     const why = setting === undefined ? '' : ` (${setting})`;
     return { findings: [problem(`cannot be read${why}: ${code}`, `mkdir -m 700 ${quote(dir)}`)], usable: 0 };
   }
@@ -87,7 +87,7 @@ export function keyFindings({ path, mode, state }: KeyFile): Finding[] {
   const restrict = `chmod go-rwx ${quote(path)}`;
   const findings: Finding[] = [];
   if ((mode & OTHERS) !== 0)
-    findings.push(problem(`everybody on the machine may use this key (mode ${octal(mode)})`, restrict));
+    findings.push(problem(`every user of the machine may use this key (mode ${octal(mode)})`, restrict));
   else if ((mode & GROUP) !== 0)
     findings.push(warning(`its group may use this key (mode ${octal(mode)})`, restrict));
   if (state === 'passphrase')

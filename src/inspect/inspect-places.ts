@@ -99,7 +99,7 @@ function unreadFinding(path: string, error: unknown, others: boolean): Finding {
     return problem(`cannot be read (${reason(error)}), so no host is trusted`, `chmod u+r ${quote(path)}`);
   if (others) return ok('does not exist; another one does');
   return warning(
-    'is not there: no host is known, unless the plan pins its key or says accept-new',
+    'does not exist: no host is known, unless the plan pins its key or sets accept-new',
     `ssh-keyscan -H HOST >> ${quote(path)}`,
   );
 }
@@ -112,7 +112,7 @@ export function knownHostsFinding(path: string, text: string): Finding {
   const named = malformed.slice(0, MAX_LINES_NAMED).join(', ');
   const more = malformed.length > MAX_LINES_NAMED ? ` and ${malformed.length - MAX_LINES_NAMED} more` : '';
   return warning(
-    `${known} readable; passed over as malformed: line ${named}${more}`,
+    `${known} readable; skipped as malformed: line ${named}${more}`,
     `sed -n ${quote(`${malformed[0]}p`)} ${quote(path)}`,
   );
 }
@@ -129,7 +129,7 @@ async function inspectDir(
     const message = count((await readdir(dir)).length, 'entry', 'entries');
     const { mode } = await stat(dir);
     if (id !== 'secrets' || (mode & 0o007) === 0) return ok(message);
-    return warning(`${message}; everybody on the machine may look into it`, `chmod o-rwx ${quote(dir)}`);
+    return warning(`${message}; every user of the machine may read it`, `chmod o-rwx ${quote(dir)}`);
   } catch (error) {
     const message = `cannot be read by ${userInfo().username} (${reason(error)}): no plan can use ${use}`;
     return problem(message, `mkdir -p -m 700 ${quote(dir)}`);

@@ -159,7 +159,7 @@ function withoutWorker(steps: readonly Step[], { zmx, stateDir, log }: ScriptOpt
         if (recordOf(file)[key] !== undefined)
           problems.push({
             path: `steps[${i}].files[${j}].${key}`,
-            message: 'needs a worker, which a script does without; give content, or a url',
+            message: 'needs a worker, which a script does not have; give content, or a url',
           });
   }
   if (zmx?.source === 'file' || (zmx?.source === undefined && zmx?.file !== undefined)) {
@@ -190,7 +190,7 @@ function textsOf(step: ResolvedStep): Record<string, string> {
 /** The shell function `text NAME`. Here-documents keep every byte as it is. */
 function renderTexts(texts: Readonly<Record<string, string>>, hostProgram: string): string {
   const cases = Object.entries(texts).map(([name, text]) => {
-    // The shortest delimiter that is no line of the text.
+    // The shortest delimiter that does not occur as a line of the text.
     let end = 'EOT';
     while (text.split('\n').includes(end)) end += '_';
     const body = text === '' || text.endsWith('\n') ? text : `${text}\n`;

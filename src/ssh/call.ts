@@ -74,7 +74,7 @@ export async function call(
       onOpen: beginning.opened,
       onOutput,
       maxOutputBytes: MAX_PRINTED_BYTES,
-      // The reader keeps what matters; the rest is for messages. The reports of a wait for days would fill any limit.
+      // `onOutput` reads the answers, so this only serves messages. A wait of several days prints more than any limit.
       maxStdoutBytes: MAX_STDOUT_BYTES,
       signal: signal ? AbortSignal.any([signal, over.signal]) : over.signal,
     });

@@ -87,7 +87,7 @@ export function fingerprint(keyBlob: Uint8Array): string {
   return `SHA256:${createHash('sha256').update(keyBlob).digest('base64').replace(/=+$/, '')}`;
 }
 
-/** The type that a public key blob names itself (RFC 4253, 6.6); undefined if it is no key blob. */
+/** The type that a public key blob names itself (RFC 4253, 6.6); undefined if it is not a key blob. */
 export function keyTypeOf(keyBlob: Uint8Array): string | undefined {
   const blob = Buffer.from(keyBlob.buffer, keyBlob.byteOffset, keyBlob.byteLength);
   if (blob.length < 5) return undefined;

@@ -57,7 +57,7 @@ export async function prepareLogin(target: ResolvedTarget): Promise<Login> {
       if (certificate !== undefined) return refusedForCertificate(label, certificate, error);
       const identity = auth.kind === 'key' ? `the key ${auth.source}` : `any key of the agent ${auth.socket}`;
       const then = accepts.length > 0 ? ` (the host accepts: ${accepts.join(', ')})` : '';
-      const doing = `the host ${partial ? 'wants more than' : 'did not accept'} ${identity}${then}`;
+      const doing = `the host ${partial ? 'requires more than' : 'did not accept'} ${identity}${then}`;
       return toFailure(error, { where: 'dial', label, doing });
     },
   };
@@ -69,7 +69,7 @@ async function readKey(privateKey: string, source: string, label: string): Promi
   const key = Array.isArray(parsed) ? parsed[0] : parsed;
   if (key instanceof Error) throw toFailure(key, { where: 'identity', label, doing: `identity ${source}` });
   if (!key?.isPrivateKey()) {
-    const what = `identity ${source} is no private key`;
+    const what = `identity ${source} is not a private key`;
     throw failure('identity-unavailable', label, what, 'Use the private key, not the .pub file.');
   }
   return key;

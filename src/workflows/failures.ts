@@ -95,7 +95,7 @@ export function isFault(error: unknown): boolean {
 }
 
 /**
- * Whether an attempt was cut off: its worker died or stopped, or an operator paused or reset the activity. That is no failure of
+ * Whether an attempt was cut off: its worker died or stopped, or an operator paused or reset the activity. That is not a failure of
  * the host, which is asked again.
  */
 export function wasCutOff(error: unknown): boolean {

@@ -61,7 +61,7 @@ function recordLease(run: Run, { lease, adopted, ended }: PreparedHost): void {
   if (notes.length > 0) run.status.notes = notes.map(oneLine);
 }
 
-/** Whether launches of this plan are alive on the host, whatever the sentinel says. */
+/** Whether launches of this plan are alive on the host, even if there is a sentinel. */
 export function isBusy({ adopted }: PreparedHost): boolean {
   return adopted !== undefined && adopted.alive.length > 0;
 }

@@ -11,7 +11,7 @@ export const missedEnds = { before: '0.7.0', seconds: 0.7 } as const;
 
 export const oldestVersion = '0.5.0';
 
-/** Reads the output of `zmx version`; undefined if the program is no zmx. */
+/** Reads the output of `zmx version`; undefined if the program is not zmx. */
 export function parseVersion(text: string): ZmxVersion | undefined {
   const version = /^zmx[ \t]+v?(\d{1,6}\.\d{1,6}\.\d{1,6})(?=$|[\s+-])/m.exec(text)?.[1];
   if (version === undefined) return undefined;

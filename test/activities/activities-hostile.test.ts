@@ -136,7 +136,7 @@ async function attempt(answer: HostileAnswer, ask: (activities: Activities) => P
 
 describe('an activity on a host that answers anything', () => {
   it.each(Object.entries(asking))(
-    '%s fails in our words, bounded and plain, or was truly answered',
+    '%s fails with a bounded, plain message of Chandler, or got a valid answer',
     async (name, [ask, key]) => {
       await fc.assert(
         fc.asyncProperty(hostileAnswer, async (answer) => {

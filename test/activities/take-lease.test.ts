@@ -159,7 +159,7 @@ describe('the lease of a host', () => {
   });
 });
 
-describe('what the holder before left running', () => {
+describe('what the previous holder left running', () => {
   const left = leftover('run-9', 'a');
 
   it('is refused by default, with its run, its start and the command that ends it; the lease stays', async () => {
@@ -205,7 +205,7 @@ describe('what the holder before left running', () => {
     expect(host.holder).toBe(mine);
   });
 
-  it('that survives its kill leaves the lease with its holder', async () => {
+  it('that survives its kill keeps the lease with its holder', async () => {
     const found = { leftovers: [left], immortal: 1 };
     const { host, taken } = take(encodeHolder(other), false, found, { onLeftovers: 'end' });
     await expect(taken).rejects.toThrow(/^cannot end what an earlier run left: a of provision:web2:22/);
@@ -228,7 +228,7 @@ describe('what the holder before left running', () => {
   it.each([
     ['the same run', me],
     ['the next one', { ...me, firstRunId: 'run-0' }],
-  ])('is not forgotten if the worker dies while it is ended: %s ends it', async (_, holder) => {
+  ])('is still ended if the worker dies meanwhile: %s does it', async (_, holder) => {
     const claim = encodeHolder({ ...holder, replaces: encodeHolder(other) });
     const { host, taken } = take(claim, false, { leftovers: [left] }, { onLeftovers: 'end' });
     expect((await taken).ended).toMatchObject([{ launch: left.launch, workflowId: other.workflowId }]);

@@ -75,7 +75,7 @@ describe('a page of a log', () => {
       [],
       'a\ufffd\ufffd\ufffd\ufffd',
     ],
-  ])('keeps back the beginning %s', async (_, log, values, text) => {
+  ])('withholds the beginning %s', async (_, log, values, text) => {
     const { nextOffset, ...rest } = await page(fakeHost(running, log), { values });
     expect(rest).toMatchObject({ text, complete: false });
     expect(nextOffset).toBe(text.includes('\ufffd') ? log.length : Buffer.byteLength(text));
@@ -115,11 +115,11 @@ describe('a page of a log', () => {
     }
   });
 
-  it('is refused where there is no log', async () => {
+  it('is refused if there is no log', async () => {
     await expect(page(fakeHost({ kind: 'absent' }, ''))).rejects.toMatchObject({ code: 'log-unavailable' });
   });
 
-  it('and the next ones make the whole log, masked as if it were in one piece', async () => {
+  it('and the next ones form the whole log, masked as if it were in one piece', async () => {
     const secrets = ['sécret-🐎-one', 'two'.repeat(3), 'first line\nsecond line'];
     const part = fc.oneof(
       fc.constantFrom(...secrets, 'sécret-', '\n', '🐎', 'twotwo'),
@@ -228,7 +228,7 @@ describe('waiting for a launch', () => {
     ]);
   });
 
-  it('fails on a host that stops to wait at once, so that it is not asked again and again', async () => {
+  it('fails on a host that stops waiting at once, so that it is not asked in a loop', async () => {
     const { result } = await settle(fakeHost(running, ''));
     expect(result).toMatchObject({ code: 'connection-lost' });
   });
@@ -295,7 +295,7 @@ describe('waiting for a launch', () => {
     }
   });
 
-  it('fails as the step did, although its log cannot be read', async () => {
+  it('fails with the failure of the step even if its log cannot be read', async () => {
     const host = {
       ...fakeHost(exited(3), ''),
       log: () => Promise.reject(new Error('gone')),

@@ -66,7 +66,7 @@ describe('the slots for waits of a worker', () => {
     await held;
   });
 
-  it('are refused while memory is short', async () => {
+  it('are refused while memory is low', async () => {
     const slots = new WaitSlots({ waits: 10, shortActivities: 1 }, () => false);
     await expect(hold(slots, async () => 'done')).rejects.toThrow('too little memory for more than 0 waits');
   });

@@ -55,7 +55,7 @@ describe('a wait with heartbeats', () => {
     ]);
   });
 
-  it('sends no heartbeat once it is over, well or badly', async () => {
+  it('sends no heartbeat once it has succeeded or failed', async () => {
     const { env, beats } = start();
     await expect(env.run(() => withHeartbeats({}, () => Promise.reject(new Error('no'))))).rejects.toThrow(
       'no',

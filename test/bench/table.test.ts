@@ -6,7 +6,7 @@ describe('the tables of the bench', () => {
     expect(renderTable(['', 'wall'], [['ssh', '1 s']])).toBe('|  | wall |\n| --- | ---: |\n| ssh | 1 s |');
   });
 
-  it('rounds times to what they are worth, and shows a dash for what was not measured', () => {
+  it('rounds times to their precision, and shows a dash for what was not measured', () => {
     expect([1234.5, 99.96, 3.14159, NaN].map(formatMs)).toEqual(['1,235 ms', '100 ms', '3.14 ms', '–']);
     expect([294, 1460, 26_140, NaN].map(formatS)).toEqual(['0.29 s', '1.5 s', '26.1 s', '–']);
     expect([1234, NaN].map(formatCount)).toEqual(['1,234', '–']);

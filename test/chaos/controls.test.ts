@@ -46,7 +46,7 @@ async function strike(name: string, send: () => Promise<unknown>, status = 'RUNN
 const names = controls.map(({ name }) => name);
 const undoes = (name: string) => (name.endsWith('paused') ? 1 : 0);
 
-test.each(names)('%s strikes a running run', async (name) => {
+test.each(names)('%s strikes an open run', async (name) => {
   expect(await strike(name, async () => ({}))).toEqual({ struck: true, undone: undoes(name) });
 });
 

@@ -127,11 +127,11 @@ const wasReset = (atMs: number): PlayedRun[] => {
 };
 
 describe('the judge of a series', () => {
-  it('finds nothing wrong with runs that do what changed, and what follows from it', () => {
+  it('accepts runs of the changed steps and of what depends on them', () => {
     expect(found(series(ran))).toEqual([]);
   });
 
-  it('finds nothing wrong with a run that is reset when it has done everything, and finds nothing to do', () => {
+  it('accepts a run that is reset after it has done everything, and then finds nothing to do', () => {
     expect(found(series(ran, wasReset(1100)))).toEqual([]);
     // By the history: the response to the reset was lost for longer.
     const runs = wasReset(1010).map((run, i) => (i === 1 ? { ...run, resetMs: 1100 } : run));
@@ -182,12 +182,12 @@ describe('the judge of a series', () => {
       ]),
     ],
     [
-      'a run does what its plan says now',
+      'a run does what its plan contains now',
       'an old version ran',
       series([...without(1, 'b:2'), { run: 1, part: 'b', atMs: 1010 }]),
     ],
     [
-      'a run does what its plan says now',
+      'a run does what its plan contains now',
       'a launch of no run ran',
       series([...ran, { run: 7, part: 'c', atMs: 1005 }]),
     ],
@@ -202,7 +202,7 @@ describe('the judge of a series', () => {
       series([...without(1, 'a!'), { run: 1, part: 'a!', atMs: 1012 }]),
     ],
     [
-      'a limited run does only what is wanted',
+      'a limited run runs only the selected steps',
       'another step ran',
       series(ran, changed({ options: { only: ['c'] } })),
     ],

@@ -88,6 +88,6 @@ test.each<[string, Server]>([
     { histories: [eventsOf('workflowExecutionUnpaused', 'timerFired', 'workflowTaskCompleted')] },
   ],
   ['goes on meanwhile', { histories: [eventsOf(...kinds), eventsOf(...kinds, 'timerFired')] }],
-])('a run is left alone that %s', async (_, server) => {
+])('nothing is done to a run that %s', async (_, server) => {
   expect(await wake(server)).toEqual([undefined, []]);
 });

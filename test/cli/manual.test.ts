@@ -26,7 +26,7 @@ describe.each(commands)('$name', ({ command }) => {
     expect(manual?.about.length).toBeGreaterThan(50);
   });
 
-  test('has examples that it takes', async () => {
+  test('has examples that it accepts', async () => {
     const lines = Object.keys(manual?.examples ?? {});
     expect(lines.length).toBeGreaterThan(0);
     const wrong: string[] = [];
@@ -40,7 +40,7 @@ describe.each(commands)('$name', ({ command }) => {
     expect(wrong).toEqual([]);
   });
 
-  test('refers to commands that there are', () => {
+  test('refers to existing commands', () => {
     const known = [...names, 'help COMMAND'];
     for (const other of manual?.seeAlso ?? []) expect(known).toContain(other);
   });
@@ -52,7 +52,7 @@ describe.each(commands)('$name', ({ command }) => {
   });
 });
 
-test('an example that no command takes is found', async () => {
+test('an example that no command accepts is found', async () => {
   const program = idleProgram();
   await expect(program.parseAsync(argumentsIn('chandler up'), { from: 'user' })).rejects.toThrow('missing');
 });
@@ -79,7 +79,7 @@ test('help of a command and `help COMMAND` are the same', async () => {
   expect(asked.output()).toMatch(/^Usage: chandler retry \[options\] \[id\] \[step\]\n/);
 });
 
-test('a manual has the sections that it has something for, wrapped', () => {
+test('a manual has a wrapped section for everything that is set, and no empty one', () => {
   const lines = renderManual(
     {
       summary: 'do it',

@@ -24,7 +24,7 @@ test.each(names)('%s is recognised, and is no other error of the SDK', (name) =>
   expect(names.filter((each) => isSdkError(error, each))).toEqual([name]);
 });
 
-test('a value that is no error of the SDK is not recognised', () => {
+test('a value that is not an error of the SDK is not recognised', () => {
   expect(isSdkError(new Error('x'), 'ServiceError')).toBe(false);
   expect(isSdkError({ name: 'ServiceError' }, 'ServiceError')).toBe(false);
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createClient } from '../../src/client.ts';
 import type { Plan, WatchInput } from '../../src/domain/plan/schema.ts';
 
-test('what makes no sense is refused before anybody is asked, whatever is missing in it', async () => {
+test('an incomplete input is refused before any request is sent', async () => {
   // Nothing listens behind it.
   const connection = { plugins: [] } as unknown as Connection;
   const client = createClient(new Client({ connection }), 'q', async () => undefined);

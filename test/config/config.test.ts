@@ -28,7 +28,7 @@ const defaults = {
 };
 
 describe('loadConfig', () => {
-  it('needs no variable', () => {
+  it('requires no variable', () => {
     expect(loadConfig({})).toEqual(defaults);
   });
 

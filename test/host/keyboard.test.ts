@@ -98,7 +98,7 @@ class Watched {
   }
 }
 
-describe('a step at work in its terminal', () => {
+describe('a running step in its terminal', () => {
   const dir = mkdtempSync(join(tmpdir(), 'chandler-keyboard-'));
   const stateDir = join(dir, 'state');
   const zmxDir = join(dir, 'zmx');
@@ -165,7 +165,7 @@ describe('a step at work in its terminal', () => {
   });
 
   it.each([...OTHERS.map(([name]) => name), ...POLLING.slice(2).map((name) => `${name}, asked by busybox`)])(
-    'does not wait for anybody to type: %s',
+    'does not wait for keyboard input: %s',
     async (name) => {
       const step = steps.get(name)!;
       // Every 2 s: long enough for a prompt to be noticed.
@@ -178,7 +178,7 @@ describe('a step at work in its terminal', () => {
     ['at once', 'read -rp "A? " a; read -rp "B? " b; echo "got $a and $b"'],
     ['after some work', 'read -rp "A? " a; sleep 6; dash -c "read b"; echo "got $a and"'],
   ])(
-    'waits no longer once somebody has typed, and again at the next prompt, which comes %s',
+    'stops waiting once a key is pressed, and waits again at the next prompt, which comes %s',
     async (when, text) => {
       const id = await launch(when, text);
       const step = steps.get(when)!;
@@ -194,21 +194,18 @@ describe('a step at work in its terminal', () => {
     },
   );
 
-  it.concurrent(
-    'waits at one and the same prompt while somebody presses keys in a full-screen program',
-    async () => {
-      const id = await launch('keys', 'seq 1000 | less');
-      const step = steps.get('keys')!;
-      await step.until(() => step.isAtPrompt, 'a prompt');
-      const seen = step.prompts.length;
-      for (const key of ['j', 'j', 'k']) {
-        type(id, key);
-        const before = step.prompts.length;
-        await step.until(() => step.prompts.length > before, 'another report');
-      }
-      expect(new Set(step.prompts.slice(seen - 1)).size).toBe(1);
-    },
-  );
+  it.concurrent('waits at one prompt while keys are pressed in a full-screen program', async () => {
+    const id = await launch('keys', 'seq 1000 | less');
+    const step = steps.get('keys')!;
+    await step.until(() => step.isAtPrompt, 'a prompt');
+    const seen = step.prompts.length;
+    for (const key of ['j', 'j', 'k']) {
+      type(id, key);
+      const before = step.prompts.length;
+      await step.until(() => step.prompts.length > before, 'another report');
+    }
+    expect(new Set(step.prompts.slice(seen - 1)).size).toBe(1);
+  });
 });
 
 describe('a step of a user who is not root', () => {

@@ -49,7 +49,7 @@ async function each<T>(items: readonly T[], use: (item: T) => Promise<void>): Pr
 
 describe('the launch protocol, broken at every point', () => {
   it.each(SCENARIOS.map((scenario, index) => ({ ...scenario, index })))(
-    'answers rightly after a crash of $name',
+    'answers correctly after a crash of $name',
     { timeout: LIMIT_MS },
     async (scenario) => {
       const points = await discover(scenario);
@@ -68,7 +68,7 @@ describe('the launch protocol, broken at every point', () => {
   );
 
   it.each(PAIRS.map((pair, index) => ({ ...pair, index })))(
-    'answers rightly with $name',
+    'answers correctly with $name',
     { timeout: LIMIT_MS },
     async (pair) => {
       const points = await discoverPair(pair);

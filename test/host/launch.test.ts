@@ -141,7 +141,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(await log(launch)).toBe('from awk\r\n');
   });
 
-  it('gives secrets to the step and leaves them nowhere', async () => {
+  it('gives secrets to the step and stores them nowhere', async () => {
     const secret = "s3cr3t/'quoted' $(x) & [a-z]* end";
     const pem = '-----BEGIN KEY-----\nAAAABBBB\n-----END KEY-----';
     const launch = await create(
@@ -164,7 +164,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(secretsOf(launch)).toEqual([]);
   });
 
-  it('does not leave a secret behind that came too late', async () => {
+  it('does not keep a secret that came too late', async () => {
     const launch = await create('sleep 0.2');
     await Promise.all([start(launch, { A: 'late-secret' }), start(launch, { A: 'late-secret' })]);
     await host.wait(launch.id, { boundS: 60 });
@@ -172,7 +172,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(secretsOf(launch)).toEqual([]);
   });
 
-  it('kills everything: children with setsid, nohup, an empty environment and a deaf ear for TERM', async () => {
+  it('kills everything: children with setsid, nohup, an empty environment and TERM ignored', async () => {
     const script = [
       "trap '' TERM",
       'setsid sleep 7001 &',
@@ -240,7 +240,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     await host.kill(launch.id, { graceS: 0 });
   });
 
-  it('does not take what began and was removed for what never began', async () => {
+  it('distinguishes a removed launch from one that never began', async () => {
     const launch = await create('exec sleep 7391');
     await start(launch);
     let looked = false;
@@ -256,7 +256,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(sleepers('7391')).toEqual([]);
   });
 
-  it('is over when its shell is, whatever holds its output in the background, also without a pty', async () => {
+  it('ends with its shell, even if background processes keep its output open, also without a pty', async () => {
     const tools = mkdtempSync(join(tmpdir(), 'chandler-tools-'));
     writeFileSync(join(tools, 'script'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
     const env = { ...process.env, PATH: `${tools}:${process.env['PATH']}` };
@@ -277,7 +277,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     await host.kill(launch.id, { graceS: 0 });
   });
 
-  it('calls it interrupted when the supervisor is killed, finds the survivors and ends them', async () => {
+  it('counts as interrupted when the supervisor is killed; the remaining processes are found and ended', async () => {
     const launch = await create('sleep 7101');
     await start(launch);
     await expect.poll(() => sleepers('7101')).toHaveLength(1);
@@ -323,7 +323,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   });
 
   it.each(['rm lock; mkdir lock', 'rm -r ./*'])(
-    'takes a step that does `%s` for interrupted at once, and ends it',
+    'counts a step that does `%s` as interrupted at once, and ends it',
     async (act) => {
       const launch = await create(`cd "\${0%/*}"; ${act}; exec sleep 7396`);
       await start(launch);
@@ -379,7 +379,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     );
   });
 
-  it('gives what comes before a page, as far as there is something', async () => {
+  it('returns the bytes before a page, as far as they exist', async () => {
     const launch = await create('for i in 1 2 3; do echo line-$i; done');
     await start(launch);
     await host.wait(launch.id, { boundS: 60 });
@@ -557,7 +557,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     }
   });
 
-  it('writes a sentinel whole, into directories that were not there', async () => {
+  it('writes a sentinel whole, and creates its directories', async () => {
     const path = join(stateDir, 'deep/er', "it's here");
     expect(await host.readSentinel(path)).toBeUndefined();
     expect(await host.writeSentinel(path, '{"a": "ž"}\n')).toBe('{"a": "ž"}\n');
@@ -565,7 +565,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(statSync(path).mode & 0o777).toBe(0o644);
   });
 
-  it('prunes old launches, but none that lives', async () => {
+  it('prunes old launches, but no living one', async () => {
     const old = await create('true');
     const alive = await create('sleep 7201');
     await start(old);

@@ -73,7 +73,7 @@ describe.each(PRINTERS)('a secret in %s', (_, ...command) => {
   const values = canaries.map(({ value }) => value);
   const text = values.map((value) => printedBy(command, value)).join('');
 
-  it('is there', () => {
+  it('is in the test text', () => {
     expect(leaks(text, canaries).length).toBeGreaterThanOrEqual(2);
   });
   it('is masked on the worker', () => {
@@ -86,7 +86,7 @@ describe.each(PRINTERS)('a secret in %s', (_, ...command) => {
   });
 });
 
-it('is no work for the host if all secrets are too short', () => {
+it('needs no work of the host if all secrets are too short', () => {
   expect(maskProgram(['abc', '', '\n'])).toBe('');
 });
 

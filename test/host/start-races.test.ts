@@ -118,7 +118,7 @@ describe('a start that meets another request', () => {
     expect(await host.start(id, { secrets: '', boundS: 600 })).toEqual({ kind: 'created' });
   });
 
-  it('closes its session when the launch was cancelled before the session was there', async () => {
+  it('closes its session if the launch was cancelled before the session existed', async () => {
     const id = await create('cancelled');
     await makeSession(join(dir, 'waiting'));
     const cancel = `touch ${stateDir}/launches/${id}/cancelled; mv ${dir}/waiting ${zmxDir}/cancelled`;

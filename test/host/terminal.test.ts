@@ -252,7 +252,7 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
     expect(Number((await session.end())?.['lost'])).toBeGreaterThan(0);
   });
 
-  it('calls a log cut that could not be written, also with its terminal gone', async () => {
+  it('marks a log as incomplete if it could not be written, also with its terminal gone', async () => {
     const session = open('echo begun; sleep 1; head -c 300000 /dev/zero | tr "\\0" x; exit 3');
     session.tmux('new-session', '-d', '-s', 's', 'exec bash --norc');
     // What is written beyond is as on a full disk for `tee`, which ends by the signal or fails.

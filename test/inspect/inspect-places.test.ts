@@ -133,7 +133,7 @@ describe('known hosts', () => {
       'junk',
       `${KNOWN}\nh ssh-ed25519 junk\n\n@what h ssh-rsa x`,
       'warning',
-      '1 line readable; passed over as malformed: line 2, 4',
+      '1 line readable; skipped as malformed: line 2, 4',
     ],
     [
       'a file of something else',

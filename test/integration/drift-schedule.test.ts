@@ -84,7 +84,7 @@ describe('a schedule', () => {
       event: 'drifted',
       plan: 'web',
       host: `root@127.0.0.1:${stack.host.port}`,
-      text: `root@127.0.0.1:${stack.host.port} has drifted from web: config (its check says no (exit 1))`,
+      text: `root@127.0.0.1:${stack.host.port} has drifted from web: config (its check fails (exit 1))`,
       drift: [{ name: 'config', deviations: [{ kind: 'missing' }] }],
     });
     expect(first?.workflowId).toContain(id);
@@ -139,7 +139,7 @@ describe('a schedule', () => {
   });
 
   it.each<[what: string, args: (id: string, file: string) => string[], message: RegExp]>([
-    ['without times', (_, file) => ['create', file], /say when to check: --every/],
+    ['without times', (_, file) => ['create', file], /set when to check: --every/],
     [
       'with two kinds of times',
       (_, file) => ['create', file, '--every', '1h', '--cron', 'x'],

@@ -332,7 +332,7 @@ describe('a leftover of a run', () => {
     expect((await diff('true', { onLeftovers: 'end' })).stdout).toMatch(/leftover a .*: ended/);
     const same = await diff(ticking('a', 1000), {});
     expect(same.stdout).toMatch(/leftover a .*: continued/);
-    expect(same.stdout).toMatch(/step a\s+begun by an earlier run: waited for/);
+    expect(same.stdout).toMatch(/step a\s+begun by an earlier run; a run waits for it/);
     const { host } = await stack.client.inspect({ target: stack.target() });
     expect(host).toMatchObject({
       leftovers: [

@@ -125,7 +125,7 @@ describe('a plan that runs again on its host', () => {
     expect(next.ran).toEqual(['a!', 'b', 'c', 'd', 'e', 'i', 'j!']);
   });
 
-  it('does not take a sentinel for what was begun after it: a step that a run was to repeat, or that was edited and edited back', async () => {
+  it('ignores a sentinel for steps that began after it: a repeated step, or one that was edited and edited back', async () => {
     const fails = { d: { script: 'test ! -e /root/fail' } };
     const edited = { d: { version: 2 }, h: { version: 2, script: 'test ! -e /root/fail' } };
     const options = { onStepFailure: 'fail' as const };
@@ -147,7 +147,7 @@ describe('a plan that runs again on its host', () => {
     }
   });
 
-  it('neither repeats nor forgets a step, however a run ends in which b was edited', async () => {
+  it('neither repeats nor forgets a step, however a run with an edited step ends', async () => {
     const guard = (name: string, otherwise = 'false') => `test ! -e /root/fail-${name} || ${otherwise}`;
     const guarded = (version: number) =>
       ten({
@@ -303,7 +303,7 @@ describe('a plan that runs again on its host', () => {
     expect(await ledger()).toEqual(['a!', 'b', 'c', 'i', 'j!']);
   });
 
-  it('runs only the wanted steps and what they need that is not done, and says what is not done', async () => {
+  it('runs only the selected steps and what they need that is not done, and reports what is not done', async () => {
     await provision(ten());
     const changed = ten({ a: { version: 2 }, h: { version: 2 }, i: { version: 2 } });
     const part = await provision(changed, { run: { only: ['b', 'i'] } });

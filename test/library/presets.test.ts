@@ -5,7 +5,7 @@ import { validatePlan } from '../../src/domain/plan/validate.ts';
 import { presets, script } from '../../src/library/index.ts';
 
 describe('presets', () => {
-  it('are every file there is, and two variants of one', () => {
+  it('are all the files, and two variants of one', () => {
     const files = readdirSync(new URL('../../presets', import.meta.url)).map((file) =>
       file.replace('.yaml', ''),
     );
@@ -63,7 +63,7 @@ describe('presets', () => {
     expect(presets.paths('docker')).toEqual({});
   });
 
-  it('pixels refuses an allowlist with nothing on it, and has one of its own', () => {
+  it('pixels refuses an empty allowlist, and has a default one', () => {
     expect(() => presets.pixels({ egress: 'allowlist', allow: [] })).toThrow(/allow holds no name/);
     const [rules] = presets.plan('egress').steps;
     expect(presets.pixels({ egress: 'allowlist' }).at(-1)?.env).toEqual(rules?.env);

@@ -30,7 +30,7 @@ describe('a Runner on this machine, with the shim over tmux', () => {
     rmSync(zmxDir, { recursive: true, force: true });
   });
 
-  it('installs zmx, twice without harm', async () => {
+  it('installs zmx, and a second time harmlessly', async () => {
     expect(await runner.pollStatus(['a'])).toEqual({ status: '', done: false });
     const first = await runner.installZmx(zmx);
     expect(first).toMatchObject({ source: 'tmux', path: expect.stringContaining(stateDir) as string });

@@ -153,7 +153,7 @@ describe('Runner.wait', () => {
 });
 
 describe('Runner.list and Runner.history', () => {
-  it('hand on what zmx prints, a list trimmed', async () => {
+  it('return what zmx prints, a list trimmed', async () => {
     const runner = runnerOf({
       '/bin/zmx list': say(`\n${rows}\n`),
       '/bin/zmx history px-a': say(' text \n'),
@@ -176,7 +176,7 @@ describe('Runner.list and Runner.history', () => {
     expect(await failure(runner.history('a'))).toBe(message.replace('WHAT', 'getting history for a'));
   });
 
-  it('name it also before zmx is installed, and for an impossible name', async () => {
+  it('name it also before zmx is installed, and for an invalid name', async () => {
     const bare = runnerOf({}, { zmx: undefined });
     expect(await failure(bare.list())).toBe(
       'zmx-unavailable: listing zmx sessions: zmx is not installed yet',
@@ -207,7 +207,7 @@ describe('Runner.pollStatus', () => {
     });
   });
 
-  it('is done when every step has ended, well or badly', async () => {
+  it('is done when every step has ended, whether it succeeded or failed', async () => {
     const runner = runnerOf({ ' states ': records(), list: say(rows) });
     expect(await runner.pollStatus(['a', 'c'])).toEqual({ status: 'a done, c failed (exit 7)', done: true });
   });
@@ -218,7 +218,7 @@ describe('Runner.pollStatus', () => {
     expect(await runner.pollStatus(['a'])).toEqual({ status: 'a failed (killed)', done: true });
   });
 
-  it('believes the host more than zmx', async () => {
+  it('prefers the records of the host to the answer of zmx', async () => {
     const exit = (code: number) =>
       `state=exited code=${code} at=1 elapsed_ms=1 log=whole by=itself log_bytes=0`;
     const said = records(
@@ -238,7 +238,7 @@ describe('Runner.pollStatus', () => {
     ['the list fails', { list: say('', 1) }, {}],
     ['the host is gone', { list: unreachable }, {}],
     ['the host goes in between', { list: say(rows), ' states ': unreachable }, {}],
-  ])('knows nothing when %s', async (_, rules, options) => {
+  ])('reports nothing when %s', async (_, rules, options) => {
     expect(await runnerOf(rules, options).pollStatus(['a'])).toEqual({ status: '', done: false });
   });
 });
@@ -254,7 +254,7 @@ describe('Runner.isProvisioned and Runner.hasProvisionScript', () => {
     ]);
   });
 
-  it('say no where nothing is', async () => {
+  it('return false if nothing exists', async () => {
     const runner = runnerOf({ 'sentinel-read': say('chandler: sentinel=absent'), executable: script(false) });
     expect([await runner.isProvisioned(), await runner.hasProvisionScript()]).toEqual([false, false]);
   });

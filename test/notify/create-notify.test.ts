@@ -93,7 +93,7 @@ describe('a webhook', () => {
       /answered 302/,
     ],
     ['hangs up', (r) => r.destroy(), /^the webhook at 127[.0-9:]+: fetch failed/],
-  ])('that %s was not notified, and its address is not shown', async (_, answer, message) => {
+  ])('that %s counts as not notified, and its address is not shown', async (_, answer, message) => {
     await serving(answer, async (url) => {
       const telling = notify({ url })(notification, 'url');
       await expect(telling).rejects.toEqual(refused(expect.stringMatching(message)));
@@ -103,7 +103,7 @@ describe('a webhook', () => {
 });
 
 describe('a command', () => {
-  it('gets the notification on standard input and in variables, and of the worker what every program needs', async () => {
+  it('gets the notification on standard input and in variables, and only those variables of the worker that every program needs', async () => {
     const command = `{ cat; env; } >${join(dir, 'told')}`;
     const secret = {
       CHANDLER_SECRET_TOKEN: 'hush',
@@ -138,7 +138,7 @@ describe('a command', () => {
     ['echo no route >&2; exit 3', 'the notification command ended with exit 3: no route'],
     ['kill -9 $$', 'the notification command ended with SIGKILL: '],
     ['/no/such/program', /^the notification command ended with exit 127: .*not found$/],
-  ])('%s has notified nobody', async (command, message) => {
+  ])('%s fails', async (command, message) => {
     const said = typeof message === 'string' ? message : expect.stringMatching(message);
     await expect(notify({ command })(notification, 'command')).rejects.toEqual(refused(said));
   });

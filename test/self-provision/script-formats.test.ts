@@ -48,7 +48,7 @@ describe('user-data for cloud-init', () => {
     ...presets.names.map((name): [string, Step[], ScriptOptions] => [name, presets.plan(name).steps, {}]),
   ];
 
-  it.each(plans)('passes its schema and brings the very script: %s', (_, steps, options) => {
+  it.each(plans)('passes its schema and contains exactly the script: %s', (_, steps, options) => {
     const made = script(steps, options);
     const text = formatScript(made, 'cloud-init');
     expect(text).toMatch(/^#cloud-config\n/);
@@ -66,7 +66,7 @@ describe('user-data for cloud-init', () => {
     expect(perBoot).toContain(`nohup ${scriptPath} <`);
   });
 
-  it('leaves room for steps where a cloud takes 16 KB and no more, when it is compressed', () => {
+  it('leaves room for steps below the 16 KB that a cloud accepts, when it is compressed', () => {
     const text = formatScript(script([{ name: 'a', script: 'true' }]), 'cloud-init');
     expect(gzipSync(text, { level: 9 }).length).toBeLessThan(14.75 * 1024);
   });
@@ -76,7 +76,7 @@ describe('user-data for cloud-init', () => {
     ['encoding: gz+b64', 'encoding: xz', 'encoding must be equal to one of the allowed values'],
     ['  - path:', '  - place:', "must have required property 'path'"],
     ['write_files:', 'write_files:\n  a: 1\nother:', 'write_files must be array'],
-  ])('would not pass it broken: %s as %s', (good, bad, complaint) => {
+  ])('does not pass if it is broken: %s as %s', (good, bad, complaint) => {
     const text = formatScript(script([{ name: 'a', script: 'true' }]), 'cloud-init').replace(good, bad);
     expect(refuses(read(text))).toContain(complaint);
   });
@@ -132,7 +132,7 @@ describe('what starts a script at boot', () => {
         },
       ],
     ])(
-      '%s keeps no boot waiting, provisions, and at the next boot finds nothing to do',
+      '%s does not delay the boot, provisions, and at the next boot finds nothing to do',
       async (_, boot, install) => {
         await install();
         await sh(boot);

@@ -97,7 +97,7 @@ describe('a script', () => {
     expect(shared).not.toBe(own);
   });
 
-  it('gives every text back as it was', () => {
+  it('returns every text unchanged', () => {
     assert(
       property(string({ unit: 'binary' }), (odd) => {
         const wanted = `#${odd.replaceAll('\0', '')}\n`;
@@ -124,7 +124,7 @@ describe('a script', () => {
     expect(owner(script([{ name: 'a', script: 'false' }]))).not.toBe(owner(script(steps)));
   });
 
-  it('takes the release of the CPU it runs on, or the one archive that is named', () => {
+  it('uses the release for its CPU, or the one archive that is named', () => {
     const sha256 = 'a'.repeat(64);
     const ask = (text: string, cpu: string) => {
       writeFileSync(

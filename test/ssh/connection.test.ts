@@ -157,7 +157,7 @@ describe('an identity cannot be used if it', () => {
   it('is a public key', async () => {
     const privateKey = readFileSync(join(sshd.dir, 'client.pub'), 'utf8');
     expect(await attempt({ auth: { kind: 'key', privateKey, source: 'x' } })).toMatchObject(
-      failure('identity-unavailable', 'is no private key'),
+      failure('identity-unavailable', 'is not a private key'),
     );
   });
 

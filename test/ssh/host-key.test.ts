@@ -211,7 +211,7 @@ describe('the host key verifier', () => {
     expect(check.refusal()?.code).toBe('host-key-unknown');
   });
 
-  it('refuses junk in place of a key', () => {
+  it('refuses anything but a key', () => {
     for (const junk of [
       Buffer.alloc(0),
       Buffer.from([0xff, 0xff, 0xff, 0xff, 0]),

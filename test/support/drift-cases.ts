@@ -11,7 +11,7 @@ export interface DriftCase {
   readonly found: readonly string[];
 }
 
-/** What plans do to hosts. Each step works in a directory of its own, `$AT`, and names packages and accounts `$NAME`. */
+/** Steps for plans. Each step works in a directory of its own, `$AT`, and names packages and accounts `$NAME`. */
 const kinds = {
   config: {
     script: 'mkdir -p $AT; echo port=80 >$AT/conf; chown root:daemon $AT/conf; chmod 640 $AT/conf',
@@ -48,7 +48,7 @@ printf 'Package: %s\\nVersion: 1\\nArchitecture: all\\nMaintainer: x <x@example.
     script: 'echo "192.0.2.1 $NAME" >>/etc/hosts',
     check: '[ "$(getent hosts $NAME)" != "" ] && grep -qx "192.0.2.1 $NAME" /etc/hosts',
   },
-  // A host that shares the kernel of the machine must not change it: the check reads a stand-in.
+  // The host shares the kernel with the machine and must not change it, so the check reads a file in its place.
   sysctl: {
     script: `mkdir -p $AT; echo 10 >$AT/swappiness; echo 'vm.swappiness = 10' >$AT/sysctl.conf`,
     check: `[ "$(cat $AT/swappiness)" = 10 ] && grep -qx 'vm.swappiness = 10' $AT/sysctl.conf`,
@@ -137,7 +137,7 @@ const table: Readonly<
   'preset docker: the daemon does not answer': ['docker', 'rm $AT/docker'],
   'preset docker: a user leaves the group': ['docker', "usermod -G '' $NAME"],
   'preset toolchain: another version is installed': ['mise', 'echo "echo 1.0.0" >$AT/mise'],
-  'a brought file is edited': ['files', 'echo x >>$AT/a.conf', 'a.conf has another content'],
+  'a brought file is edited': ['files', 'echo x >>$AT/a.conf', 'a.conf has different content'],
   'a brought file is removed': ['files', 'rm $AT/a.conf', 'a.conf is missing'],
   'a brought file has another mode': ['files', 'chmod 644 $AT/a.conf', 'a.conf has mode 0644, not 0640'],
   'a brought file has another owner': [
@@ -150,17 +150,17 @@ const table: Readonly<
   'a brought file is a pipe that nobody writes to': [
     'files',
     'rm $AT/a.conf; mkfifo $AT/a.conf',
-    'a.conf is no regular file',
+    'a.conf is not a regular file',
   ],
   'a brought file with a secret in it is edited': [
     'files',
     'sed -i s/token/x/ $AT/b.conf',
-    'b.conf has another content',
+    'b.conf has different content',
   ],
   'a brought secret can be read by all and is another': [
     'files',
     'chmod 666 $AT/deep/c.conf; echo x >$AT/deep/c.conf',
-    'c.conf has another content',
+    'c.conf has different content',
     'c.conf has mode 0666, not 0600',
   ],
   'the directory of brought files is removed': [
@@ -182,7 +182,7 @@ const table: Readonly<
   ],
 };
 
-/** What is no drift: no check and no file covers it. */
+/** Changes that are not drift, because no check and no file covers them. */
 const harmless: typeof table = {
   'a file gets another time': ['config', 'touch -d 2001-01-01 $AT/conf'],
   'another file appears beside it': ['directory', 'touch $AT/x'],

@@ -48,7 +48,7 @@ export async function installChandler(bin: string): Promise<void> {
 }
 
 /**
- * Does in a directory what a page says, from top to bottom, with the built `chandler`. `replaced` maps words of the page to those
+ * Follows a page from top to bottom in a directory, with the built `chandler`. `replaced` maps words of the page to those
  * of this machine.
  */
 export async function followPage(

@@ -14,7 +14,7 @@ export interface TmuxTerminal {
   /** Presses keys by their names in tmux (`Enter`, `C-c`, `PPage`), or single letters. */
   readonly press: (...keys: readonly string[]) => Promise<void>;
   readonly type: (text: string) => Promise<void>;
-  /** Waits until the screen shows the wanted text. Returns the screen. */
+  /** Waits until the screen shows the text. Returns the screen. */
   readonly until: (wanted: RegExp | ((text: string) => boolean), what?: string) => Promise<string>;
   readonly resize: (columns: number, rows: number) => Promise<void>;
   /** The modes of the terminal. A program that exits must leave no alternate screen and a visible cursor. */

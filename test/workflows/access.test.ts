@@ -82,7 +82,7 @@ const reach = (client: Parameters<typeof findStatus>[0], id: string, wanted: obj
 
 describe('a wait that loses access to its host', () => {
   it.each(['auth-failed', 'host-key-mismatch', 'identity-unavailable', 'secret-unavailable'])(
-    'access-lost-midstep: %s keeps the launch, needs attention, and ends with the real end',
+    'access-lost-midstep: %s keeps the launch, needs attention, and ends with the actual end',
     async (code) => {
       const told: Notification[] = [];
       const seen: RunStatus[] = [];
@@ -138,7 +138,7 @@ describe('a wait that loses access to its host', () => {
     });
   });
 
-  it('needs attention once the network is away for a minute, and notifies once', async () => {
+  it('needs attention after a minute without network, and notifies once', async () => {
     const told: Notification[] = [];
     const { activities, restore } = hostWith(lost, {
       admitPlan: notifying,
@@ -232,7 +232,7 @@ describe('a wait that loses access to its host', () => {
     expect(count(asked, 'runStep a 1')).toBe(1);
   });
 
-  it('asks at once when a person wants it', async () => {
+  it('asks at once when an operator retries the step', async () => {
     let isFixed = false;
     const held = gate();
     const { asked, activities } = fakeActivities({
@@ -587,7 +587,7 @@ describe('a run that waits for the bootstrap marker', () => {
     expect(asked).toBe(2);
   });
 
-  it('shows no wait any more once it is aborted', async () => {
+  it('no longer shows the wait once it is aborted', async () => {
     const begun = gate();
     const { activities } = fakeActivities({
       async awaitBootstrap() {

@@ -41,7 +41,7 @@ describe('a run that receives thousands of signals', () => {
   const signal = (client: ChandlerClient, id: string, name: string, input: unknown) =>
     client.temporal.workflow.getHandle(id).signal(name, input);
 
-  it('answers soon when it accepts each, and records the latest 100', () =>
+  it('answers quickly when it accepts each, and records the latest 100', () =>
     afterSignals(
       MANY,
       (client, id, i) => signal(client, id, 'extendTimeout', { step: 'a', by: '1s', reason: `${i}` }),
@@ -52,7 +52,7 @@ describe('a run that receives thousands of signals', () => {
       },
     ));
 
-  it('answers soon when it refuses each, lists the latest 20 and counts all', () =>
+  it('answers quickly when it refuses each, lists the latest 20 and counts all', () =>
     afterSignals(
       MANY,
       (client, id, i) => signal(client, id, i % 2 === 0 ? 'skipStep' : 'skipstep', { step: 'b1' }),

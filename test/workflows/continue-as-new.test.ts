@@ -37,7 +37,7 @@ describe('a run whose history grows long', () => {
     }
   };
 
-  it('continues as new: no attempt is lost, doubled or counted anew', async () => {
+  it('continues as new: no attempt is lost, repeated or counted twice', async () => {
     const tries = new Map<string, number>();
     const { asked, activities } = fakeActivities({
       waitStep: async ({ launch }) => {

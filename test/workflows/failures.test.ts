@@ -55,7 +55,7 @@ describe('an activity that ran out of time', () => {
 
 describe('an attempt that was cut off', () => {
   it.each(['ActivityPause', 'ActivityReset', 'WorkerShutdown'])(
-    'by %s says nothing about the host, which is asked again',
+    'by %s proves nothing about the host, which is asked again',
     (type) => {
       const stopped = ApplicationFailure.create({ type, message: type });
       const last = new ActivityFailure(

@@ -109,7 +109,7 @@ describe('whatever a client sends', () => {
     expect((await refusal(type, ['{}'])).message).toContain(`this worker has no workflow "${type}"`);
   });
 
-  it('a snapshot from a client counts for nothing, also in later runs of its schedule or retry policy', async () => {
+  it('a snapshot from a client is ignored, also in later runs of its schedule or retry policy', async () => {
     const { client } = harness.env;
     const workflowId = randomUUID();
     const before = asked.length;

@@ -72,7 +72,7 @@ describe('a run that takes the host from one that is over', () => {
     expect(asked).toContain('waitStep a 1');
   });
 
-  it('ends what it has adopted if it ends before it gets to the steps', async () => {
+  it('ends what it has adopted if it ends before its steps begin', async () => {
     const { asked, activities } = fakeActivities({
       ...prepared({ adopted: { owner: 'former', alive: [alive('a')] } }),
       installZmx: untilCancelled,

@@ -98,7 +98,7 @@ describe('a step that waits for keyboard input', () => {
     });
   });
 
-  it('has its whole timeout and no more, however many prompts it comes to', async () => {
+  it('has its whole timeout and no more, however many prompts it shows', async () => {
     let turn = 0;
     const { activities, asked } = fakeActivities({
       waitStep: async () => {

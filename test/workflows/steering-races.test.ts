@@ -75,7 +75,7 @@ describe('a step that is reset', () => {
     });
   });
 
-  it('is not to be decided about meanwhile', async () => {
+  it('refuses actions meanwhile', async () => {
     const { killing, asked, activities } = slowToEnd();
     await harness.run(activities, steps, {}, async (client, id) => {
       await reach(client, id, ['a succeeded 1', 'b parked 1']);
@@ -89,8 +89,8 @@ describe('a step that is reset', () => {
   });
 });
 
-describe('what many messages bring together', () => {
-  it('fits into one action, and into the status', async () => {
+describe('the settings of many retries together', () => {
+  it('fit into one action, and into the status', async () => {
     const { activities } = fakeActivities({ waitStep: () => Promise.reject(failed(3)) });
     await harness.run(activities, [step('a')], {}, async (client, id) => {
       await reach(client, id, ['a parked 1']);

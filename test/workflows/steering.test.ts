@@ -52,8 +52,8 @@ function reach(client: ChandlerClient, id: string, states: Readonly<Record<strin
 const begun = (asked: readonly string[]) =>
   asked.filter((what) => /^(runStep|killStep)/.test(what)).map((what) => what.replace('Step', ''));
 
-describe('who has done something to a run', () => {
-  it('is recorded with when and why, of signals and of updates, and comes with the result', async () => {
+describe('an action on a run', () => {
+  it('is recorded with sender, time and reason, as signal and update, and is part of the result', async () => {
     const { activities } = fakeActivities(launches({ 'a 1': 'fails', 'b 1': 'fails' }));
     await harness.run(activities, [step('a'), step('b')], {}, async (client, id) => {
       await reach(client, id, { a: 'parked', b: 'parked' });
@@ -81,7 +81,7 @@ describe('who has done something to a run', () => {
     });
   });
 
-  it('comes with the failure of a run that did not succeed', async () => {
+  it('is part of the failure of a run that did not succeed', async () => {
     const { activities } = fakeActivities(launches({ 'a 1': 'fails' }));
     await harness.run(activities, [step('a')], {}, async (client, id) => {
       await reach(client, id, { a: 'parked' });
@@ -94,7 +94,7 @@ describe('who has done something to a run', () => {
   });
 });
 
-describe('a message with a request id', () => {
+describe('an action with a request id', () => {
   it('counts once, as signal or update; a refused one may be sent again; another action may not use its id', async () => {
     const { asked, activities } = fakeActivities(launches({ 'a 1': 'fails', 'a 2': 'fails' }));
     await harness.run(activities, [step('b'), step('a', { needs: ['b'] })], {}, async (client, id) => {
@@ -185,7 +185,7 @@ describe('retryStep with env', () => {
 describe('retryStep with resetDownstream', () => {
   const chain = [step('a'), step('b', { needs: ['a'] }), step('c', { needs: ['b'] }), step('d')];
 
-  it('runs a step that was done again, and after it what needs it; what ran of that is ended first', async () => {
+  it('runs a done step again and then its dependents, after it has ended those that run', async () => {
     const { asked, activities } = fakeActivities(
       launches({ 'b 1': 'fails', 'd 1': 'goes on', 'c 1': 'goes on' }),
     );
@@ -220,7 +220,7 @@ describe('retryStep with resetDownstream', () => {
     });
   });
 
-  it('takes what was given up by a plan that continues up again', async () => {
+  it('also resets steps that have failed for good with onStepFailure: continue', async () => {
     const { asked, activities } = fakeActivities(
       launches({ 'a 1': 'fails', 'd 1': 'goes on', 'd 2': 'fails' }),
     );
@@ -239,7 +239,7 @@ describe('retryStep with resetDownstream', () => {
     expect(begun(asked)).toContain('run c 1');
   });
 
-  it('resets what waits for its next attempt, and what was to begin after a pause', async () => {
+  it('resets steps that wait for their next attempt, and those that a pause holds', async () => {
     const { asked, activities } = fakeActivities(launches({ 'b 1': 'fails', 'd 1': 'goes on' }));
     const steps = [step('a'), step('b', { needs: ['a'], retry: { attempts: 2, backoff: '1h' } }), step('d')];
     await harness.run(activities, steps, {}, async (client, id) => {
@@ -263,7 +263,7 @@ describe('retryStep with resetDownstream', () => {
     });
   });
 
-  it('parks what would not end', async () => {
+  it('parks a step whose processes could not be ended', async () => {
     const { asked, activities } = fakeActivities({
       ...launches({ 'b 1': 'goes on' }),
       killStep: async () => ({ found: 1, left: 1 }),
@@ -342,7 +342,7 @@ describe('extendTimeout', () => {
     expect(new Set(waits.slice(0, -1))).toEqual(new Set([1]));
   });
 
-  it('is refused for what is over', async () => {
+  it('is refused for a step that is over', async () => {
     const { activities } = fakeActivities(launches({ 'b 1': 'fails' }));
     await harness.run(activities, [step('a'), step('b')], {}, async (client, id) => {
       await reach(client, id, { a: 'succeeded', b: 'parked' });
@@ -407,7 +407,7 @@ describe('a worker with notifications', () => {
     return { told, activities };
   };
 
-  it('notifies once of each waiting step, and of the end, with all that a person needs', async () => {
+  it('notifies once of each waiting step, and of the end, with everything that an operator needs', async () => {
     const { told, activities } = telling(launches({ 'a 1': 'fails', 'a 2': 'fails' }));
     const plan = { name: 'web', fleet: 'eu', labels: { tier: 'front' } };
     await harness.run(activities, [step('a'), step('b')], plan, async (client, id) => {
@@ -468,7 +468,7 @@ describe('a worker with notifications', () => {
     await harness.run(activities, [step('a'), step('b'), step('c')], plan, async (client, id) => {
       expect((await client.result(id)).outcome).toBe('incomplete');
       await expect.poll(() => told.map(({ event }) => event)).toEqual(['incomplete']);
-      expect(told[0]?.text).toBe('root@h:22: the wanted steps are done (web); not done: b, c');
+      expect(told[0]?.text).toBe('root@h:22: the selected steps are done (web); not done: b, c');
       await replay(client, id);
     });
   });

@@ -13,7 +13,7 @@ import { toQuery } from '../server/visibility-query.ts';
 
 export interface ActionRequest {
   readonly name: ActionName;
-  /** Without `step`, which may differ between runs. */
+  /** Contains no `step`, because that may differ between runs. */
   readonly input: ActionInput;
 }
 

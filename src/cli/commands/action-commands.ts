@@ -32,7 +32,11 @@ function addActionCommand(program: Command, act: Act, name: ActionName): void {
       return runAction(context, { name, input }, place, options);
     }),
   );
-  const many = [BATCH, ...(confirmMany ? ['It asks first, or needs --yes.'] : []), ...(batch ?? [])];
+  const many = [
+    BATCH,
+    ...(confirmMany ? ['It asks for confirmation, or needs --yes.'] : []),
+    ...(batch ?? []),
+  ];
   const first = `${summary[0]?.toUpperCase()}${summary.slice(1)}.`;
   describeServerCommand(command, {
     group: 'Act on runs:',

@@ -29,7 +29,7 @@ export function addAttach(program: Command, act: Act): void {
     .argument('<id>', 'of the run')
     .argument('<step>', 'its name')
     .option('--attempt <n>', 'the attempt to attach to (default: the latest)', wholeNumber(1))
-    .option('--print', 'print the ssh command, and do nothing')
+    .option('--print', 'only print the ssh command')
     .action(
       act((context, id: string, step: string, options: AttachOptions) =>
         withRun(options, context, id, (client) => attach(context, client, id, step, options)),
@@ -43,8 +43,8 @@ export function addAttach(program: Command, act: Act): void {
 ${SSH_ABOUT}`,
     examples: {
       'chandler attach provision:web1:22 packages': 'The terminal of its latest attempt.',
-      'chandler attach provision:web1:22 packages --attempt 1': 'That of the first one.',
-      'chandler attach provision:web1:22 packages --print': 'The ssh command, to be run elsewhere.',
+      'chandler attach provision:web1:22 packages --attempt 1': 'The terminal of the first attempt.',
+      'chandler attach provision:web1:22 packages --print': 'The ssh command, to run elsewhere.',
     },
     exits: {
       provisioned: 'you have left, or the session has ended',

@@ -17,7 +17,7 @@ export function addCompletion(program: Command, act: Act): void {
 
 To install it for good, put it where the shell looks: for bash into ~/.local/share/bash-completion/completions/chandler (where the package bash-completion is there) or source it from ~/.bashrc; for zsh as _chandler into a directory of $fpath, before compinit; for fish into ~/.config/fish/completions/chandler.fish.`,
     examples: {
-      'source <(chandler completion bash)': 'In this bash, now; in ~/.bashrc for every one.',
+      'source <(chandler completion bash)': 'In this shell; in ~/.bashrc, for every shell.',
       'chandler completion zsh > ~/.zfunc/_chandler':
         'For zsh, with fpath+=~/.zfunc before compinit in ~/.zshrc.',
       'chandler completion fish > ~/.config/fish/completions/chandler.fish': 'For fish.',

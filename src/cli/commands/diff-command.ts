@@ -20,7 +20,8 @@ With --hosts every host of an inventory has one line, or with --json an object o
 Marks: = keep, ! drift, + do, ~ wait, ✘ fail, ? unknown.`,
     examples: {
       'chandler diff web.yaml': 'On the host that the plan names.',
-      'chandler diff web.yaml root@web1 root@web2 --exit-code': 'On two hosts; 1 if there is anything to do.',
+      'chandler diff web.yaml root@web1 root@web2 --exit-code':
+        'On two hosts; exits with 1 if there is anything to do.',
       'chandler diff web.yaml --hosts hosts.yaml': 'On the hosts of an inventory.',
       'chandler diff preset:docker root@web1 --json': 'For a program.',
     },

@@ -21,7 +21,7 @@ With --hosts every host of an inventory has one line, or with --json an object o
 
 --fix creates search attributes that are missing, and takes access to private keys on this machine away from group and others. It reports what it did and does nothing else.`,
     examples: {
-      'chandler doctor': 'Everything but a host.',
+      'chandler doctor': 'Everything except a host.',
       'chandler doctor root@web1.example.org --fix': 'A host, too; and fix what is safe to fix.',
       'chandler doctor web.yaml': 'The host of a plan, and what its steps need.',
       'chandler doctor preset:docker --target root@10.0.0.7': 'A ready-made plan on a host.',

@@ -18,7 +18,7 @@ With --hosts every host of an inventory has one line, or with --json an object o
 \`diff\` shows what a run would do about it. \`schedule create\` repeats this check, and notifies.`,
     examples: {
       'chandler drift web.yaml': 'On the host that the plan names.',
-      'chandler drift web.yaml --hosts hosts.yaml --json': 'On the hosts of an inventory, for a program.',
+      'chandler drift web.yaml --hosts hosts.yaml --json': 'On the hosts of an inventory, as JSON.',
       'chandler drift preset:docker --target root@web1 --json': 'For a program.',
     },
     exits: {

@@ -17,9 +17,9 @@ export function addHosts(program: Command, act: Act): void {
 An inventory is YAML in the format of docs/hosts.md, or one of Ansible: INI, YAML, or the JSON that a script prints. An executable file that begins with #! or is a binary is a command: it is run with --list. Problems are listed one a line, as FILE:LINE: MESSAGE.`,
     examples: {
       'chandler hosts hosts.yaml': 'All hosts.',
-      "chandler hosts inventory.ini --limit 'web:!web3'": 'Some of an inventory of Ansible.',
+      "chandler hosts inventory.ini --limit 'web:!web3'": 'Some hosts of an Ansible inventory.',
       'ansible-inventory -i site --list | chandler hosts - --json':
-        'Whatever Ansible can read, for a program.',
+        'Any inventory that Ansible can read, as JSON.',
     },
     exits: {
       provisioned: 'the hosts are listed',

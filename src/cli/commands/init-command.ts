@@ -18,7 +18,7 @@ const DEFAULT_FILE = 'plan.yaml';
 export function addInit(program: Command, act: Act): void {
   const init = program
     .command('init')
-    .argument('[file]', 'where to; - is standard output', DEFAULT_FILE)
+    .argument('[file]', 'the file to write; - is standard output', DEFAULT_FILE)
     .option('--force', 'overwrite the file if there is one')
     .action(act(runInit));
   withTargetOption(init);
@@ -35,7 +35,7 @@ export function addInit(program: Command, act: Act): void {
     exits: {
       provisioned: 'written',
       failed: 'the file cannot be written',
-      usage: 'wrong usage, or the file is there already',
+      usage: 'wrong usage, or the file already exists',
     },
     seeAlso: ['validate', 'diff', 'up', 'schema'],
   });
@@ -72,7 +72,7 @@ async function writePlan(context: CliContext, file: string, text: string, force:
     if (code === 'EEXIST' && !(await stat(file)).isDirectory())
       throw new CliError(
         exitCodes.usage,
-        `${file} is there already; --force overwrites it, or see: ${context.program} validate ${quote(file)}`,
+        `${file} already exists; --force overwrites it, or see: ${context.program} validate ${quote(file)}`,
         { cause: error },
       );
     const why = code === 'EEXIST' ? 'it is a directory' : message;
@@ -85,7 +85,7 @@ export function renderNext({ program }: Pick<CliContext, 'program'>, file: strin
   const words = quote(file.startsWith('-') || !isPlanName(file) ? `./${file}` : file);
   const commands = [
     [`${program} validate ${words}`, 'is it well-formed?'],
-    [`${program} doctor ${words}`, 'can a worker reach the host, and has it the secrets?'],
+    [`${program} doctor ${words}`, 'can a worker reach the host, and does it have the secrets?'],
     [`${program} diff ${words}`, 'what would a run do?'],
     [`${program} up ${words}`, 'do it, and watch'],
   ] as const;

@@ -87,7 +87,7 @@ export function addLogs(program: Command, act: Act): void {
 --follow waits for a step that has not started. When a step gets another attempt while it is followed, a line on standard error announces it and the log of that attempt follows; with --attempt, following ends with that attempt. It also ends when the step is over or needs attention, and on Ctrl-C, which leaves nothing behind.`,
     examples: {
       'chandler logs provision:web1:22 packages': 'What its latest attempt has printed so far.',
-      'chandler logs provision:web1:22 packages -f --tail 20': 'From the end, and on.',
+      'chandler logs provision:web1:22 packages -f --tail 20': 'Its last 20 lines, and what follows.',
       'chandler logs provision:web1:22 packages --since 10m | grep -i error': 'Of the last ten minutes.',
       'chandler logs provision:web1:22 site --finalizer --attempt 1': 'The first attempt of its finalizer.',
     },

@@ -14,7 +14,7 @@ export function addSchedule(program: Command, act: Act): void {
   const schedule = program.command('schedule');
   describe(schedule, {
     group: 'Plans:',
-    summary: 'check hosts for drift again and again',
+    summary: 'check hosts for drift regularly',
     about:
       'Schedules of the Temporal server that compare a host with a plan, as `drift` does, and notify when it has drifted, or when that cannot be found out. They never change a host. The same finding is notified once. Notifications are those of the worker: see docs/worker.md.',
     examples: {

@@ -32,7 +32,7 @@ export function addScript(program: Command, act: Act): void {
     .command('script')
     .argument('<plan>', `${PLAN_ARGUMENT}; its target is not needed`)
     .addOption(
-      new Option('-f, --format <format>', 'how it is brought to the host')
+      new Option('-f, --format <format>', 'how it reaches the host')
         .choices(Object.keys(FORMATS))
         .default('sh'),
     )
@@ -53,7 +53,7 @@ On the host it exits with 0 once the host is provisioned, 1 if something failed,
     examples: {
       'chandler script web.yaml -o chandler-provision.sh': 'For the root file system of an image.',
       'chandler script web.yaml -f cloud-init -o user-data': "For a cloud's user-data.",
-      'chandler script preset:docker | ssh root@10.0.0.7 sh': 'Here and now.',
+      'chandler script preset:docker | ssh root@10.0.0.7 sh': 'Run it on a host now.',
     },
     exits: { failed: 'the file could not be written', usage: 'the plan is bad, or needs a worker' },
     seeAlso: ['watch-host', 'validate', 'up'],

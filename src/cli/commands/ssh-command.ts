@@ -31,7 +31,7 @@ export function addSsh(program: Command, act: Act): void {
       'after --: what to run instead of a shell; joined by spaces and read by a shell there',
     )
     .option('-t, --tty', 'give the command a terminal')
-    .option('--print', 'print the ssh command, and do nothing')
+    .option('--print', 'only print the ssh command')
     .action(
       act((context, id: string, words: string[], options: SshOptions) =>
         withRun(options, context, id, (client) => openShell(context, client, id, words, options)),
@@ -46,8 +46,8 @@ ${SSH_ABOUT}`,
     examples: {
       'chandler ssh provision:web1:22': 'A shell.',
       "chandler ssh provision:web1:22 -- 'df -h / && free -m'": 'A command.',
-      'chandler ssh provision:web1:22 -t -- htop': 'One that wants a terminal.',
-      'chandler ssh provision:web1:22 --print': 'The ssh command, to be run elsewhere.',
+      'chandler ssh provision:web1:22 -t -- htop': 'A command that needs a terminal.',
+      'chandler ssh provision:web1:22 --print': 'The ssh command, to run elsewhere.',
     },
     exits: {
       provisioned: 'after a shell, however it ended; after a command, its own code',

@@ -35,7 +35,7 @@ export function addStart(program: Command, act: Act): void {
     },
     exits: {
       provisioned: 'the run was started',
-      failed: 'it was not, because one is at work on the host',
+      failed: 'it was not started, because another run is at work on the host',
     },
     seeAlso: ['up', 'hosts', 'watch', 'status', 'logs'],
   });

@@ -60,13 +60,14 @@ export function addStatus(program: Command, act: Act): void {
 Showing a run succeeds whatever its state, so the exit code is 0 also for a run that failed or is parked. With --exit-code it is the code that \`up\` would exit with now; 0 also means that the run is at work.`,
     examples: {
       'chandler status': 'All runs.',
-      'chandler status --fleet web': 'Those of a fleet.',
+      'chandler status --fleet web': 'The runs of a fleet.',
       'chandler status provision:10.0.0.7:22': 'One run.',
       'chandler status provision:10.0.0.7:22 --run-id 0b7f5c3e-5d1c-4f6a-9d3e-2a1f6c7d8e90':
         'An earlier run on that host.',
       'chandler status provision:10.0.0.7:22 --watch': 'Follow it live; Ctrl-C leaves it.',
       'chandler status provision:10.0.0.7:22 --exit-code --quiet > /dev/null': '3 if it needs attention.',
-      "chandler status --json | jq '.[] | select(.attention) | .id'": 'The ids of those that do.',
+      "chandler status --json | jq '.[] | select(.attention) | .id'":
+        'The ids of the runs that need attention.',
     },
     exits: {
       ...FOLLOW_EXITS,

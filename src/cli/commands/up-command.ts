@@ -79,7 +79,11 @@ export function withFollowOptions(
   return command
     .option('--json', json)
     .addOption(new Option('--wait', 'keep following when a step is parked (default on a terminal)'))
-    .addOption(new Option('--no-wait', 'exit with 3 then (default without a terminal)').default(undefined));
+    .addOption(
+      new Option('--no-wait', 'exit with 3 when a step is parked (default without a terminal)').default(
+        undefined,
+      ),
+    );
 }
 
 async function runUp(context: CliContext, file: string, options: UpOptions): Promise<number> {

@@ -30,8 +30,8 @@ export function addValidate(program: Command, act: Act): void {
       'chandler validate preset:docker --target host=web1': 'A ready-made plan lacks a target.',
     },
     exits: {
-      provisioned: 'the plan is good, perhaps with warnings',
-      usage: 'it is not, or there is no such file',
+      provisioned: 'the plan is valid, perhaps with warnings',
+      usage: 'the plan is not valid, or there is no such file',
     },
     seeAlso: ['schema', 'up', 'script'],
   });

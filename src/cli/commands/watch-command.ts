@@ -23,9 +23,9 @@ export function addWatch(program: Command, act: Act): void {
 Without a terminal, or with TERM=dumb, it prints a line for each change.`,
     examples: {
       'chandler watch': 'Every run.',
-      'chandler watch provision:web1.example.org:22': 'One run, its steps.',
-      'chandler watch --fleet web': 'The runs of a fleet, new ones, too.',
-      "chandler watch --query 'ChandlerAttention = true'": 'What needs attention.',
+      'chandler watch provision:web1.example.org:22': 'One run with its steps.',
+      'chandler watch --fleet web': 'The runs of a fleet, including new ones.',
+      "chandler watch --query 'ChandlerAttention = true'": 'The runs that need attention.',
     },
     exits: {
       provisioned: 'left with q; of one run that is over: the host is provisioned',

@@ -67,18 +67,18 @@ export function sentinelRow(
 ): DiffRow {
   const { path, found, content = '', unwritable } = host.sentinel;
   const row = rowOn('sentinel');
-  if (found === 'unreadable') return row.fail(`${path} is not a file that can be read`);
+  if (found === 'unreadable') return row.fail(`${path} is not a readable file`);
   if (found === 'absent')
     return unwritable === undefined
-      ? row.keep(`${path} is not there`)
+      ? row.keep(`${path} does not exist`)
       : row.fail(`${path} could not be written: ${oneLine(unwritable)}`);
   const { digest: recorded, skipped } = readSentinel(content);
   const whose =
     recorded === undefined
       ? 'names no plan'
       : recorded === digest
-        ? `is of this very plan${skipped.length === 0 ? '' : ', with something skipped'}`
-        : `is of another plan (digest ${oneLine(recorded).slice(0, 12)}, this one is ${digest.slice(0, 12)})`;
+        ? `names this plan${skipped.length === 0 ? '' : ', with something skipped'}`
+        : `names another plan (digest ${oneLine(recorded).slice(0, 12)}, this one is ${digest.slice(0, 12)})`;
   return row.keep(`${path} ${whose}; whenPresent is ${whenPresent}`);
 }
 
@@ -88,14 +88,14 @@ export function markerRows({ bootstrap }: ResolvedPlan, host: HostInspection): D
   const row = rowOn('marker');
   return host.marker === 'present'
     ? [row.keep(`${marker} is there`)]
-    : [row.wait(`${marker} is not there: waited for, ${formatDuration(timeoutMs)} at most`)];
+    : [row.wait(`${marker} does not exist: a run waits for it, ${formatDuration(timeoutMs)} at most`)];
 }
 
 export function zmxRow({ zmx }: HostInspection): DiffRow {
   const row = rowOn('zmx');
   switch (zmx.kind) {
     case 'there':
-      return row.keep(`${zmx.path} will do`);
+      return row.keep(`${zmx.path} is suitable`);
     case 'install':
       return row.do(`installs ${zmx.what} from ${oneLine(zmx.from)}`);
     case 'fails':

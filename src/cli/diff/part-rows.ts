@@ -50,7 +50,7 @@ export function partRows(
           if (running.length > 0) return row.do('runs again after every step');
           return row.keep(what === 'done' ? `done by ${former}` : UNCHANGED);
         case 'awaited':
-          return row.wait(`begun by ${former}: waited for`);
+          return row.wait(`begun by ${former}; a run waits for it`);
         default:
           return row.do('runs after every step');
       }
@@ -73,13 +73,13 @@ function rowOfStep(
   if (lack) return row.fail(`${oneLine(lack.message)} (${lack.code})`);
   if (adopted === 'done') return rowOfDone(row, check, `done by ${former}`);
   if (adopted === 'unchanged') return rowOfDone(row, check, UNCHANGED);
-  if (adopted === 'awaited') return row.wait(`begun by ${former}: waited for`);
+  if (adopted === 'awaited') return row.wait(`begun by ${former}; a run waits for it`);
   if (check?.failure) return row.unknown(oneLine(withCode(check.failure)));
-  if (isSatisfied(check)) return row.keep('its check says that it is satisfied');
+  if (isSatisfied(check)) return row.keep('its check is satisfied');
   const after = needs.length === 0 ? '' : `, after ${needs.join(', ')}`;
   const again =
     adopted === 'repeated'
-      ? `; ${former} tried it in vain`
+      ? `; ${former} tried it without success`
       : adopted === 'skipped'
         ? '; it was skipped by an operator'
         : deviation && deviation.kind !== 'never-run'
@@ -100,7 +100,5 @@ export function rowOfDone(
   const found = foundNow(check);
   if (found.length > 0) return row.drift(`${done}, but ${found.map(({ message }) => message).join(', ')}`);
   if (check.failure) return row.unknown(oneLine(withCode(check.failure)));
-  return row.keep(
-    isSatisfied(check) ? `${done}; its check says that it is satisfied` : `${done}; what it placed is there`,
-  );
+  return row.keep(isSatisfied(check) ? `${done}; its check is satisfied` : `${done}; its files are in place`);
 }

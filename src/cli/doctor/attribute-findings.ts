@@ -48,5 +48,5 @@ export function attributeFindings(
   const right = all.length - findings.length;
   if (right === 0) return findings;
   const { ok } = verdictsOn('search-attributes', 'search attributes');
-  return [ok(`${right} of ${all.length} are there and of the right type`), ...findings];
+  return [ok(`${right} of ${all.length} exist with the right type`), ...findings];
 }

@@ -21,7 +21,7 @@ async function fixKey(finding: Finding): Promise<Finding> {
   try {
     const { mode } = await stat(subject);
     await chmod(subject, mode & 0o7777 & ~NOT_THEIRS);
-    return { ...rest, id, subject, verdict: 'ok', fixed: 'group and others have no access any more' };
+    return { ...rest, id, subject, verdict: 'ok', fixed: 'group and others no longer have access' };
   } catch (error) {
     return {
       ...finding,

@@ -10,11 +10,11 @@ import { clockFinding } from './sections.ts';
 
 /** The way to a host, one stage after the other, with what is inspected and what is reported if it is good. */
 const WAY = {
-  identity: ['key to log in with', 'is there'],
+  identity: ['key to log in with', 'exists'],
   'host-reach': ['network path', 'the host answers'],
   'host-key': ["the host's key", 'is trusted'],
   'host-login': ['login', 'works'],
-  'host-sudo': ['sudo', 'makes root of the login user without a password'],
+  'host-sudo': ['sudo', 'lets the login user become root without a password'],
   'host-inspection': ['inspection', 'works'],
 } as const;
 type Stage = keyof typeof WAY;
@@ -96,7 +96,7 @@ function toolsFinding({ missing, facts }: HostInspection): Finding {
   const { ok, warning, problem } = verdictsOn('host-tools', 'tools');
   if (missing.tools.length > 0)
     return problem(
-      `the host has no ${missing.tools.join(', ')}: nothing can be done without`,
+      `the host has no ${missing.tools.join(', ')}, which every run needs`,
       `apt-get install -y ${missing.packages.join(' ')}`,
     );
   return facts.tools.includes('bash')
@@ -110,7 +110,7 @@ function stateFinding({ facts, state }: HostInspection): Finding {
   if (state.unwritable !== undefined)
     return problem(`cannot be used: ${oneLine(state.unwritable)}`, `ls -ld ${dir}; mount | grep ${dir}`);
   if (state.noexec) return warning('is mounted noexec: zmx cannot be run from there');
-  return ok(state.exists ? 'is there and can be written' : 'can be made; Chandler was never here');
+  return ok(state.exists ? 'exists and is writable' : 'can be created; Chandler was never here');
 }
 
 function diskFinding({ facts, state: { freeKiB, freeInodes } }: HostInspection): Finding {
@@ -129,7 +129,7 @@ function zmxFinding({ zmx }: HostInspection): Finding {
   const { ok, problem } = verdictsOn('host-zmx', 'zmx');
   switch (zmx.kind) {
     case 'there':
-      return ok(`${zmx.path}${zmx.version === undefined ? '' : ` (${zmx.version})`} will do`);
+      return ok(`${zmx.path}${zmx.version === undefined ? '' : ` (${zmx.version})`} is suitable`);
     case 'install':
       return ok(`a run installs ${zmx.what} from ${oneLine(zmx.from)}`);
     case 'fails':

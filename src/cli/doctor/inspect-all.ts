@@ -71,7 +71,10 @@ export async function inspectAll(
 
 function hostUnseen(context: CliContext, options: ServerOptions): Finding {
   const { skipped } = verdictsOn('host-reach', 'the host');
-  return skipped('a worker inspects the host, and none answers', copyable(context, options, 'worker'));
+  return skipped(
+    'only a worker can inspect the host, and none answers',
+    copyable(context, options, 'worker'),
+  );
 }
 
 /** Whether the worker can provide what a plan names: identities, the zmx file, secrets. No findings without a plan. */

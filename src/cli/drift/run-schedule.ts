@@ -42,7 +42,7 @@ export async function createSchedule(
 function timesOf({ every, cron }: CreateOptions): DriftTimes {
   if (every !== undefined) return { every };
   if (cron !== undefined) return { cron };
-  throw new CliError(exitCodes.usage, 'say when to check: --every 1h, or --cron EXPRESSION');
+  throw new CliError(exitCodes.usage, 'set when to check: --every 1h, or --cron EXPRESSION');
 }
 
 const DONE = { pause: 'paused', resume: 'resumed', remove: 'removed' } as const;

@@ -45,8 +45,8 @@ export async function loadReachedPlan(
 }
 
 /**
- * Resolves targets by the ssh_config of this machine, as ssh does: aliases, ports, users, names of keys, and jump hosts. What a
- * target says itself wins. Prints what changed for a single target, and what a worker cannot use.
+ * Resolves targets by the ssh_config of this machine, as ssh does: aliases, ports, users, names of keys, and jump hosts.
+ * Settings of the target itself win. Prints what changed for a single target, and what a worker cannot use.
  *
  * @throws CliError usage for a configuration that ssh refuses, or that leads to no valid target
  */

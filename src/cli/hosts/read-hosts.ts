@@ -28,7 +28,7 @@ export interface HostsRead {
   readonly hosts: readonly Host[];
   /** How many hosts the inventory has. */
   readonly total: number;
-  /** What it has and Chandler does not use, of the chosen hosts. */
+  /** Settings of the chosen hosts that Chandler does not use. */
   readonly ignored: readonly Ignored[];
 }
 

@@ -28,7 +28,7 @@ export async function readSource(
   return readAll(source, context);
 }
 
-/** Whether this user may execute the file, and it is a program: it begins with `#!`, or is no text. */
+/** Whether this user may execute the file, and it is a program: it begins with `#!`, or is not text. */
 async function isCommand(path: string): Promise<boolean> {
   try {
     if (!(await stat(path)).isFile()) return false;

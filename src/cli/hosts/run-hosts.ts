@@ -51,7 +51,7 @@ export function renderHosts({ file, format, total, hosts, ignored }: HostsRead):
   ];
 }
 
-/** What the inventory leaves to the plan is not shown. */
+/** The host's address, without user and port if the inventory does not set them. */
 function addressIn({ target: { user, host, port } }: Host): string {
   const whole = addressOf(definedOnly({ host, port, user }));
   const named = user === undefined ? whole.replace(/^root@/, '') : whole;
@@ -62,7 +62,7 @@ function valuesOf({ env }: Host): string {
   return [...env].map(([key, { value }]) => `${key}=${String(value)}`).join(' ');
 }
 
-/** One line for all hosts that have the same. */
+/** One line for each setting that is not used, with all its hosts. */
 function groupIgnored(ignored: readonly Ignored[]): string[] {
   const hosts = new Map<string, string[]>();
   for (const { name, reason, host } of ignored) {

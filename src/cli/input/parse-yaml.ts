@@ -67,7 +67,7 @@ function place({ message, pos }: YAMLError, lineAt: (offset: number) => number):
   return { path: '', message: message.replace(/\s*\n\s*/g, ' '), line: lineAt(pos[0]) };
 }
 
-/** What PyYAML, with which Ansible reads YAML 1.1, takes for other values than texts; dates stay texts. */
+/** Scalars that PyYAML, which Ansible uses, reads as booleans and numbers. Dates stay texts. */
 const PYTHON_SCALARS: readonly { readonly sample: string; readonly test: RegExp }[] = [
   { sample: 'y', test: /^(?:yes|Yes|YES|true|True|TRUE|on|On|ON)$/ },
   { sample: 'n', test: /^(?:no|No|NO|false|False|FALSE|off|Off|OFF)$/ },
@@ -75,7 +75,7 @@ const PYTHON_SCALARS: readonly { readonly sample: string; readonly test: RegExp 
   { sample: '1e3', test: /^[-+]?[0-9][0-9_]*\.[0-9_]*[eE][-+][0-9]+$/ },
 ];
 
-/** Leaves the tags of YAML 1.2 alone, which has no `y` and no dates. */
+/** Makes the tags of YAML 1.1 match {@link PYTHON_SCALARS}. Those of YAML 1.2 have no dates and stay as they are. */
 function asInPython(tags: Tags): Tags {
   const isOld = tags.some((tag) => typeof tag !== 'string' && tag.tag === TIMESTAMP);
   if (!isOld) return tags;

@@ -21,7 +21,7 @@ export interface PlanOptions extends ValueOptions {
   readonly target?: readonly string[];
 }
 
-/** What the files and options of a plan say, before it is validated. */
+/** The content of a plan's files and options, not validated yet. */
 export type PlanSource =
   | { readonly merged: MergedPlan; readonly given: readonly GivenValue[]; readonly problems?: never }
   | { readonly merged?: never; readonly problems: readonly PlacedProblem[] };

@@ -96,7 +96,7 @@ async function readIncluded(
     const found = statSync(shown, { throwIfNoEntry: false });
     if (!found) return { refusal: `${shown}: no such file` };
     // A device or a pipe may never end.
-    if (!found.isFile()) return { refusal: `${shown}: is no regular file` };
+    if (!found.isFile()) return { refusal: `${shown}: is not a regular file` };
     return await readFile(shown, 'utf8');
   } catch (error) {
     return { refusal: `${shown}: ${messageOf(error)}` };

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Plan } from '../../domain/plan/schema.ts';
 import { definedOnly } from '../../domain/defined-only.ts';
 
-/** What a run does differently than the plan says. */
+/** Options that change what one run does. */
 export interface RunOptions {
   readonly force?: boolean;
   readonly only?: readonly string[];

@@ -192,7 +192,7 @@ export interface HostsOutput {
   readonly total: number;
   /** Those that match --limit. */
   readonly hosts: readonly HostOutput[];
-  /** What it has and Chandler does not use. */
+  /** Its settings that Chandler does not use. */
   readonly ignored: readonly IgnoredOutput[];
 }
 
@@ -201,7 +201,7 @@ export interface HostOutput {
   readonly name: string;
   /** From the weakest to the strongest. */
   readonly groups: readonly string[];
-  /** What the inventory says about the target; it overrides the plan's. */
+  /** The inventory's settings of the target; they override the plan's. */
   readonly target: TargetOutput;
   readonly env: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;

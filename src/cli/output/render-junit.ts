@@ -34,7 +34,7 @@ function toSuite({ name, status, message }: ReportedRun): string[] {
   const { failure } = status ?? {};
   const isTold = parts.some(({ part }) => part.failure?.message === failure?.message);
   const reason = failure && !isTold ? failure.message : status ? undefined : message;
-  // What is no failure of a step, such as an unreachable host.
+  // A failure that belongs to no step, such as an unreachable host.
   if (reason !== undefined)
     cases.push({
       name: 'run',

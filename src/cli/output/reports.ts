@@ -118,7 +118,7 @@ export function renderEnd(result: RunResult, status: RunStatus | undefined): str
       return [plainText(`${host} was provisioned already: no step ran${sentinel}`)];
     if (result.outcome === 'incomplete')
       return [
-        `${host}: the wanted steps are done${time}; not done: ${listUndone(result.result).join(', ')}`,
+        `${host}: the selected steps are done${time}; not done: ${listUndone(result.result).join(', ')}`,
         'So no finalizer ran, and no sentinel was written. The next run of the whole plan does what is not done.',
       ].map(plainText);
     const skipped = skippedText(status ?? { steps: [...result.result.steps] });

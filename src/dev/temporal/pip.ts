@@ -4,7 +4,7 @@ import { ask, type Env } from './ask-program.ts';
 const DEFAULT_INDEX = 'https://pypi.org/simple';
 const PIPS = [['pip3'], ['pip'], ['python3', '-m', 'pip']] as const;
 
-/** What pip's variables say; its configuration files are read by {@link pipDownload} only. */
+/** The settings in pip's variables; only {@link pipDownload} reads its configuration files. */
 export function pipSettings(env: Env) {
   const words = (name: string) => (env[name] ?? '').split(/\s+/).filter(Boolean);
   const [first = DEFAULT_INDEX] = words('PIP_INDEX_URL');

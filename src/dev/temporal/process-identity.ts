@@ -32,7 +32,8 @@ export async function endProcess(identity: ProcessIdentity, graceMs: number): Pr
     if (await waitGone(identity, graceMs)) return;
   }
   if (await isAlive(identity)) sendSignal(identity.pid, 'SIGKILL');
-  if (!(await waitGone(identity, 10_000))) throw new Error(`process ${identity.pid} lives on after SIGKILL`);
+  if (!(await waitGone(identity, 10_000)))
+    throw new Error(`process ${identity.pid} is still alive after SIGKILL`);
 }
 
 async function linuxStartMark(pid: number): Promise<string | undefined> {

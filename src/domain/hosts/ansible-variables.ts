@@ -62,7 +62,7 @@ function connectionValue(key: string, value: unknown): unknown {
   return typeof value === 'string' ? value : String(value);
 }
 
-/** Why a value is no text. */
+/** Why a value is not text. */
 function unusableReason(value: unknown): string | undefined {
   if (value === null || value === undefined) return 'has no value';
   if (isRecord(value) && 'kind' in value && (value['kind'] === 'list' || value['kind'] === 'mapping'))

@@ -16,7 +16,7 @@ export interface Host {
   readonly ignored: readonly Ignored[];
 }
 
-/** Translates what an inventory says about hosts. Every wrong value is a problem, once. */
+/** Translates the settings of an inventory to hosts. Reports every wrong value once. */
 export function toHosts(found: readonly InventoryHost[]): { hosts: Host[]; problems: HostProblem[] } {
   const problems = new Map<string, HostProblem>();
   const hosts = found.map((each): Host => {

@@ -7,7 +7,7 @@ export interface Setting {
   readonly line?: number | undefined;
 }
 
-/** What an inventory says about a group or a host. `vars` are variables of Ansible; the others are those of our own format. */
+/** The settings of a group or a host in an inventory. `vars` are variables of Ansible; the others are those of our own format. */
 export interface Settings {
   readonly target: ReadonlyMap<string, Setting>;
   readonly env: ReadonlyMap<string, Setting>;
@@ -37,7 +37,7 @@ export interface HostProblem extends Problem {
   readonly line?: number | undefined;
 }
 
-/** What an inventory has and Chandler does not use. */
+/** A setting of an inventory that Chandler does not use. */
 export interface Ignored {
   /** The variable or key. */
   readonly name: string;

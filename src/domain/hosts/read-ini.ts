@@ -4,7 +4,7 @@ import { shellWords } from './shell-words.ts';
 
 type State = 'hosts' | 'children' | 'vars';
 
-/** Where a group is named that no section declares. */
+/** The place that names a group which no section declares. */
 interface Pending {
   readonly line: number;
   readonly message: string;
@@ -26,7 +26,7 @@ export function readIni(text: string): Inventory {
     if (content === '' || /^[;#]/.test(content)) continue;
     if (content.startsWith('[') && isHeader(content)) {
       const section = readSection(content);
-      // The lines of a section that is wrong are wrong for the same reason.
+      // After a wrong section line, its other lines are not reported, too.
       state = section.state;
       if (section.problem !== undefined) {
         inventory.problems.push({ path: '', message: section.problem, line });

@@ -16,7 +16,7 @@ export interface SshHost {
   readonly unused: readonly string[];
 }
 
-/** Settings of which a worker would have to know, by their keywords. */
+/** Settings that a worker cannot apply, by keyword in lower case. */
 const UNUSED: Readonly<Record<string, string>> = {
   proxycommand: 'ProxyCommand',
   certificatefile: 'CertificateFile',
@@ -78,7 +78,7 @@ export function readSshHost(host: string, settings: SshSettings, bare: SshSettin
   };
 }
 
-/** A target with what ssh_config adds. What the target says itself wins, and is not changed. */
+/** A target with what ssh_config adds. Settings of the target itself win. */
 export function withSshHost<T extends Hop>(target: T, { hostname, port, user, identity }: SshHost): T {
   return {
     ...target,

@@ -99,7 +99,7 @@ export function fileProblems(plan: unknown): Problem[] {
     const { files, script, secrets, env: own } = recordOf(step);
     const at = `steps[${i}]`;
     const hasFiles = Array.isArray(files) && files.length > 0;
-    // The schema reports what is no step, and no list of files.
+    // The schema reports steps and lists of files of another shape.
     if (!hasFiles)
       return isRecord(step) && script === undefined && (files === undefined || Array.isArray(files))
         ? [{ path: `${at}.script`, message: 'is missing' }]
@@ -110,7 +110,7 @@ export function fileProblems(plan: unknown): Problem[] {
       const file = recordOf(each);
       const problems = [...keyProblems(file), ...expandProblems(file, declared)];
       const size = contentBytes(file);
-      // One message is enough.
+      // Only the first file that exceeds the limit is reported.
       if (room >= 0 && (room -= size) < 0)
         problems.push({
           path: 'content',

@@ -10,7 +10,7 @@ export type Values = Readonly<Record<string, string>>;
 
 /**
  * Sets values in a plan of any shape; of several layers the last one wins. A value replaces a variable wherever the plan has it: in
- * its `env` and in the `env` of steps. What stands outside of a plan is about this host or this run, and knows more than the plan.
+ * its `env` and in the `env` of steps. Values from outside the plan are more specific: they are for this host or this run.
  * A variable that the plan does not have is set for every step; one that only some steps have changes no other step.
  */
 export function layerValues<T>(plan: T, ...layers: readonly Values[]): T {
@@ -67,7 +67,7 @@ export function findSecret(plan: unknown, name: string): { step: string; referen
 }
 
 /**
- * Returns a function that says why the name of a variable is probably misspelled; undefined if the plan or one of its scripts has
+ * Returns a function that returns why the name of a variable is probably misspelled; undefined if the plan or one of its scripts has
  * it, or if it resembles no variable of the plan.
  */
 export function misspellingIn({ env, required = [], steps }: Omit<Plan, 'target'>) {

@@ -45,7 +45,7 @@ export function describeDrift(
   return { id: `${originalRunId}:unchecked`, event: 'unchecked', text, ...head, failure };
 }
 
-/** `site (its check says no (exit 1), changed in the plan since it ran)` */
+/** `site (its check fails (exit 1), changed in the plan since it ran)` */
 function describeStep({ name, deviations }: StepDrift): string {
   return `${name} (${deviations.map(({ message }) => message).join(', ')})`;
 }

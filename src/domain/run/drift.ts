@@ -10,7 +10,7 @@ import type { PartFailure } from './status.ts';
 /** How a file of a step differs from the plan. */
 export interface FileDifference {
   readonly path: string;
-  /** `kind`: it is no regular file. */
+  /** `kind`: it is not a regular file. */
   readonly differs: 'missing' | 'kind' | 'content' | 'mode' | 'owner';
   /** Plain text on one line. */
   readonly message: string;
@@ -153,7 +153,7 @@ export function isSatisfied(check: CheckAnswer | undefined): boolean {
 /** How the host differs now, whatever was recorded. */
 export function foundNow({ code = 0, files = [] }: StepAnswer = {}): Deviation[] {
   return [
-    ...(code === 0 ? [] : [{ kind: 'missing' as const, message: `its check says no (exit ${code})` }]),
+    ...(code === 0 ? [] : [{ kind: 'missing' as const, message: `its check fails (exit ${code})` }]),
     ...files.map(({ path, message }) => ({ kind: 'file' as const, path, message })),
   ];
 }

@@ -29,7 +29,7 @@ export function isDoneAlready(
 ): boolean {
   const { run, steps } = plan;
   if (run.forced.length > 0 || !sentinelSaysDone(sentinel, digest, plan.sentinel.whenPresent)) return false;
-  // A sentinel of other work ends the run whatever the plan's steps are.
+  // With a sentinel of other work, nothing is compared step by step.
   if (readSentinel(sentinel).digest !== digest) return true;
   const isDone = (part: Pick<Launch, 'step' | 'kind'>) =>
     recorded[recordName(part)] === undefined || isRecordedDone(steps, recorded, part);

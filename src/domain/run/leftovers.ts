@@ -28,7 +28,7 @@ export type KeptSessions = 'none' | 'succeeded' | 'failed' | 'all';
 
 /** A run or script whose launches may be alive. */
 export interface LaunchOwner {
-  /** The owner of {@link makeLaunch}. */
+  /** The owner in the ids of its launches, see {@link makeLaunch}. */
   readonly owner: string;
   /** The workflow id; a self-provisioning script has none. */
   readonly workflowId?: string;

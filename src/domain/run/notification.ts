@@ -163,7 +163,7 @@ function textOf(
     case 'provisioned':
       return `${host} is provisioned${skippedText({ steps })} (${oneLine(plan)})`;
     case 'incomplete':
-      return `${host}: the wanted steps are done (${oneLine(plan)}); not done: ${listUndone({ steps }).join(', ')}`;
+      return `${host}: the selected steps are done (${oneLine(plan)}); not done: ${listUndone({ steps }).join(', ')}`;
   }
 }
 

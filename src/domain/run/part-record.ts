@@ -28,7 +28,7 @@ export interface RecordEntry {
 
 export const NO_LAUNCH = '-';
 
-/** The name of a plan's directory of records. Names that are no plain file names are hashed. */
+/** The name of a plan's directory of records. A name that cannot be a plain file name is hashed. */
 export function recordsName(planName = 'unnamed'): string {
   return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/.test(planName) ? planName : `=${shortHash(planName)}`;
 }

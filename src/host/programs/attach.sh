@@ -10,7 +10,7 @@ made=;
 if [ "$made" = "$launch" ]; then :; else gone "the session $session is of another run by now, or was never made"; fi;
 left=10;
 while :; do
-  if [ -S "$dir/$session" ]; then :; else gone "the session $session is not there any more"; fi;
+  if [ -S "$dir/$session" ]; then :; else gone "the session $session no longer exists"; fi;
   seen=$({ call timeout 20 "$zmx" list </dev/null 2>/dev/null || echo failed; } | awk -v want="$session" '
     BEGIN { FS = sprintf("%c", 9) }
     $0 == "failed" { print $0 }

@@ -62,7 +62,7 @@ sentinel_read() {
   elif [ -f "$1" ] && [ -r "$1" ]; then
     say "sentinel=present content=$(head -c 32768 "$1" | encode)"
   else
-    refuse sentinel-missing "$1 is not a file that can be read"
+    refuse sentinel-missing "$1 is not a readable file"
   fi
 }
 

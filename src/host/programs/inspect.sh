@@ -113,8 +113,8 @@ uptime_s() {
 }
 
 # inspect_check ID BOUND_S: runs $check_body as `check` in follow.sh runs it, but it never touches the disk. Reports `late` if it was
-# ended after BOUND_S seconds: its code does not show that, because a check may exit with the code of `timeout`, and may end well when
-# it is told to end.
+# ended after BOUND_S seconds: its code does not show that, because a check may exit with the code of `timeout`, and may exit with 0
+# when it is ended.
 inspect_check() {
   began=$(uptime_s)
   umask "$login_umask"

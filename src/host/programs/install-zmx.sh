@@ -13,7 +13,7 @@ explain_store() { explain "$1" state-directory-unwritable "cannot write to $stor
 # bounded SECONDS COMMAND...: runs the command with a time limit; without one if `timeout` has another syntax (older busybox).
 bounded() { if timeout 1 true 2>/dev/null; then timeout "$@"; else shift; "$@"; fi; }
 
-# ask ZMX: sets printed to the output of `zmx version`; false if the program is no zmx.
+# ask ZMX: sets printed to the output of `zmx version`; false if the program is not zmx.
 ask() {
   printed=$(
     unset ZMX_SESSION LC_ALL

@@ -1,5 +1,5 @@
 # Begins the check of a step with files. `each VERB` calls VERB for each file, see place.sh.
-# same KEY PATH MODE OWNER SHA256: ends the program with 1 unless the file is in place as the step wants it.
+# same KEY PATH MODE OWNER SHA256: ends the program with 1 unless the file is in place as the step defines it.
 same() {
   if [ -h "$2" ] || [ ! -f "$2" ]; then exit 1; fi
   owner=${4:-$(id -u)}

@@ -1,8 +1,8 @@
 # Part of a worker's host program: what a self-provisioning script does not ask of it.
 : "${launch=}"
 
-# hold_lease: locks the lease, and refuses unless `holder` has it. A call may reach the host late, when the next run has taken the
-# host and has looked for launches of this one. A step may remove the whole state directory.
+# hold_lease: locks the lease, and refuses unless `holder` has it. A call may reach the host late, when the next run has taken
+# the host and has searched it for launches of this one. A step may remove the whole state directory.
 hold_lease() {
   [ -e "$state_dir/lease.lock" ] || return 0
   exec 8<"$state_dir/lease.lock"

@@ -154,7 +154,7 @@ await_marker() {
 is_older() {
   [ "$1" != "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -t . -k 1,1n -k 2,2n -k 3,3n | head -n 1)" = "$1" ]
 }
-# version_of TEXT: the version in the output of `zmx version`; empty if the program is no zmx.
+# version_of TEXT: the version in the output of `zmx version`; empty if the program is not zmx.
 version_of() { printf '%s\n' "$1" | sed -n 's/^zmx[[:blank:]]\{1,\}v\{0,1\}\([0-9]\{1,6\}\.[0-9]\{1,6\}\.[0-9]\{1,6\}\).*/\1/p' | head -n 1; }
 # install SUBCOMMAND ARGUMENT...: calls the program that installs zmx. In the background, because a download may take minutes and a
 # shell handles no signal while a foreground program runs.

@@ -167,7 +167,7 @@ async function nextView(
     );
   try {
     const hasChanged = await condition(() => outcome !== undefined || isDecided(), leftMs, {
-      summary: isParked(run) ? `parked: ${PARKED_ACTIONS}` : 'until the host has had its time',
+      summary: isParked(run) ? `parked: ${PARKED_ACTIONS}` : 'until the time for the host is up',
     });
     if (isDecided()) return 'decided';
     if (!hasChanged) return 'late';

@@ -11,19 +11,19 @@ import { makeStatus } from '../make-status.ts';
 const retry = { name: 'retryStep', input: {} } as const;
 const extend = { name: 'extendTimeout', input: { by: '10m' } } as const;
 
-test('an action goes to every step of a run that it fits', () => {
+test('an action goes to every step of a run for which it is suitable', () => {
   expect(chooseSteps(retry, makeStatus(), undefined)).toEqual({ steps: ['network'] });
   expect(chooseSteps(extend, makeStatus(), undefined)).toEqual({ steps: ['packages', 'network', 'site'] });
   expect(chooseSteps({ name: 'pause', input: {} }, makeStatus(), undefined)).toEqual({ steps: [] });
 });
 
-test('an action on one step goes to that one, if it fits', () => {
+test('an action on a named step goes only to that step, if it is suitable', () => {
   expect(chooseSteps(extend, makeStatus(), 'site')).toEqual({ steps: ['site'] });
   expect(chooseSteps(retry, makeStatus(), 'site')).toEqual({ steps: [], reason: 'no step is parked' });
   expect(chooseSteps(retry, makeStatus(), 'sita')).toEqual({ steps: [], reason: 'there is no step "sita"' });
 });
 
-test('--force widens a retry for a step that is named, not for all steps', () => {
+test('--force makes a retry suitable for more steps only if the step is named', () => {
   const forced = { name: 'retryStep', input: { force: true } } as const;
   expect(chooseSteps(forced, makeStatus(), 'packages')).toEqual({ steps: ['packages'] });
   expect(chooseSteps(forced, makeStatus(), undefined)).toEqual({ steps: ['network'] });

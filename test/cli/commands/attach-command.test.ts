@@ -55,7 +55,7 @@ describe('what opens a session', () => {
     expect(shellWork(target, words, tty)).toEqual(work);
   });
 
-  it('explains why there may be none', () => {
+  it('is explained if there is none', () => {
     const finalizer = { state: 'parked', attempt: 1 } as const;
     const steps = [{ name: 'a', state: 'succeeded', attempt: 1, finalizer }] as const;
     expect(sessionGone({ steps: [...steps] }, 'a')).toEqual([
@@ -80,7 +80,7 @@ const LISTS: readonly (readonly [string, string, 'attached' | 'gone'])[] = [
   ['0.7, whose daemon hangs', '  name=a.2\terr=Timeout\tstatus=unreachable\n', 'attached'],
 ];
 
-describe('a session is looked for before it is opened, because zmx would make a new one', () => {
+describe('attach checks for the session first, because zmx would create a new one', () => {
   let dir: string;
   let socket: Server;
 
@@ -125,18 +125,18 @@ describe('a session is looked for before it is opened, because zmx would make a 
       else expect({ status, said }).toEqual({ status: 44, said: 'chandler: the session a.2 has ended\n' });
     });
 
-    it('is not opened where it was never made, is of another run, or has no socket', () => {
+    it('fails if the session was never made, is of another run, or has no socket', () => {
       writeFileSync(join(dir, 'rows'), '  name=a.2\tpid=9\n  name=b\tpid=9\n');
       expect(open(shell, 'a.2', 'f'.repeat(20))).toMatchObject({ status: 44 });
       expect(open(shell, 'b')).toMatchObject({ status: 44 });
       writeFileSync(join(dir, 'sessions/b'), `${launch.id}\n`);
       expect(open(shell, 'b')).toEqual({
         status: 44,
-        said: 'chandler: the session b is not there any more\n',
+        said: 'chandler: the session b no longer exists\n',
       });
     });
 
-    it('is not opened while zmx does not answer', () => {
+    it('fails while zmx does not answer', () => {
       rmSync(join(dir, 'rows'));
       const { status, said } = open(shell);
       expect(said).toContain('zmx does not answer');

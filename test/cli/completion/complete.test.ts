@@ -64,7 +64,7 @@ test.each<[string[], string[]]>([
   [['retry', '--namespace=n', 'run', ''], ['<step> retry run {"--namespace":"n"}']],
   [['retry', 'run', 'step', ''], []],
   [['sandbox', 'down', 'a', ''], ['<name> down a {}']],
-])('after %j come %j', async (words, expected) => {
+])('%j is completed with %j', async (words, expected) => {
   expect(await values(...words)).toEqual(expected);
 });
 
@@ -75,7 +75,7 @@ test.each<[string, string[]]>([
   [`chandler retry 'x`, ['chandler', 'retry', 'x']],
   ['FOO=1 true && chandler logs a:1:2', ['chandler', 'logs', 'a:1:2']],
   ['', ['']],
-])('bash has the line %j as %j', (line, words) => {
+])('bash splits the line %j into %j', (line, words) => {
   expect(splitLine(line)).toEqual(words);
 });
 
@@ -84,7 +84,7 @@ test.each([
   ['provision:web1:22', 'prov', ' :=', 'provision:web1:22'],
   ['--format=sh', '--format=', ' :=', 'sh'],
   ['provision:web1:22', 'provision:w', ' \t\n', 'provision:web1:22'],
-])('bash puts the rest of %s in place of what follows the last break of %s', (value, typed, breaks, cut) => {
+])('bash replaces only what follows the last break: %s in %s', (value, typed, breaks, cut) => {
   expect(cutForBash(value, typed, breaks)).toBe(cut);
 });
 

@@ -44,7 +44,7 @@ const exited = (code: number): LaunchState => ({
   logBytes: 0,
 });
 
-describe('what a run would come to', () => {
+describe('the forecast of a run', () => {
   it.each<
     [
       what: string,
@@ -89,7 +89,7 @@ describe('what a run would come to', () => {
     [
       'a sentinel that cannot be read',
       'would-fail',
-      /not a file/,
+      /not a readable file/,
       makeInspection({ sentinel: { path: '/p', found: 'unreadable' } }),
     ],
     [
@@ -255,13 +255,13 @@ describe('a step', () => {
     forecastRun(plan, inspection).rows.find(({ kind, name }) => kind === 'step' && name === step);
 
   it.each<[what: string, checks: Inspection['checks'], would: string, message: string]>([
-    ['satisfied', [{ step: 'b', code: 0 }], 'keep', 'its check says that it is satisfied'],
-    ['not', [{ step: 'b', code: 3 }], 'do', 'runs, after a; its check says no (exit 3)'],
+    ['satisfied', [{ step: 'b', code: 0 }], 'keep', 'its check is satisfied'],
+    ['not', [{ step: 'b', code: 3 }], 'do', 'runs, after a; its check fails (exit 3)'],
     [
       'ended by its own time limit',
       [{ step: 'b', code: 124 }],
       'do',
-      'runs, after a; its check says no (exit 124)',
+      'runs, after a; its check fails (exit 124)',
     ],
     [
       'not to be asked',
@@ -322,7 +322,7 @@ describe('a step', () => {
       kind: 'step',
       name: 'a',
       would: 'drift',
-      message: 'done by the self-provisioning script, but its check says no (exit 3)',
+      message: 'done by the self-provisioning script, but its check fails (exit 3)',
     });
   });
 

@@ -19,7 +19,7 @@ describe('the codec server of the settings', () => {
   });
   afterAll(() => server.close());
 
-  it('is not asked for where there is none', async () => {
+  it('is not asked if none is set', async () => {
     expect(await codecEndpointFinding({}, 'n')).toBeUndefined();
     expect(await codecEndpointFinding({ TEMPORAL_CODEC_ENDPOINT: '' }, 'n')).toBeUndefined();
   });

@@ -51,7 +51,7 @@ describe('the server', () => {
     Object.entries(searchAttributes).map(([name, type]) => [name, typeNumber(type)]),
   );
 
-  it('with every search attribute is well', () => {
+  it('with every search attribute is ok', () => {
     expect(missingAttributes(all)).toEqual([]);
     expect(attributeFindings(all, CLI)).toMatchObject([{ verdict: 'ok' }]);
   });
@@ -203,7 +203,7 @@ describe('a host', () => {
     });
   });
 
-  it('on which all is well has no finding that is not', () => {
+  it('without any fault has only findings that are ok', () => {
     expect(new Set(verdicts(hostFindings(target, makeInspection())))).toEqual(new Set(['ok']));
   });
 

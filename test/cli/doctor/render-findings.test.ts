@@ -41,7 +41,7 @@ test('findings are aligned, each with a mark and a word, and the command that fi
   ]);
 });
 
-test('whatever is found somewhere, no line of it drives a terminal or ends early', () => {
+test('whatever a finding contains, no line drives a terminal or ends early', () => {
   fc.assert(
     fc.property(nastyText, (text) => {
       const finding = {
@@ -78,7 +78,7 @@ test('colour changes nothing but colour', () => {
 
 test('a diff shows what a run would do about each subject, and the outcome', () => {
   const rows = [
-    { kind: 'sentinel', would: 'keep', message: '/p is not there' },
+    { kind: 'sentinel', would: 'keep', message: '/p does not exist' },
     { kind: 'step', name: 'a', would: 'do', message: 'runs' },
     { kind: 'finalizer', name: 'a', would: 'wait', message: 'begun' },
   ] as const;
@@ -92,7 +92,7 @@ test('a diff shows what a run would do about each subject, and the outcome', () 
   } as const;
   expect(renderDiff(diff, plain)).toEqual([
     'p on root@h:22 (digest dddddddddddd)',
-    '  = keep  sentinel     /p is not there',
+    '  = keep  sentinel     /p does not exist',
     '  + do    step a       runs',
     '  ~ wait  finalizer a  begun',
     '  so',

@@ -107,7 +107,7 @@ const CONFIGS: readonly (readonly [what: string, config: string, host: string, t
 ];
 
 describe('a configuration of ssh', () => {
-  test.each(CONFIGS)('with %s means what it means for ssh', async (_, config, host, target) => {
+  test.each(CONFIGS)('with %s has the same effect as for ssh', async (_, config, host, target) => {
     const { reached, printed } = await reach(config, { host });
     expect(reached).toEqual(target);
     const isSame = JSON.stringify(target) === JSON.stringify({ host });
@@ -127,7 +127,7 @@ describe('a configuration of ssh', () => {
     });
   });
 
-  it('yields to what the plan says itself', async () => {
+  it('yields to the settings of the plan', async () => {
     const config = `${GATE}Host web1\n  HostName 10.0.0.7\n  User u\n  Port 23\n  IdentityFile ~/k\n  ProxyJump other\n`;
     const target: Target = {
       host: 'web1',
@@ -154,7 +154,7 @@ describe('a configuration of ssh', () => {
     expect({ reached, printed }).toEqual({ reached: { host: 'web1' }, printed: '' });
   });
 
-  it('may have what a worker cannot use, which is reported', async () => {
+  it('may have settings that a worker cannot use, which are reported', async () => {
     const config = 'Host web1\n  ProxyCommand nc %h %p\n  CertificateFile ~/c\n  StrictHostKeyChecking no\n';
     const { reached, printed } = await reach(config, { host: 'web1' });
     expect(reached).toEqual({ host: 'web1' });

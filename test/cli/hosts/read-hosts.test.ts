@@ -56,7 +56,7 @@ describe('the source of an inventory', () => {
     await expect(namesIn(path)).rejects.toThrow(message);
   });
 
-  it('is no directory', async () => {
+  it('is not a directory', async () => {
     await expect(namesIn(dir)).rejects.toThrow(
       'is a directory; give one file, or the output of: ansible-inventory --list',
     );
@@ -118,7 +118,7 @@ describe('a plan for hosts', () => {
     expect(plans['b']).toMatchObject({ env: { A: 'plan', B: 'all', C: 'plan', D: 'file' } });
   });
 
-  it('has the target of each host over its own, and --target over both', async () => {
+  it('prefers the target of each host to its own, and --target to both', async () => {
     const own = 'target: { user: own, identity: own, port: 1 }\nlabels: { a: plan, b: plan }\n';
     const inventory = 'labels: { b: all }\nhosts: { a: { target: { port: 2, identity: host } }, b: }\n';
     const { plans } = await load(inventory, { target: ['identity=option'] }, own);

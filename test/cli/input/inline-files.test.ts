@@ -102,7 +102,7 @@ describe('files beside a plan', () => {
     expect(await filesOf('path: /x, from: whole')).toHaveLength(1);
   });
 
-  it('are refused with one message if the file has another content, too', async () => {
+  it('are refused with one message if the file also has content of its own', async () => {
     expect(await problemsOf('path: /x, from: none, content: x')).toEqual([
       'plan.yaml:6: steps[0].files[0]: must have one of content, secret, from, url; it has content and from',
     ]);

@@ -54,7 +54,7 @@ describe('the plan to begin with', () => {
     expect(wanted.filter((key) => !has.includes(key))).toEqual([]);
   });
 
-  it('shows the defaults there are', () => {
+  it('shows every default', () => {
     const [bare, full] = [resolvePlan(asIs()), resolvePlan(whole())];
     for (const key of [
       'onStepFailure',
@@ -107,13 +107,13 @@ describe('fillTarget', () => {
     });
   });
 
-  it('leaves the keys of steps alone', () => {
+  it('does not change the keys of steps', () => {
     const filled = fillTarget(planTemplate(), { user: 'app' });
     expect(filled.replace('  user: app', '  #user: root')).toBe(planTemplate());
   });
 });
 
-it('what comes next takes no file for an option, and none for a host', () => {
+it('the suggested commands never confuse a file with an option or a host', () => {
   const next = (file: string) => renderNext({ program: 'chandler' }, file).join('\n');
   expect(next("-it's.yaml")).toContain(`chandler up './-it'\\''s.yaml'`);
   expect(next('web1')).toContain('chandler doctor ./web1 ');

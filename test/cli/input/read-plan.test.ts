@@ -63,7 +63,7 @@ describe('the files of a plan', () => {
     expect(plan).not.toHaveProperty('name');
   });
 
-  it('have the variables of the file that includes over those of the included file, and the last over the first', async () => {
+  it('prefer the variables of the including file to those of the included one, and of the last to those of the first', async () => {
     await write({
       'web.yaml': 'include: [a.yaml, b.yaml]\nenv: {W: web}\n',
       'a.yaml': `include: [c.yaml]\nenv: {W: a, A: a, B: a}\n${steps('a')}`,
@@ -128,8 +128,8 @@ const bad: readonly [what: string, files: Files, ...problems: string[]][] = [
     'standard input, a device and a directory',
     { 'web.yaml': 'include: ["-", /dev/zero, lib]\n', 'lib/x': '' },
     'web.yaml:1: include[0]: -: no such file',
-    'web.yaml:1: include[1]: /dev/zero: is no regular file',
-    'web.yaml:1: include[2]: lib: is no regular file',
+    'web.yaml:1: include[1]: /dev/zero: is not a regular file',
+    'web.yaml:1: include[2]: lib: is not a regular file',
   ],
   [
     'an unknown preset',
@@ -231,7 +231,7 @@ describe('a plan is refused for', () => {
   it('a pipe, without waiting for it', async () => {
     execFileSync('mkfifo', [join(dir, 'pipe')]);
     expect(await problemsOf({ 'web.yaml': 'include: [pipe]\n' })).toEqual([
-      'web.yaml:1: include[0]: pipe: is no regular file',
+      'web.yaml:1: include[0]: pipe: is not a regular file',
     ]);
   });
 
@@ -310,7 +310,7 @@ describe('values from the command line', () => {
     expect(await problemsOf({ ...files, 'bad.env': env }, options)).toEqual(problems);
   });
 
-  it.each(['nope.env', '.'])('are refused if %s is no file', async (name) => {
+  it.each(['nope.env', '.'])('are refused if %s is not a file', async (name) => {
     await write(files);
     await expect(judge({ envFile: [name] })).rejects.toThrow(/: (no such file|is a directory)$/);
   });

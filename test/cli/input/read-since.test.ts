@@ -22,6 +22,6 @@ test.each([
   '2025-01-31 03:15',
   '2025-01-31T25:00Z',
   '1e9',
-])('"%s" is no time', (text) => {
+])('"%s" is not a time', (text) => {
   expect(() => readSince(text)).toThrow(/must be a duration .* or a time/);
 });

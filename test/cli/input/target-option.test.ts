@@ -60,7 +60,7 @@ describe('overrideTarget', () => {
     expect(overrideTarget({ steps: [] }, ['web1'])).toEqual({ target: { host: 'web1' }, steps: [] });
   });
 
-  test('leaves alone what is no plan, for the validation to say so', () => {
+  test('does not change what is not a plan, which the validation reports', () => {
     expect(overrideTarget(null, ['web1'])).toBe(null);
     expect(overrideTarget(plan, [])).toBe(plan);
   });
@@ -76,6 +76,6 @@ test.each([
   ['web1', false],
   ['root@web1.example.org:22', false],
   ['root@[::1]:22', false],
-])('%s, where a host may stand as well, means a plan: %s', (word, isPlan) => {
+])('%s, where a host is possible, too, is a plan: %s', (word, isPlan) => {
   expect(isPlanName(word)).toBe(isPlan);
 });

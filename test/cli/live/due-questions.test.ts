@@ -34,7 +34,7 @@ describe('dueQuestions', () => {
     expect(dueQuestions(state, { ...interest, others }, busy)).toHaveLength(1 + 4);
   });
 
-  test('runs without a worker do not take the place of others', () => {
+  test('runs without a worker do not block others', () => {
     const silent = others.map((run, i) => (i < 150 ? { ...run, silentSinceMs: 0 } : run));
     const due = ids(dueQuestions(state, { ...interest, others: silent }, new Map()));
     expect(due.filter((key) => key !== 'runs' && Number(key.slice('status r'.length)) < 150)).toHaveLength(2);

@@ -34,7 +34,7 @@ test('an error while the server answers is reported unchanged', async () => {
   connection.close();
 });
 
-test('a server that is gone, or silent, is looked for until a new connection is there', async () => {
+test('a server that is gone or silent is tried until there is a new connection', async () => {
   let lives = false;
   const events: string[] = [];
   const next = makeClient(() => true);

@@ -29,7 +29,7 @@ test('after the terminal became narrower, the rows of wrapped lines are counted'
   expect(written()).toBe(`${ESC}?25l${ESC}4A\r${ESC}J${block('z\n')}`);
 });
 
-test('lines above stay, and the picture is drawn again under them', () => {
+test('permanent lines stay above, and the block is drawn again below them', () => {
   const { screen, written } = makeScreen();
   screen.draw(['picture']);
   written();

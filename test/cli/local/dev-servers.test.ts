@@ -59,7 +59,7 @@ describe('the server of chandler dev', () => {
     expect(await findDevServers(context())).toMatchObject([{ address, dir: usual }]);
   });
 
-  test('is not chosen by chance while another runs: the command lists both, and follows --address', async () => {
+  test('is not guessed while another runs: the command lists both, and uses --address', async () => {
     await recordDevDir(context(), await serving('one'));
     await recordDevDir(context(), await serving('two'));
     const refused = await locateServer({}, context()).catch((error: Error) => error);

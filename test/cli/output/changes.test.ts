@@ -32,7 +32,7 @@ describe('listChanges', () => {
     ]);
   });
 
-  test('what people decide comes before what it leads to, which has its time', () => {
+  test('an action comes before the change that it causes, and both have its time', () => {
     const before = makeStatus();
     const decided = (action: 'retryStep' | 'skipStep', state: 'pending' | 'skipped') => {
       const steps = before.steps.map((step) => (step.name === 'network' ? { ...step, state } : step));
@@ -50,7 +50,7 @@ describe('listChanges', () => {
     ]);
   });
 
-  test('what waited for a person when the run ended has failed then, not when it began to wait', () => {
+  test('a step that was parked when the run ended failed at that time, not when it was parked', () => {
     const before = makeStatus();
     const steps = before.steps.map((step) =>
       step.name === 'network' ? { ...step, state: 'failed' as const } : step,

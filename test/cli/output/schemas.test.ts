@@ -6,7 +6,7 @@ import { phases } from '../../domain/markdown-phases.ts';
 import { problemsOf } from '../../support/schemas.ts';
 import { makeStatus } from '../make-status.ts';
 
-test('every shape says which command prints it', () => {
+test('every shape names the command that prints it', () => {
   const published = readFileSync(new URL('../../../schema/output.schema.json', import.meta.url), 'utf8');
   const { $defs } = JSON.parse(published) as { $defs: Record<string, { description?: string }> };
   // Types that shapes share have capital letters.
@@ -72,7 +72,7 @@ test.each(actionNames)('the example of %s fits, and a wrong key does not', (name
   expect(problemsOf(name, JSON.stringify({ ...example, reson: 'x' }), 'run')).not.toEqual([]);
 });
 
-test('what has another shape does not fit', () => {
+test('a value of another shape does not fit', () => {
   const { phase: _, ...rest } = makeStatus();
   expect(problemsOf('run', JSON.stringify({ id: 'x', runId: 'r', ...rest }))).not.toEqual([]);
   expect(problemsOf('run', JSON.stringify({ id: 'x', runId: 'r', ...makeStatus(), more: 1 }))).not.toEqual(

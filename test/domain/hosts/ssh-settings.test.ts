@@ -12,7 +12,7 @@ const read = (changes: string, host = 'Web1') =>
   );
 
 describe('what ssh -G prints', () => {
-  test('means nothing if it is what ssh does without a configuration', () => {
+  test('has no settings if it is what ssh does without a configuration', () => {
     expect(read('')).toEqual({ unused: [] });
   });
 
@@ -51,7 +51,7 @@ describe('what ssh -G prints', () => {
   });
 });
 
-test('what a target says wins over ssh_config, except for the alias', () => {
+test('the settings of a target win over ssh_config, except for the alias', () => {
   const found = { hostname: '10.0.0.7', port: 2222, user: 'deploy', identity: 'id_web', unused: [] };
   expect(withSshHost({ host: 'web1' }, found)).toEqual({
     host: '10.0.0.7',

@@ -153,14 +153,14 @@ describe('the files of a step', () => {
     );
   });
 
-  it.each([[{}], [null], ['x']])('that are %j and no list are one problem', (files) => {
+  it.each([[{}], [null], ['x']])('that are %j instead of a list are one problem', (files) => {
     const steps = [{ name: 'a', files }];
     expect(validatePlan({ target: { host: 'h' }, steps }).problems).toEqual([
       { path: 'steps[0].files', message: 'must be a list' },
     ]);
   });
 
-  it('cannot have text that is no text', () => {
+  it('cannot have text that is not valid Unicode', () => {
     expect(problemsOf(file({ content: 'a\ud800' }))).toEqual([
       'files[0].content: must not hold half of a surrogate pair, which is no character',
     ]);
@@ -232,7 +232,7 @@ describe('digests', () => {
     expect(digests([one])).toEqual(digests([other]));
   });
 
-  it('of a step without files have no trace of files', () => {
+  it('of a step without files do not contain files', () => {
     expect(digests([])).toEqual([
       planDigest({ ...planOf(), steps: [{ ...planOf().steps[0]!, files: undefined, script: '' }] } as Plan),
       digests([])[1],

@@ -44,7 +44,7 @@ describe('readiness', () => {
     [['pending'], 'waiting'],
     [['running', 'failed'], 'blocked'],
     [['blocked'], 'blocked'],
-  ])('needs that are %j make a step %s', (states, expected) => {
+  ])('a step whose needs are %j is %s', (states, expected) => {
     const needed = states.map((state, i) => status(`n${i}`, state));
     const step = stepOf({ needs: needed.map(({ name }) => name) });
     expect(readiness(step, [...needed, status('other', 'failed'), status('s', 'pending')])).toBe(expected);

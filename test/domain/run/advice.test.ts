@@ -15,7 +15,7 @@ const isOver = (state: AdviceState) => ['over', 'closed', 'terminated'].includes
 describe('the advice of every failure in every state of a run', () => {
   const table = codes.flatMap((code) => adviceStates.map((state) => [code, state] as const));
 
-  test.each(table)('%s, %s: it names nothing that cannot be done then', (code, state) => {
+  test.each(table)('%s, %s: it names only what is possible then', (code, state) => {
     const advice = adviceIn(state, general(code));
     if (isOver(state)) expect(advice).not.toMatch(OF_OPEN_RUNS);
     else expect(advice).not.toMatch(OF_RUNS_THAT_ARE_OVER);
@@ -26,7 +26,7 @@ describe('the advice of every failure in every state of a run', () => {
     expect(advice).not.toMatch(/\.\.|undefined|\s{2}/);
   });
 
-  test.each(codes)('%s: it changes with the state, whichever state it was made for', (code) => {
+  test.each(codes)('%s: it fits the present state, whatever state it was written for', (code) => {
     for (const from of adviceStates) {
       for (const to of adviceStates) {
         const made = adviceIn(from, general(code));

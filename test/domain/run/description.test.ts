@@ -42,7 +42,7 @@ describe('what a run shows from its beginning', () => {
     expect(describeLog('site', 'provision:web1').summary).toBe('log of site for provision:web1');
   });
 
-  it('fits into what the engine takes, in whole characters', () => {
+  it('fits into the limit of the server, in whole characters', () => {
     const steps = Array.from({ length: 64 }, (_, i) => ({ name: `s${i}`.padEnd(40, '_'), script: 'true' }));
     const needs = steps.map(({ name }) => name);
     const plan = {

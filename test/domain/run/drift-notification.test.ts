@@ -7,7 +7,7 @@ import {
 import type { DriftReport, StepDrift } from '../../../src/domain/run/drift.ts';
 
 const failure = { code: 'host-unreachable', message: 'no route', advice: 'x' } as const;
-const drifted = (name: string, message = 'its check says no (exit 1)'): StepDrift => ({
+const drifted = (name: string, message = 'its check fails (exit 1)'): StepDrift => ({
   name,
   state: 'drifted',
   deviations: [{ kind: 'missing', message }],
@@ -31,7 +31,7 @@ describe('the notification of a check for drift', () => {
     expect(describeAfter({ report: report(inOrder, drifted('b')) })).toEqual({
       id: 'o:drifted',
       event: 'drifted',
-      text: 'root@h:22 has drifted from web: b (its check says no (exit 1))',
+      text: 'root@h:22 has drifted from web: b (its check fails (exit 1))',
       namespace: 'n',
       workflowId: 'w',
       runId: 'r',

@@ -15,7 +15,7 @@ describe('the name of the records of a plan', () => {
   ])('of %s is %s', (name, expected) => expect(recordsName(name)).toBe(expected));
 
   it.each(['..', '.hidden', 'a/b', 'a b', '-rf', '', 'x'.repeat(41), 'ü', '=00000000000000000000'])(
-    'is a hash for %j, which is no plain file name',
+    'is a hash for %j, which is not a plain file name',
     (name) => expect(recordsName(name)).toMatch(/^=[0-9a-f]{20}$/),
   );
 });
@@ -73,7 +73,7 @@ describe('a recorded part', () => {
     ['with another digest', record, 'e', ['x', 'y'], false],
     ['one of whose needs ran since', record, 'd', ['x', 'z'], false],
     ['that needs more', record, 'd', ['x', 'y', 'z'], false],
-  ])('%s is judged right', (_, recorded, digest, needs, expected) => {
+  ])('%s is judged correctly', (_, recorded, digest, needs, expected) => {
     expect(isUnchanged(recorded, digest, needs)).toBe(expected);
   });
 });

@@ -59,7 +59,7 @@ describe('an attempt of a part', () => {
     expect(a.launchOf('owner')).toEqual(makeLaunch('owner', 'a', 'step', 2));
   });
 
-  it('has one record for its launch, which can begin anew', () => {
+  it('has one record for its launch, which a repeated start replaces', () => {
     const { a } = makeA();
     a.begin('owner', 5);
     const launch = a.launchOf('owner');

@@ -42,7 +42,7 @@ describe('a sentinel', () => {
     expect(sentinelSaysDone(content, 'd', whenPresent)).toBe(done);
   });
 
-  it('names what was skipped and whose launches the rest is', () => {
+  it('names what was skipped, and the owner of the other launches', () => {
     expect(readSentinel(written('skipped', 'skipped'))).toEqual({
       digest: 'd',
       runId: 'r',

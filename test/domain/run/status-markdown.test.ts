@@ -12,7 +12,7 @@ describe('a run as Markdown', () => {
     expect(`${renderStatusMarkdown(status)}\n`).toBe(readFileSync(`${folder}/${name}.md`, 'utf8'));
   });
 
-  it('has no fixture that no test renders', () => {
+  it('is tested with every fixture', () => {
     expect(readdirSync(folder).toSorted()).toEqual(
       Object.keys(phases)
         .map((name) => `${name}.md`)

@@ -13,7 +13,7 @@ const running = (trouble?: Trouble) =>
   });
 
 describe('a run whose host cannot be reached', () => {
-  it('needs attention at once for what only a person can fix, and after a minute for the network', () => {
+  it('needs attention at once for trouble that only a person can fix, and after a minute for the network', () => {
     expect(attentionOf(running(), 1000)).toBe(false);
     expect(attentionOf(running(key), 1000)).toBe(true);
     expect(attentionOf(running(network), 60_999)).toBe(false);
@@ -21,7 +21,7 @@ describe('a run whose host cannot be reached', () => {
     expect(attentionOf({ ...running(), trouble: key }, 1000)).toBe(true);
   });
 
-  it('is fully parked if only a person can fix it, but not while the network is away', () => {
+  it('is fully parked if only a person can fix it, but not during network trouble', () => {
     expect(isFullyParked(running())).toBe(false);
     expect(isFullyParked(running(network))).toBe(false);
     expect(isFullyParked(running(key))).toBe(true);
@@ -29,7 +29,7 @@ describe('a run whose host cannot be reached', () => {
     expect(isFullyParked({ ...running(key), endedAtMs: 1 })).toBe(false);
   });
 
-  it('is at work while another of its steps is', () => {
+  it('is not parked while another of its steps runs', () => {
     const { steps } = running(key);
     const more = { name: 'c', state: 'running', attempt: 1 } as const;
     expect(isFullyParked(makeStatus({ steps: [...steps, more] }))).toBe(false);

@@ -17,13 +17,13 @@ describe('a duration', () => {
   });
 
   test.each(['0s', '0.1ms', '366d', '1e3s', '-1s', '1', 's', '1y', '1s\n', 0, -5, 1e15])(
-    '%j is none',
+    '%j is not a duration',
     (value) => {
       expect(isDuration(value)).toBe(false);
     },
   );
 
-  it('has a fallback', () => {
+  it('has a default', () => {
     expect(durationMs(undefined, 7)).toBe(7);
   });
 

@@ -54,7 +54,7 @@ describe('a watch with skipped time', () => {
     });
   });
 
-  it('parks what failed, and fails when no action follows', async () => {
+  it('parks failed steps, and fails when no action follows', async () => {
     const { activities } = fakeActivities(showing({ script }, gaveUpOnA));
     await harness.watch(activities, { parkTimeout: '6m' }, async (client, id) => {
       expect(await client.result(id)).toMatchObject({ failure: { code: 'parked-too-long' } });

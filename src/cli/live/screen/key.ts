@@ -13,7 +13,7 @@ export interface Keypress {
 }
 
 const NAMES: Readonly<Record<string, string>> = { return: 'enter', k: 'up', j: 'down', space: 'pagedown' };
-/* oxlint-disable-next-line no-control-regex -- what is no text */
+/* oxlint-disable-next-line no-control-regex -- control characters */
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** Converts an event, so that other modules need not know what terminals send. */

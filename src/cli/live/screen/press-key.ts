@@ -71,14 +71,14 @@ function openSelectedLog(state: State): State {
     state.view === 'list'
       ? (parts.find(({ part }) => part.state === 'parked' || part.state === 'running') ?? parts[0])
       : selectedPart(state);
-  if (!run || !row) return showMessage(state, 'It is not known yet where the run is');
+  if (!run || !row) return showMessage(state, 'The steps of the run are not known yet');
   return row.part.attempt === 0 ? showMessage(state, whyNotStarted(run, row)) : openLogOf(state, run, row);
 }
 
 function attach(state: State): Updated {
   const row = selectedPart(state);
   return withRun(state, (run) => {
-    if (!row) return 'It is not known yet where the run is';
+    if (!row) return 'The steps of the run are not known yet';
     if (row.finalizer) return 'A finalizer has no session to attach to';
     if (row.part.attempt === 0) return whyNotStarted(run, row);
     return [{ kind: 'attach', run: run.info.id, step: row.step }];

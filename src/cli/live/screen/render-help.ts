@@ -9,14 +9,14 @@ const ACTION_KEYS = [...actionsByKey].map(
 
 const KEYS = [
   ['up down k j PgUp PgDn Home End', 'move'],
-  ['Enter', 'a run: its steps; a step: its log'],
-  ['Esc', 'go back; in the list, drop the filter'],
-  ['l', 'the log, as it comes; PgUp shows what was before, End follows it again'],
+  ['Enter', 'open the steps of a run, or the log of a step'],
+  ['Esc', 'go back; in the list, clear the filter'],
+  ['l', 'follow the log; PgUp scrolls back, End follows again'],
   ...ACTION_KEYS,
   ['a', 'attach to the terminal of the step'],
   ['o', 'show the address of the run in the UI'],
   ['/', 'show only runs with a text in their name, host, plan or state'],
-  ['Ctrl-L', 'draw the screen anew'],
+  ['Ctrl-L', 'redraw the screen'],
   ['q, Ctrl-C', 'leave; runs continue'],
 ] as const;
 
@@ -27,7 +27,7 @@ const MARKS = [
   ['✔', 'succeeded, or satisfied or unchanged already'],
   ['↷', 'skipped by an operator'],
   ['✘', 'failed, or killed with its run'],
-  ['⊘', 'blocked by what has failed'],
+  ['⊘', 'blocked by a failed step'],
   ['·', 'pending'],
   ['?', 'no worker answers for the run'],
 ] as const;
@@ -46,7 +46,7 @@ export function renderHelp(columns: number, paint: Paint): string[] {
     ...MARKS.flatMap(line),
     '',
     ...wrapIndented(
-      '  In a run without a cursor on a step, keys mean the step that needs attention. Any key goes back.',
+      '  Where no step is selected, keys act on the step that needs attention. Any key goes back.',
       columns,
       '  ',
     ),

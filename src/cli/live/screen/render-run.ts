@@ -56,7 +56,7 @@ function renderHead(run: RunView, state: State, paint: Paint): string[] {
     run.silentSinceMs === undefined || run.final
       ? []
       : [
-          '? no worker answers for this run: shown is what was known before',
+          '? no worker answers for this run: showing its last known state',
           ...(run.info.failedTask ? describeFailedTask(run.info.failedTask).split('\n') : []),
         ]
           .flatMap(lines)

@@ -75,7 +75,7 @@ function renderDialogInLine(dialog: Dialog, state: State): string {
 
 /** The question, and the typed text if it asks for one. */
 function wordsOf(dialog: Dialog, { filter }: State): readonly [question: string, typed?: string] {
-  if (dialog.kind === 'filter') return ['Show runs with (Esc: all as before)', oneLine(filter)];
+  if (dialog.kind === 'filter') return ['Show only runs with (Esc: undo)', oneLine(filter)];
   const { request } = dialog;
   const { reason } = request.input;
   const { prompt } = actions[request.name];

@@ -130,7 +130,7 @@ async function lendTerminal(screen: Screen, store: Store, work: () => Promise<vo
     await work();
   } finally {
     screen.isAway = false;
-    // If the program was told to end meanwhile, the screen does not return.
+    // If the program was asked to end meanwhile, the screen does not return.
     if (!context.signal.aborted) terminal.enter();
     store.dispatch({ kind: 'resized', size: context.terminalSize() });
   }

@@ -13,7 +13,7 @@ export function titleOf(state: State): string {
   const { lost, nowMs } = state;
   if (!lost) return state.view === 'list' ? titleOfList(state) : titleOfRun(state);
   const since = formatClock(lost.sinceMs);
-  return `! no answer since ${since} (${formatDuration(nowMs - lost.sinceMs)}): shown is what was known then; trying again (${oneLine(lost.why)})`;
+  return `! no answer since ${since} (${formatDuration(nowMs - lost.sinceMs)}): showing what was known then; trying again (${oneLine(lost.why)})`;
 }
 
 /** `fleet web · 12 runs · 1 needs attention · 3 running · 8 over` */

@@ -90,7 +90,7 @@ test('a list shows runs with their sums, and the steps of the one under the curs
   ]);
 });
 
-test('a log shows which, how far, and the window on it', () => {
+test('a log shows its name, the position, and the window on it', () => {
   const opened = press(parkedRun({ size: { columns: 60, rows: 7 } }), 'l').state;
   expect(picture(opened)[2]).toBe('  Asking the host …');
   const text = 'one\ntwo\n\u001b[31mthree\u001b[0m\nfour\n';
@@ -139,7 +139,7 @@ describe('the bottom', () => {
   });
 });
 
-test('what is typed is shown whole, and in a terminal without room for it its end beside the question', () => {
+test('typed text is shown whole, or its end if the terminal has too little room', () => {
   const keys = `s${'x'.repeat(100)}end`;
   expect(picture(press(parkedRun(), keys).state).slice(-4, -1)).toEqual([
     '· Esc: cancel',
@@ -156,7 +156,7 @@ test('a lost server is announced above the last known state; on a single line a 
   const lost = update(parkedRun(), { kind: 'lost', why: 'ECONNREFUSED' }).state;
   const later = update(lost, { kind: 'tick', nowMs: NOW_MS + 5000 }).state;
   expect(picture(later).slice(0, 2).join(' ')).toMatch(
-    /^! no answer since \d\d:\d\d:\d\d \(5\.0 s\): shown is what was known then; trying again \(ECONNREFUSED\)$/,
+    /^! no answer since \d\d:\d\d:\d\d \(5\.0 s\): showing what was known then; trying again \(ECONNREFUSED\)$/,
   );
   expect(picture(later)).toContain('> network           ⏸ parked           2  2.5 s        exit 3');
   const line = { columns: 40, rows: 1 };
@@ -241,7 +241,7 @@ test('for any output of a host and any size of the terminal: as many lines as it
   );
 });
 
-test('two hundred runs are drawn in no time', () => {
+test('two hundred runs are drawn quickly', () => {
   const runs = Array.from({ length: 200 }, (_, i) => makeInfo(`run-${i}`));
   const state = makeState([listed(...runs), ...runs.map(({ id }) => told(id))], {
     size: { columns: 120, rows: 60 },

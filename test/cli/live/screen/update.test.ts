@@ -67,7 +67,7 @@ describe('keys', () => {
     ['goes nowhere from the only run', '[escape]', 'q leaves; the run continues'],
   ])('%s', (_what, keys, text) => expect(press(parkedRun(), keys).state.message?.text).toBe(text));
 
-  test('in a list mean the step that waits, and say so if none does', () => {
+  test('in a list act on the step that waits, or report that none does', () => {
     const state = makeState([listed(makeInfo('a'), makeInfo('b')), told('b')]);
     expect(press(state, 'ry').effects).toEqual(act('retryStep', 'b', { step: 'network' }));
     const { state: other, effects } = press(state, '[down]r');
@@ -96,7 +96,7 @@ describe('keys', () => {
     expect(press(state, 'q').effects).toEqual([{ kind: 'leave', exitCode: exitCodes.aborted }]);
   });
 
-  test('move the cursor, and it stays on its run whatever comes', () => {
+  test('move the cursor, which stays on its run when the list changes', () => {
     const runs = Array.from({ length: 200 }, (_, i) =>
       makeInfo(`r${String(i).padStart(3, '0')}`, { startedAtMs: -i }),
     );
@@ -169,7 +169,7 @@ describe('what is known of runs', () => {
     ]);
   });
 
-  test('a run that is listed no more stays, and one that is over, too', () => {
+  test('a run that is no longer listed stays, and so does one that is over', () => {
     const state = makeState([
       listed(makeInfo('a'), makeInfo('b')),
       listed(makeInfo('b', { status: 'COMPLETED' })),
@@ -180,12 +180,12 @@ describe('what is known of runs', () => {
     ]);
   });
 
-  test('another run under the same id begins anew', () => {
+  test('another run with the same id replaces the state of the earlier one', () => {
     const state = makeState([listed(makeInfo('a')), told('a'), listed(makeInfo('a', { startedAtMs: 7 }))]);
     expect(state.runs).toEqual([{ info: makeInfo('a', { startedAtMs: 7 }), progress: [], final: false }]);
   });
 
-  test('a worker that answers again is no longer missed', () => {
+  test('a worker that answers again no longer counts as missing', () => {
     const state = makeState([listed(makeInfo('a')), { kind: 'silent', run: 'a' }, told('a')]);
     expect(state.runs[0]).not.toHaveProperty('silentSinceMs');
   });
@@ -203,14 +203,14 @@ describe('what is known of runs', () => {
     expect(update(state, { kind: 'tick', nowMs: NOW_MS + 60_000 }).state.message).toBeUndefined();
   });
 
-  test('the server is missed from when it was first missed', () => {
+  test('a lost server keeps the time at which it was first missed', () => {
     const lost = { kind: 'lost', why: 'ECONNREFUSED' } as const;
     const state = makeState([lost, { kind: 'tick', nowMs: NOW_MS + 9000 }, lost]);
     expect(state.lost?.sinceMs).toBe(NOW_MS);
     expect(update(state, { kind: 'found' }).state.lost).toBeUndefined();
   });
 
-  test('what waits is the first of the steps, and summed up by marks', () => {
+  test('steps that wait come first, and marks sum up their states', () => {
     expect(selectedPart(parkedRun())?.step).toBe('network');
     expect(summarize(makeStatus())).toBe('1⏸ 1▶ 2·');
   });
