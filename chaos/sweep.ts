@@ -25,7 +25,7 @@ const PER_PROGRAM: Readonly<Record<string, number>> = {
   any: 3,
 };
 const ELSEWHERE = 2;
-/** Subcommands that only runs call which end early. */
+/** Subcommands that are called only by runs that end early. */
 const ONLY_CUT: ReadonlySet<string> = new Set(['kill', 'close', 'release']);
 const ARMED_AT_MOST = 5;
 /** Each pause of the longest step: it is waited for after its start has been answered, and that wait has progress to report. */

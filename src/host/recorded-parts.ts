@@ -2,7 +2,7 @@ import { limits } from '../domain/plan/schema.ts';
 import { NO_LAUNCH, type PartRecord, type RecordEntry } from '../domain/run/part-record.ts';
 import type { Answer } from '../ssh/frames.ts';
 
-/** Of a plan that has had many other steps. With all their needs they are half of what the server accepts. */
+/** In records, for a plan whose steps were often replaced. With all their needs they take half of what the server accepts. */
 const MAX_RECORDS = 512;
 
 /** The records of a plan's parts by their names: `step.packages`, `finalizer.packages`. */

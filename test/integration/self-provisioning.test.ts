@@ -515,7 +515,7 @@ describe('a self-provisioning host', () => {
       expect((await run('sh', 'status')).stdout).toMatch(/^provisioned\n/);
     });
 
-    it('runs a step that a run skipped in the next start of its script', async () => {
+    it('runs a step that a run had skipped when its script is started again', async () => {
       await installScript([
         { name: 'good', script: record('good') },
         { name: 'bad', script: record('bad', '[ -e /root/fixed ] || exit 7') },

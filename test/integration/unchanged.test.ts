@@ -291,7 +291,7 @@ describe('a plan that runs again on its host', () => {
     expect((await provision([lost, step('b', { needs: ['a'] })])).ran).toEqual(['b', 'checked', 'newer']);
   });
 
-  it('runs an unchanged step that an operator resets, and then what needs it', async () => {
+  it('runs an unchanged step that an operator resets, and then its dependents', async () => {
     await provision(ten());
     const slow = { i: { version: 2, script: 'until test -e /root/fail-go; do sleep 0.1; done' } };
     const id = await stack.start({ name: 'web', steps: ten(slow) });

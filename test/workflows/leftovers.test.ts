@@ -165,7 +165,7 @@ describe('a run after one in which something was skipped', () => {
   };
   const skippedStep = sentinelOf([{ name: 'firewall', state: 'skipped' }]);
 
-  it('does the skipped step, then what needs it and the finalizers once more, and repeats nothing else', async () => {
+  it('does the skipped step, repeats its dependents and the finalizers, and nothing else', async () => {
     expect(await runAfter(skippedStep, { ...done, firewall: exited(1) })).toEqual({
       ran: ['runStep firewall 2', 'runStep app 2', 'finalizeStep firewall 2', 'finalizeStep other 2'],
       isWhole: true,

@@ -34,7 +34,7 @@ export function createSources(context: CliContext): Sources {
       if (name === 'id' && line.command.parent?.name() === 'schedule')
         return line.command.registeredArguments[0]?.name() === 'id' ? client(line, listSchedules) : NOTHING;
       const isOfRun = line.command.registeredArguments.some((argument) => argument.name() === 'id');
-      // The `--id` of `up` names a new run, so existing ids are no candidates.
+      // The `--id` of `up` names a new run, so existing ids are not offered.
       if (name === 'id' && (isOfRun || line.command.name() === 'clean'))
         return client(line, (found) => listIds(found, line));
       if (name === 'step') {

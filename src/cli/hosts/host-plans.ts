@@ -59,7 +59,7 @@ export async function loadHostPlans(
   return reached;
 }
 
-/** Notes that a line is about a host. */
+/** Adds a host to those that a line is about. */
 function addName(lines: Map<string, string[]>, line: string, name: string): void {
   const names = lines.get(line) ?? [];
   names.push(name);

@@ -75,7 +75,7 @@ function unreadDirectories(source: string, format: InventoryFormat): Ignored[] {
     .map((name) => ({ name, reason: 'is not read; give the output of: ansible-inventory --list' }));
 }
 
-/** Prints that an inventory has what is not used. */
+/** Prints the settings of an inventory that are not used. */
 export function announceIgnored(context: CliContext, { file, ignored }: HostsRead): void {
   const names = [...new Set(ignored.map(({ name }) => name))];
   if (names.length === 0) return;

@@ -175,7 +175,7 @@ function waitingChange(
     return [{ at: iso(sinceMs), change: 'waiting', ...about, waitingFor: asked, attach }];
   }
   if (waitingFor === undefined) return [];
-  // The text contains the elapsed time, which alone is no change.
+  // The text contains the elapsed time, so a different text alone is not a change.
   const isKnown =
     about.step === undefined ? before?.waitingFor === waitingFor : before?.waitingFor !== undefined;
   if (isKnown) return [];

@@ -26,7 +26,7 @@ export function readIni(text: string): Inventory {
     if (content === '' || /^[;#]/.test(content)) continue;
     if (content.startsWith('[') && isHeader(content)) {
       const section = readSection(content);
-      // After a wrong section line, its other lines are not reported, too.
+      // Only the header of a wrong section is reported, not each of its lines.
       state = section.state;
       if (section.problem !== undefined) {
         inventory.problems.push({ path: '', message: section.problem, line });

@@ -11,7 +11,7 @@ export interface Problem {
 export interface PlacedProblem extends Problem {
   /** The file, unless it is that of the plan: a file that the plan includes, or an env file. */
   readonly file?: string;
-  /** Missing for what only the command line has. */
+  /** Missing for a value that only the command line has. */
   readonly line?: number;
 }
 

@@ -96,7 +96,7 @@ function resolveStep(step: Step, shared: Plan['env']): ResolvedStep {
   });
 }
 
-/** For what does not place the files of a step. */
+/** A step without its files, for callers that do not place files. */
 export function withoutFiles(step: ResolvedStep): ResolvedStep {
   return definedOnly({ ...step, files: undefined });
 }

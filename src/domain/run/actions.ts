@@ -202,7 +202,7 @@ export const actions: { readonly [Name in ActionName]: Action<ActionInputs[Name]
     command: 'resume',
     key: 'p',
     summary: 'continue after a pause',
-    details: 'Steps that are ready start.',
+    details: 'The run starts every step whose needs are done.',
     example: {},
     checks: {},
     fitsRun: ({ paused }) => paused,

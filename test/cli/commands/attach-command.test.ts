@@ -27,7 +27,7 @@ describe('what opens a session', () => {
     expect(command.replaceAll(`'\\''`, '')).not.toContain('\\');
   });
 
-  it('has the way through a jump host read by a POSIX shell, whatever the shell of the person', () => {
+  it('uses a POSIX shell for a jump host, whatever the login shell is', () => {
     const target = {
       host: 'web1',
       port: 22,

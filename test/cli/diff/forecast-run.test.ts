@@ -240,7 +240,7 @@ describe('what earlier runs recorded', () => {
   it('is kept if it is unchanged', () => {
     expect(wouldBe({})).toEqual(['step a keep', 'step b keep', 'finalizer a keep']);
   });
-  it('is done again if it failed, with what needs it and the finalizers', () => {
+  it('is done again if it failed, with its dependents and the finalizers', () => {
     const failed = { ...recorded['step.a'], isDone: false };
     expect(wouldBe({ 'step.a': failed })).toEqual(['step a do', 'step b do', 'finalizer a do']);
   });
@@ -326,7 +326,7 @@ describe('a step', () => {
     });
   });
 
-  it('that was skipped runs, and after it again what needs it and the finalizers', () => {
+  it('that was skipped runs, and then its dependents and the finalizers run again', () => {
     const host = makeInspection({
       sentinel: sentinel(
         JSON.stringify({ digest: `${digest}+skipped`, steps: [{ name: 'a', state: 'skipped' }] }),

@@ -75,7 +75,7 @@ describe('ProxyJump', () => {
     expect(parseJump(text)).toEqual(hops);
   });
 
-  test.each(['', 'a b', 'a,,b', 'gate:x', '[::1', 'me@'])('%j is none', (text) => {
+  test.each(['', 'a b', 'a,,b', 'gate:x', '[::1', 'me@'])('%j is not a list of jump hosts', (text) => {
     expect(parseJump(text)).toBeUndefined();
   });
 });
@@ -111,7 +111,7 @@ describe('a ProxyCommand that is ssh -W is a jump host', () => {
     'ssh -W %h:%p gate -p x',
     'ssh -W %h:%p gate; id',
     "ssh '",
-  ])('%s is none', (command) => {
+  ])('%s is not a jump host', (command) => {
     expect(parseProxyCommand(command)).toBeUndefined();
   });
 });

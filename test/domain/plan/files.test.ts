@@ -166,7 +166,7 @@ describe('the files of a step', () => {
     ]);
   });
 
-  it('of the worker are named that the digest of a plan does not cover', () => {
+  it('of the worker are listed if the digest of the plan does not cover them', () => {
     const from = (name: string, more = {}) => file({ content: undefined, from: `worker:${name}`, ...more });
     const plan = planOf(from('a', { path: '/a' }), from('b', { sha256: SHA }), from('a'), file());
     expect(unpinnedFiles(plan as Plan)).toEqual(['worker:a']);

@@ -102,7 +102,7 @@ export function renderSteps(state: State, run: RunView, height: number, paint: P
     const why = silent
       ? 'No worker answers for this run; start one with: chandler worker'
       : run.held
-        ? 'What its steps do is not known while the workflow is paused.'
+        ? 'The state of its steps is unknown while the workflow is paused.'
         : 'Asking the run …';
     return wrapIndented(`  ${why}`, columns, INDENT).map((line) => paint('dim', line));
   }
