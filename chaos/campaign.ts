@@ -84,25 +84,13 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
   });
 
   const lanes = await Promise.allSettled(stage.hosts.map((_, host) => lane(host)));
-  const linesOn = (host: string) => {
-    const there = judged.filter(({ evidence }) => evidence.hostName === host);
-    const names = new Set(there.map(({ evidence }) => evidence.drawn.name));
-    return stage.ledger.lines.filter(({ run }) => names.has(run));
-  };
+  // An interrupted campaign proves nothing, but reports its findings so far.
   const broken = signal.aborted
     ? []
     : lanes.flatMap((lane) => (lane.status === 'rejected' ? [lane.reason] : []));
   const late = [
-    ...(await findUnreplayable(stage)).map(({ run, why }) => ({
-      invariant: 'a run can be continued',
-      what: `${run}: ${why}`,
-    })),
-    // An interrupted campaign proves nothing, but reports its findings so far.
     ...broken.map((error: unknown) => ({ invariant: 'the campaign itself continues', what: inspect(error) })),
-    ...stage.hosts.flatMap(({ sandbox }) => judgeHost(sandbox.name, linesOn(sandbox.name))),
-    ...stage.workers.flatMap(({ deaths }) =>
-      deaths.map((what) => ({ invariant: 'a worker ends on request, and only then', what })),
-    ),
+    ...(await judgeStage(stage, judged)),
   ];
   for (const { invariant, what } of late) {
     const text = `VIOLATION ${invariant}: ${what} (seed ${seed})`;
@@ -111,6 +99,28 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
   }
   const whole = tally();
   return { ...whole, violations: whole.violations + late.length };
+}
+
+/** Judges what concerns no single run: replays, hosts and workers. */
+async function judgeStage(
+  stage: Stage,
+  judged: readonly JudgedRun[],
+): Promise<{ invariant: string; what: string }[]> {
+  const linesOn = (host: string) => {
+    const there = judged.filter(({ evidence }) => evidence.hostName === host);
+    const names = new Set(there.map(({ evidence }) => evidence.drawn.name));
+    return stage.ledger.lines.filter(({ run }) => names.has(run));
+  };
+  return [
+    ...(await findUnreplayable(stage)).map(({ run, why }) => ({
+      invariant: 'a run can be continued',
+      what: `${run}: ${why}`,
+    })),
+    ...stage.hosts.flatMap(({ sandbox }) => judgeHost(sandbox.name, linesOn(sandbox.name))),
+    ...stage.workers.flatMap(({ deaths }) =>
+      deaths.map((what) => ({ invariant: 'a worker ends on request, and only then', what })),
+    ),
+  ];
 }
 
 function describeOutcome(outcome: Evidence['outcome']): string {

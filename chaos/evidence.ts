@@ -161,18 +161,15 @@ export async function readHistory(
       if (type === 'surveyLaunches') owner = input.owner;
       scheduled.set(String(event.eventId), { type, launch, id: scheduledEvent.activityId ?? '' });
     }
-    const about = scheduled.get(
-      String(
-        scheduledEvent ? event.eventId : (attributes as { scheduledEventId?: unknown })?.scheduledEventId,
-      ),
+    const key = String(
+      scheduledEvent ? event.eventId : (attributes as { scheduledEventId?: unknown })?.scheduledEventId,
     );
+    const about = scheduled.get(key);
     if (Number(event.workflowTaskFailedEventAttributes?.cause) === RESET) resetMs = atMs;
     const begun = event.activityTaskStartedEventAttributes;
     if (begun) started.set(String(begun.scheduledEventId), atMs);
-    if (about && /Completed|Failed|TimedOut|Canceled/.test(what)) {
-      const key = String((attributes as { scheduledEventId?: unknown }).scheduledEventId);
+    if (about && /Completed|Failed|TimedOut|Canceled/.test(what))
       attempts.push({ activity: about.id, startedMs: started.get(key) ?? atMs, endedMs: atMs });
-    }
     const failure = event.activityTaskFailedEventAttributes?.failure;
     const signal = event.workflowExecutionSignaledEventAttributes?.signalName;
     const update = event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input?.name;
@@ -183,12 +180,9 @@ export async function readHistory(
           .filter(Boolean)
           .join(' '),
       });
-    if (!about || (about.type !== 'waitStep' && about.type !== 'finalizeStep')) continue;
-    const type = failure?.applicationFailureInfo?.type;
-    if (event.activityTaskCompletedEventAttributes)
-      claims.push({ launch: about.launch, atMs, claims: 'succeeded' });
-    else if (type === 'step-interrupted') claims.push({ launch: about.launch, atMs, claims: 'interrupted' });
-    else if (failure) claims.push({ launch: about.launch, atMs, claims: 'failed' });
+    const claimed = claimOf(event);
+    if (claimed && (about?.type === 'waitStep' || about?.type === 'finalizeStep'))
+      claims.push({ launch: about.launch, atMs, claims: claimed });
   }
   return {
     claims,
@@ -197,6 +191,19 @@ export async function readHistory(
     ...(owner !== undefined && { owner }),
     ...(resetMs !== undefined && { resetMs }),
   };
+}
+
+/** What the end of an activity claims about the launch for which it waited. */
+function claimOf(event: {
+  readonly activityTaskCompletedEventAttributes?: unknown;
+  readonly activityTaskFailedEventAttributes?: {
+    readonly failure?: { readonly applicationFailureInfo?: { readonly type?: string | null } | null } | null;
+  } | null;
+}): Claim['claims'] | undefined {
+  if (event.activityTaskCompletedEventAttributes) return 'succeeded';
+  const failure = event.activityTaskFailedEventAttributes?.failure;
+  if (failure?.applicationFailureInfo?.type === 'step-interrupted') return 'interrupted';
+  return failure ? 'failed' : undefined;
 }
 
 /** WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW: the first event that an execution does not share with the one before its reset. */

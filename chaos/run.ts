@@ -164,30 +164,25 @@ async function judgeRun(
   const launches = launchesOf({ firstRunId, status });
   const lines = linesOf(setting, played, firstRunId, new Set(launches.map(({ id }) => id)));
   const ids = [...new Set([...launches.map(({ id }) => id), ...lines.map(({ launch }) => launch)])];
-  const { sentinel, ...hostSays } = await host
-    .run('true')
-    .then(() => readHost(host, ids, sentinelPath(drawn)));
+  const { sentinel, ...hostSays } = await readHost(host, ids, sentinelPath(drawn));
   const writer = sentinel === undefined ? undefined : readSentinel(sentinel).runId;
   // Another run of the same plan may have written it: the terminated one before this run, or the next one.
   const isOthers = writer !== undefined && writer !== played.firstRunId && writers.has(writer);
   const struck = setting.struck.filter(
     (fault) => fault.host === host.sandbox.name && fault.healedMs >= begunMs,
   );
-  const eventsMs = history.events.map(({ atMs }) => atMs);
+  const recorded = { eventsMs: history.events.map(({ atMs }) => atMs), attempts };
   const faults = struck.map(({ on: _on, held: _held, heardMs: _heardMs, ...fault }, i): Injected => {
-    const recovered =
-      fault.run === drawn.name && !before ? recoveryMs(struck[i]!, { eventsMs, attempts }) : undefined;
+    const recovered = fault.run === drawn.name && !before ? recoveryMs(struck[i]!, recorded) : undefined;
     return { ...fault, ...(recovered !== undefined && { recoveryMs: recovered }) };
   });
-  // Reading every log through the client would take longer than the runs.
-  const draw = createDraw(seed, `logs ${drawn.name}`);
   const logged = launches.filter(({ id }) =>
     hostSays.launches.some((it) => it.launch === id && it.code !== undefined),
   );
-  const chosen = logged.length === 0 ? [] : [draw.pick(logged)];
   const read = [];
-  for (const launch of chosen) {
-    const { id, step, attempt, kind } = launch;
+  // Reading every log through the client would take longer than the runs.
+  if (logged.length > 0) {
+    const { id, step, attempt, kind } = createDraw(seed, `logs ${drawn.name}`).pick(logged);
     const options = { attempt, finalizer: kind === 'finalizer' };
     read.push({ launch: id, ...(await ask(() => readWhole(stage, workflowId, step, options))) });
   }

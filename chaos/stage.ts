@@ -57,19 +57,8 @@ export async function openStage(options: { dir: string; hosts: number; workers: 
     undo.push(() => server.stop({ graceMs: 0 }));
     const port = Number(server.address.split(':')[1]);
 
-    const { hosts: sandboxes, stop: stopHosts } = await startHosts(options.hosts, {
-      diskMiB: HOST_DISK_MIB,
-    });
-    undo.push(stopHosts);
     const keys = join(dir, 'keys');
-    await mkdir(keys);
-    const hosts: StageHost[] = [];
-    for (const sandbox of sandboxes) {
-      await copyFile(sandbox.identity, join(keys, sandbox.name));
-      const proxy = await startFaultProxy(sandbox.port);
-      undo.push(() => proxy.close());
-      hosts.push(stageHost(sandbox, proxy));
-    }
+    const hosts = await openHosts(options.hosts, keys, undo);
     for (const host of hosts) await prepareHost(host, ledger.port);
 
     const builds = await makeBuilds(dir);
@@ -99,16 +88,8 @@ export async function openStage(options: { dir: string; hosts: number; workers: 
       workers,
       workflowBundle: { codePath: join(builds.own, 'workflow-bundle.js') },
       killServer: () => server.stop({ graceMs: 0 }),
-      async startServer() {
-        // A connection of another program may hold the port for a moment.
-        for (const end = Date.now() + 60_000; ; await delay(200)) {
-          try {
-            server = await startDevServer({ cli, dbFile, port, searchAttributes });
-            return;
-          } catch (error) {
-            if (Date.now() > end) throw error;
-          }
-        }
+      startServer: async () => {
+        server = await restartServer({ cli, dbFile, port, searchAttributes });
       },
       stop,
     };
@@ -116,6 +97,36 @@ export async function openStage(options: { dir: string; hosts: number; workers: 
     await stop();
     throw error;
   }
+}
+
+/** Starts the server again. A connection of another program may hold its port for a moment. */
+async function restartServer(options: Parameters<typeof startDevServer>[0]): Promise<DevServer> {
+  for (const end = Date.now() + 60_000; ; await delay(200)) {
+    try {
+      return await startDevServer(options);
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+}
+
+/** Starts hosts behind proxies, and puts their keys into a new directory. Adds to `undo` what ends them. */
+async function openHosts(
+  count: number,
+  keys: string,
+  undo: (() => Promise<unknown>)[],
+): Promise<StageHost[]> {
+  const { hosts: sandboxes, stop } = await startHosts(count, { diskMiB: HOST_DISK_MIB });
+  undo.push(stop);
+  await mkdir(keys);
+  const hosts: StageHost[] = [];
+  for (const sandbox of sandboxes) {
+    await copyFile(sandbox.identity, join(keys, sandbox.name));
+    const proxy = await startFaultProxy(sandbox.port);
+    undo.push(() => proxy.close());
+    hosts.push(stageHost(sandbox, proxy));
+  }
+  return hosts;
 }
 
 function stageHost(sandbox: SandboxHost, proxy: FaultProxy): StageHost {

@@ -50,42 +50,13 @@ export async function strikeRun(
   const errors: unknown[] = [];
   const over = new AbortController();
 
-  /** Injects a fault, keeps it for its time, undoes it, and observes the recovery of the link. */
   const strikeWhole = async (
     fault: DrawnFault,
     window: Window | undefined,
     isIn: () => void,
   ): Promise<void> => {
-    const { kind, salt } = fault;
-    const { worker, held } = await serving(stage, run, salt);
-    const scopes = { worker: worker.name, server: 'server', run } as const;
-    const scope = kind.on in scopes ? scopes[kind.on as keyof typeof scopes] : host.sandbox.name;
-    const times = await locks.take(scope, async () => {
-      const atMs = Date.now();
-      const undo = await kind.strike({ stage, host, run, worker, salt });
-      isIn();
-      if (!undo) return undefined;
-      await delay(fault.lastsMs);
-      await undo();
-      return { atMs, healedMs: Date.now() };
-    });
-    if (!times) return;
-    const linked = kind.on === 'link' || kind.on === 'sshd';
-    const heardMs = linked ? await heardAgain(host, over.signal) : undefined;
-    const done: Struck = {
-      ...times,
-      kind: kind.name,
-      on: kind.on,
-      host: host.sandbox.name,
-      run,
-      held: kind.on === 'worker' ? held : [],
-      onHost: kind.on !== 'worker' && kind.on !== 'server',
-      kills: kind.kills ?? false,
-      losesLogs: kind.losesLogs ?? false,
-      removesAccess: kind.removesAccess ?? false,
-      ...(window && { window }),
-      ...(heardMs !== undefined && { heardMs }),
-    };
+    const done = await strikeOnce({ stage, host, run, locks, over: over.signal }, fault, window, isIn);
+    if (!done) return;
     struck.push(done);
     onFault(done);
   };
@@ -123,6 +94,45 @@ export async function strikeRun(
         throw new AggregateError(errors, `a fault of ${run} could not be injected or undone`);
       return struck;
     },
+  };
+}
+
+/** Injects a fault, keeps it for its time, undoes it, and observes the recovery of the link. Undefined if nothing was struck. */
+async function strikeOnce(
+  at: { stage: Stage; host: StageHost; run: string; locks: Locks; over: AbortSignal },
+  { kind, salt, lastsMs }: DrawnFault,
+  window: Window | undefined,
+  isIn: () => void,
+): Promise<Struck | undefined> {
+  const { stage, host, run, locks, over } = at;
+  const { worker, held } = await serving(stage, run, salt);
+  const scopes = { worker: worker.name, server: 'server', run } as const;
+  const scope = kind.on in scopes ? scopes[kind.on as keyof typeof scopes] : host.sandbox.name;
+  const times = await locks.take(scope, async () => {
+    const atMs = Date.now();
+    const undo = await kind.strike({ stage, host, run, worker, salt });
+    isIn();
+    if (!undo) return undefined;
+    await delay(lastsMs);
+    await undo();
+    return { atMs, healedMs: Date.now() };
+  });
+  if (!times) return undefined;
+  const linked = kind.on === 'link' || kind.on === 'sshd';
+  const heardMs = linked ? await heardAgain(host, over) : undefined;
+  return {
+    ...times,
+    kind: kind.name,
+    on: kind.on,
+    host: host.sandbox.name,
+    run,
+    held: kind.on === 'worker' ? held : [],
+    onHost: kind.on !== 'worker' && kind.on !== 'server',
+    kills: kind.kills ?? false,
+    losesLogs: kind.losesLogs ?? false,
+    removesAccess: kind.removesAccess ?? false,
+    ...(window && { window }),
+    ...(heardMs !== undefined && { heardMs }),
   };
 }
 

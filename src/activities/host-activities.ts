@@ -82,20 +82,11 @@ async function closeSessions(host: Host, launches: readonly Launch[]): Promise<v
 /** Leases the host, handles the launches that earlier runs left, and reads what was done there. */
 async function prepareHost(
   deps: ActivityDeps,
-  {
-    target,
-    sentinelPath,
-    holder,
-    digest,
-    plan,
-    onLeftovers,
-    pruneAfterDays,
-    zmx,
-    doneMark,
-  }: Parameters<Activities['prepareHost']>[0],
+  input: Parameters<Activities['prepareHost']>[0],
   signal: AbortSignal,
 ): Promise<PreparedHost> {
   const { programs, isOpen } = deps;
+  const { target, sentinelPath, holder, digest, plan, onLeftovers, pruneAfterDays, zmx, doneMark } = input;
   const executor = await connectTo(deps, target);
   const { host, facts } = await openHost({ executor, programs, signal });
   const path = sentinelPath ?? `${facts.stateDir}/provisioned`;
@@ -143,6 +134,18 @@ async function prepareHost(
   };
 }
 
+async function awaitBootstrap(
+  deps: ActivityDeps,
+  { host: ref, marker, timeoutMs }: Parameters<Activities['awaitBootstrap']>[0],
+): Promise<void> {
+  const host = await hostOf(deps, ref);
+  const boundS = Math.ceil(timeoutMs / 1000);
+  const appeared = await deps.waits.hold(() =>
+    withHeartbeats({ waitingFor: marker }, ({ signal }) => host.awaitFile(marker, boundS, signal)),
+  );
+  if (!appeared) throw new ChandlerError('bootstrap-timeout', `${marker} did not appear within ${boundS} s`);
+}
+
 /** The activities around the steps of a host: from the lease to the sentinel, and its release. */
 export function hostActivities(deps: ActivityDeps): HostActivities {
   return {
@@ -157,15 +160,7 @@ export function hostActivities(deps: ActivityDeps): HostActivities {
         return (await openHost({ executor, programs: deps.programs, signal })).facts;
       }),
 
-    async awaitBootstrap({ host: ref, marker, timeoutMs }) {
-      const host = await hostOf(deps, ref);
-      const boundS = Math.ceil(timeoutMs / 1000);
-      const appeared = await deps.waits.hold(() =>
-        withHeartbeats({ waitingFor: marker }, ({ signal }) => host.awaitFile(marker, boundS, signal)),
-      );
-      if (!appeared)
-        throw new ChandlerError('bootstrap-timeout', `${marker} did not appear within ${boundS} s`);
-    },
+    awaitBootstrap: (input) => awaitBootstrap(deps, input),
 
     async installZmx({ host: { target, facts }, zmx }) {
       const executor = await connectTo(deps, target);

@@ -61,9 +61,8 @@ const MAX_SCREEN_BYTES = 64 * 1024 * 1024;
 const MAX_STATUS_LENGTH = 4000;
 
 /**
- * Provisions one host, step by step, over any {@link Executor}. Works with or without Temporal: activities use it, and a program
- * may use it directly. Steps run in parallel; dependencies, retries, finalizers and the sentinel are up to the caller. {@link
- * Runner.open} creates one for a new host.
+ * Provisions one host, step by step, over any {@link Executor}, without Temporal. Steps run in parallel; dependencies, retries,
+ * finalizers and the sentinel are up to the caller. {@link Runner.open} creates one for a new host.
  */
 export class Runner {
   /** Gives access to single launches. */
@@ -90,8 +89,7 @@ export class Runner {
    * Probes a host, makes its state directory and installs the host programs. `stateDir` is /var/lib/chandler for root and
    * ~/.local/state/chandler for others unless it is given. Safe to repeat.
    *
-   * @throws ChandlerError host-unsupported, disk-full, state-directory-unwritable, connection-lost, or what the executor
-   *   throws
+   * @throws ChandlerError host-unsupported, disk-full, state-directory-unwritable, connection-lost, or what the executor throws
    */
   static async open(
     options: Omit<RunnerOptions, 'facts'> & { stateDir?: string; signal?: AbortSignal },

@@ -51,30 +51,23 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
 
   const connectionsTo = (target: ResolvedTarget): HostConnections => {
     const key = keyOf(target);
-    const known = hosts.get(key);
-    if (known) return known;
     const leave = () => {
       hosts.delete(key);
       if (!patiences.get(key)?.isLearnt) patiences.delete(key);
     };
-    const made = new HostConnections(addressOf(target), () => open(target), options, leave);
-    hosts.set(key, made);
-    return made;
-  };
-
-  const patienceFor = (target: ResolvedTarget): Patience => {
-    const key = keyOf(target);
-    const known = patiences.get(key) ?? new Patience();
-    patiences.set(key, known);
-    return known;
+    const make = () => new HostConnections(addressOf(target), () => open(target), options, leave);
+    return getOrAdd(hosts, key, make);
   };
 
   const open = async (target: ResolvedTarget): Promise<Connection> => {
     const key = keyOf(target);
     const { greetingTimeoutMs = timing.greetingMs, ...others } = options;
     const limits = failing.has(key) ? others : { ...others, greetingTimeoutMs };
+    dials += 1;
     try {
-      const connection = await dial(target, limits);
+      const connection = target.jump
+        ? await dialThrough(connectionsTo(target.jump), target, limits)
+        : await openConnection(target, limits);
       failing.delete(key);
       return connection;
     } catch (error) {
@@ -83,16 +76,10 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     }
   };
 
-  const dial = (target: ResolvedTarget, limits: SshConnectionOptions): Promise<Connection> => {
-    dials += 1;
-    if (!target.jump) return openConnection(target, limits);
-    return dialThrough(connectionsTo(target.jump), target, limits);
-  };
-
   return {
     executor: (target) => ({
       get patience() {
-        return patienceFor(target);
+        return getOrAdd(patiences, keyOf(target), () => new Patience());
       },
       exec: async (command, execOptions = {}) => {
         renderChecked(command);
@@ -108,6 +95,12 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     },
     stats: () => ({ hosts: hosts.size, ...sumStats([...hosts.values()]), dials }),
   };
+}
+
+function getOrAdd<T>(map: Map<string, T>, key: string, make: () => T): T {
+  const value = map.get(key) ?? make();
+  map.set(key, value);
+  return value;
 }
 
 async function dialThrough(

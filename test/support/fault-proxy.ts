@@ -43,25 +43,32 @@ export interface FaultProxy {
   readonly close: () => Promise<void>;
 }
 
+interface Pair {
+  readonly client: Socket;
+  readonly host: Socket;
+  /** Whether its connection is half-open: the host's end is gone. */
+  stranded: boolean;
+}
+
 /** Starts a proxy in mode `pass` in front of a port of 127.0.0.1. */
 export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
-  const pairs = new Set<{ client: Socket; host: Socket; stranded: boolean }>();
+  const pairs = new Set<Pair>();
   let mode: FaultMode = 'pass';
   let delayMs = 0;
   let budget = 0;
   let accepted = 0;
   let heard = 0;
 
+  const reset = (pair: Pair): void => {
+    pairs.delete(pair);
+    pair.client.resetAndDestroy();
+    pair.host.resetAndDestroy();
+  };
   const carry = (client: Socket): void => {
     accepted++;
     const host = connect(targetPort, '127.0.0.1');
-    const pair = { client, host, stranded: false };
+    const pair: Pair = { client, host, stranded: false };
     pairs.add(pair);
-    const drop = (): void => {
-      pairs.delete(pair);
-      client.resetAndDestroy();
-      host.resetAndDestroy();
-    };
     for (const [from, to] of [
       [client, host],
       [host, client],
@@ -74,7 +81,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
         else if (mode === 'truncate' && from === client) {
           to.write(chunk.subarray(0, budget));
           budget -= chunk.length;
-          if (budget <= 0) setTimeout(drop, 20);
+          if (budget <= 0) setTimeout(reset, 20, pair);
         } else to.write(chunk);
       });
       from.on('error', () => undefined);
@@ -105,11 +112,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       budget = options.truncateBytes ?? 0;
     },
     reset: () => {
-      for (const { client, host } of pairs) {
-        client.resetAndDestroy();
-        host.resetAndDestroy();
-      }
-      pairs.clear();
+      for (const pair of pairs) reset(pair);
     },
     strand: () => {
       for (const pair of pairs) {

@@ -48,6 +48,18 @@ export interface Sshd {
   stop(): Promise<void>;
 }
 
+const SETTINGS = [
+  'ListenAddress 127.0.0.1',
+  'PermitRootLogin prohibit-password',
+  'PasswordAuthentication no',
+  'KbdInteractiveAuthentication no',
+  'UsePAM no',
+  'StrictModes no',
+  'MaxStartups 100',
+  'LogLevel DEBUG1',
+  'PidFile none',
+];
+
 /** Starts a real OpenSSH server on a loopback port. Needs root and /usr/sbin/sshd. */
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const dir = mkdtempSync(join(tmpdir(), 'chandler-sshd-'));
@@ -66,17 +78,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const config = [
     ...(options.config ?? []),
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
     ...types.map((type) => `HostKey ${join(dir, `host_${type}`)}`),
     `AuthorizedKeysFile ${join(dir, 'authorized_keys')}`,
-    'PermitRootLogin prohibit-password',
-    'PasswordAuthentication no',
-    'KbdInteractiveAuthentication no',
-    'UsePAM no',
-    'StrictModes no',
-    'MaxStartups 100',
-    'LogLevel DEBUG1',
-    'PidFile none',
+    ...SETTINGS,
     // Its own home: bash under sshd runs ~/.bashrc, and the real one may take 150 ms.
     `SetEnv HOME=${home}`,
   ];
@@ -121,17 +125,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       ...changes,
     }),
     log: () => readFileSync(logFile, 'utf8'),
-    logged: async (pattern, since = 0) => {
-      for (let i = 0; i < 100; i++) {
-        const line = readFileSync(logFile, 'utf8')
-          .slice(since)
-          .split('\n')
-          .find((text) => pattern.test(text));
-        if (line !== undefined) return line;
-        await pause(50);
-      }
-      throw new Error(`${String(pattern)} is not in the log of sshd:\n${readFileSync(logFile, 'utf8')}`);
-    },
+    logged: (pattern, since = 0) => awaitLine(logFile, pattern, since),
     stop: async () => {
       await endTree(child);
       // Commands outlive their connection.
@@ -139,6 +133,16 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function awaitLine(logFile: string, pattern: RegExp, since: number): Promise<string> {
+  for (let i = 0; i < 100; i++) {
+    const lines = readFileSync(logFile, 'utf8').slice(since).split('\n');
+    const line = lines.find((text) => pattern.test(text));
+    if (line !== undefined) return line;
+    await pause(50);
+  }
+  throw new Error(`${String(pattern)} is not in the log of sshd:\n${readFileSync(logFile, 'utf8')}`);
 }
 
 /** Makes a key pair without a passphrase (or with one) in `file` and `file.pub`. */

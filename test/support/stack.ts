@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 import { connect, type ChandlerClient } from '../../src/client.ts';
@@ -70,25 +71,7 @@ export async function startStack(
       },
     });
     workers.push(child);
-    let log = '';
-    const collect = (chunk: Buffer) => (log += chunk.toString());
-    child.stdout.on('data', collect);
-    child.stderr.on('data', collect);
-    await poll(
-      () => log.includes('worker started') || child.exitCode !== null,
-      'the worker starts',
-      () => log,
-    );
-    if (child.exitCode !== null) throw new Error(`the worker ended: ${log}`);
-    return {
-      pid: child.pid ?? 0,
-      log: () => log,
-      async kill(signal) {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        child.kill(signal);
-        await once(child, 'exit');
-      },
-    };
+    return awaitStart(child);
   };
   for (let i = 0; i < (options.workers ?? 1); i += 1) await startWorker();
 
@@ -130,16 +113,31 @@ export async function startStack(
       return stdout;
     },
     async stop() {
-      for (const worker of workers) {
-        if (worker.exitCode !== null || worker.signalCode !== null) continue;
-        worker.kill('SIGKILL');
-        await once(worker, 'exit');
-      }
+      for (const worker of workers) await killChild(worker, 'SIGKILL');
       await client.close();
       await host.stop();
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function awaitStart(child: ChildProcessByStdio<null, Readable, Readable>): Promise<WorkerProcess> {
+  let log = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  await poll(
+    () => log.includes('worker started') || child.exitCode !== null,
+    'the worker starts',
+    () => log,
+  );
+  if (child.exitCode !== null) throw new Error(`the worker ended: ${log}`);
+  return { pid: child.pid ?? 0, log: () => log, kill: (signal) => killChild(child, signal) };
+}
+
+async function killChild(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill(signal);
+  await once(child, 'exit');
 }
 
 /** Stores a secret that the stack's workers find as `file:NAME`. */
