@@ -112,7 +112,6 @@ export interface WorkerInspection {
   /** How far its clock is ahead of the server's. Milliseconds. */
   readonly aheadMs: number;
   readonly findings: readonly Finding[];
-  /** What the worker lacks for the plan. */
   readonly lacks: readonly Lack[];
   /** What the files of the worker are now that the plan names; missing if it names none. */
   readonly pins?: FilePins;

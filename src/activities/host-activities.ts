@@ -69,7 +69,6 @@ function isKept(keep: KeptSessions, state: LaunchState | undefined): boolean {
   return keep === 'all' || keep === outcome;
 }
 
-/** Closes the sessions of ended launches. */
 async function closeSessions(host: Host, launches: readonly Launch[]): Promise<void> {
   await Promise.all(
     launches.map(async (launch) => {

@@ -25,7 +25,6 @@ type StepActivities = Pick<
  */
 const SHORT_WAIT_S = 2;
 
-/** The activities for launches of steps and finalizers. */
 export function stepActivities(deps: ActivityDeps): StepActivities {
   /** A finished launch needs no slot, because its end is read at once. */
   const hold = <T>(host: Host, launch: Launch, wait: () => Promise<T>) =>

@@ -3,7 +3,6 @@ import type { ResolvedStep } from '../domain/plan/resolve-plan.ts';
 import { checkWorkerFile, deliveredFiles, type DeliveredFile } from '../host/placed-files.ts';
 import type { ActivityDeps } from './activity-deps.ts';
 
-/** The contents that a step refers to. */
 export interface StepContents {
   /** Secrets of the scripts, by variable. */
   readonly secrets: Readonly<Record<string, string>>;

@@ -17,7 +17,6 @@ export interface Started {
 export interface Prompted {
   /** The prompt as the host reports it; empty if the launch does not wait. */
   readonly prompt: string;
-  /** The last line of the log. */
   readonly lastLine: string;
   /** The ssh command that attaches to its terminal. */
   readonly attach: string;

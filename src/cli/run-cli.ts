@@ -33,7 +33,7 @@ import { jsonLine } from './output/print-json.ts';
 import { readManifest } from '../config/version.ts';
 
 // Each adds only the description of a command. Its work is loaded when it runs, so that help, completion and commands without a
-// server start fast (test/cli/start-up.test.ts).
+// server start fast (test/integration/start-up.test.ts).
 const ADD = [
   addUp,
   addStart,

@@ -15,7 +15,6 @@ const FAILED_PRECONDITION = 9;
 
 type ActionMethods = Pick<ChandlerClient, ActionMethod>;
 
-/** Creates the client's methods that send actions, one for each action. */
 export function createActionMethods(temporal: Client): ActionMethods {
   const methods = actionNames.map((name) => [
     actions[name].method,

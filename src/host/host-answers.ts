@@ -13,7 +13,6 @@ import { sha256Of } from './sha256.ts';
 export type LeaseAnswer =
   { readonly ours: true; readonly again: boolean } | { readonly ours: false; readonly holder: string };
 
-/** What is recorded on a host. */
 export interface HostRecords {
   /** The content of the sentinel, if it exists. */
   readonly sentinel: string | undefined;
@@ -36,7 +35,6 @@ export interface PrepareOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How to start a launch. */
 export interface StartOptions {
   /** Missing for a launch without a session. */
   readonly place?: SessionPlace | undefined;

@@ -12,7 +12,6 @@ import { mergeSpecs, tooOld, usableZmx, type ZmxSpec, type ZmxChoice } from './z
 
 /** Where a host's zmx may come from. */
 export interface ZmxSource extends Pick<ZmxHost, 'linkDir'> {
-  /** The plan's settings. */
   readonly spec?: ZmxSpec;
   /** The worker's settings, for those that the plan leaves out. */
   readonly defaults?: ZmxSpec;

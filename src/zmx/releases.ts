@@ -25,7 +25,6 @@ export interface ReleaseRequest {
 /** The newest version whose behaviour was recorded from the real program (test/fixtures/zmx). */
 export const defaultVersion = '0.7.0';
 
-/** The site of zmx's releases. */
 const SITE = 'https://zmx.sh/a/';
 const GITHUB = 'https://github.com/neurosnap/zmx/releases/download/';
 export const releasePlaces: readonly string[] = [SITE, GITHUB];

@@ -32,23 +32,15 @@ export async function runDiff(
 ): Promise<number> {
   if (hasHosts(options, { plan: file, alone: { [targets.join(' ')]: targets.length > 0 } })) {
     const plans = await loadHostPlans(file, options, context);
-    if (plans.length > 1 || options.json) return diffHosts(context, plans, options);
-    return showDiffs(
-      context,
-      plans.map(({ plan }) => plan),
-      options,
-    );
+    return plans.length > 1 || options.json
+      ? diffHosts(context, plans, options)
+      : showDiffs(context, plans, options);
   }
   const source = await readPlan(file, options, context);
   const { target: more = [] } = options;
   const each = targets.length === 0 ? [more] : targets.map((target) => [target, ...more]);
   const found = each.map((words) => ({ plan: requirePlan(file, judgePlan(source, words)) }));
-  const plans = await reachPlans(found, options, context);
-  return showDiffs(
-    context,
-    plans.map(({ plan }) => plan),
-    options,
-  );
+  return showDiffs(context, await reachPlans(found, options, context), options);
 }
 
 function diffHosts(context: CliContext, plans: readonly HostPlan[], options: DiffOptions): Promise<ExitCode> {
@@ -63,12 +55,14 @@ function diffHosts(context: CliContext, plans: readonly HostPlan[], options: Dif
 
 async function showDiffs(
   context: CliContext,
-  plans: readonly Plan[],
+  plans: readonly { readonly plan: Plan }[],
   options: DiffOptions,
 ): Promise<ExitCode> {
   const diffs = await withClient(options, context, (client) =>
     Promise.all(
-      plans.map((plan, i) => diffOf(client, plan, i === 0 ? announceWaiting(context, options) : undefined)),
+      plans.map(({ plan }, i) =>
+        diffOf(client, plan, i === 0 ? announceWaiting(context, options) : undefined),
+      ),
     ),
   );
   const paint = context.color ? colored : plain;

@@ -6,7 +6,6 @@ import { isOwnFormat, readOwn } from '../../domain/hosts/read-own.ts';
 import { isScriptOutput, readScriptJson } from '../../domain/hosts/read-script-json.ts';
 import { parseYaml, type YamlText } from '../input/parse-yaml.ts';
 
-/** The formats of an inventory. */
 export type InventoryFormat = 'chandler' | 'ansible-ini' | 'ansible-yaml' | 'ansible-json';
 
 export interface InventoryRead {

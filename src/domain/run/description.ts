@@ -44,7 +44,6 @@ export function describeWatch(target: Target, id: string): Description {
   };
 }
 
-/** Describes a workflow that reads a log. */
 export function describeLog(step: string, workflowId: string): Description {
   return {
     summary: summarize(`log of ${prose(step)} for ${prose(workflowId)}`),
@@ -57,7 +56,6 @@ export function describeInspection(target: Target | undefined): string {
   return summarize(`inspect ${target ? prose(addressOf(target)) : 'a worker'}`);
 }
 
-/** Describes a check for drift in one line. */
 export function describeDriftCheck({ name = 'a plan without a name', target }: Plan): string {
   return summarize(`check ${prose(addressOf(target))} for drift from ${prose(name)}`);
 }

@@ -14,7 +14,6 @@ import { readInput, refuseInput, requireValid } from '../../workflows/read-input
 
 /** What to inspect besides the worker itself. */
 export interface InspectInput {
-  /** A host. */
   readonly target?: Target;
   /** A plan: its host, and what a run would find there. Used instead of `target`. */
   readonly plan?: Plan;
