@@ -13,6 +13,7 @@ import { sha256Of } from './sha256.ts';
 export type LeaseAnswer =
   { readonly ours: true; readonly again: boolean } | { readonly ours: false; readonly holder: string };
 
+/** What is recorded on a host. */
 export interface HostRecords {
   /** The content of the sentinel, if it exists. */
   readonly sentinel: string | undefined;
@@ -35,6 +36,7 @@ export interface PrepareOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How to start a launch. */
 export interface StartOptions {
   /** Missing for a launch without a session. */
   readonly place?: SessionPlace | undefined;

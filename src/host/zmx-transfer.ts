@@ -10,6 +10,7 @@ import type { HostFacts } from './host-facts.ts';
 import { readPart } from './programs.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 
+/** The host on which to install zmx. */
 export interface ZmxHost {
   readonly executor: Executor;
   readonly facts: HostFacts;

@@ -14,6 +14,7 @@ import { admitPlan } from '../../workflows/proxies.ts';
 import { readInput, refuseInput } from '../../workflows/read-input.ts';
 import { askChecks, inspectTarget } from './inspection.ts';
 
+/** What to check for drift. */
 export interface CheckDriftInput {
   readonly plan: Plan;
   /** Whether to notify as the worker is configured. Default true. */
