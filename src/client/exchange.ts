@@ -1,4 +1,4 @@
-import type { ExtendTimeout, RetryStep, SkipStep, WithReason } from '../domain/run/actions.ts';
+import type { ActionInputs } from '../domain/run/actions.ts';
 import type { Notification } from '../domain/run/notification.ts';
 import type { RunStatus } from '../domain/run/status.ts';
 import type { ProvisionResult } from '../workflows/run-kind.ts';
@@ -8,25 +8,13 @@ import type { RunFailure } from './types.ts';
  * What a run exchanges with programs in any language, by its name in schema/run.schema.json. `npm run schema` generates that file
  * from these types and their comments; tests compare it with what is really sent.
  */
-export interface Exchange {
+export interface Exchange extends ActionInputs {
   /** The answer to the query `status`, and to every update. */
   readonly status: RunStatus;
   /** The result of the workflow. */
   readonly result: ProvisionResult;
   /** The first of the details of the failure with which the workflow ends. Its type is the code of the failure. */
   readonly failure: RunFailure;
-  /** The argument of the signal and update `retryStep`. */
-  readonly retryStep: RetryStep;
-  /** The argument of `skipStep`. */
-  readonly skipStep: SkipStep;
-  /** The argument of `extendTimeout`. */
-  readonly extendTimeout: ExtendTimeout;
-  /** The argument of `abort`, which may be missing. */
-  readonly abort: WithReason;
-  /** The argument of `pause`, which may be missing. */
-  readonly pause: WithReason;
-  /** The argument of `resume`, which may be missing. */
-  readonly resume: WithReason;
   /** The body of a webhook, and the standard input of a hook. */
   readonly notification: Notification;
 }

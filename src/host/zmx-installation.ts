@@ -1,3 +1,5 @@
+import type { ZmxSourceName } from './zmx-source-name.ts';
+
 /** A zmx that works on the host. */
 export interface ZmxInstallation {
   /** Absolute path on the host. */
@@ -5,5 +7,5 @@ export interface ZmxInstallation {
   /** `0.7.0` */
   readonly version: string;
   /** `existing`: it was there before and is never replaced. */
-  readonly source: 'existing' | 'release' | 'file' | 'tmux';
+  readonly source: 'existing' | ZmxSourceName;
 }

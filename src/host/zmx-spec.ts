@@ -1,12 +1,7 @@
 import { compareVersions, oldestVersion, parseVersion } from '../zmx/index.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
-
-/**
- * `release`: an archive of zmx's author with a pinned checksum. `file`: a file of the worker. `tmux`: a shell program with zmx's
- * command line over the host's tmux.
- */
-export type ZmxSourceName = 'release' | 'file' | 'tmux';
+import type { ZmxSourceName } from './zmx-source-name.ts';
 
 /** The zmx settings of a plan, or of the worker's configuration. */
 export interface ZmxSpec {

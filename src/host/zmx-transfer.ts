@@ -9,6 +9,7 @@ import { decodeText, requireAnswer, readPath } from './read-answer.ts';
 import type { HostFacts } from './host-facts.ts';
 import { readPart } from './programs.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
+import type { ZmxSourceName } from './zmx-source-name.ts';
 
 /** The host on which to install zmx. */
 export interface ZmxHost {
@@ -22,7 +23,7 @@ export interface ZmxHost {
 
 /** A zmx that the worker has, as a program or in an archive. */
 export interface ZmxContent {
-  readonly source: 'release' | 'file' | 'tmux';
+  readonly source: ZmxSourceName;
   /** The first part of the directory's name; the hash is the second. */
   readonly prefix: string;
   readonly kind: 'archive' | 'binary';

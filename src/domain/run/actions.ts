@@ -50,11 +50,17 @@ export interface ExtendTimeout extends WithReason {
 }
 
 export interface ActionInputs {
+  /** The argument of the signal and update `retryStep`. */
   readonly retryStep: RetryStep;
+  /** The argument of `skipStep`. */
   readonly skipStep: SkipStep;
+  /** The argument of `abort`, which may be missing. */
   readonly abort: WithReason;
+  /** The argument of `pause`, which may be missing. */
   readonly pause: WithReason;
+  /** The argument of `resume`, which may be missing. */
   readonly resume: WithReason;
+  /** The argument of `extendTimeout`. */
   readonly extendTimeout: ExtendTimeout;
 }
 export type ActionName = keyof ActionInputs;
