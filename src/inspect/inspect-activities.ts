@@ -15,7 +15,7 @@ import {
 import { compareFiles, type Comparison } from '../host/compare-files.ts';
 import { renderCheck } from '../host/launch-body.ts';
 import { forecastZmx } from '../host/zmx-forecast.ts';
-import { countExecs } from '../ssh/index.ts';
+import { countExecs } from './count-execs.ts';
 import { connectTo, type ActivityDeps } from '../activities/activity-deps.ts';
 import { resolveContents } from '../activities/step-contents.ts';
 import { detailsOf } from '../activities/temporal-failure.ts';

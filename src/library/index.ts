@@ -1,6 +1,6 @@
 export { Runner } from './runner.ts';
 export type { PollStatus, RunnerOptions, RunnerPaths, RunnerStep } from './runner.ts';
-export { stepNames } from '../domain/plan/step-names.ts';
+export { stepNames } from './step-names.ts';
 export { parseSessions } from '../zmx/index.ts';
 export type { Session } from '../zmx/index.ts';
 export { script } from '../self-provision/script.ts';

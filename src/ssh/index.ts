@@ -8,4 +8,3 @@ export type { SshPool, SshPoolStats } from './pool.ts';
 export type { SshPoolEvent, SshPoolOptions } from './pool-options.ts';
 export type { HostKeyPolicy, ResolvedAuth, ResolvedTarget } from './resolved-target.ts';
 export { withSudo } from './with-sudo.ts';
-export { countExecs } from './count-execs.ts';

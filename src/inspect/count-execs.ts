@@ -1,8 +1,7 @@
 import { ChandlerError } from '../domain/run/failure.ts';
 import { addressOf } from '../domain/run/ids.ts';
 import { sh } from '../shell/index.ts';
-import { createSshPool } from './pool.ts';
-import type { ResolvedTarget } from './resolved-target.ts';
+import { createSshPool, type ResolvedTarget } from '../ssh/index.ts';
 
 const TIMEOUT_MS = 15_000;
 

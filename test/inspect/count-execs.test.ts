@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { countExecs } from '../../src/ssh/index.ts';
+import { countExecs } from '../../src/inspect/count-execs.ts';
 import { startSshd } from '../support/sshd.ts';
 
 it.each<[config: string[], opened: number]>([
