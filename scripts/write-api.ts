@@ -35,7 +35,7 @@ const GROUPS: Readonly<Record<string, string>> = {
     'RunLeftovers CleanInput CleanResult EndedLeftover OwnedLeftover Leftover OpenSession',
   'Ready-made plans': 'presets Preset PresetPaths PixelsOptions PixelsEgress',
   Launches:
-    'makeLaunch Launch LaunchState StartWaiting startLaunch LaunchWork LogChunk LogOptions LogStart Progress SessionPlace Host HostOptions HostRecords LeaseAnswer PrepareOptions StartOptions LaunchBody WaitOptions CheckOptions ScriptState PartRecord RecordEntry RecordedParts DeliveredFile PlacedFile',
+    'makeLaunch Launch LaunchState StartWaiting startLaunch LaunchWork LogChunk LogOptions LogStart Progress SessionPlace Host HostOptions HostRecords LeaseAnswer PrepareOptions BootEvent BootAnswer StartOptions LaunchBody WaitOptions CheckOptions ScriptState PartRecord RecordEntry RecordedParts DeliveredFile PlacedFile',
   SSH: 'createSshPool withSudo SshPool SshPoolOptions SshConnectionOptions SshPoolEvent SshPoolStats ResolvedTarget ResolvedAuth HostKeyPolicy Executor Patience ExecOptions Outcome',
   'Shell commands': 'sh secret raw render renderMasked Command Word Secret Raw',
   Failures: 'ChandlerError failureCodes FailureCode FailureFacts',

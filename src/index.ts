@@ -60,6 +60,8 @@ export { loadPrograms } from './host/programs.ts';
 export type { Program, Programs } from './host/programs.ts';
 export type { RecordedParts } from './host/recorded-parts.ts';
 export type { ScriptState } from './host/script-state.ts';
+export type { BootEvent } from './domain/run/boot-event.ts';
+export type { BootAnswer } from './host/boot-answer.ts';
 export { startLaunch } from './host/start-launch.ts';
 export type { LaunchWork } from './host/start-launch.ts';
 export type { ZmxForecast } from './host/zmx-forecast.ts';

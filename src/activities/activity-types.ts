@@ -1,3 +1,4 @@
+import type { BootEvent } from '../domain/run/boot-event.ts';
 import type { Launch } from '../domain/run/ids.ts';
 import type { LaunchState, StartWaiting } from '../domain/run/launch-state.ts';
 import type { CleanResult, EndedLeftover, KeptSessions, OwnedLeftover } from '../domain/run/leftovers.ts';
@@ -189,7 +190,12 @@ export interface Activities {
   readScriptPlan(input: { host: HostRef }): Promise<Omit<Plan, 'target'>>;
   /** Ends the script and everything that it has started. */
   stopScript(input: { host: HostRef }): Promise<void>;
-  awaitBootstrap(input: { host: HostRef; marker: string; timeoutMs: number }): Promise<void>;
+  /** Waits for one event of the first boot. `recovered`: what cloud-init says about errors that it recovered from. */
+  awaitBootstrap(input: {
+    host: HostRef;
+    event: BootEvent;
+    timeoutMs: number;
+  }): Promise<{ readonly recovered?: string }>;
   installZmx(input: { host: HostRef; zmx: ResolvedPlan['zmx'] }): Promise<ZmxInstallation>;
   /**
    * Starts a launch, and waits for its end for a moment, as `waitStep` does. Safe to repeat. With `waiting` the launch has not begun:

@@ -1,3 +1,5 @@
+import { describeBootEvent, describeLateEvent } from '../domain/run/boot-event.ts';
+import { oneLine } from '../domain/text/plain-text.ts';
 import { ChandlerError } from '../domain/run/failure.ts';
 import { addressOf, label, type Launch } from '../domain/run/ids.ts';
 import { hasSucceeded, type LaunchState } from '../domain/run/launch-state.ts';
@@ -133,16 +135,21 @@ async function prepareHost(
   };
 }
 
+/** Waits for one event of the first boot. @throws ChandlerError bootstrap-timeout, bootstrap-failed */
 async function awaitBootstrap(
   deps: ActivityDeps,
-  { host: ref, marker, timeoutMs }: Parameters<Activities['awaitBootstrap']>[0],
-): Promise<void> {
+  { host: ref, event, timeoutMs }: Parameters<Activities['awaitBootstrap']>[0],
+): ReturnType<Activities['awaitBootstrap']> {
   const host = await hostOf(deps, ref);
   const boundS = Math.ceil(timeoutMs / 1000);
-  const appeared = await deps.waits.hold(() =>
-    withHeartbeats({ waitingFor: marker }, ({ signal }) => host.awaitFile(marker, boundS, signal)),
+  const waitingFor = describeBootEvent(event);
+  const { isOver, outcome, report } = await deps.waits.hold(() =>
+    withHeartbeats({ waitingFor }, ({ signal }) => host.awaitBoot(event, boundS, signal)),
   );
-  if (!appeared) throw new ChandlerError('bootstrap-timeout', `${marker} did not appear within ${boundS} s`);
+  if (!isOver) throw new ChandlerError('bootstrap-timeout', describeLateEvent(event, report));
+  const said = oneLine(report);
+  if (outcome === 'failed') throw new ChandlerError('bootstrap-failed', `${waitingFor} failed: ${said}`);
+  return outcome === 'recovered' ? { recovered: `${waitingFor} recovered from errors: ${said}` } : {};
 }
 
 /** The activities around the steps of a host: from the lease to the sentinel, and its release. */

@@ -87,9 +87,9 @@ async function runStep(
   { secrets, masked, files }: StepContents,
   { signal, report }: WaitContext,
 ): ReturnType<Activities['runStep']> {
-  const work = { script: step.script, env: step.env, secrets, masked, files, lease, record };
+  const { script, env, reboot, check } = step;
+  const work = { script, env, reboot, secrets, masked, files, lease, record };
   await checkReset(host, { ref, launch, lease, work, signal });
-  const { check } = step;
   // Once the launch exists, a check might judge work that is half done.
   if (check !== undefined && (await host.state(launch.id)).kind === 'absent') {
     const body = renderCheck(check, { ...step.env, ...secrets }, files);

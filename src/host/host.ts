@@ -1,8 +1,10 @@
+import type { BootEvent } from '../domain/run/boot-event.ts';
 import type { LaunchState } from '../domain/run/launch-state.ts';
 import { ChandlerError } from '../domain/run/failure.ts';
 import { sessionName, type Launch } from '../domain/run/ids.ts';
 import type { CallOptions } from '../ssh/call.ts';
 import type { Executor } from '../ssh/executor.ts';
+import { parseBootAnswer, type BootAnswer } from './boot-answer.ts';
 import {
   bodyInput,
   launchInput,
@@ -166,9 +168,10 @@ export class Host {
     return readCount(await this.#answer('check', 'check', words, { stdin: script, signal }), 'code');
   }
 
-  /** Blocks until the file exists; false after `boundS` seconds. */
-  async awaitFile(path: string, boundS: number, signal?: AbortSignal): Promise<boolean> {
-    return this.#isYes('await', 'appeared', [path, String(boundS)], signal);
+  /** Blocks until the event is over, or for `boundS` seconds. */
+  async awaitBoot(event: BootEvent, boundS: number, signal?: AbortSignal): Promise<BootAnswer> {
+    const words = typeof event === 'string' ? [event, ''] : ['file', event.file];
+    return parseBootAnswer(await this.#answer('await', 'appeared', [...words, String(boundS)], { signal }));
   }
 
   /** Takes the lease, or reports its holder. `replaces` is a holder that has certainly ended. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Step } from '../domain/plan/schema.ts';
 import type { Launch } from '../domain/run/ids.ts';
 import { headsOf, secretForms } from '../domain/secrets/secret-forms.ts';
 import { quote } from '../shell/index.ts';
@@ -16,12 +17,17 @@ export function renderLaunchBody(
     readonly script: string;
     readonly env: Readonly<Record<string, string>>;
     readonly files?: readonly DeliveredFile[] | undefined;
+    readonly reboot?: Step['reboot'];
   },
   lingerS: number,
 ): LaunchBody {
   return {
     // Separate arguments, because csh accepts no line end in one.
-    settings: [`step=${quote(launch.step)}`, `attempt=${launch.attempt}`, `linger=${lingerS}`],
+    settings: [
+      `step=${quote(launch.step)}`,
+      `attempt=${launch.attempt}`,
+      `linger=${lingerS}${work.reboot === undefined ? '' : ` reboot=${work.reboot}`}`,
+    ],
     env: assignments(work.env),
     script: renderPlacement(work.files ?? [], work.script),
   };

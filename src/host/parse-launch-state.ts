@@ -29,6 +29,7 @@ export function parseLaunchState(answer: Answer): LaunchState {
         logBytes: readCount(answer, 'log_bytes'),
         ...(answer['log'] === 'cut' && { logCut: true }),
         ...(answer['by'] === 'kill' && { killed: true }),
+        ...(answer['by'] === 'reboot' && { rebooted: true }),
         ...readTerminal(answer),
       };
     case 'interrupted':

@@ -28,16 +28,18 @@ export const hostParts = [
   'kill',
   'keyboard',
   'log',
+  'first-boot',
+  'reboot',
   'script',
   'worker',
   'host',
 ];
 
 /** Parts that only workers need. A self-provisioning script omits them to stay small. */
-const workerParts = new Set(['keyboard', 'log', 'script', 'worker']);
+const workerParts = new Set(['keyboard', 'log', 'first-boot', 'reboot', 'script', 'worker']);
 
 /** The files that make up the inspection program, in this order. */
-const inspectParts = ['common', 'script', 'facts', 'leftovers', 'inspect'];
+const inspectParts = ['common', 'reboot', 'script', 'facts', 'leftovers', 'inspect'];
 
 /** Reads the shell programs that come with the package. */
 export function loadPrograms(): Programs {

@@ -1,3 +1,4 @@
+import type { Step } from '../domain/plan/schema.ts';
 import type { Launch } from '../domain/run/ids.ts';
 import type { LaunchState } from '../domain/run/launch-state.ts';
 import type { RecordEntry } from '../domain/run/part-record.ts';
@@ -17,6 +18,8 @@ export interface LaunchWork {
   readonly masked?: readonly string[];
   /** Placed before the script runs. */
   readonly files?: readonly DeliveredFile[];
+  /** Whether the script reboots the host, or may do so: then a reboot ends the launch with exit code 0. */
+  readonly reboot?: Step['reboot'];
   /** The holder of the lease: the launch is not created once another run has taken the host. */
   readonly lease?: string | undefined;
   /** What the host records about the part before the launch can begin. */

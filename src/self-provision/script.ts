@@ -140,7 +140,7 @@ export function isScriptOwner(owner: string): boolean {
   return owner.startsWith(OWNER_PREFIX);
 }
 
-function withoutWorker(steps: readonly Step[], { zmx, stateDir, log }: ScriptOptions): Problem[] {
+function withoutWorker(steps: readonly Step[], { zmx, bootstrap, stateDir, log }: ScriptOptions): Problem[] {
   const problems: Problem[] = steps.flatMap((step, i) =>
     Object.keys(step?.secrets ?? {}).length === 0
       ? []
@@ -152,6 +152,8 @@ function withoutWorker(steps: readonly Step[], { zmx, stateDir, log }: ScriptOpt
         ],
   );
   for (const [i, step] of steps.entries()) {
+    if (step?.reboot !== undefined)
+      problems.push({ path: `steps[${i}].reboot`, message: 'needs a worker, which waits for the host' });
     // The validation reports files of another shape.
     const files: readonly unknown[] = Array.isArray(step?.files) ? step.files : [];
     for (const [j, file] of files.entries())
@@ -162,6 +164,9 @@ function withoutWorker(steps: readonly Step[], { zmx, stateDir, log }: ScriptOpt
             message: 'needs a worker, which a script does not have; give content, or a url',
           });
   }
+  for (const key of ['login', 'cloudInit', 'packages'])
+    if (recordOf(bootstrap)[key] !== undefined)
+      problems.push({ path: `bootstrap.${key}`, message: 'needs a worker; a script can wait for a marker' });
   if (zmx?.source === 'file' || (zmx?.source === undefined && zmx?.file !== undefined)) {
     problems.push({
       path: 'zmx.file',

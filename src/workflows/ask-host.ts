@@ -50,6 +50,8 @@ export interface HostQuestion<T> {
   readonly probe?: (options: ActivityOptions) => Promise<T | undefined>;
   /** When to give up, in milliseconds since the epoch. The time may move while the question is asked. */
   readonly deadlineMs: () => number;
+  /** The host may be booting: trouble that this explains needs no attention. */
+  readonly mayBoot?: boolean;
   /** Before the first failure there is no deadline. */
   readonly isUnboundedAtFirst?: boolean;
   /** The time before a worker begins `ask` does not count, because the host is not the cause. */
@@ -184,14 +186,16 @@ class Dialogue<T> {
   }
 
   #show(found: PartFailure): void {
-    const { place, summary, describe } = this.#question;
-    const { code, message, advice } = describe?.(found) ?? found;
+    const { place, summary, describe, mayBoot } = this.#question;
+    const shown = describe?.(found) ?? found;
+    const { code, message, advice } = shown;
     this.#sinceMs ??= place.trouble?.sinceMs ?? Date.now();
     place.trouble = {
       code,
       message,
       advice: adviceIn('asking', { code, advice }),
       sinceMs: this.#sinceMs,
+      ...(mayBoot && isBootTrouble(shown) && { isBooting: true }),
     };
     // Inherited trouble may be over, so the alarm starts only when this question fails.
     if (!this.#isInherited) this.#alarm ??= startAlarm(this.#run, this.#sinceMs, summary);
@@ -222,6 +226,16 @@ export function withPending(what: string, failure: PartFailure): PartFailure {
   return failure.message.startsWith(prefix)
     ? failure
     : { ...failure, message: `${prefix}${failure.message}` };
+}
+
+/** Whether the trouble may pass by itself: a run that ends waits for its host only then. */
+export function isNetworkTrouble({ code }: PartFailure): boolean {
+  return failureCodes[code].retryable;
+}
+
+/** Whether the host cannot be reached because it has not booted yet: it refuses logins until its users and keys are there. */
+export function isBootTrouble(failure: PartFailure): boolean {
+  return isNetworkTrouble(failure) || failure.code === 'auth-failed' || failure.code === 'become-failed';
 }
 
 /** Whether access to the host failed, which proves nothing about what runs there. */

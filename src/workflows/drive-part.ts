@@ -80,11 +80,27 @@ function park(run: Run, part: Part, failure: PartFailure): void {
 async function beginAttempt(run: Run, part: Part): Promise<boolean> {
   // Steps that need this one and are being reset must end before it runs again.
   const dependentParts = dependents(part.name, run.plan.steps).map((name) => stepOf(run, name));
-  await condition(() => !run.status.paused && !dependentParts.some(({ isResetting }) => isResetting));
+  const mayBegin = () =>
+    !run.status.paused &&
+    !dependentParts.some(({ isResetting }) => isResetting) &&
+    !mustWaitForReboot(run, part);
+  // Another step may begin as soon as the condition holds.
+  while (!mayBegin()) await condition(mayBegin);
   if (part.kind === 'step' && readiness(part.step, run.status.steps) !== 'ready') return false;
   part.begin(run.owner, Date.now());
   run.onChange();
   return true;
+}
+
+/** Whether a part must wait until others are over, because it may reboot the host, or because one that runs may. */
+function mustWaitForReboot({ parts }: Run, part: Part): boolean {
+  return parts.some((other) => {
+    const { state } = other.status;
+    if (other === part) return false;
+    if (!part.mayReboot) return other.mayReboot && state === 'running';
+    // A reboot would also end the terminal of a parked step.
+    return state === 'running' || state === 'retrying' || state === 'parked';
+  });
 }
 
 async function awaitAttempt(run: Run, part: Part): Promise<void> {

@@ -1,9 +1,8 @@
 import { CancellationScope } from '@temporalio/workflow';
-import { failureCodes } from '../domain/run/failure.ts';
 import { label, type Launch } from '../domain/run/ids.ts';
 import type { Part } from '../domain/run/part.ts';
 import type { PartFailure } from '../domain/run/status.ts';
-import { askHost, withPending, type HostQuestion } from './ask-host.ts';
+import { askHost, withPending, type HostQuestion, isNetworkTrouble } from './ask-host.ts';
 import { failureOf, readFailure } from './failures.ts';
 import type { Killed } from '../activities/activity-types.ts';
 import { activity } from './proxies.ts';
@@ -43,11 +42,6 @@ export async function killLaunches(run: Run, which: 'open' | 'all', untilMs: num
     for (const part of run.parts) part.close(Date.now());
     return outcomes.flat();
   });
-}
-
-/** Whether the trouble may pass by itself: a run that ends waits for its host only then. */
-export function isNetworkTrouble({ code }: PartFailure): boolean {
-  return failureCodes[code].retryable;
 }
 
 /** Describes trouble while a run ends. */

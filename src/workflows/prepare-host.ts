@@ -34,7 +34,11 @@ export async function prepareHost(
     summary,
     patienceMs,
     (options) => activity.prepareHost(summary, wanted, options),
-    { isUnboundedInQueue: true, ...(isTrouble && { isTrouble }) },
+    {
+      isUnboundedInQueue: true,
+      mayBoot: plan.bootstrap?.login === 'wait',
+      ...(isTrouble && { isTrouble }),
+    },
   );
   status.sentinel = prepared.sentinelPath;
   run.host = { target, facts: prepared.facts, ...(prepared.zmx && { zmx: prepared.zmx }) };

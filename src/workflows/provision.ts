@@ -1,28 +1,26 @@
 import { bytesAsJson } from '../domain/text/bytes-as-json.ts';
 import { continueAsNew, workflowInfo, type ApplicationFailure } from '@temporalio/workflow';
-import type { HostRef, Lack } from '../activities/activity-types.ts';
-import { formatTimeLeft } from '../domain/text/duration.ts';
+import type { Lack } from '../activities/activity-types.ts';
 import { isDoneAlready } from '../domain/run/forecast.ts';
 import { pinFiles } from '../domain/plan/files.ts';
 import { formatProblems } from '../domain/plan/problems.ts';
 import type { Plan } from '../domain/plan/schema.ts';
 import { admit } from './admission.ts';
 import { adoptLaunches } from './adopt-launches.ts';
-import { askHost, isAccessTrouble } from './ask-host.ts';
+import { isAccessTrouble, isBootTrouble, isNetworkTrouble } from './ask-host.ts';
+import { awaitBootstrap } from './await-bootstrap.ts';
 import { driveRun } from './drive-run.ts';
 import type { ProvisionResult, RunKind } from './run-kind.ts';
-import { isNetworkTrouble } from './end-launches.ts';
 import { ensureZmx, showAttach } from './ensure-zmx.ts';
-import { failureOf, readFailure, workflowFailure } from './failures.ts';
+import { readFailure, workflowFailure } from './failures.ts';
 import { finishHost } from './finish-host.ts';
 import { isBusy, prepareHost } from './prepare-host.ts';
-import { activity, admitPlan } from './proxies.ts';
-import { beginRun, endWait, enterPhase, hostOf, type Run } from './run.ts';
+import { admitPlan } from './proxies.ts';
+import { beginRun, enterPhase, type Run } from './run.ts';
 import { restoreRun, type RunSnapshot } from './snapshot.ts';
-import { timeLeftMs } from './time-left.ts';
 
 /**
- * Provisions one host: probe, sentinel, bootstrap marker, zmx, steps, finalizers, sentinel.
+ * Provisions one host: probe, sentinel, bootstrap, zmx, steps, finalizers, sentinel.
  *
  * Its failures have a type of the closed set of failure codes (domain/run/failure.ts).
  */
@@ -58,15 +56,20 @@ async function takeHost(run: Run, lacks: readonly Lack[]): Promise<boolean> {
   const isReset = wasReset();
   if (!isReset && lacks.some(({ failure }) => failure.code === 'identity-unavailable'))
     throw lackFailure(lacks);
-  // Before a run has anything on the host, it waits only for network trouble to pass.
-  const prepared = await prepareHost(run, 'probe host', isReset ? isAccessTrouble : isNetworkTrouble);
+  // Before a run has anything on the host, it waits only for network trouble and for a first boot to pass.
+  const isTrouble = isReset
+    ? isAccessTrouble
+    : plan.bootstrap?.login === 'wait'
+      ? isBootTrouble
+      : isNetworkTrouble;
+  const prepared = await prepareHost(run, 'probe host', isTrouble);
   run.onChange();
   if (!isBusy(prepared) && isDoneAlready(plan, run.digest, prepared)) return false;
   if (!isReset && lacks.length > 0 && !isBusy(prepared)) throw lackFailure(lacks);
 
   if (plan.bootstrap) {
     enterPhase(run, 'waiting-for-bootstrap');
-    await awaitBootstrap(run, hostOf(run), plan.bootstrap);
+    await awaitBootstrap(run, plan.bootstrap);
   }
 
   const { zmx } = prepared;
@@ -100,51 +103,6 @@ function lackFailure(lacks: readonly Lack[]): ApplicationFailure {
   const [code = 'internal-error'] = lacks.map(({ failure }) => failure.code);
   const advice = [...new Set(lacks.map(({ failure }) => failure.advice))].join(' ');
   return workflowFailure({ code, message: formatProblems(problems), advice }, { problems });
-}
-
-/** Waits for the bootstrap marker. Its timeout goes on while the connection is broken, and ends with the marker's own failure. */
-async function awaitBootstrap(
-  run: Run,
-  host: HostRef,
-  bootstrap: { marker: string; timeoutMs: number },
-): Promise<void> {
-  const { marker } = bootstrap;
-  const { status } = run;
-  const summary = 'wait for the bootstrap marker';
-  const sinceMs = Date.now();
-  const fail = (message: string) => {
-    const within = formatTimeLeft(bootstrap.timeoutMs);
-    return workflowFailure(
-      failureOf('bootstrap-timeout', `${marker} did not appear within ${within}${message}`),
-    );
-  };
-  status.waitingFor = marker;
-  status.waitingUntilMs = sinceMs + bootstrap.timeoutMs;
-  run.onChange();
-  try {
-    await askHost<void>(run, {
-      place: status,
-      summary,
-      ask: async (options) => {
-        const timeoutMs = timeLeftMs(bootstrap.timeoutMs, sinceMs);
-        await activity
-          .awaitBootstrap(summary, { host, marker, timeoutMs }, options)
-          .catch((error: unknown) => {
-            // The worker counts from when it reached the host again, so its message would name too short a time.
-            throw readFailure(error).code === 'bootstrap-timeout' ? fail('') : error;
-          });
-      },
-      probe: async (options) => {
-        await activity.probeHost('probe host', { target: host.target }, options);
-      },
-      deadlineMs: () => sinceMs + bootstrap.timeoutMs + run.plan.connectTimeoutMs,
-      onLate: (failure) => {
-        throw fail(`: ${failure?.message ?? 'no answer in time'}`);
-      },
-    });
-  } finally {
-    endWait(run);
-  }
 }
 
 /** Whether an operator has reset the workflow. Steps of the run may then be running on a host that cannot be reached. */

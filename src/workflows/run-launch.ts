@@ -104,6 +104,7 @@ async function startOnce(
     ask: (options) =>
       activity.runStep(`${label(launch)} · start`, { host, step, launch, record, ...leaseOf(run) }, options),
     deadlineMs: () => deadlineMs(part, current) ?? requestedMs + part.timeoutMs,
+    mayBoot: part.mayReboot,
     // The timeout of the step excludes its check and a start without trouble.
     isUnboundedAtFirst: true,
     describe(failure) {
@@ -166,6 +167,7 @@ async function awaitEnd(
           return undefined;
         },
         deadlineMs: () => deadlineMs(part, current) ?? Infinity,
+        mayBoot: part.mayReboot,
         isTrouble,
         onLate: (failure) => endLate(run, part, current, undefined, failure),
       });

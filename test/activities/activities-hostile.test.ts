@@ -93,7 +93,7 @@ const asking: Readonly<
       }),
     'writable',
   ],
-  awaitBootstrap: [(a) => a.awaitBootstrap({ host, marker: '/m', timeoutMs: 1 }), 'appeared'],
+  awaitBootstrap: [(a) => a.awaitBootstrap({ host, event: { file: '/m' }, timeoutMs: 1 }), 'appeared'],
   installZmx: [(a) => a.installZmx({ host, zmx: {} }), 'zmx'],
   runStep: [(a) => a.runStep({ host, step, launch, record }), 'state'],
   inspectLaunch: [(a) => a.inspectLaunch({ host, launch }), 'state'],

@@ -110,7 +110,7 @@ const questions: Readonly<
     (got) => got === false || lastAnswer(stdout, 'executable')?.get('executable') === 'yes',
   ],
   'a file is waited for': (runner, stdout) => [
-    runner.host.awaitFile('/p', 1),
+    runner.host.awaitBoot({ file: '/p' }, 1),
     (got) => got === false || lastAnswer(stdout, 'appeared')?.get('appeared') === 'yes',
   ],
   'zmx is installed': (runner, stdout) => [

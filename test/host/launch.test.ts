@@ -298,6 +298,13 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const started = join(dirOf(launch), 'started');
     writeFileSync(started, readFileSync(started, 'utf8').replace(/boot=.*/, 'boot=other'));
     expect(await host.state(launch.id)).toMatchObject({ kind: 'interrupted', rebooted: true });
+    // A launch that was to reboot the host has ended well, unless its end was requested.
+    const settings = join(dirOf(launch), 'settings');
+    writeFileSync(settings, readFileSync(settings, 'utf8').replace(/^linger=.*/m, '$& reboot=true'));
+    expect(await host.state(launch.id)).toMatchObject({ kind: 'exited', code: 0, rebooted: true });
+    expect(await host.wait(launch.id, { boundS: 5 })).toMatchObject({ kind: 'exited', rebooted: true });
+    writeFileSync(join(dirOf(launch), 'cancelled'), '');
+    expect(await host.state(launch.id)).toMatchObject({ kind: 'interrupted', rebooted: true });
   });
 
   it.each([

@@ -29,8 +29,14 @@ describe("a run under Temporal's own controls", () => {
     await stack?.stop();
     await rm(home, { recursive: true, force: true });
   });
-  // Frees the host for the next test.
+  // Frees the host for the next test, also if this one has failed: its runs would keep the lease, and the workers busy.
   afterEach(async () => {
+    const { workflow } = stack.client.temporal;
+    for (const id of started.splice(0))
+      await workflow
+        .getHandle(id)
+        .terminate('the test is over')
+        .catch(() => undefined);
     await stack.client.clean({ target: stack.target() });
     await stack.onHost('rm -rf /root/* /var/lib/chandler/provisioned /var/lib/chandler/plans');
   });
@@ -50,8 +56,12 @@ describe("a run under Temporal's own controls", () => {
     });
     return { ended: ended! };
   };
-  const start = (steps: Plan['steps'], more: Partial<Plan> = {}) =>
-    stack.start({ name: 'controlled', steps, sentinel: { whenPresent: 'ignore' }, ...more });
+  const started: string[] = [];
+  const start = async (steps: Plan['steps'], more: Partial<Plan> = {}) => {
+    const id = await stack.start({ name: 'controlled', steps, sentinel: { whenPresent: 'ignore' }, ...more });
+    started.push(id);
+    return id;
+  };
   /** A step that records each start and runs until `letGo`. */
   const held = (name: string) => ({
     name,
@@ -199,7 +209,11 @@ describe("a run under Temporal's own controls", () => {
     await worker.kill('SIGKILL');
     const handle = stack.client.temporal.workflow.getHandle(id);
     await handle.signal('extendTimeout', { step: 'a', by: '1m' });
-    await temporal('workflow', 'pause', '-w', id);
+    // The command takes seconds on a busy machine, and the task waits for the dead worker for ten.
+    await stack.client.temporal.workflowService.pauseWorkflowExecution({
+      namespace: 'default',
+      workflowId: id,
+    });
     worker = await stack.startWorker();
     await temporal('workflow', 'unpause', '-w', id);
     await poll(

@@ -19,6 +19,13 @@ const refusals: readonly (readonly [string, Step[], ScriptOptions, RegExp])[] = 
     {},
     /^steps\[0\]\.secrets: needs a worker/,
   ],
+  ['a reboot', [{ name: 'a', script: 'x', reboot: true }], {}, /^steps\[0\]\.reboot: needs a worker/],
+  ...(['login', 'cloudInit', 'packages'] as const).map((key): (typeof refusals)[number] => [
+    `bootstrap.${key}`,
+    steps,
+    { bootstrap: { [key]: key === 'login' ? 'wait' : true } },
+    new RegExp(`^bootstrap\\.${key}: needs a worker; a script can wait for a marker$`),
+  ]),
   [
     'a file of the worker',
     steps,

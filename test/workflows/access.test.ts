@@ -539,6 +539,7 @@ describe('a run that waits for the bootstrap marker', () => {
       async awaitBootstrap() {
         begun.open();
         await beating(appeared.passed);
+        return {};
       },
     });
     await harness.run(activities, [step('a')], { bootstrap }, async (client, id) => {
@@ -564,13 +565,13 @@ describe('a run that waits for the bootstrap marker', () => {
   it('fails after the whole time of the plan when the marker does not appear, even if the host was unreachable at first', async () => {
     let asked = 0;
     const { activities } = fakeActivities({
-      async awaitBootstrap({ timeoutMs }) {
+      async awaitBootstrap() {
         asked += 1;
         if (asked === 1) throw lost();
         throw ApplicationFailure.create({
           type: 'bootstrap-timeout',
           nonRetryable: true,
-          message: `did not appear within ${timeoutMs} ms`,
+          message: `${bootstrap.marker} did not appear`,
         });
       },
     });
@@ -593,6 +594,7 @@ describe('a run that waits for the bootstrap marker', () => {
       async awaitBootstrap() {
         begun.open();
         await untilCancelled();
+        return {};
       },
     });
     await harness.run(activities, [step('a')], { bootstrap }, async (client, id) => {

@@ -67,7 +67,7 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
       lease: 'l',
       ended: [],
     }),
-    awaitBootstrap: async () => undefined,
+    awaitBootstrap: async () => ({}),
     installZmx: async () => ({ path: '/zmx', version: '0.7.0', source: 'tmux' }),
     runStep: async () => started,
     inspectLaunch: async () => ({ kind: 'running', logBytes: 0 }),

@@ -10,7 +10,7 @@ import type { Inspection } from '../../workflows/index.ts';
 import type { Diff, DiffRow } from '../output/outputs.ts';
 import {
   leftoverRows,
-  markerRows,
+  bootstrapRows,
   readinessRows,
   sentinelRow,
   sentinelToWrite,
@@ -43,7 +43,7 @@ export function forecastRun(written: Plan, { host, worker, checks }: Inspection,
   )
     return { ...about, ...forecastProvisioned(resolved, before, checks) };
   const parts = partRows(resolved, digest, host, worker.lacks, checks);
-  const rows = [...before, ...markerRows(resolved, host), zmxRow(host), ...parts, sentinelToWrite(host)];
+  const rows = [...before, ...bootstrapRows(resolved, host), zmxRow(host), ...parts, sentinelToWrite(host)];
   const failing = rows.find(({ would }) => would === 'fail');
   if (failing) {
     const what = failing.name === undefined ? failing.kind : `${failing.kind} ${failing.name}`;

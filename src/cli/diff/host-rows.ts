@@ -82,13 +82,20 @@ export function sentinelRow(
   return row.keep(`${path} ${whose}; whenPresent is ${whenPresent}`);
 }
 
-export function markerRows({ bootstrap }: ResolvedPlan, host: HostInspection): DiffRow[] {
+export function bootstrapRows({ bootstrap }: ResolvedPlan, host: HostInspection): DiffRow[] {
   if (!bootstrap) return [];
-  const { marker, timeoutMs } = bootstrap;
-  const row = rowOn('marker');
-  return host.marker === 'present'
-    ? [row.keep(`${marker} is there`)]
-    : [row.wait(`${marker} does not exist: a run waits for it, ${formatDuration(timeoutMs)} at most`)];
+  const { cloudInit, marker, packages, timeoutMs } = bootstrap;
+  const row = rowOn('bootstrap');
+  const within = `${formatDuration(timeoutMs)} at most`;
+  return [
+    ...(cloudInit ? [row.wait(`a run waits until cloud-init is done, ${within}`)] : []),
+    ...(marker === undefined
+      ? []
+      : host.marker === 'present'
+        ? [row.keep(`${marker} is there`)]
+        : [row.wait(`${marker} does not exist: a run waits for it, ${within}`)]),
+    ...(packages ? [row.wait(`a run waits for the lock of the package manager, ${within}`)] : []),
+  ];
 }
 
 export function zmxRow({ zmx }: HostInspection): DiffRow {

@@ -16,7 +16,7 @@ export interface ResolvedPlan
   /** The name of its directory of records on a host. */
   readonly records: string;
   readonly steps: readonly ResolvedStep[];
-  readonly bootstrap?: { readonly marker: string; readonly timeoutMs: number };
+  readonly bootstrap?: ResolvedBootstrap;
   readonly sentinel: {
     readonly path?: string;
     readonly whenPresent: 'skip-if-same-plan' | 'skip' | 'ignore';
@@ -31,7 +31,15 @@ export interface ResolvedPlan
   };
 }
 
-export interface ResolvedStep extends Pick<Step, 'name'>, Defined<'needs' | 'env' | 'always', Step> {
+/** What a new host must have done before the first step starts. */
+export interface ResolvedBootstrap extends Pick<NonNullable<Plan['bootstrap']>, 'login' | 'marker'> {
+  readonly cloudInit: boolean;
+  readonly packages: boolean;
+  readonly timeoutMs: number;
+}
+
+export interface ResolvedStep
+  extends Pick<Step, 'name' | 'reboot'>, Defined<'needs' | 'env' | 'always', Step> {
   /** Empty for a step that only places files. */
   readonly script: string;
   /** Missing without files. */
@@ -62,10 +70,7 @@ export function resolvePlan(plan: Plan): ResolvedPlan {
     target: plan.target,
     steps: plan.steps.map((step) => resolveStep(step, plan.env)),
     zmx: plan.zmx ?? {},
-    bootstrap: bootstrap && {
-      marker: bootstrap.marker,
-      timeoutMs: durationMs(bootstrap.timeout, HOUR_MS / 4),
-    },
+    bootstrap: bootstrap && resolveBootstrap(bootstrap),
     sentinel: definedOnly({
       path: sentinel?.path,
       whenPresent: sentinel?.whenPresent ?? 'skip-if-same-plan',
@@ -78,6 +83,11 @@ export function resolvePlan(plan: Plan): ResolvedPlan {
     pruneAfterDays: plan.pruneAfterDays ?? 30,
     run: selectSteps(plan.steps, plan.run),
   });
+}
+
+function resolveBootstrap({ login, marker, ...rest }: NonNullable<Plan['bootstrap']>): ResolvedBootstrap {
+  const { cloudInit = false, packages = false, timeout } = rest;
+  return definedOnly({ login, marker, cloudInit, packages, timeoutMs: durationMs(timeout, HOUR_MS / 4) });
 }
 
 function resolveStep(step: Step, shared: Plan['env']): ResolvedStep {
@@ -93,6 +103,7 @@ function resolveStep(step: Step, shared: Plan['env']): ResolvedStep {
     env: stepEnv(step, shared),
     secrets: { ...step.secrets, ...fileSecrets(step.files) },
     always: step.always ?? false,
+    reboot: step.reboot,
   });
 }
 

@@ -126,6 +126,10 @@ export const stepSchema = z.strictObject({
     z.boolean(),
     'Whether each run runs the step and its finalizer, also unchanged. Default false.',
   ),
+  reboot: optional(
+    z.union([z.literal(true), z.literal('allowed')], { error: 'must be true or allowed' }),
+    'The script reboots the host (`true`) or may do so (`allowed`): the step is done once the host has come back with another boot id, all within its timeout. It runs while no other step does. Without this, a reboot fails the steps that it cuts short.',
+  ),
 });
 
 export const zmxSchema = z.strictObject({
@@ -203,11 +207,31 @@ export const planSchema = z.strictObject({
   steps: z.array(stepSchema).min(1, 'must hold at least one step').max(limits.steps),
   zmx: optional(zmxSchema, 'The terminal multiplexer that runs the sessions.'),
   bootstrap: optional(
-    z.strictObject({
-      marker: absolutePath.describe('The file to wait for.'),
-      timeout: optional(duration, 'How long to wait for it. Default 15m.'),
-    }),
-    'A file that the host writes when it has booted; no step starts before it exists.',
+    z
+      .strictObject({
+        login: optional(
+          z.enum(['wait']),
+          '`wait` tries again, within `target.connectTimeout`, while the host refuses the login or sudo, because a new host answers before its users and keys are there. Default: such a run fails at once.',
+        ),
+        cloudInit: optional(
+          z.boolean(),
+          'Whether to wait until cloud-init is done. Its errors fail the run, those that it recovered from are notes of the status. Default false.',
+        ),
+        marker: optional(absolutePath, 'A file to wait for, which the host writes when it has booted.'),
+        packages: optional(
+          z.boolean(),
+          'Whether to wait until no program holds the lock of the package manager (dpkg, apt, rpm). Default false.',
+        ),
+        timeout: optional(
+          duration,
+          'How long to wait for cloud-init, the marker and the package manager together. Default 15m.',
+        ),
+      })
+      .refine(
+        ({ login, cloudInit, marker, packages }) => login || cloudInit || marker !== undefined || packages,
+        'must name what to wait for: login, cloudInit, marker or packages',
+      ),
+    'What a new host must have done before the first step starts.',
   ),
   sentinel: optional(
     z.strictObject({

@@ -175,6 +175,7 @@ const KINDS: Readonly<Record<string, string>> = {
   record: 'a mapping',
   int: 'a whole number',
   number: 'a number',
+  boolean: 'true or false',
 };
 
 /** The message for an issue of zod, for authors of plans; undefined where the schema has its own message. */

@@ -38,8 +38,9 @@ export const failureCodes = {
   'leftovers-found': permanent(
     'End what an earlier run left on the host with `chandler clean TARGET --end`, or set onLeftovers: end in the plan.',
   ),
-  'bootstrap-timeout': permanent(
-    'The bootstrap marker never appeared. Check what the host does at boot, or raise bootstrap.timeout.',
+  'bootstrap-timeout': permanent('Check what the host does at its first boot, or raise bootstrap.timeout.'),
+  'bootstrap-failed': permanent(
+    'Correct the user-data of the host: `cloud-init status --long` and /var/log/cloud-init-output.log there have more.',
   ),
   'zmx-unavailable': permanent(
     'zmx could not be installed. Choose another zmx.source (release, file, tmux) or set zmx.url.',

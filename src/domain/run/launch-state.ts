@@ -32,6 +32,8 @@ export type LaunchState =
       readonly logCut?: true;
       /** Its end was requested before it ended. */
       readonly killed?: true;
+      /** The host rebooted, as the step was to do. Then `code` is 0, and `endedAtMs` is when it last wrote to its log. */
+      readonly rebooted?: true;
       /** When its terminal was lost while the script continued: milliseconds since the epoch by the host's clock. */
       readonly terminalLostAtMs?: number;
       /** The command lines of background processes that ended with the terminal when the script was over. */
@@ -70,8 +72,9 @@ export function formatExit(code: number): string {
 /** Notes on the end of a launch, besides its exit code: `terminal lost at 12:03:04 UTC`, `ended with the terminal: sleep 777`. */
 export function notesOf(state: LaunchState): string[] {
   if (state.kind !== 'exited') return [];
-  const { terminalLostAtMs, endedWithTerminal = [] } = state;
+  const { rebooted, terminalLostAtMs, endedWithTerminal = [] } = state;
   return [
+    ...(rebooted ? ['ended with the reboot of the host'] : []),
     ...(terminalLostAtMs === undefined
       ? []
       : [`terminal lost at ${new Date(terminalLostAtMs).toISOString().slice(11, 19)} UTC`]),

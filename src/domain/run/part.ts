@@ -94,6 +94,11 @@ export class Part {
     };
   }
 
+  /** Whether its launch may reboot the host. */
+  get mayReboot(): boolean {
+    return this.kind === 'step' && this.step.reboot !== undefined;
+  }
+
   /** The current timeout of a launch. */
   get timeoutMs(): number {
     return this.step.timeoutMs + (this.stepStatus.extendedByMs ?? 0);

@@ -57,6 +57,8 @@ export interface Trouble {
   readonly advice: string;
   /** Milliseconds since the epoch. */
   readonly sinceMs: number;
+  /** The host is expected to boot, so the trouble needs no attention. */
+  readonly isBooting?: true;
   /** When the host is asked again; missing while it is asked about once a second. Milliseconds since the epoch. */
   retryAtMs?: number;
 }
@@ -163,8 +165,8 @@ export function isPartOver(part: PartStatus): boolean {
 /** After this time network trouble needs attention. */
 export const ATTENTION_AFTER_MS = 60_000;
 
-export function needsAttention({ code, sinceMs }: Trouble, nowMs: number): boolean {
-  return needsPerson(code) || nowMs - sinceMs >= ATTENTION_AFTER_MS;
+export function needsAttention(trouble: Trouble, nowMs: number): boolean {
+  return needsPerson(trouble) || (!trouble.isBooting && nowMs - trouble.sinceMs >= ATTENTION_AFTER_MS);
 }
 
 /** Whether the host cannot be reached now, on behalf of the run or of one of its parts. */
@@ -195,11 +197,11 @@ export function isFullyParked(status: RunStatus): boolean {
 
 /** Whether a run or part waits until an operator restores access to its host. */
 function lacksAccess({ trouble }: { readonly trouble?: Trouble }): boolean {
-  return trouble !== undefined && needsPerson(trouble.code);
+  return trouble !== undefined && needsPerson(trouble);
 }
 
-function needsPerson(code: FailureCode): boolean {
-  return !failureCodes[code].retryable;
+function needsPerson({ code, isBooting }: Trouble): boolean {
+  return !failureCodes[code].retryable && !isBooting;
 }
 
 export interface PlacedPart {

@@ -174,8 +174,11 @@ end_session() {
 has_exited() {
   read_record exit
   word code
-  [ -n "$value" ]
+  [ -n "$value" ] || ended_by_reboot
 }
+# ended_by_reboot: no; reboot.sh replaces it.
+# shellcheck disable=SC2317
+ended_by_reboot() { false; }
 # describe: reports the state of the launch. known_begun=yes means that it has begun even if its record is gone.
 describe() {
   # Read before the lock, so that a launch that begins in between does not count as interrupted.

@@ -70,18 +70,3 @@ line_start() {
     echo
   } | tail -n 1 | wc -c)))
 }
-
-# await PATH BOUND_S: blocks until the file exists.
-await() {
-  i=0
-  while [ ! -e "$1" ]; do
-    [ $i -lt $(($2 * 5)) ] || {
-      say appeared=no
-      return
-    }
-    sleep 0.2
-    i=$((i + 1))
-    [ $((i % 10)) -ne 0 ] || say "progress waited_s=$((i / 5))"
-  done
-  say appeared=yes
-}

@@ -20,10 +20,18 @@ uptime_cs() {
 }
 # drop_secrets FILE...: removes those that exist.
 drop_secrets() { for file; do [ ! -e "$file" ] || rm -f "$file"; done; }
+# is_going_down: whether systemd is shutting down, or has been asked to: logind may wait for a while before.
+is_going_down() {
+  [ ! -e /run/nologin ] && [ ! -e /run/systemd/shutdown/scheduled ] || return 0
+  case $(timeout 5 systemctl is-system-running; timeout 5 loginctl show -p PreparingForShutdown) in
+    *stopping* | *=yes*) ;;
+    *) return 1 ;;
+  esac
+} 2>/dev/null
 # zmx shows the exit code of this program; 75 (temporary failure) means that it did not run the launch.
 recorded_code() { sed -n 's/^code=//p' "$dir/exit" 2>/dev/null; }
 
-linger=0 attempt=1 step='' mask=022 locale=''
+linger=0 reboot='' attempt=1 step='' mask=022 locale=''
 # shellcheck disable=SC1091 # written by `create`
 . "$dir/settings" || exit 75
 secrets=$2
@@ -221,6 +229,21 @@ if [ ! -e "$dir/cancelled" ]; then
   fi
   exec 4>&-
 fi
+# A step that reboots its host ends with the reboot, which ends this program, too. It recognises a reboot that has been ordered, and
+# waits for one that must come. A shutdown ends the script by a signal.
+i=0
+while [ -n "$reboot" ] && [ ! -e "$dir/cancelled" ]; do
+  case $reboot:$code in
+    true:0) ;;
+    *:0 | *:129 | *:1[3-9][0-9])
+      # The signs may come a moment after the order.
+      is_going_down || i=$((i + 1))
+      [ $i -lt 3 ] || break
+      ;;
+    *) break ;;
+  esac
+  sleep 1
+done
 # `kill` writes `cancelled` first; then the code means nothing for the step.
 by=itself
 [ ! -e "$dir/cancelled" ] || by='kill'

@@ -80,7 +80,7 @@ export async function inspectTarget(
       countExecs,
       ...(plan && { plan: plan.records, zmx: plan.zmx, parts: listPartRefs(plan.steps) }),
       ...(plan?.sentinel.path !== undefined && { sentinelPath: plan.sentinel.path }),
-      ...(plan?.bootstrap && { marker: plan.bootstrap.marker }),
+      ...(plan?.bootstrap?.marker !== undefined && { marker: plan.bootstrap.marker }),
       ...(input && { digest: planDigest(input) }),
     });
   } catch (error) {

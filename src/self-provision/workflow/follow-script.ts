@@ -98,7 +98,7 @@ function showProgress(run: Run, view: ScriptView, script: ScriptState): void {
   endWait(run);
   const { bootstrap } = run.plan;
   // The script measures the time of this wait itself.
-  if (script.alive && script.phase === 'waiting-for-bootstrap' && bootstrap)
+  if (script.alive && script.phase === 'waiting-for-bootstrap' && bootstrap?.marker !== undefined)
     run.status.waitingFor = bootstrap.marker;
   enterPhase(run, SHOWN_PHASES.find((phase) => phase === script.phase) ?? run.status.phase);
 }

@@ -23,7 +23,7 @@ describe('a plan without options', () => {
         },
       ],
       zmx: {},
-      bootstrap: { marker: '/ready', timeoutMs: 900_000 },
+      bootstrap: { marker: '/ready', cloudInit: false, packages: false, timeoutMs: 900_000 },
       sentinel: { whenPresent: 'skip-if-same-plan' },
       onStepFailure: 'park',
       onLeftovers: 'refuse',

@@ -12,6 +12,7 @@ const named = (...steps: [name: string, ...needs: string[]][]) => ({
 const NAME = 'may hold letters, digits, and . _ - only, and must begin with a letter, a digit or _';
 const DURATION = 'must be a duration such as 90s, 5m or 24h, or milliseconds; at least 1 ms, at most 365d';
 const HOST = 'must be a host name or an IP address';
+const BOOTSTRAP = 'bootstrap: must name what to wait for: login, cloudInit, marker or packages';
 const REFERENCE = 'must be env:NAME or file:NAME';
 const looped: Record<string, unknown> = { ...good };
 looped['self'] = looped;
@@ -243,6 +244,23 @@ const bad: readonly (readonly [what: string, plan: unknown, ...problems: string[
     'zmx.url: must be an http or https address',
     'zmx.sha256: must be 64 lower-case hex digits',
   ],
+  ['a bootstrap without anything to wait for', { ...good, bootstrap: { timeout: '1m' } }, BOOTSTRAP],
+  [
+    'a bootstrap that waits for nothing',
+    { ...good, bootstrap: { cloudInit: false, packages: false } },
+    BOOTSTRAP,
+  ],
+  [
+    'a bootstrap of other kinds',
+    { ...good, bootstrap: { login: true, cloudInit: 'yes', packages: 1 } },
+    'bootstrap.login: must be one of wait',
+    'bootstrap.cloudInit: must be true or false',
+    'bootstrap.packages: must be true or false',
+  ],
+  ...[false, 'maybe', 1].map(
+    (reboot) =>
+      [`reboot: ${reboot}`, withStep({ reboot }), 'steps[0].reboot: must be true or allowed'] as const,
+  ),
   [
     'much at once',
     {
