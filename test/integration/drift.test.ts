@@ -172,7 +172,7 @@ describe('a provisioned host', () => {
     expect(problemsOf('drift', drifted.stdout)).toEqual([]);
     expect(JSON.parse(drifted.stdout)).toMatchObject({ drifted: true, plan: 'shop' });
     const shown = await chandler(['drift', file], options);
-    expect(shown.stdout).toMatch(/^ {2}! drifted {3}s\d+-cron +its check says no \(exit 2\)$/m);
+    expect(shown.stdout).toMatch(/^ {2}! drifted {3}s\d+-cron +its check fails \(exit 2\)$/m);
     expect((await chandler(['diff', file], options)).stdout).toMatch(/^ {2}! drift +step s\d+-cron/m);
     const unreachable = await chandler(['drift', file, '--target', 'port=1', '--json'], options);
     expect(unreachable.exitCode).toBe(1);
