@@ -138,7 +138,14 @@ export const invariants = {
   'only a fault that kills interrupts a launch': (evidence) => {
     const { claims, launches, faults } = evidence;
     if (faults.some(({ kills }) => kills)) return [];
-    const cut = launches.filter(({ started, code }) => started && code === undefined);
+    const rebooting = new Set(
+      launchesOf(evidence).flatMap(({ id, kind, step }) =>
+        kind === 'step' && stepOf(evidence, step)?.work.reboots !== undefined ? [id] : [],
+      ),
+    );
+    const cut = launches.filter(
+      ({ launch, started, code }) => started && code === undefined && !rebooting.has(launch),
+    );
     return [
       ...claims
         .filter((claim) => claim.claims === 'interrupted' && !endedBeforeReset(evidence).has(claim.launch))
@@ -329,14 +336,29 @@ const partKey = ({ kind, step, attempt }: LedgerLine) => `${kind} ${step} ${atte
 const starts = ({ ledger }: Evidence, kind: LedgerLine['kind']) =>
   ledger.filter((line) => line.kind === kind && line.event === 'start');
 
-const endsWell = ({ ledger }: Evidence) =>
-  new Set(ledger.filter(({ event, code }) => event === 'end' && code === 0).map(({ launch }) => launch));
+/** Whether a fault may have ended a step well, because the step declares that it may reboot the host. */
+const endsByFault = (evidence: Evidence, step: string): boolean =>
+  stepOf(evidence, step)?.reboot !== undefined &&
+  evidence.faults.some(({ kind }) => kind === 'host rebooted');
+
+/** The launches that ended well. */
+function endsWell(evidence: Evidence): Set<string> {
+  const ended = evidence.ledger.filter(({ event, code }) => event === 'end' && code === 0);
+  const rebooted = launchesOf(evidence).filter(
+    ({ kind, step }) => kind === 'step' && endsByFault(evidence, step),
+  );
+  return new Set([...ended.map(({ launch }) => launch), ...rebooted.map(({ id }) => id)]);
+}
+
+const stepOf = ({ drawn }: Evidence, step: string): DrawnStep | undefined =>
+  drawn.steps.find(({ name }) => name === step);
 
 /** When a part was done according to the ledger, or skipped by an operator; NaN if neither. */
-function doneMs({ ledger, status }: Evidence, kind: LedgerLine['kind'], step: string): number {
-  const end = ledger.findLast(
-    (line) => line.kind === kind && line.step === step && line.event === 'end' && line.code === 0,
-  );
+function doneMs(evidence: Evidence, kind: LedgerLine['kind'], step: string): number {
+  const { ledger, status } = evidence;
+  const isEnd = ({ event, code }: LedgerLine) =>
+    (event === 'end' && code === 0) || (kind === 'step' && endsByFault(evidence, step));
+  const end = ledger.findLast((line) => line.kind === kind && line.step === step && isEnd(line));
   const state = status.steps.find(({ name }) => name === step);
   const part = kind === 'step' ? state : state?.finalizer;
   const skip = acceptedActions(status).find((i) => i.action === 'skipStep' && i.step === step);

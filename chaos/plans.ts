@@ -12,6 +12,8 @@ export interface DrawnStep {
   readonly backoffMs: number;
   readonly timeoutMs?: number;
   readonly always?: true;
+  /** What the step declares. It reboots its host as `work.reboots` says. */
+  readonly reboot?: true | 'allowed';
 }
 
 /** An action of the operator in the middle of a run, whatever its state. */
@@ -123,10 +125,14 @@ function smallRun(host: number, name: string): DrawnRun {
 function drawStep(draw: Draw, name: string, before: readonly DrawnStep[]): DrawnStep {
   const hangs = draw.chance(4);
   const fails = draw.chance(20);
+  const reboot = draw.chance(7) && draw.pick([true, 'allowed'] as const);
+  const reboots = reboot === true || (reboot === 'allowed' && draw.chance(50));
+  const work = hangs ? { ...drawWork(draw, 0), lines: 2, pauseMs: 60_000 } : drawWork(draw, fails ? 2 : 0);
   return {
     name,
     needs: before.filter(() => draw.chance(25)).map((step) => step.name),
-    work: hangs ? { ...drawWork(draw, 0), lines: 2, pauseMs: 60_000 } : drawWork(draw, fails ? 2 : 0),
+    work: reboots ? { ...work, reboots: draw.pick(['and waits', 'and ends'] as const) } : work,
+    ...(reboot && { reboot }),
     ...(draw.chance(30) && { finalizer: drawWork(draw, draw.chance(10) ? 1 : 0, 5) }),
     attempts: draw.pick([1, 1, 2, 3]),
     backoffMs: draw.int(50, 400),
@@ -168,6 +174,7 @@ export function renderPlan(run: DrawnRun, target: Target, ledgerPort: number): P
       retry: { attempts: step.attempts, backoff: step.backoffMs },
       ...(step.timeoutMs !== undefined && { timeout: step.timeoutMs }),
       ...(step.always && { always: true }),
+      ...(step.reboot && { reboot: step.reboot }),
     })),
   };
 }

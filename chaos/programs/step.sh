@@ -25,4 +25,5 @@ done
 code=0
 if [ "$CHANDLER_ATTEMPT" -le "$fails_until" ]; then code=$fail_code; fi
 note end "$code"
+if [ "$code" = 0 ] && [ "$(type -t reboot)" = function ]; then reboot; fi
 exit "$code"
