@@ -83,7 +83,14 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
     woken: count(setting.woken),
   });
 
-  const lanes = await Promise.allSettled(stage.hosts.map((_, host) => lane(host)));
+  const lanes = await Promise.allSettled(
+    stage.hosts.map((_, host) =>
+      lane(host).catch((error: unknown) => {
+        announce(`host ${host} plays no further runs: ${inspect(error)}`);
+        throw error;
+      }),
+    ),
+  );
   // An interrupted campaign proves nothing, but reports its findings so far.
   const broken = signal.aborted
     ? []

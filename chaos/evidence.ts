@@ -96,6 +96,9 @@ export async function readHost(
       [ -d "$id" ] || continue
       code=$(sed -n 's/^code=//p' "$id/exit" 2>/dev/null)
       started=no; [ ! -e "$id/started" ] || started=yes
+      # A reboot that the step declared is a good end, which nothing could record.
+      [ -n "$code" ] || [ $started = no ] || [ -e "$id/cancelled" ] || ! grep -q ' reboot=' "$id/settings" ||
+        grep -qF "$(cat /proc/sys/kernel/random/boot_id)" "$id/started" || code=0
       kept=$(sed -n 's/^log=//p' "$id/exit" 2>/dev/null)
       by=$(sed -n 's/^by=//p' "$id/exit" 2>/dev/null)
       [ $started = yes ] || [ ! -e "$id/cancelled" ] || by=kill

@@ -138,14 +138,7 @@ export const invariants = {
   'only a fault that kills interrupts a launch': (evidence) => {
     const { claims, launches, faults } = evidence;
     if (faults.some(({ kills }) => kills)) return [];
-    const rebooting = new Set(
-      launchesOf(evidence).flatMap(({ id, kind, step }) =>
-        kind === 'step' && stepOf(evidence, step)?.work.reboots !== undefined ? [id] : [],
-      ),
-    );
-    const cut = launches.filter(
-      ({ launch, started, code }) => started && code === undefined && !rebooting.has(launch),
-    );
+    const cut = launches.filter(({ started, code }) => started && code === undefined);
     return [
       ...claims
         .filter((claim) => claim.claims === 'interrupted' && !endedBeforeReset(evidence).has(claim.launch))

@@ -37,6 +37,8 @@ export interface Ledger {
   readonly calls: readonly CallLine[];
   /** Handles the next stop of a host; without it a program continues at once. */
   readonly onAim: (host: string, take: (stop: AimedStop) => Promise<AimAnswer>) => void;
+  /** Handles the requests of steps to reboot their host. */
+  readonly onReboot: (host: string, take: (launch: string) => void) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export async function openLedger(file: string): Promise<Ledger> {
   const lines: LedgerLine[] = [];
   const calls: CallLine[] = [];
   const takers = new Map<string, (stop: AimedStop) => Promise<AimAnswer>>();
+  const rebooters = new Map<string, (launch: string) => void>();
   const sockets = new Set<Socket>();
 
   const answer = async (text: string): Promise<string> => {
@@ -63,6 +66,10 @@ export async function openLedger(file: string): Promise<Ledger> {
     const [host = '', ...rest] = words;
     if (what === 'call') {
       calls.push({ atMs, host, call: rest.join(' ') });
+      return 'noted';
+    }
+    if (what === 'reboot') {
+      rebooters.get(host)?.(rest.join(' '));
       return 'noted';
     }
     const [program = '', line = ''] = rest;
@@ -88,6 +95,7 @@ export async function openLedger(file: string): Promise<Ledger> {
     lines,
     calls,
     onAim: (host, take) => void takers.set(host, take),
+    onReboot: (host, take) => void rebooters.set(host, take),
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -131,7 +131,9 @@ function drawStep(draw: Draw, name: string, before: readonly DrawnStep[]): Drawn
   return {
     name,
     needs: before.filter(() => draw.chance(25)).map((step) => step.name),
-    work: reboots ? { ...work, reboots: draw.pick(['and waits', 'and ends'] as const) } : work,
+    work: reboots
+      ? { ...work, reboots: reboot === true && draw.chance(50) ? 'and ends' : 'and waits' }
+      : work,
     ...(reboot && { reboot }),
     ...(draw.chance(30) && { finalizer: drawWork(draw, draw.chance(10) ? 1 : 0, 5) }),
     attempts: draw.pick([1, 1, 2, 3]),

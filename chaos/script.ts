@@ -11,18 +11,13 @@ export interface Work {
   readonly padding: number;
   /** Grows with each edit of the script. The ledger has it behind the name of the plan: `PLAN:VERSION`. */
   readonly version?: number;
-  /** Whether an attempt that ends with 0 reboots its host, and whether its script waits for that. */
+  /** Whether an attempt that ends with 0 has its host rebooted, and whether its script waits for that. */
   readonly reboots?: 'and waits' | 'and ends';
 }
 
 /** The exit code of a script that could not reach the ledger and did nothing. */
 export const NO_LEDGER = 97;
 
-// A step is confined already.
-const rebootProgram = readFileSync(new URL('../test/support/reboot.sh', import.meta.url), 'utf8').replace(
-  'sh /etc/sandbox/confined.sh ',
-  '',
-);
 const program = readFileSync(new URL('./programs/step.sh', import.meta.url), 'utf8');
 
 /** The script of a part: it writes its start to the ledger, prints its lines, and writes its end. */
@@ -35,18 +30,9 @@ export function renderScript(
   const settings = [
     `port=${ledgerPort} run=${run}${version === undefined ? '' : `:${version}`} kind=${kind} step=${step}`,
     `lines=${lines} pause=${pauseMs / 1000} fails_until=${failsUntil} fail_code=${failCode} padding=${padding}`,
+    `reboots='${reboots ?? ''}'`,
   ];
-  const reboot =
-    reboots === undefined
-      ? ''
-      : `reboot() {
-cat >/root/reboot.sh <<'EOF'
-${rebootProgram}EOF
-setsid sh /root/reboot.sh </dev/null >/dev/null 2>&1 &
-sleep ${reboots === 'and waits' ? 60 : 0}
-}
-`;
-  return `${settings.join('\n')}\n${reboot}${program}`;
+  return `${settings.join('\n')}\n${program}`;
 }
 
 /** The complete log of a launch. A terminal ends lines with CR LF. */

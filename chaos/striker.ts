@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { sandboxReboot } from '../test/support/sandbox-control.ts';
 import { arm, disarm, type Window } from './aim.ts';
 import type { Attempt, Injected } from './evidence.ts';
 import type { AimAnswer } from './ledger.ts';
@@ -67,6 +68,11 @@ export async function strikeRun(
       pending.push(whole.finally(isIn));
     });
 
+  // Under the lock, because it must not end what a fault runs on the host.
+  stage.ledger.onReboot(host.sandbox.name, (launch) => {
+    const whole = locks.take(host.sandbox.name, () => rebootFor(host, launch));
+    pending.push(whole.catch((error: unknown) => void errors.push(error)));
+  });
   const aimed = new Map<Window, DrawnFault>();
   for (const fault of faults) {
     const { moment } = fault;
@@ -95,6 +101,13 @@ export async function strikeRun(
       return struck;
     },
   };
+}
+
+/** Reboots the host for a step that waits for that. A step that has ended does not cause a reboot of what follows. */
+async function rebootFor(host: StageHost, launch: string): Promise<void> {
+  const lock = `/var/lib/chandler/launches/${launch}/lock`;
+  const waits = await host.run(`if [ -e ${lock} ] && ! flock -n -s ${lock} true; then echo yes; fi`);
+  if (waits !== '') await sandboxReboot(host.sandbox);
 }
 
 /** Injects a fault, keeps it for its time, undoes it, and observes the recovery of the link. Undefined if nothing was struck. */

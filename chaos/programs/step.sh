@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2154 # the settings precede it
 # What a step of a campaign does. Run by bash, whose /dev/tcp reaches the ledger without any program of the host.
 
-# note EVENT [CODE]: returns once the ledger has it. A step that the ledger does not know must not continue.
-note() {
+# tell WORD...: returns once the ledger has it. A step that the ledger does not know must not continue.
+tell() {
   local said=
   if exec 7<>"/dev/tcp/127.0.0.1/$port"; then
-    echo "step $CHANDLER_LAUNCH $run $kind $step $CHANDLER_ATTEMPT $*" >&7
+    echo "$*" >&7
     read -r -t 30 said <&7
     exec 7>&-
   fi
@@ -14,6 +14,8 @@ note() {
     exit 97
   fi
 }
+
+note() { tell "step $CHANDLER_LAUNCH $run $kind $step $CHANDLER_ATTEMPT $*"; }
 
 note start
 pad=$(printf "%${padding}s" '')
@@ -25,5 +27,8 @@ done
 code=0
 if [ "$CHANDLER_ATTEMPT" -le "$fails_until" ]; then code=$fail_code; fi
 note end "$code"
-if [ "$code" = 0 ] && [ "$(type -t reboot)" = function ]; then reboot; fi
+if [ "$code" = 0 ] && [ -n "$reboots" ]; then
+  tell "reboot $HOSTNAME $CHANDLER_LAUNCH"
+  if [ "$reboots" = 'and waits' ]; then sleep 60; fi
+fi
 exit "$code"

@@ -85,7 +85,11 @@ async function beginAttempt(run: Run, part: Part): Promise<boolean> {
     !dependentParts.some(({ isResetting }) => isResetting) &&
     !mustWaitForReboot(run, part);
   // Another step may begin as soon as the condition holds.
-  while (!mayBegin()) await condition(mayBegin);
+  while (!mayBegin()) {
+    if (mustWaitForReboot(run, part)) showRebootWait(run, part);
+    await condition(mayBegin);
+  }
+  delete part.status.waitingFor;
   if (part.kind === 'step' && readiness(part.step, run.status.steps) !== 'ready') return false;
   part.begin(run.owner, Date.now());
   run.onChange();
@@ -101,6 +105,13 @@ function mustWaitForReboot({ parts }: Run, part: Part): boolean {
     // A reboot would also end the terminal of a parked step.
     return state === 'running' || state === 'retrying' || state === 'parked';
   });
+}
+
+function showRebootWait(run: Run, part: Part): void {
+  part.status.waitingFor = part.mayReboot
+    ? 'the other steps, because it may reboot the host'
+    : 'a step that may reboot the host';
+  run.onChange();
 }
 
 async function awaitAttempt(run: Run, part: Part): Promise<void> {

@@ -48,7 +48,7 @@ describe('the ledger', () => {
     await ledger.close();
     expect(await step(port)).toMatchObject({
       code: 97,
-      stdout: expect.stringContaining('did not take: start'),
+      stdout: expect.stringContaining('did not take: step'),
     });
     ledger = await openLedger(join(dir, 'ledger.log'));
   });
