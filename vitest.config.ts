@@ -7,13 +7,14 @@ useOwnHome();
 export default defineConfig({
   test: {
     // For two cores: most of the time of a file is spent waiting for real servers, hosts and workers.
-    maxWorkers: 5,
+    maxWorkers: 7,
     sequence: { sequencer: LongFirst },
     // For what hangs, not for what is slow on a busy machine.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     teardownTimeout: 20_000,
-    expect: { poll: { timeout: 100_000 } },
+    // Many conditions cost a request to the server or a process on a host.
+    expect: { poll: { timeout: 100_000, interval: 150 } },
     // Files share what they import: to load it for each of them takes longer than many of their tests.
     isolate: false,
     setupFiles: 'test/support/seed.ts',
@@ -33,7 +34,7 @@ export default defineConfig({
           name: 'workflows',
           // By themselves, and few at a time: each file has a Temporal server of its own, whose short times some tests rely on.
           sequence: { groupOrder: 1 },
-          maxWorkers: 3,
+          maxWorkers: 4,
           include: ['test/workflows/**/*.test.ts', 'test/*/workflow/*.test.ts'],
           globalSetup: 'test/support/built.ts',
         },

@@ -230,6 +230,8 @@ class Served {
       workflowBundle,
       activities: this.#hosts.activities(),
       maxHeartbeatThrottleInterval: 100,
+      // Workflows run in this thread, which compiles them once: a thread of each worker takes longer to start than most tests.
+      debugMode: true,
       ...withoutTaskLimit,
     });
     this.#working ??= this.#worker.run();
