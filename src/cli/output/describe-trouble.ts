@@ -4,9 +4,10 @@ import { describeInput, type PartStatus, type RunStatus, type Trouble } from '..
 import { oneLine } from '../../domain/text/plain-text.ts';
 
 /** `the host cannot be reached since 12:03:04: connection refused; next attempt at 12:03:34` */
-export function describeTrouble({ message, sinceMs, retryAtMs }: Trouble): string {
+export function describeTrouble({ message, sinceMs, retryAtMs, isBooting }: Trouble): string {
   const next = retryAtMs === undefined ? '' : `; next attempt at ${formatClock(retryAtMs)}`;
-  return oneLine(`the host cannot be reached since ${formatClock(sinceMs)}: ${message}${next}`);
+  const what = isBooting ? 'the host may be booting: it cannot be reached' : 'the host cannot be reached';
+  return oneLine(`${what} since ${formatClock(sinceMs)}: ${message}${next}`);
 }
 
 /** Describes what delays a part that has begun; undefined if nothing does. */

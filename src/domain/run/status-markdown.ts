@@ -63,7 +63,8 @@ export function renderStatusMarkdown(status: RunStatus): string {
     return { step: name, name: partName(name, kind === 'finalizer'), part };
   });
   const parked = parts.filter(({ part }) => part.state === 'parked');
-  const held = parts.filter(({ part }) => part.trouble ?? part.waitingFor);
+  const held = parts.filter(({ part }) => part.trouble);
+  const waiting = parts.filter(({ part }) => !part.trouble && part.waitingFor !== undefined);
   const asking = parts.filter(({ part }) => part.input !== undefined);
   const failed = parts.filter(
     // The failure of the run itself is in the head already.
@@ -79,6 +80,7 @@ export function renderStatusMarkdown(status: RunStatus): string {
     ...(status.trouble ? troubleText('reached', status.trouble, startedAtMs) : []),
     ...waitText(status),
     ...showFirst(held, (each) => hold(each, startedAtMs), ': the host cannot be reached, either'),
+    ...showFirst(waiting, (each) => hold(each, startedAtMs), ' waits, too'),
     ...showFirst(asking, (each) => needsInput(each, startedAtMs), ' is also waiting for input'),
     ...showFirst(parked, (each) => needsAttention(each, status), ' is also parked'),
     ...(status.paused && !isOver
@@ -178,11 +180,13 @@ function hold({ step, name, part: { trouble, waitingFor } }: NamedPart, startedA
 
 function troubleText(
   problem: 'reached' | `asked about ${string}`,
-  { code, message, advice: words, sinceMs }: Trouble,
+  { code, message, advice: words, sinceMs, isBooting }: Trouble,
   startedAtMs: number,
 ): string[] {
+  const mark = isBooting ? MARKS.running : MARKS.parked;
+  const why = isBooting ? ', and may be booting' : '';
   return [
-    `### ${MARKS.parked} The host cannot be ${problem} since ${clock(sinceMs, startedAtMs)}`,
+    `### ${mark} The host cannot be ${problem} since ${clock(sinceMs, startedAtMs)}${why}`,
     ...explain(`${code}: `, { code, message, advice: words }),
     advice(words),
   ];

@@ -29,6 +29,11 @@ describe('trouble of a part', () => {
     );
   });
 
+  it('says that the host may be booting while a reboot is expected', () => {
+    const [, , row = ''] = renderTable(withPart({ trouble: { ...trouble, isBooting: true } }), [], size);
+    expect(row).toContain('the host may be booting: it cannot be reached since');
+  });
+
   it('is a change when it begins, when its message changes, and when it ends', () => {
     const begun = withPart({ trouble });
     const { retryAtMs: _, ...other } = { ...trouble, message: 'refused' };
