@@ -34,7 +34,7 @@ export default defineConfig({
           name: 'workflows',
           // By themselves, and few at a time: each file has a Temporal server of its own, whose short times some tests rely on.
           sequence: { groupOrder: 1 },
-          maxWorkers: 4,
+          maxWorkers: 5,
           include: ['test/workflows/**/*.test.ts', 'test/*/workflow/*.test.ts'],
           globalSetup: 'test/support/built.ts',
         },

@@ -8,6 +8,7 @@ import { sandboxDown } from '../../src/dev/sandbox/index.ts';
 import { commandsOf, idleProgram } from '../cli/fake-context.ts';
 import { chandler, mapConcurrently, type ChandlerOptions, type Ended } from '../support/chandler.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import { someOf } from '../support/some-of.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { testCli } from '../support/temporal.ts';
 
@@ -198,7 +199,10 @@ test('USES covers every command of the program', () => {
 });
 
 test('every command reports a wrong id on one line with the most similar id', async () => {
-  const withId = ofServer.filter(({ line }) => line.includes('RUN'));
+  // The formats of errors are tested without a server.
+  const withId = Object.values(USES).flatMap((all) =>
+    all.filter(({ line }) => line.includes('RUN')).slice(0, 1),
+  );
   const wrong = run.slice(0, -1);
   const ended = await mapConcurrently(withId, 4, (each) => use(each, { id: wrong }));
   const right = `no run with the id ${wrong}; did you mean ${run}?\n`;
@@ -251,9 +255,9 @@ test('every lasting command reports a lost server or waits for it, and can be in
   expect(wrongResults(lasting, ended, isRight)).toEqual([]);
 });
 
-test('every command ends silently when its reader is gone', async () => {
+test('commands end silently when their reader is gone', async () => {
   // A worker prints nothing to stdout.
-  const printing = commands.filter(({ line }) => line !== 'worker');
+  const printing = someOf(commands, 2).filter(({ line }) => line !== 'worker');
   const ended = await mapConcurrently(printing, 4, (each) => use(each, { closeStdout: true }));
   // A command that prints nothing to stdout ends normally.
   const isRight = ({ exitCode, stderr }: Ended, { lasting }: Use) =>
@@ -261,11 +265,12 @@ test('every command ends silently when its reader is gone', async () => {
   expect(wrongResults(printing, ended, isRight)).toEqual([]);
 });
 
-test('Ctrl-C at the start ends every command that has not ended yet', async () => {
-  const starts = commands.map((each, i) => ({ each, afterMs: 40 * (1 + (i % 8)) }));
+test('Ctrl-C at the start ends commands that have not ended yet', async () => {
+  const started = someOf(commands, 2);
+  const starts = started.map((each, i) => ({ each, afterMs: 40 * (1 + (i % 8)) }));
   const ended = await mapConcurrently(starts, 4, ({ each, afterMs }) => use(each, { interrupt: afterMs }));
   const isRight = ({ exitCode }: Ended) => exitCode === 130 || exitCode === 'SIGINT' || exitCode === 0;
-  expect(wrongResults(commands, ended, isRight)).toEqual([]);
+  expect(wrongResults(started, ended, isRight)).toEqual([]);
 });
 
 test('Ctrl-C during the search for a server ends commands', async () => {

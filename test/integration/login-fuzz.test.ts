@@ -8,7 +8,7 @@ import { fuzzLogins } from '../../fuzz/fuzz.ts';
 import { renderViolations } from '../../fuzz/report.ts';
 
 const SEED = 5;
-const CASES = 18;
+const CASES = 12;
 /** Multiplies time limits, since other test files run at the same time. */
 const PATIENCE = 2;
 

@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { script } from '../../src/library/index.ts';
 import { loadShim } from '../../src/zmx/index.ts';
 import { poll } from '../support/poll.ts';
+import { someOf } from '../support/some-of.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
+/** Every other one has all that differs between them. */
 const versions = ['0.5.0', '0.6.0', '0.7.0', '0.8.1', '0.9.0-dev'];
 const SHIM = '/opt/zmx/shim';
 const CLEAN = `rm -rf /root/fixed /var/lib/chandler /run/chandler ${SHIM}.memory`;
@@ -41,7 +43,7 @@ describe('a run', () => {
     await stack.onHost(CLEAN);
   };
 
-  it.each(versions)('has the same results with zmx %s', async (version) => {
+  it.each(someOf(versions, 2))('has the same results with zmx %s', async (version) => {
     await install(version);
     const { client } = stack;
     const id = await stack.start({ steps, zmx: { source: 'release' }, keepSessions: 'all' });
