@@ -96,7 +96,7 @@ export const lastResetMs = ({ drawn, faults, resetMs = -Infinity }: PlayedRun) =
 
 export const wasReset = (run: PlayedRun) => lastResetMs(run) > -Infinity;
 
-/** The evidence of one run. Its launches may have met faults of later runs. */
+/** The evidence of one run. Its launches may have met faults of later runs, and of earlier ones that it continues. */
 export function evidenceOf(series: SeriesEvidence, number: number, ledger: readonly LedgerLine[]): Evidence {
   const { hostName, runs, launches, alive, sessions } = series;
   const run = runs[number]!;
@@ -104,7 +104,8 @@ export function evidenceOf(series: SeriesEvidence, number: number, ledger: reado
   const begun = new Set(series.ledger.map(({ launch }) => launch));
   const unbegun = launchesOf({ firstRunId: owner, status }).filter(({ id }) => !begun.has(id));
   const known = new Set([...ledger.map(({ launch }) => launch), ...unbegun.map(({ id }) => id)]);
-  const faults = [...new Set(runs.slice(number).flatMap((each) => each.faults))];
+  const first = runs.findIndex((each) => each.owner === owner);
+  const faults = [...new Set(runs.slice(first).flatMap((each) => each.faults))];
   return {
     drawn,
     firstRunId: owner,

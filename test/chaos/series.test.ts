@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { WORKFLOW_RESET } from '../../chaos/controls.ts';
 import type { SeriesRun } from '../../chaos/series/draw-series.ts';
 import { judgeSeries } from '../../chaos/series/judge-series.ts';
-import type { PlayedRun, SeriesEvidence } from '../../chaos/series/series-evidence.ts';
+import { evidenceOf, type PlayedRun, type SeriesEvidence } from '../../chaos/series/series-evidence.ts';
 import { expectedLog } from '../../chaos/script.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
 import type { AuditEntry } from '../../src/domain/run/audit-trail.ts';
@@ -127,6 +127,12 @@ const wasReset = (atMs: number): PlayedRun[] => {
 };
 
 describe('the judge of a series', () => {
+  it('counts the faults of a run also for the run that continues its launches, and not for others', () => {
+    const runs = [{ ...played(0), faults: [killing] }, { ...played(1), owner: 'run 0' }, played(2)];
+    const faultsOf = (number: number) => evidenceOf(series(ran, runs), number, []).faults;
+    expect([faultsOf(0), faultsOf(1), faultsOf(2)]).toEqual([[killing], [killing], []]);
+  });
+
   it('accepts runs of the changed steps and of what depends on them', () => {
     expect(found(series(ran))).toEqual([]);
   });
