@@ -27,7 +27,8 @@ export interface AuditEntry {
   readonly extendedByMs?: number;
 }
 
-interface Audited {
+/** Where actions are recorded. */
+export interface Audited {
   readonly auditTrail: AuditEntry[];
   refusedActions?: number;
 }
