@@ -6,6 +6,7 @@ import { makeGate } from './client/call-gate.ts';
 import { findRunHost } from './client/find-run-host.ts';
 import { checkDrift } from './client/check-drift.ts';
 import { createDriftSchedules } from './client/drift-schedules.ts';
+import { createFleets } from './client/fleets.ts';
 import { inspect } from './client/inspect.ts';
 import { clean, findLeftovers } from './client/find-leftovers.ts';
 import { describeRun, listRuns } from './client/list-runs.ts';
@@ -37,6 +38,7 @@ export type {
   RunResult,
   StepProgress,
 } from './client/types.ts';
+export type { FleetEnd, FleetInfo, Fleets } from './client/fleet-types.ts';
 export type { DriftCheck, DriftSchedule, DriftSchedules, DriftTimes } from './client/schedule-types.ts';
 export type { Deployment, Poller, ServerReports } from './client/server-types.ts';
 
@@ -118,6 +120,7 @@ export function createClient(
     describe: (workflowId, { runId } = {}) => describeRun(pinRun(temporal, workflowId, runId), workflowId),
     progress: (workflowId, { runId } = {}) => readProgress(pinRun(temporal, workflowId, runId), workflowId),
     host: (workflowId, { runId } = {}) => findRunHost(pinRun(temporal, workflowId, runId), workflowId),
+    fleets: createFleets(temporal, taskQueue),
     driftSchedules: createDriftSchedules(temporal, taskQueue),
     server: createServerReports(temporal, taskQueue),
     within: (ms, ask) => temporal.withDeadline(Date.now() + ms, ask),

@@ -15,6 +15,7 @@ import {
 import type { Logger } from 'pino';
 import { createActivities, memoryUsage, WaitSlots, type LeaseHolder } from './activities/index.ts';
 import { bundleWorkflows } from './bundle-workflows.ts';
+import { signalRun, surveyRun } from './client/run-surveys.ts';
 import type { NotifyConfig, WorkerConfig, WorkerVersioning } from './config/config.ts';
 import { inspectPlaces } from './inspect/inspect-places.ts';
 import { readWorkerFile, readZmxFile, resolveSecrets, resolveTarget } from './config/places.ts';
@@ -147,6 +148,8 @@ function activityDeps(
     notify: createNotify(notify, uiUrl, process.env),
     namespaceId,
     isOpen: async (holder) => isOpen(client, holder, await namespaceId()),
+    surveyRun: (workflowId) => surveyRun(client, workflowId),
+    signalRun: (run, signal, input) => signalRun(client, run, signal, input),
     waits,
     inspectSelf: async () => ({
       identity,

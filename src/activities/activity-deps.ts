@@ -5,7 +5,7 @@ import { Host } from '../host/host.ts';
 import type { ZmxSource } from '../host/install-zmx.ts';
 import type { Programs } from '../host/programs.ts';
 import { withSudo, type Executor, type ResolvedTarget } from '../ssh/index.ts';
-import type { HostRef, WorkerSelfInspection } from './activity-types.ts';
+import type { HostRef, RunSurvey, WorkerSelfInspection } from './activity-types.ts';
 import type { LeaseHolder } from './lease-holder.ts';
 import type { WaitSlots } from './wait-slots.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
@@ -33,6 +33,14 @@ export interface ActivityDeps {
   readonly namespaceId: () => Promise<string>;
   /** Whether the workflow that holds a lease may still be running. */
   readonly isOpen: (holder: LeaseHolder) => Promise<boolean>;
+  /** Asks the server about the latest run of a workflow id. */
+  readonly surveyRun: (workflowId: string) => Promise<RunSurvey>;
+  /** Sends a signal to a run, unless it is over. */
+  readonly signalRun: (
+    run: { readonly workflowId: string; readonly firstRunId: string },
+    signal: string,
+    input: unknown,
+  ) => Promise<void>;
   readonly waits: WaitSlots;
   /** Inspects what the worker knows without asking anyone. */
   readonly inspectSelf: () => Promise<WorkerSelfInspection>;

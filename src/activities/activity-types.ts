@@ -1,4 +1,5 @@
 import type { BootEvent } from '../domain/run/boot-event.ts';
+import type { HostFailure } from '../domain/fleet/host-report.ts';
 import type { Launch } from '../domain/run/ids.ts';
 import type { LaunchState, StartWaiting } from '../domain/run/launch-state.ts';
 import type { CleanResult, EndedLeftover, KeptSessions, OwnedLeftover } from '../domain/run/leftovers.ts';
@@ -23,6 +24,21 @@ import type { ZmxInstallation } from '../host/zmx-installation.ts';
 import type { LeaseHolder } from './lease-holder.ts';
 import type { ScriptView } from './script-view.ts';
 import type { Ended, Prompted, Started } from './wait-answers.ts';
+
+/** What the server knows about the latest run of a workflow id. */
+export interface RunSurvey {
+  readonly workflowId: string;
+  /** `none`: there is no such run. */
+  readonly state: 'none' | 'open' | 'over';
+  /** The run id of its first execution. */
+  readonly firstRunId?: string;
+  /** The workflow id of its parent, if it has one. */
+  readonly parentId?: string;
+  /** The digest of the plan that its fleet gave it. */
+  readonly digest?: string;
+  /** Set for a run that is over and did not succeed. */
+  readonly failure?: HostFailure;
+}
 
 /** Everything an activity needs to find the host again: activities remember nothing. */
 export interface HostRef {
@@ -150,6 +166,15 @@ export interface HostInspection extends Omit<HostReport, 'lease' | 'leftovers'> 
 export interface Activities {
   admitPlan(plan: unknown): Promise<Admission>;
   admitWatch(input: unknown): Promise<Admission>;
+  admitFleet(input: unknown): Promise<Admission>;
+  /** Asks the server about the latest runs of workflow ids. */
+  surveyRuns(input: { workflowIds: readonly string[] }): Promise<readonly RunSurvey[]>;
+  /** Sends a signal to those of the runs that are open. */
+  signalRuns(input: {
+    runs: readonly { readonly workflowId: string; readonly firstRunId: string }[];
+    signal: string;
+    input: unknown;
+  }): Promise<void>;
   /** Validates the input of a workflow that is not a run. */
   checkInput(input: { plan: unknown } | { target: unknown }): Promise<readonly Problem[]>;
   prepareHost(input: {

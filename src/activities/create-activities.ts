@@ -2,10 +2,12 @@ import { Context } from '@temporalio/activity';
 import { boundedProblems, type Problem } from '../domain/plan/problems.ts';
 import { ChandlerError } from '../domain/run/failure.ts';
 import type { Target } from '../domain/plan/schema.ts';
+import { validateFleet } from '../domain/fleet/validate-fleet.ts';
 import { validatePlan, validateWatch } from '../domain/plan/validate.ts';
 import { toTemporalFailure } from './temporal-failure.ts';
 import type { ActivityDeps } from './activity-deps.ts';
 import { cleanActivities } from './clean-activities.ts';
+import { fleetActivities } from './fleet-activities.ts';
 import { hostActivities } from './host-activities.ts';
 import { findLacks } from './find-lacks.ts';
 import { readPins } from './read-pins.ts';
@@ -37,10 +39,12 @@ export function createActivities(deps: ActivityDeps): Activities {
       };
     },
     admitWatch: (input) => admit(validateWatch(input)),
+    admitFleet: (input) => admit(validateFleet(input)),
     async checkInput(input) {
       const { problems = [] } = 'plan' in input ? validatePlan(input.plan) : validateWatch(input);
       return boundedProblems(problems);
     },
+    ...fleetActivities(deps),
     ...hostActivities(deps),
     ...cleanActivities(deps),
     ...stepActivities(deps),

@@ -7,6 +7,7 @@ import { addDev } from './commands/dev-command.ts';
 import { addDiff } from './commands/diff-command.ts';
 import { addDoctor } from './commands/doctor-command.ts';
 import { addDrift } from './commands/drift-command.ts';
+import { addFleet } from './commands/fleet-command.ts';
 import { addHosts } from './commands/hosts-command.ts';
 import { addInit } from './commands/init-command.ts';
 import { addLogs } from './commands/logs-command.ts';
@@ -36,6 +37,7 @@ import { readManifest } from '../config/version.ts';
 // server start fast (test/integration/start-up.test.ts).
 const ADD = [
   addUp,
+  addFleet,
   addStart,
   addWatchHost,
   addStatus,

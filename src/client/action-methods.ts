@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCutOff, isOpenStatus } from '../domain/run/execution-status.ts';
 import { ChandlerError, reasonOf } from '../domain/run/failure.ts';
-import { actionNames, actions, type ActionMethod, type ActionName } from '../domain/run/actions.ts';
+import { actionNames, actions, type ActionMethod } from '../domain/run/actions.ts';
 import type { RunStatus } from '../domain/run/status.ts';
 import { quote } from '../shell/index.ts';
 import { findPause } from './pauses.ts';
@@ -18,7 +18,7 @@ type ActionMethods = Pick<ChandlerClient, ActionMethod>;
 export function createActionMethods(temporal: Client): ActionMethods {
   const methods = actionNames.map((name) => [
     actions[name].method,
-    (workflowId: string, input: unknown = {}) => sendUpdate(temporal, workflowId, name, input),
+    (workflowId: string, input: unknown = {}) => sendUpdate<RunStatus>(temporal, workflowId, name, input),
   ]);
   return Object.fromEntries(methods) as ActionMethods;
 }
@@ -29,15 +29,15 @@ export function createActionMethods(temporal: Client): ActionMethods {
  *
  * @throws ChandlerError invalid-input with the reason why the run refuses the action
  */
-async function sendUpdate(
+export async function sendUpdate<Status>(
   temporal: Client,
   workflowId: string,
-  name: ActionName,
+  name: string,
   input: unknown,
-): Promise<RunStatus | undefined> {
+): Promise<Status | undefined> {
   const run = temporal.workflow.getHandle(workflowId);
   try {
-    return await executeUpdate(temporal, workflowId, name, input);
+    return await executeUpdate<Status>(temporal, workflowId, name, input);
   } catch (error) {
     if (isSdkError(error, 'WorkflowNotFoundError')) throw await explainNotFound(temporal, error, workflowId);
     if (error instanceof Error && isRefusedByServer(error.cause) && (await findPause(temporal, workflowId))) {
@@ -63,17 +63,17 @@ const SEND_EVERY_MS = 200;
  * a task that would end the run while an activity ends. A run whose input is still being validated knows no actions. If an update
  * was accepted after all, the server recognises its id.
  */
-async function executeUpdate(
+async function executeUpdate<Status>(
   temporal: Client,
   workflowId: string,
-  name: ActionName,
+  name: string,
   input: unknown,
-): Promise<RunStatus> {
+): Promise<Status> {
   const run = temporal.workflow.getHandle(workflowId);
   const options = { args: [input] as [unknown], updateId: randomUUID() };
   for (let sent = 1; ; sent += 1) {
     try {
-      return await run.executeUpdate<RunStatus, [unknown]>(name, options);
+      return await run.executeUpdate<Status, [unknown]>(name, options);
     } catch (error) {
       if (sent >= MAX_SENT || !(isForgotten(error) || isTooEarly(error))) throw error;
       await delay(SEND_EVERY_MS);

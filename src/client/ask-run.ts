@@ -20,7 +20,12 @@ const FAILED_TASK_AT_MOST_MS = 3_000;
  *
  * @throws RunPausedError while Temporal's workflow pause holds the run
  */
-export async function askRun<T>(temporal: Client, workflowId: string, query: string): Promise<T> {
+export async function askRun<T>(
+  temporal: Client,
+  workflowId: string,
+  query: string,
+  ...input: readonly [] | readonly [unknown]
+): Promise<T> {
   let run = temporal.workflow.getHandle(workflowId);
   let marks: readonly string[] = [];
   const over = new AbortController();
@@ -33,7 +38,7 @@ export async function askRun<T>(temporal: Client, workflowId: string, query: str
       const ask = (times: number): void => {
         if (times < ASK_AT_MOST) again = setTimeout(ask, ASK_AGAIN_MS, times + 1);
         temporal
-          .withAbortSignal(over.signal, () => run.query<T, string[]>(query, ...marks))
+          .withAbortSignal(over.signal, () => run.query<T, unknown[]>(query, ...marks, ...input))
           .then(resolve, (error: unknown) => handle(error, times).catch(reject));
       };
       const handle = async (error: unknown, times: number): Promise<void> => {

@@ -1,12 +1,15 @@
 import type { Client } from '@temporalio/client';
-import type { provision, ProvisionResult } from '../workflows/index.ts';
+import type { ProvisionResult } from '../workflows/index.ts';
 import { isSdkError } from './sdk-errors.ts';
 
 /**
  * Waits for the end of a run. A reset terminates an execution, and the run continues in another one; that does not count as its
  * end.
  */
-export async function awaitEnd(temporal: Client, workflowId: string): Promise<ProvisionResult> {
+export async function awaitEnd<Result = ProvisionResult>(
+  temporal: Client,
+  workflowId: string,
+): Promise<Result> {
   const latest = async () => {
     const { runId, raw } = await temporal.workflow.getHandle(workflowId).describe();
     return { runId, firstRunId: raw.workflowExecutionInfo?.firstRunId };
@@ -14,7 +17,8 @@ export async function awaitEnd(temporal: Client, workflowId: string): Promise<Pr
   let followed = await latest();
   for (;;) {
     try {
-      return await temporal.workflow.getHandle<typeof provision>(workflowId, followed.runId).result();
+      const run = temporal.workflow.getHandle<() => Promise<Result>>(workflowId, followed.runId);
+      return await run.result();
     } catch (error) {
       const isTerminated =
         isSdkError(error, 'WorkflowFailedError') && isSdkError(error.cause, 'TerminatedFailure');

@@ -7,6 +7,7 @@ import type { ExtendTimeout, RetryStep, SkipStep, WithReason } from '../domain/r
 import type { AuditEntry } from '../domain/run/audit-trail.ts';
 import type { FailureFacts } from '../domain/run/failure.ts';
 import type { PartFailure, RunStatus } from '../domain/run/status.ts';
+import type { Fleets } from './fleet-types.ts';
 import type { DriftSchedules } from './schedule-types.ts';
 import type { ServerReports } from './server-types.ts';
 import type { CleanInput, InspectInput, Inspection, ProvisionResult } from '../workflows/index.ts';
@@ -270,6 +271,8 @@ export interface ChandlerClient {
    * the failure to reach the host
    */
   clean(input: CleanInput, options?: AskOptions): Promise<CleanResult>;
+  /** Rollouts of a plan to many hosts. */
+  readonly fleets: Fleets;
   /** Schedules of the server that check hosts for drift. */
   readonly driftSchedules: DriftSchedules;
   /** What the server reports about itself. */

@@ -10,6 +10,7 @@ import {
 import { definedOnly } from '../domain/defined-only.ts';
 import { createNotifier } from '../notify/workflow/notifier.ts';
 import { endInFailure, endInSuccess } from './end-run.ts';
+import { createFleetReports } from './fleet/report-to-fleet.ts';
 import { handleActions } from './handle-actions.ts';
 import { answerQueries } from './queries.ts';
 import { createReporter } from './reporter.ts';
@@ -24,15 +25,18 @@ import { takeSnapshot } from './snapshot.ts';
 export async function driveRun(run: Run, kind: RunKind): Promise<ProvisionResult> {
   const report = createReporter(run);
   const notifier = createNotifier(run);
+  const fleet = createFleetReports(run);
   const work = new CancellationScope();
   const continuable = new CancellationScope({ cancellable: true, parent: work });
   run.onChange = () => {
     report();
     notifier.notify();
+    fleet.report();
     if (workflowInfo().continueAsNewSuggested && canContinueAsNew(run, kind)) continuable.cancel();
   };
   const finishPending = async () => {
     await notifier.handedOver();
+    await fleet.delivered();
     // Comes last: actions may arrive while notifications are handed over, and their senders must get an answer.
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   };
@@ -45,6 +49,7 @@ export async function driveRun(run: Run, kind: RunKind): Promise<ProvisionResult
   try {
     const outcome = await work.run(() => kind.work(run, continuable));
     await endInSuccess(run, outcome);
+    fleet.over();
     await finishPending();
     return resultOf(run, outcome);
   } catch (error) {
@@ -63,6 +68,7 @@ export async function driveRun(run: Run, kind: RunKind): Promise<ProvisionResult
       }
     }
     const failure = await endInFailure(run, kind, error);
+    fleet.over();
     await finishPending();
     throw failure;
   }

@@ -55,9 +55,7 @@ function refusalReason<Name extends ActionName>(
   name: Name,
   input: ActionInputs[Name],
 ): string | undefined {
-  return (
-    actionEffects[name].refusalReason(run, input) ?? (run.isEnding ? 'the run is ending' : undefined)
-  );
+  return actionEffects[name].refusalReason(run, input) ?? (run.isEnding ? 'the run is ending' : undefined);
 }
 
 /** Applies a valid action and records it. */

@@ -5,6 +5,7 @@
 export default async function unknownWorkflow(): Promise<void> {}
 
 export { provision } from './provision.ts';
+export { provisionFleet } from './fleet/provision-fleet.ts';
 export { watchProvisioning } from '../self-provision/workflow/watch-provisioning.ts';
 export { readStepLog } from './read-log.ts';
 export { sendNotification } from '../notify/workflow/notifier.ts';

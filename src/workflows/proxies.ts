@@ -78,8 +78,8 @@ const profiles = {
 } as const satisfies Record<string, ActivityOptions>;
 
 /** Validate the input on the worker. The result is in the history, so that a later, stricter check cannot disturb a run. */
-export const { admitPlan, admitWatch, checkInput } = proxyLocalActivities<
-  Pick<Activities, 'admitPlan' | 'admitWatch' | 'checkInput'>
+export const { admitPlan, admitWatch, admitFleet, checkInput } = proxyLocalActivities<
+  Pick<Activities, 'admitPlan' | 'admitWatch' | 'admitFleet' | 'checkInput'>
 >({
   summary: 'validate the input',
   startToCloseTimeout: '30s',
@@ -110,6 +110,8 @@ export const activity = {
   inspectHost: call('inspect', 'inspectHost'),
   checkStep: call('inspect', 'checkStep'),
   cleanHost: call('inspect', 'cleanHost'),
+  surveyRuns: call('short', 'surveyRuns'),
+  signalRuns: call('short', 'signalRuns'),
 };
 
 function call<N extends keyof Activities>(profile: keyof typeof profiles, name: N) {

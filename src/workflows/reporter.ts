@@ -1,23 +1,9 @@
-import { upsertSearchAttributes } from '@temporalio/workflow';
-import { defineSearchAttributeKey } from '@temporalio/common';
 import { fitAdvice } from '../domain/run/advice.ts';
-import { boundedText } from '../domain/text/bounded-text.ts';
 import { renderStatusMarkdown } from '../domain/run/status-markdown.ts';
 import { attentionOf, type RunStatus } from '../domain/run/status.ts';
 import type { Run } from './run.ts';
+import { attributeKeys, keyword, setSearchAttributes } from './search-attributes.ts';
 import { showDetails } from './sdk/show-details.ts';
-
-const keys = {
-  host: defineSearchAttributeKey('ChandlerHost', 'KEYWORD'),
-  plan: defineSearchAttributeKey('ChandlerPlan', 'KEYWORD'),
-  phase: defineSearchAttributeKey('ChandlerPhase', 'KEYWORD'),
-  fleet: defineSearchAttributeKey('ChandlerFleet', 'KEYWORD'),
-  attention: defineSearchAttributeKey('ChandlerAttention', 'BOOL'),
-  labels: defineSearchAttributeKey('ChandlerLabels', 'KEYWORD_LIST'),
-};
-
-/** The limit of the strictest visibility store of a server. */
-const MAX_KEYWORD_LENGTH = 255;
 
 /** Shows the current state of a run in the UI. Search attributes cost history, so they are set only when they change. */
 export function createReporter(run: Run): () => void {
@@ -29,23 +15,18 @@ export function createReporter(run: Run): () => void {
     const { phase, attention } = run.status;
     if (run.searchAttributes.length === 0 || shown === `${phase} ${attention}`) return;
     shown = `${phase} ${attention}`;
-    const known = new Set<string>(run.searchAttributes);
-    upsertSearchAttributes(attributesOf(run.status).filter(({ key }) => known.has(key.name)));
+    setSearchAttributes(run.searchAttributes, attributesOf(run.status));
   };
 }
 
 function attributesOf({ host, plan, phase, attention, fleet, labels = {} }: RunStatus) {
   const list = Object.entries(labels).map(([name, value]) => keyword(`${name}=${value}`));
   return [
-    { key: keys.host, value: keyword(host) },
-    { key: keys.plan, value: keyword(plan) },
-    { key: keys.phase, value: phase },
-    { key: keys.attention, value: attention },
-    ...(fleet === undefined ? [] : [{ key: keys.fleet, value: keyword(fleet) }]),
-    ...(list.length === 0 ? [] : [{ key: keys.labels, value: list }]),
+    { key: attributeKeys.host, value: keyword(host) },
+    { key: attributeKeys.plan, value: keyword(plan) },
+    { key: attributeKeys.phase, value: phase },
+    { key: attributeKeys.attention, value: attention },
+    ...(fleet === undefined ? [] : [{ key: attributeKeys.fleet, value: keyword(fleet) }]),
+    ...(list.length === 0 ? [] : [{ key: attributeKeys.labels, value: list }]),
   ];
-}
-
-function keyword(text: string): string {
-  return boundedText(text, MAX_KEYWORD_LENGTH);
 }

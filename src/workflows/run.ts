@@ -9,6 +9,7 @@ import type { SearchAttribute } from '../domain/run/search-attributes.ts';
 import { isDone, type RunStatus, type StepStatus } from '../domain/run/status.ts';
 import type { Admission, HostRef } from '../activities/activity-types.ts';
 import type { LeaseHolder } from '../activities/lease-holder.ts';
+import { findFleet, type FleetLink } from './fleet/report-to-fleet.ts';
 import type { LaunchesAnswer } from './queries.ts';
 
 /** Everything that a run knows. */
@@ -37,6 +38,8 @@ export interface Run {
   readonly notify: NotifySettings | undefined;
   /** Events that were notified already, by `eventKey`. */
   readonly notified: Set<string>;
+  /** The fleet to which the run reports; missing for a run that no fleet has started. */
+  readonly fleetLink: FleetLink | undefined;
   /** The search attributes that the server knows. */
   readonly searchAttributes: readonly SearchAttribute[];
   /** Publishes the status. In memory only. */
@@ -61,6 +64,7 @@ export function makeRun(input: Plan, known: Pick<Run, 'status' | 'searchAttribut
     requests: new Map(),
     notify: undefined,
     notified: new Set(),
+    fleetLink: undefined,
     onChange() {},
     ...known,
   };
@@ -70,7 +74,9 @@ export function makeRun(input: Plan, known: Pick<Run, 'status' | 'searchAttribut
 export function beginRun(input: Plan, { searchAttributes, notify }: Admission): Run {
   const { name: plan, target, sentinel, ...rest } = resolvePlan(input);
   const status = newStatus('connecting', { plan, host: addressOf(target), sentinel: sentinel.path, ...rest });
-  return makeRun(input, { status, searchAttributes, notify });
+  const fleetLink = findFleet(workflowInfo());
+  // A fleet notifies of itself, not of each host.
+  return makeRun(input, { status, searchAttributes, notify: fleetLink ? undefined : notify, fleetLink });
 }
 
 /** Sets the plan that a run which follows a script found on the host. */

@@ -4,6 +4,7 @@ import type { NotifySettings } from '../domain/run/notification.ts';
 import type { PartSnapshot } from '../domain/run/part.ts';
 import type { SearchAttribute } from '../domain/run/search-attributes.ts';
 import type { RunStatus } from '../domain/run/status.ts';
+import type { FleetLink } from './fleet/report-to-fleet.ts';
 import { findPart, hostOf, makeRun, type Run } from './run.ts';
 
 /** The state of a run that continues as new. Its plan is another argument of the workflow. */
@@ -17,12 +18,13 @@ export interface RunSnapshot {
   readonly requests: readonly (readonly [string, string])[];
   readonly notify?: NotifySettings;
   readonly notified: readonly string[];
+  readonly fleetLink?: FleetLink;
   readonly searchAttributes: readonly SearchAttribute[];
 }
 
 /** @throws TypeError before the host was prepared */
 export function takeSnapshot(run: Run): RunSnapshot {
-  const { status, parts, owner, lease, requests, notify, notified, searchAttributes } = run;
+  const { status, parts, owner, lease, requests, notify, notified, fleetLink, searchAttributes } = run;
   return {
     status,
     parts: parts.map(({ snapshot }) => snapshot),
@@ -32,6 +34,7 @@ export function takeSnapshot(run: Run): RunSnapshot {
     requests: [...requests],
     ...(notify && { notify }),
     notified: [...notified],
+    ...(fleetLink && { fleetLink }),
     searchAttributes,
   };
 }

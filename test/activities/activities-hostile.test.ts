@@ -72,6 +72,8 @@ const activitiesOver = (answer: HostileAnswer) =>
     waits: new WaitSlots({ waits: 10, shortActivities: 10 }),
     inspectSelf: async () => ({ identity: 'w', version: '1', findings: [] }),
     isOpen: async () => true,
+    surveyRun: async (workflowId) => ({ workflowId, state: 'none' }),
+    signalRun: async () => undefined,
   });
 
 /** Every activity that asks a host, and the word without which it may not succeed. */

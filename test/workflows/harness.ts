@@ -5,8 +5,12 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Activities, HostInspection } from '../../src/activities/activity-types.ts';
 import { makeGate } from '../../src/client/call-gate.ts';
 import { createClient, type ChandlerClient } from '../../src/client.ts';
+import { listHosts } from '../../src/domain/fleet/fleet-hosts.ts';
+import { fleetWorkflowId } from '../../src/domain/fleet/fleet-id.ts';
+import type { FleetInput } from '../../src/domain/fleet/schema.ts';
 import type { Plan, WatchInput } from '../../src/domain/plan/schema.ts';
 import { withoutTaskLimit } from '../../src/worker.ts';
+import { validateFleet } from '../../src/domain/fleet/validate-fleet.ts';
 import { validatePlan, validateWatch } from '../../src/domain/plan/validate.ts';
 import { workflowBundle } from '../support/built.ts';
 import { testCli, testServerPath } from '../support/temporal.ts';
@@ -87,6 +91,9 @@ export function fakeActivities(changes: Partial<Activities> = {}): {
     inspectHost: async () => sight,
     checkStep: async () => ({ code: 0 }),
     cleanHost: async () => ({ ended: [], closed: [], open: [] }),
+    admitFleet: async (input) => ({ problems: validateFleet(input).problems ?? [], searchAttributes: [] }),
+    surveyRuns: async ({ workflowIds }) => workflowIds.map((workflowId) => ({ workflowId, state: 'none' })),
+    signalRuns: async () => undefined,
   };
   const activities = Object.fromEntries(
     Object.entries({ ...works, ...changes }).map(([name, activity]) => [
@@ -132,6 +139,12 @@ export interface Harness {
     steps: Plan['steps'],
     options: Partial<Plan>,
     act: (client: ChandlerClient, id: string) => Promise<void>,
+  ): Promise<void>;
+  /** Starts a fleet. Its hosts have names of their own, because the runs of hosts share the server. */
+  fleet(
+    activities: Activities,
+    input: FleetInput,
+    act: (client: ChandlerClient, name: string) => Promise<void>,
   ): Promise<void>;
   /** Starts a watch, as {@link Harness.run} starts a run. */
   watch(
@@ -199,6 +212,16 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
         (client, workflowId) => client.start({ target, steps, ...options }, { workflowId }),
         act,
       ),
+    fleet: async (activities, input, act) => {
+      const client = await served.serve(fleetWorkflowId(input.name), activities);
+      await client.fleets.start(input);
+      try {
+        await act(client, input.name);
+      } finally {
+        await endRun(client.temporal, fleetWorkflowId(input.name));
+        for (const host of listHosts(input)) await endRun(client.temporal, `provision:${host.name}:22`);
+      }
+    },
     watch: (activities, input, act) =>
       work(activities, (client, workflowId) => client.watch({ target, ...input }, { workflowId }), act),
     async stop() {

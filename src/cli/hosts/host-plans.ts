@@ -8,6 +8,7 @@ import { usageError } from '../errors.ts';
 import {
   judgePlan,
   readPlan,
+  type PlanSource,
   renderProblems,
   renderWarnings,
   type HostOverrides,
@@ -23,7 +24,14 @@ import { announceIgnored, readHosts, type HostsChoice } from './read-hosts.ts';
 /** A host of an inventory, and the plan with its values. */
 export interface HostPlan {
   readonly name: string;
+  readonly host: Host;
   readonly plan: Plan;
+}
+
+/** The plan for each host of an inventory, and what the plan is without one. */
+export interface HostPlans {
+  readonly plans: readonly HostPlan[];
+  readonly source: PlanSource;
 }
 
 /**
@@ -35,7 +43,16 @@ export async function loadHostPlans(
   file: string,
   options: PlanOptions & RunOptions & HostsChoice & SshConfigOptions,
   context: CliContext,
-): Promise<HostPlan[]> {
+): Promise<readonly HostPlan[]> {
+  return (await readHostPlans(file, options, context)).plans;
+}
+
+/** Like {@link loadHostPlans}, with the plan itself. */
+export async function readHostPlans(
+  file: string,
+  options: PlanOptions & RunOptions & HostsChoice & SshConfigOptions,
+  context: CliContext,
+): Promise<HostPlans> {
   refuseAddresses(options.target);
   const source = await readPlan(file, options, context);
   const inventory = await readHosts(options, context);
@@ -49,14 +66,14 @@ export async function loadHostPlans(
     for (const problem of judged.problems ?? [])
       addName(problems, renderProblems(shownName(file), [problem]), name);
     for (const line of renderWarnings(shownName(file), judged.warnings ?? [])) addName(warnings, line, name);
-    if (judged.plan) plans.push({ name, plan: judged.plan });
+    if (judged.plan) plans.push({ name, host, plan: judged.plan });
   }
   refuse(withNames(problems, hosts.length));
   const reached = await reachPlans(plans, options, context);
   refuse(sameAddresses(reached, hostsFile));
   announceIgnored(context, inventory);
   for (const line of withNames(warnings, hosts.length)) announceOn(context)(line);
-  return reached;
+  return { plans: reached, source };
 }
 
 /** Adds a host to those that a line is about. */

@@ -67,6 +67,17 @@ export interface HostOverrides {
   readonly given: readonly GivenValue[];
 }
 
+/** Returns a plan, of any shape, whose target, run and values are those of the options. `given` comes from the weakest to the strongest. */
+export function applyOptions(
+  plan: unknown,
+  given: readonly GivenValue[],
+  targetOptions: readonly string[] = [],
+  runOptions: RunOptions = {},
+): unknown {
+  const layers = given.map(({ name, value }) => ({ [name]: value }));
+  return overrideRun(layerValues(overrideTarget(plan, targetOptions), ...layers), runOptions);
+}
+
 /** Validates a plan whose target and run have the values of the options. */
 export function judgePlan(
   source: PlanSource,
@@ -77,11 +88,7 @@ export function judgePlan(
   if (!source.merged) return { problems: source.problems };
   const { merged } = source;
   const given = [...(host?.given ?? []), ...source.given];
-  const layers = given.map(({ name, value }) => ({ [name]: value }));
-  const layered = overrideRun(
-    layerValues(overrideTarget(withHost(merged.value, host), targetOptions), ...layers),
-    runOptions,
-  );
+  const layered = applyOptions(withHost(merged.value, host), given, targetOptions, runOptions);
   const { plan, problems: found = [] } = validatePlan(layered);
   const place = (problem: Problem) => {
     const { file, path } = merged.originOf(problem.path);

@@ -1,5 +1,6 @@
-import type { DriftSchedule, PausedRun, RunInfo, RunResult } from '../../client.ts';
+import type { DriftSchedule, FleetInfo, PausedRun, RunInfo, RunResult } from '../../client.ts';
 import type { SandboxHost } from '../../dev/sandbox/index.ts';
+import type { FleetHostStatus, FleetStatus } from '../../domain/fleet/fleet-status.ts';
 import type { PlacedProblem } from '../../domain/plan/problems.ts';
 import type { DriftReport } from '../../domain/run/drift.ts';
 import type { Finding } from '../../domain/run/finding.ts';
@@ -49,6 +50,14 @@ export interface Outputs {
   readonly hostOutcome: HostOutcome;
   /** `hosts`. */
   readonly hosts: HostsOutput;
+  /** `fleet status NAME`, and every action on a fleet; `fleet up` and `fleet watch`: one a line. */
+  readonly fleet: FleetStatus;
+  /** `fleet status`: the latest 100 fleets. */
+  readonly fleets: readonly FleetInfo[];
+  /** `fleet hosts`. */
+  readonly fleetHosts: readonly FleetHostStatus[];
+  /** `fleet report --format json`. */
+  readonly fleetReport: FleetStatus & { readonly allHosts: readonly FleetHostStatus[] };
   /** `schedule list`. */
   readonly schedules: readonly DriftSchedule[];
   /** `schedule create`, `pause`, `resume` and `remove`. */

@@ -90,7 +90,8 @@ function secondsOf({ startedAtMs, endedAtMs = startedAtMs }: Partial<RunStatus |
   return startedAtMs === undefined || endedAtMs === undefined ? 0 : (endedAtMs - startedAtMs) / 1000;
 }
 
-function attributes(values: Readonly<Record<string, string | number>>): string {
+/** Renders attributes of an XML element. */
+export function attributes(values: Readonly<Record<string, string | number>>): string {
   return Object.entries(values)
     .map(([key, value]) => ` ${key}="${escape(String(value)).replaceAll('\n', '&#10;')}"`)
     .join('');

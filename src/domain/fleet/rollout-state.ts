@@ -25,7 +25,8 @@ export interface RolloutLimits {
 export type Gate =
   | { readonly kind: 'time'; readonly untilMs: number }
   | { readonly kind: 'promote' }
-  | { readonly kind: 'check'; readonly failed?: true };
+  /** `failed`: why the check did not succeed in time. */
+  | { readonly kind: 'check'; readonly failed?: string };
 
 /** The state of a rollout as JSON. */
 export interface RolloutSnapshot extends RolloutLimits {

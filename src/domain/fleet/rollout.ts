@@ -57,6 +57,9 @@ export class Rollout {
   get wave(): number {
     return this.#wave;
   }
+  get waveCount(): number {
+    return this.#plan.waves.length;
+  }
   get gate(): Gate | undefined {
     return this.#gate;
   }
@@ -138,6 +141,11 @@ export class Rollout {
     return { start, ...(times.length > 0 && { wakeAtMs: Math.min(...times) }) };
   }
 
+  /** A pending host has a run already: an operator reset the fleet. */
+  adopt(host: number): void {
+    if (this.tally.stateOf(host) === 'pending') this.#begin(host);
+  }
+
   /** The run of a host needs attention. */
   parked(host: number, nowMs: number): void {
     if (this.tally.stateOf(host) !== 'running') return;
@@ -187,13 +195,14 @@ export class Rollout {
     }
   }
 
-  /** Starts the next wave without waiting any longer. */
+  /** Starts the next wave without waiting any longer, if the present one is over. */
   promote(): void {
-    if (this.#gate) this.#release();
+    if (this.#gate && this.isWaveOver) this.#release();
   }
 
-  checkFailed(): void {
-    if (this.#gate?.kind === 'check') this.#gate = { kind: 'check', failed: true };
+  /** The check between two waves did not succeed in time. */
+  checkFailed(reason: string): void {
+    if (this.#gate?.kind === 'check') this.#gate = { kind: 'check', failed: reason };
   }
 
   pause(): void {

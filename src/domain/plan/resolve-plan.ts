@@ -42,6 +42,8 @@ export interface ResolvedStep
   extends Pick<Step, 'name' | 'reboot'>, Defined<'needs' | 'env' | 'always', Step> {
   /** Empty for a step that only places files. */
   readonly script: string;
+  /** Set if only one host of a fleet runs it. */
+  readonly once?: true;
   /** Missing without files. */
   readonly files?: readonly ResolvedFile[];
   /** References by variable, those of its files included. */
@@ -104,6 +106,7 @@ function resolveStep(step: Step, shared: Plan['env']): ResolvedStep {
     secrets: { ...step.secrets, ...fileSecrets(step.files) },
     always: step.always ?? false,
     reboot: step.reboot,
+    once: step.once === true ? true : undefined,
   });
 }
 

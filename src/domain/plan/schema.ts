@@ -130,6 +130,10 @@ export const stepSchema = z.strictObject({
     z.union([z.literal(true), z.literal('allowed')], { error: 'must be true or allowed' }),
     'The script reboots the host (`true`) or may do so (`allowed`): the step is done once the host has come back with another boot id, all within its timeout. It runs while no other step does. Without this, a reboot fails the steps that it cuts short.',
   ),
+  once: optional(
+    z.boolean(),
+    'Whether only one host of a fleet runs the step and its finalizer; the other hosts wait for it. Default false.',
+  ),
 });
 
 export const zmxSchema = z.strictObject({

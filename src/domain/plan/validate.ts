@@ -73,8 +73,11 @@ export function problemsWith(
   return error ? { problems: error.issues.flatMap((issue) => toProblems(issue, schema, whole)) } : {};
 }
 
-/** Why a value can't be validated at all. */
-function unreadableReason(input: unknown): string | undefined {
+/** Why a value can't be validated at all. `whole` is its name in messages. */
+export function unreadableReason(
+  input: unknown,
+  { whole = 'the plan', maxBytes = limits.planBytes }: { whole?: string; maxBytes?: number } = {},
+): string | undefined {
   let text: string;
   // zod ignores a key named `__proto__`, so its value would not be validated.
   let proto = false;
@@ -85,11 +88,11 @@ function unreadableReason(input: unknown): string | undefined {
         return value;
       }) ?? '';
   } catch (error) {
-    return `the plan cannot be written as JSON: ${String(error).split('\n')[0]}`;
+    return `${whole} cannot be written as JSON: ${String(error).split('\n')[0]}`;
   }
   const size = new TextEncoder().encode(text).length;
-  if (size > limits.planBytes) return `the plan is ${size} bytes; at most ${limits.planBytes} are allowed`;
-  return proto ? 'the plan must not hold the key __proto__' : undefined;
+  if (size > maxBytes) return `${whole} is ${size} bytes; at most ${maxBytes} are allowed`;
+  return proto ? `${whole} must not hold the key __proto__` : undefined;
 }
 
 /** The command line replaces `include` before it validates a plan. */

@@ -25,6 +25,8 @@ export interface AuditEntry {
   readonly reset?: readonly string[];
   /** `extendTimeout`: by how much. */
   readonly extendedByMs?: number;
+  /** For an action on a fleet: the hosts, the wave or the value. */
+  readonly about?: string;
 }
 
 /** Where actions are recorded. */
@@ -60,11 +62,12 @@ export function describeAuditEntry(entry: Omit<AuditEntry, 'atMs'>): string {
 
 /** `retryStep app with MIRROR set, then web` */
 export function describeAction(entry: Omit<AuditEntry, 'atMs'>): string {
-  const { action, step, force, script, env = [], reset = [], extendedByMs } = entry;
+  const { action, step, force, script, env = [], reset = [], extendedByMs, about } = entry;
   const words = [
     action,
     ...(step === undefined ? [] : [step]),
     ...(extendedByMs === undefined ? [] : [`by ${formatDuration(extendedByMs)}`]),
+    ...(about === undefined ? [] : [about]),
     ...(force ? ['by force'] : []),
     ...(script ? ['with another script'] : []),
     ...(env.length === 0 ? [] : [`with ${env.join(', ')} set`]),

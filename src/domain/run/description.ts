@@ -14,8 +14,8 @@ export interface Description {
 }
 
 /** In bytes of JSON. The server refuses a workflow whose description is longer. */
-const MAX_SUMMARY_BYTES = 200;
-const MAX_DETAILS_BYTES = 16_000;
+export const MAX_SUMMARY_BYTES = 200;
+export const MAX_DETAILS_BYTES = 16_000;
 
 /** Describes the run of a plan. `id` is the workflow id, quoted for a shell. */
 export function describePlan(plan: Plan, id: string): Description {
@@ -90,7 +90,7 @@ function jsonBytes(text: string): number {
 }
 
 /** The longest beginning of a text that fits as JSON, in whole characters. */
-function cutBytes(text: string, maxBytes: number): string {
+export function cutBytes(text: string, maxBytes: number): string {
   if (jsonBytes(text) <= maxBytes) return text;
   let left = maxBytes - jsonBytes('…');
   let kept = '';

@@ -18,6 +18,7 @@ import { oneLine } from '../text/plain-text.ts';
  * Events that people can be notified of. `parked`: a step or finalizer needs attention, or the host cannot be reached. `waiting`: a
  * step waits for keyboard input. `incomplete`: a run that was limited to some steps has done them, and others are not done.
  * `drifted`: a host differs from a plan. `unchecked`: it is unknown whether it does.
+ * `fleet-attention`: a fleet needs an operator. `fleet-over`: a fleet has ended. A fleet notifies of nothing else: its runs do not.
  */
 export const notifiedEvents = [
   'parked',
@@ -27,10 +28,12 @@ export const notifiedEvents = [
   'incomplete',
   'drifted',
   'unchecked',
+  'fleet-attention',
+  'fleet-over',
 ] as const;
 export type NotifiedEvent = (typeof notifiedEvents)[number];
-/** The events of a run; the others are of a check for drift. */
-export type RunEvent = Exclude<NotifiedEvent, 'drifted' | 'unchecked'>;
+/** The events of a run; the others are of a check for drift, and of a fleet. */
+export type RunEvent = Exclude<NotifiedEvent, 'drifted' | 'unchecked' | 'fleet-attention' | 'fleet-over'>;
 
 /** How to notify: with a command on the worker, or a webhook. */
 export const notificationChannels = ['command', 'url'] as const;
@@ -52,7 +55,7 @@ export interface Notification {
   readonly namespace: string;
   readonly workflowId: string;
   readonly runId: string;
-  /** `user@host:port` */
+  /** `user@host:port`, or `fleet NAME`. */
   readonly host: string;
   readonly plan: string;
   readonly fleet?: string;

@@ -80,7 +80,7 @@ export class Conduct {
         this.#promote();
         break;
       case 'checkFailed':
-        rollout.checkFailed();
+        rollout.checkFailed('exit 1');
         break;
       case 'pause':
         rollout.pause();
@@ -215,8 +215,10 @@ export class Conduct {
   }
 
   #promote(): void {
-    if (this.#rollout.gate) this.#promotes += 1;
+    const { wave, gate, isWaveOver } = this.#rollout;
+    if (gate && isWaveOver) this.#promotes += 1;
     this.#rollout.promote();
+    this.#checkWaves(wave, []);
   }
 
   /** A worker died, or the history got long: only the snapshot is left. */

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { amountOf } from '../../../src/domain/fleet/amount.ts';
 import { failuresIn } from '../../../src/domain/fleet/host-tally.ts';

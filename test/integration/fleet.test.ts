@@ -1,0 +1,94 @@
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { SandboxHost } from '../../src/dev/sandbox/index.ts';
+import type { FleetStatus } from '../../src/domain/fleet/fleet-status.ts';
+import type { FleetInput } from '../../src/domain/fleet/schema.ts';
+import { startHosts } from '../support/hosts.ts';
+import { poll } from '../support/poll.ts';
+import { sandboxExec } from '../support/sandbox-control.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+
+let stack: Stack;
+let others: readonly SandboxHost[];
+let stopOthers: () => Promise<void>;
+let dir: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'chandler-fleet-test-'));
+  let started;
+  [stack, started] = await Promise.all([startStack({ workers: 0 }), startHosts(2)]);
+  others = started.hosts;
+  stopOthers = started.stop;
+  for (const host of others) await copyFile(host.identity, join(stack.secretsDir, `id_${host.name}`));
+  const known = [stack.host, ...others].map((host) => host.knownHosts);
+  await stack.startWorker({ CHANDLER_KNOWN_HOSTS: known.join(':') });
+});
+afterAll(async () => {
+  await stack?.stop();
+  await stopOthers?.();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const sandboxes = () => [stack.host, ...others];
+
+const fleetHosts = (): FleetInput['hosts'] =>
+  sandboxes().map((host, i) => ({
+    name: `web${i}`,
+    target: {
+      host: host.host,
+      port: host.port,
+      hostKey: host.hostKey,
+      identity: host === stack.host ? 'id_test' : `id_${host.name}`,
+    },
+    env: { WHO: `web${i}` },
+  }));
+
+async function until(
+  name: string,
+  condition: (status: FleetStatus) => boolean,
+  what: string,
+): Promise<FleetStatus> {
+  let status: FleetStatus | undefined;
+  await poll(
+    async () => {
+      status = await stack.client.fleets.status(name);
+      const { counts } = status;
+      expect(Object.values(counts).reduce((sum, each) => sum + each, 0)).toBe(status.hosts);
+      return condition(status);
+    },
+    what,
+    () => JSON.stringify(status, null, 1),
+  );
+  return status!;
+}
+
+it('rolls a plan out wave by wave, waits for promote, and does a step that runs once on one host', async () => {
+  const { fleets } = stack.client;
+  await fleets.start({
+    name: 'waves',
+    plan: {
+      name: 'greeting',
+      steps: [
+        { name: 'migrate', once: true, script: 'echo "$WHO" >> /root/migrated' },
+        { name: 'greet', needs: ['migrate'], script: 'echo "$WHO" >> /root/greeting' },
+      ],
+    },
+    hosts: fleetHosts(),
+    waves: [1, '100%'],
+    pause: {},
+  });
+  const waiting = await until('waves', ({ attention }) => attention?.reason === 'promote', 'wave 1 is over');
+  expect(waiting).toMatchObject({ wave: 1, counts: { done: 1, pending: 2 } });
+  await fleets.act('waves', 'promote', { reason: 'the canary sings' });
+  expect(await fleets.result('waves')).toMatchObject({
+    outcome: 'provisioned',
+    result: { counts: { done: 3, failed: 0 }, auditTrail: [{ action: 'promote', reason: 'the canary sings' }] },
+  });
+  const [first, ...rest] = sandboxes();
+  for (const [i, host] of sandboxes().entries())
+    expect((await sandboxExec(host, ['cat', '/root/greeting'])).stdout).toBe(`web${i}\n`);
+  expect((await sandboxExec(first!, ['cat', '/root/migrated'])).stdout).toBe('web0\n');
+  for (const host of rest) expect((await sandboxExec(host, ['cat', '/root/migrated'])).code).not.toBe(0);
+});
