@@ -8,6 +8,8 @@ import { exitCodes, exitTexts, type ExitName } from '../src/cli/exit-codes.ts';
 import { manualOf } from '../src/cli/manual.ts';
 import { createProgram } from '../src/cli/run-cli.ts';
 import { environmentSchema } from '../src/config/config.ts';
+import { exampleFleetInput, fleetActionNames, fleetActions } from '../src/domain/fleet/fleet-actions.ts';
+import { fleetSchema } from '../src/domain/fleet/schema.ts';
 import { planSchema, watchSchema } from '../src/domain/plan/schema.ts';
 import { actionNames, actions, exampleInput } from '../src/domain/run/actions.ts';
 import { failureCodes } from '../src/domain/run/failure.ts';
@@ -23,6 +25,8 @@ interface JsonSchema {
 const PARTS: Readonly<Record<string, () => string>> = {
   'plan-keys': () => keyTable(planSchema),
   'watch-keys': () => keyTable(watchSchema),
+  'fleet-keys': () => keyTable(fleetSchema),
+  'fleet-actions': renderFleetActions,
   'worker-variables': variableTable,
   actions: renderActions,
   'failure-codes': failureTable,
@@ -103,6 +107,14 @@ function renderActions(): string {
       `\`\`\`console\n$ temporal workflow signal -w ID --name ${name} --input '${exampleInput(name)}'\n\`\`\``,
     ]),
   ].join('\n\n');
+}
+
+function renderFleetActions(): string {
+  const rows = fleetActionNames.map((name) => {
+    const { summary, details } = fleetActions[name];
+    return [`\`${name}\``, `\`${exampleFleetInput(name)}\``, prose(`${summary}. ${details}`)];
+  });
+  return table(['action', 'input', 'effect'], rows);
 }
 
 /** The failure codes as a Markdown table. */

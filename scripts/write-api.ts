@@ -14,6 +14,7 @@ import {
 import { ApiItemKind, ApiModel, type ApiDeclaredItem, type ApiItem } from '@microsoft/api-extractor-model';
 import { format, resolveConfig, type Options } from 'prettier';
 import { z } from 'zod';
+import { fleetHostSchema, fleetSchema } from '../src/domain/fleet/schema.ts';
 import { failureCodes } from '../src/domain/run/failure.ts';
 import { failureTable } from './render-docs.ts';
 import { planSchema, stepSchema, targetSchema, watchSchema } from '../src/domain/plan/schema.ts';
@@ -23,6 +24,8 @@ const GROUPS: Readonly<Record<string, string>> = {
   Client:
     'connect createClient ChandlerClient ClientOptions AskOptions RunRef RunInfo RunDescription FailedTask StepProgress RunHost RunResult RunFailure RunPausedError PausedRun ProvisionResult RetryStep SkipStep ExtendTimeout WithReason LogPage LogRange LogRef ServerReports Poller Deployment',
   Plans: 'validatePlan validateWatch Problem Plan Step Target WatchInput Duration',
+  Fleets:
+    'Fleets FleetInput FleetHost validateFleet FleetStatus FleetPhase HostCounts WaveStatus FleetAttention Gate FleetHostStatus HostState HostFailure FleetHostsQuery FleetHostsPage FleetResult FleetEnd FleetInfo FleetActionName FleetActionInputs Amount SetConcurrency SetMaxFailures RetryHosts SkipHosts RetryStepOfHosts AbortFleet',
   'Status of a run':
     'RunStatus Phase StepStatus PartStatus PartState PartFailure Trouble ServerPause InputWait AuditEntry',
   'Provisioning without Temporal':
@@ -42,8 +45,16 @@ const GROUPS: Readonly<Record<string, string>> = {
 };
 
 /** Types that are inferred from a schema: the reference shows the fields and descriptions of the schema. */
-const SCHEMAS = { Plan: planSchema, Step: stepSchema, Target: targetSchema, WatchInput: watchSchema };
-const isOfSchema = (message: string) => /"(plan|step|target|watch)Schema" needs to be/.test(message);
+const SCHEMAS = {
+  Plan: planSchema,
+  Step: stepSchema,
+  Target: targetSchema,
+  WatchInput: watchSchema,
+  FleetInput: fleetSchema,
+  FleetHost: fleetHostSchema,
+};
+const isOfSchema = (message: string) =>
+  /"(plan|step|target|watch|fleet|fleetHost)Schema" needs to be/.test(message);
 
 const LINKS = /\{@link ([\w.]+)\}/g;
 /** `aborted` is also an ordinary word. */

@@ -1,10 +1,11 @@
-// `npm run schema`: writes the published JSON Schemas: of plans, from their zod schema, and of --json output and what runs exchange with
+// `npm run schema`: writes the published JSON Schemas: of plans and fleets, from their zod schemas, and of --json output and what runs exchange with
 // clients, from TypeScript types. With --check it writes nothing and fails if a file is out of date.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
+import { fleetSchema } from '../src/domain/fleet/schema.ts';
 import { planSchema, stepSchema } from '../src/domain/plan/schema.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -30,6 +31,15 @@ function renderPlanSchema(): object {
   };
   // A plan that includes files may have no steps of its own.
   return { $schema, ...about, ...schema, required: ['target'], anyOf: oneOf('steps', 'include') };
+}
+
+function renderFleetSchema(): object {
+  const { $schema, ...schema } = z.toJSONSchema(fleetSchema, { io: 'input', unrepresentable: 'any' });
+  const about = {
+    title: 'Chandler fleet',
+    description: 'The input of the workflow provisionFleet: a plan, its hosts, and how it reaches them.',
+  };
+  return { $schema, ...about, ...schema };
 }
 
 function oneOf(...keys: string[]): { required: string[] }[] {
@@ -66,6 +76,7 @@ const exchange = {
 const isCheck = process.argv.includes('--check');
 for (const [name, schema] of [
   ['plan', renderPlanSchema()],
+  ['fleet', renderFleetSchema()],
   ['output', renderTypes('src/cli/output/outputs.ts', 'Outputs', outputs)],
   ['run', renderTypes('src/client/exchange.ts', 'Exchange', exchange)],
 ] as const) {

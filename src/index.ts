@@ -11,6 +11,33 @@ export type {
   StepAnswer,
   StepDrift,
 } from './domain/run/drift.ts';
+export type {
+  AbortFleet,
+  FleetActionInputs,
+  FleetActionName,
+  RetryHosts,
+  RetryStepOfHosts,
+  SetConcurrency,
+  SetMaxFailures,
+  SkipHosts,
+} from './domain/fleet/fleet-actions.ts';
+export type { Amount } from './domain/fleet/amount.ts';
+export type {
+  FleetAttention,
+  FleetHostsPage,
+  FleetHostsQuery,
+  FleetHostStatus,
+  FleetPhase,
+  FleetResult,
+  FleetStatus,
+  HostCounts,
+  WaveStatus,
+} from './domain/fleet/fleet-status.ts';
+export type { HostFailure } from './domain/fleet/host-report.ts';
+export type { HostState } from './domain/fleet/host-tally.ts';
+export type { Gate } from './domain/fleet/rollout-state.ts';
+export type { FleetHost, FleetInput } from './domain/fleet/schema.ts';
+export { validateFleet } from './domain/fleet/validate-fleet.ts';
 export { ChandlerError, failureCodes } from './domain/run/failure.ts';
 export type { FailureCode, FailureFacts } from './domain/run/failure.ts';
 export type { Finding } from './domain/run/finding.ts';

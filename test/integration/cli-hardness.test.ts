@@ -8,13 +8,16 @@ import { sandboxDown } from '../../src/dev/sandbox/index.ts';
 import { commandsOf, idleProgram } from '../cli/fake-context.ts';
 import { chandler, mapConcurrently, type ChandlerOptions, type Ended } from '../support/chandler.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import { poll } from '../support/poll.ts';
 import { someOf } from '../support/some-of.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { testCli } from '../support/temporal.ts';
 
 /** An invocation of a command. */
 interface Use {
-  /** The command with its arguments. `RUN` is a run with a running step `long` and a parked step `bad`, `SCHEDULE` a new schedule. */
+  /** The command with its arguments. `RUN` is a run with a running step `long` and a parked step `bad`, `FLEET` a fleet that has applied
+   * actions with their names as request ids, `SCHEDULE` a new schedule.
+   */
   readonly line: string;
   /** Whether it uses a server. */
   readonly server?: true;
@@ -26,11 +29,32 @@ interface Use {
   readonly env?: Record<string, string>;
   /** Whether it waits for a server that is lost. */
   readonly waits?: true;
+  /** Whether another command shares all of its code, so that there is nothing new to find out. */
+  readonly alike?: true;
 }
 
 /** Every command of the program, as the first test checks. `NEW` is an id without a run. */
 const USES: Readonly<Record<string, readonly Use[]>> = {
   up: [{ line: 'up PLAN --id NEW', server: true, lasting: /connecting/ }],
+  'fleet up': [
+    {
+      line: 'fleet up PLAN --hosts HOSTS --name NEW --no-preflight --wait',
+      server: true,
+      lasting: /of 2 done/,
+      waits: true,
+    },
+  ],
+  'fleet status': [{ line: 'fleet status FLEET', server: true }],
+  'fleet watch': [{ line: 'fleet watch FLEET', server: true, lasting: /of 3 done/, waits: true }],
+  'fleet hosts': [{ line: 'fleet hosts FLEET --state running --json', server: true, alike: true }],
+  'fleet report': [{ line: 'fleet report FLEET --format csv', server: true, alike: true }],
+  'fleet promote': [{ line: 'fleet promote FLEET --request-id promote', server: true }],
+  'fleet pause': [{ line: 'fleet pause FLEET --request-id pause', server: true, alike: true }],
+  'fleet resume': [{ line: 'fleet resume FLEET --request-id resume', server: true, alike: true }],
+  'fleet retry': [{ line: 'fleet retry FLEET third --request-id retry', server: true, alike: true }],
+  'fleet skip': [{ line: 'fleet skip FLEET third --request-id skip', server: true, alike: true }],
+  'fleet set': [{ line: 'fleet set FLEET --concurrency 1 --request-id set', server: true, alike: true }],
+  'fleet abort': [{ line: 'fleet abort FLEET --yes --request-id abort', server: true, alike: true }],
   start: [{ line: 'start PLAN --id NEW', server: true }],
   'watch-host': [
     { line: 'watch-host 127.0.0.1:9 --target identity=id_test --id NEW', server: true, lasting: /Watching/ },
@@ -82,18 +106,23 @@ const USES: Readonly<Record<string, readonly Use[]>> = {
   completion: [{ line: 'completion bash' }],
   version: [{ line: 'version' }],
 };
-const uses = Object.values(USES).flat();
+const uses = Object.values(USES)
+  .flat()
+  .filter(({ alike }) => !alike);
 const ofServer = uses.filter(({ server }) => server);
 /** Without a server, the uses of a command differ only in the format of errors, which one place renders. */
 const serverUses = Object.values(USES).flatMap((all) =>
-  all.filter(({ server, line }, i) => server && (i === 0 || line === 'status RUN --json')),
+  all.filter(({ server, alike, line }, i) => server && !alike && (i === 0 || line === 'status RUN --json')),
 );
 /** One use of each command: a process that has just started does not depend on the arguments yet. */
-const commands = Object.values(USES).map(([first]) => first!);
+const commands = Object.values(USES)
+  .map(([first]) => first!)
+  .filter(({ alike }) => !alike);
 
 let home: string;
 let stack: Stack;
 let run: string;
+let fleet: string;
 /** A server that accepts connections and never responds. */
 let silent: Server;
 let silentAddress: string;
@@ -113,6 +142,7 @@ beforeAll(async () => {
   });
   await stack.until(run, ({ steps }) => steps[1]?.state === 'parked', 'a step is parked');
   await stack.until(run, ({ steps }) => steps[0]?.state === 'running', 'a step runs');
+  fleet = await startFleet();
   silent = createServer((socket) => socket.on('error', () => undefined));
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   silentAddress = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
@@ -138,6 +168,37 @@ afterAll(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
+/** Starts a fleet whose first host fails and whose second one cannot be reached, and sends it actions. Returns its name. */
+async function startFleet(): Promise<string> {
+  const { fleets } = stack.client;
+  const name = `hard-${randomUUID()}`;
+  const target = { host: '127.0.0.1', identity: 'id_test' };
+  await fleets.start({
+    name,
+    plan: { steps: [{ name: 'a', script: 'x' }] },
+    hosts: [
+      { name: 'first', target: { ...target, port: 7, connectTimeout: '1ms' } },
+      { name: 'second', target: { ...target, port: 8, connectTimeout: '1h' } },
+      { name: 'third', target: { ...target, port: 9 } },
+    ],
+    waves: [1],
+    pause: {},
+    maxFailures: 3,
+  });
+  await poll(
+    async () => (await fleets.status(name)).gate !== undefined,
+    'the first wave is over',
+    () => name,
+  );
+  await fleets.act(name, 'promote', { requestId: 'promote' });
+  await fleets.act(name, 'pause', { requestId: 'pause' });
+  await fleets.act(name, 'resume', { requestId: 'resume' });
+  await fleets.act(name, 'skipHosts', { hosts: ['third'], requestId: 'skip' });
+  await fleets.act(name, 'retry', { hosts: ['third'], requestId: 'retry' });
+  await fleets.act(name, 'setConcurrency', { concurrency: 1, requestId: 'set' });
+  return name;
+}
+
 /** Creates a schedule that checks for drift once a day. Returns its id. */
 async function makeSchedule(): Promise<string> {
   const plan = { target: stack.target(), steps: [{ name: 'a', script: 'true' }] };
@@ -158,6 +219,7 @@ async function use(
   const schedule = line.includes('SCHEDULE') ? await makeSchedule() : '';
   const words = line
     .replace('RUN', id)
+    .replace('FLEET', fleet)
     .replace('PLAN', join(home, 'plan.yaml'))
     .replace('HOSTS', join(home, 'hosts.yaml'))
     .replace('SCHEDULE', schedule);

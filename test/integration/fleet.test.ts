@@ -1,13 +1,15 @@
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { SandboxHost } from '../../src/dev/sandbox/index.ts';
 import type { FleetStatus } from '../../src/domain/fleet/fleet-status.ts';
-import type { FleetInput } from '../../src/domain/fleet/schema.ts';
+import type { FleetHost, FleetInput } from '../../src/domain/fleet/schema.ts';
+import { chandler } from '../support/chandler.ts';
 import { startHosts } from '../support/hosts.ts';
 import { poll } from '../support/poll.ts';
 import { sandboxExec } from '../support/sandbox-control.ts';
+import { problemsOf } from '../support/schemas.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 let stack: Stack;
@@ -84,11 +86,49 @@ it('rolls a plan out wave by wave, waits for promote, and does a step that runs 
   await fleets.act('waves', 'promote', { reason: 'the canary sings' });
   expect(await fleets.result('waves')).toMatchObject({
     outcome: 'provisioned',
-    result: { counts: { done: 3, failed: 0 }, auditTrail: [{ action: 'promote', reason: 'the canary sings' }] },
+    result: {
+      counts: { done: 3, failed: 0 },
+      auditTrail: [{ action: 'promote', reason: 'the canary sings' }],
+    },
   });
   const [first, ...rest] = sandboxes();
   for (const [i, host] of sandboxes().entries())
     expect((await sandboxExec(host, ['cat', '/root/greeting'])).stdout).toBe(`web${i}\n`);
   expect((await sandboxExec(first!, ['cat', '/root/migrated'])).stdout).toBe('web0\n');
   for (const host of rest) expect((await sandboxExec(host, ['cat', '/root/migrated'])).code).not.toBe(0);
+});
+it('finds problems of the first wave before anything changes, and rolls out from the command line', async () => {
+  const write = async (name: string, text: string) => {
+    await writeFile(join(dir, name), text);
+    return join(dir, name);
+  };
+  const run = (...args: string[]) =>
+    chandler(args, {
+      home: dir,
+      env: { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
+    });
+  const hosts = (fleetHosts() as FleetHost[]).map(
+    ({ name, target }) => `  ${name}: ${JSON.stringify({ target })}`,
+  );
+  const inventory = await write('hosts.yaml', ['hosts:', ...hosts].join('\n'));
+  const closed = '  closed: { target: { host: 127.0.0.1, port: 9, identity: id_none } }';
+  const wrong = await write('wrong.yaml', ['hosts:', closed, ...hosts].join('\n'));
+  const plan = await write('cli.yaml', 'steps: [{ name: mark, script: touch /root/marked }]\n');
+  const check = await write('check.sh', 'test -e /root/marked');
+
+  const refused = await run('fleet', 'up', plan, '--hosts', wrong, '--waves', '2,100%');
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stdout).toMatch(/^HOST +PROBLEM +WHAT TO DO\nclosed +.*id_none/);
+  await expect(stack.client.fleets.status('cli')).rejects.toThrow('not found');
+
+  const rollout = ['--waves', '1,100%', '--check', check, '--slow-start', '0'];
+  const { exitCode, stdout } = await run('fleet', 'up', plan, '--hosts', inventory, ...rollout);
+  expect(stdout).toMatch(/The fleet cli is provisioned: 3 of 3 done\n$/);
+  expect(exitCode).toBe(0);
+  const report = await run('fleet', 'report', 'cli', '--format', 'csv');
+  expect(report.stdout.split('\n')).toHaveLength(5);
+  expect(report.stdout).toMatch(/^web1,done,2,1,/m);
+  expect((await run('fleet', 'promote', 'cli')).stderr).toBe('the run is over (completed)\n');
+  const json = await run('fleet', 'status', 'cli', '--json');
+  expect(problemsOf('fleet', json.stdout)).toEqual([]);
 });

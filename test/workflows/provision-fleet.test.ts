@@ -1,4 +1,3 @@
-import Long from 'long';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/activity-types.ts';
@@ -252,11 +251,14 @@ it('works no host twice when an operator resets it', async () => {
   });
   await harness.fleet(activities, makeFleet('reset', 8, { concurrency: 2 }), async (client, name) => {
     await until(client, name, ({ counts }) => counts.done >= 3);
-    const { runId } = await client.temporal.workflow.getHandle(`fleet:${name}`).describe();
+    const fleet = client.temporal.workflow.getHandle(`fleet:${name}`);
+    const { runId } = await fleet.describe();
+    const { events } = await fleet.fetchHistory();
+    const firstTask = events?.find((event) => event.workflowTaskCompletedEventAttributes);
     await client.temporal.workflowService.resetWorkflowExecution({
       namespace: 'default',
       workflowExecution: { workflowId: `fleet:${name}`, runId },
-      workflowTaskFinishEventId: Long.fromNumber(4),
+      workflowTaskFinishEventId: firstTask?.eventId ?? null,
       requestId: `reset-${name}`,
       reason: 'test',
     });

@@ -3,7 +3,7 @@ import type { WithReason } from '../run/actions.ts';
 import { isAmount, type Amount } from './amount.ts';
 import { fleetLimits } from './limits.ts';
 
-/** New limits of concurrency. */
+/** How many hosts may be at work at the same time. */
 export interface SetConcurrency extends WithReason {
   readonly concurrency: number;
 }
@@ -38,6 +38,7 @@ export interface RetryStepOfHosts extends WithReason {
   readonly step: string;
 }
 
+/** The inputs of the actions on a fleet, by their names. */
 export interface FleetActionInputs {
   readonly promote: WithReason;
   readonly pause: WithReason;
@@ -49,6 +50,7 @@ export interface FleetActionInputs {
   readonly retryStep: RetryStepOfHosts;
   readonly abort: AbortFleet;
 }
+/** The name of an action on a fleet. */
 export type FleetActionName = keyof FleetActionInputs;
 
 /** Describes an action for every place that shows or sends it. Its effect is in workflows/fleet/fleet-effects.ts. */
@@ -102,7 +104,7 @@ export const fleetActions: { readonly [Name in FleetActionName]: FleetAction<Fle
   },
   pause: {
     summary: 'start no further host',
-    details: 'Hosts at work continue.',
+    details: 'Hosts at work continue to their end; no other host starts until resume.',
     example: { reason: '…' },
     checks: {},
     outcome: 'The fleet is paused; hosts at work continue',

@@ -48,11 +48,11 @@ const shape = {
     .describe('A plan. Its target may lack what every host sets, such as `host`.'),
   waves: optional(
     waves,
-    'How many hosts each wave has, as numbers or shares of the fleet; the last one repeats. `{label: NAME}` makes a wave of each value of a label, the smallest first. Default: one wave.',
+    'How many hosts each wave has, as numbers or shares of the fleet; the last one repeats. `{label: NAME}` makes a wave of each value of a label, the smallest first. Default one wave.',
   ),
   pause: optional(
     pause,
-    'What to wait for between two waves: a duration, `{}` for the action promote, or `{check: SCRIPT}`. Default: nothing.',
+    'What to wait for between two waves: a duration, `{}` for the action promote, or `{check: SCRIPT}`. Default nothing.',
   ),
   concurrency: optional(
     z.number().int().min(1).max(fleetLimits.concurrency),
@@ -66,16 +66,16 @@ const shape = {
     amount,
     'How many hosts may fail. With one more nothing new starts, and the fleet needs attention. Default 0.',
   ),
-  maxWaveFailures: optional(amount, 'How many hosts of a wave may fail. Default: as many as of the fleet.'),
+  maxWaveFailures: optional(amount, 'How many hosts of a wave may fail. Default as many as of the fleet.'),
   parkGrace: optional(
     duration,
-    'How long a host may need attention before it counts as failed; until then it is at work. Default: it counts at once.',
+    'How long a host may need attention before it counts as failed; until then it is at work. Default at once.',
   ),
   order: optional(
     z.enum(['inventory', 'sorted', 'reverse', 'shuffle']),
     'The order of the hosts: as given, by name, as given from the last to the first, or random. Default inventory.',
   ),
-  seed: optional(z.number().int().min(0).max(0xffffffff), 'Makes a shuffle repeatable. Default: random.'),
+  seed: optional(z.number().int().min(0).max(0xffffffff), 'Makes a shuffle repeatable. Default random.'),
 };
 
 const HOSTS = 'The hosts: a name, or a mapping with a name.';

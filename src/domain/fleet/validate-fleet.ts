@@ -101,11 +101,14 @@ function groupAlike(hosts: readonly FleetHost[]): FleetHost[][] {
 }
 
 function largestOf(hosts: readonly FleetHost[]): FleetHost | undefined {
-  const size = ({ env, labels }: FleetHost) => JSON.stringify([env, labels]).length;
   return hosts.reduce<FleetHost | undefined>(
-    (largest, each) => (largest && size(largest) >= size(each) ? largest : each),
+    (largest, each) => (largest && sizeOf(largest) >= sizeOf(each) ? largest : each),
     undefined,
   );
+}
+
+function sizeOf({ env, labels }: FleetHost): number {
+  return JSON.stringify([env, labels]).length;
 }
 
 function isAddress(name: string): boolean {

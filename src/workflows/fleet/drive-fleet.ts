@@ -160,7 +160,7 @@ class FleetDriver {
   #track(started: Promise<unknown>): void {
     const work = started.catch(ignoreCancellation);
     this.#pending.add(work);
-    void work.then(() => {
+    void work.finally(() => {
       this.#pending.delete(work);
       this.#hasNews = true;
     });
