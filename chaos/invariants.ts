@@ -375,6 +375,8 @@ function undone(evidence: Evidence): string[] {
     (['step', 'finalizer'] as const).flatMap((kind) => {
       const part = kind === 'step' ? step : step.finalizer;
       if (part === undefined || part.state === 'skipped') return [];
+      // After a reset, a run that finds its own sentinel knows none of its launches.
+      if (resetsOf(evidence) > 0 && !Number.isNaN(doneMs(evidence, kind, step.name))) return [];
       const done = launches.some((l) => l.step === step.name && l.kind === kind && ended.has(l.id));
       return done && isDone(part) ? [] : [`${kind} ${step.name} (${part.state})`];
     }),

@@ -312,6 +312,22 @@ describe('a campaign accepts', () => {
     expect(found.map(({ invariant }) => invariant)).not.toContain('only requested launches run');
   });
 
+  it('a sentinel of a run that was reset after it had written it, if the ledger has the end of everything', () => {
+    const found = (changes: object) =>
+      judge(
+        goodRun({
+          outcome: { ...good.outcome, outcome: 'already-provisioned' } as Evidence['outcome'],
+          status: statusOf(['a', 'b'].map((name) => ({ name, state: 'pending', attempt: 0 }))),
+          claims: [],
+          ...changes,
+        }),
+      ).map(({ invariant }) => invariant);
+    const early = 'no sentinel before everything is done';
+    expect(found({ faults: [reset] })).not.toContain(early);
+    expect(found({})).toContain(early);
+    expect(found({ faults: [reset], ledger: lines('a', 10, 20) })).toContain(early);
+  });
+
   it('such an attempt only after a reset of this run and with its own launch id', () => {
     const others = judge(goodRun({ ledger: beyond, launches, faults: [{ ...reset, run: 'other' }] }));
     expect(others.map(({ invariant }) => invariant)).toContain('only requested launches run');
