@@ -4,6 +4,7 @@ import { ChandlerError } from '../../src/domain/run/failure.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
 import type { Progress } from '../../src/host/launch.ts';
 import { askedTools, probeHost } from '../../src/host/probe.ts';
+import type { BootAnswer } from '../../src/host/boot-answer.ts';
 import { loadPrograms } from '../../src/host/programs.ts';
 import { startLaunch } from '../../src/host/start-launch.ts';
 import { Runner } from '../../src/library/runner.ts';
@@ -111,7 +112,13 @@ const questions: Readonly<
   ],
   'a file is waited for': (runner, stdout) => [
     runner.host.awaitBoot({ file: '/p' }, 1),
-    (got) => got === false || lastAnswer(stdout, 'appeared')?.get('appeared') === 'yes',
+    (got) => {
+      const { isOver, outcome } = got as BootAnswer;
+      const answer = lastAnswer(stdout, 'appeared');
+      return (
+        (!isOver || answer?.get('appeared') === 'yes') && (outcome !== 'good' || answer?.get('code') === '0')
+      );
+    },
   ],
   'zmx is installed': (runner, stdout) => [
     runner.installZmx({ fetchArchive: () => Promise.reject(new Error('offline')) }),

@@ -44,9 +44,9 @@ describe("a plan from another SDK, which bypasses the client's validation", () =
       expect(failure.message).toContain(path);
       expect(failure.message).toContain(message);
     }
-    // The workflow only validated the plan.
-    const { historyLength } = await handle.describe();
-    expect(historyLength).toBeLessThan(8);
+    // The workflow only validated the plan. On a busy machine that may take several tasks.
+    const { events = [] } = await handle.fetchHistory();
+    expect(events?.filter(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled)).toEqual([]);
     return problems;
   };
 

@@ -5,7 +5,7 @@
 # (`packages`). Reports whether that came within BOUND_S seconds; of cloud-init also what it reports about itself and its exit code: 1 if it
 # failed, 2 if it recovered from errors.
 await() {
-  report='' code=0 looks=0 free=0
+  report='' code=0 looks=0 quiet=0
   until "is_$1_over" "$2"; do
     looks=$((looks + 1))
     [ $looks -le $(($3 * 5)) ] || {
@@ -33,8 +33,8 @@ is_init_over() {
 is_packages_over() {
   for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock \
     /var/lib/rpm/.rpm.lock /usr/lib/sysimage/rpm/.rpm.lock; do
-    if [ -e "$lock" ] && grep -q " WRITE [0-9-]* [^ ]*:$(stat -c %i "$lock") " /proc/locks; then free=0 report=$lock; fi
+    if [ -e "$lock" ] && grep -q " WRITE [0-9-]* [^ ]*:$(stat -c %i "$lock") " /proc/locks; then quiet=0 report=$lock; fi
   done
-  free=$((free + 1))
-  [ $free -gt 5 ]
+  quiet=$((quiet + 1))
+  [ $quiet -gt 5 ]
 }
