@@ -37,7 +37,12 @@ const dir = await mkdtemp(join(tmpdir(), 'chandler-waiting-'));
 await writeFile(join(dir, 'id_bench'), ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 }).private, {
   mode: 0o600,
 });
-const simulator = fork(fileURLToPath(new URL('./simulated-hosts.ts', import.meta.url)));
+const simulator = fork(fileURLToPath(new URL('./simulated-hosts.ts', import.meta.url)), [
+  '1',
+  '0',
+  '0',
+  'endless',
+]);
 const [{ port, hostKey }] = (await once(simulator, 'message')) as [{ port: number; hostKey: string }];
 const { path: cli } = await findTemporalCli({
   env: process.env,
