@@ -1,5 +1,5 @@
 // A process that stands in for any number of hosts: one SSH server on every loopback address, each a host of its own. The parent
-// process gets its port and host key, and may ask it to `count`, and for the `begun` launches of each host.
+// process gets its port and host key; to each message it gets a report.
 import { createHash } from 'node:crypto';
 import ssh2, { type Connection } from 'ssh2';
 import { frame, parseHostCall } from './parse-host-call.ts';
@@ -30,9 +30,7 @@ server.listen(0, '0.0.0.0', () => {
   const hostKey = `SHA256:${createHash('sha256').update(blob).digest('base64').replaceAll('=', '')}`;
   process.send?.({ port: (server.address() as { port: number }).port, hostKey });
 });
-process.on('message', (asked) =>
-  process.send?.(asked === 'count' ? { waits: counts.waits } : (report() satisfies HostsReport)),
-);
+process.on('message', () => process.send?.(report()));
 process.on('disconnect', () => process.exit());
 
 function report(): HostsReport {
@@ -119,7 +117,7 @@ function behaviourOf(address: string): SimulatedBehaviour {
     latencyMs: () => Number(latencyMs) * (0.5 + draw()),
     runs(script) {
       const { ms, code } = asWritten.runs(script);
-      return { ms: ms * (0.5 + draw()), code: isFailing ? 1 : code };
+      return { ms: Math.round(ms * (0.5 + draw())), code: isFailing ? 1 : code };
     },
   };
 }

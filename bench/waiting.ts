@@ -1,26 +1,19 @@
 // `npm run bench:waiting -- [COUNT] [AGE]`: what COUNT runs cost one worker and the server while each waits for a step that began
 // AGE ago. The hosts are simulated by one SSH server, and the runs continue from snapshots in the middle of their step.
-import { fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import pMap from 'p-map';
-import ssh2 from 'ssh2';
-import { connect } from '../src/client.ts';
-import { defaultCacheDir, findTemporalCli, startDevServer } from '../src/dev/temporal/index.ts';
-import type { Plan } from '../src/domain/plan/schema.ts';
-import { makeLaunch } from '../src/domain/run/ids.ts';
-import { searchAttributes } from '../src/domain/run/search-attributes.ts';
-import { durationMs, formatDuration } from '../src/domain/text/duration.ts';
 import { createLogger } from '../src/config/logger.ts';
+import type { Plan } from '../src/domain/plan/schema.ts';
+import { addressOf, makeLaunch } from '../src/domain/run/ids.ts';
+import { durationMs, formatDuration } from '../src/domain/text/duration.ts';
 import { installRuntime } from '../src/worker.ts';
 import type { RunSnapshot } from '../src/workflows/snapshot.ts';
 import { ensureBuilt } from '../test/support/built.ts';
 import { poll } from '../test/support/poll.ts';
+import { cpuOf, memoryOf } from './process-costs.ts';
+import { openSimulatedStand } from './simulated-stand.ts';
 
 const count = Number(process.argv[2] ?? 1000);
 const ageMs = durationMs(process.argv[3], 3_600_000);
@@ -31,60 +24,21 @@ const TASK_QUEUE = 'bench-waiting';
 const STARTER_QUEUE = 'bench-waiting-start';
 
 ensureBuilt();
-const announce = (line: string) => void process.stderr.write(`${line}\n`);
-const dir = await mkdtemp(join(tmpdir(), 'chandler-waiting-'));
-// Of the ed25519 keys that ssh2 makes, one in 256 is malformed.
-await writeFile(join(dir, 'id_bench'), ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 }).private, {
-  mode: 0o600,
-});
-const simulator = fork(fileURLToPath(new URL('./simulated-hosts.ts', import.meta.url)), [
-  '1',
-  '0',
-  '0',
-  'endless',
-]);
-const [{ port, hostKey }] = (await once(simulator, 'message')) as [{ port: number; hostKey: string }];
-const { path: cli } = await findTemporalCli({
-  env: process.env,
-  cacheDir: defaultCacheDir(process.env),
-  announce,
-});
-const server = await startDevServer({ cli, dbFile: join(dir, 'temporal.db'), searchAttributes, announce });
-const worker = spawn(
-  process.execPath,
-  [fileURLToPath(new URL('../dist/cli/main.js', import.meta.url)), 'worker'],
-  {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      PATH: process.env['PATH'],
-      HOME: dir,
-      TEMPORAL_ADDRESS: server.address,
-      CHANDLER_TASK_QUEUE: TASK_QUEUE,
-      CHANDLER_IDENTITIES: dir,
-      CHANDLER_LOG_LEVEL: 'warn',
-      // As in the container image.
-      MALLOC_ARENA_MAX: '2',
-    },
-  },
-);
-const pids = { worker: worker.pid ?? 0, server: server.pid, simulator: simulator.pid ?? 0 };
+const stand = await openSimulatedStand(TASK_QUEUE, ['1', '0', '0', 'endless']);
+const { client } = stand;
+const pids = stand.pids();
 installRuntime(createLogger('error'));
 const starter = await Worker.create({
-  connection: await NativeConnection.connect({ address: server.address }),
+  connection: await NativeConnection.connect({ address: stand.address }),
   taskQueue: STARTER_QUEUE,
   workflowsPath: fileURLToPath(new URL('./continue-waiting.ts', import.meta.url)),
 });
 const started = starter.run();
-const client = await connect({ address: server.address, taskQueue: TASK_QUEUE });
 try {
   console.log(`hosts: ${count}, simulated by one SSH server; steps: one each, ${formatDuration(ageMs)} old`);
   const idle = await memoryOf(pids.worker);
   await pMap(Array.from({ length: count }).keys(), startWaiting, { concurrency: 20 });
-  const waits = async () => {
-    simulator.send('count');
-    const [{ waits }] = (await once(simulator, 'message')) as [{ waits: number }];
-    return waits;
-  };
+  const waits = async () => (await stand.askHosts()).waits;
   const first = count === 0 ? [] : [client.result('waiting:0')];
   const ended = first.map(async (result) => {
     throw new Error(`a run has ended: ${JSON.stringify(await result)}`);
@@ -110,18 +64,13 @@ try {
   );
   console.log(`memory of the worker: ${await memoryOf(pids.worker)} MB; before the runs ${idle} MB`);
 } finally {
-  simulator.disconnect();
-  worker.kill('SIGKILL');
-  await client.close();
-  await server.stop({ graceMs: 0 });
-  await rm(dir, { recursive: true, force: true });
+  await stand.stop();
 }
 
 async function startWaiting(index: number): Promise<void> {
-  const host = `127.1.${Math.floor(index / 250)}.${(index % 250) + 1}`;
   const plan: Plan = {
     name: 'waiting',
-    target: { host, port, hostKey, identity: 'id_bench' },
+    target: stand.targetOf(index),
     steps: [{ name: 'work', script: 'sleep infinity', timeout: '30d' }],
   };
   const sinceMs = Date.now() - ageMs;
@@ -139,7 +88,7 @@ async function startWaiting(index: number): Promise<void> {
     status: {
       phase: 'steps',
       plan: 'waiting',
-      host: `root@${host}:${port}`,
+      host: addressOf(plan.target),
       attention: false,
       paused: false,
       startedAtMs: sinceMs,
@@ -171,23 +120,4 @@ async function startWaiting(index: number): Promise<void> {
     workflowId: `waiting:${index}`,
     args: [TASK_QUEUE, plan, snapshot],
   });
-}
-
-/** The CPU time that each process has used. In milliseconds. */
-async function cpuOf<K extends string>(pids: Readonly<Record<K, number>>): Promise<Record<K, number>> {
-  const entries = Object.entries<number>(pids).map(async ([name, pid]) => {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    const [user, system] = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .slice(11, 13)
-      .map(Number);
-    return [name, ((user ?? NaN) + (system ?? NaN)) * 10] as const;
-  });
-  return Object.fromEntries(await Promise.all(entries)) as Record<K, number>;
-}
-
-async function memoryOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024);
 }
