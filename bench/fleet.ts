@@ -109,8 +109,6 @@ try {
   const hosts = Object.values(report.hosts);
   const once = hosts.filter(({ begun }) => begun['work'] === 1).length;
   const tenth = Math.max(1, Math.floor(memory.length / 10));
-  const average = (some: readonly number[]) =>
-    Math.round(some.reduce((sum, mb) => sum + mb, 0) / some.length);
   console.log(
     `hosts ${count}, concurrency ${values.concurrency}, steps of about ${values.seconds} s, ${seen.kills} workers killed`,
   );
@@ -149,4 +147,8 @@ async function untilOver(): Promise<unknown> {
       await delay(EVERY_MS);
     }
   }
+}
+
+function average(some: readonly number[]): number {
+  return Math.round(some.reduce((sum, each) => sum + each, 0) / some.length);
 }

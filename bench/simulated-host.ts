@@ -119,7 +119,7 @@ export class SimulatedHost {
     if (mark !== '' && had === '' && this.#sentinels.get(sentinel)?.includes(mark))
       return this.#release(holder, say);
     say('script=absent');
-    for (const [part, { launch, digest, needs }] of [...(this.#records.get(plan) ?? [])].sort())
+    for (const [part, { launch, digest, needs }] of [...(this.#records.get(plan) ?? [])].sort(byName))
       say(
         `record=${part} launch=${launch} digest=${digest} needs=${needs} done=${this.#launches.isDone(launch) ? 'yes' : 'no'}`,
       );
@@ -205,3 +205,5 @@ function encode(text: string): string {
 function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
+
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : 1);

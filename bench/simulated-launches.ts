@@ -90,11 +90,8 @@ export class SimulatedLaunches {
     if (this.#behaviour.hasEndlessLaunches && !this.#launches.has(id)) this.#launches.set(id, ENDLESS);
     const launch = this.#launches.get(id);
     let pauseMs = FIRST_PROGRESS_MS;
-    for (
-      let left = turns;
-      left !== 0 && launch?.beganMs !== undefined && this.#isRunning(launch);
-      left -= 1
-    ) {
+    for (let left = turns; left !== 0; left -= 1) {
+      if (launch?.beganMs === undefined || !this.#isRunning(launch)) break;
       const untilEndMs = Math.max(0, (launch.endsMs ?? 0) - Date.now());
       await delay(Math.min(pauseMs, untilEndMs), undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
