@@ -1,19 +1,19 @@
-import { appendFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { findWindows } from './aim.ts';
-import type { Evidence } from './evidence.ts';
+import { drawFleet } from './fleet/draw-fleet.ts';
+import { playFleet } from './fleet/play-fleet.ts';
 import { judgeHost } from './invariants.ts';
 import { drawRun } from './plans.ts';
 import { findUnreplayable } from './replay.ts';
 import { createDraw } from './draw.ts';
 import { drawSeries } from './series/draw-series.ts';
 import { playSeries } from './series/play-series.ts';
-import { renderViolations, type Tally } from './report.ts';
+import type { Tally } from './report.ts';
 import { playRun, type JudgedRun, type Setting } from './run.ts';
 import { drawFaults } from './schedule.ts';
+import { createScore, type Score } from './score.ts';
 import { openStage, type Stage } from './stage.ts';
-import { createLocks, type Struck } from './striker.ts';
+import { createLocks } from './striker.ts';
 
 export interface CampaignOptions {
   readonly seed: number;
@@ -22,6 +22,8 @@ export interface CampaignOptions {
   /** No run starts after this time. */
   readonly minutes: number;
   readonly hosts: number;
+  /** The hosts of fleets, beside those of single runs. */
+  readonly fleets: number;
   readonly workers: number;
   /** How many of a hundred runs are series: runs of one plan that is edited in between. */
   readonly series: number;
@@ -34,9 +36,9 @@ export interface CampaignOptions {
 
 /** Plays a campaign and leaves only the files in its folder. */
 export async function playCampaign(options: CampaignOptions): Promise<Tally> {
-  const { announce, dir, hosts } = options;
+  const { announce, dir, hosts, fleets } = options;
   announce(`seed ${options.seed}; everything about this campaign is in ${dir}`);
-  const stage = await openStage({ dir, hosts, workers: options.workers });
+  const stage = await openStage({ dir, hosts: hosts + fleets, workers: options.workers });
   try {
     return await playOn(stage, options);
   } finally {
@@ -48,45 +50,24 @@ export async function playCampaign(options: CampaignOptions): Promise<Tally> {
 const SHORT_MS = 2500;
 
 async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
-  const { seed, runs, hosts, dir, signal, announce } = options;
+  const { seed, hosts, signal, announce } = options;
   const windows = await findWindows(stage, stage.hosts[0]!);
   announce(`${windows.length} windows of the launch protocol to aim at`);
-  const struck: Struck[] = [];
-  const setting: Setting = { stage, seed, windows, locks: createLocks(), struck, woken: [], signal };
-  const judged: JudgedRun[] = [];
-  const end = Date.now() + options.minutes * 60_000;
-
-  const take = (run: JudgedRun): void => {
-    judged.push(run);
-    if (run.violations.length === 0) return;
-    const text = renderViolations(run, seed, stage.ledger.calls);
-    appendFileSync(join(dir, 'violations.txt'), text);
-    announce(text);
-  };
+  const setting: Setting = { stage, seed, windows, locks: createLocks(), struck: [], woken: [], signal };
+  const score = createScore(setting, options);
+  const isOver = () => Date.now() >= endMs || signal.aborted;
+  const endMs = Date.now() + options.minutes * 60_000;
   // One lane per host, so that the faults of a host don't depend on the speed of the others.
-  const lane = async (host: number): Promise<void> => {
-    for (let index = host; index < runs && Date.now() < end && !signal.aborted; index += hosts) {
-      const played = createDraw(seed, `kind ${index}`).chance(options.series)
-        ? playSeries(setting, drawSeries(seed, index, hosts), ({ name }) => drawFaults(seed, name, SHORT_MS))
-        : playRun(setting, drawRun(seed, index, hosts), drawFaults(seed, index));
-      for (const run of await played) take(run);
-      options.onProgress(tally());
-    }
-  };
-  const ofSeries = () => judged.filter(({ evidence }) => evidence.drawn.plan !== undefined);
-  const tally = (): Tally => ({
-    workflows: judged.length,
-    faults: judged.flatMap(({ faults }) => faults),
-    violations: judged.reduce((sum, { violations }) => sum + violations.length, 0),
-    series: { workflows: ofSeries().length, faults: ofSeries().flatMap(({ faults }) => faults).length },
-    outcomes: count(judged.map(({ evidence }) => describeOutcome(evidence.outcome))),
-    woken: count(setting.woken),
-  });
-
+  const single = stage.hosts
+    .slice(0, hosts)
+    .map((_, host) => playHost(setting, options, score, host, isOver));
+  const hasRuns = { left: true };
+  void Promise.allSettled(single).then(() => (hasRuns.left = false));
+  const fleets = playFleets(setting, options, score, () => isOver() || !hasRuns.left);
   const lanes = await Promise.allSettled(
-    stage.hosts.map((_, host) =>
-      lane(host).catch((error: unknown) => {
-        announce(`host ${host} plays no further runs: ${inspect(error)}`);
+    [...single, fleets].map((lane) =>
+      lane.catch((error: unknown) => {
+        announce(`a lane plays no further: ${inspect(error)}`);
         throw error;
       }),
     ),
@@ -97,15 +78,42 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
     : lanes.flatMap((lane) => (lane.status === 'rejected' ? [lane.reason] : []));
   const late = [
     ...broken.map((error: unknown) => ({ invariant: 'the campaign itself continues', what: inspect(error) })),
-    ...(await judgeStage(stage, judged)),
+    ...(await judgeStage(stage, score.judged)),
   ];
-  for (const { invariant, what } of late) {
-    const text = `VIOLATION ${invariant}: ${what} (seed ${seed})`;
-    appendFileSync(join(dir, 'violations.txt'), `${text}\n`);
-    announce(text);
-  }
-  const whole = tally();
+  for (const { invariant, what } of late) score.report(`VIOLATION ${invariant}: ${what} (seed ${seed})\n`);
+  const whole = score.tally();
   return { ...whole, violations: whole.violations + late.length };
+}
+
+/** Plays the runs of one host, one after another. */
+async function playHost(
+  setting: Setting,
+  { seed, runs, hosts, series, onProgress }: CampaignOptions,
+  score: Score,
+  host: number,
+  isOver: () => boolean,
+): Promise<void> {
+  for (let index = host; index < runs && !isOver(); index += hosts) {
+    const played = createDraw(seed, `kind ${index}`).chance(series)
+      ? playSeries(setting, drawSeries(seed, index, hosts), ({ name }) => drawFaults(seed, name, SHORT_MS))
+      : playRun(setting, drawRun(seed, index, hosts), drawFaults(seed, index));
+    for (const run of await played) score.takeRun(run);
+    onProgress(score.tally());
+  }
+}
+
+/** Plays fleets on their hosts, one after another. */
+async function playFleets(
+  setting: Setting,
+  { seed, hosts, fleets, onProgress }: CampaignOptions,
+  score: Score,
+  isOver: () => boolean,
+): Promise<void> {
+  const numbers = Array.from({ length: fleets }, (_, i) => hosts + i);
+  for (let index = 0; numbers.length > 0 && !isOver(); index += 1) {
+    score.takeFleet(await playFleet(setting, drawFleet(seed, index, numbers)));
+    onProgress(score.tally());
+  }
 }
 
 /** Judges what concerns no single run: replays, hosts and workers. */
@@ -128,14 +136,4 @@ async function judgeStage(
       deaths.map((what) => ({ invariant: 'a worker ends on request, and only then', what })),
     ),
   ];
-}
-
-function describeOutcome(outcome: Evidence['outcome']): string {
-  return outcome.outcome === 'failed' ? `failed (${outcome.failure.code})` : outcome.outcome;
-}
-
-function count(words: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
-  return counts;
 }

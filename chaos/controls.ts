@@ -132,7 +132,7 @@ function server({ stage }: Strike) {
 }
 
 /** Ends a pause, also while the server is down. Ignores a pause that is already over. */
-function untilDone(unpause: () => Promise<unknown>): Undo {
+export function untilDone(unpause: () => Promise<unknown>): Undo {
   return async () => {
     for (;;) {
       try {
@@ -147,7 +147,7 @@ function untilDone(unpause: () => Promise<unknown>): Undo {
 }
 
 /** CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, ABORTED, INTERNAL or UNAVAILABLE: the server may have done it, and its response is lost. */
-function mayHaveStruck(error: unknown): boolean {
+export function mayHaveStruck(error: unknown): boolean {
   return [1, 2, 4, 10, 13, 14].includes((error as { code?: number }).code ?? 0);
 }
 

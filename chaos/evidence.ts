@@ -138,11 +138,12 @@ const decode = (base64 = '') => Buffer.from(base64, 'base64').toString('utf8');
 export async function readHistory(
   stage: Stage,
   workflowId: string,
+  runId?: string,
 ): Promise<
   Pick<Evidence, 'claims' | 'events'> & { attempts: readonly Attempt[]; owner?: string; resetMs?: number }
 > {
-  // The latest execution: a reset creates another one with the events up to its point.
-  const history = await stage.client.temporal.workflow.getHandle(workflowId).fetchHistory();
+  // By default the latest execution: a reset creates another one with the events up to its point.
+  const history = await stage.client.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
   const scheduled = new Map<string, { type: string; launch: string; id: string }>();
   const started = new Map<string, number>();
   const claims: Claim[] = [];
@@ -158,7 +159,7 @@ export async function readHistory(
     const what = kind.replace('EventAttributes', '');
     const scheduledEvent = event.activityTaskScheduledEventAttributes;
     if (scheduledEvent) {
-      const input = parseInput(scheduledEvent.input?.payloads?.[0]?.data);
+      const input = (readPayload(scheduledEvent.input) ?? {}) as Input;
       const launch = input.launch?.id ?? '';
       const type = scheduledEvent.activityType?.name ?? '';
       if (type === 'surveyLaunches') owner = input.owner;
@@ -225,8 +226,15 @@ interface Input {
   readonly owner?: string;
 }
 
-function parseInput(data: Uint8Array | null | undefined): Input {
-  return data ? (JSON.parse(Buffer.from(data).toString('utf8')) as Input) : {};
+/** What an event carries. */
+export interface Payloads {
+  readonly payloads?: readonly { readonly data?: Uint8Array | null }[] | null;
+}
+
+/** The first value that an event carries; undefined if it carries none. */
+export function readPayload(carried: Payloads | null | undefined): unknown {
+  const data = carried?.payloads?.[0]?.data;
+  return data && data.length > 0 ? JSON.parse(Buffer.from(data).toString('utf8')) : undefined;
 }
 
 /** A time of the server's, in milliseconds since the epoch. */

@@ -106,10 +106,13 @@ export const invariants = {
   'the recorded code is the real one': (evidence) => {
     const { ledger, launches } = evidence;
     const mayBeKilled = wasKilled(evidence) || isCut(evidence);
+    // A reboot that the step declared is a good end without a line in the ledger.
+    const rebooted = rebootedLaunches(evidence);
     return launches.flatMap(({ launch, code }) => {
       const end = ledger.find((line) => line.launch === launch && line.event === 'end');
       // 128 and more: killed, perhaps just after it had written its end to the ledger.
       if (code === undefined || code === NO_LEDGER || end?.code === code) return [];
+      if (code === 0 && end === undefined && rebooted.has(launch)) return [];
       if (code >= 128 && (end === undefined || mayBeKilled)) return [];
       return [`launch ${launch}: the host recorded ${code}, the ledger has ${end?.code ?? 'no end'}`];
     });
@@ -141,7 +144,7 @@ export const invariants = {
     const cut = launches.filter(({ started, code }) => started && code === undefined);
     return [
       ...claims
-        .filter((claim) => claim.claims === 'interrupted' && !endedBeforeReset(evidence).has(claim.launch))
+        .filter((claim) => claim.claims === 'interrupted' && !endedOnRequest(evidence).has(claim.launch))
         .map(({ launch }) => `launch ${launch} counts as interrupted, though no fault could interrupt it`),
       ...cut.map(({ launch }) => `launch ${launch} has no end, though no fault could cut it short`),
     ];
@@ -259,6 +262,12 @@ const endedBeforeReset = (evidence: Evidence): ReadonlySet<string> =>
       : [],
   );
 
+/** The launches that Chandler ended because of an abort, or before a reset. What waits for one may report that before it is cancelled. */
+const endedOnRequest = (evidence: Evidence): ReadonlySet<string> =>
+  wasEnded(evidence)
+    ? new Set(evidence.launches.filter(({ killed }) => killed).map(({ launch }) => launch))
+    : endedBeforeReset(evidence);
+
 type Cause = (evidence: Evidence) => boolean;
 
 const fellShort =
@@ -337,11 +346,16 @@ const endsByFault = (evidence: Evidence, step: string): boolean =>
 /** The launches that ended well. */
 function endsWell(evidence: Evidence): Set<string> {
   const ended = evidence.ledger.filter(({ event, code }) => event === 'end' && code === 0);
-  const rebooted = launchesOf(evidence).filter(
-    ({ kind, step }) => kind === 'step' && endsByFault(evidence, step),
-  );
-  return new Set([...ended.map(({ launch }) => launch), ...rebooted.map(({ id }) => id)]);
+  return new Set([...ended.map(({ launch }) => launch), ...rebootedLaunches(evidence)]);
 }
+
+/** The launches that a fault may have ended well. */
+const rebootedLaunches = (evidence: Evidence): ReadonlySet<string> =>
+  new Set(
+    launchesOf(evidence)
+      .filter(({ kind, step }) => kind === 'step' && endsByFault(evidence, step))
+      .map(({ id }) => id),
+  );
 
 const stepOf = ({ drawn }: Evidence, step: string): DrawnStep | undefined =>
   drawn.steps.find(({ name }) => name === step);

@@ -10,12 +10,13 @@ import { renderSummary, renderTable, type Tally } from './report.ts';
 
 const program = new Command('chaos')
   .description(
-    'Plays provisioning runs under faults and checks every promise by a ledger of what really ran.',
+    'Plays provisioning runs and fleets under faults and checks every promise by a ledger of what really ran.',
   )
   .option('--runs <n>', 'runs to play', atLeast(1), 50)
   .option('--seed <n>', 'draws the same runs and faults again', atLeast(0), Date.now() % 1_000_000)
-  .option('--minutes <n>', 'begins no run after this time', atLeast(0), 60)
+  .option('--minutes <n>', 'begins no run and no fleet after this time', atLeast(0), 60)
   .option('--hosts <n>', 'sandbox hosts; each plays one run at a time', atLeast(1), 5)
+  .option('--fleets <n>', 'further hosts, which play one fleet after another; 0: no fleets', atLeast(0), 4)
   .option('--workers <n>', 'worker processes', atLeast(1), 3)
   .option('--series <percent>', 'how many runs are series: one plan, edited and run again', atLeast(0), 20)
   .option(
@@ -28,6 +29,7 @@ const options = program.opts<{
   seed: number;
   minutes: number;
   hosts: number;
+  fleets: number;
   workers: number;
   series: number;
   out?: string;

@@ -9,7 +9,10 @@ import { wakeRun, type Woken } from './wake.ts';
 const POLL_EVERY_MS = 300;
 const ANSWER_WITHIN_MS = 15_000;
 
-/** The operator of a run: acts on parked parts, by the seed, and on a run that hangs, until the run is over. */
+/**
+ * The operator of a run: acts on parked parts, by the seed, and on a run that hangs, until the run is over. With the id of a host's
+ * runs, acts on one after another.
+ */
 export async function operate(
   client: ChandlerClient,
   seed: number,
@@ -17,6 +20,7 @@ export async function operate(
   action: DrawnAction | undefined,
   over: AbortSignal,
   onWoken: (how: Woken) => void,
+  everyMs = POLL_EVERY_MS,
 ): Promise<void> {
   const handle = client.temporal.workflow.getHandle(run);
   const acted = action ? give(action) : Promise.resolve();
@@ -33,7 +37,7 @@ export async function operate(
 
   const watch = async () => {
     for (;;) {
-      await delay(POLL_EVERY_MS, undefined, { signal: over });
+      await delay(everyMs, undefined, { signal: over });
       // A query may find no worker; the next one will.
       const status = await within(client, () => client.status(run)).catch(() => undefined);
       // A reset would revive a run that is terminated meanwhile.
@@ -88,7 +92,7 @@ async function askAgain(
   await within(client, () => handle.signal('retryStep', { step })).catch(() => undefined);
 }
 
-async function untilTaken(send: () => Promise<unknown>, over: AbortSignal): Promise<void> {
+export async function untilTaken(send: () => Promise<unknown>, over: AbortSignal): Promise<void> {
   while (!over.aborted) {
     try {
       await send();
@@ -99,6 +103,6 @@ async function untilTaken(send: () => Promise<unknown>, over: AbortSignal): Prom
   }
 }
 
-async function within<T>(client: ChandlerClient, ask: () => Promise<T>): Promise<T> {
+export async function within<T>(client: ChandlerClient, ask: () => Promise<T>): Promise<T> {
   return client.temporal.withDeadline(Date.now() + ANSWER_WITHIN_MS, ask);
 }

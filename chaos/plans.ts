@@ -12,6 +12,8 @@ export interface DrawnStep {
   readonly backoffMs: number;
   readonly timeoutMs?: number;
   readonly always?: true;
+  /** It runs on one host of its fleet only. */
+  readonly once?: true;
   /** What the step declares. It reboots its host as `work.reboots` says. */
   readonly reboot?: true | 'allowed';
 }
@@ -49,6 +51,8 @@ export interface DrawnRun {
   readonly rivalOf?: string;
   /** The name of its plan, which later runs of a series share. Default: its name. */
   readonly plan?: string;
+  /** What the ledger calls its plan. Default: the name of the plan. */
+  readonly ledgerName?: string;
   /** Which steps it is limited to, and whether it repeats unchanged ones. */
   readonly options?: NonNullable<Plan['run']>;
 }
@@ -159,7 +163,7 @@ export const sentinelPath = (run: DrawnRun): string => `/root/${planOf(run)}.sen
 /** The plan of a drawn run. */
 export function renderPlan(run: DrawnRun, target: Target, ledgerPort: number): Plan {
   const script = (kind: 'step' | 'finalizer', step: DrawnStep, work: Work) =>
-    renderScript(ledgerPort, { run: planOf(run), kind, step: step.name }, work);
+    renderScript(ledgerPort, { run: run.ledgerName ?? planOf(run), kind, step: step.name }, work);
   return {
     name: planOf(run),
     target,
@@ -176,6 +180,7 @@ export function renderPlan(run: DrawnRun, target: Target, ledgerPort: number): P
       retry: { attempts: step.attempts, backoff: step.backoffMs },
       ...(step.timeoutMs !== undefined && { timeout: step.timeoutMs }),
       ...(step.always && { always: true }),
+      ...(step.once && { once: true }),
       ...(step.reboot && { reboot: step.reboot }),
     })),
   };

@@ -12,6 +12,8 @@ export interface Tally {
   readonly violations: number;
   /** Those of the workflows and faults that belong to series. */
   readonly series: { readonly workflows: number; readonly faults: number };
+  /** Rollouts of fleets, with the workflows and faults that belong to them. */
+  readonly fleets: { readonly rollouts: number; readonly workflows: number; readonly faults: number };
   readonly outcomes: Readonly<Record<string, number>>;
   /** How often an operator continued a run that hung after a pause, by what they sent. */
   readonly woken: Readonly<Record<string, number>>;
@@ -37,9 +39,10 @@ export function renderTable(tally: Tally): string {
   const outcomes = Object.entries(tally.outcomes).map(([outcome, count]) => `${count} ${outcome}`);
   const woken = Object.entries(tally.woken).map(([how, count]) => `${count} by a ${how}`);
   const wokenLine = woken.length === 0 ? [] : [`woken after a pause: ${woken.join(', ')}`];
-  const { series } = tally;
+  const { series, fleets } = tally;
   const seriesLine = `in series: ${series.workflows} workflows, ${series.faults} faults`;
-  return [...lines, '', `runs: ${outcomes.join(', ')}`, seriesLine, ...wokenLine].join('\n');
+  const fleetsLine = `in fleets: ${fleets.rollouts} rollouts, ${fleets.workflows} workflows, ${fleets.faults} faults`;
+  return [...lines, '', `runs: ${outcomes.join(', ')}`, seriesLine, fleetsLine, ...wokenLine].join('\n');
 }
 
 /** Number and times of recoveries. A fault that stopped nothing has none. */
@@ -80,7 +83,7 @@ export function renderViolations(
   const { drawn, ledger, faults, events, hostName, outcome } = evidence;
   const begin = Math.min(...events.map(({ atMs }) => atMs)) - 1000;
   const end = Math.max(...events.map(({ atMs }) => atMs)) + 1000;
-  const timeline = [
+  const timeline = renderTimeline([
     ...entries(
       ledger,
       'ledger',
@@ -88,13 +91,7 @@ export function renderViolations(
       ({ launch, event, kind, step, attempt, code }) =>
         `${launch} ${event} ${code ?? ''} (${kind} ${step}, attempt ${attempt})`,
     ),
-    ...entries(faults, 'fault', (it) => it.atMs, describeFault),
-    ...entries(
-      faults.filter(({ atMs, healedMs }) => healedMs > atMs + 20),
-      'healed',
-      (it) => it.healedMs,
-      ({ kind }) => kind,
-    ),
+    ...faultEntries(faults),
     ...entries(
       events,
       'history',
@@ -107,11 +104,7 @@ export function renderViolations(
       (it) => it.atMs,
       ({ call }) => call,
     ),
-  ]
-    .sort((a, b) => a.atMs - b.atMs)
-    .map(
-      ({ atMs, from, text }) => `  ${new Date(atMs).toISOString().slice(11, 23)}  ${from.padEnd(7)}  ${text}`,
-    );
+  ]);
   return [
     ...broken,
     `seed ${seed}, ${drawn.name} on ${hostName}, ${JSON.stringify(outcome)}`,
@@ -121,11 +114,43 @@ export function renderViolations(
   ].join('\n');
 }
 
+interface Entry {
+  readonly atMs: number;
+  readonly from: string;
+  readonly text: string;
+}
+
+/** One line for each entry, in order of time. */
+export function renderTimeline(items: readonly Entry[]): string[] {
+  return items
+    .toSorted((a, b) => a.atMs - b.atMs)
+    .map(
+      ({ atMs, from, text }) => `  ${new Date(atMs).toISOString().slice(11, 23)}  ${from.padEnd(7)}  ${text}`,
+    );
+}
+
+/** When faults began, and when those that lasted ended. */
+export function faultEntries(faults: readonly Injected[]): Entry[] {
+  return [
+    ...entries(faults, 'fault', (it) => it.atMs, describeFault),
+    ...entries(
+      faults.filter(({ atMs, healedMs }) => healedMs > atMs + 20),
+      'healed',
+      (it) => it.healedMs,
+      ({ kind }) => kind,
+    ),
+  ];
+}
+
 function describeFault({ kind, window, run }: Injected): string {
   return `${kind}${window ? ` aimed at ${windowName(window)}` : ''} (of ${run})`;
 }
 
-const entries = <T>(items: readonly T[], from: string, at: (item: T) => number, text: (item: T) => string) =>
-  items.map((item) => ({ atMs: at(item), from, text: text(item) }));
+export const entries = <T>(
+  items: readonly T[],
+  from: string,
+  at: (item: T) => number,
+  text: (item: T) => string,
+): Entry[] => items.map((item) => ({ atMs: at(item), from, text: text(item) }));
 
 const seconds = (ms: number) => (Number.isNaN(ms) ? '–' : `${(ms / 1000).toFixed(1)} s`);

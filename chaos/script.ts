@@ -6,6 +6,8 @@ export interface Work {
   readonly pauseMs: number;
   /** The attempts up to this one end with `failCode`. */
   readonly failsUntil: number;
+  /** The variable of its environment that holds `failsUntil`, which differs between the hosts of a fleet. */
+  readonly failsUntilVariable?: string;
   readonly failCode: number;
   /** Bytes to add to each line, for logs of more than one page. */
   readonly padding: number;
@@ -26,7 +28,8 @@ export function renderScript(
   { run, kind, step }: { run: string; kind: 'step' | 'finalizer'; step: string },
   work: Work,
 ): string {
-  const { lines, pauseMs, failsUntil, failCode, padding, version, reboots } = work;
+  const { lines, pauseMs, failsUntilVariable, failCode, padding, version, reboots } = work;
+  const failsUntil = failsUntilVariable === undefined ? work.failsUntil : `$${failsUntilVariable}`;
   const settings = [
     `port=${ledgerPort} run=${run}${version === undefined ? '' : `:${version}`} kind=${kind} step=${step}`,
     `lines=${lines} pause=${pauseMs / 1000} fails_until=${failsUntil} fail_code=${failCode} padding=${padding}`,

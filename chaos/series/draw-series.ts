@@ -117,7 +117,7 @@ export function drawSeries(seed: number, index: number, hosts: number): SeriesRu
 }
 
 /** Enough attempts for every drawn failure. Retries are no part of what a step is, so the plan stays the same. */
-const CALM_ATTEMPTS = 3;
+export const CALM_ATTEMPTS = 3;
 
 /** The run of the same plan without actions and limits. */
 export function calm({ action: _action, options: _options, ...run }: SeriesRun, name: string): SeriesRun {
@@ -145,7 +145,7 @@ function changeOne(draw: Draw, steps: readonly DrawnStep[], change: (step: Drawn
   return { steps: steps.map((step, i) => (i === number ? change(step) : step)) };
 }
 
-function drawStep(draw: Draw, name: string, before: readonly DrawnStep[]): DrawnStep {
+export function drawStep(draw: Draw, name: string, before: readonly DrawnStep[]): DrawnStep {
   return {
     name,
     needs: before.filter(() => draw.chance(35)).map((step) => step.name),

@@ -148,7 +148,7 @@ function judgeEnd(context: Context, lines: readonly LedgerLine[]): void {
   if (outcome === 'already-provisioned' && ran)
     report('what is unchanged does not run again', `${ran.step} ran, though there was nothing to do`);
   if (outcome !== 'provisioned' && outcome !== 'already-provisioned') return;
-  if ('result' in run.outcome && !run.sentinel.includes(run.outcome.result.digest))
+  if ('result' in run.outcome && run.sentinel?.includes(run.outcome.result.digest) === false)
     report(
       'the sentinel names the plan that is done',
       `after ${outcome} the sentinel is ${JSON.stringify(run.sentinel)}`,

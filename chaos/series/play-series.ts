@@ -9,7 +9,7 @@ import { judgeSeries } from './judge-series.ts';
 import type { PlayedRun } from './series-evidence.ts';
 
 /** The programs that every run calls. What is aimed at others would mostly miss, because most steps are unchanged. */
-const EVERY_RUN: ReadonlySet<string> = new Set(['any', 'prepare', 'launch', 'finish', 'supervise']);
+export const EVERY_RUN: ReadonlySet<string> = new Set(['any', 'prepare', 'launch', 'finish', 'supervise']);
 
 /** Plays the runs of one plan one after another on its host, each with its faults, and judges all of them at the end. */
 export async function playSeries(

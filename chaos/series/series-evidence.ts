@@ -15,8 +15,8 @@ export interface PlayedRun extends Pick<Evidence, 'status' | 'claims' | 'events'
   readonly endedMs: number;
   /** When the server created its latest execution by a reset. */
   readonly resetMs?: number;
-  /** The content of the sentinel after the run; empty without one. */
-  readonly sentinel: string;
+  /** The content of the sentinel after the run, empty without one; missing if another run followed before it could be read. */
+  readonly sentinel?: string;
 }
 
 /** What is known about a series once all its runs are over. */

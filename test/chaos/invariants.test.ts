@@ -301,6 +301,29 @@ describe('a campaign accepts', () => {
       ]);
   });
 
+  it('an attempt whose end by an abort was reported before its wait was cancelled', () => {
+    const asked = statusOf([{ name: 'a', state: 'failed', attempt: 1 }], [{ action: 'abort', atMs: 7 }]);
+    const found = (changes: object) =>
+      judge({ ...cut, outcome: aborted, ...changes }).map(({ invariant }) => invariant);
+    expect(found({ status: asked })).toEqual([]);
+    expect(found({})).toContain('only a fault that kills interrupts a launch');
+  });
+
+  it('a step that may reboot its host and was ended by a fault that rebooted it', () => {
+    const steps = good.drawn.steps.map((step) => ({ ...step, reboot: 'allowed' as const }));
+    const found = (changes: object) =>
+      judge(
+        goodRun({
+          drawn: { ...good.drawn, steps },
+          ledger: [...lines('a', 10, 20), ...lines('b', 30, undefined), ...good.ledger.slice(4)],
+          faults: [{ ...killing, kind: 'host rebooted' }],
+          ...changes,
+        }),
+      ).map(({ invariant }) => invariant);
+    expect(found({})).toEqual([]);
+    expect(found({ faults: [killing] })).toContain('the recorded code is the real one');
+  });
+
   const beyond = [...good.ledger, ...lines('b', 70, 80, { attempt: 2 })];
   const launches = [
     ...good.launches,

@@ -25,6 +25,7 @@ describe('the report', () => {
     faults,
     violations: 0,
     series: { workflows: 2, faults: 1 },
+    fleets: { rollouts: 1, workflows: 3, faults: 2 },
     outcomes: { provisioned: 2, aborted: 1 },
     woken: { reset: 1 },
   };
@@ -51,6 +52,7 @@ describe('the report', () => {
       [''],
       ['runs: 2 provisioned, 1 aborted'],
       ['in series: 2 workflows, 1 faults'],
+      ['in fleets: 1 rollouts, 3 workflows, 2 faults'],
       ['woken after a pause: 1 by a reset'],
     ]);
   });
