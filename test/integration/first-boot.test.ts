@@ -36,15 +36,13 @@ describe('a host that boots for the first time', () => {
   it('is provisioned once its key, cloud-init and the package manager are ready, without a person', async () => {
     await stack.onHost(`
       mv /root/.ssh/authorized_keys /root/.ssh/later
-      setsid sh -c 'sleep 7; mv /root/.ssh/later /root/.ssh/authorized_keys' </dev/null >/dev/null 2>&1 &
       mkdir -p /var/lib/dpkg /run/cloud-init
-      setsid flock /var/lib/dpkg/lock-frontend sleep 16 </dev/null >/dev/null 2>&1 &
+      setsid flock /var/lib/dpkg/lock-frontend sh -c 'until [ -e /run/installed ]; do sleep 0.1; done' </dev/null >/dev/null 2>&1 &
       cat >/usr/local/bin/cloud-init <<'EOF'
 #!/bin/sh
 if [ -e /run/cloud-init/result.json ]; then echo 'status: done'; else echo 'status: running'; fi
 EOF
-      chmod +x /usr/local/bin/cloud-init
-      setsid sh -c 'sleep 11; echo {} >/run/cloud-init/result.json' </dev/null >/dev/null 2>&1 &`);
+      chmod +x /usr/local/bin/cloud-init`);
     const id = await stack.start({
       steps: [
         {
@@ -57,8 +55,11 @@ EOF
     });
     const refused = await stack.until(id, ({ trouble }) => trouble !== undefined, 'the login is refused');
     expect(refused).toMatchObject({ attention: false, trouble: { code: 'auth-failed', isBooting: true } });
+    await stack.onHost('mv /root/.ssh/later /root/.ssh/authorized_keys');
     await stack.until(id, ({ waitingFor }) => waitingFor === 'cloud-init', 'it waits for cloud-init');
+    await stack.onHost('echo {} >/run/cloud-init/result.json');
     await stack.until(id, ({ waitingFor }) => waitingFor === 'the package manager', 'it waits for the lock');
+    await stack.onHost('touch /run/installed');
     expect(await stack.client.result(id)).toMatchObject({ outcome: 'provisioned' });
   });
 
@@ -90,7 +91,7 @@ EOF
   });
 
   it('fails if the lock of the package manager is not released in time, and names the lock', async () => {
-    await stack.onHost('setsid flock /var/lib/dpkg/lock sleep 6 </dev/null >/dev/null 2>&1 &');
+    await stack.onHost('setsid flock /var/lib/dpkg/lock sleep 60 </dev/null >/dev/null 2>&1 &');
     const { result } = await provision({
       steps: [{ name: 'a', script: 'true' }],
       bootstrap: { packages: true, timeout: '2s' },
