@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { sharedLookup } from './shared-lookup.ts';
 
 /** Long enough for a resolver that asks its second server after 5 s. */
 const RESOLVE_MS = 12_000;
@@ -10,7 +11,13 @@ const RESOLVE_MS = 12_000;
 export function connectSocket(host: string, port: number, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     // Node's default of 250 ms for each address is too short for far hosts.
-    const socket = connect({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: timeoutMs });
+    const socket = connect({
+      host,
+      port,
+      noDelay: true,
+      lookup: sharedLookup,
+      autoSelectFamilyAttemptTimeout: timeoutMs,
+    });
     const fail = (error: Error): void => {
       clearTimeout(timer);
       socket.destroy();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { addressOf } from '../domain/run/ids.ts';
 import { timing } from '../domain/run/timing.ts';
+import { DialGate } from './dial-gate.ts';
 import { openConnection, renderChecked, type Connection, type SshConnectionOptions } from './connection.ts';
 import { failure } from './ssh-failure.ts';
 import type { Executor } from './executor.ts';
@@ -23,6 +24,9 @@ export interface SshPoolStats {
   readonly dials: number;
 }
 
+const DIALS = 64;
+const DIALS_PER_JUMP = 16;
+
 /** Lends connections to commands. */
 export interface SshPool {
   /** Returns an executor for a target. Opens no connection yet: connections are opened, shared and closed on demand. */
@@ -42,10 +46,11 @@ export interface SshPool {
  */
 export function createSshPool(options: SshPoolOptions = {}): SshPool {
   const hosts = new Map<string, HostConnections>();
-  /** Targets whose latest dial failed. Their next dial may take longer. */
+  /** Targets whose latest dial failed. Their next dial may take longer, and does not delay those of other targets. */
   const failing = new Set<string>();
   /** A slow login is remembered when its connection is gone, because that is often the same event. */
   const patiences = new Map<string, Patience>();
+  const gates = new Map<string, DialGate>();
   let closed = false;
   let dials = 0;
 
@@ -59,15 +64,24 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     return getOrAdd(hosts, key, make);
   };
 
+  const gateTo = ({ jump }: ResolvedTarget, isFailing: boolean): DialGate => {
+    const key = `${isFailing} ${jump ? keyOf(jump) : ''}`;
+    const limit = jump ? (options.dialsPerJump ?? DIALS_PER_JUMP) : (options.dials ?? DIALS);
+    return getOrAdd(gates, key, () => new DialGate(limit, { spreads: isFailing }));
+  };
+
   const open = async (target: ResolvedTarget): Promise<Connection> => {
     const key = keyOf(target);
     const { greetingTimeoutMs = timing.greetingMs, ...others } = options;
-    const limits = failing.has(key) ? others : { ...others, greetingTimeoutMs };
-    dials += 1;
+    const isFailing = failing.has(key);
+    const limits = isFailing ? others : { ...others, greetingTimeoutMs };
     try {
-      const connection = target.jump
-        ? await dialThrough(connectionsTo(target.jump), target, limits)
-        : await openConnection(target, limits);
+      const connection = await gateTo(target, isFailing).pass(() => {
+        dials += 1;
+        return target.jump
+          ? dialThrough(connectionsTo(target.jump), target, limits)
+          : openConnection(target, limits);
+      });
       failing.delete(key);
       return connection;
     } catch (error) {

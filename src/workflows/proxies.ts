@@ -19,6 +19,9 @@ const DAY_MS = 86_400_000;
 /** In characters of three bytes at most: the server fails a task that sends a summary of more than 400 bytes. */
 export const MAX_SUMMARY_LENGTH = 120;
 
+/** What somebody waits for is done before the other work of busy workers, and before that of fleets, whose runs have priority 4. */
+export const URGENT = { priority: { priorityKey: 1 } } as const satisfies ActivityOptions;
+
 /** Short questions and requests. They are safe to repeat, so the server retries them over a bad link. */
 const short = {
   startToCloseTimeout: '60s',
@@ -57,6 +60,7 @@ const profiles = {
   },
   /** Answers a waiting person: retried at once, but not for long. */
   inspect: {
+    ...URGENT,
     startToCloseTimeout: '80s',
     scheduleToCloseTimeout: '90s',
     heartbeatTimeout: timing.heartbeatTimeoutMs,
@@ -64,6 +68,7 @@ const profiles = {
   },
   /** Cleaning up must not keep a workflow open for ever when the host is gone. */
   cleanup: {
+    ...URGENT,
     startToCloseTimeout: '2m',
     scheduleToCloseTimeout: '5m',
     heartbeatTimeout: timing.heartbeatTimeoutMs,

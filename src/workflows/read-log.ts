@@ -1,6 +1,6 @@
 import type { Activities, LogPage } from '../activities/activity-types.ts';
 import { refuseLogRequest } from '../domain/run/log-request.ts';
-import { activity } from './proxies.ts';
+import { activity, URGENT } from './proxies.ts';
 import { readInput, refuseInput, requireValid } from './read-input.ts';
 
 /** A person waits for the log, so a silent host must be reported soon. */
@@ -14,6 +14,7 @@ export async function readStepLog(input: LogRequest): Promise<LogPage> {
   if (reason !== undefined) throw refuseInput(reason);
   await requireValid({ target: input.host.target });
   return activity.readLog(`${input.launch.step} · log`, input, {
+    ...URGENT,
     retry: { maximumAttempts: ATTEMPTS },
   });
 }

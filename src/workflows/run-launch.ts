@@ -12,7 +12,7 @@ import { askToKill } from './end-launches.ts';
 import { ensureZmx } from './ensure-zmx.ts';
 import { failureOf, readFailure, readNotes, workflowFailure } from './failures.ts';
 import { recordEntry } from './part-records.ts';
-import { activity } from './proxies.ts';
+import { activity, URGENT } from './proxies.ts';
 import { hostOf, leaseOf, type Run } from './run.ts';
 
 /** The minimum time between two requests to start a launch. Usually the host itself takes longer to answer. */
@@ -102,7 +102,11 @@ async function startOnce(
     place: part.status,
     summary: label(launch),
     ask: (options) =>
-      activity.runStep(`${label(launch)} · start`, { host, step, launch, record, ...leaseOf(run) }, options),
+      activity.runStep(
+        `${label(launch)} · start`,
+        { host, step, launch, record, ...leaseOf(run) },
+        { ...options, ...(launch.attempt > 1 && URGENT) },
+      ),
     deadlineMs: () => deadlineMs(part, current) ?? requestedMs + part.timeoutMs,
     mayBoot: part.mayReboot,
     // The timeout of the step excludes its check and a start without trouble.

@@ -80,6 +80,7 @@ describe('a plan on the hosts of an inventory', () => {
       expect.stringMatching(/^two {5}.* is provisioned in /),
     ]);
     expect(stderr).toContain('3 hosts, 3 at once\n');
+    expect((await stack.client.fleets.result('plan')).outcome).toBe('incomplete');
     expect(stderr).toMatch(/^one {2}.*greet/m);
     const [first, second] = await Promise.all(
       hosts().map((host) => sandboxExec(host, ['cat', '/root/greeting'])),
@@ -188,21 +189,45 @@ describe('the configuration of ssh', () => {
   });
 });
 
-test('Ctrl-C starts no further host, and runs that were started continue', async () => {
+test('Ctrl-C leaves the hosts that have not begun to the fleet', async () => {
   const waiting = await write(
     'waiting.yaml',
     'target: { host: 127.0.0.1, user: root, connectTimeout: 1h, identity: id_test }\nhosts:\n  first: { target: { port: 9 } }\n  second: { target: { port: 10 } }\n',
   );
-  const args = ['up', await plan(), '--hosts', waiting, '--parallel', '1', '--set', 'WHO=x'];
-  const { exitCode, stdout } = await chandler(args, {
+  const args = [
+    'up',
+    await plan(),
+    '--hosts',
+    waiting,
+    '--parallel',
+    '1',
+    '--set',
+    'WHO=x',
+    '--name',
+    'later',
+  ];
+  const { exitCode, stdout, stderr } = await chandler(args, {
     home: dir,
     env: { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
     interrupt: /connecting/,
   });
   expect({ exitCode, stdout }).toEqual({
     exitCode: 130,
-    stdout: 'first   Stopped following; the run continues.\nsecond  not started: interrupted\n',
+    stdout:
+      'first   Stopped following; the run continues.\nsecond  Stopped following; the fleet starts its run later.\n',
   });
+  expect(stderr).toContain('The fleet later continues. Follow it: chandler fleet watch later\n');
   await stack.client.abort('provision:127.0.0.1:9');
-  expect((await stack.client.result('provision:127.0.0.1:9')).outcome).toBe('aborted');
+  await stack.until(
+    'provision:127.0.0.1:10',
+    ({ trouble }) => trouble !== undefined,
+    'the second host begins',
+  );
+  const refused = await run(...args);
+  expect(refused).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('fleet watch later') as string,
+  });
+  await stack.client.fleets.act('later', 'abort', { running: 'end' });
+  expect((await stack.client.fleets.result('later')).outcome).toBe('aborted');
 });

@@ -73,6 +73,19 @@ describe('a pool', () => {
     expect(pool.stats()).toEqual({ hosts: 1, connections: 1, dialing: 0, active: 0, waiting: 0, dials: 1 });
   });
 
+  it('dials a host although all dials to hosts that fail are under way', async () => {
+    const pool = makePool({ dials: 1, readyTimeoutMs: 60_000, greetingTimeoutMs: 100 });
+    const silent = pool.executor(through());
+    proxy.setMode('blackhole');
+    await expect(silent.exec(sh('true'))).rejects.toThrow('sent nothing');
+    const again = silent.exec(sh('true')).catch((error: unknown) => error);
+    await vi.waitUntil(() => pool.stats().dialing === 1);
+    expect(await pool.executor(sshd.target()).exec(sh('true'))).toMatchObject(ok);
+    expect(pool.stats().dialing).toBe(1);
+    proxy.reset();
+    await again;
+  });
+
   it('reports a failed first dial to every waiting command', async () => {
     const pool = makePool();
     const executor = pool.executor(sshd.target({ user: 'nobody' }));

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { ChandlerClient } from '../../client.ts';
 import { definedOnly } from '../../domain/defined-only.ts';
 import { announceOn, type CliContext } from '../context.ts';
+import { usageError } from '../errors.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import type { PlanOptions } from '../input/plan-file.ts';
 import { readReported, withReportOption, writeReports, type ReportOptions } from '../output/run-reports.ts';
@@ -25,6 +26,7 @@ interface UpOptions
     ReportOptions,
     EphemeralOptions {
   readonly id?: string;
+  readonly name?: string;
 }
 
 export function addUp(program: Command, act: Act): void {
@@ -32,6 +34,10 @@ export function addUp(program: Command, act: Act): void {
     .command('up')
     .argument('<plan>', PLAN_ARGUMENT)
     .option('--id <id>', 'the id of the run (default: provision:HOST:PORT)')
+    .option(
+      '--name <name>',
+      'with --hosts: the name of the fleet (default: the name of the plan, or of its file)',
+    )
     .action(act.untilStopped(runUp));
   withEphemeralOptions(withReportOption(up));
   describeServerCommand(withFollowOptions(withRunOptions(withPlanOptions(up))), {
@@ -45,7 +51,7 @@ A second run on the same host is refused while one is at work.
 
 With --ephemeral this command starts a Temporal server and a worker of its own, and ends them afterwards: for a CI job, or a machine without a server. Its worker logs in to sandbox hosts only and reads no secrets, unless --identities and --secrets allow more. A run that is interrupted, or needs attention when the command ends, is aborted, because its server ends.
 
-With --hosts the plan runs on every host of an inventory. The plan is validated for all of them first. A failure on one host does not stop the others, and the exit code is the worst. Standard output has one line for each host, or with --json one object; what happens until then is on standard error. A host that needs attention counts as done, unless --wait is given.`,
+With --hosts the plan is rolled out to every host of an inventory, as a fleet (\`chandler fleet\`) in one wave, which continues when this command ends. The plan is validated for all of them first. A failure on one host does not stop the others, and the exit code is the worst. Standard output has one line for each host, or with --json one object; what happens until then is on standard error. A host that needs attention counts as done, unless --wait is given.`,
     examples: {
       'chandler up web.yaml': "The plan's own target.",
       'chandler up web.yaml --target root@10.0.0.7:2222 --target identity=id_web': 'Another target.',
@@ -59,7 +65,7 @@ With --hosts the plan runs on every host of an inventory. The plan is validated 
         'From a script: one JSON object a line, 3 when a step is parked.',
     },
     exits: FOLLOW_EXITS,
-    seeAlso: ['start', 'hosts', 'status', 'logs', 'retry', 'validate'],
+    seeAlso: ['start', 'hosts', 'fleet', 'status', 'logs', 'retry', 'validate'],
   });
 }
 
@@ -95,6 +101,7 @@ async function runUp(context: CliContext, file: string, options: UpOptions): Pro
 async function upOn(context: CliContext, file: string, options: UpOptions): Promise<number> {
   if (hasHosts(options, { plan: file, alone: { '--id': options.id !== undefined } }))
     return (await import('../hosts/up-hosts.ts')).upHosts(context, file, options);
+  if (options.name !== undefined) throw usageError('--name is for several hosts: give --hosts, too');
   const { loadReachedPlan } = await import('../hosts/reach-targets.ts');
   const plan = await loadReachedPlan(file, options, context);
   return startAndFollow(context, options, 'Run', (client, wanted) => client.start(plan, wanted));

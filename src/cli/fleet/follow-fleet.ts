@@ -51,7 +51,7 @@ export async function followFleet(
   });
   try {
     while (!context.signal.aborted) {
-      const status = await ask(() => connection.ask((each) => each.fleets.status(name)));
+      const status = await askLive(() => connection.ask((each) => each.fleets.status(name)));
       if (status) {
         display.show(status);
         if (status.endedAtMs !== undefined) {
@@ -82,7 +82,7 @@ export async function followFleet(
 }
 
 /** Returns undefined while the server does not answer, or no worker can. */
-async function ask<T>(work: () => Promise<T>): Promise<T | undefined> {
+export async function askLive<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
@@ -97,8 +97,9 @@ function isLate(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === DEADLINE_EXCEEDED;
 }
 
-async function isCutOff(connection: ReturnType<typeof keepConnected>, name: string): Promise<boolean> {
-  const found = await ask(() =>
+/** Whether the workflow of a fleet is closed. */
+export async function isCutOff(connection: ReturnType<typeof keepConnected>, name: string): Promise<boolean> {
+  const found = await askLive(() =>
     connection.ask((each) => each.temporal.workflow.getHandle(fleetWorkflowId(name)).describe()),
   );
   return found !== undefined && !isOpenStatus(found.status.name);

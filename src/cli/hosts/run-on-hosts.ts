@@ -13,6 +13,8 @@ import { DEFAULT_PARALLEL, type HostsOptions } from './hosts-options.ts';
 /** What a command did on one host. */
 export type Outcome = Omit<HostOutcome, 'name' | 'exitCode'> & { readonly exitCode: ExitCode };
 
+const NOT_STARTED: Outcome = { exitCode: exitCodes.interrupted, message: 'not started: interrupted' };
+
 /** From the worst to the best. */
 const WORST_FIRST: readonly ExitCode[] = [
   exitCodes.interrupted,
@@ -27,19 +29,20 @@ const WORST_FIRST: readonly ExitCode[] = [
 
 /**
  * Works on several hosts, some at once, and prints a line for each as soon as it is done. A failure on one host does not stop the
- * others. Returns the worst exit code.
+ * others. `interrupted`: what is said of hosts that Ctrl-C leaves out. Returns the worst exit code.
  */
 export async function runOnHosts<T extends { readonly name: string }>(
   context: CliContext,
   { parallel = DEFAULT_PARALLEL, json = false }: HostsOptions & { readonly json?: boolean },
   hosts: readonly T[],
-  work: (host: T) => Promise<Outcome>,
+  work: (host: T, place: number) => Promise<Outcome>,
+  interrupted: Outcome = NOT_STARTED,
 ): Promise<ExitCode> {
   const width = hosts.reduce((most, { name }) => Math.max(most, widthOf(oneLine(name))), 0);
   let done = 0;
-  const one = async (host: T): Promise<ExitCode> => {
+  const one = async (host: T, place: number): Promise<ExitCode> => {
     const { name } = host;
-    const outcome = context.signal.aborted ? NOT_STARTED : await work(host).catch(toOutcome);
+    const outcome = context.signal.aborted ? interrupted : await work(host, place).catch(toOutcome);
     done += 1;
     if (json) context.stdout.write(jsonLine({ name, ...outcome }));
     else print(context, `${pad(oneLine(name), width)}  ${oneLine(outcome.message)}`);
@@ -55,8 +58,6 @@ export async function runOnHosts<T extends { readonly name: string }>(
 export function worstOf(codes: readonly ExitCode[]): ExitCode {
   return WORST_FIRST.find((code) => codes.includes(code)) ?? exitCodes.provisioned;
 }
-
-const NOT_STARTED: Outcome = { exitCode: exitCodes.interrupted, message: 'not started: interrupted' };
 
 function toOutcome(error: unknown): Outcome {
   const { text, exitCode } = explainError(error);

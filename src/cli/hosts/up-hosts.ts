@@ -1,7 +1,13 @@
 import { definedOnly } from '../../domain/defined-only.ts';
-import { reasonOf } from '../../domain/run/failure.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
-import { announceOn, type CliContext } from '../context.ts';
+import type { ChandlerClient } from '../../client.ts';
+import { fleetWorkflowId } from '../../domain/fleet/fleet-id.ts';
+import type { FleetHostStatus } from '../../domain/fleet/fleet-status.ts';
+import { aborted, announceOn, type CliContext } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { followBeginnings } from '../fleet/await-begun.ts';
+import { readFleet } from '../fleet/read-fleet.ts';
+import type { ToCommand } from '../output/reports.ts';
 import type { PlanOptions } from '../input/plan-file.ts';
 import type { RunOptions } from '../input/run-options.ts';
 import { followRun, type FollowOptions } from '../live/follow-run.ts';
@@ -12,43 +18,77 @@ import { runUrl } from '../server/locate-server.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import { reconnecting, withClient } from '../server/with-client.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
-import { loadHostPlans } from './host-plans.ts';
-import type { HostsOptions } from './hosts-options.ts';
+import { loadHostPlans, type HostPlan } from './host-plans.ts';
+import { DEFAULT_PARALLEL, type HostsOptions } from './hosts-options.ts';
 import type { HostsChoice } from './read-hosts.ts';
 import type { SshConfigOptions } from './ssh-config-option.ts';
-import { runOnHosts } from './run-on-hosts.ts';
+import { runOnHosts, type Outcome } from './run-on-hosts.ts';
 
+type UpOptions = Options & FollowOptions & ReportOptions & { readonly name?: string };
 type Options = ServerOptions & SshConfigOptions & PlanOptions & RunOptions & HostsOptions & HostsChoice;
 
-/** Provisions the hosts of an inventory, and follows every run until it is over or parked. */
-export async function upHosts(
-  context: CliContext,
-  file: string,
-  options: Options & FollowOptions & ReportOptions,
-): Promise<number> {
-  const plans = await loadHostPlans(file, options, context);
-  const { wait = false } = options;
+const LEFT: Outcome = {
+  exitCode: exitCodes.interrupted,
+  message: 'Stopped following; the fleet starts its run later.',
+};
+
+/** Rolls a plan out to the hosts of an inventory as a fleet that no failure stops, and follows the run of each host. */
+export async function upHosts(context: CliContext, file: string, options: UpOptions): Promise<number> {
+  const { parallel = DEFAULT_PARALLEL } = options;
+  const rollout = { concurrency: parallel, slowStart: 0, maxFailures: '100%' } as const;
+  const { input, plans } = await readFleet(file, { ...options, ...rollout }, context);
+  const { name } = input;
   const command = (...words: readonly string[]) => copyable(context, options, ...words);
   return withClient(options, context, async (client) => {
+    await client.fleets.start(input);
+    const connect = reconnecting(options, context, fleetWorkflowId(name));
+    const begun = followBeginnings(context, { client, connect, name });
     const reported = new Map<string, ReportedRun>(
-      plans.map(({ name }) => [name, { name, message: 'not started: interrupted' }]),
+      plans.map((host) => [host.name, { name: host.name, message: 'its run has not started yet' }]),
     );
-    const exitCode = await runOnHosts(context, options, plans, async ({ name, plan }) => {
-      try {
-        const { workflowId } = await client.start(plan);
-        const { display, ended } = createHostDisplay(context, name);
-        const source = { client, workflowId, connect: reconnecting(options, context, workflowId) };
-        const exitCode = await followRun(context, source, { wait }, command, display);
-        if (options.report) reported.set(name, await readReported(client, name, workflowId));
-        return { exitCode, id: workflowId, message: ended() };
-      } catch (error) {
-        reported.set(name, { name, message: reasonOf(error) });
-        throw error;
-      }
-    });
+    const follow = (host: HostPlan, place: number) =>
+      followHost(context, options, { client, command, reported }, host.name, begun.host(place));
+    const exitCode = await runOnHosts(context, options, plans, follow, LEFT).finally(begun.close);
     await writeReports(options, [...reported.values()]);
+    const announce = announceOn(context);
+    if (context.signal.aborted)
+      announce(`The fleet ${name} continues. Follow it: ${command('fleet', 'watch', name)}`);
+    else if ((await client.fleets.status(name)).attention)
+      announce(`The fleet ${name} needs attention: ${command('fleet', 'status', name)}`);
+    else await Promise.race([client.fleets.result(name), aborted(context.signal)]);
     return exitCode;
   });
+}
+
+async function followHost(
+  context: CliContext,
+  options: UpOptions,
+  {
+    client,
+    command,
+    reported,
+  }: {
+    readonly client: ChandlerClient;
+    readonly command: ToCommand;
+    readonly reported: Map<string, ReportedRun>;
+  },
+  name: string,
+  begun: Promise<FleetHostStatus | undefined>,
+): Promise<Outcome> {
+  const host = await begun;
+  if (!host) return LEFT;
+  const { workflowId, failure, runs } = host;
+  // An operator skipped the host, or another run is at work there.
+  if (runs === 0 || failure?.code === 'lease-held') {
+    const message = failure?.message ?? 'skipped';
+    reported.set(name, { name, message });
+    return { exitCode: failure ? exitCodes.failed : exitCodes.provisioned, message };
+  }
+  const { display, ended } = createHostDisplay(context, name);
+  const run = { client, workflowId, connect: reconnecting(options, context, workflowId) };
+  const exitCode = await followRun(context, run, { wait: options.wait ?? false }, command, display);
+  if (options.report) reported.set(name, await readReported(client, name, workflowId));
+  return { exitCode, id: workflowId, message: ended() };
 }
 
 /** Starts runs on the hosts of an inventory, and follows none. */

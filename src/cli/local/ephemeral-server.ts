@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChandlerClient } from '../../client.ts';
 import type { DevServer } from '../../dev/temporal/index.ts';
+import { isOpenStatus } from '../../domain/run/execution-status.ts';
 import { searchAttributes } from '../../domain/run/search-attributes.ts';
 import { aborted, announceOn, type CliContext } from '../context.ts';
 import type { DevAllows } from './dev-places.ts';
@@ -73,6 +74,7 @@ async function endOpenRuns(context: CliContext, address: string, taskQueue: stri
   try {
     // A run that has just started is not listed yet.
     if (context.signal.aborted) await Promise.race([delay(1000), aborted(context.force)]);
+    await endFleets(client);
     const ending = (await client.list({ query: 'ExecutionStatus = "Running"' })).map(({ id }) =>
       endRun(client, id, announceOn(context)),
     );
@@ -82,8 +84,16 @@ async function endOpenRuns(context: CliContext, address: string, taskQueue: stri
   }
 }
 
+/** First of all, because a fleet would start the next runs. */
+async function endFleets(client: ChandlerClient): Promise<void> {
+  for (const { name, status } of await client.fleets.list())
+    if (isOpenStatus(status)) await client.fleets.act(name, 'abort', { running: 'end', reason: REASON });
+}
+
+const REASON = 'the server ends with this command';
+
 async function endRun(client: ChandlerClient, id: string, announce: (line: string) => void): Promise<void> {
   announce(`Ending ${id}, because its server ends with this command`);
-  await client.abort(id, { reason: 'the server of this run ends' });
+  await client.abort(id, { reason: REASON });
   await client.result(id);
 }
