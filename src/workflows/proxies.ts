@@ -26,7 +26,7 @@ export const URGENT = { priority: { priorityKey: 1 } } as const satisfies Activi
 const short = {
   startToCloseTimeout: '60s',
   scheduleToCloseTimeout: '15m',
-  heartbeatTimeout: timing.heartbeatTimeoutMs,
+  heartbeatTimeout: timing.shortHeartbeatTimeoutMs,
   retry: RECONNECT,
 } as const;
 
@@ -40,7 +40,7 @@ const profiles = {
   /** Starts a launch. The workflow itself starts it again if it has not begun, within the step's timeout. */
   start: {
     startToCloseTimeout: '90s',
-    heartbeatTimeout: timing.heartbeatTimeoutMs,
+    heartbeatTimeout: timing.shortHeartbeatTimeoutMs,
     retry: RECONNECT,
   },
   /** Waits that report progress; each call sets its own timeout. */

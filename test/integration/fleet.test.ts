@@ -11,6 +11,7 @@ import { poll } from '../support/poll.ts';
 import { sandboxExec } from '../support/sandbox-control.ts';
 import { problemsOf } from '../support/schemas.ts';
 import { startStack, type Stack } from '../support/stack.ts';
+import { startTmux } from '../support/tmux.ts';
 
 let stack: Stack;
 let others: readonly SandboxHost[];
@@ -131,4 +132,60 @@ it('finds problems of the first wave before anything changes, and rolls out from
   expect((await run('fleet', 'promote', 'cli')).stderr).toBe('the run is over (completed)\n');
   const json = await run('fleet', 'status', 'cli', '--json');
   expect(problemsOf('fleet', json.stdout)).toEqual([]);
+});
+
+it('is followed on the whole screen, into a host and back, until it is over', async () => {
+  const terminal = await startTmux({
+    columns: 110,
+    rows: 30,
+    env: { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
+  });
+  try {
+    await stack.client.fleets.start({
+      name: 'screen',
+      plan: {
+        name: 'screen',
+        steps: [{ name: 'gate', script: `test "$WHO" != web1 || test -e /root/open` }],
+      },
+      hosts: fleetHosts(),
+      maxFailures: 1,
+    });
+    await terminal.type(`${process.execPath} dist/cli/main.js fleet watch screen`);
+    await terminal.press('Enter');
+    await terminal.until(/Fleet screen \(screen\)[^]*2 of 3 done, 1 parked[^]*> provision:\S+ +⏸/);
+    await terminal.press('Enter');
+    await terminal.until(/NEEDS ATTENTION +gate/);
+    await terminal.press('Escape');
+    await terminal.until(/Fleet screen \(screen\)/);
+    const parked = sandboxes()[1]!;
+    await sandboxExec(parked, ['touch', '/root/open']);
+    await terminal.press('r', 'y');
+    const end = await terminal.until(/The fleet screen is provisioned: 3 of 3 done\n/);
+    expect(end).toMatch(/Fleet screen \(screen\): provisioned/);
+    expect(await terminal.modes()).toEqual({ alternate: false, cursor: true });
+  } finally {
+    await terminal.stop();
+  }
+});
+
+it('that was terminated is reported as such to who follows it', async () => {
+  await stack.client.fleets.start({
+    name: 'cut',
+    plan: { name: 'cut', steps: [{ name: 'a', script: 'true' }] },
+    hosts: [{ name: 'closed', target: { host: '127.0.0.1', port: 9, identity: 'id_test' } }],
+  });
+  await until('cut', ({ counts }) => counts.running === 1, 'the host is at work');
+  const { exitCode, stderr } = await chandler(['fleet', 'watch', 'cut'], {
+    home: dir,
+    env: { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
+    when: {
+      shows: /1 running/,
+      act: () => stack.client.temporal.workflow.getHandle('fleet:cut').terminate('by a test'),
+    },
+  });
+  await stack.client.temporal.workflow.getHandle('provision:127.0.0.1:9').terminate('by a test');
+  expect({ exitCode, stderr }).toMatchObject({
+    exitCode: 4,
+    stderr: 'The fleet cut was terminated; the runs of its hosts continue: chandler status --fleet cut\n',
+  });
 });

@@ -86,8 +86,8 @@ function addViews(fleet: Command, act: Act): void {
   describeServerCommand(watch, {
     summary: 'follow a fleet live',
     about:
-      'Shows a fleet until it is over, with its pace and the time that is left. Without a terminal it prints a line for each change. The runs of its hosts are shown by `chandler watch --fleet NAME`.',
-    examples: { 'chandler fleet watch web': 'Ctrl-C leaves it; the fleet continues.' },
+      'Shows a fleet on the whole screen until it is over: its waves, its pace and the time that is left, and below them the runs of its hosts, those that need attention first. Enter opens a run, Esc goes back; the keys are those of `watch`, q leaves. Without a terminal it prints a line for each change.',
+    examples: { 'chandler fleet watch web': 'q leaves it; the fleet continues.' },
     exits: {
       provisioned: 'every host is done',
       failed: 'some hosts failed',

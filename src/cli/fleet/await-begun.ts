@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FleetHostStatus } from '../../domain/fleet/fleet-status.ts';
 import type { CliContext } from '../context.ts';
 import { keepConnected } from '../live/keep-connected.ts';
-import { askLive, isCutOff, type FleetSource } from './follow-fleet.ts';
+import { isFleetCutOff } from '../live/followed-fleet.ts';
+import { askLive, type FleetSource } from './follow-fleet.ts';
 
 const LOOK_EVERY_MS = 300;
 
@@ -16,8 +17,12 @@ export interface Beginnings {
   readonly close: () => void;
 }
 
-export function followBeginnings({ signal }: CliContext, { client, connect, name }: FleetSource): Beginnings {
-  const ignore = () => undefined;
+const ignore = () => undefined;
+
+export function followBeginnings(
+  { signal }: CliContext,
+  { client, connect, name }: Pick<FleetSource, 'client' | 'connect' | 'name'>,
+): Beginnings {
   const connection = keepConnected({ client, connect, onLost: ignore, onFound: ignore });
   return {
     async host(place) {
@@ -27,7 +32,7 @@ export function followBeginnings({ signal }: CliContext, { client, connect, name
         );
         const [host] = page?.hosts ?? [];
         if (host && host.state !== 'pending') return host;
-        if (await isCutOff(connection, name)) return undefined;
+        if (await askLive(() => connection.ask((each) => isFleetCutOff(each, name)))) return undefined;
         await delay(LOOK_EVERY_MS, undefined, { signal }).catch(ignore);
       }
       return undefined;

@@ -1,18 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChandlerClient } from '../../client.ts';
 import type { FleetEnd } from '../../client/fleet-types.ts';
-import type { FleetStatus } from '../../domain/fleet/fleet-status.ts';
 import { fleetWorkflowId } from '../../domain/fleet/fleet-id.ts';
-import { isOpenStatus } from '../../domain/run/execution-status.ts';
+import type { FleetStatus } from '../../domain/fleet/fleet-status.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
+import { lookAtFleet, type FleetSight } from '../live/followed-fleet.ts';
 import { keepConnected, LostError } from '../live/keep-connected.ts';
-import { createRedrawnBlock } from '../live/redrawn-block.ts';
+import { startState } from '../live/screen/model.ts';
+import { showOnScreen, type ScreenOptions } from '../live/screen/show-on-screen.ts';
 import { colored, plain } from '../output/paint.ts';
 import { jsonLine } from '../output/print-json.ts';
-import { describeCounts, renderFleet } from '../output/render-fleet.ts';
+import { describeCounts, renderFleet, type FleetView } from '../output/render-fleet.ts';
 import type { ToCommand } from '../output/reports.ts';
-import { createPace } from './fleet-pace.ts';
+import { runUrl, type Server } from '../server/locate-server.ts';
+import { serverFlags, type ServerOptions } from '../server/server-options.ts';
+import { toQuery } from '../server/visibility-query.ts';
+import { reconnecting } from '../server/with-client.ts';
 
 export interface FollowFleetOptions {
   /** Whether to continue when only an operator can help; default: on a terminal. */
@@ -20,9 +24,7 @@ export interface FollowFleetOptions {
   readonly json?: boolean;
 }
 
-export interface FleetSource {
-  readonly client: ChandlerClient;
-  readonly connect: () => Promise<ChandlerClient>;
+export interface FleetSource extends Pick<ScreenOptions, 'client' | 'connect' | 'urlOf' | 'flags'> {
   readonly name: string;
 }
 
@@ -31,17 +33,74 @@ const EVERY_MS = 500;
 const DEADLINE_EXCEEDED = 4;
 
 /**
- * Shows a fleet until it is over, until Ctrl-C, or until nothing goes on without an operator and `--wait` was not set. Returns the exit
- * code.
+ * Shows a fleet until it is over, until the user leaves, or until nothing goes on without an operator and `--wait` was not set: on a
+ * terminal with its runs on the whole screen, elsewhere a line for each change. Returns the exit code.
  */
 export async function followFleet(
   context: CliContext,
-  { client, connect, name }: FleetSource,
+  source: FleetSource,
   options: FollowFleetOptions,
   command: ToCommand,
 ): Promise<ExitCode> {
+  const { client, name } = source;
   const { json = false, wait = context.isTty && !json } = options;
-  const display = createDisplay(context, json);
+  const { keyboard } = context;
+  const isEnd = ({ status, isCutOff }: FleetSight) =>
+    isCutOff || (status !== undefined && (status.endedAtMs !== undefined || (!wait && isStuck(status))));
+  const last =
+    keyboard && !json
+      ? await followOnScreen(context, source, keyboard, isEnd)
+      : await followInLines(context, source, json, isEnd);
+  const announce = announceOn(context);
+  if (!last || !isEnd(last)) {
+    announce(`Stopped following; the fleet continues. Follow it again: ${command('fleet', 'watch', name)}`);
+    return exitCodes.interrupted;
+  }
+  const { status } = last;
+  if (last.isCutOff || !status) {
+    const runs = command('status', '--fleet', name);
+    announce(`The fleet ${name} was terminated; the runs of its hosts continue: ${runs}`);
+    return exitCodes.aborted;
+  }
+  if (keyboard && !json) print(context, ...renderFleet(status, viewOf(context)));
+  if (status.endedAtMs === undefined) return exitCodes.parked;
+  const end = await client.fleets.result(name);
+  if (!json) print(context, describeEnd(status, end));
+  return exitCodeOfFleet(end);
+}
+
+function viewOf(context: CliContext): FleetView {
+  const paint = context.color ? colored : plain;
+  return { nowMs: context.now(), columns: context.terminalSize().columns, maxRows: Infinity, paint };
+}
+
+async function followOnScreen(
+  context: CliContext,
+  { name, ...source }: FleetSource,
+  keyboard: ScreenOptions['keyboard'],
+  isEnd: (fleet: FleetSight) => boolean,
+): Promise<FleetSight | undefined> {
+  const { state } = await showOnScreen(context, {
+    ...source,
+    keyboard,
+    scope: { kind: 'query', query: toQuery({ fleet: name }), fleet: name },
+    start: startState({
+      single: false,
+      scope: `fleet ${name}`,
+      size: context.terminalSize(),
+      nowMs: context.now(),
+    }),
+    endOf: ({ fleet }) => (fleet && isEnd(fleet) ? exitCodes.provisioned : undefined),
+  });
+  return state.fleet;
+}
+
+async function followInLines(
+  context: CliContext,
+  { client, connect, name }: FleetSource,
+  json: boolean,
+  isEnd: (fleet: FleetSight) => boolean,
+): Promise<FleetSight | undefined> {
   const announce = announceOn(context);
   const connection = keepConnected({
     client,
@@ -49,36 +108,24 @@ export async function followFleet(
     onLost: () => announce('The Temporal server does not answer; waiting for it'),
     onFound: () => announce('The Temporal server answers again'),
   });
+  let shown = '';
   try {
     while (!context.signal.aborted) {
-      const status = await askLive(() => connection.ask((each) => each.fleets.status(name)));
-      if (status) {
-        display.show(status);
-        if (status.endedAtMs !== undefined) {
-          const end = await connection.ask((each) => each.fleets.result(name));
-          display.close();
-          if (!json) print(context, describeEnd(status, end));
-          return exitCodeOfFleet(end);
-        }
-        if (!wait && isStuck(status)) {
-          display.close();
-          return exitCodes.parked;
-        }
-      } else if (await isCutOff(connection, name)) {
-        display.close();
-        announce(
-          `The fleet ${name} was terminated; the runs of its hosts continue: ${command('status', '--fleet', name)}`,
-        );
-        return exitCodes.aborted;
-      }
+      const fleet = await askLive(() => connection.ask((each) => lookAtFleet(each, name)));
+      const text = !fleet?.status
+        ? shown
+        : json
+          ? jsonLine(fleet.status)
+          : `${describeChange(fleet.status)}\n`;
+      if (text !== shown) context.stdout.write(text);
+      shown = text;
+      if (fleet && isEnd(fleet)) return fleet;
       await delay(EVERY_MS, undefined, { signal: context.signal }).catch(() => undefined);
     }
+    return undefined;
   } finally {
     connection.close();
   }
-  display.close();
-  announce(`Stopped following; the fleet continues. Follow it again: ${command('fleet', 'watch', name)}`);
-  return exitCodes.interrupted;
 }
 
 /** Returns undefined while the server does not answer, or no worker can. */
@@ -97,52 +144,9 @@ function isLate(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === DEADLINE_EXCEEDED;
 }
 
-/** Whether the workflow of a fleet is closed. */
-export async function isCutOff(connection: ReturnType<typeof keepConnected>, name: string): Promise<boolean> {
-  const found = await askLive(() =>
-    connection.ask((each) => each.temporal.workflow.getHandle(fleetWorkflowId(name)).describe()),
-  );
-  return found !== undefined && !isOpenStatus(found.status.name);
-}
-
 /** Whether nothing goes on without an operator. */
 export function isStuck({ attention, counts, paused }: FleetStatus): boolean {
   return counts.running === 0 && (attention !== undefined || paused);
-}
-
-interface FleetDisplay {
-  show(status: FleetStatus): void;
-  close(): void;
-}
-
-/** A block that is redrawn in place on a terminal; elsewhere a line for each change, as text or JSON. */
-function createDisplay(context: CliContext, json: boolean): FleetDisplay {
-  const pace = createPace();
-  if (context.isTty && !json) {
-    const block = createRedrawnBlock(context);
-    const paint = context.color ? colored : plain;
-    return {
-      show(status) {
-        const { columns, rows } = context.terminalSize();
-        const nowMs = context.now();
-        block.draw(
-          renderFleet(status, { columns, maxRows: rows - 2, nowMs, paint, pace: pace(status, nowMs) }),
-        );
-      },
-      close: () => block.close(),
-    };
-  }
-  let shown = '';
-  return {
-    show(status) {
-      const text = json ? jsonLine(status) : describeChange(status);
-      if (text === shown) return;
-      shown = text;
-      if (json) context.stdout.write(text);
-      else print(context, text);
-    },
-    close() {},
-  };
 }
 
 /** One line for logs. */
@@ -172,4 +176,20 @@ export function exitCodeOfFleet({ outcome }: FleetEnd): ExitCode {
     case 'aborted':
       return exitCodes.aborted;
   }
+}
+
+/** How to reach a fleet again, and its runs. */
+export function fleetSource(
+  context: CliContext,
+  options: ServerOptions,
+  { client, server }: { readonly client: ChandlerClient; readonly server: Server },
+  name: string,
+): FleetSource {
+  return {
+    client,
+    name,
+    connect: reconnecting(options, context, fleetWorkflowId(name)),
+    urlOf: (run) => runUrl(server, run),
+    flags: serverFlags(options),
+  };
 }

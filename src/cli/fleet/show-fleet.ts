@@ -1,5 +1,4 @@
 import type { ChandlerClient } from '../../client.ts';
-import { fleetWorkflowId } from '../../domain/fleet/fleet-id.ts';
 import type { FleetHostStatus } from '../../domain/fleet/fleet-status.ts';
 import type { HostState } from '../../domain/fleet/host-tally.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
@@ -8,8 +7,8 @@ import { colored, plain } from '../output/paint.ts';
 import { printJson } from '../output/print-json.ts';
 import { renderFleet, renderFleetHosts, renderFleets } from '../output/render-fleet.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
-import { reconnecting, withClient } from '../server/with-client.ts';
-import { followFleet, type FollowFleetOptions } from './follow-fleet.ts';
+import { withClient } from '../server/with-client.ts';
+import { fleetSource, followFleet, type FollowFleetOptions } from './follow-fleet.ts';
 
 const MAX_FLEETS = 100;
 const PAGE = 500;
@@ -47,10 +46,10 @@ export function watchFleet(
   name: string,
   options: ServerOptions & FollowFleetOptions,
 ): Promise<number> {
-  return withClient(options, context, (client) => {
+  return withClient(options, context, (client, server) => {
     const command = (...words: readonly string[]) => copyable(context, options, ...words);
-    const connect = reconnecting(options, context, fleetWorkflowId(name));
-    return followFleet(context, { client, connect, name }, { wait: true, ...options }, command);
+    const source = fleetSource(context, options, { client, server }, name);
+    return followFleet(context, source, { wait: true, ...options }, command);
   });
 }
 

@@ -9,8 +9,8 @@ import type { PlanOptions } from '../input/plan-file.ts';
 import type { RunOptions } from '../input/run-options.ts';
 import { runUrl } from '../server/locate-server.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
-import { reconnecting, withClient } from '../server/with-client.ts';
-import { followFleet, type FollowFleetOptions } from './follow-fleet.ts';
+import { withClient } from '../server/with-client.ts';
+import { fleetSource, followFleet, type FollowFleetOptions } from './follow-fleet.ts';
 import { passesPreflight } from './preflight.ts';
 import { readFleet } from './read-fleet.ts';
 import type { RolloutOptions } from './rollout-options.ts';
@@ -43,7 +43,6 @@ export async function upFleet(context: CliContext, file: string, options: UpFlee
       `Fleet ${name}: ${count(input.hosts.length, 'host')}${url === undefined ? '' : `  ${url}`}`,
     );
     const command = (...words: readonly string[]) => copyable(context, options, ...words);
-    const connect = reconnecting(options, context, fleetWorkflowId(name));
-    return followFleet(context, { client, connect, name }, options, command);
+    return followFleet(context, fleetSource(context, options, { client, server }, name), options, command);
   });
 }

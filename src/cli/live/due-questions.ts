@@ -4,6 +4,7 @@ import { isOver, type LiveRuns, type RunView } from './live-runs.ts';
 
 export type Question =
   | { readonly kind: 'runs' }
+  | { readonly kind: 'fleet'; readonly name: string }
   | { readonly kind: 'status'; readonly run: string; readonly over: boolean }
   | { readonly kind: 'progress'; readonly run: string }
   | { readonly kind: 'result'; readonly run: string }
@@ -42,6 +43,7 @@ export interface Interest {
   readonly focus: RunView | undefined;
   readonly others: readonly RunView[];
   readonly othersEveryMs: number;
+  readonly fleet?: string | undefined;
   readonly log?: LogQuestion | undefined;
 }
 
@@ -52,7 +54,7 @@ const MAX_CONCURRENT_SILENT = 2;
 /** The questions to ask now. None is in flight twice, and none is asked while the server does not answer. */
 export function dueQuestions(
   { lost, nowMs }: Pick<LiveRuns, 'lost' | 'nowMs'>,
-  { focus, others, othersEveryMs, log }: Interest,
+  { focus, others, othersEveryMs, fleet, log }: Interest,
   asked: ReadonlyMap<string, Asked>,
 ): Question[] {
   if (lost) return [];
@@ -62,6 +64,7 @@ export function dueQuestions(
     if (isDue(question, everyMs)) questions.push(question);
   };
   ask({ kind: 'runs' }, intervals.list);
+  if (fleet !== undefined) ask({ kind: 'fleet', name: fleet }, intervals.fleet);
   if (focus) {
     const run = focus.info.id;
     if (!focus.final) ask(statusOf(focus), isSilent(focus) ? intervals.failed : intervals.focus);
@@ -98,7 +101,8 @@ function dueOthers(
 export function keyOf(question: Question): string {
   switch (question.kind) {
     case 'runs':
-      return 'runs';
+    case 'fleet':
+      return question.kind;
     case 'log':
       return `log ${question.opening}`;
     case 'status':

@@ -3,6 +3,7 @@ export const intervals = {
   /** How often the store checks which questions are due. */
   tick: 100,
   list: 2000,
+  fleet: 500,
   /** For the run under the cursor, or the only one. */
   focus: 300,
   /** For the other visible runs. */

@@ -2,11 +2,12 @@ import type { RunInfo, RunResult, StepProgress } from '../../client.ts';
 import { isOpenStatus } from '../../domain/run/execution-status.ts';
 import type { RunPausedError } from '../../domain/run/server-pause.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
+import { noteFleet, type FleetSight, type FollowedFleet } from './followed-fleet.ts';
 
-/** The runs to watch: by id, or those that match a visibility query. */
+/** The runs to watch: by id, or those that match a visibility query, perhaps with the fleet that they belong to. */
 export type Scope =
   | { readonly kind: 'ids'; readonly ids: readonly string[] }
-  | { readonly kind: 'query'; readonly query: string };
+  | { readonly kind: 'query'; readonly query: string; readonly fleet?: string };
 
 export interface RunView {
   readonly info: RunInfo;
@@ -30,6 +31,8 @@ export interface LiveRuns {
   readonly listed: boolean;
   /** True if more runs match than are listed. */
   readonly more: boolean;
+  /** The fleet of the scope, once it has answered. */
+  readonly fleet?: FollowedFleet;
   /** Set while the server does not answer. */
   readonly lost?: { readonly sinceMs: number; readonly why: string } | undefined;
 }
@@ -69,6 +72,7 @@ export type LiveEvent =
   | { readonly kind: 'held'; readonly run: string; readonly error: RunPausedError }
   | { readonly kind: 'progress'; readonly run: string; readonly progress: readonly StepProgress[] }
   | { readonly kind: 'result'; readonly run: string; readonly result: RunResult }
+  | { readonly kind: 'fleet'; readonly sight: FleetSight }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'lost'; readonly why: string }
   | { readonly kind: 'found' };
@@ -106,6 +110,8 @@ export function applyEvent<S extends LiveRuns>(state: S, event: LiveEvent): S {
       }));
     case 'result':
       return changeRun(state, event.run, (run) => ({ ...run, result: event.result }));
+    case 'fleet':
+      return { ...state, fleet: noteFleet(state.fleet, event.sight, state.nowMs) };
     case 'failed':
     case 'log':
     case 'log-failed':

@@ -22,16 +22,17 @@ export interface FleetView {
   readonly pace?: FleetPace | undefined;
 }
 
-const BAR_WIDTH = 40;
+const BAR_WIDTH = { least: 10, most: 40 };
 const MAX_WAVES = 8;
 
 /** Renders a fleet: its progress, its waves, the hosts that need a look, and what an operator must do. */
 export function renderFleet(status: FleetStatus, view: FleetView): string[] {
   const { paint = plain, columns, maxRows } = view;
   const { attention } = status;
+  const counts = describeCounts(status);
   const head: Line[] = [
     ['bold', headline(status, view.nowMs)],
-    [undefined, `${bar(status)} ${describeCounts(status)}`],
+    [undefined, `${bar(status, columns - counts.length - 3)} ${counts}`],
     [undefined, describeLimits(status, view.pace)],
   ];
   const alarm: Line[] = attention
@@ -77,12 +78,13 @@ function describeGate(gate: FleetStatus['gate'], nowMs: number): string {
   }
 }
 
-function bar({ hosts, counts }: FleetStatus): string {
-  const part = (n: number) => Math.round((n / hosts) * BAR_WIDTH);
+function bar({ hosts, counts }: FleetStatus, room: number): string {
+  const width = Math.max(BAR_WIDTH.least, Math.min(BAR_WIDTH.most, room));
+  const part = (n: number) => Math.round((n / hosts) * width);
   const done = part(counts.done);
   const ended = part(counts.done + counts.failed + counts.parked);
   const begun = Math.max(ended, part(hosts - counts.pending));
-  return `[${'#'.repeat(done)}${'!'.repeat(ended - done)}${'>'.repeat(begun - ended)}${'.'.repeat(BAR_WIDTH - begun)}]`;
+  return `[${'#'.repeat(done)}${'!'.repeat(ended - done)}${'>'.repeat(begun - ended)}${'.'.repeat(width - begun)}]`;
 }
 
 /** `12 of 20 done, 5 running, 3 pending` */

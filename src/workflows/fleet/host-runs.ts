@@ -16,6 +16,7 @@ import { planDigest } from '../../domain/plan/resolve-plan.ts';
 import type { Plan } from '../../domain/plan/schema.ts';
 import { describePlan } from '../../domain/run/description.ts';
 import { messageOf } from '../../domain/run/failure.ts';
+import { timing } from '../../domain/run/timing.ts';
 import { quote } from '../../shell/index.ts';
 import type { provision } from '../provision.ts';
 import { activity } from '../proxies.ts';
@@ -84,6 +85,7 @@ function startRun(fleet: Fleet, plan: Plan, workflowId: string) {
       cancellationType: ChildWorkflowCancellationType.ABANDON,
       staticSummary: shown.summary,
       staticDetails: shown.details,
+      workflowTaskTimeout: timing.fleetTaskTimeoutMs,
       // Single runs come first.
       priority: { priorityKey: 4, fairnessKey: fairnessKey(fleet.input.name) },
       memo: {

@@ -1,3 +1,5 @@
+import { plain, type Paint } from '../../output/paint.ts';
+import { renderFleet } from '../../output/render-fleet.ts';
 import { cut, wrapWords } from '../../output/text.ts';
 import type { RunView } from '../live-runs.ts';
 import type { State } from './model.ts';
@@ -22,6 +24,15 @@ function headRows(text: string, { size: { columns, rows } }: State): string[] {
     : wrapWords(text, columns).slice(0, MAX_TITLE_ROWS);
 }
 
+/** The fleet above its runs, in at most half of the screen. */
+export function fleetRows(state: State, paint: Paint): string[] {
+  const { fleet, view, help, nowMs } = state;
+  const { columns, rows } = state.size;
+  if (view !== 'list' || help || !fleet?.status || rows < ROWS_FOR_WHOLE_TITLE) return [];
+  const options = { columns, nowMs, paint, pace: fleet.pace, maxRows: 0 };
+  return [...renderFleet(fleet.status, options).slice(0, Math.floor(rows / 2) - 1), ''];
+}
+
 export interface Layout {
   /** The number of rows between title and foot. */
   readonly body: number;
@@ -32,7 +43,8 @@ export interface Layout {
 const ROOM_FOR_BOTH = 14;
 
 export function layoutOf(state: State): Layout {
-  const body = Math.max(0, state.size.rows - titleRows(state).length - 2);
+  const above = titleRows(state).length + fleetRows(state, plain).length;
+  const body = Math.max(0, state.size.rows - above - 2);
   // Subtracts the head; below the list, also a blank line and the head of the parts.
   const list = body < ROOM_FOR_BOTH ? body - 1 : Math.min(shownRuns(state).length, Math.floor(body / 2));
   return { body, list: Math.max(0, list) };

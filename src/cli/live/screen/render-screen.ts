@@ -8,7 +8,7 @@ import type { Dialog, State } from './model.ts';
 import { renderList } from './render-list.ts';
 import { renderLog } from './render-log.ts';
 import { renderRun } from './render-run.ts';
-import { layoutOf, titleRows } from './layout.ts';
+import { fleetRows, layoutOf, titleRows } from './layout.ts';
 import { needsPerson } from './selection.ts';
 
 /** Renders the whole screen: exactly as many lines as it has rows, none wider than it is. */
@@ -22,7 +22,14 @@ export function render(state: State, paint: Paint): string[] {
   // A message of several rows covers the last rows while it is shown.
   const lines = renderBody(state, paint).slice(0, body + 1 - foot.length);
   const blank = Array.from({ length: body + 1 - foot.length - lines.length }, () => '');
-  return [...title, ...lines, ...blank, ...foot, paint('dim', renderKeys(state, columns))];
+  return [
+    ...title,
+    ...fleetRows(state, paint),
+    ...lines,
+    ...blank,
+    ...foot,
+    paint('dim', renderKeys(state, columns)),
+  ];
 }
 
 function renderBody(state: State, paint: Paint): string[] {

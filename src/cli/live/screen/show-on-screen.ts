@@ -12,6 +12,7 @@ import { callsForPerson, render } from './render-screen.ts';
 import { visibleRuns } from './layout.ts';
 import { sendAction } from './send-action.ts';
 import { selectedRun } from './selection.ts';
+import type { Scope } from '../live-runs.ts';
 import { startStore, type LiveStore, type StoreSource } from '../live-store.ts';
 import { intervals } from '../intervals.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -23,6 +24,8 @@ export interface ScreenOptions extends Pick<StoreSource, 'client' | 'connect' | 
   readonly urlOf: (run: string) => string | undefined;
   /** The options with which `attach` reaches the same server. */
   readonly flags: readonly string[];
+  /** Whether there is nothing more to show, and the exit code then. */
+  readonly endOf?: (state: State) => ExitCode | undefined;
 }
 
 /** How long to wait for the stop signal, which an orphaned process group does not obey. */
@@ -58,7 +61,7 @@ export async function showOnScreen(
     { ...options, now: context.now },
     {
       start: options.start,
-      interest,
+      interest: (state) => ({ ...interest(state), fleet: fleetOf(options.scope) }),
       update(state, event) {
         const updated = update(state, event);
         ({ effects } = updated);
@@ -67,6 +70,8 @@ export async function showOnScreen(
       onChange(before, after) {
         for (const effect of effects) perform(effect, screen, store);
         if (callsForPerson(before, after)) terminal.bell();
+        const end = options.endOf?.(after);
+        if (end !== undefined) leaving.abort(end);
         // Events that arrive together cause one picture.
         if (!isDrawing) setImmediate(draw);
         isDrawing = true;
@@ -134,6 +139,10 @@ async function lendTerminal(screen: Screen, store: Store, work: () => Promise<vo
     if (!context.signal.aborted) terminal.enter();
     store.dispatch({ kind: 'resized', size: context.terminalSize() });
   }
+}
+
+function fleetOf(scope: Scope): string | undefined {
+  return scope.kind === 'query' ? scope.fleet : undefined;
 }
 
 function interest(state: State): Interest {
