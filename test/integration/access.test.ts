@@ -116,16 +116,18 @@ describe('access-lost-midstep: a run', () => {
       },
     );
     expect(shown.stdout).toMatch(/hole .*the host cannot be reached since \d\d:\d\d:\d\d: /);
+    // A followed log ends with its step.
+    const restore = async () => {
+      proxy.setMode('pass');
+      await stack.until(id, (s) => !sawTrouble(s), 'trouble is over');
+      await stack.onHost('touch /root/hole-over');
+    };
     const log = await chandler(
       ['logs', id, 'hole', '--follow', '--address', stack.address, '--task-queue', stack.taskQueue],
-      {
-        home: stack.secretsDir,
-        when: { shows: /the host cannot be reached/, act: () => proxy.setMode('pass') },
-      },
+      { home: stack.secretsDir, when: { shows: /the host cannot be reached/, act: restore } },
     );
     expect(log.stderr).toContain('hole: the host cannot be reached');
-    await stack.until(id, (s) => !sawTrouble(s), 'trouble is over');
-    await stack.onHost('touch /root/hole-over');
+    expect(log.exitCode).toBe(0);
     await expectOneLaunch(id, 'hole');
   });
 
