@@ -1,14 +1,17 @@
 // `npm run schema`: writes the published JSON Schemas: of plans and fleets, from their zod schemas, and of --json output and what runs exchange with
 // clients, from TypeScript types. With --check it writes nothing and fails if a file is out of date.
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
+import { createGenerator } from 'ts-json-schema-generator';
 import { z } from 'zod';
 import { fleetSchema } from '../src/domain/fleet/schema.ts';
 import { planSchema, stepSchema } from '../src/domain/plan/schema.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const OUTPUTS = 'src/cli/output/outputs.ts';
+const EXCHANGE = 'src/client/exchange.ts';
 
 /** As much of JSON Schema as {@link renderTypes} handles. */
 interface JsonSchema {
@@ -46,14 +49,17 @@ function oneOf(...keys: string[]): { required: string[] }[] {
   return keys.map((key) => ({ required: [key] }));
 }
 
+// One program for both: to read the sources takes most of the time.
+const generator = createGenerator({
+  path: join(root, `{${OUTPUTS},${EXCHANGE}}`),
+  tsconfig: join(root, 'tsconfig.json'),
+  skipTypeCheck: true,
+  topRef: false,
+});
+
 /** Each property of the interface becomes a definition, beside the types that it uses. */
-function renderTypes(path: string, name: string, about: { title: string; description: string }): object {
-  const options = ['--path', path, '--type', name, '--tsconfig', 'tsconfig.json'];
-  const generator = 'node_modules/.bin/ts-json-schema-generator';
-  const text = execFileSync(generator, [...options, '--no-type-check', '--no-top-ref'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
+function renderTypes(name: string, about: { title: string; description: string }): object {
+  const text = JSON.stringify(generator.createSchema(name), sortKeys);
   const { properties, definitions } = JSON.parse(
     text.replaceAll('"#/definitions/', '"#/$defs/'),
   ) as JsonSchema;
@@ -62,6 +68,12 @@ function renderTypes(path: string, name: string, about: { title: string; descrip
     ...about,
     $defs: { ...properties, ...definitions },
   };
+}
+
+/** A replacer for `JSON.stringify`. */
+function sortKeys(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 const outputs = {
@@ -77,8 +89,8 @@ const isCheck = process.argv.includes('--check');
 for (const [name, schema] of [
   ['plan', renderPlanSchema()],
   ['fleet', renderFleetSchema()],
-  ['output', renderTypes('src/cli/output/outputs.ts', 'Outputs', outputs)],
-  ['run', renderTypes('src/client/exchange.ts', 'Exchange', exchange)],
+  ['output', renderTypes('Outputs', outputs)],
+  ['run', renderTypes('Exchange', exchange)],
 ] as const) {
   const file = `${root}schema/${name}.schema.json`;
   const style = { ...(await resolveConfig(file)), filepath: file };
