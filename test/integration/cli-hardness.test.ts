@@ -319,7 +319,7 @@ test('every lasting command reports a lost server or waits for it, and can be in
 
 test('commands end silently when their reader is gone', async () => {
   // A worker prints nothing to stdout.
-  const printing = someOf(commands, 2).filter(({ line }) => line !== 'worker');
+  const printing = someOf(commands, 4).filter(({ line }) => line !== 'worker');
   const ended = await mapConcurrently(printing, 4, (each) => use(each, { closeStdout: true }));
   // A command that prints nothing to stdout ends normally.
   const isRight = ({ exitCode, stderr }: Ended, { lasting }: Use) =>
@@ -328,7 +328,7 @@ test('commands end silently when their reader is gone', async () => {
 });
 
 test('Ctrl-C at the start ends commands that have not ended yet', async () => {
-  const started = someOf(commands, 2);
+  const started = someOf(commands, 4);
   const starts = started.map((each, i) => ({ each, afterMs: 40 * (1 + (i % 8)) }));
   const ended = await mapConcurrently(starts, 4, ({ each, afterMs }) => use(each, { interrupt: afterMs }));
   const isRight = ({ exitCode }: Ended) => exitCode === 130 || exitCode === 'SIGINT' || exitCode === 0;
@@ -337,7 +337,7 @@ test('Ctrl-C at the start ends commands that have not ended yet', async () => {
 
 test('Ctrl-C during the search for a server ends commands', async () => {
   // The search is the same for all of them.
-  const some = serverUses.filter((_, i) => i % 3 === 0);
+  const some = someOf(serverUses, 6);
   const ended = await mapConcurrently(some, 8, (each) =>
     use(each, { address: silentAddress, interrupt: 2500 }),
   );
