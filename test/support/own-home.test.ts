@@ -39,42 +39,42 @@ function contents(home: string): string[] {
     .toSorted();
 }
 
+const PRINT = "printf 'welcome'; printf 'back' >&2\n";
+
 describe.concurrent('tests (A8)', () => {
   it.each<[string, Record<string, string>, NodeJS.ProcessEnv]>([
-    ['has a login profile that takes 20 s', { '.bash_profile': 'sleep 20\n', '.profile': 'sleep 20\n' }, {}],
     [
-      'has startup files that print without a line end',
-      Object.fromEntries(
-        ['.bash_profile', '.bashrc', '.profile'].map((name) => [
-          name,
-          "printf 'welcome'; printf 'back' >&2\n",
-        ]),
-      ),
-      {},
-    ],
-    [
-      'has a login profile that waits for a stale lock',
+      'has startup files that print without a line end, and a login profile that waits for a stale lock',
       {
-        '.bash_profile': 'until (set -C; : >~/.pyenv/shims/.pyenv-shim) 2>/dev/null; do sleep 1; done\n',
+        ...Object.fromEntries(
+          ['.bash_profile', '.profile'].map((name) => [
+            name,
+            `${PRINT}until (set -C; : >~/.pyenv/shims/.pyenv-shim) 2>/dev/null; do sleep 1; done\n`,
+          ]),
+        ),
+        '.bashrc': PRINT,
         '.pyenv/shims/.pyenv-shim': '',
       },
       {},
     ],
     [
-      'configures tmux and the shell unusually',
-      { '.tmux.conf': 'set -g default-command "exit 3"\nset -g remain-on-exit on\n', env: 'exit 3\n' },
+      'configures tmux and the shell unusually, keeps a history and changes directory',
+      {
+        '.tmux.conf': 'set -g default-command "exit 3"\nset -g remain-on-exit on\n',
+        env: 'exit 3\n',
+        '.bashrc': 'PROMPT_COMMAND="history -a"; cd /; set -eu\n',
+        '.bash_history': 'theirs\n',
+      },
       {
         BASH_ENV: 'env',
         ENV: 'env',
         TMUX: '/nowhere,1,0',
         ZMX_SESSION: 'theirs',
         XDG_STATE_HOME: '/nowhere',
+        PROMPT_COMMAND: 'history -a',
+        HISTFILE: '.bash_history',
+        CDPATH: '/',
       },
-    ],
-    [
-      'has a shell that keeps a history and changes directory',
-      { '.bashrc': 'PROMPT_COMMAND="history -a"; cd /; set -eu\n', '.bash_history': 'theirs\n' },
-      { PROMPT_COMMAND: 'history -a', HISTFILE: '.bash_history', CDPATH: '/' },
     ],
   ])(
     "pass and leave the developer's home alone when it %s",
