@@ -17,7 +17,7 @@ import { createLocks } from './striker.ts';
 
 export interface CampaignOptions {
   readonly seed: number;
-  /** Number of runs; rivals are extra. */
+  /** Number of runs; rivals are extra. Fleets are played as long as there are runs; without runs, until the time is over. */
   readonly runs: number;
   /** No run starts after this time. */
   readonly minutes: number;
@@ -61,11 +61,13 @@ async function playOn(stage: Stage, options: CampaignOptions): Promise<Tally> {
   const single = stage.hosts
     .slice(0, hosts)
     .map((_, host) => playHost(setting, options, score, host, isOver));
-  const hasRuns = { left: true };
-  void Promise.allSettled(single).then(() => (hasRuns.left = false));
-  const fleets = playFleets(setting, options, score, () => isOver() || !hasRuns.left);
+  let isPlayed = false;
+  if (options.runs > 0) void Promise.allSettled(single).then(() => (isPlayed = true));
+  const fleets = groupHosts(options).map((group, lane, { length }) =>
+    playFleets(setting, options, score, { group, lane, lanes: length }, () => isOver() || isPlayed),
+  );
   const lanes = await Promise.allSettled(
-    [...single, fleets].map((lane) =>
+    [...single, ...fleets].map((lane) =>
       lane.catch((error: unknown) => {
         announce(`a lane plays no further: ${inspect(error)}`);
         throw error;
@@ -102,16 +104,32 @@ async function playHost(
   }
 }
 
-/** Plays fleets on their hosts, one after another. */
+const MAX_FLEET_HOSTS = 4;
+
+/** The numbers of the hosts of each fleet that is played at the same time. */
+function groupHosts({ hosts, fleets }: CampaignOptions): number[][] {
+  const groups: number[][] = [];
+  for (let first = hosts; first < hosts + fleets; first += MAX_FLEET_HOSTS) {
+    const length = Math.min(MAX_FLEET_HOSTS, hosts + fleets - first);
+    groups.push(Array.from({ length }, (_, i) => first + i));
+  }
+  return groups;
+}
+
+/** Plays fleets on a group of hosts, one after another. */
 async function playFleets(
   setting: Setting,
-  { seed, hosts, fleets, onProgress }: CampaignOptions,
+  { seed, onProgress }: CampaignOptions,
   score: Score,
+  {
+    group,
+    lane,
+    lanes,
+  }: { readonly group: readonly number[]; readonly lane: number; readonly lanes: number },
   isOver: () => boolean,
 ): Promise<void> {
-  const numbers = Array.from({ length: fleets }, (_, i) => hosts + i);
-  for (let index = 0; numbers.length > 0 && !isOver(); index += 1) {
-    score.takeFleet(await playFleet(setting, drawFleet(seed, index, numbers)));
+  for (let index = lane; !isOver(); index += lanes) {
+    score.takeFleet(await playFleet(setting, drawFleet(seed, index, group)));
     onProgress(score.tally());
   }
 }

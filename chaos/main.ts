@@ -12,11 +12,16 @@ const program = new Command('chaos')
   .description(
     'Plays provisioning runs and fleets under faults and checks every promise by a ledger of what really ran.',
   )
-  .option('--runs <n>', 'runs to play', atLeast(1), 50)
+  .option('--runs <n>', 'runs to play; 0: only fleets, until the time is over', atLeast(0), 50)
   .option('--seed <n>', 'draws the same runs and faults again', atLeast(0), Date.now() % 1_000_000)
   .option('--minutes <n>', 'begins no run and no fleet after this time', atLeast(0), 60)
   .option('--hosts <n>', 'sandbox hosts; each plays one run at a time', atLeast(1), 5)
-  .option('--fleets <n>', 'further hosts, which play one fleet after another; 0: no fleets', atLeast(0), 4)
+  .option(
+    '--fleets <n>',
+    'further hosts, which play fleets of up to four hosts while runs are played; 0: no fleets',
+    atLeast(0),
+    4,
+  )
   .option('--workers <n>', 'worker processes', atLeast(1), 3)
   .option('--series <percent>', 'how many runs are series: one plan, edited and run again', atLeast(0), 20)
   .option(
@@ -44,7 +49,9 @@ const dir =
   options.out === undefined ? await mkdtemp(join(tmpdir(), 'chandler-chaos-')) : resolve(options.out);
 await mkdir(dir, { recursive: true });
 ensureBuilt();
+const ANNOUNCED_EVERY_MS = 30_000;
 const begunMs = Date.now();
+let announcedMs = 0;
 const tally = await playCampaign({
   ...options,
   dir,
@@ -53,7 +60,10 @@ const tally = await playCampaign({
   onProgress(tally) {
     const text = `${Math.round((Date.now() - begunMs) / 1000)} s  ${renderSummary(tally)}`;
     if (live) process.stderr.write(`\r\x1b[K${text}`);
-    else if (tally.workflows % 10 === 0) announce(text);
+    else if (Date.now() - announcedMs >= ANNOUNCED_EVERY_MS) {
+      announcedMs = Date.now();
+      announce(text);
+    }
   },
 });
 if (live) process.stderr.write('\n');

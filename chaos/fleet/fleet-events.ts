@@ -42,6 +42,11 @@ interface Child {
   readonly initiatedEventId?: unknown;
 }
 
+interface UpdateRequest {
+  readonly meta?: { readonly updateId?: string | null } | null;
+  readonly input?: { readonly name?: string | null; readonly args?: Payloads | null } | null;
+}
+
 /** The events of a history that the judge reads, as Temporal's API has them. */
 export interface RawEvent {
   readonly eventId?: unknown;
@@ -65,10 +70,14 @@ export interface RawEvent {
     readonly signalName?: string | null;
     readonly input?: Payloads | null;
   } | null;
+  readonly workflowExecutionUpdateAdmittedEventAttributes?: {
+    readonly request?: UpdateRequest | null;
+  } | null;
   readonly workflowExecutionUpdateAcceptedEventAttributes?: {
-    readonly acceptedRequest?: {
-      readonly input?: { readonly name?: string | null; readonly args?: Payloads | null } | null;
-    } | null;
+    /** The id of the update. */
+    readonly protocolInstanceId?: string | null;
+    /** Missing for one that the server repeats after a reset: the event that admitted it has the request. */
+    readonly acceptedRequest?: UpdateRequest | null;
   } | null;
   readonly workflowExecutionUpdateCompletedEventAttributes?: {
     readonly acceptedEventId?: unknown;
@@ -89,11 +98,7 @@ export function readFleetEvents(history: readonly RawEvent[]): FleetEvent[] {
   const begunMs = new Map<string, number>();
   const started = new Map<string, string>();
   const activities = new Map<string, string>();
-  const accepted = new Set(
-    history.flatMap(({ workflowExecutionUpdateCompletedEventAttributes: end }) =>
-      end?.outcome?.success ? [String(end.acceptedEventId)] : [],
-    ),
-  );
+  const updates = acceptedUpdates(history);
   return history.flatMap((event): FleetEvent[] => {
     const id = String(event.eventId);
     const atMs = millisOf(event.eventTime);
@@ -108,10 +113,29 @@ export function readFleetEvents(history: readonly RawEvent[]): FleetEvent[] {
     const about = { event, atMs };
     return [
       ...ofChild(about, started),
-      ...ofOperator(about, accepted.has(id)),
+      ...ofOperator(about, updates.get(id)),
       ...ofActivity(about, activities),
     ];
   });
+}
+
+/** The updates that the workflow did not refuse, by the id of the event that accepted each. */
+function acceptedUpdates(history: readonly RawEvent[]): Map<string, UpdateRequest['input']> {
+  const done = new Set<string>();
+  const admitted = new Map<string, UpdateRequest>();
+  for (const event of history) {
+    const end = event.workflowExecutionUpdateCompletedEventAttributes;
+    if (end?.outcome?.success) done.add(String(end.acceptedEventId));
+    const request = event.workflowExecutionUpdateAdmittedEventAttributes?.request;
+    if (request) admitted.set(request.meta?.updateId ?? '', request);
+  }
+  const updates = new Map<string, UpdateRequest['input']>();
+  for (const { eventId, workflowExecutionUpdateAcceptedEventAttributes: accepted } of history) {
+    if (!accepted || !done.has(String(eventId))) continue;
+    const { input } = accepted.acceptedRequest ?? admitted.get(accepted.protocolInstanceId ?? '') ?? {};
+    updates.set(String(eventId), input);
+  }
+  return updates;
 }
 
 interface About {
@@ -145,7 +169,7 @@ function ofChild({ event, atMs }: About, started: ReadonlyMap<string, string>): 
   return [{ kind: 'closed', atMs, workflowId, firstRunId, isDone: closed === done }];
 }
 
-function ofOperator({ event, atMs }: About, isAccepted: boolean): FleetEvent[] {
+function ofOperator({ event, atMs }: About, update: UpdateRequest['input']): FleetEvent[] {
   const signal = event.workflowExecutionSignaledEventAttributes;
   if (signal?.signalName === HOST_REPORT) {
     const report = readPayload(signal.input) as HostReport | undefined;
@@ -155,8 +179,7 @@ function ofOperator({ event, atMs }: About, isAccepted: boolean): FleetEvent[] {
     const input = (readPayload(signal.input) ?? {}) as Record<string, unknown>;
     return [{ kind: 'action', atMs, name: signal.signalName, input, isSignal: true }];
   }
-  const update = event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input;
-  if (update && isAccepted)
+  if (update)
     return [
       {
         kind: 'action',

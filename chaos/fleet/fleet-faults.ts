@@ -6,7 +6,7 @@ import { drawFaults, type DrawnFault } from '../schedule.ts';
 export const FLEET_RESTARTED = 'fleet terminated and started again';
 
 /** Within the first seconds of a fleet. */
-const WITHIN_MS = 10_000;
+const WITHIN_MS = 7_000;
 
 /** Terminates a fleet, and starts it again under its name with the same plan. `start` ignores that it is at work. */
 function restarted(start: () => Promise<unknown>): FaultKind {

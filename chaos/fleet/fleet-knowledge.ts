@@ -15,6 +15,8 @@ export interface KnownHost {
   readonly wave: number;
   state: HostState;
   firstRunId?: string;
+  /** Its run before. After the report of its end it takes a moment to close. */
+  formerRunId?: string | undefined;
   /** When it begins to count as failed. */
   overdueMs?: number;
   /** Its latest run has the steps that run once. */
@@ -148,6 +150,7 @@ export class FleetKnowledge {
     host.isRefused = false;
     host.hasOnce = this.#onceStep !== undefined && steps.includes(this.#onceStep);
     host.digest = digest;
+    host.formerRunId = host.firstRunId ?? host.formerRunId;
     delete host.firstRunId;
   }
 
@@ -168,7 +171,7 @@ export class FleetKnowledge {
     const host = this.hostOf(workflowId);
     if (!host || !isAtWork(host)) return;
     if (host.isRefused) {
-      if (state !== 'open') return;
+      if (state !== 'open' || firstRunId === host.formerRunId) return;
       if (parentId === this.#fleetId && digest === host.digest) return this.#begun(workflowId, firstRunId);
     } else if (host.firstRunId === firstRunId) {
       if (state === 'over') this.#close(workflowId, firstRunId, failure === undefined);
@@ -193,7 +196,7 @@ export class FleetKnowledge {
 
   #report({ workflowId, firstRunId, kind, failure }: HostReport): void {
     const host = this.hostOf(workflowId);
-    if (!host) return;
+    if (!host || (host.firstRunId === undefined && host.formerRunId === firstRunId)) return;
     // After a reset, its run was started by the execution before.
     if (host.state === 'pending' && host.firstRunId !== firstRunId) {
       host.state = 'running';

@@ -53,7 +53,8 @@ export async function playFleet(setting: Setting, drawn: DrawnFleet): Promise<Ju
   const nodes: NodePlayed[] = [];
   for (const [i, host] of workflowIds(setting, drawn).entries())
     nodes.push(await readNode(setting, rolled, i, host));
-  const faults = faultsOf(setting, id, executions);
+  const counted = nodes.flatMap(({ judged }) => judged.flatMap(({ faults }) => faults));
+  const faults = ownFaults(setting, drawn, executions, counted);
   const rollouts = rolled.map(({ begunMs, executions, drawn }, i) => {
     const { samples, end, status, hosts, overMs } = played[i]!;
     const evidence: FleetEvidence = {
@@ -214,15 +215,25 @@ async function endAll(setting: Setting, drawn: DrawnFleet): Promise<void> {
   for (const { host } of drawn.nodes) await sandboxReboot(stage.hosts[host]!.sandbox);
 }
 
-/** The faults of the workflow itself, with the time until it went on. */
-function faultsOf({ struck }: Setting, id: string, executions: readonly Execution[]): Injected[] {
+/** The faults of the workflow itself, with the time until it went on, and those that hosts met before they had a run. */
+function ownFaults(
+  setting: Setting,
+  drawn: DrawnFleet,
+  executions: readonly Execution[],
+  counted: readonly Injected[],
+): Injected[] {
+  const id = fleetWorkflowId(drawn.name);
+  const ids = new Set([id, ...workflowIds(setting, drawn)]);
+  const [{ begunMs }] = executions as [Execution, ...Execution[]];
+  const isCounted = ({ kind, atMs, host }: Struck) =>
+    counted.some((fault) => fault.kind === kind && fault.atMs === atMs && fault.host === host);
   const times = executions.flatMap(({ history }) => history.map(({ eventTime }) => millisOf(eventTime)));
   const eventsMs = times.sort((a, b) => a - b);
-  return struck
-    .filter(({ run }) => run === id)
+  return setting.struck
+    .filter((fault) => ids.has(fault.run) && fault.healedMs >= begunMs && !isCounted(fault))
     .map((fault): Injected => {
       const { on: _on, held: _held, heardMs: _heardMs, ...injected } = fault;
-      const recovered = recoveryMs(fault, { eventsMs, attempts: [] });
+      const recovered = fault.run === id ? recoveryMs(fault, { eventsMs, attempts: [] }) : undefined;
       return { ...injected, ...(recovered !== undefined && { recoveryMs: recovered }) };
     });
 }

@@ -56,6 +56,28 @@ describe('the history of a fleet', () => {
     },
   ];
 
+  it('has an action that the server repeats after a reset', () => {
+    const input = { name: 'resume', args: payloads({ reason: 'again' }) };
+    const repeated: RawEvent[] = [
+      {
+        eventId: 1,
+        workflowExecutionUpdateAdmittedEventAttributes: { request: { meta: { updateId: 'u' }, input } },
+      },
+      {
+        eventId: 2,
+        eventTime: at(1),
+        workflowExecutionUpdateAcceptedEventAttributes: { protocolInstanceId: 'u' },
+      },
+      {
+        eventId: 3,
+        workflowExecutionUpdateCompletedEventAttributes: { acceptedEventId: 2, outcome: { success: {} } },
+      },
+    ];
+    expect(readFleetEvents(repeated)).toEqual([
+      { kind: 'action', atMs: 1000, name: 'resume', input: { reason: 'again' }, isSignal: false },
+    ]);
+  });
+
   it('has tasks by the clock of the workflow, hosts, reports, and the actions that were not refused', () => {
     expect(readFleetEvents(raw)).toEqual([
       { kind: 'task', atMs: 1000 },

@@ -160,6 +160,36 @@ describe('the judge of starts', () => {
     ]);
   });
 
+  it('does not take a run that is still closing for the next one', () => {
+    const closing = {
+      workflowId: workflowIdOf('n0'),
+      firstRunId: firstRunIdOf('n0'),
+      state: 'open',
+      parentId: 'fleet:fleet',
+      digest: 'b',
+    };
+    const told = [
+      ...failed,
+      action('retry', { which: 'failed' }),
+      start('n0', 'b'),
+      { kind: 'refused', workflowId: workflowIdOf('n0') } as Told,
+      task(),
+      { kind: 'survey', found: [closing] } as Told,
+      {
+        kind: 'closed',
+        workflowId: workflowIdOf('n0'),
+        firstRunId: firstRunIdOf('n0'),
+        isDone: false,
+      } as Told,
+      report('n0', 'over', true),
+      task(),
+    ];
+    expect(inOneWave([...told, start('n0', 'b')])).toEqual([]);
+    expect(inOneWave([...told, start('n1', 'b'), start('n2', 'b')])).toEqual([
+      'the concurrency is never exceeded',
+    ]);
+  });
+
   it('allows a start in the task in which the fleet learns of a failure only after its next moves', () => {
     const closed = {
       kind: 'closed',
