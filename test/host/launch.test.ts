@@ -1,4 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -24,6 +25,7 @@ import { sh, type Command } from '../../src/shell/index.ts';
 import type { Executor } from '../../src/ssh/executor.ts';
 import { LocalExecutor } from '../support/local-executor.ts';
 import { hostAt } from '../support/host-at.ts';
+import { poll } from '../support/poll.ts';
 
 const SHELLS = { dash: ['dash'], bash: ['bash', '--posix'], busybox: ['busybox', 'ash'] } as const;
 
@@ -497,6 +499,26 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(await finish('done\n')).toBe('done\n');
     await expect(finish('other\n')).rejects.toMatchObject({ code: 'lease-held' });
     expect(await host.readSentinel(sentinelPath)).toBe('done\n');
+    await host.release('next');
+  });
+
+  it('finishes again for a run whose first call, of which it lost the answer, is still at work', async () => {
+    const sentinelPath = join(stateDir, 'finished-twice');
+    const lock = join(stateDir, 'lease.lock');
+    await host.lease('twice');
+    // Holds the lease as the first call does while it writes the sentinel.
+    const first = spawn('flock', [lock, 'sh', '-c', 'echo locked; cat'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    await once(first.stdout, 'data');
+    const second = host.finish('twice', { sentinelPath, content: 'done\n', close: [] });
+    const waiter = new RegExp(`-> FLOCK .*:${statSync(lock).ino} `);
+    await poll(() => waiter.test(readFileSync('/proc/locks', 'utf8')), 'the second call waits for the lease');
+    await host.writeSentinel(sentinelPath, 'done\n');
+    rmSync(join(stateDir, 'lease'));
+    first.stdin.end();
+    expect(await second).toBe('done\n');
+    expect(await host.lease('next')).toEqual({ ours: true, again: false });
     await host.release('next');
   });
 

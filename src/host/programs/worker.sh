@@ -4,11 +4,20 @@
 # hold_lease: locks the lease, and refuses unless `holder` has it. A call may reach the host late, when the next run has taken
 # the host and has searched it for launches of this one. A step may remove the whole state directory.
 hold_lease() {
-  [ -e "$state_dir/lease.lock" ] || return 0
-  exec 8<"$state_dir/lease.lock"
-  flock 8
+  lock_lease
+  check_lease
+}
+# lock_lease: locks the lease if there can be one, and reads it.
+lock_lease() {
+  if [ -e "$state_dir/lease.lock" ]; then
+    exec 8<"$state_dir/lease.lock"
+    flock 8
+  fi
   read_lease
-  [ "$current" = "$holder" ] || refuse lease-held "another run has taken $state_dir"
+}
+check_lease() {
+  [ "$current" = "$holder" ] || [ ! -e "$state_dir/lease.lock" ] ||
+    refuse lease-held "another run has taken $state_dir"
 }
 
 # launch HOLDER ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES SECRETS_BYTES RECORD TURNS START_ARGUMENT... <secrets, env and
@@ -51,15 +60,16 @@ has_newer_record() {
 }
 
 # finish HOLDER SENTINEL SHA256 ZMX ZMX_DIR [SESSION LAUNCH]... <content: writes the sentinel, closes the sessions of these
-# launches, and releases the lease. A repeated call finds the lease released, or held by the next run.
+# launches, and releases the lease. A repeated call finds the lease released, or held by the next run. It may have waited for the
+# first call, which a lost connection does not end.
 finish() {
   holder=$1
-  read_lease
+  lock_lease
   if [ "$current" != "$1" ] && [ -f "$2" ] && [ "$(hash_of "$2")" = "$3" ]; then
     sentinel_read "$2"
     return
   fi
-  hold_lease
+  check_lease
   sentinel_write "$2" "$3"
   exec 8>&-
   zmx=$4 zmx_dir=$5
