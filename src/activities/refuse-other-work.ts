@@ -22,7 +22,7 @@ export async function refuseOtherWork(
   work: Pick<LaunchWork, 'script' | 'env' | 'files'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { env, script } = renderLaunchBody(launch, work, 0);
+  const { env, script } = renderLaunchBody(launch, work);
   // Once files are placed, the launch has the script of the step.
   const sums = [env + script, env + work.script].map(sha256Of);
   const test = `${render(sh('cd', `${host.stateDir}/launches/${launch.id}`))} 2>/dev/null || exit 0

@@ -12,7 +12,7 @@ export interface HostFacts {
   readonly stateDir: string;
   /** The fixed ZMX_DIR of Chandler's sessions. */
   readonly zmxDir: string;
-  /** Which of bash, script, tmux, curl, wget and tar are on PATH. */
+  /** Which of bash, script (of util-linux), tmux, curl, wget and tar are on PATH. */
   readonly tools: readonly string[];
   /** The host's own zmx: its path and the output of `zmx version`, which may be empty. */
   readonly zmx?: { readonly path: string; readonly versionText: string };

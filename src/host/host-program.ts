@@ -28,7 +28,7 @@ export class HostProgram {
     const programs = [this.#programs.supervise, this.#programs.host];
     await upload(
       this.#executor,
-      programs.map(({ name, text }) => ({ path: this.#pathOf(name), content: text, mode: 0o700 })),
+      programs.map(({ name, text }) => ({ path: this.#pathOf(name), content: text })),
     );
   }
 

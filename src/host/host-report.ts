@@ -111,13 +111,16 @@ function readReport(
   const find = (key: string) => requireAnswer(answers, key, WHAT);
   const facts = readFacts(answers, WHAT);
   const now = find('now');
+  const missing = missingTools(answers, WHAT);
+  // Texts would seem to be empty.
+  if (missing.tools.includes('base64')) requireTools(answers, WHAT);
   const recorded = parseRecords(answers);
   const sha256 = answers.findLast((answer) => answer['zmx_sha256'] !== undefined)?.['zmx_sha256'] ?? '';
   return definedOnly({
     facts,
     user: shown(now['user']),
     nowMs: readCount(now, 'now') * 1000,
-    missing: missingTools(answers, WHAT),
+    missing,
     state: readState(find('state')),
     sentinel: readSentinel(find('sentinel'), sentinelPath || `${facts.stateDir}/provisioned`),
     marker: marker === '' ? undefined : find('marker')['marker'] === 'present' ? 'present' : 'absent',

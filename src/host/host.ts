@@ -37,7 +37,7 @@ import type { ZmxInstallation } from './zmx-installation.ts';
 export interface HostOptions {
   readonly executor: Executor;
   readonly programs: Programs;
-  readonly facts: Pick<HostFacts, 'stateDir' | 'zmxDir'>;
+  readonly facts: Pick<HostFacts, 'stateDir' | 'zmxDir'> & Partial<Pick<HostFacts, 'tools'>>;
   readonly zmx?: ZmxInstallation | undefined;
 }
 
@@ -50,6 +50,8 @@ export interface HostOptions {
  */
 export class Host {
   readonly stateDir: string;
+  /** Whether the host is known to have the `script` of util-linux. */
+  readonly hasScript: boolean;
   /** Missing until zmx is installed. */
   zmx: ZmxInstallation | undefined;
   readonly #zmxDir: string;
@@ -60,6 +62,7 @@ export class Host {
     this.stateDir = facts.stateDir;
     this.zmx = zmx;
     this.#zmxDir = facts.zmxDir;
+    this.hasScript = facts.tools?.includes('script') ?? false;
     this.#program = new HostProgram(executor, programs, facts.stateDir);
   }
 

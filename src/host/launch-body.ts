@@ -10,6 +10,7 @@ import { renderFilesCheck, renderPlacement } from './render-files.ts';
 
 /**
  * The files that the supervisor reads. `lingerS`: seconds that the launch must last so that zmx notices its end (see missedEnds).
+ * `hasScript`: whether the host is known to have the `script` of util-linux.
  */
 export function renderLaunchBody(
   launch: Launch,
@@ -19,14 +20,18 @@ export function renderLaunchBody(
     readonly files?: readonly DeliveredFile[] | undefined;
     readonly reboot?: Step['reboot'];
   },
-  lingerS: number,
+  { lingerS = 0, hasScript = false } = {},
 ): LaunchBody {
   return {
     // Separate arguments, because csh accepts no line end in one.
     settings: [
       `step=${quote(launch.step)}`,
       `attempt=${launch.attempt}`,
-      `linger=${lingerS}${work.reboot === undefined ? '' : ` reboot=${work.reboot}`}`,
+      [
+        `linger=${lingerS}`,
+        ...(hasScript ? ['pty=yes'] : []),
+        ...(work.reboot === undefined ? [] : [`reboot=${work.reboot}`]),
+      ].join(' '),
     ],
     env: assignments(work.env),
     script: renderPlacement(work.files ?? [], work.script),

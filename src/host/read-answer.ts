@@ -8,9 +8,9 @@ export function requireAnswer(answers: readonly Answer[], key: string, what: str
   return answer;
 }
 
-/** Decodes a text for people; never throws. */
-export function decodeText(base64: string | undefined): string {
-  return Buffer.from(base64 ?? '', 'base64').toString('utf8');
+/** Decodes a text for people, see `word_of` in facts.sh and `encode` in common.sh; never throws. */
+export function decodeText(word = ''): string {
+  return word.startsWith(':') ? word.slice(1) : Buffer.from(word, 'base64').toString('utf8');
 }
 
 /** The whole number under `key`, if there is one. */
@@ -27,14 +27,13 @@ export function readCount(answer: Answer, key: string): number {
   return count;
 }
 
-/** The text under `key`, sent in base64. @throws ChandlerError connection-lost if it is missing or malformed */
+/** The text under `key`, as {@link decodeText}. @throws ChandlerError connection-lost if it is missing or malformed */
 export function readText(answer: Answer, key: string): string {
-  const base64 = answer[key];
-  const bytes = Buffer.from(base64 ?? '', 'base64');
+  const word = answer[key];
   // Node skips characters that are not base64.
-  if (bytes.toString('base64') !== base64)
-    throw new ChandlerError('connection-lost', `the host answered ${key}=${base64}`);
-  return bytes.toString('utf8');
+  if (!word?.startsWith(':') && Buffer.from(word ?? '', 'base64').toString('base64') !== word)
+    throw new ChandlerError('connection-lost', `the host answered ${key}=${word}`);
+  return decodeText(word);
 }
 
 /**

@@ -47,7 +47,11 @@ export async function startLaunch(
   const variables = { ...secrets, ...fileVariables(files) };
   const rendered = renderSecrets(variables, [...Object.values(secrets), ...masked]);
   const options = { place, lease, record, secrets: rendered, ...how };
-  const state = await host.launch(launch.id, renderLaunchBody(launch, work, lingerS), options);
+  const state = await host.launch(
+    launch.id,
+    renderLaunchBody(launch, work, { lingerS, hasScript: host.hasScript }),
+    options,
+  );
   // A session or supervisor may be lost by chance, so the launch is started a second time.
   return state.kind === 'created' && state.waiting?.for !== 'login-shell'
     ? host.start(launch.id, options)

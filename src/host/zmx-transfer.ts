@@ -65,7 +65,7 @@ export async function pushZmx(host: ZmxHost, content: ZmxContent): Promise<ZmxIn
   const { source, prefix, kind, bytes, sha256 } = content;
   const key = keyOf(prefix, sha256);
   const path = `${host.facts.stateDir}/zmx/.pushed.${key}`;
-  await upload(host.executor, [{ path, content: bytes, mode: 0o600 }], host.signal);
+  await upload(host.executor, [{ path, content: bytes }], host.signal);
   const answers = await ask(host, 'take', key, [kind, path, sha256], QUICK_MS);
   if (mismatch(answers) !== undefined) {
     throw new ChandlerError('connection-lost', `${WHAT}: the file arrived damaged`);

@@ -13,8 +13,6 @@ export interface UploadFile {
   readonly path: string;
   /** Not empty unless it is the last file. */
   readonly content: string | Uint8Array;
-  /** Permission bits, e.g. 0o600. */
-  readonly mode: number;
 }
 
 const PROGRAM = onOneLine(readFileSync(new URL('./programs/upload.sh', import.meta.url), 'utf8'));
@@ -29,7 +27,7 @@ const codes: Readonly<Record<number, FailureCode>> = {
 };
 
 /**
- * Writes files on the host in one call, each whole or not at all. Idempotent.
+ * Writes files on the host in one call, each whole or not at all, readable for the user only. Idempotent.
  *
  * @throws ChandlerError disk-full, state-directory-unwritable, host-unsupported (no sha256sum), login-interferes, connection-lost
  */
@@ -52,11 +50,11 @@ export async function upload(
   throw interference || toUploadFailure(what, Number(failed), reply.printed);
 }
 
-function wordsOf({ path, mode }: UploadFile, content: Uint8Array): string[] {
+function wordsOf({ path }: UploadFile, content: Uint8Array): string[] {
   const sha256 = createHash('sha256').update(content).digest('hex');
   // A path that begins with a dash would read as an option.
   const safePath = path.startsWith('-') ? `./${path}` : path;
-  return [safePath, mode.toString(8).padStart(4, '0'), String(content.length), sha256];
+  return [safePath, String(content.length), sha256];
 }
 
 function toUploadFailure(what: string, exitCode: number, printed: Printed): ChandlerError {

@@ -74,7 +74,7 @@ async function play(host: Host, executor: Executor): Promise<void> {
   const sentinelPath = `${stateDir}/provisioned`;
   const wanted = { sentinelPath, plan: 'p', pruneAfterDays: 30 };
   const body = (launch: typeof quick, script: string) =>
-    renderLaunchBody(launch, { script, env: { A: '1' } }, 0);
+    renderLaunchBody(launch, { script, env: { A: '1' } });
   const record = (part: string) => ({ place: `p/${part}`, digest: 'a'.repeat(20), needs: [], former: '-' });
   const options = { secrets: '', lease: 'one', forS: 2 };
   await host.prepare('one', { ...wanted, doneMark: 'digest' });

@@ -87,7 +87,7 @@ describe('a mutated plan', () => {
           // One word of every shell, one name of a file, one cell of a table.
           expect(sessionName(launch)).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_.-]*\.2$/);
           expect(attachHint({ zmxPath: '/z', zmxDir: '/d', session: each.name })).toMatch(/ [\w.-]+$/);
-          const body = renderLaunchBody(launch, { script: each.script, env: each.env }, 0);
+          const body = renderLaunchBody(launch, { script: each.script, env: each.env });
           expect(body.env).not.toContain('\0');
           renderCheck(each.check ?? '', each.env);
           renderSecrets(each.secrets);

@@ -128,7 +128,7 @@ describe('a running step in its terminal', () => {
     const made = makeLaunch(dir, session, 'step', 1);
     const place = { session, zmxPath, zmxDir };
     places.push({ id: made.id, place });
-    await host.create(made.id, renderLaunchBody(made, { script, env: {} }, 0));
+    await host.create(made.id, renderLaunchBody(made, { script, env: {} }));
     expect(await host.start(made.id, { place, secrets: '', boundS: 60 })).toMatchObject({ kind: 'running' });
     steps.set(name, new Watched(host, made.id, stopped.signal));
     if (POLLING.includes(name))
@@ -228,7 +228,7 @@ describe('a step of a user who is not root', () => {
     cpSync(shim, join(dir, 'shim.sh'));
     execFileSync('chown', ['-R', 'games', dir]);
     await host.installPrograms();
-    await host.create(launch.id, renderLaunchBody(launch, { script: 'passwd', env: {} }, 0));
+    await host.create(launch.id, renderLaunchBody(launch, { script: 'passwd', env: {} }));
     expect(await host.start(launch.id, { place, secrets: '', boundS: 60 })).toMatchObject({
       kind: 'running',
     });

@@ -59,7 +59,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   const create = async (script: string, env: Record<string, string> = {}): Promise<Launch> => {
     const launch = makeLaunch(`run ${process.pid} ${stateDir}`, `step-${(count += 1)}`, 'finalizer', 1);
     launches.push(launch);
-    await host.create(launch.id, renderLaunchBody(launch, { script, env }, 0));
+    await host.create(launch.id, renderLaunchBody(launch, { script, env }));
     return launch;
   };
   const start = async (launch: Launch, secrets: Record<string, string> = {}) =>
@@ -99,7 +99,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
 
   it('runs once however often it is created and started, also at the same time', async () => {
     const launch = await create('echo ran >> "$OUT"; sleep 0.3', { OUT: join(stateDir, 'once') });
-    await host.create(launch.id, renderLaunchBody(launch, { script: 'echo other', env: {} }, 0));
+    await host.create(launch.id, renderLaunchBody(launch, { script: 'echo other', env: {} }));
     await Promise.all(Array.from({ length: 8 }, () => start(launch)));
     await host.wait(launch.id, { boundS: 60 });
     await start(launch);
@@ -478,7 +478,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   it('neither launches nor finishes for a run that has lost the lease', async () => {
     const launch = makeLaunch(`run ${process.pid} ${stateDir}`, `step-${(count += 1)}`, 'finalizer', 1);
     launches.push(launch);
-    const body = renderLaunchBody(launch, { script: 'exit 7', env: { A: "it's" } }, 0);
+    const body = renderLaunchBody(launch, { script: 'exit 7', env: { A: "it's" } });
     const begin = (lease: string) => host.launch(launch.id, body, { lease, secrets: '' });
     const sentinelPath = join(stateDir, 'finished');
     const finish = (content: string) => host.finish('late', { sentinelPath, content, close: [] });
@@ -566,7 +566,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     const begin = async (script: string, forS: number) => {
       const launch = makeLaunch(`run ${process.pid} ${stateDir}`, `step-${(count += 1)}`, 'finalizer', 1);
       launches.push(launch);
-      const body = renderLaunchBody(launch, { script, env: {} }, 0);
+      const body = renderLaunchBody(launch, { script, env: {} });
       const reports: Progress[] = [];
       const onProgress = (progress: Progress) => void reports.push(progress);
       const options = { secrets: '', forS, onProgress };

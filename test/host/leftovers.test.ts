@@ -44,7 +44,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('leftovers under %
   const create = async (step: string, script: string): Promise<Launch> => {
     const launch = makeLaunch(`run ${process.pid} ${stateDir}`, step, 'finalizer', 2);
     launches.push(launch);
-    await host.create(launch.id, renderLaunchBody(launch, { script, env: {} }, 0));
+    await host.create(launch.id, renderLaunchBody(launch, { script, env: {} }));
     return launch;
   };
   const start = async (step: string, script: string): Promise<Launch> => {

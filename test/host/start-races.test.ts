@@ -41,7 +41,7 @@ describe('a start that meets another request', () => {
   const create = async (session: string, env = '', attempt = 1) => {
     const launch = makeLaunch(`run ${process.pid}`, session, 'step', attempt);
     const script = `echo ran >${dir}/ran-${session}`;
-    await host.create(launch.id, { ...renderLaunchBody(launch, { script, env: {} }, 0), env });
+    await host.create(launch.id, { ...renderLaunchBody(launch, { script, env: {} }), env });
     return launch.id;
   };
   /** A session is a socket of its name. */

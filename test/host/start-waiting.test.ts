@@ -49,7 +49,7 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
     writeFileSync(join(home, '.bash_profile'), text);
     const { id } = makeLaunch(dir, name, 'step', 1);
     const body = { script: `echo ran >>${dir}/ran-${name}; echo printed`, env: {} };
-    await host.create(id, renderLaunchBody(makeLaunch(dir, name, 'step', 1), body, 0));
+    await host.create(id, renderLaunchBody(makeLaunch(dir, name, 'step', 1), body));
     const launch = { id, place: { session: name, zmxPath, zmxDir } };
     launches.push(launch);
     return launch;

@@ -53,20 +53,20 @@ const killing: Executor = {
 };
 
 describe('upload', () => {
-  it('installs the content with its mode', async () => {
+  it('installs the content, for the user only', async () => {
     const path = join(dir, "it's here");
-    await upload(connection, [{ path, content: 'héllo', mode: 0o640 }]);
+    await upload(connection, [{ path, content: 'héllo' }]);
     expect(readFileSync(path, 'utf8')).toBe('héllo');
-    expect(statSync(path).mode & 0o7777).toBe(0o640);
+    expect(statSync(path).mode & 0o7777).toBe(0o600);
   });
 
   it('replaces a file, with empty content and with every byte', async () => {
     const path = join(dir, 'replaced');
     writeFileSync(path, 'old');
     const content = Buffer.from(Array.from({ length: 70_000 }, (_, i) => i % 256));
-    await upload(connection, [{ path, content, mode: 0o600 }]);
+    await upload(connection, [{ path, content }]);
     expect(readFileSync(path).equals(content)).toBe(true);
-    await upload(connection, [{ path, content: '', mode: 0o600 }]);
+    await upload(connection, [{ path, content: '' }]);
     expect(readFileSync(path, 'utf8')).toBe('');
   });
 
@@ -76,7 +76,7 @@ describe('upload', () => {
     writeFileSync(path, 'old');
     const weak = await openConnection(sshd.target({ port: proxy.port }));
     proxy.setMode('truncate', { truncateBytes: 1_000_000 });
-    const cut = upload(weak, [{ path, content: Buffer.alloc(5_000_000, 'x'), mode: 0o600 }]);
+    const cut = upload(weak, [{ path, content: Buffer.alloc(5_000_000, 'x') }]);
     await expect(cut).rejects.toMatchObject({ code: 'connection-lost' });
     proxy.setMode('pass');
     for (let i = 0; i < 40 && readdirSync(join(dir, 'cut')).length > 1; i++) await pause(50);
@@ -93,7 +93,6 @@ describe('upload', () => {
         {
           path: join(mount, 'f'),
           content: Buffer.alloc(1_000_000),
-          mode: 0o600,
         },
       ]);
       await expect(full).rejects.toMatchObject({
@@ -102,7 +101,7 @@ describe('upload', () => {
       });
       expect(readdirSync(mount)).toEqual([]);
       execFileSync('mount', ['-o', 'remount,ro', mount]);
-      const readOnly = upload(connection, [{ path: join(mount, 'f'), content: 'x', mode: 0o600 }]);
+      const readOnly = upload(connection, [{ path: join(mount, 'f'), content: 'x' }]);
       await expect(readOnly).rejects.toMatchObject({ code: 'state-directory-unwritable' });
     } finally {
       execFileSync('umount', [mount]);
@@ -114,7 +113,7 @@ describe('upload', () => {
     ['a file as directory', (): string => `${join(dir, "it's here")}/f`],
     ['a directory in place of the file', (): string => dir],
   ])('reports %s', async (_, path) => {
-    const failed = upload(connection, [{ path: path(), content: 'x', mode: 0o600 }]);
+    const failed = upload(connection, [{ path: path(), content: 'x' }]);
     await expect(failed).rejects.toMatchObject({ code: 'state-directory-unwritable' });
   });
 
@@ -127,9 +126,9 @@ describe('upload', () => {
         return exited(0, '');
       },
     };
-    await upload(executor, [{ path: '-rf', content: 'x', mode: 0o600 }]);
+    await upload(executor, [{ path: '-rf', content: 'x' }]);
     const sum = '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881';
-    expect(sent.join().endsWith(` ./-rf 0600 1 ${sum}`)).toBe(true);
+    expect(sent.join().endsWith(` ./-rf 1 ${sum}`)).toBe(true);
   });
 
   it.each<[string, Outcome | Executor, string]>([
@@ -149,7 +148,7 @@ describe('upload', () => {
     ['a program that never ran', exited(0, ''), 'login-interferes'],
   ])('reports %s', async (_, outcome, code) => {
     const executor = 'kind' in outcome ? answering(outcome) : outcome;
-    await expect(upload(executor, [{ path: '/x', content: 'x', mode: 0o600 }])).rejects.toMatchObject({
+    await expect(upload(executor, [{ path: '/x', content: 'x' }])).rejects.toMatchObject({
       code,
     });
   });
@@ -165,7 +164,7 @@ describe('upload.sh', () => {
       const [file = '', ...args] = shell;
       const run = (size: string, input: string): number => {
         try {
-          execFileSync(file, [...args, program, path, '0600', size, sum], { input, stdio: 'pipe' });
+          execFileSync(file, [...args, program, path, size, sum], { input, stdio: 'pipe' });
           return 0;
         } catch (error) {
           return (error as { status: number }).status;

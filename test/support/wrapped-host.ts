@@ -32,7 +32,7 @@ export async function makeWrappedHost(): Promise<WrappedHost> {
     },
     async start(step, script) {
       const launch = makeLaunch(`run ${process.pid}`, step, 'finalizer', 1);
-      await host.create(launch.id, renderLaunchBody(launch, { script, env: {} }, 0));
+      await host.create(launch.id, renderLaunchBody(launch, { script, env: {} }));
       await host.start(launch.id, { secrets: '', boundS: 60 });
       return launch;
     },

@@ -96,7 +96,7 @@ hash_of() {
   set -- "$(sha256sum <"$1")"
   echo "${1%% *}"
 }
-size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
+size_of() { { [ -s "$1" ] && stat -c %s "$1" 2>/dev/null; } || echo 0; }
 # marked ID: prints the processes with the launch's marker in their environment, and their descendants.
 marked() {
   set -- "$(carriers "CHANDLER_LAUNCH=$1")"

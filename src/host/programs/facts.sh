@@ -2,15 +2,21 @@
 # Everything reported is bounded.
 : "${whole:?}"
 
-# say_tools NAMES: reports which tools exist. Builtins only, because any tool may be missing.
+# say_tools NAMES: reports which tools exist. Builtins only, because any tool may be missing. Only the `script` of util-linux counts,
+# which returns the exit code.
 say_tools() {
   tools=
   for tool in $1; do
-    if command -v "$tool" >/dev/null 2>&1; then tools=$tools,$tool; fi
+    command -v "$tool" >/dev/null 2>&1 || continue
+    if [ "$tool" = script ]; then case $(script --version 2>/dev/null) in *util-linux*) ;; *) continue ;; esac; fi
+    tools=$tools,$tool
   done
   say "path=$PATH"
   say "tools=$tools"
 }
+
+# word_of TEXT: sets code to TEXT as one word: after a colon if it needs no encoding, which starts three programs, otherwise in base64.
+word_of() { case $1 in *[!A-Za-z0-9/._+-]*) code=$(printf '%s' "$1" | encode) ;; *) code=:$1 ;; esac }
 
 # find_places STATE_DIR: sets $state_dir and $zmx_dir; an empty STATE_DIR stands for the default.
 find_places() {
@@ -30,8 +36,10 @@ say_facts() {
   say "arch=$(printf '%.200s' "$(uname -m)")"
   say "uid=$uid"
   say "boot=$boot"
-  say "state_dir=$(printf '%s' "$state_dir" | encode)"
-  say "zmx_dir=$(printf '%s' "$zmx_dir" | encode)"
+  word_of "$state_dir"
+  say "state_dir=$code"
+  word_of "$zmx_dir"
+  say "zmx_dir=$code"
   say "os=$(printf '%.1000s' "${os%\"}" | encode)"
 }
 
@@ -40,6 +48,7 @@ say_zmx() {
   PATH=$PATH:/usr/local/bin:$HOME/.local/bin
   if zmx=$(command -v zmx 2>/dev/null); then
     version=$(ZMX_DIR=$1 timeout 10 zmx version </dev/null 2>/dev/null | head -c 4096)
-    say "zmx=$(printf '%s' "$zmx" | encode) zmx_version=$(printf '%s' "$version" | encode)"
+    word_of "$zmx"
+    say "zmx=$code zmx_version=$(printf '%s' "$version" | encode)"
   fi
 }

@@ -43,7 +43,7 @@ sentinel_write() {
   sync "$temp" 2>/dev/null || :
   mv -f "$temp" "$1" || refuse sentinel-missing "cannot write $1"
   trap - EXIT
-  sentinel_read "$1"
+  say "sentinel=present content=$(encode <"$1")"
 }
 
 # can_be_written PATH: whether it seems writable, without writing.

@@ -10,20 +10,28 @@ shift 4
 
 # explain_store TEXT: refuses with the failure code for an error while writing the directory.
 explain_store() { explain "$1" state-directory-unwritable "cannot write to $store: "; }
-# bounded SECONDS COMMAND...: runs the command with a time limit; without one if `timeout` has another syntax (older busybox).
-bounded() { if timeout 1 true 2>/dev/null; then timeout "$@"; else shift; "$@"; fi; }
-
 # ask ZMX: sets printed to the output of `zmx version`; false if the program is not zmx.
 ask() {
   printed=$(
     unset ZMX_SESSION LC_ALL
     [ -z "$login_locale" ] || export LC_ALL="$login_locale"
     export ZMX_DIR="$zmx_dir"
-    bounded 10 "$1" version 2>&1 </dev/null
+    timeout 10 "$1" version 2>&1 </dev/null
   ) || return 1
-  version=$(printf '%s\n' "$printed" | sed -n 's/^zmx[[:blank:]]\{1,\}v\{0,1\}\([0-9]\{1,6\}\.[0-9]\{1,6\}\.[0-9]\{1,6\}\).*/\1/p' | head -n 1)
-  [ -n "$version" ] || return 1
-  echo "$version.$oldest" | awk -F . '{ for (i = 1; i < 4; i++) if ($i != $(i + 3)) exit ($i < $(i + 3)) }' ||
+  set -f
+  # shellcheck disable=SC2086 # words
+  set -- $printed
+  while [ $# -gt 1 ] && [ "$1" != zmx ]; do shift; done
+  version=${2-}
+  version=${version#v}
+  version=${version%%[!0-9.]*}
+  IFS=.
+  # shellcheck disable=SC2086 # numbers
+  set -- $version $oldest
+  unset IFS
+  set +f
+  [ $# -eq 6 ] || return
+  [ "$1" -gt "$4" ] || { [ "$1" -eq "$4" ] && { [ "$2" -gt "$5" ] || { [ "$2" -eq "$5" ] && [ "$3" -ge "$6" ]; }; }; } ||
     refuse zmx-unavailable "that zmx is $version; it must be $oldest or newer"
 }
 answer() {
@@ -34,7 +42,10 @@ answer() {
 
 # open_store: makes the directory and removes what an earlier crash left.
 open_store() {
-  errors=$(mkdir -p "$store" 2>&1) || explain_store "$errors"
+  if [ ! -d "$store" ]; then
+    errors=$(mkdir -p "$store" 2>&1) || explain_store "$errors"
+    return
+  fi
   find "$store" -maxdepth 1 \( -name '.new.*' -o -name '.pushed.*' \) -mtime +0 -exec rm -rf {} + 2>/dev/null
 }
 stage() {
@@ -52,7 +63,7 @@ fetch() {
     set --
     # busybox wget has no timeout of its own, only the outer bound.
     case $(wget --help 2>&1) in *--tries*) set -- -T 10 -t 1 ;; esac
-    bounded 300 wget "$@" -O "$file" "$url" 2>&1
+    timeout 300 wget "$@" -O "$file" "$url" 2>&1
   else
     echo 'the host has neither curl nor wget'
     return 1

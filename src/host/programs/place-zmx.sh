@@ -4,8 +4,10 @@
 # place SHA256 CANDIDATE: like `find`, but installs the program if there is none.
 place() {
   find_zmx binary "$1" "$2"
-  stage
-  errors=$({ pushed >"$new/pushed"; } 2>&1) || explain_store "$errors"
-  verify "$new/pushed" "$1"
-  settle "$new/pushed"
+  binary=$store/.pushed.$token
+  trap '[ ! -e "$binary" ] || rm -f "$binary"' EXIT
+  trap 'exit 129' HUP INT TERM PIPE
+  errors=$({ pushed >"$binary"; } 2>&1) || explain_store "$errors"
+  verify "$binary" "$1"
+  settle "$binary"
 }

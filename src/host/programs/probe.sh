@@ -14,8 +14,10 @@ shift 2
 find_places "$state_dir"
 say_facts
 # Written with head, because a shell's own printf reports the same error for a full and a read-only disk.
-if errors=$({ mkdir -p "$state_dir/bin" "$state_dir/launches" "$zmx_dir" && head -c 4096 /dev/zero >"$state_dir/.probe" && rm -f "$state_dir/.probe"; } 2>&1); then
-  chmod 700 "$state_dir"
+there=no
+[ ! -d "$state_dir" ] || there=yes
+if errors=$({ mkdir -p "$state_dir/bin" "$state_dir/launches" "$state_dir/sessions" "$zmx_dir" && head -c 4096 /dev/zero >"$state_dir/.probe" && rm -f "$state_dir/.probe"; } 2>&1); then
+  [ $there = no ] || chmod 700 "$state_dir"
   say writable=yes
 else
   rm -f "$state_dir/.probe" 2>/dev/null

@@ -13,10 +13,10 @@ true 3>&1 2>/dev/null || exec >/dev/null
 dir=$1
 id=${dir##*/}
 
-# uptime_cs: hundredths of a second since boot, which unlike the wall clock never jump.
-uptime_cs() {
+# read_uptime: sets up to the hundredths of a second since boot, which unlike the wall clock never jump.
+read_uptime() {
   read -r up _ </proc/uptime
-  echo "${up%.*}${up#*.}"
+  up=${up%.*}${up#*.}
 }
 # drop_secrets FILE...: removes those that exist.
 drop_secrets() { for file; do [ ! -e "$file" ] || rm -f "$file"; done; }
@@ -31,7 +31,7 @@ is_going_down() {
 # zmx shows the exit code of this program; 75 (temporary failure) means that it did not run the launch.
 recorded_code() { sed -n 's/^code=//p' "$dir/exit" 2>/dev/null; }
 
-linger=0 reboot='' attempt=1 step='' mask=022 locale=''
+linger=0 pty='' reboot='' attempt=1 step='' mask=022 locale=''
 # shellcheck disable=SC1091 # written by `create`
 . "$dir/settings" || exit 75
 secrets=$2
@@ -53,7 +53,8 @@ if [ -e "$dir/started" ]; then drop_secrets "$secrets"; exit 75; fi
 # A hang-up or TERM ends the step, but not this program, which records how the step ended.
 trap '' HUP INT TERM
 
-begin=$(uptime_cs)
+read_uptime
+begin=$up
 # If the launch has secrets, this also defines `mask` and `masked`.
 secret_env='' secret_mask=''
 # shellcheck disable=SC1090 # written by `start`
@@ -138,9 +139,9 @@ run_step() (
   exec setsid sh -c "$1" 2>&1
 )
 
-# Only the `script` of util-linux returns the exit code; without it the step's output is a pipe.
-pty=no
-case $(script --version 2>/dev/null) in *util-linux*) pty=yes ;; esac
+# Only the `script` of util-linux returns the exit code; without it the step's output is a pipe. The worker may have found it.
+command -v script >/dev/null || pty=no
+case ${pty:-$(script --version 2>/dev/null)} in yes) ;; *util-linux*) pty=yes ;; *) pty=no ;; esac
 # again COMMAND...: repeats the command while it gets killed.
 again() {
   while "$@"; again=$?; [ $again = 137 ]; do :; done
@@ -249,10 +250,10 @@ by=itself
 [ ! -e "$dir/cancelled" ] || by='kill'
 # Removes those of an interrupted start, too.
 drop_secrets "$secrets" "$secrets".*
-end=$(uptime_cs)
+read_uptime
+end=$up
+# `date` may have been killed; a record needs numbers.
 at=${EPOCHSECONDS:-$(date +%s)}
-# The commands that read the time may have been killed; a record needs numbers.
-[ "${end:-0}" -ge "${begin:-0}" ] || end=$begin
 # Writes into the reserved space; a file system that needs new space anyway (btrfs) makes this wait. There is no record if the code
 # is unknown, because the leader of the step's session was killed, or if the step has removed or replaced its records.
 while [ -n "$own" ] && [ -f "$dir/.exit" ] && [ -f "$dir/log" ] && [ ! -d "$dir/exit" ]; do

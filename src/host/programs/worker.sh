@@ -45,6 +45,7 @@ prepare() {
     return
   fi
   script_read
+  [ -d "$state_dir/plans/$4" ] || mkdir -p "$state_dir/plans/$4" 2>/dev/null
   read_records "$4"
   prune "$3"
 }
@@ -95,6 +96,12 @@ is_unchanged() { [ "$launch" -ot "$state_dir/pruned" ]; }
 # prune DAYS: removes up to 200 launches that ended long ago or whose creation was interrupted, unless a record names them. One find, one scan of the processes
 # and one mv for all of them keep the cost independent of their number.
 prune() {
+  # A new host has none.
+  set -- "$1" "$state_dir"/launches/*
+  if [ ! -e "$2" ]; then
+    set -- "$1" "$state_dir"/launches/.new.*
+    [ -e "$2" ] || { say pruned=0; return; }
+  fi
   true >"$state_dir/pruned"
   old=$(find "$state_dir/launches" -mindepth 1 -maxdepth 1 -type d -mtime +"$1" 2>/dev/null)
   pruned=0 gone='' named=' '

@@ -10,11 +10,12 @@ say begun;
 command -v sha256sum >/dev/null || { echo "sha256sum is not installed" >&2; fail 69; };
 # A message to a lost connection raises PIPE; the temporary file must still be removed.
 trap 'exit 74' HUP INT PIPE TERM;
-while [ $# -gt 3 ]; do
-  path=$1; mode=$2; size=$3; sum=$4; shift 4;
+while [ $# -gt 2 ]; do
+  path=$1; size=$2; sum=$3; shift 3;
   if [ -d "$path" ]; then echo "$path: Is a directory" >&2; fail 73; fi;
-  case $path in */*) dir=${path%/*}/ ;; *) dir=./ ;; esac;
-  tmp=$(mktemp "$dir.upload.XXXXXX") || fail 73;
+  case $path in */*) tmp=${path%/*}/ ;; *) tmp=./ ;; esac;
+  tmp=$tmp.upload.$$.$#;
+  true >"$tmp" || fail 73;
   trap 'rm -f "$tmp"' EXIT;
   if [ $# -eq 0 ]; then cat >"$tmp"; else dd bs="$size" count=1 iflag=fullblock of="$tmp" 2>/dev/null; fi || fail 74;
   # A broken connection looks like the end of the file; only the sum reveals it.
@@ -24,7 +25,6 @@ while [ $# -gt 3 ]; do
     [ "$bytes" -eq "$size" ] || { echo "$bytes of $size bytes arrived" >&2; fail 65; };
     echo "sha256 is ${got%% *}, not $sum" >&2; fail 66;
   };
-  chmod "$mode" "$tmp" || fail 74;
   sync "$tmp" 2>/dev/null || :;
   mv -f "$tmp" "$path" || fail 74;
   trap - EXIT;

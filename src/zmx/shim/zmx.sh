@@ -11,8 +11,7 @@ self=${ZMX_SESSION-}
 version=0.7.0
 nl='
 '
-tab=$(printf '\t')
-cr=$(printf '\r')
+tab='	'
 
 main() {
   # A closed standard output must not be an error.
@@ -146,7 +145,25 @@ each_call() {
 
 # --- the tmux server of a session ---
 
-tmux_path() { tmux=$(command -v tmux) || fail 'tmux not found (this zmx is a shim over tmux)'; }
+# find_program NAME: sets found to its path. Unlike `$(command -v NAME)`, it starts no process.
+find_program() {
+  found=
+  set -f
+  IFS=:
+  for dir in $PATH; do
+    if [ -f "${dir:-.}/$1" ] && [ -x "${dir:-.}/$1" ]; then
+      found=${dir:-.}/$1
+      break
+    fi
+  done
+  unset IFS
+  set +f
+  [ -n "$found" ]
+}
+tmux_path() {
+  find_program tmux || fail 'tmux not found (this zmx is a shim over tmux)'
+  tmux=$found
+}
 session_tmux() { "$tmux" -u -S "$socket" "$@"; }
 # ask ...: runs a tmux command with a timeout, because a stopped server never answers.
 ask() { timeout -s KILL "${patience:-1}" "$tmux" -u -S "$socket" "$@" 2>&1 </dev/null; }
@@ -172,21 +189,31 @@ probe() {
   tries=0
   while :; do
     status=ok
-    # tmux passes its stdout to the server. If the server is stopped, only the death of `cat` ends this pipe.
-    # shellcheck disable=SC2016
-    answer=$(timeout -s KILL 1 sh -c '"$@" 2>&1 | cat' sh "$tmux" -u -S "$socket" display-message -p \
-      "#{?pane_dead,dead #{pid},=$1}" </dev/null 2>/dev/null)
-    case $?$answer in
+    # tmux passes its stdout to the server. If the server is stopped, this pipe has no end, so the last line ends the answer.
+    answer=$(
+      {
+        timeout -s KILL 1 "$tmux" -u -S "$socket" display-message -p "#{?pane_dead,dead #{pid},=$1}" 2>&1
+        printf '\n%s\n' "exit $?"
+      } </dev/null 2>/dev/null | {
+        text=
+        while IFS= read -r line; do
+          case $line in 'exit '*) break ;; esac
+          text=${text:+$text$nl}$line
+        done
+        printf %s "${line#exit }$text"
+      }
+    )
+    case $answer in
       0dead*)
         # When a pty ends, tmux 3.3a calls libutempter, which may swallow the shell's SIGCHLD; the server would then wait for
         # ever.
         status=gone
         rm -f -- "$socket"
-        end_server "${answer#dead }"
+        end_server "${answer#0dead }"
         return
         ;;
       0=*)
-        answer=${answer#=}
+        answer=${answer#0=}
         return
         ;;
       124* | 137*) status=Timeout ;;
@@ -211,7 +238,7 @@ monitor='
 marker=$(LC_ALL=C grep -a -m 1 -o -E "ZMX_TASK_COMPLETED:(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])($ZMX_SHIM_CR|$)") || exit
 code=${marker##*:}
 exec "$ZMX_SHIM_TMUX" -S "$ZMX_SHIM_SOCKET" if-shell -F "#{==:#{@run},$run}" \
-  "set -s @ended $(date +%s) ; set -s @exit_code ${code%$ZMX_SHIM_CR}"'
+  "set -sF @ended \"#{T:@now}\" ; set -s @exit_code ${code%$ZMX_SHIM_CR}"'
 
 # Runs on the pty: the shell, without a trace of tmux in its environment.
 # shellcheck disable=SC2016
@@ -246,8 +273,10 @@ farewell='rm -f -- "$ZMX_SHIM_SOCKET"; sleep 0.05; kill -TERM $PPID; sleep 1; ki
 create() (
   argv0=$1
   shift
-  bash=$(command -v bash)
-  directory=$(pwd -P 2>/dev/null) || directory=
+  find_program bash
+  bash=$found
+  named=${PWD-}
+  if cd -P . 2>/dev/null; then directory=$PWD PWD=$named; else directory=; fi
   if [ ${#directory} -gt 64 ]; then directory=$(printf %s "$directory" | head -c 256; echo .) directory=${directory%.}; fi
   quote_all "$@"
   label=$typed
@@ -273,7 +302,7 @@ create() (
   set -- "$tmux" -u -S "$socket" -f /dev/null start-server \; \
     set -g status off \; set -g prefix None \; set -g default-shell /bin/sh \; set -g history-limit 10000 \; set -s escape-time 0 \; \
     set -g update-environment '' \; set -g default-size 120x24 \; unbind-key -a \; unbind-key -a -T root \; \
-    set -s @start_dir "$directory" \; set -s @cmd "$label" \; \
+    set -s @now %s \; set -s @start_dir "$directory" \; set -s @cmd "$label" \; \
     set -gw remain-on-exit on \; \
     set-hook -g pane-died "run-shell -b '$farewell'" \; \
     new-session -d -s zmx -x 120 -y 24 "$bash" --norc --posix -c "$shell" sh "$@" \; \
@@ -293,6 +322,7 @@ create() (
 # ensure ARGV0 COMMAND...: creates the session unless it exists.
 ensure() {
   refuse_other_file
+  cr=$(printf '\r')
   if [ -S "$socket" ]; then
     probe '#{pane_pid}'
     case $status in
@@ -427,7 +457,8 @@ run_command() {
   [ -n "$detached" ] || fail 'run without -d is not supported by this zmx, which is a shim over tmux'
   tmux_path
   created=
-  ensure -bash "$(command -v bash)"
+  find_program bash
+  ensure -bash "$found"
   [ -z "$created" ] || printf 'session "%s" created\n' "$name"
   if [ $# -gt 0 ]; then
     quote_all "$@"

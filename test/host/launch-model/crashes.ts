@@ -418,8 +418,9 @@ export async function interleave(pair: Pair, point: Point, programs?: Programs):
     host.armed = pair.program === 'host';
     const first = pair.first(host).then(judge('the first'), failed('the first'));
     host.armed = false;
-    const held = firedOrOver(host, pair.program);
-    await (pair.program === 'host' ? Promise.race([held, first]) : held);
+    let hasAnswered = false;
+    void first.then(() => (hasAnswered = true));
+    await firedOrOver(host, pair.program, () => pair.program === 'host' && hasAnswered);
     const second = pair.second(host).then(judge('the second'), failed('the second'));
     await Promise.race([second, delay(AHEAD_MS)]);
     host.resume();
@@ -431,8 +432,8 @@ export async function interleave(pair: Pair, point: Point, programs?: Programs):
 }
 
 /** Until the fault has happened, or cannot happen any more. */
-async function firedOrOver(host: HostUnderTest, program: ProgramName): Promise<void> {
-  await poll(() => host.hasFired(program) || host.processes().length === 0, 'the fault');
+async function firedOrOver(host: HostUnderTest, program: ProgramName, isOver = () => false): Promise<void> {
+  await poll(() => host.hasFired(program) || isOver() || host.processes().length === 0, 'the fault');
 }
 
 async function withHost<T>(

@@ -135,7 +135,7 @@ export class HostUnderTest {
       `exit $CODE`,
     ].join('\n');
     const launch = { step: id, attempt: 1, id } as Parameters<typeof renderLaunchBody>[0];
-    return renderLaunchBody(launch, { script, env: { CODE: String(OWN_CODE) } }, 0);
+    return renderLaunchBody(launch, { script, env: { CODE: String(OWN_CODE) } });
   }
   #startOptions(session?: string) {
     const place = session === undefined ? {} : { place: this.place(session) };
