@@ -19,7 +19,7 @@ export interface HostsReport {
   >;
 }
 
-const [seed = '1', latencyMs = '0', failing = '0', endless = ''] = process.argv.slice(2);
+const [seed = '1', latencyMs = '0', failing = '0'] = process.argv.slice(2);
 const hosts = new Map<string, SimulatedHost>();
 const counts = { waits: 0, connections: 0, mostConnections: 0, logins: 0, mostLogins: 0 };
 // Of the ed25519 keys that ssh2 makes, one in 256 is malformed.
@@ -113,7 +113,6 @@ function behaviourOf(address: string): SimulatedBehaviour {
   const draw = makeDraw(`${seed} ${address}`);
   const isFailing = draw() < Number(failing);
   return {
-    hasEndlessLaunches: endless === 'endless',
     latencyMs: () => Number(latencyMs) * (0.5 + draw()),
     runs(script) {
       const { ms, code } = asWritten.runs(script);

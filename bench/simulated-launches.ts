@@ -7,16 +7,14 @@ export interface SimulatedBehaviour {
   readonly latencyMs: () => number;
   /** How long a script takes, and its exit code. */
   readonly runs: (script: string) => { readonly ms: number; readonly code: number };
-  /** Whether launches that the host has never seen run for ever: for runs that begin in the middle of a step. */
-  readonly hasEndlessLaunches?: boolean;
 }
 
-/** Reads the behaviour of a script from its text: the sum of its `sleep SECONDS`, and its `exit CODE`. */
+/** Reads the behaviour of a script from its text: the sum of its `sleep SECONDS` (or `infinity`), and its `exit CODE`. */
 export const asWritten: SimulatedBehaviour = {
   latencyMs: () => 0,
   runs: (script) => ({
-    ms: [...script.matchAll(/\bsleep ([\d.]+)/g)].reduce(
-      (sum, [, seconds]) => sum + Number(seconds) * 1000,
+    ms: [...script.matchAll(/\bsleep ([\d.]+|infinity)/g)].reduce(
+      (sum, [, seconds]) => sum + (seconds === 'infinity' ? Infinity : Number(seconds) * 1000),
       0,
     ),
     code: Number(/\bexit (\d+)/.exec(script)?.[1] ?? 0),
@@ -35,16 +33,6 @@ interface SimulatedLaunch {
 }
 
 const FIRST_PROGRESS_MS = 300;
-const ENDLESS: SimulatedLaunch = {
-  step: 'work',
-  attempt: '1',
-  kind: 'step',
-  script: '',
-  beganMs: 0,
-  endsMs: Infinity,
-  code: 0,
-};
-
 /** The launches of a simulated host. */
 export class SimulatedLaunches {
   readonly #behaviour: SimulatedBehaviour;
@@ -87,7 +75,6 @@ export class SimulatedLaunches {
     turns: number,
     { say, signal }: Pick<HostCall, 'say' | 'signal'>,
   ): Promise<void> {
-    if (this.#behaviour.hasEndlessLaunches && !this.#launches.has(id)) this.#launches.set(id, ENDLESS);
     const launch = this.#launches.get(id);
     let pauseMs = FIRST_PROGRESS_MS;
     for (let left = turns; left !== 0; left -= 1) {

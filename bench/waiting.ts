@@ -24,7 +24,7 @@ const TASK_QUEUE = 'bench-waiting';
 const STARTER_QUEUE = 'bench-waiting-start';
 
 ensureBuilt();
-const stand = await openSimulatedStand(TASK_QUEUE, ['1', '0', '0', 'endless']);
+const stand = await openSimulatedStand(TASK_QUEUE, ['1', '0', '0']);
 const { client } = stand;
 const pids = stand.pids();
 installRuntime(createLogger('error'));
