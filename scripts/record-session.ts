@@ -3,14 +3,14 @@
 // docs/session.cast and continues: a signal is refused, an activity is paused, and a step waits for input. docs/session.md
 // shows all of it.
 import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { quote } from '../src/shell/index.ts';
 import { connect, type ChandlerClient } from '../src/client.ts';
+import { startRecording } from './start-recording.ts';
 import { ensureBuilt } from '../test/support/built.ts';
 import { findStatus } from '../test/support/find-status.ts';
 import { startHost, type TestHost } from '../test/support/hosts.ts';
@@ -121,7 +121,14 @@ async function play(number: number, record: boolean): Promise<Round> {
   await terminal.type(`PS1='$ '; chandler() { node ${cli} "$@"; }; clear`);
   await terminal.press('Enter');
   await terminal.until(/^\$$/);
-  const recording = record ? await startRecording(terminal) : undefined;
+  const recording = record
+    ? await startRecording(terminal, {
+        file: join(root, 'docs/session.cast'),
+        title: 'A recorded session: from a parked step to a provisioned host',
+        columns: COLUMNS,
+        rows: ROWS,
+      })
+    : undefined;
   try {
     await terminal.type(`chandler watch ${id}`);
     await terminal.press('Enter');
@@ -260,39 +267,6 @@ async function startRun(
     },
     { workflowId },
   );
-}
-
-/** Records the terminal as an asciicast (https://docs.asciinema.org/manual/asciicast/v2/). */
-async function startRecording(terminal: TmuxTerminal) {
-  const fifo = join(dir, 'output');
-  execFileSync('mkfifo', [fifo]);
-  const head = {
-    version: 2,
-    width: COLUMNS,
-    height: ROWS,
-    title: 'A recorded session: from a parked step to a provisioned host',
-  };
-  const lines = [JSON.stringify({ ...head, env: { TERM: 'xterm-256color' } })];
-  const stream = createReadStream(fifo, { encoding: 'utf8' });
-  const beganMs = performance.now();
-  const note = (kind: 'o' | 'm', data: string | Buffer) => {
-    lines.push(
-      JSON.stringify([Number(((performance.now() - beganMs) / 1000).toFixed(6)), kind, String(data)]),
-    );
-  };
-  stream.on('data', (chunk) => note('o', chunk));
-  const end = once(stream, 'end');
-  await terminal.pipeTo(`cat > ${fifo}`);
-  note('o', '\u001b[2J\u001b[H$ ');
-  return {
-    mark: (key: string) => note('m', key),
-    async stop() {
-      // Without a command the pipe is closed.
-      await terminal.pipeTo('');
-      await end;
-      writeFileSync(join(root, 'docs/session.cast'), `${lines.join('\n')}\n`);
-    },
-  };
 }
 
 function look(): Promise<void> {
