@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { stringify } from 'yaml';
 import { openSimulatedStand } from '../bench/simulated-stand.ts';
+import { quote } from '../src/shell/index.ts';
 import { ensureBuilt } from '../test/support/built.ts';
 import { startTmux } from '../test/support/tmux.ts';
 import { startRecording } from './start-recording.ts';
@@ -61,7 +62,7 @@ try {
       encoding: 'utf8',
       env: { ...process.env, ...env },
     });
-    return `\n\n\`\`\`console\n$ chandler ${args.join(' ')}\n${text.trim()}\n\`\`\``;
+    return `\n\n\`\`\`console\n$ chandler ${args.map((arg) => quote(arg)).join(' ')}\n${text.trim()}\n\`\`\``;
   };
   await terminal.type(
     'chandler fleet up site.yaml --hosts hosts.yaml --waves 1,50,100% --pause promote --max-failures 2% --concurrency 100 --no-preflight',
@@ -103,7 +104,7 @@ async function toPage(
 server and a worker, and rolls a plan out to 1,000 hosts. These are simulated: one SSH server answers as the hosts would. The step fails on
 one host in a hundred. How to do this with your hosts is described in [Roll out to a fleet](fleets.md).
 
-${frames.map(({ caption, screen }) => `${caption}${screen === '' ? '' : `\n\n\`\`\`text\n${screen}\n\`\`\``}`).join('\n\n')}
+${frames.map(({ caption, screen }) => `${caption}${screen === '' ? '' : `\n\n\`\`\`text\n${screen.replaceAll(/\n{3,}/g, '\n\n')}\n\`\`\``}`).join('\n\n')}
 `;
   return format(text, { ...(await resolveConfig(join(root, 'docs/fleets.md'))), parser: 'markdown' });
 }

@@ -44,6 +44,8 @@ export function noteFleet(
   if (!status || wasEnded || status.endedAtMs !== undefined)
     return { samples: [], isCutOff: wasEnded, ...(status && { status }) };
   const over = status.counts.done + status.counts.failed;
+  // A time in which no host may start says nothing about the pace.
+  if (status.gate || status.paused) return { status, isCutOff: false, samples: [{ atMs: nowMs, over }] };
   // A fleet that is followed from now on has its own past.
   const earlier = before?.samples ?? [{ atMs: Math.max(status.startedAtMs, nowMs - WINDOW_MS), over: 0 }];
   const kept = earlier.filter(({ atMs }) => nowMs - atMs <= WINDOW_MS);

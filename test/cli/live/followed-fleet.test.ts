@@ -35,6 +35,13 @@ describe('a fleet that is followed', () => {
     expect(noteFleet(later, see(fleet(70)), 280_000).pace).toBeUndefined();
   });
 
+  it('has no pace while the next wave waits, and a new one afterwards', () => {
+    const first = noteFleet(undefined, see(fleet(10)), 60_000);
+    const waiting = noteFleet(first, see(fleet(10, { gate: { kind: 'promote' } })), 100_000);
+    expect(waiting.pace).toBeUndefined();
+    expect(noteFleet(waiting, see(fleet(20)), 110_000).pace?.hostsPerMinute).toBe(60);
+  });
+
   it('keeps its last state when it is cut off, and has no pace once it is over', () => {
     const first = noteFleet(undefined, see(fleet(10)), 60_000);
     expect(noteFleet(first, { isCutOff: true }, 70_000)).toMatchObject({
