@@ -71,25 +71,33 @@ describe('access-lost-midstep: a run', () => {
       steps: [
         {
           name: 'keys',
-          script: `echo ran >> /root/keys; mv ${keys} ${keys}.away; ${DROP}; sleep 20; mv ${keys}.away ${keys}; echo still`,
+          script: `echo ran >> /root/keys; mv ${keys} ${keys}.away; ${DROP}; until [ -e /root/keys-over ]; do sleep 0.2; done; mv ${keys}.away ${keys}; echo still`,
         },
       ],
     });
     await needsPerson(id, 'auth-failed');
+    await stack.onHost('touch /root/keys-over');
     await expectOneLaunch(id, 'keys');
   });
 
   it('survives a missing identity on the worker', async () => {
     const id = await stack.start({
-      steps: [{ name: 'identity', script: `echo ran >> /root/identity; sleep 2; ${DROP}; sleep 2` }],
+      steps: [
+        {
+          name: 'identity',
+          script: 'echo ran >> /root/identity; until [ -e /root/identity-over ]; do sleep 0.2; done',
+        },
+      ],
     });
     await stack.until(id, (s) => s.steps[0]?.state === 'running', 'the step runs');
     const key = join(stack.secretsDir, 'id_test');
     await expect.poll(() => stack.onHost('cat /root/identity 2>/dev/null || true')).toBe('ran\n');
     await rename(key, `${key}.away`);
+    await stack.onHost(DROP);
     await needsPerson(id, 'identity-unavailable');
     await rename(`${key}.away`, key);
     await stack.client.retry(id, { step: 'identity' });
+    await stack.onHost('touch /root/identity-over');
     await expectOneLaunch(id, 'identity');
   });
 
@@ -175,12 +183,13 @@ describe('access-lost-midstep: a run', () => {
   it('ends at once on an abort without the identity, and reports what may still run', async () => {
     const id = await stack.start({
       target: stack.target({ connectTimeout: '10m' }),
-      steps: [{ name: 'left', script: `sleep 2; ${DROP}; sleep 4772` }],
+      steps: [{ name: 'left', script: 'sleep 4772' }],
     });
     const key = join(stack.secretsDir, 'id_test');
     await stack.until(id, (s) => s.steps[0]?.state === 'running', 'the step runs');
-    await delay(1000);
+    await expect.poll(() => stack.onHost('ps -e -o args')).toContain('sleep 4772');
     await rename(key, `${key}.away`);
+    await stack.onHost(DROP);
     await needsPerson(id, 'identity-unavailable');
     // Without waiting for the identity, which would take until the connect timeout.
     await stack.client.abort(id, { reason: 'enough' });

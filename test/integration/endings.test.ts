@@ -9,13 +9,14 @@ describe('the end of a step', () => {
   afterAll(() => stack?.stop());
 
   const runUntilPrinted = async (name: string, end: string) => {
-    const script = `touch /root/${name}.begun; echo begun; sleep 3; echo finished; ${end}`;
+    const script = `touch /root/${name}.begun; echo begun; until [ -e /root/${name}.go ]; do sleep 0.1; done; echo finished; ${end}`;
     const id = await stack.start({ steps: [{ name, script }], onStepFailure: 'fail' });
     await expect
       .poll(() => stack.onHost(`cat /root/${name}.begun 2>/dev/null && echo yes || true`))
       .toBe('yes\n');
     return id;
   };
+  const letGo = (name: string) => stack.onHost(`touch /root/${name}.go`);
   const zmx = '$(ls /var/lib/chandler/zmx/*/zmx | head -n 1)';
 
   it.each([
@@ -27,6 +28,7 @@ describe('the end of a step', () => {
   ])('B1: comes from the step itself when its session is %s, which the status notes', async (name, hit) => {
     const id = await runUntilPrinted(name, 'exit 0');
     await stack.onHost(hit(name));
+    await letGo(name);
     expect(await stack.client.result(id)).toMatchObject({ outcome: 'provisioned' });
     const [step] = (await stack.client.status(id)).steps;
     expect(step?.attempt).toBe(1);
