@@ -152,12 +152,12 @@ describe('a step that reboots its host', () => {
   });
 
   it.each([
-    ['fails as it would without a reboot', 'exit 3', 'step-failed'],
-    ['has time for that until its timeout', 'true', 'step-timeout'],
-  ])('%s', async (_, script, code) => {
+    ['fails as it would without a reboot', 'exit 3', '60s', 'step-failed'],
+    ['has time for that until its timeout', 'true', '5s', 'step-timeout'],
+  ])('%s', async (_, script, timeout, code) => {
     const { result, status } = await provision({
       name: 'late',
-      steps: [{ name: 'a', script, reboot: true, timeout: '5s' }],
+      steps: [{ name: 'a', script, reboot: true, timeout }],
     });
     expect(result).toMatchObject({ outcome: 'failed', failure: { code } });
     expect(status.steps[0]?.state).toBe('failed');
