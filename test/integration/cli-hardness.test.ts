@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { sandboxDown } from '../../src/dev/sandbox/index.ts';
 import { commandsOf, idleProgram } from '../cli/fake-context.ts';
 import { chandler, mapConcurrently, type ChandlerOptions, type Ended } from '../support/chandler.ts';
+import { chandlerHere } from '../support/chandler-here.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { poll } from '../support/poll.ts';
 import { someOf } from '../support/some-of.ts';
@@ -210,12 +211,13 @@ async function makeSchedule(): Promise<string> {
   return id;
 }
 
-/** Runs a command. */
-async function use(
-  { line, env }: Use,
-  options: Partial<ChandlerOptions> & { address?: string; id?: string } = {},
-): Promise<Ended> {
-  const { address = inject('temporalAddress'), id = run, ...rest } = options;
+interface UseOptions {
+  readonly address?: string;
+  readonly id?: string;
+}
+
+/** The arguments and the environment of a command. */
+async function invocationOf({ line, env }: Use, { address, id = run }: UseOptions) {
   const schedule = line.includes('SCHEDULE') ? await makeSchedule() : '';
   const words = line
     .replace('RUN', id)
@@ -223,15 +225,31 @@ async function use(
     .replace('PLAN', join(home, 'plan.yaml'))
     .replace('HOSTS', join(home, 'hosts.yaml'))
     .replace('SCHEDULE', schedule);
-  const args = words.replace('NEW', `hard:${randomUUID()}`).split(' ');
-  const own = {
-    TEMPORAL_ADDRESS: address,
-    CHANDLER_TASK_QUEUE: stack.taskQueue,
-    TEMPORAL_CLI_PATH: (await testCli()).path,
+  return {
+    args: words.replace('NEW', `hard:${randomUUID()}`).split(' '),
+    env: {
+      TEMPORAL_ADDRESS: address ?? inject('temporalAddress'),
+      CHANDLER_TASK_QUEUE: stack.taskQueue,
+      TEMPORAL_CLI_PATH: (await testCli()).path,
+      ...env,
+    },
   };
-  const ended = await chandler(args, { home, ...rest, env: { ...own, ...env, ...rest.env } });
-  expect(`${line}: ${ended.stderr}`).not.toMatch(/\n\s+at |node:internal|UnhandledPromise/);
+}
+
+/** Runs a command. */
+async function use(each: Use, options: Partial<ChandlerOptions> & UseOptions = {}): Promise<Ended> {
+  const { address: _, id: __, ...rest } = options;
+  const { args, env } = await invocationOf(each, options);
+  const ended = await chandler(args, { home, ...rest, env: { ...env, ...rest.env } });
+  expect(`${each.line}: ${ended.stderr}`).not.toMatch(/\n\s+at |node:internal|UnhandledPromise/);
   return ended;
+}
+
+async function useHere(each: Use, options: UseOptions): Promise<Ended> {
+  // A worker replaces parts of its process.
+  if (each.line === 'worker') return use(each, options);
+  const { args, env } = await invocationOf(each, options);
+  return chandlerHere(args, { home, env });
 }
 
 /** The uses with a wrong result, each with its output. */
@@ -266,13 +284,13 @@ test('every command reports a wrong id on one line with the most similar id', as
     all.filter(({ line }) => line.includes('RUN')).slice(0, 1),
   );
   const wrong = run.slice(0, -1);
-  const ended = await mapConcurrently(withId, 4, (each) => use(each, { id: wrong }));
+  const ended = await mapConcurrently(withId, 4, (each) => useHere(each, { id: wrong }));
   const right = `no run with the id ${wrong}; did you mean ${run}?\n`;
   expect(wrongResults(withId, ended, (end) => end.exitCode === 2 && messageOf(end) === right)).toEqual([]);
 });
 
 test('without a server every command reports on one line what it tried and what to do', async () => {
-  const ended = await mapConcurrently(serverUses, 4, (each) => use(each, { address: '127.0.0.1:1' }));
+  const ended = await mapConcurrently(serverUses, 4, (each) => useHere(each, { address: '127.0.0.1:1' }));
   const right =
     'no Temporal server answers at 127.0.0.1:1 (TEMPORAL_ADDRESS): ECONNREFUSED; start one with: chandler dev\n';
   expect(wrongResults(serverUses, ended, (end) => end.exitCode === 5 && messageOf(end) === right)).toEqual(
