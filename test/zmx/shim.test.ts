@@ -467,6 +467,12 @@ describe('the shim, beyond the recordings', () => {
     expect(readFileSync(`${root}/work/length`, 'utf8').trim()).toBe('20000');
   });
 
+  test('a session whose command has several lines is listed like any other', () => {
+    zmx(['attach', 'lines', 'sh', '-c', 'sleep 100\nexit 3']);
+    expect(zmx(['list']).stdout).toMatch(/name=lines\tpid=\d+\t.*cmd=sh -c 'sleep 100\nexit 3'/);
+    zmx(['kill', 'lines']);
+  });
+
   test('an end marker counts without a newline before it, and also when the step prints it itself', async () => {
     zmx(['run', 'bare', '-d', 'printf', 'no newline']);
     await ended('bare', 0);

@@ -189,18 +189,19 @@ probe() {
   tries=0
   while :; do
     status=ok
-    # tmux passes its stdout to the server. If the server is stopped, this pipe has no end, so the last line ends the answer.
+    # tmux passes its stdout to the server. If the server is stopped, this pipe has no end, so the last line ends the answer. The
+    # answer has lines of its own: directories and commands may hold line ends.
     answer=$(
       {
         timeout -s KILL 1 "$tmux" -u -S "$socket" display-message -p "#{?pane_dead,dead #{pid},=$1}" 2>&1
-        printf '\n%s\n' "exit $?"
+        printf '\n%s\n' "exit $$ $?"
       } </dev/null 2>/dev/null | {
         text=
         while IFS= read -r line; do
-          case $line in 'exit '*) break ;; esac
+          case $line in "exit $$ "*) break ;; esac
           text=${text:+$text$nl}$line
         done
-        printf %s "${line#exit }$text"
+        printf %s "${line#"exit $$ "}$text"
       }
     )
     case $answer in
