@@ -76,7 +76,9 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     const isFailing = failing.has(key);
     const limits = isFailing ? others : { ...others, greetingTimeoutMs };
     try {
-      const connection = await gateTo(target, isFailing).pass(() => {
+      const connection = await gateTo(target, isFailing).pass(async () => {
+        // The dial may have waited for long.
+        if (closed) throw failure('connection-lost', addressOf(target), 'the worker is shutting down');
         dials += 1;
         return target.jump
           ? dialThrough(connectionsTo(target.jump), target, limits)

@@ -86,6 +86,23 @@ describe('a pool', () => {
     await again;
   });
 
+  it('dials no further host once it is closed', async () => {
+    let failed = 0;
+    const onEvent = ({ kind }: SshPoolEvent) => (failed += kind === 'dial-failed' ? 1 : 0);
+    const pool = makePool({ dials: 1, greetingTimeoutMs: 60_000, readyTimeoutMs: 60_000, onEvent });
+    proxy.setMode('blackhole');
+    const both = [through(), sshd.target()].map((target) =>
+      pool.executor(target).exec(sh('true')).catch(String),
+    );
+    await vi.waitUntil(() => proxy.open() === 1);
+    expect(pool.stats().dialing).toBe(2);
+    await pool.close();
+    proxy.reset();
+    await Promise.all(both);
+    await vi.waitUntil(() => failed === 2);
+    expect(pool.stats().dials).toBe(1);
+  });
+
   it('reports a failed first dial to every waiting command', async () => {
     const pool = makePool();
     const executor = pool.executor(sshd.target({ user: 'nobody' }));
