@@ -71,6 +71,20 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   const secretsOf = ({ id }: Launch) =>
     readdirSync('/run/chandler/secrets').filter((file) => file.startsWith(id));
 
+  it('records the end of a launch although the uptime of the host cannot be read', async () => {
+    const { name, text } = programs.supervise;
+    const supervise = { name: `${name}-blind`, text: text.replaceAll('/proc/uptime', '/proc/no-uptime') };
+    const blind = hostAt(executor, stateDir, { ...programs, supervise });
+    await blind.installPrograms();
+    const launch = await create('exit 7');
+    await blind.start(launch.id, { secrets: '', boundS: 60 });
+    expect(await blind.wait(launch.id, { boundS: 60 })).toMatchObject({
+      kind: 'exited',
+      code: 7,
+      elapsedMs: 0,
+    });
+  });
+
   it('records exit code, log and time', async () => {
     const launch = await create('echo out; echo err >&2; tty; exit 7');
     expect(await host.state(launch.id)).toEqual({ kind: 'created' });

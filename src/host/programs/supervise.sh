@@ -13,9 +13,10 @@ true 3>&1 2>/dev/null || exec >/dev/null
 dir=$1
 id=${dir##*/}
 
-# read_uptime: sets up to the hundredths of a second since boot, which unlike the wall clock never jump.
+# read_uptime: sets up to the hundredths of a second since boot, which unlike the wall clock never jump; 0 if they cannot be read: in
+# a container the file fails once lxcfs has died.
 read_uptime() {
-  read -r up _ </proc/uptime
+  { read -r up _ </proc/uptime; } 2>/dev/null || up=0.0
   up=${up%.*}${up#*.}
 }
 # drop_secrets FILE...: removes those that exist.
@@ -252,6 +253,7 @@ by=itself
 drop_secrets "$secrets" "$secrets".*
 read_uptime
 end=$up
+[ "$end" -ge "$begin" ] || end=$begin
 # `date` may have been killed; a record needs numbers.
 at=${EPOCHSECONDS:-$(date +%s)}
 # Writes into the reserved space; a file system that needs new space anyway (btrfs) makes this wait. There is no record if the code
