@@ -112,7 +112,7 @@ function readReport(
   const facts = readFacts(answers, WHAT);
   const now = find('now');
   const missing = missingTools(answers, WHAT);
-  // Texts would seem to be empty.
+  // Without base64 every text would seem to be empty.
   if (missing.tools.includes('base64')) requireTools(answers, WHAT);
   const recorded = parseRecords(answers);
   const sha256 = answers.findLast((answer) => answer['zmx_sha256'] !== undefined)?.['zmx_sha256'] ?? '';

@@ -1,4 +1,4 @@
-# upload TOKEN [PATH MODE SIZE SHA256]...: writes SIZE bytes of standard input to each PATH, whole or not at all. The last file
+# upload TOKEN [PATH SIZE SHA256]...: writes SIZE bytes of standard input to each PATH, whole or not at all. The last file
 # gets everything that is left. Reports `failed`: 69 if a tool is missing, 73 if the directory accepts no file, 74 if a write failed, 65 for a wrong size, 66 for a wrong sum; standard error has
 # the reason. Passed to `sh -c` on one line, so every statement ends in a semicolon.
 # shellcheck shell=sh
