@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ChandlerClient } from '../../client.ts';
 import type { DevServer } from '../../dev/temporal/index.ts';
 import { isOpenStatus } from '../../domain/run/execution-status.ts';
+import { ChandlerError } from '../../domain/run/failure.ts';
 import { searchAttributes } from '../../domain/run/search-attributes.ts';
 import { aborted, announceOn, type CliContext } from '../context.ts';
 import type { DevAllows } from './dev-places.ts';
@@ -74,26 +75,38 @@ async function endOpenRuns(context: CliContext, address: string, taskQueue: stri
   try {
     // A run that has just started is not listed yet.
     if (context.signal.aborted) await Promise.race([delay(1000), aborted(context.force)]);
-    await endFleets(client);
-    const ending = (await client.list({ query: 'ExecutionStatus = "Running"' })).map(({ id }) =>
-      endRun(client, id, announceOn(context)),
-    );
+    const fleets = await endFleets(client);
+    const runs = await client.list({ query: 'ExecutionStatus = "Running"' });
+    const ending = [
+      ...fleets.map((name) => client.fleets.result(name)),
+      ...runs.map(({ id }) => endRun(client, id, announceOn(context))),
+    ];
     await Promise.race([Promise.all(ending), aborted(context.force)]);
   } finally {
     await client.close();
   }
 }
 
-/** First of all, because a fleet would start the next runs. */
-async function endFleets(client: ChandlerClient): Promise<void> {
-  for (const { name, status } of await client.fleets.list())
-    if (isOpenStatus(status)) await client.fleets.act(name, 'abort', { running: 'end', reason: REASON });
-}
-
 const REASON = 'the server ends with this command';
+
+/**
+ * Aborts the fleets, before the runs because a fleet would start the next ones. A fleet ends after the runs that it was about to
+ * start, which are not listed yet.
+ */
+async function endFleets(client: ChandlerClient): Promise<string[]> {
+  const open = (await client.fleets.list()).filter(({ status }) => isOpenStatus(status));
+  for (const { name } of open)
+    await client.fleets.act(name, 'abort', { running: 'end', reason: REASON }).catch(acceptRefusal);
+  return open.map(({ name }) => name);
+}
 
 async function endRun(client: ChandlerClient, id: string, announce: (line: string) => void): Promise<void> {
   announce(`Ending ${id}, because its server ends with this command`);
-  await client.abort(id, { reason: REASON });
+  await client.abort(id, { reason: REASON }).catch(acceptRefusal);
   await client.result(id);
+}
+
+/** What was listed as open may be over, or its fleet may have aborted it. */
+function acceptRefusal(error: unknown): void {
+  if (!(error instanceof ChandlerError && error.code === 'invalid-input')) throw error;
 }
