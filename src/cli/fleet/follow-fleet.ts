@@ -5,7 +5,7 @@ import { fleetWorkflowId } from '../../domain/fleet/fleet-id.ts';
 import type { FleetStatus } from '../../domain/fleet/fleet-status.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
-import { lookAtFleet, type FleetSight } from '../live/followed-fleet.ts';
+import { isFleetCutOff, lookAtFleet, type FleetSight } from '../live/followed-fleet.ts';
 import { keepConnected, LostError } from '../live/keep-connected.ts';
 import { startState } from '../live/screen/model.ts';
 import { showOnScreen, type ScreenOptions } from '../live/screen/show-on-screen.ts';
@@ -42,7 +42,7 @@ export async function followFleet(
   options: FollowFleetOptions,
   command: ToCommand,
 ): Promise<ExitCode> {
-  const { client, name } = source;
+  const { name } = source;
   const { json = false, wait = context.isTty && !json } = options;
   const { keyboard } = context;
   const isEnd = ({ status, isCutOff }: FleetSight) =>
@@ -64,9 +64,30 @@ export async function followFleet(
   }
   if (keyboard && !json) print(context, ...renderFleet(status, viewOf(context)));
   if (status.endedAtMs === undefined) return exitCodes.parked;
-  const end = await client.fleets.result(name);
+  const end = await readEnd(context, source);
+  if (!end) return exitCodes.interrupted;
   if (!json) print(context, describeEnd(status, end));
   return exitCodeOfFleet(end);
+}
+
+const ignore = () => undefined;
+
+/** Over a connection of its own, because the first one may be to a server that has moved since. */
+async function readEnd(
+  { signal }: CliContext,
+  { client, connect, name }: FleetSource,
+): Promise<FleetEnd | undefined> {
+  const connection = keepConnected({ client, connect, onLost: ignore, onFound: ignore });
+  try {
+    while (!signal.aborted) {
+      const end = await askLive(() => connection.ask((each) => each.fleets.result(name)));
+      if (end) return end;
+      await delay(EVERY_MS, undefined, { signal }).catch(ignore);
+    }
+    return undefined;
+  } finally {
+    connection.close();
+  }
 }
 
 function viewOf(context: CliContext): FleetView {
@@ -80,6 +101,8 @@ async function followOnScreen(
   keyboard: ScreenOptions['keyboard'],
   isEnd: (fleet: FleetSight) => boolean,
 ): Promise<FleetSight | undefined> {
+  // Reports a wrong name before the screen opens.
+  await isFleetCutOff(source.client, name);
   const { state } = await showOnScreen(context, {
     ...source,
     keyboard,
@@ -120,7 +143,7 @@ async function followInLines(
       if (text !== shown) context.stdout.write(text);
       shown = text;
       if (fleet && isEnd(fleet)) return fleet;
-      await delay(EVERY_MS, undefined, { signal: context.signal }).catch(() => undefined);
+      await delay(EVERY_MS, undefined, { signal: context.signal }).catch(ignore);
     }
     return undefined;
   } finally {

@@ -71,7 +71,8 @@ export async function showOnScreen(
         for (const effect of effects) perform(effect, screen, store);
         if (callsForPerson(before, after)) terminal.bell();
         const end = options.endOf?.(after);
-        if (end !== undefined) leaving.abort(end);
+        // A program that has the terminal ends first.
+        if (end !== undefined && !screen.isAway) leaving.abort(end);
         // Events that arrive together cause one picture.
         if (!isDrawing) setImmediate(draw);
         isDrawing = true;
