@@ -1,42 +1,142 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FleetHostStatus } from '../../domain/fleet/fleet-status.ts';
-import type { CliContext } from '../context.ts';
+import type { ChandlerClient } from '../../client.ts';
+import { fleetWorkflowId } from '../../domain/fleet/fleet-id.ts';
+import type { FleetHostStatus, FleetStatus } from '../../domain/fleet/fleet-status.ts';
+import { isOpenStatus } from '../../domain/run/execution-status.ts';
+import { RunPausedError } from '../../domain/run/server-pause.ts';
+import { announceOn, type CliContext } from '../context.ts';
+import { isNotFound } from '../errors.ts';
 import { keepConnected } from '../live/keep-connected.ts';
-import { isFleetCutOff } from '../live/followed-fleet.ts';
-import { askLive, type FleetSource } from './follow-fleet.ts';
+import type { ToCommand } from '../output/reports.ts';
+import { askLive, isStuck, type FleetSource } from './follow-fleet.ts';
 
-const LOOK_EVERY_MS = 300;
+const ASK_EVERY_MS = 300;
 
-/** Tells when a fleet begins with a host. */
+/** How the fleet began with a host, or why it did not. */
+export type Beginning =
+  | { readonly kind: 'begun'; readonly host: FleetHostStatus }
+  /** Ctrl-C; the fleet continues. */
+  | { readonly kind: 'interrupted' }
+  /** The fleet was aborted, cancelled or terminated before. */
+  | { readonly kind: 'over' }
+  /** The fleet starts nothing until an operator acts. */
+  | { readonly kind: 'stuck'; readonly reason: string };
+
+/** Reports how a fleet proceeds, also after the server was away. */
 export interface Beginnings {
-  /**
-   * Waits until the fleet has begun with a host, by its place in the rollout. Returns undefined after Ctrl-C, or if the fleet ended
-   * before.
-   */
-  readonly host: (place: number) => Promise<FleetHostStatus | undefined>;
+  /** Waits until the fleet has begun with a host, by its place in the rollout. With `wait`, also while the fleet is stuck. */
+  readonly host: (place: number) => Promise<Beginning>;
+  /** Waits until the fleet is over, or needs attention, or Ctrl-C. */
+  readonly end: () => Promise<'over' | 'attention' | 'interrupted'>;
   readonly close: () => void;
+}
+
+/** What is known of the whole fleet. */
+interface Progress {
+  readonly isOpen: boolean;
+  /** Missing once the fleet is over, and while Temporal's workflow pause holds it. */
+  readonly status?: FleetStatus;
 }
 
 const ignore = () => undefined;
 
 export function followBeginnings(
-  { signal }: CliContext,
+  context: CliContext,
   { client, connect, name }: Pick<FleetSource, 'client' | 'connect' | 'name'>,
+  { wait, command }: { readonly wait: boolean; readonly command: ToCommand },
 ): Beginnings {
-  const connection = keepConnected({ client, connect, onLost: ignore, onFound: ignore });
+  const { signal } = context;
+  let isLost = false;
+  let silence = '';
+  const reportSilence = (why: string) => {
+    if (why !== '' && why !== silence) announceOn(context)(why);
+    silence = why;
+  };
+  const connection = keepConnected({
+    client,
+    connect,
+    onLost: () => (isLost = true),
+    onFound: () => (isLost = false),
+  });
+  const ask = <T>(work: (client: ChandlerClient) => Promise<T>) => askLive(() => connection.ask(work));
+  const progress = sharedFor(ASK_EVERY_MS, async () => {
+    const fleet = await ask((each) => readProgress(each, name));
+    if (fleet) reportSilence('');
+    else if (isLost) reportSilence('The Temporal server does not answer; waiting for it');
+    else
+      reportSilence(
+        `No worker answers for the fleet ${name}. It continues once one does; start one with: ${command('worker')}`,
+      );
+    return fleet;
+  });
+
+  const beginningAt = async (place: number): Promise<Beginning | undefined> => {
+    // The fleet first: a host that is pending once the fleet is over never begins.
+    const fleet = await progress();
+    if (!fleet || (fleet.isOpen && (!fleet.status || fleet.status.phase === 'validating'))) return undefined;
+    const page = await ask(({ fleets }) => fleets.hosts(name, { offset: place, limit: 1 }));
+    const [host] = page?.hosts ?? [];
+    if (!host) return undefined;
+    if (host.state !== 'pending')
+      return (await ask((each) => hasRun(each, host))) ? { kind: 'begun', host } : undefined;
+    if (!fleet.isOpen) return { kind: 'over' };
+    if (wait || !fleet.status || !isStuck(fleet.status)) return undefined;
+    return { kind: 'stuck', reason: fleet.status.attention?.message ?? 'The fleet is paused.' };
+  };
+
   return {
     async host(place) {
       while (!signal.aborted) {
-        const page = await askLive(() =>
-          connection.ask(({ fleets }) => fleets.hosts(name, { offset: place, limit: 1 })),
-        );
-        const [host] = page?.hosts ?? [];
-        if (host && host.state !== 'pending') return host;
-        if (await askLive(() => connection.ask((each) => isFleetCutOff(each, name)))) return undefined;
-        await delay(LOOK_EVERY_MS, undefined, { signal }).catch(ignore);
+        const beginning = await beginningAt(place);
+        if (beginning) return beginning;
+        await delay(ASK_EVERY_MS, undefined, { signal }).catch(ignore);
       }
-      return undefined;
+      return { kind: 'interrupted' };
+    },
+    async end() {
+      while (!signal.aborted) {
+        const fleet = await progress();
+        if (fleet && !fleet.isOpen) return 'over';
+        if (fleet?.status?.attention) return 'attention';
+        await delay(ASK_EVERY_MS, undefined, { signal }).catch(ignore);
+      }
+      return 'interrupted';
     },
     close: () => connection.close(),
+  };
+}
+
+async function readProgress(client: ChandlerClient, name: string): Promise<Progress> {
+  const { status } = await client.temporal.workflow.getHandle(fleetWorkflowId(name)).describe();
+  if (!isOpenStatus(status.name)) return { isOpen: false };
+  try {
+    return { isOpen: true, status: await client.fleets.status(name) };
+  } catch (error) {
+    if (error instanceof RunPausedError) return { isOpen: true };
+    throw error;
+  }
+}
+
+/** A fleet counts a host as running a moment before the run exists. Until then, its id may belong to an earlier run. */
+async function hasRun(
+  client: ChandlerClient,
+  { state, workflowId, startedAtMs = 0 }: FleetHostStatus,
+): Promise<boolean> {
+  if (state !== 'running') return true;
+  try {
+    return (await client.describe(workflowId)).startedAtMs >= startedAtMs;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+/** Returns a function that all its callers share for this time. */
+function sharedFor<T>(ms: number, work: () => Promise<T>): () => Promise<T> {
+  let latest: { readonly atMs: number; readonly answer: Promise<T> } | undefined;
+  return () => {
+    const nowMs = performance.now();
+    if (!latest || nowMs - latest.atMs >= ms) latest = { atMs: nowMs, answer: work() };
+    return latest.answer;
   };
 }

@@ -3,9 +3,10 @@ import { oneLine } from '../../domain/text/plain-text.ts';
 import type { ChandlerClient } from '../../client.ts';
 import { fleetWorkflowId } from '../../domain/fleet/fleet-id.ts';
 import type { FleetHostStatus } from '../../domain/fleet/fleet-status.ts';
-import { aborted, announceOn, type CliContext } from '../context.ts';
+import { reasonOf } from '../../domain/run/failure.ts';
+import { announceOn, type CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { followBeginnings } from '../fleet/await-begun.ts';
+import { followBeginnings, type Beginning } from '../fleet/await-begun.ts';
 import { readFleet } from '../fleet/read-fleet.ts';
 import type { ToCommand } from '../output/reports.ts';
 import type { PlanOptions } from '../input/plan-file.ts';
@@ -34,7 +35,7 @@ const LEFT: Outcome = {
 
 /** Rolls a plan out to the hosts of an inventory as a fleet that no failure stops, and follows the run of each host. */
 export async function upHosts(context: CliContext, file: string, options: UpOptions): Promise<number> {
-  const { parallel = DEFAULT_PARALLEL } = options;
+  const { parallel = DEFAULT_PARALLEL, wait = false } = options;
   const rollout = { concurrency: parallel, slowStart: 0, maxFailures: '100%' } as const;
   const { input, plans } = await readFleet(file, { ...options, ...rollout }, context);
   const { name } = input;
@@ -42,53 +43,80 @@ export async function upHosts(context: CliContext, file: string, options: UpOpti
   return withClient(options, context, async (client) => {
     await client.fleets.start(input);
     const connect = reconnecting(options, context, fleetWorkflowId(name));
-    const begun = followBeginnings(context, { client, connect, name });
+    const fleet = followBeginnings(context, { client, connect, name }, { wait, command });
     const reported = new Map<string, ReportedRun>(
       plans.map((host) => [host.name, { name: host.name, message: 'its run has not started yet' }]),
     );
+    const report = (run: ReportedRun) => reported.set(run.name, run);
     const follow = (host: HostPlan, place: number) =>
-      followHost(context, options, { client, command, reported }, host.name, begun.host(place));
-    const exitCode = await runOnHosts(context, options, plans, follow, LEFT).finally(begun.close);
-    await writeReports(options, [...reported.values()]);
-    const announce = announceOn(context);
-    if (context.signal.aborted)
-      announce(`The fleet ${name} continues. Follow it: ${command('fleet', 'watch', name)}`);
-    else if ((await client.fleets.status(name)).attention)
-      announce(`The fleet ${name} needs attention: ${command('fleet', 'status', name)}`);
-    else await Promise.race([client.fleets.result(name), aborted(context.signal)]);
-    return exitCode;
+      followHost(context, options, { client, command, report }, host.name, fleet.host(place));
+    try {
+      const exitCode = await runOnHosts(context, options, plans, follow, LEFT);
+      await writeReports(options, [...reported.values()]);
+      const end = await fleet.end();
+      const announce = announceOn(context);
+      if (end === 'interrupted')
+        announce(`The fleet ${name} continues. Follow it: ${command('fleet', 'watch', name)}`);
+      if (end === 'attention')
+        announce(`The fleet ${name} needs attention: ${command('fleet', 'status', name)}`);
+      return exitCode;
+    } finally {
+      fleet.close();
+    }
   });
+}
+
+interface HostFollowing {
+  readonly client: ChandlerClient;
+  readonly command: ToCommand;
+  readonly report: (run: ReportedRun) => void;
 }
 
 async function followHost(
   context: CliContext,
   options: UpOptions,
-  {
-    client,
-    command,
-    reported,
-  }: {
-    readonly client: ChandlerClient;
-    readonly command: ToCommand;
-    readonly reported: Map<string, ReportedRun>;
-  },
+  { client, command, report }: HostFollowing,
   name: string,
-  begun: Promise<FleetHostStatus | undefined>,
+  begun: Promise<Beginning>,
 ): Promise<Outcome> {
-  const host = await begun;
-  if (!host) return LEFT;
-  const { workflowId, failure, runs } = host;
-  // An operator skipped the host, or another run is at work there.
-  if (runs === 0 || failure?.code === 'lease-held') {
-    const message = failure?.message ?? 'skipped';
-    reported.set(name, { name, message });
-    return { exitCode: failure ? exitCodes.failed : exitCodes.provisioned, message };
+  try {
+    const beginning = await begun;
+    if (beginning.kind === 'interrupted') return LEFT;
+    if (beginning.kind !== 'begun' || isWithoutRun(beginning.host)) {
+      const outcome = describeWithoutRun(beginning);
+      report({ name, message: outcome.message });
+      return outcome;
+    }
+    const { workflowId } = beginning.host;
+    const { display, ended } = createHostDisplay(context, name);
+    const run = { client, workflowId, connect: reconnecting(options, context, workflowId) };
+    const exitCode = await followRun(context, run, { wait: options.wait ?? false }, command, display);
+    if (options.report) report(await readReported(client, name, workflowId));
+    return { exitCode, id: workflowId, message: ended() };
+  } catch (error) {
+    report({ name, message: reasonOf(error) });
+    throw error;
   }
-  const { display, ended } = createHostDisplay(context, name);
-  const run = { client, workflowId, connect: reconnecting(options, context, workflowId) };
-  const exitCode = await followRun(context, run, { wait: options.wait ?? false }, command, display);
-  if (options.report) reported.set(name, await readReported(client, name, workflowId));
-  return { exitCode, id: workflowId, message: ended() };
+}
+
+/** An operator skipped the host, or another run is at work there. */
+function isWithoutRun({ runs, failure }: FleetHostStatus): boolean {
+  return runs === 0 || failure?.code === 'lease-held';
+}
+
+function describeWithoutRun(beginning: Exclude<Beginning, { kind: 'interrupted' }>): Outcome {
+  switch (beginning.kind) {
+    case 'over':
+      return { exitCode: exitCodes.aborted, message: 'not started: the fleet was ended before' };
+    case 'stuck':
+      return { exitCode: exitCodes.parked, message: `not started: ${beginning.reason}` };
+    case 'begun': {
+      const { failure } = beginning.host;
+      return failure
+        ? { exitCode: exitCodes.failed, message: failure.message }
+        : { exitCode: exitCodes.provisioned, message: 'skipped' };
+    }
+  }
 }
 
 /** Starts runs on the hosts of an inventory, and follows none. */

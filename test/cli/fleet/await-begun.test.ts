@@ -1,0 +1,107 @@
+import { afterEach, expect, it } from 'vitest';
+import type { ChandlerClient } from '../../../src/client.ts';
+import type { FleetHostStatus, FleetStatus } from '../../../src/domain/fleet/fleet-status.ts';
+import { followBeginnings, type Beginnings } from '../../../src/cli/fleet/await-begun.ts';
+import { fakeContext } from '../fake-context.ts';
+
+const followed: Beginnings[] = [];
+afterEach(() => followed.splice(0).forEach((each) => each.close()));
+
+/** What the server and the fleet report; a test changes it. */
+interface World {
+  workflow?: string;
+  fleet?: Partial<FleetStatus>;
+  host?: Partial<FleetHostStatus>;
+  /** When the latest run with the id of the host's run began. */
+  runStartedAtMs?: number;
+  hasNoWorker?: boolean;
+}
+
+function follow(world: World, { wait = false } = {}) {
+  const context = { ...fakeContext(), verbosity: 'normal' as const };
+  const fake = {
+    within: (_ms: number, ask: () => Promise<unknown>) => ask(),
+    server: { version: () => Promise.resolve('1.0.0') },
+    temporal: {
+      workflow: {
+        getHandle: () => ({ describe: async () => ({ status: { name: world.workflow ?? 'RUNNING' } }) }),
+      },
+    },
+    fleets: {
+      status: async () => {
+        if (world.hasNoWorker) throw Object.assign(new Error('deadline exceeded'), { code: 4 });
+        return { phase: 'rolling-out', counts: { running: 1 }, paused: false, ...world.fleet };
+      },
+      hosts: async () => ({ total: 1, hosts: [{ state: 'pending', workflowId: 'run', ...world.host }] }),
+    },
+    describe: async () => ({ startedAtMs: world.runStartedAtMs ?? 0 }),
+  };
+  const client = fake as unknown as ChandlerClient;
+  const source = { client, connect: () => Promise.resolve(client), name: 'web' };
+  const command = (...words: readonly string[]) => ['chandler', ...words].join(' ');
+  const beginnings = followBeginnings(context, source, { wait, command });
+  followed.push(beginnings);
+  return { beginnings, output: context.output };
+}
+
+/** Long enough for some questions. */
+const stillWaits = async (answer: Promise<unknown>) => {
+  const late = new Promise((resolve) => setTimeout(resolve, 700, 'waits'));
+  expect(await Promise.race([answer, late])).toBe('waits');
+};
+const stuck: Partial<FleetStatus> = {
+  counts: { pending: 1, running: 0, parked: 0, failed: 1, done: 0 },
+  attention: { reason: 'once', message: 'All others wait.', advice: '' },
+};
+
+it.each(['FAILED', 'CANCELLED', 'TERMINATED'])(
+  'a host never begins after its fleet is %s',
+  async (workflow) => {
+    const { beginnings } = follow({ workflow }, { wait: true });
+    expect(await beginnings.host(0)).toEqual({ kind: 'over' });
+  },
+);
+
+it('a host has begun although its fleet is over meanwhile', async () => {
+  const { beginnings } = follow({ workflow: 'COMPLETED', host: { state: 'done' } });
+  expect(await beginnings.host(0)).toMatchObject({ kind: 'begun', host: { state: 'done' } });
+});
+
+it('a fleet that only an operator can continue ends the wait for a host', async () => {
+  const { beginnings } = follow({ fleet: stuck });
+  expect(await beginnings.host(0)).toEqual({ kind: 'stuck', reason: 'All others wait.' });
+});
+
+it('--wait also waits for the operator', async () => {
+  const world: World = { fleet: stuck };
+  const host = follow(world, { wait: true }).beginnings.host(0);
+  await stillWaits(host);
+  world.host = { state: 'parked' };
+  expect(await host).toMatchObject({ kind: 'begun' });
+});
+
+it('an earlier run with the same id is not that of the fleet', async () => {
+  const world: World = { host: { state: 'running', startedAtMs: 1000 }, runStartedAtMs: 400 };
+  const host = follow(world).beginnings.host(0);
+  await stillWaits(host);
+  world.runStartedAtMs = 1003;
+  expect(await host).toMatchObject({ kind: 'begun' });
+});
+
+it('the attention of a fleet is noticed although its hosts report it late', async () => {
+  const world: World = {};
+  const end = follow(world).beginnings.end();
+  await stillWaits(end);
+  world.fleet = stuck;
+  expect(await end).toBe('attention');
+});
+
+it('a fleet without a worker is announced once', async () => {
+  const world: World = { hasNoWorker: true };
+  const { beginnings, output } = follow(world);
+  const end = beginnings.end();
+  await stillWaits(end);
+  world.workflow = 'COMPLETED';
+  expect(await end).toBe('over');
+  expect(output().match(/No worker answers for the fleet web\. .*chandler worker/g)).toHaveLength(1);
+});
