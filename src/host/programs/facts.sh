@@ -3,19 +3,19 @@
 : "${whole:?}"
 
 # say_tools NAMES: reports which tools exist. Builtins only, because any tool may be missing. Only the `script` of util-linux counts,
-# which returns the exit code.
+# which returns the exit code; another one may read its standard input, which is this program.
 say_tools() {
   tools=
   for tool in $1; do
     command -v "$tool" >/dev/null 2>&1 || continue
-    if [ "$tool" = script ]; then case $(script --version 2>/dev/null) in *util-linux*) ;; *) continue ;; esac; fi
+    if [ "$tool" = script ]; then case $(script --version </dev/null 2>/dev/null) in *util-linux*) ;; *) continue ;; esac; fi
     tools=$tools,$tool
   done
   say "path=$PATH"
   say "tools=$tools"
 }
 
-# word_of TEXT: sets code to TEXT as one word: after a colon if it needs no encoding, which starts three programs, otherwise in base64.
+# word_of TEXT: sets code to TEXT as one word: `:TEXT` if it has no special characters, otherwise base64, which starts three programs.
 word_of() { case $1 in *[!A-Za-z0-9/._+-]*) code=$(printf '%s' "$1" | encode) ;; *) code=:$1 ;; esac }
 
 # find_places STATE_DIR: sets $state_dir and $zmx_dir; an empty STATE_DIR stands for the default.

@@ -140,7 +140,8 @@ run_step() (
   exec setsid sh -c "$1" 2>&1
 )
 
-# Only the `script` of util-linux returns the exit code; without it the step's output is a pipe. The worker may have found it.
+# Only the `script` of util-linux returns the exit code; without it the step's output is a pipe. With pty=yes in
+# its settings, the worker has found it.
 command -v script >/dev/null || pty=no
 case ${pty:-$(script --version 2>/dev/null)} in yes) ;; *util-linux*) pty=yes ;; *) pty=no ;; esac
 # again COMMAND...: repeats the command while it gets killed.
