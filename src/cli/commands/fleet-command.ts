@@ -57,7 +57,7 @@ A second rollout under the same name is refused while one is at work.`,
       parked: 'the fleet needs attention, and this command no longer follows',
       aborted: 'the fleet was aborted, cancelled or terminated',
       unreachable: 'no Temporal server answers',
-      interrupted: 'interrupted by Ctrl-C; the fleet continues',
+      interrupted: 'left by q or Ctrl-C; the fleet continues',
     },
     seeAlso: ['fleet watch', 'fleet promote', 'fleet retry', 'hosts', 'validate'],
   });
@@ -93,7 +93,7 @@ function addViews(fleet: Command, act: Act): void {
       failed: 'some hosts failed',
       parked: 'with --no-wait: the fleet needs attention',
       aborted: 'the fleet was aborted, cancelled or terminated',
-      interrupted: 'interrupted by Ctrl-C; the fleet continues',
+      interrupted: 'left by q or Ctrl-C; the fleet continues',
     },
     seeAlso: ['fleet status', 'watch'],
   });
