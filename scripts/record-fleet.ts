@@ -18,7 +18,7 @@ const HOSTS = 1000;
 const COLUMNS = 110;
 const ROWS = 30;
 /** A pause for viewers of the recording. */
-const LOOK_MS = 2000;
+const PAUSE_MS = 2000;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cli = join(root, 'dist/cli/main.js');
 
@@ -55,7 +55,7 @@ try {
   const frames: { readonly caption: string; readonly screen: string }[] = [];
   const show = async (caption: string, shows: RegExp) => {
     frames.push({ caption, screen: await terminal.until(shows) });
-    await delay(LOOK_MS);
+    await delay(PAUSE_MS);
   };
   const elsewhere = (...args: readonly string[]) => {
     const text = execFileSync(process.execPath, [cli, ...args], {
@@ -77,7 +77,7 @@ try {
   await terminal.press('Escape');
   await terminal.until(/waiting for promote/);
   await show(
-    `Somebody promotes the fleet in another terminal:${elsewhere('fleet', 'promote', 'site', '--reason', 'the canary is well')}`,
+    `An operator promotes the fleet in another terminal:${elsewhere('fleet', 'promote', 'site', '--reason', 'the canary is well')}`,
     /wave 2 of 3/,
   );
   await show('The second wave is over.', /wave 2 of 3 over, waiting for promote/);

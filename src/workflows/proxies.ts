@@ -19,7 +19,7 @@ const DAY_MS = 86_400_000;
 /** In characters of three bytes at most: the server fails a task that sends a summary of more than 400 bytes. */
 export const MAX_SUMMARY_LENGTH = 120;
 
-/** What somebody waits for is done before the other work of busy workers, and before that of fleets, whose runs have priority 4. */
+/** For what a person waits for: busy workers do it first. Other work has priority 3, that of fleets 4. */
 export const URGENT = { priority: { priorityKey: 1 } } as const satisfies ActivityOptions;
 
 /** Short questions and requests. They are safe to repeat, so the server retries them over a bad link. */

@@ -168,7 +168,7 @@ it('is followed on the whole screen, into a host and back, until it is over', as
   }
 });
 
-it('that was terminated is reported as such to who follows it', async () => {
+it('that was terminated is reported as terminated to its followers', async () => {
   await stack.client.fleets.start({
     name: 'cut',
     plan: { name: 'cut', steps: [{ name: 'a', script: 'true' }] },

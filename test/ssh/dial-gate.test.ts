@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DialGate } from '../../src/ssh/dial-gate.ts';
 import { sharedLookup } from '../../src/ssh/shared-lookup.ts';
 
-/** Begins dials that end when they are told to. */
+/** Begins dials that end when `ends` is called. */
 function begin(gate: DialGate, count: number) {
   const begun: number[] = [];
   const ends: ((error?: Error) => void)[] = [];
@@ -99,7 +99,7 @@ describe('a shared lookup', () => {
     expect(await find('localhost')).not.toBe(first);
   });
 
-  it('tells everybody that there is no such name', async () => {
+  it('reports a missing name to every caller', async () => {
     const [first, second] = await Promise.all([find('no.such.name.invalid'), find('no.such.name.invalid')]);
     expect(first).toBeInstanceOf(Error);
     expect(second).toBe(first);

@@ -5,7 +5,7 @@ import { fleetWorkflowId } from '../../domain/fleet/fleet-id.ts';
 import type { FleetStatus } from '../../domain/fleet/fleet-status.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
-import { isFleetCutOff, lookAtFleet, type FleetSight } from '../live/followed-fleet.ts';
+import { isFleetCutOff, fetchFleet, type FleetReading } from '../live/followed-fleet.ts';
 import { keepConnected, LostError } from '../live/keep-connected.ts';
 import { startState } from '../live/screen/model.ts';
 import { showOnScreen, type ScreenOptions } from '../live/screen/show-on-screen.ts';
@@ -45,7 +45,7 @@ export async function followFleet(
   const { name } = source;
   const { json = false, wait = context.isTty && !json } = options;
   const { keyboard } = context;
-  const isEnd = ({ status, isCutOff }: FleetSight) =>
+  const isEnd = ({ status, isCutOff }: FleetReading) =>
     isCutOff || (status !== undefined && (status.endedAtMs !== undefined || (!wait && isStuck(status))));
   const last =
     keyboard && !json
@@ -99,8 +99,8 @@ async function followOnScreen(
   context: CliContext,
   { name, ...source }: FleetSource,
   keyboard: ScreenOptions['keyboard'],
-  isEnd: (fleet: FleetSight) => boolean,
-): Promise<FleetSight | undefined> {
+  isEnd: (fleet: FleetReading) => boolean,
+): Promise<FleetReading | undefined> {
   // Reports a wrong name before the screen opens.
   await isFleetCutOff(source.client, name);
   const { state } = await showOnScreen(context, {
@@ -122,8 +122,8 @@ async function followInLines(
   context: CliContext,
   { client, connect, name }: FleetSource,
   json: boolean,
-  isEnd: (fleet: FleetSight) => boolean,
-): Promise<FleetSight | undefined> {
+  isEnd: (fleet: FleetReading) => boolean,
+): Promise<FleetReading | undefined> {
   const announce = announceOn(context);
   const connection = keepConnected({
     client,
@@ -134,7 +134,7 @@ async function followInLines(
   let shown = '';
   try {
     while (!context.signal.aborted) {
-      const fleet = await askLive(() => connection.ask((each) => lookAtFleet(each, name)));
+      const fleet = await askLive(() => connection.ask((each) => fetchFleet(each, name)));
       const text = !fleet?.status
         ? shown
         : json

@@ -29,7 +29,7 @@ const WORST_FIRST: readonly ExitCode[] = [
 
 /**
  * Works on several hosts, some at once, and prints a line for each as soon as it is done. A failure on one host does not stop the
- * others. `interrupted`: what is said of hosts that Ctrl-C leaves out. Returns the worst exit code.
+ * others. `interrupted`: the outcome of hosts that Ctrl-C leaves out. Returns the worst exit code.
  */
 export async function runOnHosts<T extends { readonly name: string }>(
   context: CliContext,

@@ -6,7 +6,7 @@ import type { FleetHostStatus } from '../../domain/fleet/fleet-status.ts';
 import { reasonOf } from '../../domain/run/failure.ts';
 import { announceOn, type CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { followBeginnings, type Beginning } from '../fleet/await-begun.ts';
+import { followBeginnings, type Beginning } from '../fleet/follow-beginnings.ts';
 import { readFleet } from '../fleet/read-fleet.ts';
 import type { ToCommand } from '../output/reports.ts';
 import type { PlanOptions } from '../input/plan-file.ts';

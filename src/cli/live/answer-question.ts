@@ -5,7 +5,7 @@ import { ChandlerError } from '../../domain/run/failure.ts';
 import { RunPausedError } from '../../domain/run/server-pause.ts';
 import { firstLine, isNoWorker } from '../errors.ts';
 import type { LogQuestion, Question } from './due-questions.ts';
-import { lookAtFleet } from './followed-fleet.ts';
+import { fetchFleet } from './followed-fleet.ts';
 import { bounds } from './intervals.ts';
 import { LostError, type Connection } from './keep-connected.ts';
 import { isOver, type LiveEvent, type LiveRuns, type LogEvent, type Scope } from './live-runs.ts';
@@ -57,7 +57,7 @@ async function ask(
       return { kind: 'result', run, result: await connection.ask((client) => client.result(run)) };
     }
     case 'fleet':
-      return { kind: 'fleet', sight: await connection.ask((client) => lookAtFleet(client, question.name)) };
+      return { kind: 'fleet', reading: await connection.ask((client) => fetchFleet(client, question.name)) };
     case 'log':
       return readPiece(connection, question);
   }

@@ -4,8 +4,8 @@ import type { FleetStatus } from '../../domain/fleet/fleet-status.ts';
 import { isCutOff } from '../../domain/run/execution-status.ts';
 import type { FleetPace } from '../output/render-fleet.ts';
 
-/** The answer to a look at a fleet. */
-export interface FleetSight {
+/** What the server and a fleet report about it. */
+export interface FleetReading {
   /** Missing if it was cut off. */
   readonly status?: FleetStatus;
   /** Whether its workflow was terminated. */
@@ -13,7 +13,7 @@ export interface FleetSight {
 }
 
 /** A fleet as a live view knows it. */
-export interface FollowedFleet extends FleetSight {
+export interface FollowedFleet extends FleetReading {
   readonly pace?: FleetPace | undefined;
   /** How many hosts were over at times of the latest minutes. */
   readonly samples: readonly { readonly atMs: number; readonly over: number }[];
@@ -25,7 +25,7 @@ const WINDOW_MS = 120_000;
 const MIN_MS = 3_000;
 
 /** Asks for the state of a fleet. A terminated one still answers, with the state that it had then. */
-export async function lookAtFleet(client: ChandlerClient, name: string): Promise<FleetSight> {
+export async function fetchFleet(client: ChandlerClient, name: string): Promise<FleetReading> {
   if (await isFleetCutOff(client, name)) return { isCutOff: true };
   return { status: await client.fleets.status(name), isCutOff: false };
 }
@@ -35,14 +35,14 @@ export async function isFleetCutOff({ temporal }: ChandlerClient, name: string):
   return isCutOff(status.name);
 }
 
-/** Adds what was seen of a fleet to what is known of it. */
-export function noteFleet(
+/** Adds what a fleet reports to what is known of it. */
+export function updateFleet(
   before: FollowedFleet | undefined,
-  { status = before?.status, isCutOff: wasEnded }: FleetSight,
+  { status = before?.status, isCutOff }: FleetReading,
   nowMs: number,
 ): FollowedFleet {
-  if (!status || wasEnded || status.endedAtMs !== undefined)
-    return { samples: [], isCutOff: wasEnded, ...(status && { status }) };
+  if (!status || isCutOff || status.endedAtMs !== undefined)
+    return { samples: [], isCutOff, ...(status && { status }) };
   const over = status.counts.done + status.counts.failed;
   // A time in which no host may start says nothing about the pace.
   if (status.gate || status.paused) return { status, isCutOff: false, samples: [{ atMs: nowMs, over }] };
@@ -53,7 +53,7 @@ export function noteFleet(
   return { status, isCutOff: false, samples, pace: paceOf(samples, status) };
 }
 
-/** How fast hosts of a fleet end; undefined as long as that cannot be said. */
+/** How fast hosts of a fleet end; undefined while it is unknown. */
 function paceOf(samples: FollowedFleet['samples'], { hosts, counts }: FleetStatus): FleetPace | undefined {
   const [first, last] = [samples[0], samples.at(-1)];
   if (!first || !last || last.over <= first.over || last.atMs - first.atMs < MIN_MS) return undefined;

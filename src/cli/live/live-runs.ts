@@ -2,7 +2,7 @@ import type { RunInfo, RunResult, StepProgress } from '../../client.ts';
 import { isOpenStatus } from '../../domain/run/execution-status.ts';
 import type { RunPausedError } from '../../domain/run/server-pause.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
-import { noteFleet, type FleetSight, type FollowedFleet } from './followed-fleet.ts';
+import { updateFleet, type FleetReading, type FollowedFleet } from './followed-fleet.ts';
 
 /** The runs to watch: by id, or those that match a visibility query, perhaps with the fleet that they belong to. */
 export type Scope =
@@ -72,7 +72,7 @@ export type LiveEvent =
   | { readonly kind: 'held'; readonly run: string; readonly error: RunPausedError }
   | { readonly kind: 'progress'; readonly run: string; readonly progress: readonly StepProgress[] }
   | { readonly kind: 'result'; readonly run: string; readonly result: RunResult }
-  | { readonly kind: 'fleet'; readonly sight: FleetSight }
+  | { readonly kind: 'fleet'; readonly reading: FleetReading }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'lost'; readonly why: string }
   | { readonly kind: 'found' };
@@ -111,7 +111,7 @@ export function applyEvent<S extends LiveRuns>(state: S, event: LiveEvent): S {
     case 'result':
       return changeRun(state, event.run, (run) => ({ ...run, result: event.result }));
     case 'fleet':
-      return { ...state, fleet: noteFleet(state.fleet, event.sight, state.nowMs) };
+      return { ...state, fleet: updateFleet(state.fleet, event.reading, state.nowMs) };
     case 'failed':
     case 'log':
     case 'log-failed':

@@ -16,13 +16,13 @@ export const timing = {
     { fromAgeMs: 600_000, heartbeatEveryMs: 30_000, heartbeatTimeoutMs: 40_000 },
   ],
   /**
-   * How long a worker may be silent about an activity that takes seconds: to repeat it costs little, also if the machine has only
-   * stalled.
+   * How long a worker may be silent about an activity that takes seconds. Repeating one costs little, even if the worker's machine
+   * has only stalled.
    */
   shortHeartbeatTimeoutMs: 5_000,
   /**
-   * How long a worker may take for a workflow task of a fleet's run. The tasks that a dead worker had are done elsewhere after this
-   * time; until then their hosts keep their places in the window of the fleet. Temporal's default is 10 s.
+   * How long a worker may take for a workflow task of a fleet's run. After this time another worker does the tasks of a
+   * dead one; until then their hosts keep their places in the window of the fleet. Temporal's default is 10 s.
    */
   fleetTaskTimeoutMs: 5_000,
   /** How long the server keeps a workflow for the worker that has it in its cache. Replay on another worker takes about 20 ms. */

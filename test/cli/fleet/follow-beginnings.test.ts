@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import type { ChandlerClient } from '../../../src/client.ts';
 import type { FleetHostStatus, FleetStatus } from '../../../src/domain/fleet/fleet-status.ts';
-import { followBeginnings, type Beginnings } from '../../../src/cli/fleet/await-begun.ts';
+import { followBeginnings, type Beginnings } from '../../../src/cli/fleet/follow-beginnings.ts';
 import { fakeContext } from '../fake-context.ts';
 
 const followed: Beginnings[] = [];

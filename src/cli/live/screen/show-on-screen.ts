@@ -24,7 +24,7 @@ export interface ScreenOptions extends Pick<StoreSource, 'client' | 'connect' | 
   readonly urlOf: (run: string) => string | undefined;
   /** The options with which `attach` reaches the same server. */
   readonly flags: readonly string[];
-  /** Whether there is nothing more to show, and the exit code then. */
+  /** Returns the exit code once there is nothing more to show. */
   readonly endOf?: (state: State) => ExitCode | undefined;
 }
 
