@@ -11,6 +11,8 @@ import type { ToCommand } from '../output/reports.ts';
 import { askLive, isStuck, type FleetSource } from './follow-fleet.ts';
 
 const ASK_EVERY_MS = 300;
+/** The nodes of a Temporal cluster may differ by this time. */
+const CLOCK_SKEW_MS = 500;
 
 /** How the fleet began with a host, or why it did not. */
 export type Beginning =
@@ -124,7 +126,7 @@ async function hasRun(
 ): Promise<boolean> {
   if (state !== 'running') return true;
   try {
-    return (await client.describe(workflowId)).startedAtMs >= startedAtMs;
+    return (await client.describe(workflowId)).startedAtMs >= startedAtMs - CLOCK_SKEW_MS;
   } catch (error) {
     if (isNotFound(error)) return false;
     throw error;
