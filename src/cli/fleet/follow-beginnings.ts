@@ -99,7 +99,8 @@ export function followBeginnings(
       while (!signal.aborted) {
         const fleet = await progress();
         if (fleet && !fleet.isOpen) return 'over';
-        if (fleet?.status?.attention) return 'attention';
+        const { status } = fleet ?? {};
+        if (status && (status.attention || (!wait && isStuck(status)))) return 'attention';
         await delay(ASK_EVERY_MS, undefined, { signal }).catch(ignore);
       }
       return 'interrupted';

@@ -72,6 +72,13 @@ it('a fleet that only an operator can continue ends the wait for a host', async 
   expect(await beginnings.host(0)).toEqual({ kind: 'stuck', reason: 'All others wait.' });
 });
 
+it('a paused fleet ends the wait for a host, and for the end', async () => {
+  const counts = { pending: 1, running: 0, parked: 0, failed: 0, done: 0 };
+  const { beginnings } = follow({ fleet: { counts, paused: true } });
+  expect(await beginnings.host(0)).toEqual({ kind: 'stuck', reason: 'The fleet is paused.' });
+  expect(await beginnings.end()).toBe('attention');
+});
+
 it('--wait also waits for the operator', async () => {
   const world: World = { fleet: stuck };
   const host = follow(world, { wait: true }).beginnings.host(0);
