@@ -40,6 +40,7 @@ describe('the end of a step', () => {
   it('lost-terminal-log: comes with no advice to attach to a session that is gone', async () => {
     const id = await runUntilPrinted('lost', 'exit 5');
     await stack.onHost(`ZMX_DIR=/run/chandler/zmx ${zmx} kill lost`);
+    await letGo('lost');
     expect((await stack.client.result(id)).outcome).toBe('failed');
     const [step] = (await stack.client.status(id)).steps;
     expect(step).toMatchObject({ state: 'failed', exitCode: 5 });
