@@ -536,6 +536,38 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     await host.release('next');
   });
 
+  it('leaves the record to a later launch if it was cancelled before it was created', async () => {
+    const place = 'cancelled/step.a';
+    const record = { place, digest: 'a'.repeat(20), needs: [], former: '-' };
+    const [first, second] = [1, 2].map((attempt) =>
+      makeLaunch(`run ${process.pid} ${stateDir}`, `step-${(count += 1)}`, 'finalizer', attempt),
+    );
+    if (!first || !second) throw new Error('no launches');
+    launches.push(first, second);
+    const begin = (launch: typeof first, lease: string) =>
+      host.launch(launch.id, renderLaunchBody(launch, { script: 'true', env: {} }), {
+        lease,
+        record,
+        secrets: '',
+      });
+    await host.lease('slow');
+    const lock = join(stateDir, 'lease.lock');
+    const holding = spawn('flock', [lock, 'sh', '-c', 'echo locked; cat'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    await once(holding.stdout, 'data');
+    const late = begin(first, 'slow');
+    const waiter = new RegExp(`-> FLOCK .*:${statSync(lock).ino} `);
+    await poll(() => waiter.test(readFileSync('/proc/locks', 'utf8')), 'the launch waits for the lease');
+    await host.kill(first.id, { graceS: 0 });
+    await begin(second, '');
+    await host.wait(second.id);
+    holding.stdin.end();
+    expect(await late).toEqual({ kind: 'cancelled' });
+    expect(readFileSync(join(stateDir, 'plans', place), 'utf8')).toContain(second.id);
+    await host.release('slow');
+  });
+
   it('releases a free host again whose sentinel has the mark, and only then', async () => {
     const sentinelPath = join(stateDir, 'marked');
     const prepare = (holder: string, doneMark: string) =>

@@ -18,10 +18,11 @@ write_record() {
   [ -d "${record%/*}" ] || mkdir -p "${record%/*}" 2>/dev/null
   put "$1" "$2 ${3#* }"
 }
-# place_record FILE: puts what write_record has written in place, unless another run has taken the host.
+# place_record FILE: puts what write_record has written in place, unless another run has taken the host. A launch that was cancelled
+# meanwhile takes the place of no later one.
 place_record() {
   [ -z "${holder-}" ] || hold_lease
-  [ -z "$record" ] || mv -fT "$1" "$record" || refuse state-directory-unwritable "cannot write $record"
+  [ -z "$record" ] || [ -d "${launch-}" ] || mv -fT "$1" "$record" || refuse state-directory-unwritable "cannot write $record"
 }
 # make_launch ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES [SECRETS_BYTES [RECORD]] <secrets, env and script, one after another
 # Creates the launch unless it exists. RECORD is `PLAN/PART DIGEST NEEDS`; the record names the launch before it can begin. All or nothing: one rename creates the directory, after every byte has arrived. STEP, ATTEMPT
