@@ -29,11 +29,11 @@ const sections: Readonly<Record<SectionName, Section>> = {
   compare: { title: 'Beside other tools', measure: measureCompare },
   account: { title: 'What a run costs', measure: (stand) => account(stand, rounds, announce) },
   notice: { title: 'How soon an end is noticed', measure: notice },
+  'start-up': { title: 'Start of a command', measure: (stand) => startUp(stand, rounds) },
   waiting: {
     title: 'What runs cost that wait',
     measure: (stand) => waitingCosts(stand, announce),
   },
-  'start-up': { title: 'Start of a command', measure: (stand) => startUp(stand, rounds) },
 };
 
 ensureBuilt();
@@ -64,21 +64,26 @@ async function interrupt(): Promise<void> {
   process.exit(130);
 }
 
+/** Writes the page anew after each section, so that one that is interrupted keeps what was measured. */
 async function report(stand: Stand): Promise<void> {
   const others = watchOthers(stand.cpuMs);
+  const machine = await describeMachine();
   const measured: string[] = [];
   for (const [name, { title, measure }] of Object.entries(sections)) {
     if (only !== undefined && only !== name) continue;
     announce(`measuring: ${title}`);
     measured.push(`## ${title}`, await measure(stand));
+    const facts = [...machine, `Hosts run ${stand.zmx} as zmx`, others()];
+    await write([
+      '# Benchmarks',
+      'Measured and written by `npm run bench`, all in one run.',
+      facts.map((line) => `- ${line}`).join('\n'),
+      ...measured,
+    ]);
   }
-  const facts = [...(await describeMachine()), `Hosts run ${stand.zmx} as zmx`, others()];
-  const parts = [
-    '# Benchmarks',
-    'Measured and written by `npm run bench`, all in one run.',
-    facts.map((line) => `- ${line}`).join('\n'),
-    ...measured,
-  ];
+}
+
+async function write(parts: readonly string[]): Promise<void> {
   const text = await format(parts.join('\n\n'), { ...(await resolveConfig(docsPage)), filepath: page });
   if (prints) {
     process.stdout.write(text);
