@@ -6,7 +6,10 @@ export interface SshPoolOptions extends SshConnectionOptions {
   readonly execsPerConnection?: number;
   /** Default 16; further commands wait for a free connection. */
   readonly connectionsPerHost?: number;
-  /** The number of simultaneous dials. Default 64. Dials to targets whose latest dial failed have as many places of their own. */
+  /**
+   * The number of simultaneous dials. Default 64. Dials to targets whose latest dial failed have four times as many places of
+   * their own.
+   */
   readonly dials?: number;
   /** The same through one jump host. Default 16. */
   readonly dialsPerJump?: number;

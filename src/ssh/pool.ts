@@ -26,6 +26,8 @@ export interface SshPoolStats {
 
 const DIALS = 64;
 const DIALS_PER_JUMP = 16;
+/** How many more places the dials to failing targets have, so that those that are back need not wait long for those that are not. */
+const FAILING_FACTOR = 4;
 
 /** Lends connections to commands. */
 export interface SshPool {
@@ -67,7 +69,9 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
   const gateTo = ({ jump }: ResolvedTarget, isFailing: boolean): DialGate => {
     const key = `${isFailing} ${jump ? keyOf(jump) : ''}`;
     const limit = jump ? (options.dialsPerJump ?? DIALS_PER_JUMP) : (options.dials ?? DIALS);
-    return getOrAdd(gates, key, () => new DialGate(limit, { spreads: isFailing }));
+    // Most of these wait for a host that does not answer, which costs little.
+    const places = isFailing ? FAILING_FACTOR * limit : limit;
+    return getOrAdd(gates, key, () => new DialGate(places, { spreads: isFailing }));
   };
 
   const open = async (target: ResolvedTarget): Promise<Connection> => {

@@ -113,7 +113,9 @@ async function followOnScreen(
       size: context.terminalSize(),
       nowMs: context.now(),
     }),
-    endOf: ({ fleet }) => (fleet && isEnd(fleet) ? exitCodes.provisioned : undefined),
+    // Who reads a log or answers a question is not interrupted.
+    endOf: ({ fleet, view, dialog }) =>
+      view === 'list' && !dialog && fleet && isEnd(fleet) ? exitCodes.provisioned : undefined,
   });
   return state.fleet;
 }
