@@ -29,10 +29,13 @@ function fleetActivities(
   changes: Partial<Activities> = {},
 ) {
   const starts = new Map<string, number>();
+  const launched = new Set<string>();
   const { activities } = fakeActivities({
     waitStep: ({ host, launch }) => {
       const name = host.target.host;
-      starts.set(name, (starts.get(name) ?? 0) + 1);
+      // A busy server may have the same launch waited for again.
+      if (!launched.has(launch.id)) starts.set(name, (starts.get(name) ?? 0) + 1);
+      launched.add(launch.id);
       return work === untilCancelled ? untilCancelled() : beating(work(name, launch.attempt));
     },
     surveyRuns: ({ workflowIds }) => Promise.all(workflowIds.map((id) => surveyRun(harness.env.client, id))),
@@ -245,8 +248,13 @@ it('takes over the runs of an earlier fleet of the same name that was terminated
 });
 
 it('works no host twice when an operator resets it', async () => {
+  let finishReset = () => {};
+  const reset = new Promise<void>((resolve) => (finishReset = resolve));
+  let begun = 0;
+  // Two hosts are at work during the reset, and report to the execution that follows.
   const { starts, activities } = fleetActivities(async () => {
-    await delay(200);
+    begun += 1;
+    if (begun > 3) await reset;
     return ended;
   });
   await harness.fleet(activities, makeFleet('reset', 8, { concurrency: 2 }), async (client, name) => {
@@ -262,6 +270,7 @@ it('works no host twice when an operator resets it', async () => {
       requestId: `reset-${name}`,
       reason: 'test',
     });
+    finishReset();
     expect((await client.fleets.result(name)).outcome).toBe('provisioned');
     expect(Object.fromEntries(starts)).toEqual(
       Object.fromEntries(names('reset', 8).map((each) => [each, 1])),
