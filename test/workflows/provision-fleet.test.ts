@@ -227,23 +227,27 @@ it('counts a host with another run at work, and one whose run is terminated, as 
   });
 });
 
-it('takes over the runs of an earlier fleet of the same name that was terminated', async () => {
+it('takes over the runs of an earlier fleet of the same name that was terminated, and notices one that is terminated then', async () => {
   const gates: (() => void)[] = [];
   const { starts, activities } = fleetActivities(async () => {
     await new Promise<void>((open) => gates.push(open));
     return ended;
   });
-  const input = makeFleet('again', 2);
+  const input = makeFleet('again', 3, { maxFailures: 1 });
   await harness.fleet(activities, input, async (client, name) => {
-    await until(client, name, ({ counts }) => counts.running === 2);
-    await expect.poll(() => gates.length).toBe(2);
+    await until(client, name, ({ counts }) => counts.running === 3);
+    await expect.poll(() => gates.length).toBe(3);
     await client.temporal.workflow.getHandle(`fleet:${name}`).terminate();
     await client.fleets.start(input);
-    await until(client, name, ({ counts }) => counts.running === 2);
+    await until(client, name, ({ counts }) => counts.running === 3);
     await delay(300);
+    await client.temporal.workflow.getHandle('provision:again3:22').terminate();
     for (const open of gates) open();
-    expect((await client.fleets.result(name)).outcome).toBe('provisioned');
-    expect([...starts.values()]).toEqual([1, 1]);
+    expect(await client.fleets.result(name)).toMatchObject({
+      outcome: 'incomplete',
+      result: { failures: [{ name: 'again3', failure: { code: 'aborted' } }] },
+    });
+    expect([...starts.values()]).toEqual([1, 1, 1]);
   });
 });
 

@@ -137,6 +137,8 @@ function takeOver(fleet: Fleet, host: number, run: HostRun, plan: Plan, found: R
   const { workflowId } = workflowInfo();
   if (found?.state === 'open' && found.parentId === workflowId && found.digest === planDigest(plan)) {
     if (found.firstRunId !== undefined) run.firstRunId = found.firstRunId;
+    // The server tells this execution nothing about its end.
+    fleet.inherited.add(host);
     return;
   }
   endHost(fleet, host, {
@@ -152,6 +154,7 @@ export function acceptReport(fleet: Fleet, { workflowId, firstRunId, kind, failu
   if (isUnknownRun(fleet, host, firstRunId)) {
     fleet.rollout.adopt(host);
     fleet.runs.set(host, { runs: 1, startedAtMs: Date.now(), firstRunId });
+    fleet.inherited.add(host);
   }
   const run = fleet.runs.get(host);
   if (!run || run.firstRunId === undefined) return expectRun(fleet, host, firstRunId, kind, failure);

@@ -5,7 +5,7 @@ import { isAtWork, type Fleet } from './fleet.ts';
 import { endHost } from './host-runs.ts';
 
 /** How often the server is asked about runs that another execution of the fleet has started, and about all runs. */
-const INHERITED_EVERY_MS = 60_000;
+const INHERITED_EVERY_MS = 15_000;
 const ALL_EVERY_MS = 600_000;
 /** How many runs are asked about at once. */
 const AT_ONCE = 50;
