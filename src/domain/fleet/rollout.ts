@@ -239,6 +239,8 @@ export class Rollout {
   /** Begins the next wave once the present one is over and what follows it has passed. */
   #releaseWaves(nowMs: number): void {
     const { waves, pause } = this.#plan;
+    // A host of the wave was retried meanwhile, so what follows the wave begins anew once it is over again.
+    if (!this.isWaveOver) this.#gate = undefined;
     while (this.#wave < waves.length - 1 && !this.#isHeld && this.isWaveOver) {
       this.#gate ??= openGate(pause, nowMs);
       const isOpen = !this.#gate || (this.#gate.kind === 'time' && this.#gate.untilMs <= nowMs);

@@ -127,6 +127,19 @@ test('a repaired host gives its place in the error budget back', () => {
   expect(rollout.next(2).start).toEqual([1]);
 });
 
+test('what follows a wave begins anew after a host of the wave was retried', () => {
+  const plan: RolloutPlan = { ...oneWave(2), waves: [[0], [1]], pause: { kind: 'time', ms: 100 } };
+  const rollout = new Rollout(plan, { concurrency: 1, maxFailures: 1 });
+  rollout.next(0);
+  rollout.ended(0, 'failed');
+  expect(rollout.next(10)).toEqual({ start: [], wakeAtMs: 110 });
+  rollout.retry([0]);
+  expect(rollout.next(20).start).toEqual([0]);
+  rollout.ended(0, 'done');
+  expect(rollout.next(500)).toEqual({ start: [], wakeAtMs: 600 });
+  expect(rollout.next(600).start).toEqual([1]);
+});
+
 test('a share of the hosts is rounded down', () => {
   expect([amountOf('10%', 19), amountOf('33.33%', 10_000), amountOf('100%', 7), amountOf(3, 1)]).toEqual([
     1, 3333, 7, 3,
