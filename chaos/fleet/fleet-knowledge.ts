@@ -172,7 +172,10 @@ export class FleetKnowledge {
     if (!host || !isAtWork(host)) return;
     if (host.isRefused) {
       if (state !== 'open' || firstRunId === host.formerRunId) return;
-      if (parentId === this.#fleetId && digest === host.digest) return this.#begun(workflowId, firstRunId);
+      if (parentId === this.#fleetId && digest === host.digest) {
+        host.isRefused = false;
+        return this.#begun(workflowId, firstRunId);
+      }
     } else if (host.firstRunId === firstRunId) {
       if (state === 'over') this.#close(workflowId, firstRunId, failure === undefined);
       return;

@@ -160,6 +160,27 @@ describe('the judge of starts', () => {
     ]);
   });
 
+  it('knows the end of a run that was taken over', () => {
+    const survey = (state: 'open' | 'over') =>
+      ({
+        kind: 'survey',
+        found: [
+          {
+            workflowId: workflowIdOf('n0'),
+            state,
+            firstRunId: 'other',
+            parentId: 'fleet:fleet',
+            digest: 'b',
+          },
+        ],
+      }) as Told;
+    const refused = { kind: 'refused', workflowId: workflowIdOf('n0') } as Told;
+    const taken = [task(), start('n0', 'b'), refused, task(), survey('open'), task(), start('n1', 'b')];
+    const invariant = 'the concurrency is never exceeded';
+    expect(inOneWave([...taken, start('n2', 'b')])).toEqual([invariant]);
+    expect(inOneWave([...taken, survey('over'), task(), start('n2', 'b')])).toEqual([]);
+  });
+
   it('does not take a run that is still closing for the next one', () => {
     const closing = {
       workflowId: workflowIdOf('n0'),
