@@ -6,6 +6,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import uuid
 
@@ -50,3 +51,6 @@ async def main(address: str, task_queue: str, file: str) -> None:
 
 if __name__ == "__main__":
     asyncio.run(main(*sys.argv[1:]))
+    # Threads of the SDK may still run, and can abort an interpreter that is shutting down.
+    sys.stdout.flush()
+    os._exit(0)
