@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ChandlerClient } from '../../client.ts';
 import { fleetWorkflowId } from '../../domain/fleet/fleet-id.ts';
 import type { FleetHostStatus, FleetStatus } from '../../domain/fleet/fleet-status.ts';
@@ -8,7 +7,7 @@ import { announceOn, type CliContext } from '../context.ts';
 import { isNotFound } from '../errors.ts';
 import { keepConnected } from '../live/keep-connected.ts';
 import type { ToCommand } from '../output/reports.ts';
-import { askLive, isStuck, type FleetSource } from './follow-fleet.ts';
+import { askLive, askUntil, isStuck, type FleetSource } from './follow-fleet.ts';
 
 const ASK_EVERY_MS = 300;
 /** The nodes of a Temporal cluster may differ by this time. */
@@ -39,8 +38,6 @@ interface Progress {
   /** Missing once the fleet is over, and while Temporal's workflow pause holds it. */
   readonly status?: FleetStatus;
 }
-
-const ignore = () => undefined;
 
 export function followBeginnings(
   context: CliContext,
@@ -86,25 +83,17 @@ export function followBeginnings(
     return { kind: 'stuck', reason: fleet.status.attention?.message ?? 'The fleet is paused.' };
   };
 
+  const readEnd = async (): Promise<'over' | 'attention' | undefined> => {
+    const fleet = await progress();
+    if (fleet && !fleet.isOpen) return 'over';
+    const { status } = fleet ?? {};
+    return status && (status.attention || (!wait && isStuck(status))) ? 'attention' : undefined;
+  };
+
   return {
-    async host(place) {
-      while (!signal.aborted) {
-        const beginning = await beginningAt(place);
-        if (beginning) return beginning;
-        await delay(ASK_EVERY_MS, undefined, { signal }).catch(ignore);
-      }
-      return { kind: 'interrupted' };
-    },
-    async end() {
-      while (!signal.aborted) {
-        const fleet = await progress();
-        if (fleet && !fleet.isOpen) return 'over';
-        const { status } = fleet ?? {};
-        if (status && (status.attention || (!wait && isStuck(status)))) return 'attention';
-        await delay(ASK_EVERY_MS, undefined, { signal }).catch(ignore);
-      }
-      return 'interrupted';
-    },
+    host: async (place) =>
+      (await askUntil(signal, ASK_EVERY_MS, () => beginningAt(place))) ?? { kind: 'interrupted' },
+    end: async () => (await askUntil(signal, ASK_EVERY_MS, readEnd)) ?? 'interrupted',
     close: () => connection.close(),
   };
 }

@@ -79,12 +79,9 @@ async function readEnd(
 ): Promise<FleetEnd | undefined> {
   const connection = keepConnected({ client, connect, onLost: ignore, onFound: ignore });
   try {
-    while (!signal.aborted) {
-      const end = await askLive(() => connection.ask((each) => each.fleets.result(name)));
-      if (end) return end;
-      await delay(EVERY_MS, undefined, { signal }).catch(ignore);
-    }
-    return undefined;
+    return await askUntil(signal, EVERY_MS, () =>
+      askLive(() => connection.ask((each) => each.fleets.result(name))),
+    );
   } finally {
     connection.close();
   }
@@ -135,7 +132,7 @@ async function followInLines(
   });
   let shown = '';
   try {
-    while (!context.signal.aborted) {
+    return await askUntil(context.signal, EVERY_MS, async () => {
       const fleet = await askLive(() => connection.ask((each) => fetchFleet(each, name)));
       const text = !fleet?.status
         ? shown
@@ -144,13 +141,25 @@ async function followInLines(
           : `${describeChange(fleet.status)}\n`;
       if (text !== shown) context.stdout.write(text);
       shown = text;
-      if (fleet && isEnd(fleet)) return fleet;
-      await delay(EVERY_MS, undefined, { signal: context.signal }).catch(ignore);
-    }
-    return undefined;
+      return fleet && isEnd(fleet) ? fleet : undefined;
+    });
   } finally {
     connection.close();
   }
+}
+
+/** Asks until there is an answer. Returns undefined after Ctrl-C. */
+export async function askUntil<T>(
+  signal: AbortSignal,
+  everyMs: number,
+  ask: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  while (!signal.aborted) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    await delay(everyMs, undefined, { signal }).catch(ignore);
+  }
+  return undefined;
 }
 
 /** Returns undefined while the server does not answer, or no worker can. */
