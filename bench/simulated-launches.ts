@@ -33,6 +33,7 @@ interface SimulatedLaunch {
 }
 
 const FIRST_PROGRESS_MS = 300;
+
 /** The launches of a simulated host. */
 export class SimulatedLaunches {
   readonly #behaviour: SimulatedBehaviour;

@@ -169,7 +169,7 @@ export function runOfNode(fleet: DrawnFleet, node: FleetNode, number: number, wi
   };
 }
 
-/** The input of the workflow. The ledger is told apart by host, from a variable that each host has of its own. */
+/** The input of the workflow. The steps report to the ledger with NODE, a variable that has another value on each host. */
 export function renderFleet(fleet: DrawnFleet, targets: readonly Target[], ledgerPort: number): FleetInput {
   const { name, nodes, rollout, steps, onStepFailure, keepSessions } = fleet;
   const run: DrawnRun = {

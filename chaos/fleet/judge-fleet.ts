@@ -165,7 +165,7 @@ function disagreement(evidence: FleetEvidence, host: FleetHostStatus): string | 
           action === 'skipHosts' && (input['hosts'] as readonly string[]).includes(name),
       )
         ? undefined
-        : 'nobody skipped it';
+        : 'no operator skipped it';
     case 'pending':
       return end.outcome === 'aborted' ? undefined : 'the fleet has ended';
     case 'overdue':

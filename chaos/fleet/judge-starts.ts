@@ -3,7 +3,7 @@ import type { DrawnFleet } from './draw-fleet.ts';
 import type { FleetEvent } from './fleet-events.ts';
 import { countsAsFailed, FleetKnowledge, isActive, isAtWork, type KnownHost } from './fleet-knowledge.ts';
 
-/** What must hold whenever a fleet starts a host, by what its history had told it before. */
+/** What must hold whenever a fleet starts a host, given the events that its workflow had handled by then. */
 export const startInvariants = {
   'a fleet starts only hosts that wait for it': (_, { name, state }) =>
     state === 'pending' ? undefined : `${name} was started while it was ${state}`,

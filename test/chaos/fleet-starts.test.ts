@@ -14,7 +14,7 @@ import {
   task,
   timed,
   workflowIdOf,
-  type Told,
+  type UntimedEvent,
 } from './make-fleet.ts';
 
 const hosts = ['n0', 'n1', 'n2'].map((name) => hostOf(name));
@@ -22,8 +22,8 @@ const withRollout = (changes: Partial<DrawnFleet['rollout']>): DrawnFleet => ({
   ...drawnFleet,
   rollout: { ...drawnFleet.rollout, ...changes },
 });
-const broken = (told: readonly Told[], fleet = drawnFleet) => [
-  ...new Set(judgeStarts(fleet, hosts, timed(told), []).map(({ invariant }) => invariant)),
+const broken = (events: readonly UntimedEvent[], fleet = drawnFleet) => [
+  ...new Set(judgeStarts(fleet, hosts, timed(events), []).map(({ invariant }) => invariant)),
 ];
 const oneWave = {
   ...drawnFleet,
@@ -31,7 +31,7 @@ const oneWave = {
   rollout: { concurrency: 2, maxFailures: 0 },
 };
 const inOneWave = (
-  told: readonly Told[],
+  events: readonly UntimedEvent[],
   changes: Partial<DrawnFleet['rollout']> = {},
   auditTrail: readonly AuditEntry[] = [],
 ) => {
@@ -39,14 +39,14 @@ const inOneWave = (
   return judgeStarts(
     fleet,
     hosts.map((host) => ({ ...host, wave: 1 })),
-    timed(told),
+    timed(events),
     auditTrail,
   ).map(({ invariant }) => invariant);
 };
 const failed = [task(), start('n0', 'b'), started('n0'), report('n0', 'over', true), task()];
 
 describe('the judge of starts', () => {
-  const samples: [StartInvariant, string, readonly Told[], DrawnFleet?][] = [
+  const samples: [StartInvariant, string, readonly UntimedEvent[], DrawnFleet?][] = [
     [
       'a fleet starts only hosts that wait for it',
       'a host is started twice',
@@ -80,7 +80,7 @@ describe('the judge of starts', () => {
     ],
     [
       'a wave begins after what it waits for',
-      'nobody has promoted it',
+      'no operator has promoted it',
       [...promoted.slice(0, -1), start('n1', 'b')],
     ],
     [
@@ -92,7 +92,7 @@ describe('the judge of starts', () => {
     [
       'a wave begins after what it waits for',
       'the check has not succeeded',
-      [...promoted.slice(0, -1), { kind: 'check', isWell: false } as Told, task(), start('n1', 'b')],
+      [...promoted.slice(0, -1), { kind: 'check', isWell: false } as UntimedEvent, task(), start('n1', 'b')],
       withRollout({ pause: { check: 'exit 0' } }),
     ],
     [
@@ -106,8 +106,8 @@ describe('the judge of starts', () => {
       [...promoted, start('n1', 'm', 'b')],
     ],
   ];
-  it.each(samples)('finds a violation of "%s": %s', (invariant, _, told, fleet) => {
-    expect(broken(told, fleet)).toContain(invariant);
+  it.each(samples)('finds a violation of "%s": %s', (invariant, _, events, fleet) => {
+    expect(broken(events, fleet)).toContain(invariant);
   });
 
   it('finds a start after the error budget was exceeded, and none that the budget allows', () => {
@@ -145,14 +145,14 @@ describe('the judge of starts', () => {
   it('knows runs that another execution started before a reset, and a start that was refused', () => {
     const adopted = [task(), report('n0', 'parked'), task(), start('n1', 'b')];
     expect(inOneWave(adopted)).toEqual(['nothing starts after the error budget is exceeded']);
-    const refused = { kind: 'refused', workflowId: workflowIdOf('n0') } as Told;
+    const refused = { kind: 'refused', workflowId: workflowIdOf('n0') } as UntimedEvent;
     const found = (parentId: string) =>
       ({
         kind: 'survey',
         found: [
           { workflowId: workflowIdOf('n0'), state: 'open', firstRunId: 'other', parentId, digest: 'b' },
         ],
-      }) as Told;
+      }) as UntimedEvent;
     const again = [task(), start('n0', 'b'), refused, task(), start('n0', 'b'), refused, task()];
     expect(inOneWave([...again, found('fleet:fleet'), task(), start('n1', 'b')])).toEqual([]);
     expect(inOneWave([...again, found('fleet:other'), task(), task(), start('n1', 'b')])).toEqual([
@@ -173,8 +173,8 @@ describe('the judge of starts', () => {
             digest: 'b',
           },
         ],
-      }) as Told;
-    const refused = { kind: 'refused', workflowId: workflowIdOf('n0') } as Told;
+      }) as UntimedEvent;
+    const refused = { kind: 'refused', workflowId: workflowIdOf('n0') } as UntimedEvent;
     const taken = [task(), start('n0', 'b'), refused, task(), survey('open'), task(), start('n1', 'b')];
     const invariant = 'the concurrency is never exceeded';
     expect(inOneWave([...taken, start('n2', 'b')])).toEqual([invariant]);
@@ -189,24 +189,24 @@ describe('the judge of starts', () => {
       parentId: 'fleet:fleet',
       digest: 'b',
     };
-    const told = [
+    const events = [
       ...failed,
       action('retry', { which: 'failed' }),
       start('n0', 'b'),
-      { kind: 'refused', workflowId: workflowIdOf('n0') } as Told,
+      { kind: 'refused', workflowId: workflowIdOf('n0') } as UntimedEvent,
       task(),
-      { kind: 'survey', found: [closing] } as Told,
+      { kind: 'survey', found: [closing] } as UntimedEvent,
       {
         kind: 'closed',
         workflowId: workflowIdOf('n0'),
         firstRunId: firstRunIdOf('n0'),
         isDone: false,
-      } as Told,
+      } as UntimedEvent,
       report('n0', 'over', true),
       task(),
     ];
-    expect(inOneWave([...told, start('n0', 'b')])).toEqual([]);
-    expect(inOneWave([...told, start('n1', 'b'), start('n2', 'b')])).toEqual([
+    expect(inOneWave([...events, start('n0', 'b')])).toEqual([]);
+    expect(inOneWave([...events, start('n1', 'b'), start('n2', 'b')])).toEqual([
       'the concurrency is never exceeded',
     ]);
   });
@@ -217,7 +217,7 @@ describe('the judge of starts', () => {
       workflowId: workflowIdOf('n0'),
       firstRunId: firstRunIdOf('n0'),
       isDone: false,
-    } as Told;
+    } as UntimedEvent;
     const begun = [task(), start('n0', 'b'), started('n0'), closed, task(), start('n1', 'b')];
     expect(inOneWave(begun)).toEqual([]);
     expect(inOneWave([...begun, task(), start('n2', 'b')])).toEqual([
@@ -227,10 +227,15 @@ describe('the judge of starts', () => {
 
   it('applies an action that came as a signal, unless the fleet refused it', () => {
     const invariant = 'nothing starts while a fleet is paused or ends';
-    const told = [task(), { ...action('pause'), isSignal: true } as Told, task(9), start('n0', 'b')];
-    expect(inOneWave(told)).toEqual([invariant]);
-    expect(inOneWave(told, {}, [{ action: 'pause', atMs: 9, refused: 'not now' }])).toEqual([]);
-    expect(inOneWave(told, {}, [{ action: 'pause', atMs: 9 }])).toEqual([invariant]);
+    const events = [
+      task(),
+      { ...action('pause'), isSignal: true } as UntimedEvent,
+      task(9),
+      start('n0', 'b'),
+    ];
+    expect(inOneWave(events)).toEqual([invariant]);
+    expect(inOneWave(events, {}, [{ action: 'pause', atMs: 9, refused: 'not now' }])).toEqual([]);
+    expect(inOneWave(events, {}, [{ action: 'pause', atMs: 9 }])).toEqual([invariant]);
   });
 
   it('shows each of its rules broken', () => {

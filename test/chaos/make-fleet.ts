@@ -20,15 +20,15 @@ export const drawnFleet: DrawnFleet = {
 export const workflowIdOf = (node: string) => `provision:${node}`;
 export const firstRunIdOf = (node: string) => `run of ${node}`;
 
-/** Events of a history, a millisecond apart unless they say otherwise. */
-export type Told = Partial<Pick<FleetEvent, 'atMs'>> & Omit<FleetEvent, 'atMs'>;
+/** An event of a history. Without a time it happens a millisecond after the one before it. */
+export type UntimedEvent = Partial<Pick<FleetEvent, 'atMs'>> & Omit<FleetEvent, 'atMs'>;
 
-export const task = (atMs?: number): Told => ({ kind: 'task', ...(atMs !== undefined && { atMs }) });
-export const start = (node: string, ...steps: string[]): Told =>
-  ({ kind: 'start', workflowId: workflowIdOf(node), steps, digest: steps.join() }) as Told;
-export const started = (node: string): Told =>
-  ({ kind: 'started', workflowId: workflowIdOf(node), firstRunId: firstRunIdOf(node) }) as Told;
-export const report = (node: string, kind: HostReport['kind'], isFailed = false): Told =>
+export const task = (atMs?: number): UntimedEvent => ({ kind: 'task', ...(atMs !== undefined && { atMs }) });
+export const start = (node: string, ...steps: string[]): UntimedEvent =>
+  ({ kind: 'start', workflowId: workflowIdOf(node), steps, digest: steps.join() }) as UntimedEvent;
+export const started = (node: string): UntimedEvent =>
+  ({ kind: 'started', workflowId: workflowIdOf(node), firstRunId: firstRunIdOf(node) }) as UntimedEvent;
+export const report = (node: string, kind: HostReport['kind'], isFailed = false): UntimedEvent =>
   ({
     kind: 'report',
     report: {
@@ -37,12 +37,12 @@ export const report = (node: string, kind: HostReport['kind'], isFailed = false)
       kind,
       ...(isFailed && { failure: { code: 'step-failed', message: 'exit 3' } }),
     },
-  }) as Told;
-export const action = (name: string, input: object = {}): Told =>
-  ({ kind: 'action', name, input, isSignal: false }) as Told;
+  }) as UntimedEvent;
+export const action = (name: string, input: object = {}): UntimedEvent =>
+  ({ kind: 'action', name, input, isSignal: false }) as UntimedEvent;
 
-export const timed = (told: readonly Told[]): FleetEvent[] =>
-  told.map((event, i) => ({ atMs: i, ...event }) as FleetEvent);
+export const timed = (events: readonly UntimedEvent[]): FleetEvent[] =>
+  events.map((event, i) => ({ atMs: i, ...event }) as FleetEvent);
 
 /** The first wave is over, and the next one promoted. */
 export const promoted = [

@@ -33,7 +33,7 @@ const EVERY_MS = 500;
 const DEADLINE_EXCEEDED = 4;
 
 /**
- * Shows a fleet until it is over, until the user leaves, or until nothing goes on without an operator and `--wait` was not set: on a
+ * Shows a fleet until it is over, until the user leaves, or until nothing can continue without an operator and `--wait` was not set: on a
  * terminal with its runs on the whole screen, elsewhere a line for each change. Returns the exit code.
  */
 export async function followFleet(
@@ -178,7 +178,7 @@ function isLate(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === DEADLINE_EXCEEDED;
 }
 
-/** Whether nothing goes on without an operator. */
+/** Whether nothing can continue without an operator. */
 export function isStuck({ attention, counts, paused }: FleetStatus): boolean {
   return counts.running === 0 && (attention !== undefined || paused);
 }

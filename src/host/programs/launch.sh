@@ -19,7 +19,7 @@ write_record() {
   put "$1" "$2 ${3#* }"
 }
 # place_record FILE: puts what write_record has written in place, unless another run has taken the host. A launch that was cancelled
-# meanwhile takes the place of no later one.
+# meanwhile does not replace the record of a later one.
 place_record() {
   [ -z "${holder-}" ] || hold_lease
   [ -z "$record" ] || [ -d "${launch-}" ] || mv -fT "$1" "$record" || refuse state-directory-unwritable "cannot write $record"

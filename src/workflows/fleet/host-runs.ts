@@ -137,7 +137,7 @@ function takeOver(fleet: Fleet, host: number, run: HostRun, plan: Plan, found: R
   const { workflowId } = workflowInfo();
   if (found?.state === 'open' && found.parentId === workflowId && found.digest === planDigest(plan)) {
     if (found.firstRunId !== undefined) run.firstRunId = found.firstRunId;
-    // The server tells this execution nothing about its end.
+    // The server reports the end of a run only to the execution that started it.
     fleet.inherited.add(host);
     return;
   }
