@@ -65,9 +65,9 @@ create() {
 
 has_begun() { [ ! -f "$launch/lock" ] || [ -e "$launch/exit" ] || [ -e "$launch/started" ] || [ -e "$launch/cancelled" ]; }
 
-# A login may export functions with the names of tools; bash -p imports none.
+# A login may export functions with the names of tools. Only bash imports them, as /bin/sh too, but not with -p.
 bare=
-[ "$shell" != bash ] || bare=-p
+! command -v shopt >/dev/null || bare=-p
 
 # start ID SUPERVISOR BOUND_S SESSION ZMX ZMX_DIR <secrets; SESSION is empty for a launch without a session
 # Safe to repeat. Answers once the launch has its record; otherwise `created` after BOUND_S seconds, or as soon as it is certain
@@ -110,12 +110,12 @@ begin_launch() {
       [ ! -e "$launch/held" ] || rm -f "$launch/held"
       # zmx exits with 0 before anything has started, so only the record counts. Opened for appending, because zmx writes to a
       # file at offset 0.
-      call_zmx "$5" "$6" run "$4" -d "$shell" ${bare:+"$bare"} "$2" "$launch" "$secrets" >>"$launch/start-output" 2>&1
+      call_zmx "$5" "$6" run "$4" -d /bin/sh $bare "$2" "$launch" "$secrets" >>"$launch/start-output" 2>&1
     fi
   else
     [ ! -e "$launch/held" ] || rm -f "$launch/held"
     # Without setsid, a launch without a session would end with the SSH connection.
-    setsid "$shell" ${bare:+"$bare"} "$2" "$launch" "$secrets" </dev/null >/dev/null 2>&1 6>&- 8>&- &
+    setsid /bin/sh $bare "$2" "$launch" "$secrets" </dev/null >/dev/null 2>&1 6>&- 8>&- &
   fi
   exec 8>&-
   # In seconds.
@@ -154,7 +154,7 @@ has_swallowed() {
   pid=${pid#pid=}
   [ -c "/proc/$pid/fd/0" ] && read -r stat <"/proc/$pid/stat" || return
   # dash has no read -t, so the answer is no. bash -c reads ~/.bashrc if SSH_CLIENT is set.
-  [ "$(unset SSH_CLIENT SSH2_CLIENT; "$shell" ${bare:+"$bare"} -c 'read -t 0; echo $?' <"/proc/$pid/fd/0")" = 1 ] || return
+  [ "$(unset SSH_CLIENT SSH2_CLIENT; "$shell" -c 'read -t 0; echo $?' <"/proc/$pid/fd/0")" = 1 ] || return
   children=
   read -r children <"/proc/$pid/task/$pid/children"
   # shellcheck disable=SC2086 # the fields after the name in parentheses

@@ -74,9 +74,7 @@ $id "}
     kind=finalizer
     read_session "$session"
     [ "$owner" != "$id" ] || kind=step
-    read_record started
-    word at
-    say "leftover=$id is=$state step=$step attempt=${attempt:-1} kind=$kind since=$value processes=$processes"
+    say "leftover=$id is=$state step=$step attempt=${attempt:-1} kind=$kind since=$(time_of "$launch/started") processes=$processes"
   done
   for session in "$state_dir"/sessions/*; do
     [ -S "$zmx_dir/${session##*/}" ] || continue

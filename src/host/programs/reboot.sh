@@ -12,7 +12,8 @@ ended_by_reboot() {
   word boot
   read -r boot_id </proc/sys/kernel/random/boot_id
   [ -n "$value" ] && [ "$value" != "$boot_id" ] || return
-  word at
-  ended_at=$(stat -c %Y "$launch/log" 2>/dev/null) && [ "$ended_at" -gt "${value:-0}" ] || ended_at=${value:-0}
-  words="code=0 at=$ended_at elapsed_ms=$(((ended_at - ${value:-0}) * 1000)) log=whole by=reboot "
+  began_at=$(time_of "$launch/started")
+  ended_at=$(time_of "$launch/log")
+  [ "${ended_at:-0}" -gt "${began_at:-0}" ] || ended_at=$began_at
+  words="code=0 at=${ended_at:-0} elapsed_ms=$(((${ended_at:-0} - ${began_at:-0}) * 1000)) log=whole by=reboot "
 }

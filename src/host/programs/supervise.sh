@@ -70,7 +70,7 @@ read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || :
 printf '%512s\n' '' >"$dir/.exit" || exit 75
 # shellcheck disable=SC2086 # the fields after the name in parentheses hold no blanks of their own
 set -- ${stat##*) }
-printf 'boot=%s\npid=%s\nstart=%s\nat=%s\n' "$boot" "$$" "${20}" "${EPOCHSECONDS:-$(date +%s)}" >"$dir/.started" || exit 75
+printf 'boot=%s\npid=%s\nstart=%s\n' "$boot" "$$" "${20}" >"$dir/.started" || exit 75
 mv -f "$dir/.started" "$dir/started" || exit 75
 # A power cut must not make the launch unknown once its step has begun, nor the record that names it.
 state=${dir%/*/*}
@@ -191,7 +191,11 @@ if [ ! -e "$dir/cancelled" ]; then
       { attend | keep >&4 2>&3 3>&- 4>&-; } 3>&1
     else
       mkfifo "$dir/.out"
-      keep <"$dir/.out" >&4 2>/dev/null 4>&- &
+      # With `keep <…`, dash and busybox would hold a copy of the pipe of the reports, and the step's background processes hold `keep`.
+      (
+        exec <"$dir/.out" >&4 2>/dev/null 4>&-
+        keep
+      ) &
       attend 3>&1 >"$dir/.out"
       # Background processes of the step may hold the pipe without limit.
       i=0

@@ -99,6 +99,8 @@ export class HostUnderTest {
       .replaceAll('/run/chandler', '"$LAUNCH_MODEL/run"')
       .replaceAll('"$(id -u)" = 0', '0 = 0');
     const prelude = [
+      // Only bash can run faults.sh.
+      ...(program === 'supervise' ? ['[ -n "${BASH_VERSION:-}" ] || exec bash -p "$0" "$@"'] : []),
       `cd ${this.dir}`,
       `PATH=${join(this.dir, 'tools')}:$PATH DISK=${join(this.dir, 'disk')}`,
       `export PATH DISK`,
