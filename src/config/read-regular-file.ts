@@ -1,5 +1,6 @@
-import { constants, type Stats } from 'node:fs';
-import { lstat, open, type FileHandle } from 'node:fs/promises';
+import { constants, lstatSync, type Stats } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { messageOf } from '../domain/run/failure.ts';
 
 /** Opening must neither block on a pipe or terminal, nor follow a link that has replaced the file. */
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY;
@@ -9,7 +10,7 @@ const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW |
  * because a few blocked reads of pipes would occupy all of Node's file threads.
  */
 export async function readRegularFile(path: string, maxBytes: number): Promise<Buffer> {
-  const reason = await whyNotRegular(path);
+  const reason = whyNotRegular(path);
   if (reason !== undefined) throw new Error(reason);
   const file = await open(path, FLAGS);
   try {
@@ -26,7 +27,7 @@ export async function readRegularFile(path: string, maxBytes: number): Promise<B
 export function rememberFiles(): typeof readRegularFile {
   const known = new Map<string, { readonly version: string; readonly content: Buffer }>();
   return async (path, maxBytes) => {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await lstat(path, { bigint: true });
+    const { dev, ino, size, mtimeNs, ctimeNs } = lstatSync(path, { bigint: true });
     const version = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
     const earlier = known.get(path);
     if (earlier?.version === version) return earlier.content;
@@ -36,9 +37,13 @@ export function rememberFiles(): typeof readRegularFile {
   };
 }
 
-/** Why a path is not a regular file; undefined if it is. @throws Error when it cannot be inspected */
-export async function whyNotRegular(path: string): Promise<string | undefined> {
-  return notRegular(await lstat(path));
+/** Why a path is not a regular file that can be inspected; undefined if it is. */
+export function whyNotRegular(path: string): string | undefined {
+  try {
+    return notRegular(lstatSync(path));
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 async function readBounded(file: FileHandle, maxBytes: number): Promise<Buffer> {

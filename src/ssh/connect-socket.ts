@@ -37,7 +37,20 @@ export function connectSocket(host: string, port: number, timeoutMs: number): Pr
     socket.on('error', fail);
     socket.once('connect', () => {
       clearTimeout(timer);
-      resolve(socket);
+      resolve(joinWrites(socket));
     });
   });
+}
+
+/** Sends what is written in one turn at once: ssh2 writes each packet by itself, and an exec has several. */
+function joinWrites(socket: Socket): Socket {
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+  socket.write = (...args: unknown[]) => {
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      setImmediate(() => socket.uncork());
+    }
+    return write(...args);
+  };
+  return socket;
 }
