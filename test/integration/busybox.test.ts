@@ -107,6 +107,16 @@ describe('a host with only busybox', () => {
     expect(await alive('sleep 7654')).toBe(0);
   });
 
+  it('does not wait for a process in the background that holds the output of its step', async () => {
+    const id = await stack.start({
+      steps: [{ name: 'background', script: 'sleep 7655 & echo said' }],
+      sentinel: { whenPresent: 'ignore' },
+    });
+    expect(await stack.client.result(id)).toMatchObject({ outcome: 'provisioned' });
+    expect((await stack.client.readLog(id, 'background')).text).toMatch(/^said\r?\n$/);
+    await stack.onHost('pkill -f "^sleep 7655$" || :');
+  });
+
   it('gets the files of a step', async () => {
     await addSecret(stack, 'file-key', 'line 1\nline 2\n');
     const id = await stack.start({
