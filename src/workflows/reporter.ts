@@ -1,3 +1,4 @@
+import type { SearchAttributePair } from '@temporalio/common';
 import { fitAdvice } from '../domain/run/advice.ts';
 import { renderStatusMarkdown } from '../domain/run/status-markdown.ts';
 import { attentionOf, type RunStatus } from '../domain/run/status.ts';
@@ -5,7 +6,7 @@ import type { Run } from './run.ts';
 import { attributeKeys, keyword, setSearchAttributes } from './search-attributes.ts';
 import { showDetails } from './sdk/show-details.ts';
 
-/** Shows the current state of a run in the UI. Search attributes cost history, so they are set only when they change. */
+/** Shows the current state of a run in the UI. Search attributes cost history, so only those that change are set. */
 export function createReporter(run: Run): () => void {
   let shown = '';
   showDetails(() => renderStatusMarkdown(run.status));
@@ -14,18 +15,21 @@ export function createReporter(run: Run): () => void {
     run.status.attention = attentionOf(run.status, Date.now());
     const { phase, attention } = run.status;
     if (run.searchAttributes.length === 0 || shown === `${phase} ${attention}`) return;
+    const constant = shown === '' ? constantAttributes(run.status) : [];
     shown = `${phase} ${attention}`;
-    setSearchAttributes(run.searchAttributes, attributesOf(run.status));
+    setSearchAttributes(run.searchAttributes, [
+      ...constant,
+      { key: attributeKeys.phase, value: phase },
+      { key: attributeKeys.attention, value: attention },
+    ]);
   };
 }
 
-function attributesOf({ host, plan, phase, attention, fleet, labels = {} }: RunStatus) {
+function constantAttributes({ host, plan, fleet, labels = {} }: RunStatus): SearchAttributePair[] {
   const list = Object.entries(labels).map(([name, value]) => keyword(`${name}=${value}`));
   return [
     { key: attributeKeys.host, value: keyword(host) },
     { key: attributeKeys.plan, value: keyword(plan) },
-    { key: attributeKeys.phase, value: phase },
-    { key: attributeKeys.attention, value: attention },
     ...(fleet === undefined ? [] : [{ key: attributeKeys.fleet, value: keyword(fleet) }]),
     ...(list.length === 0 ? [] : [{ key: attributeKeys.labels, value: list }]),
   ];

@@ -21,7 +21,8 @@ export function setSearchAttributes(
   attributes: readonly SearchAttributePair[],
 ): void {
   const names = new Set<string>(known);
-  upsertSearchAttributes(attributes.filter(({ key }) => names.has(key.name)));
+  const pairs = attributes.filter(({ key }) => names.has(key.name));
+  if (pairs.length > 0) upsertSearchAttributes(pairs);
 }
 
 export function keyword(text: string): string {

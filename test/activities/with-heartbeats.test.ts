@@ -17,40 +17,40 @@ describe('a wait with heartbeats', () => {
     return { env, beats };
   };
 
-  it('sends a heartbeat at once, with the first report, and every 2 s with the latest details', async () => {
+  it('sends a heartbeat with the first report, and every 2 s with the latest details', async () => {
     const { env, beats } = start();
     const result = env.run(() =>
       withHeartbeats({ step: 'a' }, async ({ report }) => {
-        await vi.advanceTimersByTimeAsync(2500);
+        await vi.advanceTimersByTimeAsync(1000);
         report({ logBytes: 5 });
         report({ logBytes: 6 });
-        await vi.advanceTimersByTimeAsync(2000);
+        await vi.advanceTimersByTimeAsync(4000);
         return 'over';
       }),
     );
     expect(await result).toBe('over');
     expect(beats).toEqual([
-      { step: 'a', elapsedS: 0 },
-      { step: 'a', elapsedS: 2 },
-      { step: 'a', logBytes: 5, elapsedS: 3 },
+      { step: 'a', logBytes: 5, elapsedS: 1 },
+      { step: 'a', logBytes: 6, elapsedS: 2 },
       { step: 'a', logBytes: 6, elapsedS: 4 },
     ]);
   });
 
   it('sends fewer heartbeats for an old step, with its age', async () => {
     const { env, beats } = start();
-    const wait = () => vi.advanceTimersByTimeAsync(20_000);
+    const wait = () => vi.advanceTimersByTimeAsync(40_000);
     await env.run(() => withHeartbeats({}, wait, { ageMs: 600_000, heartbeatEveryMs: 18_000 }));
-    expect(beats).toEqual([{ elapsedS: 600 }, { elapsedS: 618 }]);
+    expect(beats).toEqual([{ elapsedS: 618 }, { elapsedS: 636 }]);
   });
 
   it('reports how long the wait has lasted in all, on any worker', async () => {
     const { env, beats } = start(65_000);
-    await env.run(() => withHeartbeats({ step: 'a' }, () => Promise.resolve()));
+    const wait = () => vi.advanceTimersByTimeAsync(2000);
+    await env.run(() => withHeartbeats({ step: 'a' }, wait));
     const ahead = start(-5000);
-    await ahead.env.run(() => withHeartbeats({ step: 'a' }, () => Promise.resolve()));
+    await ahead.env.run(() => withHeartbeats({ step: 'a' }, wait));
     expect([...beats, ...ahead.beats]).toEqual([
-      { step: 'a', elapsedS: 65 },
+      { step: 'a', elapsedS: 67 },
       { step: 'a', elapsedS: 0 },
     ]);
   });
@@ -61,7 +61,7 @@ describe('a wait with heartbeats', () => {
       'no',
     );
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(beats).toHaveLength(1);
+    expect(beats).toEqual([]);
     expect(vi.getTimerCount()).toBe(0);
   });
 

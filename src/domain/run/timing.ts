@@ -8,8 +8,8 @@ export const timing = {
    */
   heartbeatTimeoutMs: 10_000,
   /**
-   * The same for the wait for a step of at least this age. Each heartbeat costs the server about 2 ms of CPU, and the older a
-   * step is, the less it matters that its end is noticed late. No stall of less than 8 s moves a wait.
+   * The same for the wait for a step of at least this age. The older a step is, the less it matters that its end is noticed late.
+   * No stall of less than 8 s moves a wait.
    */
   olderWaits: [
     { fromAgeMs: 60_000, heartbeatEveryMs: 6_000, heartbeatTimeoutMs: 20_000 },

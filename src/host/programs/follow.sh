@@ -34,8 +34,8 @@ wait_launch() {
     return
   fi
   [ ! -f "$launch/lock" ] || exec 7<"$launch/lock"
-  # The first pause is short, so that the first progress comes soon.
-  pause=0.3
+  # The first pause is shorter, so that the first progress comes soon.
+  pause=1
   while [ "$turns" -ne 0 ] && [ -f "$launch/lock" ] && ! await_lock "$pause"; do
     progress
     pause=$every turns=$((turns - 1))
