@@ -90,7 +90,7 @@ export type { ScriptState } from './host/script-state.ts';
 export type { BootEvent } from './domain/run/boot-event.ts';
 export type { BootAnswer } from './host/boot-answer.ts';
 export { startLaunch } from './host/start-launch.ts';
-export type { LaunchWork } from './host/start-launch.ts';
+export type { LaunchWork } from './host/launch-body.ts';
 export type { ZmxForecast } from './host/zmx-forecast.ts';
 export type { ZmxInstallation } from './host/zmx-installation.ts';
 export type { ZmxHost } from './host/zmx-transfer.ts';

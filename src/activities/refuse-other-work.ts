@@ -1,9 +1,8 @@
 import { ChandlerError } from '../domain/run/failure.ts';
 import { label, type Launch } from '../domain/run/ids.ts';
 import type { Host } from '../host/host.ts';
-import { renderLaunchBody } from '../host/launch-body.ts';
+import { renderLaunchBody, type LaunchWork } from '../host/launch-body.ts';
 import { sha256Of } from '../host/sha256.ts';
-import type { LaunchWork } from '../host/start-launch.ts';
 import { render, sh } from '../shell/index.ts';
 
 /** In seconds: the time for the host to read two small files. */

@@ -2,9 +2,9 @@ import { withoutFiles } from '../domain/plan/resolve-plan.ts';
 import { makeLaunch, type Launch } from '../domain/run/ids.ts';
 import type { Host } from '../host/host.ts';
 import { CHECK_BOUND_S, type Progress } from '../host/launch.ts';
-import { renderCheck } from '../host/launch-body.ts';
+import { renderCheck, type LaunchWork } from '../host/launch-body.ts';
 import { notStarted, withoutCommand } from '../host/not-started.ts';
-import { startLaunch, type LaunchWork } from '../host/start-launch.ts';
+import { startLaunch } from '../host/start-launch.ts';
 import { hostOf, onHost, type ActivityDeps } from './activity-deps.ts';
 import { withHeartbeats, type WaitContext } from './with-heartbeats.ts';
 import { keepLease, laterHolder } from './take-lease.ts';
@@ -47,7 +47,8 @@ export function stepActivities(deps: ActivityDeps): StepActivities {
     async finalizeStep({ host: ref, step, launch, record, pace, lease }) {
       const host = await hostOf(deps, ref);
       const { secrets, masked } = await resolveContents(deps, withoutFiles(step));
-      const work = { script: step.finalize ?? '', env: step.env, secrets, masked, lease, record };
+      const finalizer = { script: step.finalize ?? '', files: [], reboot: undefined };
+      const work = { ...step, ...finalizer, secrets, masked, lease, record };
       const watched = { host, ref, launch, secrets: masked, pace };
       const state = await withHeartbeats(heartbeatOf(launch), async ({ signal }) => {
         await checkReset(host, { ref, launch, lease, work, signal });
@@ -87,8 +88,8 @@ async function runStep(
   { secrets, masked, files }: StepContents,
   { signal, report }: WaitContext,
 ): ReturnType<Activities['runStep']> {
-  const { script, env, reboot, check } = step;
-  const work = { script, env, reboot, secrets, masked, files, lease, record };
+  const { check } = step;
+  const work = { ...step, secrets, masked, files, lease, record };
   await checkReset(host, { ref, launch, lease, work, signal });
   // Once the launch exists, a check might judge work that is half done.
   if (check !== undefined && (await host.state(launch.id)).kind === 'absent') {

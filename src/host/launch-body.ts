@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Step } from '../domain/plan/schema.ts';
 import type { Launch } from '../domain/run/ids.ts';
+import type { RecordEntry } from '../domain/run/part-record.ts';
 import { headsOf, secretForms } from '../domain/secrets/secret-forms.ts';
 import { quote } from '../shell/index.ts';
 import { readPart } from './programs.ts';
@@ -8,18 +9,34 @@ import type { LaunchBody } from './launch.ts';
 import type { DeliveredFile } from './placed-files.ts';
 import { renderFilesCheck, renderPlacement } from './render-files.ts';
 
+/** What a launch runs. */
+export interface LaunchWork {
+  readonly script: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** They become variables of the script and are masked in its log. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** What is masked in its log besides. */
+  readonly masked?: readonly string[];
+  /** Placed before the script runs. */
+  readonly files?: readonly DeliveredFile[];
+  /** Whether the script reboots the host, or may do so: then a reboot ends the launch with exit code 0. */
+  readonly reboot?: Step['reboot'];
+  /** The holder of the lease: the launch is not created once another run has taken the host. */
+  readonly lease?: string | undefined;
+  /** What the host records about the part before the launch can begin. */
+  readonly record?: RecordEntry | undefined;
+}
+
 /**
  * The files that the supervisor reads. `lingerS`: seconds that the launch must last so that zmx notices its end (see missedEnds).
  * `hasScript`: whether the host is known to have the `script` of util-linux.
+ *
+ * A field of a step that the supervisor must know is declared in {@link LaunchWork}, rendered in `settings`, and read in
+ * programs/supervise.sh.
  */
 export function renderLaunchBody(
   launch: Launch,
-  work: {
-    readonly script: string;
-    readonly env: Readonly<Record<string, string>>;
-    readonly files?: readonly DeliveredFile[] | undefined;
-    readonly reboot?: Step['reboot'];
-  },
+  work: LaunchWork,
   { lingerS = 0, hasScript = false } = {},
 ): LaunchBody {
   return {

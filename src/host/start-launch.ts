@@ -1,30 +1,10 @@
-import type { Step } from '../domain/plan/schema.ts';
 import type { Launch } from '../domain/run/ids.ts';
 import type { LaunchState } from '../domain/run/launch-state.ts';
-import type { RecordEntry } from '../domain/run/part-record.ts';
 import { lingerSeconds, safeName } from '../zmx/index.ts';
 import type { Host } from './host.ts';
 import type { StartOptions } from './host-answers.ts';
-import { renderLaunchBody, renderSecrets } from './launch-body.ts';
-import { fileVariables, type DeliveredFile } from './placed-files.ts';
-
-/** What a launch runs. */
-export interface LaunchWork {
-  readonly script: string;
-  readonly env: Readonly<Record<string, string>>;
-  /** They become variables of the script and are masked in its log. */
-  readonly secrets?: Readonly<Record<string, string>>;
-  /** What is masked in its log besides. */
-  readonly masked?: readonly string[];
-  /** Placed before the script runs. */
-  readonly files?: readonly DeliveredFile[];
-  /** Whether the script reboots the host, or may do so: then a reboot ends the launch with exit code 0. */
-  readonly reboot?: Step['reboot'];
-  /** The holder of the lease: the launch is not created once another run has taken the host. */
-  readonly lease?: string | undefined;
-  /** What the host records about the part before the launch can begin. */
-  readonly record?: RecordEntry | undefined;
-}
+import { renderLaunchBody, renderSecrets, type LaunchWork } from './launch-body.ts';
+import { fileVariables } from './placed-files.ts';
 
 /**
  * Creates and starts a launch, and waits up to `forS` seconds for its end; a finalizer gets no session. Safe to repeat. `created`
