@@ -13,7 +13,6 @@ import { readAllHosts } from './show-fleet.ts';
 
 const FORMATS = { json: toJson, markdown: toMarkdown, csv: toCsv, junit: toJunit } as const;
 export type FleetReportFormat = keyof typeof FORMATS;
-export const fleetReportFormats = Object.keys(FORMATS) as FleetReportFormat[];
 
 /** Writes a report of a fleet with every host. */
 export function reportFleet(
