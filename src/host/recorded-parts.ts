@@ -1,4 +1,4 @@
-import { limits } from '../domain/plan/schema.ts';
+import { limits } from '../domain/plan/limits.ts';
 import { NO_LAUNCH, type PartRecord, type RecordEntry } from '../domain/run/part-record.ts';
 import type { Answer } from '../ssh/frames.ts';
 

@@ -4,7 +4,7 @@ import { boundedProblems } from '../../src/domain/plan/problems.ts';
 import { makeLaunch, sessionName } from '../../src/domain/run/ids.ts';
 import { planDigest, resolvePlan } from '../../src/domain/plan/resolve-plan.ts';
 import { formatProblems } from '../../src/domain/plan/problems.ts';
-import { limits } from '../../src/domain/plan/schema.ts';
+import { limits } from '../../src/domain/plan/limits.ts';
 import { validatePlan } from '../../src/domain/plan/validate.ts';
 import { renderCheck, renderLaunchBody, renderSecrets } from '../../src/host/launch-body.ts';
 import { attachHint } from '../../src/zmx/index.ts';

@@ -12,8 +12,6 @@ import {
   variable,
 } from './schema-texts.ts';
 
-export { limits };
-
 const script = text(limits.scriptBytes).refine((value) => value.trim() !== '', 'must not be empty');
 
 /** The value of an environment variable. */

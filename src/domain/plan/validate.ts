@@ -3,7 +3,8 @@ import { editDistance } from '../text/edit-distance.ts';
 import { recordOf } from '../is-record.ts';
 import { fileProblems } from './files.ts';
 import type { Problem } from './problems.ts';
-import { includedSchema, includeSchema, limits, planSchema, watchSchema, type Plan } from './schema.ts';
+import { limits } from './limits.ts';
+import { includedSchema, includeSchema, planSchema, watchSchema, type Plan } from './schema.ts';
 import { readGraph, runProblems, stepProblems } from './step-graph.ts';
 import { valueProblems } from './values.ts';
 

@@ -1,5 +1,6 @@
 import type { Problem } from './problems.ts';
-import { limits, valueSchema, type Plan, type Step } from './schema.ts';
+import { limits } from './limits.ts';
+import { valueSchema, type Plan, type Step } from './schema.ts';
 import { isRecord, recordOf } from '../is-record.ts';
 import { bytesAsJson } from '../text/bytes-as-json.ts';
 import { didYouMean } from '../text/near-names.ts';
