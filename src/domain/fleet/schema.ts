@@ -1,10 +1,8 @@
 import * as z from 'zod';
 import { labelsSchema, targetSchema, valueSchema } from '../plan/schema.ts';
-import { duration, line, text, variable } from '../plan/schema-texts.ts';
+import { duration, line, optional, text, variable } from '../plan/schema-texts.ts';
 import { isAmount } from './amount.ts';
 import { fleetLimits } from './limits.ts';
-
-const optional = <T extends z.ZodType>(schema: T, about: string) => schema.optional().describe(about);
 
 const AMOUNT = 'must be a number of hosts, or a share such as 20%';
 const amount = z.union([z.number(), z.string()], { error: AMOUNT }).refine(isAmount, AMOUNT);

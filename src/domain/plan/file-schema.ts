@@ -1,8 +1,6 @@
 import * as z from 'zod';
 import { limits } from './limits.ts';
-import { absolutePath, line, secretReference, sha256Text, text } from './schema-texts.ts';
-
-const optional = <T extends z.ZodType>(schema: T, about: string) => schema.optional().describe(about);
+import { absolutePath, line, optional, secretReference, sha256Text, text } from './schema-texts.ts';
 
 const path = absolutePath
   .refine(

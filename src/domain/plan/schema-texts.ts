@@ -1,4 +1,4 @@
-// The kinds of text in a plan.
+// The kinds of text in a plan, and how a key is described.
 import * as z from 'zod';
 import { isDuration } from '../text/duration.ts';
 import { variableNameProblem } from './variable-name.ts';
@@ -35,3 +35,6 @@ export const secretReference = z
   .string()
   .regex(/^(env|file):[A-Za-z0-9_][A-Za-z0-9_./-]*$/, 'must be env:NAME or file:NAME');
 export const sha256Text = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');
+
+/** A key that may be missing. `about` appears in the JSON Schema and in the docs. */
+export const optional = <T extends z.ZodType>(schema: T, about: string) => schema.optional().describe(about);

@@ -6,6 +6,7 @@ import {
   bytes,
   duration,
   line,
+  optional,
   secretReference,
   sha256Text,
   text,
@@ -16,8 +17,6 @@ const script = text(limits.scriptBytes).refine((value) => value.trim() !== '', '
 
 /** The value of an environment variable. */
 export const valueSchema = text(64 * 1024);
-
-const optional = <T extends z.ZodType>(schema: T, about: string) => schema.optional().describe(about);
 
 /** Also the name of a zmx session, a file and a table row. */
 export const stepName = z
