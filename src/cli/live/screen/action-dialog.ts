@@ -3,7 +3,7 @@ import { describeState } from '../../../domain/run/status.ts';
 import { isDuration } from '../../../domain/text/duration.ts';
 import type { Key } from './key.ts';
 import { isOver, type RunView } from '../live-runs.ts';
-import type { ActionRequest, Dialog, State, Updated } from './model.ts';
+import { withoutEffects, type ActionRequest, type Dialog, type State, type Updated } from './model.ts';
 import { selectedPart, selectedRun, shownParts } from './selection.ts';
 import { showMessage } from './show-message.ts';
 
@@ -12,18 +12,20 @@ const MAX_TEXT_LENGTH = 1000;
 /** Begins the action of a key. Opens a dialog first if the action needs input or a confirmation. */
 export function beginAction(state: State, key: string): Updated {
   const run = selectedRun(state);
-  if (!run) return still(showMessage(state, 'There is no run yet'));
-  if (isOver(run)) return still(showMessage(state, 'The run is over'));
+  if (!run) return withoutEffects(showMessage(state, 'There is no run yet'));
+  if (isOver(run)) return withoutEffects(showMessage(state, 'The run is over'));
   const names = actionsByKey.get(key) ?? [];
   if (names.length > 1 && !run.status)
-    return still(showMessage(state, 'The status of the run is not known yet'));
+    return withoutEffects(showMessage(state, 'The status of the run is not known yet'));
   const name = names.find((each) => !run.status || (actions[each].fitsRun?.(run.status) ?? true));
-  if (name === undefined) return still(state);
+  if (name === undefined) return withoutEffects(state);
   const input = chooseInput(state, run, name);
-  if (typeof input === 'string') return still(showMessage(state, input));
+  if (typeof input === 'string') return withoutEffects(showMessage(state, input));
   const request = { run: run.info.id, name, input };
-  if (actions[name].prompt) return still(ask(state, { kind: 'text', request, text: '' }));
-  return actions[name].isConfirmed ? still(ask(state, { kind: 'confirm', request })) : send(state, request);
+  if (actions[name].prompt) return withoutEffects(ask(state, { kind: 'text', request, text: '' }));
+  return actions[name].isConfirmed
+    ? withoutEffects(ask(state, { kind: 'confirm', request }))
+    : send(state, request);
 }
 
 /**
@@ -44,28 +46,32 @@ function chooseInput(state: State, run: RunView, name: ActionName): ActionInput 
 }
 
 export function pressInDialog(state: State, dialog: Dialog, key: Key): Updated {
-  if (dialog.kind === 'filter') return still(typeFilter(state, dialog.before, key));
+  if (dialog.kind === 'filter') return withoutEffects(typeFilter(state, dialog.before, key));
   const { dialog: _, ...closed } = state;
-  if (key.name === 'escape') return still(showMessage(closed, 'Nothing was done'));
+  if (key.name === 'escape') return withoutEffects(showMessage(closed, 'Nothing was done'));
   const { request } = dialog;
   if (dialog.kind === 'confirm') {
     // Pasted text must not answer a yes-or-no question.
-    if (state.pasting) return still(state);
+    if (state.pasting) return withoutEffects(state);
     if (key.text === 'y' || key.text === 'Y') return send(closed, request);
-    return still(key.text === 'n' || key.text === 'N' ? showMessage(closed, 'Nothing was done') : state);
+    return withoutEffects(
+      key.text === 'n' || key.text === 'N' ? showMessage(closed, 'Nothing was done') : state,
+    );
   }
   if (key.name === 'enter' && !state.pasting) return answer(closed, request, dialog.text.trim());
-  return still(ask(state, { ...dialog, text: type(dialog.text, key) }));
+  return withoutEffects(ask(state, { ...dialog, text: type(dialog.text, key) }));
 }
 
 function answer(closed: State, { run, name, input }: ActionRequest, text: string): Updated {
   const { prompt, isConfirmed } = actions[name];
   if (prompt?.key === 'by' && !isDuration(text)) {
     const why = text === '' ? '' : `"${text}" is not a duration such as 90s, 30m or 2h. `;
-    return still(showMessage(closed, `${why}Nothing was done`));
+    return withoutEffects(showMessage(closed, `${why}Nothing was done`));
   }
   const answered = { run, name, input: { ...input, ...(prompt && text !== '' && { [prompt.key]: text }) } };
-  return isConfirmed ? still(ask(closed, { kind: 'confirm', request: answered })) : send(closed, answered);
+  return isConfirmed
+    ? withoutEffects(ask(closed, { kind: 'confirm', request: answered }))
+    : send(closed, answered);
 }
 
 /** `retry packages of web1` */
@@ -102,8 +108,4 @@ function type(text: string, key: Key): string {
   // Pasted text may have several lines, which become one.
   const more = key.name === 'enter' ? ' ' : key.text;
   return (text + more).slice(0, MAX_TEXT_LENGTH);
-}
-
-function still(state: State): Updated {
-  return { state, effects: [] };
 }

@@ -96,6 +96,11 @@ export interface Updated {
   readonly effects: readonly Effect[];
 }
 
+/** An update after which the caller has nothing to do. */
+export function withoutEffects(state: State): Updated {
+  return { state, effects: [] };
+}
+
 export function startState(options: Pick<State, 'single' | 'scope' | 'size' | 'nowMs'>): State {
   return {
     ...startRuns(options.nowMs),

@@ -6,7 +6,7 @@ import { showMessage } from './show-message.ts';
 import type { Key } from './key.ts';
 import { openLog, scrollLog } from './log-view.ts';
 import { isOver, type RunView } from '../live-runs.ts';
-import type { Effect, State, Updated } from './model.ts';
+import { withoutEffects, type Effect, type State, type Updated } from './model.ts';
 import { layoutOf, logSize } from './layout.ts';
 import { rowKey, selectedPart, selectedRun, shownParts, shownRuns } from './selection.ts';
 
@@ -20,12 +20,12 @@ export function pressKey(state: State, key: Key): Updated {
       return { state, effects: [{ kind: 'redraw' }] };
     case 'paste-start':
     case 'paste-end':
-      return still({ ...state, pasting: key.name === 'paste-start' });
+      return withoutEffects({ ...state, pasting: key.name === 'paste-start' });
   }
   if (state.dialog) return pressInDialog(state, state.dialog, key);
   // A text that is pasted by mistake must not act as keys.
-  if (state.pasting) return still(state);
-  if (state.help) return still({ ...state, help: false });
+  if (state.pasting) return withoutEffects(state);
+  if (state.help) return withoutEffects({ ...state, help: false });
   return press(state, key.name);
 }
 
@@ -35,25 +35,25 @@ function press(state: State, name: string): Updated {
     case 'q':
       return { state, effects: [{ kind: 'leave', exitCode: exitCodeNow(state) }] };
     case '?':
-      return still({ ...state, help: true });
+      return withoutEffects({ ...state, help: true });
     case 'l':
-      return still(openSelectedLog(state));
+      return withoutEffects(openSelectedLog(state));
     case 'a':
       return attach(state);
     case 'o':
       return withRun(state, (run) => [{ kind: 'show-url', run: run.info.id }]);
     case '/':
-      return still(
+      return withoutEffects(
         state.view === 'list'
           ? { ...state, dialog: { kind: 'filter', before: state.filter } }
           : showMessage(state, 'Only the list of runs can be filtered'),
       );
     case 'enter':
-      return still(enter(state));
+      return withoutEffects(enter(state));
     case 'escape':
-      return still(goBack(state));
+      return withoutEffects(goBack(state));
     default:
-      return still(move(state, name));
+      return withoutEffects(move(state, name));
   }
 }
 
@@ -102,7 +102,7 @@ function whyNotStarted(run: RunView, { name, part: { state } }: PartRow): string
 function withRun(state: State, act: (run: RunView) => readonly Effect[] | string): Updated {
   const run = selectedRun(state);
   const effects = run ? act(run) : 'There is no run yet';
-  return typeof effects === 'string' ? still(showMessage(state, effects)) : { state, effects };
+  return typeof effects === 'string' ? withoutEffects(showMessage(state, effects)) : { state, effects };
 }
 
 function enter(state: State): State {
@@ -164,8 +164,4 @@ function moveInLog(state: State, name: string): State {
 function exitCodeNow(state: State): ExitCode {
   const result = state.single ? state.runs[0]?.result : undefined;
   return result ? exitCodeOf(result) : exitCodes.provisioned;
-}
-
-function still(state: State): Updated {
-  return { state, effects: [] };
 }

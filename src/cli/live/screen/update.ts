@@ -3,14 +3,14 @@ import { showMessage } from './show-message.ts';
 import { addToLog } from './log-view.ts';
 import { firstLine } from '../../errors.ts';
 import { applyEvent, changeRun, isOver, type LiveEvent } from '../live-runs.ts';
-import type { Event, LogView, State, Updated } from './model.ts';
+import { withoutEffects, type Event, type LogView, type State, type Updated } from './model.ts';
 import { openLogOf, pressKey } from './press-key.ts';
 import { logSize } from './layout.ts';
 import { rowKey, shownParts } from './selection.ts';
 
 export function update(state: State, event: Event): Updated {
   if (event.kind === 'key') return pressKey(state, event.key);
-  return { state: learn(state, event), effects: [] };
+  return withoutEffects(learn(state, event));
 }
 
 function learn(state: State, event: Exclude<Event, { kind: 'key' }>): State {
