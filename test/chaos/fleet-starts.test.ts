@@ -134,7 +134,7 @@ describe('the judge of starts', () => {
     expect(inOneWave([...freed, start('n1', 'b')])).toEqual([]);
   });
 
-  it('finds more hosts at work than may be', () => {
+  it('finds more running hosts than the limit allows', () => {
     const invariant = 'the concurrency is never exceeded';
     const both = [task(), start('n0', 'b'), start('n1', 'b')];
     expect(inOneWave([...both, start('n2', 'b')])).toEqual([invariant]);

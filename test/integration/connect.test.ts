@@ -243,7 +243,7 @@ describe('chandler attach', () => {
     }
   });
 
-  it('requires a terminal outside the session', async () => {
+  it('requires a terminal, which must not be that of the session itself', async () => {
     expect(await chandler(['attach', id, 'bad'])).toEqual({
       exitCode: 2,
       stdout: '',

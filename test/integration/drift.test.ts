@@ -93,7 +93,7 @@ describe('a provisioned host', () => {
     expect((await drift({ ...shop, steps })).sort()).toEqual([...wanted, 'more: never-run'].sort());
   });
 
-  it('has only what checks prove of a plan without sentinel and records', async () => {
+  it('without its sentinel and records has drifted in every step that no check proves', async () => {
     const unchecked = cases.filter(([, { step }]) => step.check === undefined);
     const found = unchecked.map(([, { step }]) => `${step.name}: never-run`);
     // A sentinel of the same work is proof, whatever the plan is called.

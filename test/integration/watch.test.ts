@@ -275,7 +275,7 @@ describe('chandler watch', () => {
     await poll(async () => (await pids()).length === 0, 'the program ends with its terminal');
   });
 
-  it('restores the terminal when it breaks', async () => {
+  it('restores the terminal when it crashes', async () => {
     // Without quotation marks, which NODE_OPTIONS would interpret.
     const broken = 'data:text/javascript,process.on(/SIGUSR2/.source,()=>notThere())';
     await terminal.type(

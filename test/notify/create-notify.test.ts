@@ -204,7 +204,7 @@ describe('a command', () => {
   });
 
   it.each(['SIGKILL', 'SIGTERM'] as const)(
-    'ends with the worker that %s ends, whatever it does',
+    'is ended when %s ends the worker, whatever it does',
     async (signal) => {
       // Each writes the process ids that must be gone. What reads its input to the end has seen the hook begin.
       const hooks = {

@@ -126,7 +126,7 @@ describe('a log that cannot be read', () => {
     expect(textOf(state)).toMatch(/the host is away\. Asking again in /);
   });
 
-  test('is asked for at once again after an answer', () => {
+  test('is requested again at once after an answer', () => {
     const piece = { offset: 0, nextOffset: 0, text: '' };
     const read = { where: 'first', piece, size: 0, complete: false, cut: false } as const;
     const state = update(failedWith(failedWith(open)), { kind: 'log', opening: 1, read }).state;

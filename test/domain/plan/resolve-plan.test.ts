@@ -64,12 +64,12 @@ describe('the digest', () => {
   test.each<[string, Partial<Step>]>([
     ['the order of needs', { needs: ['c', 'a'] }],
     ['the order of variables', { env: { B: '2', A: '1' }, secrets: { D: 'file:d', C: 'env:C' } }],
-    ['patience', { timeout: '1s', retry: { attempts: 3 } }],
+    ['timeout and retries', { timeout: '1s', retry: { attempts: 3 } }],
   ])('does not change with %s', (_, changes) => {
     expect(digestOf(changes)).toBe(digest);
   });
 
-  it('does not change with the target or the policy', () => {
+  it('does not change with the target, the name or what a failure does', () => {
     const elsewhere: Plan = {
       target: { host: 'db1', port: 2222 },
       steps: [...others, rich],

@@ -36,7 +36,7 @@ describe('what a run shows from its beginning', () => {
     });
   });
 
-  it('of a watch, and of a reader of logs', () => {
+  it('exists for a watch and for a log reader, too', () => {
     expect(describeWatch(target, 'id').summary).toBe('watch root@web1:2222, which provisions itself');
     expect(describeWatch(target, 'id').details).toContain('makes this run take the host over');
     expect(describeLog('site', 'provision:web1').summary).toBe('log of site for provision:web1');
