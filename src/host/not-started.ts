@@ -6,7 +6,7 @@ import { oneLine } from '../domain/text/plain-text.ts';
 const REASONS: Readonly<Record<StartWaiting['for'], string>> = {
   'login-shell': 'its login shell was still running',
   input: 'its login shell swallowed the command, or asks a question',
-  nothing: 'the session ended first, or could not be made',
+  nothing: 'the session ended first, or could not be created',
 };
 /** The part of the login's output that a message contains, in characters. */
 const MAX_OUTPUT_LENGTH = 500;

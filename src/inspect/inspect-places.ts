@@ -54,7 +54,7 @@ export function inspectNode(version: string): Finding {
   const { ok, problem } = verdictsOn('node', `Node ${version}`);
   return isNodeTooOld(version, node)
     ? problem(`Chandler needs ${node}`)
-    : ok(`as Chandler needs it (${node})`);
+    : ok(`new enough: Chandler needs ${node}`);
 }
 
 /** What plans without target.identity log in with. */

@@ -88,7 +88,7 @@ describe('Runner.run', () => {
     [
       'tmux-no-utf8-locale: is on a host whose tmux does not work',
       waiting('nothing', 'tmux: invalid LC_ALL, LC_CTYPE or LANG\n'),
-      'launch-not-started: starting a: its session did not start the launch: the session ended first, or could not be made; it printed: tmux: invalid LC_ALL, LC_CTYPE or LANG',
+      'launch-not-started: starting a: its session did not start the launch: the session ended first, or could not be created; it printed: tmux: invalid LC_ALL, LC_CTYPE or LANG',
     ],
     [
       'has a login that asks a question',

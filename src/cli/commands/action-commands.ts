@@ -70,7 +70,7 @@ function withActionOptions(
 }
 
 const COMMON_EXITS = {
-  provisioned: 'the run accepted it; with --query or --fleet: every run that it fits accepted it',
+  provisioned: 'the run accepted it; with --query or --fleet: every run to which it applies accepted it',
   failed: 'no worker answers; with --query or --fleet: at least one run did not accept it',
 } as const satisfies Manual['exits'];
 const WRONG = 'wrong usage, no such run or step';

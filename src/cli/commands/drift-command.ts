@@ -11,7 +11,7 @@ export function addDrift(program: Command, act: Act): void {
   describeServerCommand(withPlanOptions(drift), {
     group: 'Plans:',
     summary: 'compare a host with a plan; changes nothing',
-    about: `Runs every check of the plan on the host, for a minute at most, compares the files that its steps bring, and compares what earlier runs recorded there with the plan. Shows for each step whether it is in order, or how it has drifted: its check fails, a file differs, it changed in the plan since it ran, it did not succeed, it was skipped by an operator, or it was never run. A satisfied check outweighs that a step was never run or did not succeed. Changes nothing on the host. While a run is at work there, this is refused.
+    about: `Runs every check of the plan on the host, for a minute at most, compares the files that its steps bring, and compares what earlier runs recorded there with the plan. Shows for each step whether it is in order, or how it has drifted: its check fails, a file differs, it changed in the plan since it ran, it did not succeed, it was skipped by an operator, or it was never run. A step whose check is satisfied counts as in order even if it was never run or did not succeed. Changes nothing on the host. While a run is at work there, this is refused.
 
 With --hosts every host of an inventory has one line, or with --json an object on a line; if --limit leaves one host, its steps are shown.
 

@@ -82,7 +82,7 @@ const PLAIN = {
     seeAlso: ['fleet abort'],
   },
   pause: {
-    examples: { 'chandler fleet pause web --reason "mirror is down"': 'Hosts at work continue.' },
+    examples: { 'chandler fleet pause web --reason "mirror is down"': 'Running hosts continue.' },
     seeAlso: ['fleet resume'],
   },
   resume: { examples: { 'chandler fleet resume web': 'Continue.' }, seeAlso: ['fleet pause'] },
@@ -125,7 +125,7 @@ function addSkip(fleet: Command, act: Act): void {
   const command = fleet.command('skip').argument('<fleet>', 'its name').argument('<host...>', 'the hosts');
   const manual = {
     ...fleetActions.skipHosts,
-    examples: { 'chandler fleet skip web web7 --reason "being replaced"': 'The fleet goes on without it.' },
+    examples: { 'chandler fleet skip web web7 --reason "being replaced"': 'The fleet continues without it.' },
     seeAlso: ['fleet retry', 'fleet hosts'],
   };
   addAction(command, act, manual, (hosts) => ({ action: 'skipHosts', input: { hosts } }));
@@ -162,12 +162,17 @@ function addAbort(fleet: Command, act: Act): void {
   const command = fleet
     .command('abort')
     .argument('<fleet>', 'its name')
-    .addOption(new Option('--running <what>', 'hosts at work (default: finish)').choices(['finish', 'end']))
+    .addOption(
+      new Option('--running <what>', 'what becomes of running hosts (default: finish)').choices([
+        'finish',
+        'end',
+      ]),
+    )
     .option('-y, --yes', 'do not ask for confirmation');
   const manual = {
     ...fleetActions.abort,
     examples: {
-      'chandler fleet abort web --reason "wrong version"': 'Hosts at work finish.',
+      'chandler fleet abort web --reason "wrong version"': 'Running hosts finish.',
       'chandler fleet abort web --running end --yes': 'Their runs are aborted, too.',
     },
     seeAlso: ['fleet pause'],
@@ -177,7 +182,7 @@ function addAbort(fleet: Command, act: Act): void {
     input: definedOnly({ running }),
     question:
       running === 'end'
-        ? 'Abort the fleet and every run at work?'
-        : 'Abort the fleet and let hosts at work finish?',
+        ? 'Abort the fleet and every run of it?'
+        : 'Abort the fleet and let running hosts finish?',
   }));
 }

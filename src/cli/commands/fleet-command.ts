@@ -39,7 +39,7 @@ function addUpFleet(fleet: Command, act: Act): void {
     summary: 'start a rollout and follow it live',
     about: `Validates the plan with the values of every host, and inspects the hosts of the first wave: whether each can be reached and is free, and whether the worker has the keys, secrets and files of the plan. All problems appear in one table, and nothing has changed by then. Then it starts the fleet, and shows it until it is over. The server and the workers carry it out: it continues when this command ends.
 
-A host counts as failed once its run has failed, or needs attention. When more hosts have failed than --max-failures allows, nothing new starts, hosts at work finish, and the fleet needs attention. On a terminal this command keeps following; elsewhere it exits with 3 once nothing goes on without an operator.
+A host counts as failed once its run has failed, or needs attention. When more hosts have failed than --max-failures allows, nothing new starts, running hosts finish, and the fleet needs attention. On a terminal this command keeps following; elsewhere it exits with 3 once nothing can continue without an operator.
 
 A second rollout under the same name is refused while one is at work.`,
     examples: {
@@ -72,7 +72,7 @@ function addViews(fleet: Command, act: Act): void {
   describeServerCommand(status, {
     summary: 'show a fleet, or list the fleets',
     about:
-      'Shows where a fleet is: its hosts by state, its waves, the hosts that need a look first, and what it needs from you. The numbers always add up to the hosts of the fleet.',
+      'Shows where a fleet is: its hosts by state, its waves, the hosts to inspect first, and what it needs from you. The numbers always add up to the hosts of the fleet.',
     examples: { 'chandler fleet status': 'All fleets.', 'chandler fleet status web': 'One fleet.' },
     exits: { failed: 'no worker answers', usage: 'wrong usage, or no such fleet' },
     seeAlso: ['fleet watch', 'fleet hosts', 'fleet report'],

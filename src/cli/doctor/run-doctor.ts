@@ -63,7 +63,7 @@ async function hostSubjects(
     });
   }
   if (!isPlanName(where))
-    throw new CliError(exitCodes.usage, `${where} is a host: it cannot stand with --hosts`);
+    throw new CliError(exitCodes.usage, `${where} is a host: it cannot be combined with --hosts`);
   const plans = await loadHostPlans(where, options, context);
   return plans.map(({ name, plan }) => ({ name, subject: { plan } }));
 }

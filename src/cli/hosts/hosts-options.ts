@@ -29,7 +29,7 @@ function withHostsOptions(command: Command): Command {
     );
 }
 
-/** Whether the options name hosts. @throws CliError usage for options that need --hosts, or cannot stand with it */
+/** Whether the options name hosts. @throws CliError usage for options that need --hosts, or cannot be combined with it */
 export function hasHosts<T extends HostsOptions>(
   options: T,
   { plan, alone = {} }: { plan?: string | undefined; alone?: Readonly<Record<string, boolean>> } = {},
@@ -42,6 +42,6 @@ export function hasHosts<T extends HostsOptions>(
   }
   if (hosts === '-' && plan === '-') throw usageError('the plan and the hosts cannot both be standard input');
   for (const [option, isGiven] of Object.entries(alone))
-    if (isGiven) throw usageError(`${option} is for one host: it cannot stand with --hosts`);
+    if (isGiven) throw usageError(`${option} is for one host: it cannot be combined with --hosts`);
   return true;
 }

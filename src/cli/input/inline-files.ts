@@ -58,7 +58,7 @@ async function readContent(
   try {
     const size = statSync(shown, { throwIfNoEntry: false })?.size;
     if (size === undefined)
-      return `${shown}: no such file; a file in the CHANDLER_FILES_DIR of the worker is worker:NAME`;
+      return `${shown}: no such file; write worker:NAME for a file in the worker's CHANDLER_FILES_DIR`;
     if (size > room.bytes)
       return `${shown} has ${size} bytes, and a plan has room for ${limits.fileBytes} bytes of files together: ${LARGE_FILES}`;
     const bytes = await readRegularFile(realpathSync(shown), room.bytes);

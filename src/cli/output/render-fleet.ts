@@ -25,7 +25,7 @@ export interface FleetView {
 const BAR_WIDTH = { least: 10, most: 40 };
 const MAX_WAVES = 8;
 
-/** Renders a fleet: its progress, its waves, the hosts that need a look, and what an operator must do. */
+/** Renders a fleet: its progress, its waves, the hosts to inspect first, and what an operator must do. */
 export function renderFleet(status: FleetStatus, view: FleetView): string[] {
   const { paint = plain, columns, maxRows } = view;
   const { attention } = status;

@@ -29,7 +29,7 @@ export interface SkipHosts extends WithReason {
 
 /** How a fleet ends early. */
 export interface AbortFleet extends WithReason {
-  /** What becomes of the hosts at work: `finish` (default) or `end`. */
+  /** What becomes of running hosts: `finish` (default) or `end`. */
   readonly running?: 'finish' | 'end';
 }
 
@@ -104,10 +104,10 @@ export const fleetActions: { readonly [Name in FleetActionName]: FleetAction<Fle
   },
   pause: {
     summary: 'start no further host',
-    details: 'Hosts at work continue to their end; no other host starts until resume.',
+    details: 'Running hosts continue to their end; no other host starts until resume.',
     example: { reason: '…' },
     checks: {},
-    outcome: 'The fleet is paused; hosts at work continue',
+    outcome: 'The fleet is paused; running hosts continue',
   },
   resume: {
     summary: 'continue after a pause',
@@ -139,7 +139,7 @@ export const fleetActions: { readonly [Name in FleetActionName]: FleetAction<Fle
   },
   skipHosts: {
     summary: 'treat failed or pending hosts as done',
-    details: 'They no longer use the error budget. A host at work cannot be skipped: abort its run first.',
+    details: 'They no longer use the error budget. A running host cannot be skipped: abort its run first.',
     example: { hosts: ['NAME'], reason: '…' },
     checks: {
       hosts: (value, key, names) =>
@@ -157,7 +157,7 @@ export const fleetActions: { readonly [Name in FleetActionName]: FleetAction<Fle
   abort: {
     summary: 'end the fleet',
     details:
-      'Nothing starts any more. Hosts at work finish (running: finish, the default), or their runs are aborted (running: end).',
+      'Nothing starts any more. Running hosts finish (running: finish, the default), or their runs are aborted (running: end).',
     example: { running: 'finish', reason: '…' },
     checks: { running: oneOf('finish', 'end') },
     outcome: 'The fleet is being aborted',

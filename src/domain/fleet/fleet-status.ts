@@ -91,7 +91,7 @@ export interface FleetStatus {
   readonly attention?: FleetAttention;
   readonly startedAtMs: number;
   readonly endedAtMs?: number;
-  /** The hosts that need a look first, at most 10: failed ones, those that need attention, and those at work for the longest time. */
+  /** The hosts to inspect first, at most 10: failed ones, those that need attention, and those that have run for the longest time. */
   readonly worst: readonly FleetHostStatus[];
   /** Why the fleet failed. */
   readonly failure?: HostFailure;

@@ -86,7 +86,7 @@ function describeWaves({ waves, rollout }: Fleet): WaveStatus[] {
   }));
 }
 
-/** Failed hosts, then those that need attention, then those at work, the longest first. */
+/** Failed hosts, then those that need attention, then running ones, the longest first. */
 function findWorst(fleet: Fleet): FleetHostStatus[] {
   const { runs, rollout } = fleet;
   const found: FleetHostStatus[] = [];

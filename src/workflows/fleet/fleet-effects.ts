@@ -100,7 +100,7 @@ export const fleetEffects: { readonly [Name in FleetActionName]: FleetEffect<Fle
     apply(fleet, { running = 'finish' }, reason = 'no reason given') {
       fleet.abortReason = reason;
       fleet.rollout.abort(running);
-      return { about: running === 'end' ? 'hosts at work end' : 'hosts at work finish' };
+      return { about: running === 'end' ? 'running hosts end' : 'running hosts finish' };
     },
   },
 };

@@ -9,7 +9,7 @@ const fleetHostsQuery = defineQuery<FleetHostsPage, unknown[]>('fleetHosts');
 
 export function answerFleetQueries(fleet: Fleet): void {
   setHandler(fleetStatusQuery, () => describeFleet(fleet), {
-    description: 'The status of the fleet: counts, waves, and the hosts that need a look first.',
+    description: 'The status of the fleet: counts, waves, and the hosts to inspect first.',
   });
   // A client puts a mark before its query when it asks a fleet that was terminated.
   setHandler(fleetHostsQuery, (...args) => describeHosts(fleet, args.find(isRecord) as FleetHostsQuery), {

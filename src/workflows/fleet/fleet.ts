@@ -37,7 +37,7 @@ export interface Fleet {
   readonly rollout: Rollout;
   /** The latest run of each host that has started. */
   readonly runs: Map<number, HostRun>;
-  /** Hosts at work whose runs an earlier execution of the fleet started. In memory only. */
+  /** Running hosts whose runs an earlier execution of the fleet started. In memory only. */
   readonly inherited: Set<number>;
   /** Decides a shuffle. */
   readonly seed: number;

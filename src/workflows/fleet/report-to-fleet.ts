@@ -33,7 +33,7 @@ export function findFleet({
 /**
  * Returns functions that report a run to its fleet by signals: `report` after every change, `over` once the host is released.
  * Signals go to the fleet's workflow id, because the fleet may have continued as new since it started the run. A fleet that is over
- * gets none; the run goes on.
+ * gets none; the run continues.
  */
 export function createFleetReports(run: Run) {
   const { fleetLink } = run;

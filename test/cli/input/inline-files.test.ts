@@ -63,7 +63,7 @@ describe('files beside a plan', () => {
   it('are found from the file that names them', async () => {
     const { problems } = await judge(['path: /x, from: text'], 'include: [common/steps.yaml]\n');
     expect(renderProblems('plan.yaml', problems ?? []).replaceAll(`${dir}/`, '')).toBe(
-      'common/steps.yaml:7: steps[0].files[1].from: common/none: no such file; a file in the CHANDLER_FILES_DIR of the worker is worker:NAME',
+      "common/steps.yaml:7: steps[0].files[1].from: common/none: no such file; write worker:NAME for a file in the worker's CHANDLER_FILES_DIR",
     );
     writeFileSync(join(dir, 'common/none'), '');
     const { plan } = await judge(['path: /x, from: text'], 'include: [common/steps.yaml]\n');
@@ -75,7 +75,7 @@ describe('files beside a plan', () => {
     [
       'a missing file',
       ['path: /x, from: none'],
-      ['none: no such file; a file in the CHANDLER_FILES_DIR of the worker is worker:NAME'],
+      ["none: no such file; write worker:NAME for a file in the worker's CHANDLER_FILES_DIR"],
     ],
     ['a directory', ['path: /x, from: directory'], ['directory: it is a directory, not a regular file']],
     ['a pipe', ['path: /x, from: pipe'], ['pipe: it is a pipe, not a regular file']],
@@ -98,7 +98,7 @@ describe('files beside a plan', () => {
     );
   });
 
-  it('can fill the room of a plan', async () => {
+  it('may be as large as a plan allows', async () => {
     expect(await filesOf('path: /x, from: whole')).toHaveLength(1);
   });
 
