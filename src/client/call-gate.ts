@@ -19,7 +19,7 @@ export function onStatus(
   call.start = (metadata, listener) =>
     start(metadata, {
       onReceiveMetadata: (received) => listener?.onReceiveMetadata?.(received),
-      // oxlint-disable-next-line typescript/no-unsafe-return -- messages have any type here, and go on as they are
+      // oxlint-disable-next-line typescript/no-unsafe-return -- messages have any type here, and are passed on as they are
       onReceiveMessage: (message) => listener?.onReceiveMessage?.(message),
       onReceiveStatus(status) {
         report(status);

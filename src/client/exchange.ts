@@ -12,8 +12,8 @@ import type { ProvisionResult } from '../workflows/run-kind.ts';
 import type { RunFailure } from './types.ts';
 
 /**
- * What a run or a fleet exchanges with programs in any language, by its name in schema/run.schema.json. `npm run schema` generates that file
- * from these types and their comments; tests compare it with what is really sent.
+ * What a run or a fleet exchanges with programs in any language, by its name in schema/run.schema.json. `npm run schema` generates
+ * that file from these types and their comments; tests compare it with what is really sent.
  */
 export interface Exchange extends ActionInputs {
   /** The answer to the query `status`, and to every update. */

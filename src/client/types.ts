@@ -37,8 +37,8 @@ export interface ClientOptions {
 }
 
 /**
- * How a run ended. `already-provisioned`: the sentinel existed, so nothing was done. `incomplete`: the run was
- * limited to some steps, and others are not done, so neither finalizers ran nor was the sentinel written. `aborted` also covers runs that were
+ * How a run ended. `already-provisioned`: the sentinel existed, so nothing was done. `incomplete`: the run was limited to some
+ * steps, and others are not done, so neither finalizers ran nor was the sentinel written. `aborted` also covers runs that were
  * cancelled, terminated or timed out by the server.
  */
 export type RunResult =

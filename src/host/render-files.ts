@@ -3,7 +3,7 @@ import { readPart, withoutDirectives } from './programs.ts';
 import { fileVariables, type DeliveredFile } from './placed-files.ts';
 import { sha256Of } from './sha256.ts';
 
-/** A script that places files, and then becomes and runs `script`. Without files it is the script itself. */
+/** A script that places files, then replaces itself by `script` and runs that. Without files it is the script itself. */
 export function renderPlacement(files: readonly DeliveredFile[], script: string): string {
   if (files.length === 0) return script;
   // What follows the program, which never reads it as shell code: each part ends so many bytes before the end.

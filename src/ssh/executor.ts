@@ -14,7 +14,7 @@ export type Outcome =
 export interface ExecOptions {
   /** Sent to the command's standard input, which is then closed. */
   readonly stdin?: string | Uint8Array | undefined;
-  /** An abort ends the channel at once and rejects with the signal's reason. The command may go on running on the host. */
+  /** An abort ends the channel at once and rejects with the signal's reason. The command may continue to run on the host. */
   readonly signal?: AbortSignal | undefined;
   /** Called once the host has accepted the command. */
   readonly onOpen?: () => void;

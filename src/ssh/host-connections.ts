@@ -43,8 +43,8 @@ export class HostConnections {
   }
 
   /**
-   * Requests a connection from a dial later than number `newerThan`. Rejects with the failure of the dial or the reason for
-   * `cancel`.
+   * Requests a connection whose dial has a higher number than `newerThan`. Rejects with the failure of the dial, or with the reason
+   * passed to `cancel`.
    */
   lend(need: Need, newerThan: number): { lent: Promise<LentConnection>; cancel: (reason: unknown) => void } {
     let settle!: Pick<Waiter, 'resolve' | 'reject'>;
@@ -163,7 +163,7 @@ export class HostConnections {
         isOut = false;
         if (need === 'exec') member.execs -= 1;
         else member.forwards -= 1;
-        // An abandoned command may go on after its channel has closed; the host counts it until it ends.
+        // An abandoned command may continue after its channel has closed; the host counts it until it ends.
         if (slot === 'leaked') {
           member.capacity -= 1;
           member.leaked += 1;

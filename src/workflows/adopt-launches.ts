@@ -31,7 +31,7 @@ export async function adoptLaunches(run: Run, { script, adopted, sentinel }: Pre
     part.status.attempt = launch.attempt;
     const isOutdated = part.latest !== NO_LAUNCH && part.latest !== launch.id;
     const isForced = run.plan.run.forced.includes(part.name) && !isOwn && state.kind === 'exited';
-    // A parked part goes on waiting for its operator.
+    // A parked part keeps waiting for its operator.
     if (part.status.state !== 'parked') {
       const isVoid = isOutdated || isForced || isSkippedIn(sentinel, run.digest, launch);
       adoptState(part, isVoid ? { kind: 'absent' } : state, isOwn);

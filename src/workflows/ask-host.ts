@@ -101,7 +101,7 @@ class Dialogue<T> {
   readonly #question: HostQuestion<T>;
   /** The latest failure, perhaps of an earlier question. */
   #failure: PartFailure | undefined;
-  /** Whether `#failure` comes from an earlier question and may be over. */
+  /** Whether `#failure` comes from an earlier question and may no longer apply. */
   #isInherited: boolean;
   #round = 0;
   #queuedMs = 0;

@@ -8,7 +8,7 @@ import { endWait, hostOf, type Run } from './run.ts';
 import { timeLeftMs } from './time-left.ts';
 
 /**
- * Waits for what a new host does at its first boot, one event after another. The timeout goes on while the connection is broken, and
+ * Waits for what a new host does at its first boot, one event after another. The timeout continues while the connection is broken, and
  * ends with a failure that names the event.
  */
 export async function awaitBootstrap(

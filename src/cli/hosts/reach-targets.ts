@@ -85,7 +85,7 @@ async function reachTarget(target: Target, ask: AskSsh, note: Note): Promise<Tar
   throw usageError(`ssh_config of ${oneLine(target.host)}: ${oneLine(text)}; --no-ssh-config ignores it`);
 }
 
-/** The first jump host may be reached through its own; ssh ignores those of the others, which it reaches through the first. */
+/** Only the first jump host may have jump hosts of its own: ssh reaches the others through it, and ignores theirs. */
 async function reachHops(
   hops: readonly (Hop | JumpHost)[],
   ask: AskSsh,

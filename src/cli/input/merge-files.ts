@@ -20,7 +20,7 @@ export interface Origin {
 export interface MergedPlan {
   readonly value: unknown;
   readonly originOf: (path: string) => Origin;
-  /** Names that steps of several files share; paths are those of the value. */
+  /** Step names that occur in several files. Their paths refer to `value`. */
   readonly problems: readonly Problem[];
 }
 

@@ -152,8 +152,8 @@ export interface DiffRow {
   /** The name of the step, finalizer or leftover. */
   readonly name?: string;
   /**
-   * `keep`: nothing. `drift`: nothing, although its check fails or a file differs. `do`: run, install or write it. `wait`: for work that has begun.
-   * `fail`: end with a failure.
+   * `keep`: nothing. `drift`: nothing, although its check fails or a file differs. `do`: run, install or write it. `wait`: for
+   * work that has begun. `fail`: end with a failure.
    */
   readonly would: 'keep' | 'drift' | 'do' | 'wait' | 'fail' | 'unknown';
   readonly message: string;
@@ -166,9 +166,9 @@ export interface Diff {
   readonly plan: string;
   readonly digest: string;
   /**
-   * `nothing-to-do`: the host counts as provisioned. `drifted`: it does, but a step's check fails or a file differs. `would-fail`: the run would be
-   * refused, or fail, with the host and worker in their present state. `unknown`: the host could not be reached, or a check on a
-   * provisioned host could not run.
+   * `nothing-to-do`: the host counts as provisioned. `drifted`: it does, but a step's check fails or a file differs. `would-fail`: the
+   * run would be refused, or fail, with the host and worker in their present state. `unknown`: the host could not be reached, or a
+   * check on a provisioned host could not run.
    */
   readonly outcome: 'nothing-to-do' | 'drifted' | 'would-run' | 'would-fail' | 'unknown';
   /** The outcome in one line. */

@@ -25,8 +25,9 @@ place_record() {
   [ -z "$record" ] || [ -d "${launch-}" ] || mv -fT "$1" "$record" || refuse state-directory-unwritable "cannot write $record"
 }
 # make_launch ID SHA256 STEP ATTEMPT LINGER ENV_BYTES SCRIPT_BYTES [SECRETS_BYTES [RECORD]] <secrets, env and script, one after another
-# Creates the launch unless it exists. RECORD is `PLAN/PART DIGEST NEEDS`; the record names the launch before it can begin. All or nothing: one rename creates the directory, after every byte has arrived. STEP, ATTEMPT
-# and LINGER are assignments for the supervisor; the secrets are kept for `begin_launch`.
+# Creates the launch unless it exists, all or nothing: one rename creates the directory, after every byte has arrived. RECORD is
+# `PLAN/PART DIGEST NEEDS`; the record names the launch before it can begin. STEP, ATTEMPT and LINGER are assignments for the
+# supervisor; the secrets are kept for `begin_launch`.
 make_launch() {
   launch_dir "$1"
   secrets=$run/secrets/$1

@@ -93,8 +93,8 @@ sentinel_remove() {
 # shellcheck disable=SC3013
 is_unchanged() { [ "$launch" -ot "$state_dir/pruned" ]; }
 
-# prune DAYS: removes up to 200 launches that ended long ago or whose creation was interrupted, unless a record names them. One find, one scan of the processes
-# and one mv for all of them keep the cost independent of their number.
+# prune DAYS: removes up to 200 launches that ended long ago or whose creation was interrupted, unless a record names them. One
+# find, one scan of the processes and one mv for all of them keep the cost independent of their number.
 prune() {
   # A new host has none.
   set -- "$1" "$state_dir"/launches/*

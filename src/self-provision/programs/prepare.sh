@@ -3,9 +3,9 @@
 # zmx_source zmx_explicit zmx_minimum zmx_wanted linger_before linger_s host_program supervisor zmx_key zmx_sha256 steps
 # finalizers.
 # plan_records names the directory of the plan's records.
-# Functions: `text NAME` prints a text, `part NAME` sets needs, attempts, backoff_s, bound_s, always and the digests of a step, `release_for CPU` sets
-# zmx_url, zmx_sha256 and zmx_key. Launches are created by the host program, so that a workflow can continue them. login_umask and
-# login_locale are those with which the script was started.
+# Functions: `text NAME` prints a text, `part NAME` sets needs, attempts, backoff_s, bound_s, always and the digests of a step,
+# `release_for CPU` sets zmx_url, zmx_sha256 and zmx_key. Launches are created by the host program, so that a workflow can continue
+# them. login_umask and login_locale are those with which the script was started.
 : "${login_umask:?}" "${login_locale?}" "${owner:?}" "${digest:?}" "${host_program:?}" "${supervisor:?}" "${zmx_source:?}"
 
 note() {

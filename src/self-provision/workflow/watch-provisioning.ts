@@ -45,7 +45,7 @@ export async function watchProvisioning(
   return driveRun(beginRun(unknownPlan, admission), watching(input));
 }
 
-/** The plan of a script, with the settings of the watch for the run. */
+/** The plan that the host's script carries, with the target and the other settings of the input. */
 function planOf(input: WatchInput, scriptPlan: Omit<Plan, 'target'>): Plan {
   const { timeout: _, ...known } = input;
   return { ...scriptPlan, ...definedOnly(known) };

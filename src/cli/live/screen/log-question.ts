@@ -6,8 +6,8 @@ import type { LogFailure, State } from './model.ts';
 import { isLogPartOver, selectedRun } from './selection.ts';
 
 /**
- * What to read next of the open log; undefined for nothing. Each request starts a workflow, so none is made that no worker would
- * take, or that would fail again.
+ * What to read next of the open log; undefined for nothing. Each request starts a workflow, so none is sent while no worker
+ * answers, or if it would fail again.
  */
 export function logQuestion(state: State): LogQuestion | undefined {
   const { view, log } = state;
