@@ -83,7 +83,7 @@ try {
   await show('The second wave is over.', /wave 2 of 3 over, waiting for promote/);
   elsewhere('fleet', 'promote', 'site');
   await show('The third wave has all other hosts, 100 at a time.', /wave 3 of 3[^]*\[#{12}/);
-  await show('Some hosts have failed, fewer than may.', /wave 3 of 3[^]*\[[#!]{30}[^]*[1-9]\d* failed/);
+  await show('Some hosts have failed, fewer than the limit.', /wave 3 of 3[^]*\[[#!]{30}[^]*[1-9]\d* failed/);
   await show('The fleet is over.', /The fleet site is over, and some hosts failed/);
   const report = elsewhere('fleet', 'hosts', 'site', '--state', 'failed');
   frames.push({ caption: `Every host is accounted for:${report}`, screen: '' });

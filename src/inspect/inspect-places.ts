@@ -31,7 +31,7 @@ export async function inspectPlaces(
     inspectDir('zmx-dir', places.zmxDir, 'CHANDLER_ZMX_DIR', 'zmx.source: file'),
   ]);
   const noLogin = verdictsOn('login', 'ways to log in').problem(
-    'no key that can be used, in no directory and no agent: no host lets this worker in',
+    'there is no usable key in any directory or agent: this worker cannot log in to any host',
     // Without the operator's keys the worker has those of sandbox hosts.
     places.advice?.['identity-unavailable']
       ? 'chandler sandbox up'
@@ -61,10 +61,11 @@ export function inspectNode(version: string): Finding {
 async function inspectAgent(socket: string | undefined): Promise<{ finding: Finding; keys: number }> {
   const { ok, warning, problem } = verdictsOn('agent', socket === undefined ? 'ssh-agent' : oneLine(socket));
   if (socket === undefined) {
-    const message = 'SSH_AUTH_SOCK is not set: plans without target.identity use a key of the directories';
+    const message =
+      'SSH_AUTH_SOCK is not set: plans without target.identity use a key from the identity directories';
     return { finding: ok(message), keys: 0 };
   }
-  const use = 'it is what plans without target.identity log in with';
+  const use = 'plans without target.identity log in with it';
   try {
     const keys = (await listAgentKeyTypes(socket)).length;
     if (keys === 0)
@@ -97,7 +98,7 @@ function unreadFinding(path: string, error: unknown, others: boolean): Finding {
   const { ok, warning, problem } = verdictsOn('known-hosts', oneLine(path));
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
     return problem(`cannot be read (${reason(error)}), so no host is trusted`, `chmod u+r ${quote(path)}`);
-  if (others) return ok('does not exist; another one does');
+  if (others) return ok('does not exist; another known_hosts file does');
   return warning(
     'does not exist: no host is known, unless the plan pins its key or sets accept-new',
     `ssh-keyscan -H HOST >> ${quote(path)}`,

@@ -99,7 +99,7 @@ it('provisions every host once, however often the fleet continues as new', async
   });
 });
 
-it('starts nothing once more hosts have failed than may, and continues after a retry', async () => {
+it('starts nothing once more hosts have failed than the fleet allows, and continues after a retry', async () => {
   let isRepaired = false;
   const { starts, activities } = fleetActivities(async (host) => {
     if (!isRepaired && host === 'budget3') throw failed(3);

@@ -182,7 +182,7 @@ function addAbort(fleet: Command, act: Act): void {
     input: definedOnly({ running }),
     question:
       running === 'end'
-        ? 'Abort the fleet and every run of it?'
+        ? 'Abort the fleet and every open run of it?'
         : 'Abort the fleet and let running hosts finish?',
   }));
 }

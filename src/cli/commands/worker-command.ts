@@ -14,7 +14,7 @@ export function addWorker(program: Command, act: Act): void {
 
 It is configured by its environment; a plan can name no key, secret or file but those in the places that the environment allows. It logs on standard error. The first signal stops it in order, and the steps on hosts run on; the second ends it at once.`,
     examples: {
-      'chandler worker': 'Serve the server that `chandler status` would ask.',
+      'chandler worker': 'Connect to the server that `chandler status` would ask.',
       'CHANDLER_IDENTITIES=/etc/chandler/keys TEMPORAL_ADDRESS=temporal:7233 chandler worker':
         'As a service.',
     },

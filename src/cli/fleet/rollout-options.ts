@@ -41,7 +41,7 @@ export function withRolloutOptions(command: Command): Command {
     .addOption(concurrencyOption())
     .option(
       '--slow-start <duration>',
-      'use the whole concurrency after this time; 0 at once (default: 2s)',
+      'how long a wave takes to reach the full concurrency; 0 means at once (default: 2s)',
       parseStart,
     )
     .option('--max-failures <amount>', 'how many hosts may fail: 3, or 5% (default: 0)', parseAmount)

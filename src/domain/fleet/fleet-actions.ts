@@ -3,7 +3,7 @@ import type { WithReason } from '../run/actions.ts';
 import { isAmount, type Amount } from './amount.ts';
 import { fleetLimits } from './limits.ts';
 
-/** How many hosts may be at work at the same time. */
+/** How many hosts may run at the same time. */
 export interface SetConcurrency extends WithReason {
   readonly concurrency: number;
 }
@@ -117,7 +117,7 @@ export const fleetActions: { readonly [Name in FleetActionName]: FleetAction<Fle
     outcome: 'The fleet continues',
   },
   setConcurrency: {
-    summary: 'change how many hosts are at work at the same time',
+    summary: 'change how many hosts run at the same time',
     details: 'A lower number ends none; it holds once enough hosts are over.',
     example: { concurrency: 50 },
     checks: { concurrency: checkConcurrency },
@@ -139,7 +139,8 @@ export const fleetActions: { readonly [Name in FleetActionName]: FleetAction<Fle
   },
   skipHosts: {
     summary: 'treat failed or pending hosts as done',
-    details: 'They no longer use the error budget. A running host cannot be skipped: abort its run first.',
+    details:
+      'They no longer use the error budget. A host whose run is open cannot be skipped: abort that run first.',
     example: { hosts: ['NAME'], reason: '…' },
     checks: {
       hosts: (value, key, names) =>

@@ -30,7 +30,7 @@ export interface HostCounts {
 /** Why a fleet needs an operator. */
 export interface FleetAttention {
   /**
-   * `exceeded`: more hosts failed than may. `promote`: the next wave waits for the action. `check-failed`: the check between two
+   * `exceeded`: more hosts failed than the fleet allows. `promote`: the next wave waits for the action. `check-failed`: the check between two
    * waves did not succeed in time. `once`: the host with the steps that run once failed. `parked`: runs of hosts need attention.
    */
   readonly reason: 'exceeded' | 'promote' | 'check-failed' | 'once' | 'parked';

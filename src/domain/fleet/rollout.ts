@@ -104,7 +104,7 @@ export class Rollout {
     return state === 'failed' || state === 'parked' || state === 'overdue';
   }
 
-  /** Whether no host of the waves that have begun is at work or still has to start. */
+  /** Whether no host of the waves that have begun is active or still has to start. */
   get isWaveOver(): boolean {
     if (activeIn(this.counts) > 0) return false;
     for (let wave = this.#wave; wave >= 0; wave -= 1) if (this.tally.countsOf(wave).pending > 0) return false;

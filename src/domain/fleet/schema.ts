@@ -11,8 +11,11 @@ const waveSize = amount.refine((value) => value !== 0, 'must be at least 1');
 /** A host of a fleet, and how it differs from the plan. */
 export const fleetHostSchema = z.strictObject({
   name: line.max(253).describe('The name of the host. It is also its address, unless `target.host` is set.'),
-  target: optional(targetSchema.partial(), 'Keys over the target of the plan.'),
-  env: optional(z.record(variable, valueSchema), 'Values over the `env` of the plan and of its steps.'),
+  target: optional(targetSchema.partial(), 'Keys that override those of the target of the plan.'),
+  env: optional(
+    z.record(variable, valueSchema),
+    'Values that override the `env` of the plan and of its steps.',
+  ),
   labels: labelsSchema.optional(),
 });
 
@@ -54,7 +57,7 @@ const shape = {
   ),
   concurrency: optional(
     z.number().int().min(1).max(fleetLimits.concurrency),
-    'How many hosts are at work at the same time. Default 20.',
+    'How many hosts run at the same time. Default 20.',
   ),
   slowStart: optional(
     z.union([duration, z.literal(0)], { error: 'must be a duration, or 0' }),
@@ -67,7 +70,7 @@ const shape = {
   maxWaveFailures: optional(amount, 'How many hosts of a wave may fail. Default as many as of the fleet.'),
   parkGrace: optional(
     duration,
-    'How long a host may need attention before it counts as failed; until then it is at work. Default at once.',
+    'How long a host may need attention before it counts as failed; until then it keeps its place in `concurrency`. Default at once.',
   ),
   order: optional(
     z.enum(['inventory', 'sorted', 'reverse', 'shuffle']),

@@ -3,7 +3,7 @@ import type { RolloutLimits, RolloutPlan } from './rollout-state.ts';
 /** A slow start has few steps, because each costs the workflow a timer. */
 const STEPS = 10;
 
-/** How many hosts may be at work, and when that number grows, in milliseconds since the slow start began. */
+/** How many hosts may run, and when that number grows, in milliseconds since the slow start began. */
 export function windowAt(
   { concurrency }: Pick<RolloutLimits, 'concurrency'>,
   { slowStartMs }: Pick<RolloutPlan, 'slowStartMs'>,

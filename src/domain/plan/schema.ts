@@ -109,7 +109,7 @@ export const stepSchema = z.strictObject({
   ),
   env: optional(
     z.record(variable, valueSchema),
-    'Environment variables of script, finalize and check, over those of the plan.',
+    'Environment variables of script, finalize and check. They override those of the plan.',
   ),
   secrets: optional(
     z.record(variable, secretReference),

@@ -15,7 +15,7 @@ import { HOST_REPORT, type HostReport } from '../../domain/fleet/host-report.ts'
 import { failureOf, workflowFailure } from '../failures.ts';
 import { resultOfFleet } from './describe-fleet.ts';
 import { checkWave } from './check-wave.ts';
-import { isAtWork, type Fleet } from './fleet.ts';
+import { hasOpenRun, type Fleet } from './fleet.ts';
 import { answerFleetQueries } from './fleet-queries.ts';
 import { createFleetReporter } from './fleet-reporter.ts';
 import { handleFleetActions } from './handle-fleet-actions.ts';
@@ -142,11 +142,11 @@ class FleetDriver {
     }
   }
 
-  /** Aborts runs at work. One that is about to start is aborted after that. */
+  /** Aborts open runs. One that is about to start is aborted after that. */
   #endRuns(): void {
     const { rollout, runs, abortReason = 'the fleet was aborted' } = this.#fleet;
     const hosts = [...runs].flatMap(([host, { firstRunId }]) =>
-      firstRunId !== undefined && isAtWork(rollout, host) && !this.#told.has(host) ? [host] : [],
+      firstRunId !== undefined && hasOpenRun(rollout, host) && !this.#told.has(host) ? [host] : [],
     );
     if (hosts.length === 0) return;
     for (const host of hosts) this.#told.add(host);

@@ -18,7 +18,8 @@ export const fleetEffects: { readonly [Name in FleetActionName]: FleetEffect<Fle
     refusalReason({ rollout }) {
       if (rollout.wave >= rollout.waveCount - 1) return 'no wave is left';
       if (!rollout.isWaveOver) return `wave ${rollout.wave + 1} is not over`;
-      if (rollout.isExceeded) return 'more hosts have failed than may: retry them, or allow more';
+      if (rollout.isExceeded)
+        return 'more hosts have failed than the fleet allows: retry them, or allow more';
       if (rollout.isPaused) return 'the fleet is paused';
       return rollout.gate ? undefined : 'the next wave waits for nothing';
     },

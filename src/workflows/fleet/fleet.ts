@@ -37,7 +37,7 @@ export interface Fleet {
   readonly rollout: Rollout;
   /** The latest run of each host that has started. */
   readonly runs: Map<number, HostRun>;
-  /** Running hosts whose runs an earlier execution of the fleet started. In memory only. */
+  /** Hosts with an open run that an earlier execution of the fleet started. In memory only. */
   readonly inherited: Set<number>;
   /** Decides a shuffle. */
   readonly seed: number;
@@ -55,7 +55,7 @@ export interface Fleet {
   readonly notified: Set<string>;
 }
 
-/** A run of a host: host, runs, start and end in seconds since the fleet started, first run id while it is at work, failure. */
+/** A run of a host: host, runs, start and end in seconds since the fleet started, first run id while it is open, failure. */
 type RunRow = readonly [number, number, number, number, (string | 0)?, HostFailure?];
 
 /** The state of a fleet that continues as new. Its input is another argument of the workflow. */
@@ -106,7 +106,7 @@ function makeFleet(input: FleetInput, begun: ConstructorParameters<typeof Rollou
     workflowIds,
     hostsById: new Map(workflowIds.map((id, index) => [id, index])),
     rollout,
-    inherited: new Set([...known.runs.keys()].filter((host) => isAtWork(rollout, host))),
+    inherited: new Set([...known.runs.keys()].filter((host) => hasOpenRun(rollout, host))),
     ...known,
   };
 }
@@ -155,7 +155,7 @@ function toRows({ runs, startedAtMs: originMs, rollout }: Fleet): RunRow[] {
   return [...runs].map(([host, { runs, startedAtMs, endedAtMs, firstRunId, failure }]): RunRow => {
     // 0 stands for a run that is not over.
     const endS = endedAtMs === undefined ? 0 : Math.max(1, seconds(endedAtMs - originMs));
-    const isLive = isAtWork(rollout, host);
+    const isLive = hasOpenRun(rollout, host);
     if (failure) messages += 1;
     const kept = failure && messages > MAX_MESSAGES ? { code: failure.code, message: '' } : failure;
     const row = [host, runs, seconds(startedAtMs - originMs), endS] as const;
@@ -188,7 +188,7 @@ export function restoreFleet(input: FleetInput, snapshot: FleetSnapshot): Fleet 
 }
 
 /** Whether the run of a host is open, as far as its fleet knows. */
-export function isAtWork(rollout: Rollout, host: number): boolean {
+export function hasOpenRun(rollout: Rollout, host: number): boolean {
   const state = rollout.tally.stateOf(host);
   return state === 'running' || state === 'parked' || state === 'overdue';
 }

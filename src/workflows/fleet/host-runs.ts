@@ -20,7 +20,7 @@ import { timing } from '../../domain/run/timing.ts';
 import { quote } from '../../shell/index.ts';
 import type { provision } from '../provision.ts';
 import { activity } from '../proxies.ts';
-import { isAtWork, type Fleet, type HostRun } from './fleet.ts';
+import { hasOpenRun, type Fleet, type HostRun } from './fleet.ts';
 import { readChildFailure } from './read-child-failure.ts';
 import type { FleetMemo } from './report-to-fleet.ts';
 
@@ -170,7 +170,7 @@ function isUnknownRun({ rollout, runs }: Fleet, host: number, firstRunId: string
 /** A report may arrive together with the news that its run has started. */
 function expectRun(fleet: Fleet, host: number, firstRunId: string, ...report: Reported): void {
   const run = fleet.runs.get(host);
-  if (!run || !isAtWork(fleet.rollout, host)) return;
+  if (!run || !hasOpenRun(fleet.rollout, host)) return;
   run.firstRunId = firstRunId;
   applyReport(fleet, host, ...report);
 }
@@ -182,10 +182,10 @@ function applyReport(fleet: Fleet, host: number, ...[kind, failure]: Reported): 
   const run = fleet.runs.get(host);
   switch (kind) {
     case 'parked':
-      if (run && failure && isAtWork(rollout, host)) run.failure = failure;
+      if (run && failure && hasOpenRun(rollout, host)) run.failure = failure;
       return rollout.parked(host, Date.now());
     case 'unparked':
-      if (isAtWork(rollout, host)) delete run?.failure;
+      if (hasOpenRun(rollout, host)) delete run?.failure;
       return rollout.unparked(host);
     case 'once':
       return rollout.onceDone(host);
@@ -197,7 +197,7 @@ function applyReport(fleet: Fleet, host: number, ...[kind, failure]: Reported): 
 /** Records that the run of a host is over. Repeating it changes nothing. */
 export function endHost(fleet: Fleet, host: number, failure: HostFailure | undefined): void {
   const run = fleet.runs.get(host);
-  if (!run || !isAtWork(fleet.rollout, host)) return;
+  if (!run || !hasOpenRun(fleet.rollout, host)) return;
   run.endedAtMs = Date.now();
   if (failure) run.failure = failure;
   else delete run.failure;

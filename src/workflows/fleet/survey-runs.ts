@@ -1,7 +1,7 @@
 import { condition, sleep } from '@temporalio/workflow';
 import type { RunSurvey } from '../../activities/activity-types.ts';
 import { activity } from '../proxies.ts';
-import { isAtWork, type Fleet } from './fleet.ts';
+import { hasOpenRun, type Fleet } from './fleet.ts';
 import { endHost } from './host-runs.ts';
 
 /** How often the server is asked about runs that another execution of the fleet has started, and about all runs. */
@@ -11,7 +11,7 @@ const ALL_EVERY_MS = 600_000;
 const AT_ONCE = 50;
 
 /**
- * Asks the server about runs at work, again and again. A run reports its own end; this finds those that an operator terminated, of
+ * Asks the server about open runs, again and again. A run reports its own end; this finds those that an operator terminated, of
  * which the server tells only the execution that started them. Ends when it is cancelled.
  */
 export async function surveyRuns(fleet: Fleet, onChange: () => void): Promise<never> {
@@ -31,12 +31,12 @@ export async function surveyRuns(fleet: Fleet, onChange: () => void): Promise<ne
 
 /** Inherited ones, as long as there are any. */
 function hostsAtWork({ inherited, runs, rollout }: Fleet): number[] {
-  const left = [...inherited].filter((host) => isAtWork(rollout, host));
+  const left = [...inherited].filter((host) => hasOpenRun(rollout, host));
   if (left.length < inherited.size)
-    for (const host of inherited) if (!isAtWork(rollout, host)) inherited.delete(host);
+    for (const host of inherited) if (!hasOpenRun(rollout, host)) inherited.delete(host);
   if (left.length > 0) return left;
   return [...runs].flatMap(([host, { firstRunId }]) =>
-    firstRunId !== undefined && isAtWork(rollout, host) ? [host] : [],
+    firstRunId !== undefined && hasOpenRun(rollout, host) ? [host] : [],
   );
 }
 
