@@ -85,7 +85,7 @@ export class HostTally {
   }
 }
 
-/** Hosts that use the window. */
+/** Hosts that count against the concurrency. */
 export function activeIn({ running, parked }: StateCounts): number {
   return running + parked;
 }
