@@ -44,6 +44,23 @@ export function exitCodeOf(result: RunResult): ExitCode {
   }
 }
 
+/** From the worst to the best. */
+const WORST_FIRST: readonly ExitCode[] = [
+  exitCodes.interrupted,
+  exitCodes.unreachable,
+  exitCodes.usage,
+  exitCodes.failed,
+  exitCodes.aborted,
+  exitCodes.parked,
+  exitCodes.drifted,
+  exitCodes.provisioned,
+];
+
+/** The exit code of a command that worked on several runs or hosts. */
+export function worstOf(codes: readonly ExitCode[]): ExitCode {
+  return WORST_FIRST.find((code) => codes.includes(code)) ?? exitCodes.provisioned;
+}
+
 export function nameOfExitCode(code: ExitCode): ExitName {
   return (Object.keys(exitCodes) as ExitName[]).find((name) => exitCodes[name] === code) ?? 'failed';
 }

@@ -4,7 +4,7 @@ import { count } from '../../domain/text/count.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
 import { explainError } from '../errors.ts';
-import { exitCodes, type ExitCode } from '../exit-codes.ts';
+import { exitCodes, worstOf, type ExitCode } from '../exit-codes.ts';
 import type { HostOutcome } from '../output/outputs.ts';
 import { jsonLine } from '../output/print-json.ts';
 import { pad, widthOf } from '../output/text.ts';
@@ -14,18 +14,6 @@ import { DEFAULT_PARALLEL, type HostsOptions } from './hosts-options.ts';
 export type Outcome = Omit<HostOutcome, 'name' | 'exitCode'> & { readonly exitCode: ExitCode };
 
 const NOT_STARTED: Outcome = { exitCode: exitCodes.interrupted, message: 'not started: interrupted' };
-
-/** From the worst to the best. */
-const WORST_FIRST: readonly ExitCode[] = [
-  exitCodes.interrupted,
-  exitCodes.unreachable,
-  exitCodes.usage,
-  exitCodes.failed,
-  exitCodes.aborted,
-  exitCodes.parked,
-  exitCodes.drifted,
-  exitCodes.provisioned,
-];
 
 /**
  * Works on several hosts, some at once, and prints a line for each as soon as it is done. A failure on one host does not stop the
@@ -53,10 +41,6 @@ export async function runOnHosts<T extends { readonly name: string }>(
   const good = codes.filter((code) => code === exitCodes.provisioned).length;
   announceOn(context)(`${good} of ${done} without a problem`);
   return worstOf(codes);
-}
-
-export function worstOf(codes: readonly ExitCode[]): ExitCode {
-  return WORST_FIRST.find((code) => codes.includes(code)) ?? exitCodes.provisioned;
 }
 
 function toOutcome(error: unknown): Outcome {

@@ -1,5 +1,5 @@
 import { aborted, type CliContext } from '../context.ts';
-import { exitCodeOf, exitCodes, type ExitCode } from '../exit-codes.ts';
+import { exitCodeOf, exitCodes, worstOf, type ExitCode } from '../exit-codes.ts';
 import { oneLine } from '../../domain/text/plain-text.ts';
 import { listChanges, renderChange } from '../output/changes.ts';
 import { jsonLine } from '../output/print-json.ts';
@@ -37,7 +37,7 @@ export async function watchInLines(
   );
   try {
     await Promise.race([aborted(finished.signal), aborted(context.signal)]);
-    return finished.signal.aborted ? worstOf(store.state().runs) : exitCodes.interrupted;
+    return finished.signal.aborted ? worstExitCode(store.state().runs) : exitCodes.interrupted;
   } finally {
     store.close();
   }
@@ -64,8 +64,6 @@ function printChanges(
   if (result && !earlier?.result) announce(`${id}  ${renderEnd(result, status)[0] ?? ''}`);
 }
 
-/** The exit code for several runs: a failure outranks an abort, which outranks success. */
-function worstOf(runs: readonly RunView[]): ExitCode {
-  const codes = runs.flatMap(({ result }) => (result ? [exitCodeOf(result)] : []));
-  return codes.find((code) => code === exitCodes.failed) ?? codes.find((code) => code !== 0) ?? 0;
+function worstExitCode(runs: readonly RunView[]): ExitCode {
+  return worstOf(runs.flatMap(({ result }) => (result ? [exitCodeOf(result)] : [])));
 }
