@@ -7,12 +7,10 @@ export interface SshPoolOptions extends SshConnectionOptions {
   /** Default 16; further commands wait for a free connection. */
   readonly connectionsPerHost?: number;
   /**
-   * The number of simultaneous dials. Default 64. Dials to targets whose latest dial failed have four times as many places of
-   * their own.
+   * The number of simultaneous dials. Default 64; through one jump host always 16. Dials to targets whose latest dial failed have
+   * four times as many places of their own.
    */
   readonly dials?: number;
-  /** The same through one jump host. Default 16. */
-  readonly dialsPerJump?: number;
   /** Closes a connection that was unused for this time. Milliseconds; default 30 000. */
   readonly idleCloseMs?: number;
   /** Dials another connection for commands that have waited for this time. Milliseconds; default 50. */

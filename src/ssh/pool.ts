@@ -68,7 +68,7 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
 
   const gateTo = ({ jump }: ResolvedTarget, isFailing: boolean): DialGate => {
     const key = `${isFailing} ${jump ? keyOf(jump) : ''}`;
-    const limit = jump ? (options.dialsPerJump ?? DIALS_PER_JUMP) : (options.dials ?? DIALS);
+    const limit = jump ? DIALS_PER_JUMP : (options.dials ?? DIALS);
     // Most of these wait for a host that does not answer, which costs little.
     const places = isFailing ? FAILING_FACTOR * limit : limit;
     return getOrAdd(gates, key, () => new DialGate(places, { spreads: isFailing }));
