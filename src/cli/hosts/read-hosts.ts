@@ -12,7 +12,7 @@ import { announceOn, warn, type CliContext } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { renderProblems } from '../input/plan-file.ts';
 import { readInventory, type InventoryFormat } from './read-inventory.ts';
-import { readSource } from './read-source.ts';
+import { readInventoryText } from './read-inventory-text.ts';
 
 /** The options that choose hosts. */
 export interface HostsChoice {
@@ -42,7 +42,7 @@ export async function readHosts(
   context: CliContext,
 ): Promise<HostsRead> {
   const file = source === '-' ? 'stdin' : source;
-  const { format, inventory } = readInventory(await readSource(source, context), file);
+  const { format, inventory } = readInventory(await readInventoryText(source, context), file);
   // A wrong line hides none of the others. Without one, hosts that are not chosen may be wrong.
   if (inventory.problems.length > 0)
     refuse(file, [...inventory.problems, ...toHosts(inventory.resolve()).problems]);

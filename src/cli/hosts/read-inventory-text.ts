@@ -16,7 +16,7 @@ const HEAD_BYTES = 512;
  *
  * @throws CliError usage
  */
-export async function readSource(
+export async function readInventoryText(
   source: string,
   context: Pick<CliContext, 'stdin' | 'env' | 'signal'>,
 ): Promise<string> {
