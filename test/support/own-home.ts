@@ -66,6 +66,8 @@ export function useOwnHome(): void {
     PATH: path.filter((dir) => !isTheirs(dir) || dir === dirname(process.execPath)).join(delimiter),
   });
   process.once('exit', () => {
+    // busybox's timeout leaves a process that notices within a second that its command has ended.
+    if (findProcesses(root).length > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1200);
     const left = [
       ...endProcesses(root),
       ...readdirSync(root).filter((name) => name !== 'home' && !TOOLS_KEEP.test(name)),
@@ -83,16 +85,21 @@ export function useOwnHome(): void {
 
 /** Ends every process with the directory in its environment or arguments. Returns their command lines. */
 export function endProcesses(root: string): string[] {
-  const ended: string[] = [];
-  for (const pid of readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
-  )) {
-    const command = read(`/proc/${pid}/cmdline`);
-    if (command === '' || !`${command}\0${read(`/proc/${pid}/environ`)}`.includes(`${root}/`)) continue;
-    ended.push(`process ${pid}: ${command.replaceAll('\0', ' ').trim()}`);
-    attempt(['ESRCH'], () => process.kill(Number(pid), 'SIGKILL'));
-  }
-  return ended;
+  return findProcesses(root).map(({ pid, command }) => {
+    attempt(['ESRCH'], () => process.kill(pid, 'SIGKILL'));
+    return `process ${pid}: ${command.replaceAll('\0', ' ').trim()}`;
+  });
+}
+
+/** Other processes with the directory in their environment or arguments. */
+function findProcesses(root: string): { readonly pid: number; readonly command: string }[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map((pid) => ({ pid: Number(pid), command: read(`/proc/${pid}/cmdline`) }))
+    .filter(
+      ({ pid, command }) =>
+        command !== '' && `${command}\0${read(`/proc/${pid}/environ`)}`.includes(`${root}/`),
+    );
 }
 
 /** Returns '' for a process that has ended or belongs to another user. */
