@@ -119,7 +119,7 @@ describe.each([['dash'], ['busybox', 'ash']])('a start in a session, asked by %s
     ],
     [
       'a child of a trap that runs before the command',
-      `trap 'case $BASH_COMMAND in *supervise*) echo late; sleep 20 ;; esac' DEBUG`,
+      `trap 'case $BASH_COMMAND in *supervise*) echo late; sleep 60 ;; esac' DEBUG`,
       /late/,
     ],
     [
