@@ -156,8 +156,8 @@ async function awaitBootstrap(
 export function hostActivities(deps: ActivityDeps): HostActivities {
   return {
     prepareHost: (input) =>
-      // The heartbeat begins before the connection, because the workflow takes an activity without a heartbeat for one that no
-      // worker has begun.
+      // They begin before the connection, because the workflow takes an activity without a heartbeat for one that no worker has
+      // begun.
       withHeartbeats({ host: addressOf(input.target) }, ({ signal }) => prepareHost(deps, input, signal)),
 
     probeHost: ({ target }) =>

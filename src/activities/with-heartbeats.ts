@@ -22,15 +22,18 @@ export async function withHeartbeats<T>(
   { ageMs, heartbeatEveryMs }: Pace = { ageMs: 0, heartbeatEveryMs: timing.heartbeatEveryMs },
 ): Promise<T> {
   const context = Context.current();
-  const { scheduledTimestampMs } = context.info;
+  const { scheduledTimestampMs, scheduleToCloseTimeoutMs } = context.info;
   let latest: object | undefined;
   const beat = () => {
     // The server's clock may be ahead of the worker's.
     const elapsedS = Math.round((ageMs + Math.max(0, Date.now() - scheduledTimestampMs)) / 1000);
     context.heartbeat({ ...about, elapsedS, ...latest });
   };
-  // Not at once: each heartbeat costs the server about 2 ms of CPU, and most activities take less.
   const timer = setInterval(beat, heartbeatEveryMs);
+  // Each heartbeat costs the server about 2 ms of CPU, and most activities end before the first. But the workflow takes one that
+  // runs out of time without a heartbeat for one that no worker has begun.
+  const leftMs = scheduledTimestampMs + scheduleToCloseTimeoutMs - Date.now();
+  if (scheduleToCloseTimeoutMs > 0 && leftMs < 2 * heartbeatEveryMs) beat();
   try {
     return await wait({
       signal: context.cancellationSignal,

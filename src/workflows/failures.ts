@@ -59,7 +59,7 @@ export function readNotes(error: unknown): readonly string[] | undefined {
   return (cause.details?.[0] as { readonly notes?: readonly string[] } | undefined)?.notes;
 }
 
-/** Whether an activity ran out of time before a worker began it. An attempt that has run for two seconds has sent a heartbeat. */
+/** Whether an activity ran out of time before a worker began it. An attempt that runs out of time has sent a heartbeat. */
 export function neverRan(error: unknown): boolean {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
   if (!(cause instanceof TimeoutFailure) || cause.cause || cause.lastHeartbeatDetails !== undefined)

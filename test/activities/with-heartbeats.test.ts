@@ -7,9 +7,9 @@ import { withHeartbeats } from '../../src/activities/with-heartbeats.ts';
 describe('a wait with heartbeats', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
-  const start = (waitedMs = 0) => {
+  const start = (waitedMs = 0, scheduleToCloseTimeoutMs = 0) => {
     const env = new MockActivityEnvironment(
-      { scheduledTimestampMs: Date.now() - waitedMs },
+      { scheduledTimestampMs: Date.now() - waitedMs, scheduleToCloseTimeoutMs },
       { logger: new DefaultLogger('ERROR') },
     );
     const beats: unknown[] = [];
@@ -53,6 +53,19 @@ describe('a wait with heartbeats', () => {
       { step: 'a', elapsedS: 67 },
       { step: 'a', elapsedS: 0 },
     ]);
+  });
+
+  it.each([
+    ['that is short', 0, 2000],
+    ['of which little is left', 60_000, 61_000],
+    ['that is over by the clock of the worker', 9000, 5000],
+  ])('sends one at once if it has a time limit %s', async (_, waitedMs, limitMs) => {
+    const { env, beats } = start(waitedMs, limitMs);
+    await env.run(() => withHeartbeats({}, () => Promise.resolve()));
+    expect(beats).toEqual([{ elapsedS: waitedMs / 1000 }]);
+    const long = start(waitedMs, waitedMs + 60_000);
+    await long.env.run(() => withHeartbeats({}, () => Promise.resolve()));
+    expect(long.beats).toEqual([]);
   });
 
   it('sends no heartbeat once it has succeeded or failed', async () => {

@@ -619,7 +619,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
       return { launch, reports, state: await host.launch(launch.id, body, options) };
     };
     expect((await begin('exit 7', 2)).state).toMatchObject({ kind: 'exited', code: 7 });
-    const slow = await begin('echo almost; sleep 0.8', 5);
+    const slow = await begin('echo almost; sleep 2', 9);
     expect(slow.state).toMatchObject({ kind: 'exited', code: 0 });
     expect(slow.reports).toContainEqual(expect.objectContaining({ lastLine: 'almost' }));
     for (const [script, forS] of [
