@@ -96,8 +96,6 @@ hash_of() {
   set -- "$(sha256sum <"$1")"
   echo "${1%% *}"
 }
-# time_of FILE: prints when it was last written, in seconds since 1970; nothing if it does not exist.
-time_of() { stat -c %Y "$1" 2>/dev/null; }
 size_of() { { [ -s "$1" ] && stat -c %s "$1" 2>/dev/null; } || echo 0; }
 # marked ID: prints the processes with the launch's marker in their environment, and their descendants.
 marked() {

@@ -1,6 +1,9 @@
 # What only launches need that may reboot their host; a self-provisioning script has none.
 : "${launch=}"
 
+# time_of FILE: prints when it was last written, in seconds since 1970; nothing if it does not exist.
+time_of() { stat -c %Y "$1" 2>/dev/null; }
+
 # ended_by_reboot: whether the launch was allowed to reboot its host, and the host has rebooted since it began: another boot id proves
 # that. Sets words to the record of that end, which nothing could write. It ended when it last wrote to its log.
 ended_by_reboot() {

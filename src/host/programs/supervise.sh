@@ -2,7 +2,6 @@
 # supervise DIR SECRETS: runs the launch in DIR once, however often it is called.
 # DIR holds settings, env, script and lock; this program adds held, started, log and exit. It holds the lock while it may write
 # there; nothing that it starts inherits the lock. SECRETS is a file of shell code, and may be missing.
-# shellcheck disable=SC3028 # EPOCHSECONDS: without it, as in dash, `date` is run
 set -u
 umask 077
 LC_ALL=C
@@ -260,7 +259,7 @@ read_uptime
 end=$up
 [ "$end" -ge "$begin" ] || end=$begin
 # `date` may have been killed; a record needs numbers.
-at=${EPOCHSECONDS:-$(date +%s)}
+at=$(date +%s)
 # Writes into the reserved space; a file system that needs new space anyway (btrfs) makes this wait. There is no record if the code
 # is unknown, because the leader of the step's session was killed, or if the step has removed or replaced its records.
 while [ -n "$own" ] && [ -f "$dir/.exit" ] && [ -f "$dir/log" ] && [ ! -d "$dir/exit" ]; do
