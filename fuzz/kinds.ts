@@ -238,7 +238,8 @@ export const kinds: readonly Kind[] = [
     weight: 2,
     places: STARTUP,
     text: {
-      posix: pick('cd /tmp', 'cd /', 'cd /nowhere'),
+      // With set -e, a failed command is an exit.
+      posix: pick('cd /tmp', 'cd /', 'cd /nowhere || :'),
       fish: pick('cd /tmp', 'cd /nowhere'),
       tcsh: pick('cd /tmp', 'cd /'),
     },
