@@ -50,7 +50,7 @@ export function renderLaunchBody(
         ...(work.reboot === undefined ? [] : [`reboot=${work.reboot}`]),
       ].join(' '),
     ],
-    env: assignments(work.env),
+    env: exports(work.env),
     script: renderPlacement(work.files ?? [], work.script),
   };
 }
@@ -64,7 +64,7 @@ export function renderSecrets(
   masked: readonly string[] = Object.values(variables),
 ): string {
   if (Object.keys(variables).length === 0 && masked.length === 0) return '';
-  const settings = { secret_env: assignments(variables), secret_mask: maskProgram(masked) };
+  const settings = { secret_env: exports(variables), secret_mask: maskProgram(masked) };
   return `${readPart('mask')}${assignments(settings)}`;
 }
 
@@ -98,10 +98,10 @@ export function renderCheck(
   return `${exports(env)}${renderFilesCheck(files, script)}`;
 }
 
-/** `export NAME='value'`, a line each. */
+/** `command export NAME='value'`, a line each. Without `command`, a name that the shell rejects, as bash does UID, ends the shell. */
 export function exports(values: Readonly<Record<string, string>>): string {
   return Object.entries(values)
-    .map(([name, value]) => `export ${name}=${quote(value)}\n`)
+    .map(([name, value]) => `command export ${name}=${quote(value)}\n`)
     .join('');
 }
 

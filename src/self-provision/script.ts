@@ -187,7 +187,6 @@ function textsOf(step: ResolvedStep): Record<string, string> {
     [`step ${name}`]: renderPlacement(files, text),
     [`finalizer ${name}`]: finalize,
     [`check ${name}`]: check === undefined ? undefined : renderFilesCheck(files, check),
-    [`env ${name}`]: assignments(env) || undefined,
     [`exports ${name}`]: renderExports(env) || undefined,
   }) as Record<string, string>;
 }

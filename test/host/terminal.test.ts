@@ -13,11 +13,12 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { renderSecrets } from '../../src/host/launch-body.ts';
+import { exports, renderSecrets } from '../../src/host/launch-body.ts';
 import { poll } from '../support/poll.ts';
 
 const SUPERVISOR = fileURLToPath(new URL('../../src/host/programs/supervise.sh', import.meta.url));
-const SHELLS = ['dash', 'bash', 'busybox sh'] as const;
+/** bash is the one that runs as `sh`. */
+const SHELLS = ['dash', 'bash --posix -p', 'busybox sh'] as const;
 /** On a machine that is busy with other things. */
 const PATIENCE_MS = 60_000;
 
@@ -279,6 +280,21 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
     session.runDirectly({ ...process.env, ZMX_DIR: '/ours' });
     await session.end();
     expect(session.log).toBe('/mine\r\n');
+  });
+
+  it('runs although its shell does not accept some names of its variables', async () => {
+    const session = open('echo "$BEFORE $AFTER"');
+    const env = { BEFORE: '1', UID: '7', PPID: '8', RANDOM: 'a b', BASHOPTS: 'x', IFS: 'y', AFTER: '2' };
+    writeFileSync(join(session.launch, 'env'), exports(env));
+    session.runDirectly();
+    expect(await session.end()).toMatchObject({ code: '0' });
+    expect(session.log).toBe('1 2\r\n');
+  });
+
+  it('runs although its shell does not accept some names of its secrets', async () => {
+    const session = open('test "$AFTER" = secret2', renderSecrets({ EUID: 'secret1', AFTER: 'secret2' }));
+    session.runDirectly();
+    expect(await session.end()).toMatchObject({ code: '0' });
   });
 
   it.each(['kill -TERM 0', 'kill -INT 0', 'kill -HUP 0', 'kill -USR1 0'])(

@@ -114,7 +114,7 @@ describe('a script', () => {
           file,
           text.replace(
             /main "\$@"\n$/,
-            'text "step a"; text "env a" >/dev/null; eval "$(text "env a")"; printf %s "$ODD"',
+            'text "step a"; text "exports a" >/dev/null; eval "$(text "exports a")"; printf %s "$ODD"',
           ),
         );
         const { stdout } = spawnSync('sh', [file]);

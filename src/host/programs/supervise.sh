@@ -127,8 +127,8 @@ run_step() (
   CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_GATE=$gate CHANDLER_STEP=$step CHANDLER_ATTEMPT=$attempt
   # shellcheck disable=SC2090 # the gate is a program
   export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_STEP CHANDLER_ATTEMPT
-  # From now on variables get the names of the plan, which may be those of this program.
-  set -a
+  # From now on variables get the names of the plan, which may be those of this program. bash calculates the values of some.
+  set -a +u
   # shellcheck disable=SC1090 # written by `create`
   . "$4"
   eval "$3"

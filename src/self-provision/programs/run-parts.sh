@@ -67,7 +67,7 @@ begin() {
   fi
   linger=0
   if [ "$2" = step ] && is_older "$zmx_version" "$linger_before"; then linger=$linger_s; fi
-  text "env $1" >"$body/env"
+  text "exports $1" >"$body/env"
   text "$2 $1" >"$body/script"
   cat "$body/env" "$body/script" >"$body/whole"
   sum=$(sha256sum <"$body/whole")
