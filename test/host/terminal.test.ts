@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -227,6 +228,49 @@ describe.each(SHELLS)('a step whose terminal goes away, supervised by %s', (shel
     } finally {
       for (const pid of alive(command)) process.kill(pid, 'SIGKILL');
     }
+  });
+
+  it.each(['TERM', 'INT'])(
+    'has no record when SIG%s ends `script`, which kills that shell',
+    async (signal) => {
+      const command = aSleep();
+      const session = open(`trap '' HUP TERM INT; echo begun; ${command}; exit 3`);
+      try {
+        session.start();
+        await session.printed('begun');
+        for (const pid of session.find('script ')) process.kill(pid, `SIG${signal}`);
+        expect(await session.end()).toBeUndefined();
+      } finally {
+        for (const pid of alive(command)) process.kill(pid, 'SIGKILL');
+      }
+    },
+  );
+
+  it('keeps its code, but not all of its log, when a signal ends `script` shortly before its end', async () => {
+    const session = open(SCRIPT);
+    session.start();
+    await session.printed('begun');
+    for (const pid of session.find('script ')) process.kill(pid, 'SIGTERM');
+    writeFileSync(join(session.launch, 'go'), '');
+    expect(await session.end()).toMatchObject({ code: '3', by: 'itself', log: 'cut' });
+  });
+
+  it.each(['C-c', 'C-\\', 'C-z'])('outlives %s on a host without `script`', async (key) => {
+    const session = open(SCRIPT);
+    appendFileSync(join(session.launch, 'settings'), 'pty=no\n');
+    session.start();
+    await session.printed('begun');
+    session.tmux('send-keys', '-t', 's', key);
+    await session.letEnd();
+    expect(await session.end()).toMatchObject({ code: '3', log: 'whole', lost: '' });
+    expect(session.log).toBe('begun\nfinished\n');
+  });
+
+  it('outlives a SIGQUIT to its supervisor', async () => {
+    const session = open('kill -QUIT $(sed -n s/^pid=//p "${0%/*}/started"); sleep 0.2; echo still; exit 3');
+    session.runDirectly();
+    expect(await session.end()).toMatchObject({ code: '3', log: 'whole' });
+    expect(session.log).toBe('still\r\n');
   });
 
   it('prints nothing into the log of a step whose supervisor is killed', async () => {

@@ -28,9 +28,8 @@ is_going_down() {
     *) return 1 ;;
   esac
 } 2>/dev/null
-# zmx shows the exit code of this program; 75 (temporary failure) means that it did not run the launch.
-recorded_code() { sed -n 's/^code=//p' "$dir/exit" 2>/dev/null; }
 
+# zmx shows the exit code of this program; 75 (temporary failure) means that it did not run the launch.
 linger=0 pty='' reboot='' attempt=1 step='' mask=022 locale=''
 # shellcheck disable=SC1091 # written by `create`
 . "$dir/settings" || exit 75
@@ -47,11 +46,11 @@ until flock -n 9; do
   sleep 0.05
   i=$((i + 1))
 done
-if [ -e "$dir/exit" ]; then drop_secrets "$secrets"; exit "$(recorded_code)"; fi
+if [ -e "$dir/exit" ]; then drop_secrets "$secrets"; exit "$(sed -n 's/^code=//p' "$dir/exit")"; fi
 if [ -e "$dir/started" ]; then drop_secrets "$secrets"; exit 75; fi
 
-# A hang-up or TERM ends the step, but not this program, which records how the step ended.
-trap '' HUP INT TERM
+# A hang-up, TERM or a key of the terminal ends the step, but not this program, which records how the step ended.
+trap '' HUP INT QUIT TSTP TERM
 
 read_uptime
 begin=$up
@@ -86,7 +85,8 @@ exec /bin/sh -c "$CHANDLER_GATE"'
 # the step must not begin any more.
 # The shell leads the session of the pty: the terminal hangs up when it exits, and it traps signals so as not to exit earlier. It
 # reports the script's code on fd 3. Then it gives background processes time to ignore the hang-up (nohup) or to leave the session
-# (setsid): at most two seconds while one that the hang-up would end is busy. It reports the processes that remain.
+# (setsid): at most two seconds while one that the hang-up would end is busy. It reports the processes that remain, and exits with
+# 100, because `script` exits with 0 if a signal ends it.
 # shellcheck disable=SC2016,SC2089 # expanded by the inner shell
 gate='read -r CHANDLER_LINE <"$CHANDLER_SCRIPT" 2>/dev/null
 set -- "$CHANDLER_SCRIPT" "$CHANDLER_LINE"
@@ -114,11 +114,12 @@ break
 fi
 sleep 0.05
 i=$((i + 1))
-done'
+done
+exit 100'
 
 # run_step: runs the script on its own pty with its environment; returns its code.
 run_step() (
-  trap - HUP INT TERM
+  trap - HUP INT QUIT TSTP TERM
   umask "$mask"
   if [ -n "$locale" ]; then LC_ALL=$locale; else unset LC_ALL; fi
   # The step must not use the supervisor's session.
@@ -166,11 +167,11 @@ keep() {
   [ $kept = 0 ] || cat <&6 >/dev/null
   return $kept
 }
-# attend: runs the step; reports its exit code, and the time unless the code is 0.
+# attend: runs the step; reports how its session ended, and the time unless the code is 100.
 attend() {
   run_step 4>&- 7>&-
   set -- $?
-  [ "$1" = 0 ] || report "died=$(date +%s)" >&3
+  [ "$1" = 100 ] || report "died=$(date +%s)" >&3
   report "end=$1" >&3
 }
 
@@ -209,6 +210,8 @@ if [ ! -e "$dir/cancelled" ]; then
     value=${line#*=}
     case $line in
       code=*) own=$value ;;
+      # A signal has ended `script`, which has read no more output, and after two seconds kills the shell that leads the step's session.
+      end=0) code=143 log='cut' ;;
       end=*) code=$value ;;
       # `script` died before the step's script: the terminal was killed, and later output is lost.
       died=*) [ -n "$own" ] || died=$value ;;
