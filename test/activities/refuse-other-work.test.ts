@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { refuseOtherWork } from '../../src/activities/refuse-other-work.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
 import type { Host } from '../../src/host/host.ts';
-import { assignments } from '../../src/host/launch-body.ts';
+import { exports } from '../../src/host/launch-body.ts';
 import { renderPlacement } from '../../src/host/render-files.ts';
 import { sha256Of } from '../../src/host/sha256.ts';
 
@@ -25,7 +25,7 @@ describe('a launch that a reset run finds', () => {
     if (found) {
       const dir = join(stateDir, 'launches', launch.id);
       mkdirSync(dir, { recursive: true });
-      writeFileSync(join(dir, 'env'), assignments(found.env ?? work.env));
+      writeFileSync(join(dir, 'env'), exports(found.env ?? work.env));
       writeFileSync(join(dir, 'script'), found.script);
     }
     return refuseOtherWork(host, launch, work, new AbortController().signal);
