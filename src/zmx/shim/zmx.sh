@@ -12,8 +12,6 @@ version=0.7.0
 nl='
 '
 tab='	'
-# What `ensure` types into a session that it creates.
-input=
 
 main() {
   # A closed standard output must not be an error.
@@ -272,8 +270,7 @@ exec "$@"'
 # shellcheck disable=SC2016
 farewell='rm -f -- "$ZMX_SHIM_SOCKET"; sleep 0.05; kill -TERM $PPID; sleep 1; kill -KILL $PPID'
 
-# create ARGV0 COMMAND...: creates the session with COMMAND on its pty, and types standard input if `input` is set. Returns 1 if
-# the session exists or cannot be created.
+# create ARGV0 COMMAND...: creates the session with COMMAND on its pty. Returns 1 if the session exists or cannot be created.
 create() (
   argv0=$1
   shift
@@ -313,12 +310,8 @@ create() (
     set -gwq scroll-on-clear off
   # shellcheck disable=SC1003
   [ "${ZMX_NO_DETACH_KEY+x}" ] || set -- "$@" \; bind-key -n 'C-\' detach-client
-  # One call of tmux costs less than two.
-  [ -z "$input" ] || set -- "$@" \; load-buffer -b "zmx$$" - \; set -s @run $$ \; pipe-pane -O "$watch_end" \; \
-    paste-buffer -r -d -b "zmx$$"
   # The server must not hold descriptors that the caller waits for. A shell cannot close those above 9 by itself.
-  [ -n "$input" ] || exec </dev/null
-  exec >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+  exec </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
   for descriptor in /proc/self/fd/1[1-9] /proc/self/fd/[2-9][0-9] /proc/self/fd/[1-9][0-9][0-9]*; do
     [ -e "$descriptor" ] || continue
     # shellcheck disable=SC2093 # nothing comes after it
@@ -330,6 +323,7 @@ create() (
 # ensure ARGV0 COMMAND...: creates the session unless it exists.
 ensure() {
   refuse_other_file
+  cr=$(printf '\r')
   if [ -S "$socket" ]; then
     probe '#{pane_pid}'
     case $status in
@@ -347,7 +341,7 @@ ensure() {
     printf 'session "%s" created\n' "$name"
     exit 1
   fi
-  if printf %s "$input" | create "$@"; then created=yes; return; fi
+  if create "$@"; then created=yes; return; fi
   # Another call was faster, or the session cannot be created; in that case tmux prints the reason.
   probe '#{pane_pid}'
   [ "$status" = ok ] && return
@@ -463,38 +457,27 @@ run_command() {
   done
   [ -n "$detached" ] || fail 'run without -d is not supported by this zmx, which is a shim over tmux'
   tmux_path
-  created='' watch_end="run=$$; eval \"\$ZMX_SHIM_MONITOR\""
-  cr=$(printf '\r')
-  # Standard input is read only once the session exists.
-  if [ $# -gt 0 ]; then
-    quote_all "$@"
-    end_line
-    [ ${#typed} -ge 1000 ] || input=$typed
-  fi
+  created=
   find_program bash
   ensure -bash "$found"
   [ -z "$created" ] || printf 'session "%s" created\n' "$name"
-  if [ $# -eq 0 ]; then
+  if [ $# -gt 0 ]; then
+    quote_all "$@"
+  else
     [ ! -t 0 ] || exit 1
     typed=$(cat; echo .)
     typed=${typed%.}
     [ -n "$typed" ] || exit 1
     typed=${typed%"$nl"}
-    end_line
   fi
-  if [ -z "$created" ] || [ -z "$input" ]; then
-    [ -z "$created" ] || [ ${#typed} -lt 1000 ] || await_line_editor
-    printf %s "$typed" | session_tmux load-buffer -b "zmx$$" - \; set -s @run $$ \; set -suq @ended \; set -suq @exit_code \; \
-      pipe-pane -O "$watch_end" \; paste-buffer -r -d -b "zmx$$" >/dev/null 2>&1 || exit 1
-  fi
-  echo 'command sent!'
-}
-# end_line: completes the typed command with the marker of its end.
-end_line() {
   case $typed in
     *'<<'*) typed="$typed$cr${nl}echo ZMX_TASK_COMPLETED:\$?$cr" ;;
     *) typed="$typed; echo ZMX_TASK_COMPLETED:\$?$cr" ;;
   esac
+  [ -z "$created" ] || [ ${#typed} -lt 1000 ] || await_line_editor
+  printf %s "$typed" | session_tmux load-buffer -b "zmx$$" - \; set -s @run $$ \; set -suq @ended \; set -suq @exit_code \; \
+    pipe-pane -O "run=$$; eval \"\$ZMX_SHIM_MONITOR\"" \; paste-buffer -r -d -b "zmx$$" >/dev/null 2>&1 || exit 1
+  echo 'command sent!'
 }
 # await_line_editor: waits for the shell's line editor, because before that a terminal accepts no line above 4095 bytes.
 await_line_editor() {
@@ -580,7 +563,7 @@ kill_session() {
   kill -HUP "-$leader" 2>/dev/null || kill -HUP "$leader" 2>/dev/null
   # The name is free once the server is gone.
   end_server "$server"
-  [ ! -S "$socket" ] || rm -f -- "$socket"
+  rm -f -- "$socket"
   if alive "$leader"; then
     (
       sleep 0.5
@@ -600,7 +583,6 @@ attach_command() {
     return
   fi
   created=
-  cr=$(printf '\r')
   if [ $# -gt 0 ]; then
     ensure '' "$@"
     # A command that ends at once leaves no session to attach to. Polls several times, because a busy host notices the end late.
