@@ -156,8 +156,8 @@ async function awaitBootstrap(
 export function hostActivities(deps: ActivityDeps): HostActivities {
   return {
     prepareHost: (input) =>
-      // They begin before the connection, because the workflow takes an activity without a heartbeat for one that no worker has
-      // begun.
+      // Heartbeats begin before the connection, because the workflow takes an activity that runs out of time without any for one
+      // that no worker has begun.
       withHeartbeats({ host: addressOf(input.target) }, ({ signal }) => prepareHost(deps, input, signal)),
 
     probeHost: ({ target }) =>

@@ -79,7 +79,7 @@ async function countExecutions(client: ChandlerClient, id: string): Promise<numb
   return count;
 }
 
-/** So many hosts that even a busy server, which tells of several at once, needs more than two histories. */
+/** So many hosts that even a busy server, which reports several at once, needs more than two histories. */
 const LONG = 48;
 
 it('provisions every host once, however often the fleet continues as new', async () => {

@@ -191,7 +191,8 @@ if [ ! -e "$dir/cancelled" ]; then
       { attend | keep >&4 2>&3 3>&- 4>&-; } 3>&1
     else
       mkfifo "$dir/.out"
-      # With `keep <…`, dash and busybox would hold a copy of the pipe of the reports, and the step's background processes hold `keep`.
+      # In a subshell: after `keep <…`, dash and busybox keep the pipe of the reports open until `keep` returns, and a background
+      # process of the step may delay that without limit.
       (
         exec <"$dir/.out" >&4 2>/dev/null 4>&-
         keep

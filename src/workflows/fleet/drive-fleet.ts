@@ -54,8 +54,8 @@ class FleetDriver {
   readonly #reporter: ReturnType<typeof createFleetReporter>;
   /** What the fleet has asked the server for and still waits for. */
   readonly #pending = new Set<Promise<unknown>>();
-  /** Hosts whose runs were told to end. */
-  readonly #told = new Set<number>();
+  /** Hosts whose runs the fleet has asked to end. */
+  readonly #askedToEnd = new Set<number>();
   #hasNews = true;
   #isChecking = false;
   #alarm: { readonly atMs: number; readonly scope: CancellationScope } | undefined;
@@ -146,10 +146,10 @@ class FleetDriver {
   #endRuns(): void {
     const { rollout, runs, abortReason = 'the fleet was aborted' } = this.#fleet;
     const hosts = [...runs].flatMap(([host, { firstRunId }]) =>
-      firstRunId !== undefined && hasOpenRun(rollout, host) && !this.#told.has(host) ? [host] : [],
+      firstRunId !== undefined && hasOpenRun(rollout, host) && !this.#askedToEnd.has(host) ? [host] : [],
     );
     if (hosts.length === 0) return;
-    for (const host of hosts) this.#told.add(host);
+    for (const host of hosts) this.#askedToEnd.add(host);
     const requestId = `fleet:${workflowInfo().firstExecutionRunId}`;
     const input = { reason: `fleet ${this.#fleet.input.name}: ${abortReason}`, requestId };
     this.#track(CancellationScope.nonCancellable(() => signalHosts(this.#fleet, hosts, 'abort', input)));
