@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from 'node:events';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProcessContext } from './context.ts';
@@ -11,6 +12,8 @@ const READER_GONE = 141;
 const { stdin, stdout, stderr, env } = process;
 const interrupt = new AbortController();
 const force = new AbortController();
+// Each of the hosts of an inventory listens, and Node.js would warn of more than ten.
+setMaxListeners(0, interrupt.signal);
 
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {

@@ -231,3 +231,27 @@ test('Ctrl-C leaves the hosts that have not begun to the fleet', async () => {
   await stack.client.fleets.act('later', 'abort', { running: 'end' });
   expect((await stack.client.fleets.result('later')).outcome).toBe('aborted');
 });
+
+test('follows more than ten hosts at once without a warning of Node.js', async () => {
+  const names = Array.from({ length: 12 }, (_, i) => `node-${i}`);
+  const many = await write(
+    'many.yaml',
+    [
+      'target: { host: 127.0.0.1, user: root, connectTimeout: 1h, identity: id_test }',
+      'hosts:',
+      ...names.map((name, i) => `  ${name}: { target: { port: ${20 + i} } }`),
+    ].join('\n'),
+  );
+  const { exitCode, stderr } = await chandler(
+    ['up', await plan(), '--hosts', many, '--parallel', '12', '--set', 'WHO=x', '--name', 'many'],
+    {
+      home: dir,
+      env: { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
+      interrupt: /connecting/,
+    },
+  );
+  expect(exitCode).toBe(130);
+  expect(stderr).not.toContain('MaxListenersExceededWarning');
+  await stack.client.fleets.act('many', 'abort', { running: 'end' });
+  expect((await stack.client.fleets.result('many')).outcome).toBe('aborted');
+});

@@ -10,6 +10,7 @@ import type { ToCommand } from '../output/reports.ts';
 import { askLive, askUntil, isStuck, type FleetSource } from './follow-fleet.ts';
 
 const ASK_EVERY_MS = 300;
+const PAGE_SIZE = 100;
 /** The nodes of a Temporal cluster may differ by this time. */
 const CLOCK_SKEW_MS = 500;
 
@@ -37,6 +38,12 @@ interface Progress {
   readonly isOpen: boolean;
   /** Missing once the fleet is over, and while Temporal's workflow pause holds it. */
   readonly status?: FleetStatus;
+}
+
+/** Hosts of neighbouring places, read after the progress of their fleet. Empty: not known yet. */
+interface Page {
+  readonly fleet?: Progress;
+  readonly hosts?: readonly FleetHostStatus[];
 }
 
 export function followBeginnings(
@@ -69,13 +76,24 @@ export function followBeginnings(
     return fleet;
   });
 
-  const beginningAt = async (place: number): Promise<Beginning | undefined> => {
+  // Hosts whose places are close share their queries, because a command may wait for hundreds at once.
+  const pages = new Map<number, () => Promise<Page>>();
+  const readPage = async (offset: number): Promise<Page> => {
     // The fleet first: a host that is pending once the fleet is over never begins.
     const fleet = await progress();
-    if (!fleet || (fleet.isOpen && (!fleet.status || fleet.status.phase === 'validating'))) return undefined;
-    const page = await ask(({ fleets }) => fleets.hosts(name, { offset: place, limit: 1 }));
-    const [host] = page?.hosts ?? [];
-    if (!host) return undefined;
+    if (!fleet || (fleet.isOpen && (!fleet.status || fleet.status.phase === 'validating'))) return {};
+    const page = await ask(({ fleets }) => fleets.hosts(name, { offset, limit: PAGE_SIZE }));
+    return { fleet, hosts: page?.hosts ?? [] };
+  };
+
+  const beginningAt = async (place: number): Promise<Beginning | undefined> => {
+    const index = place % PAGE_SIZE;
+    const offset = place - index;
+    const read = pages.get(offset) ?? sharedFor(ASK_EVERY_MS, () => readPage(offset));
+    pages.set(offset, read);
+    const { fleet, hosts } = await read();
+    const host = hosts?.[index];
+    if (!fleet || !host) return undefined;
     if (host.state !== 'pending')
       return (await ask((each) => hasRun(each, host))) ? { kind: 'begun', host } : undefined;
     if (!fleet.isOpen) return { kind: 'over' };

@@ -12,6 +12,9 @@ interface World {
   workflow?: string;
   fleet?: Partial<FleetStatus>;
   host?: Partial<FleetHostStatus>;
+  hosts?: readonly Partial<FleetHostStatus>[];
+  /** How often hosts were asked for. */
+  queries?: number;
   /** When the latest run with the id of the host's run began. */
   runStartedAtMs?: number;
   hasNoWorker?: boolean;
@@ -32,7 +35,14 @@ function follow(world: World, { wait = false } = {}) {
         if (world.hasNoWorker) throw Object.assign(new Error('deadline exceeded'), { code: 4 });
         return { phase: 'rolling-out', counts: { running: 1 }, paused: false, ...world.fleet };
       },
-      hosts: async () => ({ total: 1, hosts: [{ state: 'pending', workflowId: 'run', ...world.host }] }),
+      hosts: async (
+        _name: string,
+        { offset, limit }: { readonly offset: number; readonly limit: number },
+      ) => {
+        world.queries = (world.queries ?? 0) + 1;
+        const all = world.hosts ?? [{ state: 'pending', workflowId: 'run', ...world.host }];
+        return { total: all.length, hosts: all.slice(offset, offset + limit) };
+      },
     },
     describe: async () => ({ startedAtMs: world.runStartedAtMs ?? 0 }),
   };
@@ -111,4 +121,16 @@ it('a fleet without a worker is announced once', async () => {
   world.workflow = 'COMPLETED';
   expect(await end).toBe('over');
   expect(output().match(/No worker answers for the fleet web\. .*chandler worker/g)).toHaveLength(1);
+});
+
+it('waits for many hosts with few queries, and finds each', async () => {
+  const hosts = Array.from({ length: 150 }, (_, i) => ({ name: `n${i}`, state: 'pending' as const }));
+  const world: World = { hosts };
+  const { beginnings } = follow(world);
+  const all = Promise.all(hosts.map((_, place) => beginnings.host(place)));
+  await stillWaits(all);
+  expect(world.queries).toBeLessThan(20);
+  world.hosts = hosts.map((host) => ({ ...host, state: 'done' }));
+  const found = (await all).map((each) => (each.kind === 'begun' ? each.host.name : each.kind));
+  expect(found).toEqual(hosts.map(({ name }) => name));
 });
