@@ -331,7 +331,8 @@ test('every lasting command reports a lost server or waits for it, and can be in
       ? exitCode === interrupted
       : exitCode === 5 &&
         /the Temporal server does not answer any more/.test(stderr) &&
-        !/worker/.test(stdout);
+        // Before that, a busy worker may be late.
+        !/worker/.test(stdout.split('The Temporal server does not answer').at(-1) ?? '');
   expect(wrongResults(lasting, ended, isRight)).toEqual([]);
 });
 
