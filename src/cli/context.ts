@@ -63,3 +63,10 @@ export function aborted(signal: AbortSignal): Promise<void> {
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }
+
+/** Returns what `work` does, or fails when the second Ctrl-C comes first: what starts a worker cannot be cancelled. */
+export async function unlessForced<T>({ force }: Pick<CliContext, 'force'>, work: Promise<T>): Promise<T> {
+  await Promise.race([work, aborted(force)]);
+  force.throwIfAborted();
+  return work;
+}

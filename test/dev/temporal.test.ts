@@ -20,6 +20,7 @@ import {
 } from '../../src/dev/temporal/index.ts';
 import { pipSettings } from '../../src/dev/temporal/pip.ts';
 import { endProcess, identify, waitGone } from '../../src/dev/temporal/process-identity.ts';
+import { findServerProcess } from '../../src/dev/temporal/server-record.ts';
 import type { Release } from '../../src/dev/temporal/temporal-releases.ts';
 import { devServerArgs } from '../../src/dev/temporal/server-args.ts';
 import { extractZipMember } from '../../src/dev/temporal/zip.ts';
@@ -289,6 +290,23 @@ describe('startDevServer', () => {
     if (!orphan) throw new Error('the server died with its starter');
     onTestFinished(() => endProcess(orphan, 0));
     expect(await attributesOf(cli, orphan.address)).toContain('WorkflowType');
+  });
+
+  test('ends a server that does not serve yet when its signal aborts', async () => {
+    const idle = await script('idle', '#!/bin/sh\nexec sleep 300\n');
+    const stop = new AbortController();
+    const starting = startDevServer({
+      cli: idle,
+      dbFile: join(dir, 'temporal.db'),
+      searchAttributes: {},
+      signal: stop.signal,
+    });
+    await vi.waitUntil(() => findServerProcess(dir), 5000);
+    const { pid = 0 } = (await findServerProcess(dir)) ?? {};
+    stop.abort();
+    await expect(starting).rejects.toThrow('aborted');
+    expect(await identify(pid)).toBeUndefined();
+    expect(await readDevServer(dir)).toBeUndefined();
   });
 
   test('leaves no files without a database, and reports a port in use before the start', async () => {

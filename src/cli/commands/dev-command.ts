@@ -84,6 +84,7 @@ async function runDev(context: CliContext, options: DevOptions): Promise<number>
     namespace: config.temporal.namespace,
     searchAttributes,
     announce,
+    signal,
   });
   let forget: (() => Promise<void>) | undefined;
   const stopNow = () => void server.stop({ graceMs: 0 });

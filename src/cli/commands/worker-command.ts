@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { aborted, type CliContext } from '../context.ts';
+import { aborted, unlessForced, type CliContext } from '../context.ts';
 import { findServer } from '../server/locate-server.ts';
 import type { ServerOptions } from '../server/server-options.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -43,7 +43,8 @@ async function runWorker(context: CliContext, options: ServerOptions): Promise<n
   // The SDK's native core takes most of a second to load; only commands that work need it.
   const { installRuntime, startWorker } = await import('../../worker.ts');
   installRuntime(logger);
-  const worker = await startWorker({ ...config, temporal: server }, server.address, logger);
+  const starting = startWorker({ ...config, temporal: server }, server.address, logger);
+  const worker = await unlessForced(context, starting);
   await Promise.race([worker.done, aborted(context.signal)]);
   if (context.signal.aborted) worker.stop();
   await Promise.race([worker.done, aborted(context.force)]);

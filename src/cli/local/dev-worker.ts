@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { WorkerConfig } from '../../config/config.ts';
 import type { DevServer } from '../../dev/temporal/index.ts';
 import type { RunningWorker } from '../../worker.ts';
-import type { CliContext } from '../context.ts';
+import { unlessForced, type CliContext } from '../context.ts';
 import { devPlaces, type DevAllows } from './dev-places.ts';
 import { sandboxDir } from './state-dirs.ts';
 
@@ -23,5 +23,5 @@ export async function startDevWorker(
   const own = { sandbox: sandboxDir(context), known: join(dir, 'known_hosts') };
   const places = devPlaces(config.places, own, allows);
   const temporal = { ...config.temporal, credentials: {} };
-  return startWorker({ ...config, places, temporal }, server.address, logger);
+  return unlessForced(context, startWorker({ ...config, places, temporal }, server.address, logger));
 }

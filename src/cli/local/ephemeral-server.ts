@@ -40,7 +40,13 @@ async function startServer(context: CliContext, dir: string): Promise<DevServer>
   const { env, signal } = context;
   const announce = announceOn(context);
   const cli = await findTemporalCli({ env, cacheDir: defaultCacheDir(env), announce, signal });
-  return startDevServer({ cli: cli.path, logFile: join(dir, 'server.log'), searchAttributes, announce });
+  return startDevServer({
+    cli: cli.path,
+    logFile: join(dir, 'server.log'),
+    searchAttributes,
+    announce,
+    signal,
+  });
 }
 
 async function withWorker(

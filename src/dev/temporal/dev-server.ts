@@ -21,6 +21,8 @@ export interface DevServerOptions {
   /** The file for the server's errors. Default: `server.log` beside the database. */
   readonly logFile?: string | undefined;
   readonly announce?: (line: string) => void;
+  /** Ends a server that does not serve yet. */
+  readonly signal?: AbortSignal;
 }
 
 export interface StopOptions {
@@ -47,7 +49,11 @@ interface Place {
 const GRACE_MS = 10_000;
 const TRIES = 4;
 
-/** Starts a Temporal dev server and waits until it serves. @throws Error if a port or the database is in use, or it ends early */
+/**
+ * Starts a Temporal dev server and waits until it serves.
+ *
+ * @throws Error if a port or the database is in use, or it ends early; the reason of `signal` when that aborts first
+ */
 export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
   const place = await preparePlace(options);
   const { recordDir } = place;
@@ -101,7 +107,7 @@ async function startOnFreePorts(options: DevServerOptions, place: Place): Promis
       searchAttributes: options.searchAttributes,
     };
     try {
-      const info = await launchServer(options.cli, launch, place);
+      const info = await launchServer(options.cli, launch, place, options.signal);
       const http = { url: `http://${IP}:${launch.httpPort}`, host: launch.httpHost };
       return { ...info, http, stop: stopper(info, place) };
     } catch (error) {

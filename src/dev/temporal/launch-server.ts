@@ -21,6 +21,7 @@ export async function launchServer(
   cli: string,
   launch: DevServerLaunch,
   { recordDir, logFile }: { readonly logFile: string; readonly recordDir?: string },
+  signal?: AbortSignal,
 ): Promise<DevServerInfo> {
   const log = await open(logFile, 'a', 0o600);
   const logStart = (await log.stat()).size;
@@ -44,7 +45,7 @@ export async function launchServer(
   try {
     // Recorded before waiting, so that the next start finds the server even if this process is killed.
     if (recordDir !== undefined) await writeServerRecord(recordDir, info);
-    failure = await waitServing(child, info, launch);
+    failure = await waitServing(child, info, launch, signal);
     if (failure === undefined) return info;
   } finally {
     if (failure !== undefined) await endProcess(info, 0);
@@ -56,10 +57,18 @@ export async function launchServer(
 }
 
 /** Returns why the server does not serve; undefined once it does. */
-async function waitServing(child: ChildProcess, { address }: DevServerInfo, launch: DevServerLaunch) {
+async function waitServing(
+  child: ChildProcess,
+  { address }: DevServerInfo,
+  launch: DevServerLaunch,
+  signal?: AbortSignal,
+) {
   const attributes = Object.keys(launch.searchAttributes);
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-  const isSettled = async () => (await isServing(address, launch.namespace, attributes)) || hasEnded();
+  const isSettled = async () => {
+    signal?.throwIfAborted();
+    return (await isServing(address, launch.namespace, attributes)) || hasEnded();
+  };
   const settled = await waitUntil(isSettled, { withinMs: SERVING_WITHIN_MS, everyMs: 20 });
   // Checked first: another program's server may answer on the port.
   if (hasEnded()) return `ended (${child.signalCode ?? `exit ${child.exitCode}`})`;
