@@ -90,6 +90,23 @@ describe('up --ephemeral', () => {
     expect(await onHost('cat /var/lib/chandler/provisioned')).toContain('own <server>');
   });
 
+  it.each([
+    ['keys', ['--identities', '/no/keys'], '--identities: cannot read the directory /no/keys: '],
+    ['reports', ['--report', 'junit=/no/web.xml'], '--report: cannot write /no/web.xml: '],
+  ])('refuses a missing directory of %s before it starts anything', async (_, options, message) => {
+    const { exitCode, stderr } = await up([{ name: 'a', script: 'touch /root/ran' }], options);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain('; nothing was started');
+    expect(await onHost('ls /root')).toBe('');
+  });
+
+  it('names the report that it cannot write', async () => {
+    const { exitCode, stderr } = await up([{ name: 'a', script: 'true' }], ['--report', 'junit=/dev/full']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('cannot write the report /dev/full: ENOSPC');
+  });
+
   it('aborts a run that needs attention, and reports its failure', async () => {
     const steps = [
       { name: 'bad', script: 'printf "a\\001]]>\\n"; exit 3' },

@@ -3,13 +3,11 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { WorkerConfig } from '../../config/config.ts';
 import type { DevServer } from '../../dev/temporal/index.ts';
-import { messageOf } from '../../domain/run/failure.ts';
 import { searchAttributes } from '../../domain/run/search-attributes.ts';
 import { aborted, announceOn, print, type CliContext } from '../context.ts';
-import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { describe } from '../manual.ts';
-import { identityNames, type DevAllows } from '../local/dev-places.ts';
+import { requireIdentities, type DevAllows } from '../local/dev-places.ts';
 import { startDevWorker } from '../local/dev-worker.ts';
 import { devDir } from '../local/state-dirs.ts';
 import { type Act, wholeNumber } from './act.ts';
@@ -66,7 +64,7 @@ async function runDev(context: CliContext, options: DevOptions): Promise<number>
   const { env, signal } = context;
   const config = loadConfig(env);
   const announce = announceOn(context);
-  await requireDirectories(options);
+  await requireIdentities(options);
   const dir = resolve(options.data ?? devDir(context));
   await keepPrivate(dir);
   const cli = await findTemporalCli({
@@ -97,17 +95,6 @@ async function runDev(context: CliContext, options: DevOptions): Promise<number>
     await forget?.();
     context.force.removeEventListener('abort', stopNow);
   }
-}
-
-/** Fails for missing directories: a shell does not expand `--identities=~/.ssh`, and a mistyped directory would allow nothing. */
-async function requireDirectories({ identities }: DevAllows): Promise<void> {
-  for (const name of identityNames(identities).filter((it) => it !== 'agent'))
-    await readdir(name).catch((error: unknown) => {
-      throw new CliError(
-        exitCodes.usage,
-        `--identities: cannot read the directory ${name}: ${messageOf(error)}; nothing was started`,
-      );
-    });
 }
 
 /** Makes everything that this process and the server write readable by this user only, including files of an earlier start. */

@@ -5,7 +5,13 @@ import { announceOn, type CliContext } from '../context.ts';
 import { usageError } from '../errors.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
 import type { PlanOptions } from '../input/plan-file.ts';
-import { readReported, withReportOption, writeReports, type ReportOptions } from '../output/run-reports.ts';
+import {
+  readReported,
+  requireReportDirectories,
+  withReportOption,
+  writeReports,
+  type ReportOptions,
+} from '../output/run-reports.ts';
 import { isEphemeral, withEphemeralOptions, type EphemeralOptions } from '../local/ephemeral-options.ts';
 import { runUrl } from '../server/locate-server.ts';
 import { reconnecting, withClient } from '../server/with-client.ts';
@@ -93,6 +99,7 @@ export function withFollowOptions(
 }
 
 async function runUp(context: CliContext, file: string, options: UpOptions): Promise<number> {
+  await requireReportDirectories(options);
   if (!isEphemeral(options)) return upOn(context, file, options);
   const { withEphemeralServer } = await import('../local/ephemeral-server.ts');
   return withEphemeralServer(context, options, (own) => upOn(own, file, options));

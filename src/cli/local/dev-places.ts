@@ -1,6 +1,9 @@
 import { readdirSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import type { Places } from '../../config/config.ts';
+import { messageOf } from '../../domain/run/failure.ts';
+import { usageError } from '../errors.ts';
 
 /** What `chandler dev`, or `up --ephemeral`, allows to runs besides the hosts of the sandbox. */
 export interface DevAllows {
@@ -9,8 +12,22 @@ export interface DevAllows {
   readonly secrets?: boolean;
 }
 
-export function identityNames(identities = ''): string[] {
+function identityNames(identities = ''): string[] {
   return identities.split(delimiter).filter((name) => name !== '');
+}
+
+/**
+ * A shell does not expand `--identities=~/.ssh`, and a mistyped directory would allow nothing.
+ *
+ * @throws CliError usage for a missing directory
+ */
+export async function requireIdentities({ identities }: DevAllows): Promise<void> {
+  for (const name of identityNames(identities).filter((it) => it !== 'agent'))
+    await readdir(name).catch((error: unknown) => {
+      throw usageError(
+        `--identities: cannot read the directory ${name}: ${messageOf(error)}; nothing was started`,
+      );
+    });
 }
 
 /**

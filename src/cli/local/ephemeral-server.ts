@@ -8,7 +8,7 @@ import { isOpenStatus } from '../../domain/run/execution-status.ts';
 import { ChandlerError } from '../../domain/run/failure.ts';
 import { searchAttributes } from '../../domain/run/search-attributes.ts';
 import { aborted, announceOn, type CliContext } from '../context.ts';
-import type { DevAllows } from './dev-places.ts';
+import { requireIdentities, type DevAllows } from './dev-places.ts';
 import { startDevWorker } from './dev-worker.ts';
 
 /**
@@ -20,6 +20,7 @@ export async function withEphemeralServer(
   allows: DevAllows,
   work: (own: CliContext) => Promise<number>,
 ): Promise<number> {
+  await requireIdentities(allows);
   const dir = await mkdtemp(join(tmpdir(), 'chandler-ephemeral-'));
   let server: DevServer | undefined;
   const stopNow = () => void server?.stop({ graceMs: 0 });

@@ -1,10 +1,12 @@
-import { writeFile } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { ChandlerClient } from '../../client.ts';
 import { reasonOf } from '../../domain/run/failure.ts';
 import { renderStatusMarkdown } from '../../domain/run/status-markdown.ts';
 import type { RunStatus } from '../../domain/run/status.ts';
 import { prose } from '../../domain/text/markdown.ts';
+import { usageError } from '../errors.ts';
 import { renderJunit } from './render-junit.ts';
 
 /** The run on one host, for a report. */
@@ -38,6 +40,14 @@ function addReport(text: string, earlier: ReportOptions['report'] = []): ReportO
   return [...earlier, { format, file }];
 }
 
+/** Fails before a long run whose reports would have nowhere to go. @throws CliError usage for a missing directory */
+export async function requireReportDirectories({ report = [] }: ReportOptions): Promise<void> {
+  for (const { file } of report)
+    await access(dirname(file)).catch((error: unknown) => {
+      throw usageError(`--report: cannot write ${file}: ${reasonOf(error)}; nothing was started`);
+    });
+}
+
 /** Asks a run for its entry in a report. */
 export async function readReported(client: ChandlerClient, name: string, id: string): Promise<ReportedRun> {
   return client.status(id).then(
@@ -51,7 +61,13 @@ export async function writeReports(
   { report = [] }: ReportOptions,
   runs: readonly ReportedRun[],
 ): Promise<void> {
-  await Promise.all(report.map(({ format, file }) => writeFile(file, FORMATS[format](runs))));
+  await Promise.all(
+    report.map(({ format, file }) =>
+      writeFile(file, FORMATS[format](runs)).catch((error: unknown) => {
+        throw new Error(`cannot write the report ${file}: ${reasonOf(error)}`);
+      }),
+    ),
+  );
 }
 
 function renderMarkdown(runs: readonly ReportedRun[]): string {
