@@ -11,7 +11,11 @@ import { pad, widthOf } from '../output/text.ts';
 import { DEFAULT_PARALLEL, type HostsOptions } from './hosts-options.ts';
 
 /** What a command did on one host. */
-export type Outcome = Omit<HostOutcome, 'name' | 'exitCode'> & { readonly exitCode: ExitCode };
+export type Outcome = Omit<HostOutcome, 'name' | 'exitCode'> & {
+  readonly exitCode: ExitCode;
+  /** More lines for people, such as advice. */
+  readonly details?: readonly string[];
+};
 
 const NOT_STARTED: Outcome = { exitCode: exitCodes.interrupted, message: 'not started: interrupted' };
 
@@ -30,10 +34,13 @@ export async function runOnHosts<T extends { readonly name: string }>(
   let done = 0;
   const one = async (host: T, place: number): Promise<ExitCode> => {
     const { name } = host;
-    const outcome = context.signal.aborted ? interrupted : await work(host, place).catch(toOutcome);
+    const { details = [], ...outcome } = context.signal.aborted
+      ? interrupted
+      : await work(host, place).catch(toOutcome);
     done += 1;
     if (json) context.stdout.write(jsonLine({ name, ...outcome }));
     else print(context, `${pad(oneLine(name), width)}  ${oneLine(outcome.message)}`);
+    for (const line of details) announceOn(context)(`${pad(oneLine(name), width)}  ${line}`);
     return outcome.exitCode;
   };
   announceOn(context)(`${count(hosts.length, 'host')}, ${Math.min(parallel, hosts.length)} at once`);

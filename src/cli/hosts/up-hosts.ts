@@ -92,7 +92,7 @@ async function followHost(
     const run = { client, workflowId, connect: reconnecting(options, context, workflowId) };
     const exitCode = await followRun(context, run, { wait: options.wait ?? false }, command, display);
     if (options.report) report(await readReported(client, name, workflowId));
-    return { exitCode, id: workflowId, message: ended() };
+    return { exitCode, id: workflowId, ...ended() };
   } catch (error) {
     report({ name, message: reasonOf(error) });
     throw error;
@@ -135,11 +135,11 @@ export async function startHosts(
   );
 }
 
-/** Prints the changes of a run on standard error. The last message is kept for the line of the host. */
+/** Prints the changes of a run on standard error. The last message is kept for the outcome of the host. */
 function createHostDisplay(
   context: CliContext,
   name: string,
-): { readonly display: RunDisplay; readonly ended: () => string } {
+): { readonly display: RunDisplay; readonly ended: () => Pick<Outcome, 'message' | 'details'> } {
   const announce = (line: string) => announceOn(context)(`${oneLine(name)}  ${line}`);
   let before: RunStatus | undefined;
   let last: readonly string[] = [];
@@ -161,10 +161,8 @@ function createHostDisplay(
       close() {},
     },
     ended() {
-      const [first = '', ...rest] = last;
-      last = rest;
-      flush();
-      return first.replace(/:$/, '');
+      const [first = '', ...details] = last.filter((line) => line !== '');
+      return { message: first.replace(/:$/, ''), details };
     },
   };
 }

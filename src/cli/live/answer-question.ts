@@ -16,7 +16,7 @@ const MAX_RUNS = 500;
 const MAX_UNLISTED = 50;
 const DESCRIBED_AT_ONCE = 8;
 
-/** Asks a question. Returns undefined if the server does not answer; the connection reports that. */
+/** Asks a question. There is no event if the server does not answer, which the connection reports, or answers late. */
 export async function answerQuestion(
   connection: Connection,
   scope: Scope,
@@ -26,9 +26,14 @@ export async function answerQuestion(
   try {
     return { event: await ask(connection, scope, question, state), failed: false };
   } catch (error) {
-    if (error instanceof LostError) return { failed: true };
+    if (error instanceof LostError || isLate(question, error)) return { failed: true };
     return { event: explainFailure(question, error), failed: true };
   }
+}
+
+/** Whether a busy server missed the deadline of a question that needs no worker; it is asked again. */
+function isLate({ kind }: Question, error: unknown): boolean {
+  return (kind === 'runs' || kind === 'progress' || kind === 'result') && isNoWorker(error);
 }
 
 async function ask(
