@@ -80,8 +80,9 @@ export function listChanges(before: RunStatus | undefined, after: RunStatus, clo
         : []),
     ];
   });
+  const isOver = after.endedAtMs !== undefined;
   const troubles = [
-    ...troubleChange({}, before?.trouble, after.trouble, nowMs),
+    ...troubleChange({}, before, after, { nowMs, isOver }),
     ...pauseChange({}, before?.serverPause, after.serverPause, nowMs),
     ...waitingChange({}, before, after, nowMs),
     ...listParts(after).flatMap(({ step, kind, part }) => {
@@ -89,7 +90,7 @@ export function listChanges(before: RunStatus | undefined, after: RunStatus, clo
         before && listParts(before).find((each) => each.step.name === step.name && each.kind === kind);
       const about = { step: step.name, ...(kind === 'finalizer' && { finalizer: true as const }) };
       return [
-        ...troubleChange(about, earlier?.part.trouble, part.trouble, nowMs),
+        ...troubleChange(about, earlier?.part, part, { nowMs, isOver: isOver || hasFailed(part) }),
         ...pauseChange(about, earlier?.part.serverPause, part.serverPause, nowMs),
         ...waitingChange({ step: step.name }, earlier?.part, part, nowMs),
       ];
@@ -97,7 +98,7 @@ export function listChanges(before: RunStatus | undefined, after: RunStatus, clo
   ];
   const rest = [...auditTrail, ...changes, ...troubles].toSorted((a, b) => a.at.localeCompare(b.at));
   // A phase that ends the run comes after what happened in it.
-  return after.endedAtMs === undefined ? [...phase, ...rest] : [...rest, ...phase];
+  return isOver ? [...rest, ...phase] : [...phase, ...rest];
 }
 
 /** `12:03:01 px-egress running (attempt 1)` */
@@ -136,14 +137,19 @@ function describe(change: Change): string {
 /** What a change is about; empty for the run as a whole. */
 type About = Pick<AtPart, 'step' | 'finalizer'>;
 
+interface Troubled {
+  readonly trouble?: Trouble;
+}
+
+/** The trouble of what has ended or failed ends with it, which does not mean that the host can be reached. */
 function troubleChange(
   about: About,
-  before: Trouble | undefined,
-  after: Trouble | undefined,
-  nowMs: number,
+  { trouble: before }: Troubled = {},
+  { trouble: after }: Troubled,
+  { nowMs, isOver }: { readonly nowMs: number; readonly isOver: boolean },
 ): Change[] {
   const same = before?.sinceMs === after?.sinceMs && before?.message === after?.message;
-  if (same) return [];
+  if (same || (!after && isOver)) return [];
   const isNew = after !== undefined && after.sinceMs !== before?.sinceMs;
   const at = iso(isNew ? after.sinceMs : nowMs);
   return [{ at, change: 'trouble', ...about, ...(after && { trouble: after }) }];
@@ -158,6 +164,10 @@ function pauseChange(
   if (before?.sinceMs === after?.sinceMs) return [];
   const at = iso(after?.sinceMs ?? nowMs);
   return [{ at, change: 'server-pause', ...about, ...(after && { serverPause: after }) }];
+}
+
+function hasFailed({ state, failure }: PartStatus): boolean {
+  return state !== 'running' && failure !== undefined;
 }
 
 type Waiting = Pick<RunStatus, 'waitingFor' | 'waitingUntilMs'> & Pick<PartStatus, 'input'>;

@@ -47,6 +47,15 @@ describe('trouble of a part', () => {
     expect(lines(begun, withPart({}))).toEqual(['09 packages: the host can be reached again']);
   });
 
+  it('does not end with a host that can be reached when the part or the run fails', () => {
+    const failure = { code: 'step-unverifiable' as const, message: 'cannot be asked', advice: 'Look.' };
+    const begun = { ...withPart({ trouble }), trouble };
+    expect(lines(withPart({ trouble }), withPart({ state: 'failed', failure }))).toEqual([
+      '09 packages failed (attempt 1): cannot be asked',
+    ]);
+    expect(lines(begun, { ...withPart({}), phase: 'failed', endedAtMs: 9000 })).toEqual(['09 failed']);
+  });
+
   it('names what an operator can do', () => {
     const text = renderParked('run', withPart({ trouble }), (...words) => words.join(' ')).join('\n');
     expect(text).toContain('Replace the recorded key.');
