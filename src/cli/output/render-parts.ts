@@ -153,7 +153,9 @@ function toRow(
   const found = progress.find((item) => item.step === step && item.finalizer === finalizer);
   const current = found?.attempt === part.attempt ? found : undefined;
   const name = oneLine(partName(step, finalizer));
-  const latest = part.failure ? shortMessage(name, part.failure) : (current?.lastLine ?? '');
+  // What is known of the output of a part that has ended is older than its end.
+  const output = part.endedAtMs === undefined ? (current?.lastLine ?? '') : '';
+  const latest = part.failure ? shortMessage(name, part.failure) : output;
   const notes = part.notes ?? [];
   const words = part.failure ? [latest, ...notes] : [...notes, latest];
   const { input } = part;

@@ -21,6 +21,13 @@ describe('renderTable', () => {
     );
   });
 
+  test('shows no output of a step that has ended, because its last lines may be missing', () => {
+    const progress = [{ step: 'packages', finalizer: false, attempt: 1, lastLine: 'Continue? [y/N]' }];
+    const [packages] = makeStatus().steps;
+    const steps = [{ ...packages!, state: 'succeeded' as const, endedAtMs: 2000 }];
+    expect(renderTable(makeStatus({ steps }), progress, options).join('\n')).not.toContain('Continue?');
+  });
+
   test('shows no line of an earlier attempt', () => {
     const progress = [{ step: 'packages', finalizer: false, attempt: 0, lastLine: 'old' }];
     expect(renderTable(makeStatus(), progress, options).join('\n')).not.toContain('old');
