@@ -292,6 +292,18 @@ describe('startDevServer', () => {
     expect(await attributesOf(cli, orphan.address)).toContain('WorkflowType');
   });
 
+  test('ends the server when the process exits without stopping it', async () => {
+    const { path: cli } = await testCli();
+    const module = new URL('../../src/dev/temporal/index.ts', import.meta.url).href;
+    const program = `import { startDevServer } from '${module}';
+      const { pid } = await startDevServer({ cli: '${cli}', logFile: '${join(dir, 'server.log')}', searchAttributes: {} });
+      console.log(pid);
+      process.exit(0);`;
+    await writeFile(join(dir, 'starter.mts'), program);
+    const { stdout } = await run(process.execPath, ['--import', 'tsx', join(dir, 'starter.mts')]);
+    await vi.waitFor(async () => expect(await identify(Number(stdout))).toBeUndefined(), 5000);
+  });
+
   test('ends a server that does not serve yet when its signal aborts', async () => {
     const idle = await script('idle', '#!/bin/sh\nexec sleep 300\n');
     const stop = new AbortController();

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -22,6 +23,8 @@ export async function withEphemeralServer(
 ): Promise<number> {
   await requireIdentities(allows);
   const dir = await mkdtemp(join(tmpdir(), 'chandler-ephemeral-'));
+  // Also at the third Ctrl-C, which ends the process.
+  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
   let server: DevServer | undefined;
   const stopNow = () => void server?.stop({ graceMs: 0 });
   context.force.addEventListener('abort', stopNow);
@@ -32,7 +35,6 @@ export async function withEphemeralServer(
     context.force.removeEventListener('abort', stopNow);
     // Nothing of its data is needed any more.
     await server?.stop({ graceMs: 0 });
-    await rm(dir, { recursive: true, force: true });
   }
 }
 
@@ -61,7 +63,8 @@ async function withWorker(
   const worker = await startDevWorker(context, { ...config, uiUrl: server.uiUrl }, server, dir, allows);
   try {
     const exitCode = await work(own);
-    await endOpenRuns(context, server.address, config.temporal.taskQueue);
+    const ending = endOpenRuns(context, server.address, config.temporal.taskQueue);
+    await Promise.race([ending, aborted(context.force)]);
     return exitCode;
   } finally {
     worker.stop();
@@ -75,20 +78,20 @@ function serverEnv(env: CliContext['env'], address: string): CliContext['env'] {
   return { ...Object.fromEntries(kept), TEMPORAL_ADDRESS: address };
 }
 
-/** Aborts the runs that were left parked or interrupted, and waits until their steps are ended. A second Ctrl-C ends the wait. */
+/** Aborts the runs that were left parked or interrupted, and waits until their steps are ended. */
 async function endOpenRuns(context: CliContext, address: string, taskQueue: string): Promise<void> {
   const { connect } = await import('../../client.ts');
   const client = await connect({ address, taskQueue });
   try {
     // A run that has just started is not listed yet.
-    if (context.signal.aborted) await Promise.race([delay(1000), aborted(context.force)]);
+    if (context.signal.aborted) await delay(1000);
     const fleets = await endFleets(client);
     const runs = await client.list({ query: 'ExecutionStatus = "Running"' });
     const ending = [
       ...fleets.map((name) => client.fleets.result(name)),
       ...runs.map(({ id }) => endRun(client, id, announceOn(context))),
     ];
-    await Promise.race([Promise.all(ending), aborted(context.force)]);
+    await Promise.all(ending);
   } finally {
     await client.close();
   }

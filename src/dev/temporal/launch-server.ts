@@ -39,6 +39,10 @@ export async function launchServer(
   }
   child.unref();
   const { pid = 0 } = child;
+  // Also when this process ends without stopping it: at the third Ctrl-C, or with an error.
+  const endNow = () => void child.kill('SIGKILL');
+  process.once('exit', endNow);
+  child.once('exit', () => process.off('exit', endNow));
   const startMark = (await identify(pid))?.startMark ?? 'gone';
   const info = { address: `${IP}:${launch.port}`, uiUrl: `http://${IP}:${launch.uiPort}`, pid, startMark };
   let failure: string | undefined = 'could not be recorded';
