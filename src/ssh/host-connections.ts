@@ -5,6 +5,8 @@ import type { SshPoolOptions } from './pool-options.ts';
 
 /** sshd drops some logins when 10 are half-open (MaxStartups). */
 const MAX_DIALS_AT_A_TIME = 5;
+/** sshd counts an exec until it has handled the close of the channel, so it may refuse one that arrives with the close. */
+const STILL_COUNTED_MS = 200;
 
 /** The connections to one target: dials as needed, lends, drops dead ones, closes idle ones. */
 export class HostConnections {
@@ -134,7 +136,7 @@ export class HostConnections {
 
   #admit(connection: Connection, dial: number): void {
     if (this.#closed) return connection.close();
-    const use = { leaked: 0, execs: 0, forwards: 0, used: false };
+    const use = { leaked: 0, execs: 0, forwards: 0, used: false, endedAt: -Infinity };
     const member: Member = { connection, dial, capacity: this.#capacity, ...use };
     this.#members.add(member);
     connection.onGone((reason) => {
@@ -155,6 +157,7 @@ export class HostConnections {
     if (need === 'exec') member.execs += 1;
     else member.forwards += 1;
     let isOut = true;
+    let isRefused = false;
     return {
       connection: member.connection,
       fresh,
@@ -163,6 +166,7 @@ export class HostConnections {
         isOut = false;
         if (need === 'exec') member.execs -= 1;
         else member.forwards -= 1;
+        if (!isRefused) member.endedAt = performance.now();
         // An abandoned command may continue after its channel has closed; the host counts it until it ends.
         if (slot === 'leaked') {
           member.capacity -= 1;
@@ -172,10 +176,12 @@ export class HostConnections {
         this.#serve();
       },
       refused: () => {
+        isRefused = true;
         this.#options.onEvent?.({ kind: 'exec-refused', host: this.label });
+        if (performance.now() - member.endedAt < STILL_COUNTED_MS) return 'wait';
         member.capacity = Math.min(member.capacity, member.execs - 1);
         this.#capacity = Math.max(1, Math.min(this.#capacity, member.capacity + member.leaked));
-        return !fresh || member.execs > 1;
+        return !fresh || member.execs > 1 ? 'move' : 'fail';
       },
     };
   }

@@ -1,13 +1,19 @@
 import type { Connection } from './connection.ts';
 
+/**
+ * What a refused command does: `wait` a moment, because the host may still count an exec that has just ended; `move` to another
+ * connection; `fail`, because the host allows no exec at all.
+ */
+export type Refusal = 'wait' | 'move' | 'fail';
+
 /** A connection of the pool, lent for one exec or for one forwarded connection. */
 export interface LentConnection {
   readonly connection: Connection;
   readonly fresh: boolean;
   /** `leaked`: the exec was abandoned, and the host may still count it. */
   readonly release: (slot?: 'free' | 'leaked') => void;
-  /** Lowers the capacity after a refusal. Returns false if the host refused the only exec. */
-  readonly refused: () => boolean;
+  /** Call it after a refusal. Lowers the capacity unless the host may still count an exec that has just ended. */
+  readonly refused: () => Refusal;
 }
 
 export interface Member {
@@ -21,6 +27,8 @@ export interface Member {
   execs: number;
   forwards: number;
   used: boolean;
+  /** When an exec last ended, by performance.now(). */
+  endedAt: number;
   idleTimer?: NodeJS.Timeout;
 }
 

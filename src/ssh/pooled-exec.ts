@@ -1,13 +1,15 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ChandlerError } from '../domain/run/failure.ts';
 import type { Command } from '../shell/index.ts';
 import type { ExecOptions, Outcome } from './executor.ts';
 import type { HostConnections } from './host-connections.ts';
-import type { LentConnection } from './lent-connection.ts';
+import type { LentConnection, Refusal } from './lent-connection.ts';
 import type { ResolvedTarget } from './resolved-target.ts';
 
 /** Each refusal lowers the number of execs per connection, from 5 down to 1. Further refusals have another cause. */
 const MAX_REFUSALS = 5;
+const REFUSED_PAUSE_MS = 20;
 /** After this time a command on a dead connection counts as lost and is not moved. */
 const MAX_MOVE_AFTER_MS = 5_000;
 
@@ -39,10 +41,9 @@ export async function execOver(
       { ...options, timeoutMs: leftMs() },
       refusals < MAX_REFUSALS,
     );
-    if (outcome === 'refused') {
-      refusals += 1;
-      continue;
-    }
+    if (outcome === 'wait') await delay(REFUSED_PAUSE_MS);
+    if (outcome === 'move') refusals += 1;
+    if (outcome === 'wait' || outcome === 'move') continue;
     // Only a command on a reused connection may move: once, and only to a connection that was dialled later.
     const mayMove = !lent.fresh && newerThan < 0 && performance.now() - sentAt < MAX_MOVE_AFTER_MS;
     if (outcome.kind === 'lost' && outcome.started === 'no' && mayMove) {
@@ -53,13 +54,13 @@ export async function execOver(
   }
 }
 
-/** Returns `refused` if the host refused another exec on this connection, whose capacity is then lowered. */
+/** Returns what to do if the host refused the exec. */
 async function execOnce(
   lent: LentConnection,
   command: Command,
   options: ExecOptions,
   mayMove: boolean,
-): Promise<Outcome | 'refused'> {
+): Promise<Outcome | Exclude<Refusal, 'fail'>> {
   // After an unknown outcome the host may still count the exec.
   let slot: 'free' | 'leaked' = 'leaked';
   try {
@@ -70,8 +71,9 @@ async function execOnce(
   } catch (error) {
     if (!(error instanceof ChandlerError) || error.code !== 'channel-refused') throw error;
     slot = 'free';
-    if (lent.refused() && mayMove) return 'refused';
-    throw error;
+    const refusal = lent.refused();
+    if (refusal === 'fail' || (refusal === 'move' && !mayMove)) throw error;
+    return refusal;
   } finally {
     lent.release(slot);
   }

@@ -247,6 +247,16 @@ describe('a pool', () => {
     await pool.close();
   });
 
+  it.each([1, 2, 4])('keeps its connections to a host that allows %i execs over each', async (allowed) => {
+    const narrow = await startOther({ config: [`MaxSessions ${allowed}`] });
+    const pool = makePool({ execsPerConnection: allowed, connectionsPerHost: 1 });
+    const executor = pool.executor(narrow.target());
+    await times(allowed, async () => {
+      for (let i = 0; i < 20; i += 1) expect(await executor.exec(sh('true'))).toMatchObject(ok);
+    });
+    expect(pool.stats().dials).toBe(1);
+  });
+
   it('reports a host that allows no exec at all', async () => {
     const none = await startOther({ config: ['MaxSessions 0'] });
     const pool = makePool();
