@@ -27,6 +27,8 @@ import { LocalExecutor } from '../support/local-executor.ts';
 import { hostAt } from '../support/host-at.ts';
 import { poll } from '../support/poll.ts';
 
+/** Part of the arguments of long sleeps, because other tests may run on the same machine. */
+const own = process.pid;
 const SHELLS = { dash: ['dash'], bash: ['bash', '--posix'], busybox: ['busybox', 'ash'] } as const;
 
 describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protocol under %s', (name) => {
@@ -191,11 +193,11 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   it('kills everything: children with setsid, nohup, an empty environment and TERM ignored', async () => {
     const script = [
       "trap '' TERM",
-      'setsid sleep 7001 &',
-      'nohup sleep 7002 >/dev/null 2>&1 &',
-      '(setsid sh -c "sleep 7003 & sleep 7003" &)',
-      'env -i sleep 7004 &',
-      'sleep 7005',
+      `setsid sleep 7001.${own} &`,
+      `nohup sleep 7002.${own} >/dev/null 2>&1 &`,
+      `(setsid sh -c "sleep 7003.${own} & sleep 7003.${own}" &)`,
+      `env -i sleep 7004.${own} &`,
+      `sleep 7005.${own}`,
     ].join('\n');
     const launch = await create(script);
     await start(launch);
@@ -257,7 +259,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   });
 
   it('distinguishes a removed launch from one that never began', async () => {
-    const launch = await create('exec sleep 7391');
+    const launch = await create(`exec sleep 7391.${own}`);
     await start(launch);
     let looked = false;
     const waiting = host.wait(launch.id, { boundS: 60, onProgress: () => (looked = true) });
@@ -294,7 +296,7 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   });
 
   it('counts as interrupted when the supervisor is killed; the remaining processes are found and ended', async () => {
-    const launch = await create('sleep 7101');
+    const launch = await create(`sleep 7101.${own}`);
     await start(launch);
     await expect.poll(() => sleepers('7101')).toHaveLength(1);
     const pid = /pid=(\d+)/.exec(readFileSync(join(dirOf(launch), 'started'), 'utf8'))?.[1];
@@ -747,7 +749,9 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
 
   it('kill also ends the check of a launch and every process that it started', async () => {
     const id = `checked-${name}`;
-    const checking = host.check(id, 'TOKEN=hunter2; setsid sleep 7395 & exec sleep 7395', { boundS: 30 });
+    const checking = host.check(id, `TOKEN=hunter2; setsid sleep 7395.${own} & exec sleep 7395.${own}`, {
+      boundS: 30,
+    });
     await expect.poll(() => sleepers('7395').length).toBe(2);
     expect(await host.kill(id, { graceS: 1 })).toMatchObject({ left: 0 });
     expect(await checking).toBe(143);
@@ -755,10 +759,10 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   });
 });
 
-/** The command lines of `sleep` processes whose argument begins with `prefix`. */
+/** The command lines of this test's `sleep` processes whose argument begins with `prefix`. */
 function sleepers(prefix: string): string[] {
   return execFileSync('ps', ['axo', 'args'])
     .toString()
     .split('\n')
-    .filter((line) => line.startsWith(`sleep ${prefix}`));
+    .filter((line) => line.startsWith(`sleep ${prefix}`) && line.trimEnd().endsWith(`.${own}`));
 }
