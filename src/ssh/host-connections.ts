@@ -164,9 +164,11 @@ export class HostConnections {
       release: (slot = 'free') => {
         if (!isOut) return;
         isOut = false;
-        if (need === 'exec') member.execs -= 1;
-        else member.forwards -= 1;
-        if (!isRefused) member.endedAt = performance.now();
+        if (need === 'forward') member.forwards -= 1;
+        else {
+          member.execs -= 1;
+          if (!isRefused) member.endedAt = performance.now();
+        }
         // An abandoned command may continue after its channel has closed; the host counts it until it ends.
         if (slot === 'leaked') {
           member.capacity -= 1;
