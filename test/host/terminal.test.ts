@@ -122,15 +122,17 @@ class Session {
 
 const parse = (text: string): Record<string, string> =>
   Object.fromEntries(text.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]));
-const commandOf = (pid: number) => {
+/** A file of the process; empty if that has ended. */
+function readProc(pid: number, name: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
   } catch {
     return '';
   }
-};
+}
+const commandOf = (pid: number) => readProc(pid, 'cmdline').replaceAll('\0', ' ');
 function descendants(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  const children = readProc(pid, `task/${pid}/children`).split(' ').filter(Boolean);
   return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
 }
 /** Live processes with exactly this command line. */
