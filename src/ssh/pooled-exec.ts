@@ -41,9 +41,14 @@ export async function execOver(
       { ...options, timeoutMs: leftMs() },
       refusals < MAX_REFUSALS,
     );
-    if (outcome === 'wait') await delay(REFUSED_PAUSE_MS);
-    if (outcome === 'move') refusals += 1;
-    if (outcome === 'wait' || outcome === 'move') continue;
+    if (outcome === 'wait') {
+      await delay(REFUSED_PAUSE_MS);
+      continue;
+    }
+    if (outcome === 'move') {
+      refusals += 1;
+      continue;
+    }
     // Only a command on a reused connection may move: once, and only to a connection that was dialled later.
     const mayMove = !lent.fresh && newerThan < 0 && performance.now() - sentAt < MAX_MOVE_AFTER_MS;
     if (outcome.kind === 'lost' && outcome.started === 'no' && mayMove) {

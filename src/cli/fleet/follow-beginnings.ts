@@ -40,10 +40,10 @@ interface Progress {
   readonly status?: FleetStatus;
 }
 
-/** Hosts of neighbouring places, read after the progress of their fleet. Empty: not known yet. */
+/** Hosts of neighbouring places, read after the progress of their fleet. */
 interface Page {
-  readonly fleet?: Progress;
-  readonly hosts?: readonly FleetHostStatus[];
+  readonly fleet: Progress;
+  readonly hosts: readonly FleetHostStatus[];
 }
 
 export function followBeginnings(
@@ -77,13 +77,13 @@ export function followBeginnings(
   });
 
   // Hosts whose places are close share their queries, because a command may wait for hundreds at once.
-  const pages = new Map<number, () => Promise<Page>>();
-  const readPage = async (offset: number): Promise<Page> => {
+  const pages = new Map<number, () => Promise<Page | undefined>>();
+  const readPage = async (offset: number): Promise<Page | undefined> => {
     // The fleet first: a host that is pending once the fleet is over never begins.
     const fleet = await progress();
-    if (!fleet || (fleet.isOpen && (!fleet.status || fleet.status.phase === 'validating'))) return {};
+    if (!fleet || (fleet.isOpen && (!fleet.status || fleet.status.phase === 'validating'))) return undefined;
     const page = await ask(({ fleets }) => fleets.hosts(name, { offset, limit: PAGE_SIZE }));
-    return { fleet, hosts: page?.hosts ?? [] };
+    return page && { fleet, hosts: page.hosts };
   };
 
   const beginningAt = async (place: number): Promise<Beginning | undefined> => {
@@ -91,9 +91,10 @@ export function followBeginnings(
     const offset = place - index;
     const read = pages.get(offset) ?? sharedFor(ASK_EVERY_MS, () => readPage(offset));
     pages.set(offset, read);
-    const { fleet, hosts } = await read();
-    const host = hosts?.[index];
-    if (!fleet || !host) return undefined;
+    const page = await read();
+    const host = page?.hosts[index];
+    if (!page || !host) return undefined;
+    const { fleet } = page;
     if (host.state !== 'pending')
       return (await ask((each) => hasRun(each, host))) ? { kind: 'begun', host } : undefined;
     if (!fleet.isOpen) return { kind: 'over' };

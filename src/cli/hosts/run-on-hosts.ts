@@ -31,22 +31,24 @@ export async function runOnHosts<T extends { readonly name: string }>(
   interrupted: Outcome = NOT_STARTED,
 ): Promise<ExitCode> {
   const width = hosts.reduce((most, { name }) => Math.max(most, widthOf(oneLine(name))), 0);
+  const announce = announceOn(context);
   let done = 0;
   const one = async (host: T, place: number): Promise<ExitCode> => {
     const { name } = host;
+    const label = pad(oneLine(name), width);
     const { details = [], ...outcome } = context.signal.aborted
       ? interrupted
       : await work(host, place).catch(toOutcome);
     done += 1;
     if (json) context.stdout.write(jsonLine({ name, ...outcome }));
-    else print(context, `${pad(oneLine(name), width)}  ${oneLine(outcome.message)}`);
-    for (const line of details) announceOn(context)(`${pad(oneLine(name), width)}  ${line}`);
+    else print(context, `${label}  ${oneLine(outcome.message)}`);
+    for (const line of details) announce(`${label}  ${line}`);
     return outcome.exitCode;
   };
-  announceOn(context)(`${count(hosts.length, 'host')}, ${Math.min(parallel, hosts.length)} at once`);
+  announce(`${count(hosts.length, 'host')}, ${Math.min(parallel, hosts.length)} at once`);
   const codes = await pMap(hosts, one, { concurrency: parallel });
   const good = codes.filter((code) => code === exitCodes.provisioned).length;
-  announceOn(context)(`${good} of ${done} without a problem`);
+  announce(`${good} of ${done} without a problem`);
   return worstOf(codes);
 }
 
