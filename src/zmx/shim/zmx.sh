@@ -563,7 +563,7 @@ kill_session() {
   kill -HUP "-$leader" 2>/dev/null || kill -HUP "$leader" 2>/dev/null
   # The name is free once the server is gone.
   end_server "$server"
-  rm -f -- "$socket"
+  [ ! -S "$socket" ] || rm -f -- "$socket"
   if alive "$leader"; then
     (
       sleep 0.5
