@@ -203,6 +203,26 @@ describe("a run under Temporal's own controls", () => {
     expect((await run('logs', id, 'a')).exitCode).toBe(0);
   });
 
+  it('waits for a worker when a log is followed while none runs', async () => {
+    const { name, script } = held('a');
+    const id = await start([{ name, script: `echo first; ${script}; echo last` }]);
+    await waitOf(id);
+    await worker.kill('SIGKILL');
+    const shown = await run('logs', id, 'a');
+    expect(shown).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('no worker answers') as string,
+    });
+    const restore = async () => {
+      worker = await stack.startWorker();
+      await letGo();
+    };
+    const args = ['logs', id, 'a', '--follow', '--address', stack.address, '--task-queue', stack.taskQueue];
+    const followed = await chandler(args, { home, when: { shows: /waiting for one/, act: restore } });
+    expect(followed).toMatchObject({ exitCode: 0, stdout: 'first\nlast\n' });
+    expect(followed.stderr).toMatch(/^a: no worker answers; waiting for one\n/);
+  });
+
   it('reports why no worker can continue it after a pause that began while a task waited, and how to continue it', async () => {
     const id = await start([held('a'), { name: 'b', needs: ['a'], script: 'echo b >>/root/begun' }]);
     await waitOf(id);
@@ -222,12 +242,14 @@ describe("a run under Temporal's own controls", () => {
     );
     const shown =
       /no worker can continue this run, because its workflow task fails: .*\n.*with: (temporal workflow reset .*)/;
-    const [status, retried, following] = [
+    const [status, log, retried, following] = [
       await run('status', id),
+      await run('logs', id, 'a', '--follow'),
       await run('retry', id, 'a'),
       await follow(id, shown),
     ];
     expect(status.stderr).toMatch(shown);
+    expect([log.exitCode, log.stderr]).toEqual([1, expect.stringMatching(shown)]);
     const [, command = ''] = shown.exec(status.stderr) ?? [];
     expect(command).toMatch(/ --event-id \d+ --reason 'its task fails' --address /);
     expect([retried.exitCode, retried.stderr]).toEqual([1, expect.stringMatching(shown)]);

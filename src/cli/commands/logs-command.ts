@@ -5,13 +5,13 @@ import type { LogPage } from '../../activities/activity-types.ts';
 import type { LogRange } from '../../client.ts';
 import { definedOnly } from '../../domain/defined-only.ts';
 import { ChandlerError, isAccessCode } from '../../domain/run/failure.ts';
-import { describeInput } from '../../domain/run/status.ts';
+import { describeInput, type RunStatus } from '../../domain/run/status.ts';
 import { createPlainText, oneLine } from '../../domain/text/plain-text.ts';
 import { aborted, announceOn, warn, type CliContext } from '../context.ts';
-import { inTime } from '../server/observe-run.ts';
+import { observeRun } from '../server/observe-run.ts';
 import { reconnecting } from '../server/with-client.ts';
 import { copyable, type ServerOptions } from '../server/server-options.ts';
-import { CliError, isNoWorker } from '../errors.ts';
+import { CliError, isNoWorker, silentError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { jsonLine } from '../output/print-json.ts';
 import { describeTrouble } from '../output/describe-trouble.ts';
@@ -41,6 +41,7 @@ const HELD_UP_MS = 2000;
 const PAUSE_MS = 500;
 /** After Ctrl-C: the time to clean up. */
 const FAREWELL_MS = 2000;
+const WAITING_FOR_WORKER = 'no worker answers; waiting for one';
 
 export function addLogs(program: Command, act: Act): void {
   const logs = program
@@ -114,12 +115,11 @@ async function printLog(
   part: PartRef,
   options: LogsOptions,
 ): Promise<number> {
-  const { client, workflowId } = source;
   const announce = announceOn(context);
   const say = (line: string) => announce(`${part.step}: ${line}`);
   const printing: Printing = { context, source, part, options, say };
   // Fixed before the first page, so that after a retry the rest of another attempt's log does not follow this one.
-  const status = await inTime(client, () => client.status(workflowId));
+  const status = await readStatus(printing);
   let attempt = chooseAttempt(status, part, options.attempt) ?? (await awaitStart(printing));
   const over = new AbortController();
   void reportHolds(printing, AbortSignal.any([over.signal, context.signal]));
@@ -138,6 +138,20 @@ async function printLog(
     return 0;
   } finally {
     over.abort();
+  }
+}
+
+/** With --follow also waits for a worker. */
+async function readStatus({ source, options, say }: Printing): Promise<RunStatus> {
+  const { client, workflowId, signal } = source;
+  for (let silences = 0; ; silences += 1) {
+    const observation = await observeRun(client, workflowId);
+    if (observation.kind === 'status') return observation.status;
+    if (observation.kind === 'held') throw observation.error;
+    if (!options.follow || observation.who === 'server' || observation.failedTask)
+      throw silentError(observation, 'the log is not known');
+    if (silences === 0) say(WAITING_FOR_WORKER);
+    signal.throwIfAborted();
   }
 }
 
@@ -202,7 +216,7 @@ function openPages(printing: Printing, attempt: number): (range: LogRange) => Pr
           say(
             isAway
               ? `the host cannot be reached: ${oneLine(error.message)}; asking again`
-              : 'no worker answers; waiting for one',
+              : WAITING_FOR_WORKER,
           );
         await delay(PAUSE_MS, undefined, { signal: context.signal });
       } finally {
