@@ -7,7 +7,7 @@ import { announceOn, type CliContext } from '../context.ts';
 import { isNotFound } from '../errors.ts';
 import { keepConnected } from '../live/keep-connected.ts';
 import type { ToCommand } from '../output/reports.ts';
-import { askLive, askUntil, isStuck, type FleetSource } from './follow-fleet.ts';
+import { askLive, askUntil, describeSilence, isStuck, type FleetSource } from './follow-fleet.ts';
 
 const ASK_EVERY_MS = 300;
 const PAGE_SIZE = 100;
@@ -69,10 +69,7 @@ export function followBeginnings(
     const fleet = await ask((each) => readProgress(each, name));
     if (fleet) reportSilence('');
     else if (isLost) reportSilence('The Temporal server does not answer; waiting for it');
-    else
-      reportSilence(
-        `No worker answers for the fleet ${name}. It continues once one does; start one with: ${command('worker')}`,
-      );
+    else reportSilence(describeSilence(name, command));
     return fleet;
   });
 

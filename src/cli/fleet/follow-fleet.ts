@@ -4,6 +4,7 @@ import type { FleetEnd } from '../../client/fleet-types.ts';
 import { fleetWorkflowId } from '../../domain/fleet/fleet-id.ts';
 import type { FleetStatus } from '../../domain/fleet/fleet-status.ts';
 import { announceOn, print, type CliContext } from '../context.ts';
+import { isNoWorker } from '../errors.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { isFleetCutOff, fetchFleet, type FleetReading } from '../live/followed-fleet.ts';
 import { keepConnected, LostError } from '../live/keep-connected.ts';
@@ -29,8 +30,6 @@ export interface FleetSource extends Pick<ScreenOptions, 'client' | 'connect' | 
 }
 
 const EVERY_MS = 500;
-/** gRPC (https://grpc.io/docs/guides/status-codes/). */
-const DEADLINE_EXCEEDED = 4;
 
 /**
  * Shows a fleet until it is over, until the user leaves, or until nothing can continue without an operator and `--wait` was not set: on a
@@ -50,7 +49,7 @@ export async function followFleet(
   const last =
     keyboard && !json
       ? await followOnScreen(context, source, keyboard, isEnd)
-      : await followInLines(context, source, json, isEnd);
+      : await followInLines(context, source, json, isEnd, describeSilence(name, command));
   const announce = announceOn(context);
   if (!last || !isEnd(last)) {
     announce(`Stopped following; the fleet continues. Follow it again: ${command('fleet', 'watch', name)}`);
@@ -122,6 +121,7 @@ async function followInLines(
   { client, connect, name }: FleetSource,
   json: boolean,
   isEnd: (fleet: FleetReading) => boolean,
+  silence: string,
 ): Promise<FleetReading | undefined> {
   const announce = announceOn(context);
   const connection = keepConnected({
@@ -131,9 +131,15 @@ async function followInLines(
     onFound: () => announce('The Temporal server answers again'),
   });
   let shown = '';
+  let isSilent = false;
+  const onSilence = () => {
+    if (!isSilent) announce(silence);
+    isSilent = true;
+  };
   try {
     return await askUntil(context.signal, EVERY_MS, async () => {
-      const fleet = await askLive(() => connection.ask((each) => fetchFleet(each, name)));
+      const fleet = await askLive(() => connection.ask((each) => fetchFleet(each, name)), onSilence);
+      isSilent &&= !fleet;
       const text = !fleet?.status
         ? shown
         : json
@@ -162,20 +168,23 @@ export async function askUntil<T>(
   return undefined;
 }
 
-/** Returns undefined while the server does not answer, or no worker can. */
-export async function askLive<T>(work: () => Promise<T>): Promise<T | undefined> {
+/** Returns undefined while the server does not answer, or no worker does; `onSilence` is called for the latter. */
+export async function askLive<T>(
+  work: () => Promise<T>,
+  onSilence: () => void = ignore,
+): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof LostError || isLate(error)) return undefined;
-    throw error;
+    if (error instanceof LostError) return undefined;
+    if (!isNoWorker(error)) throw error;
+    onSilence();
+    return undefined;
   }
 }
 
-/** Whether no worker answers the query. */
-function isLate(error: unknown): boolean {
-  const cause = error instanceof Error ? (error.cause ?? error) : undefined;
-  return cause instanceof Error && 'code' in cause && cause.code === DEADLINE_EXCEEDED;
+export function describeSilence(name: string, command: ToCommand): string {
+  return `No worker answers for the fleet ${name}. It continues once one does; start one with: ${command('worker')}`;
 }
 
 /** Whether nothing can continue without an operator. */

@@ -1,7 +1,9 @@
 import { afterEach, expect, it } from 'vitest';
 import type { ChandlerClient } from '../../../src/client.ts';
 import type { FleetHostStatus, FleetStatus } from '../../../src/domain/fleet/fleet-status.ts';
+import { exitCodes } from '../../../src/cli/exit-codes.ts';
 import { followBeginnings, type Beginnings } from '../../../src/cli/fleet/follow-beginnings.ts';
+import { followFleet } from '../../../src/cli/fleet/follow-fleet.ts';
 import { fakeContext } from '../fake-context.ts';
 
 const followed: Beginnings[] = [];
@@ -17,7 +19,8 @@ interface World {
   queries?: number;
   /** When the latest run with the id of the host's run began. */
   runStartedAtMs?: number;
-  hasNoWorker?: boolean;
+  /** The gRPC status code of the error instead of an answer. */
+  silence?: number;
 }
 
 function follow(world: World, { wait = false } = {}) {
@@ -32,7 +35,7 @@ function follow(world: World, { wait = false } = {}) {
     },
     fleets: {
       status: async () => {
-        if (world.hasNoWorker) throw Object.assign(new Error('deadline exceeded'), { code: 4 });
+        if (world.silence) throw Object.assign(new Error('late'), { code: world.silence, details: 'late' });
         return { phase: 'rolling-out', counts: { running: 1 }, paused: false, ...world.fleet };
       },
       hosts: async (
@@ -47,12 +50,18 @@ function follow(world: World, { wait = false } = {}) {
     describe: async () => ({ startedAtMs: world.runStartedAtMs ?? 0 }),
   };
   const client = fake as unknown as ChandlerClient;
-  const source = { client, connect: () => Promise.resolve(client), name: 'web' };
-  const command = (...words: readonly string[]) => ['chandler', ...words].join(' ');
+  const source = {
+    client,
+    connect: () => Promise.resolve(client),
+    name: 'web',
+    urlOf: () => undefined,
+    flags: [],
+  };
   const beginnings = followBeginnings(context, source, { wait, command });
   followed.push(beginnings);
-  return { beginnings, output: context.output };
+  return { beginnings, context, source, output: context.output };
 }
+const command = (...words: readonly string[]) => ['chandler', ...words].join(' ');
 
 /** Long enough for some questions. */
 const stillWaits = async (answer: Promise<unknown>) => {
@@ -113,8 +122,9 @@ it('the attention of a fleet is noticed although its hosts report it late', asyn
   expect(await end).toBe('attention');
 });
 
-it('a fleet without a worker is announced once', async () => {
-  const world: World = { hasNoWorker: true };
+// The server may notice the deadline first, or know that nobody has polled lately.
+it.each([4, 1, 9])('a fleet without a worker is announced once (gRPC status %i)', async (silence) => {
+  const world: World = { silence };
   const { beginnings, output } = follow(world);
   const end = beginnings.end();
   await stillWaits(end);
@@ -122,6 +132,19 @@ it('a fleet without a worker is announced once', async () => {
   expect(await end).toBe('over');
   expect(output().match(/No worker answers for the fleet web\. .*chandler worker/g)).toHaveLength(1);
 });
+
+it.each([4, 1, 9])(
+  'following a fleet in lines continues without a worker (gRPC status %i)',
+  async (silence) => {
+    const world: World = { silence };
+    const { context, source, output } = follow(world);
+    const end = followFleet(context, source, { wait: true }, command);
+    await stillWaits(end);
+    world.workflow = 'TERMINATED';
+    expect(await end).toBe(exitCodes.aborted);
+    expect(output().match(/No worker answers for the fleet web\. .*chandler worker/g)).toHaveLength(1);
+  },
+);
 
 it('waits for many hosts with few queries, and finds each', async () => {
   const hosts = Array.from({ length: 150 }, (_, i) => ({ name: `n${i}`, state: 'pending' as const }));
