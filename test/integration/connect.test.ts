@@ -145,13 +145,7 @@ describe('a step that waits for input', () => {
       steps: [{ name: 'asks', script: `read -rp "Colour? " colour; echo "chose $colour"\n${PACKAGE}` }],
     });
     const input = async () => (await stack.client.status(run)).steps[0]?.input;
-    const prompt = (lastLine: string) =>
-      poll(
-        async () => (await input())?.lastLine === lastLine,
-        lastLine,
-        () => lastLine,
-        30_000,
-      );
+    const prompt = (lastLine: string) => poll(async () => (await input())?.lastLine === lastLine, lastLine);
     const terminal = new Terminal();
     const type = async (text: string, shown: RegExp) => {
       terminal.type(`clear; ${command('attach', run, 'asks')}; echo "exit=$?"`);
