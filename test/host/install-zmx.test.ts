@@ -195,6 +195,13 @@ describe('from a release', () => {
     expect(readlinkSync(join(links, 'zmx'))).toBe(zmx.path);
   });
 
+  it('the host gets it although the dynamic linker prints a warning for each program', async () => {
+    const spec = serve(fakeZmx('0.7.0'));
+    const { zmx } = await install({ spec }, { env: { LD_PRELOAD: '/no/such/library.so' } });
+    expect(zmx).toMatchObject({ version: '0.7.0', source: 'release' });
+    expect(leftovers()).toHaveLength(1);
+  });
+
   it('finds the installed zmx the second time and does not download it again', async () => {
     const spec = serve(fakeZmx('0.7.0'));
     const first = await install({ spec });

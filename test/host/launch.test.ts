@@ -295,6 +295,14 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     await host.kill(launch.id, { graceS: 0 });
   });
 
+  it('ends a step with secrets although the dynamic linker prints a warning for each program', async () => {
+    const launch = await create('echo "it is $TOKEN"; exit 3');
+    vi.stubEnv('LD_PRELOAD', '/no/such/library.so');
+    await start(launch, { TOKEN: 'hunter2-hunter2' }).finally(() => vi.unstubAllEnvs());
+    expect(await host.wait(launch.id, { boundS: 20 })).toMatchObject({ kind: 'exited', code: 3 });
+    expect(await log(launch)).toContain('it is ***');
+  });
+
   it('counts as interrupted when the supervisor is killed; the remaining processes are found and ended', async () => {
     const launch = await create(`sleep 7101.${own}`);
     await start(launch);

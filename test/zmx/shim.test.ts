@@ -383,6 +383,18 @@ describe('the shim, beyond the recordings', () => {
     expect(existsSync(`${root}/work/launch`)).toBe(true);
   });
 
+  test('a session is used, listed, read and ended although the dynamic linker prints a warning for each program', async () => {
+    const env = { LD_PRELOAD: '/no/such/library.so' };
+    expect(zmx(['version'], { env }).stdout).toMatch(/^ghostty_vt\ttmux \S+ \(chandler shim\)$/m);
+    for (const code of [3, 4]) {
+      expect(zmx(['run', 'warned', '-d', 'sh', '-c', `exit ${code}`], { env })).toMatchObject({ exit: 0 });
+      await untilEqual(() => /exit_code=\d+/.exec(zmx(['list'], { env }).stdout)?.[0], `exit_code=${code}`);
+    }
+    expect(zmx(['history', 'warned'], { env }).stdout).toContain('ZMX_TASK_COMPLETED:4');
+    expect(zmx(['kill', 'warned'], { env }).stdout).toBe('killed session warned\n');
+    expect(sessionFiles()).toEqual([]);
+  });
+
   test('the end of a fast command in a new session is never missed', async () => {
     const names = Array.from({ length: 8 }, (_, i) => `fast${i}`);
     await Promise.all(

@@ -50,6 +50,8 @@ open_store() {
 }
 stage() {
   new=$(mktemp -d "$store/.new.XXXXXX" 2>&1) || explain_store "$new"
+  # Warnings of the dynamic linker come before the path.
+  new=$store/${new##*/}
   trap 'rm -rf "$new"' EXIT
   trap 'exit 129' HUP INT TERM PIPE
 }

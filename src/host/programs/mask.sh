@@ -7,11 +7,12 @@ mask() {
   exec 5<&0
   printf '%s\n' "$secret_mask" | LC_ALL=C awk -W interactive -f /dev/stdin /dev/fd/5
 }
-# chunks: copies standard input as it arrives, each piece marked for `mask`. Small pieces are collected for a moment.
+# chunks: copies standard input as it arrives, each piece marked for `mask`. Small pieces are collected for a moment. The dynamic
+# linker may print warnings (a missing file in /etc/ld.so.preload) before the message of dd.
 chunks() {
-  while copied=$({ dd bs=32k count=1 2>&5 | tr -d '\000' >&6; } 5>&1); case $copied in 0+0*) false ;; esac; do
+  while copied=$({ dd bs=32k count=1 2>&5 | tr -d '\000' >&6; } 5>&1); case $copied in *'0+0 records in'*) false ;; esac; do
     printf '\n\036chunk\n' || break
-    case $copied in 0+1*) sleep 0.02 ;; esac
+    case $copied in *'0+1 records in'*) sleep 0.02 ;; esac
   done 6>&1
 }
 # masked: copies standard input as it arrives, with every secret masked. Text that cannot be masked is dropped.

@@ -166,7 +166,7 @@ tmux_path() {
 }
 session_tmux() { "$tmux" -u -S "$socket" "$@"; }
 # ask ...: runs a tmux command with a timeout, because a stopped server never answers.
-ask() { timeout -s KILL "${patience:-1}" "$tmux" -u -S "$socket" "$@" 2>&1 </dev/null; }
+ask() { timeout -s KILL "${patience:-1}" "$tmux" -u -S "$socket" "$@" 2>/dev/null </dev/null; }
 
 # alive PID: false for a zombie, which stays for ever in a container without an init.
 alive() {
@@ -196,9 +196,16 @@ probe() {
         timeout -s KILL 1 "$tmux" -u -S "$socket" display-message -p "#{?pane_dead,dead #{pid},=$1}" 2>&1
         printf '\n%s\n' "exit $$ $?"
       } </dev/null 2>/dev/null | {
-        text=
+        text='' begun=''
         while IFS= read -r line; do
-          case $line in "exit $$ "*) break ;; esac
+          case $line in
+            "exit $$ "*) break ;;
+            # The dynamic linker may have printed warnings before (a missing file in /etc/ld.so.preload).
+            =* | dead\ *)
+              [ -n "$begun" ] || text=''
+              begun=yes
+              ;;
+          esac
           text=${text:+$text$nl}$line
         done
         printf %s "${line#"exit $$ "}$text"
@@ -383,6 +390,8 @@ show_version() {
   tmux_path
   # Without a UTF-8 locale tmux refuses even to print its version.
   tmux_version=$("$tmux" -V 2>&1) || fail "$tmux_version"
+  # Warnings of the dynamic linker come first.
+  tmux_version=${tmux_version##*"$nl"}
   printf 'zmx\t\t%s\nghostty_vt\t%s (chandler shim)\nsocket_dir\t%s\nlog_dir\t\t%s\n' \
     $version "$tmux_version" "$socket_dir" "$log_dir"
 }
