@@ -33,6 +33,8 @@ import { parseScriptState, type ScriptState } from './script-state.ts';
 import { sha256Of } from './sha256.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 
+const SHORT = { isShort: true } as const;
+
 /** A host, and what is known about it. */
 export interface HostOptions {
   readonly executor: Executor;
@@ -128,7 +130,7 @@ export class Host {
 
   /** The state of a launch. */
   async state(id: string): Promise<LaunchState> {
-    return this.#state('state', [id]);
+    return this.#state('state', [id], SHORT);
   }
 
   /**
@@ -179,7 +181,7 @@ export class Host {
 
   /** Takes the lease, or reports its holder. `replaces` is a holder that has certainly ended. */
   async lease(holder: string, replaces = ''): Promise<LeaseAnswer> {
-    return leaseAnswer(await this.#program.ask('lease', [holder, replaces]), holder);
+    return leaseAnswer(await this.#program.ask('lease', [holder, replaces], SHORT), holder);
   }
 
   /**
@@ -195,7 +197,7 @@ export class Host {
   ): Promise<{ lease: LeaseAnswer; records?: HostRecords; doneSentinel?: string | undefined }> {
     const { sentinelPath, plan, pruneAfterDays, doneMark = '', signal } = options;
     const words = [holder, sentinelPath, `${pruneAfterDays}`, plan, doneMark];
-    const answers = await this.#program.ask('prepare', words, { signal });
+    const answers = await this.#program.ask('prepare', words, { ...SHORT, signal });
     const lease = leaseAnswer(answers, holder);
     if (!lease.ours) return { lease };
     if (answers.some(({ released }) => released === 'yes'))
@@ -220,12 +222,12 @@ export class Host {
 
   /** Releases the lease if `holder` has it. */
   async release(holder: string): Promise<void> {
-    await this.#answer('release', 'released', [holder]);
+    await this.#answer('release', 'released', [holder], SHORT);
   }
 
   /** The content of the sentinel; undefined if it is absent. */
   async readSentinel(path: string, signal?: AbortSignal): Promise<string | undefined> {
-    return sentinelContent(await this.#program.ask('sentinel-read', [path], { signal }));
+    return sentinelContent(await this.#program.ask('sentinel-read', [path], { ...SHORT, signal }));
   }
 
   /** Removes the sentinel, if there is one. */
@@ -289,7 +291,7 @@ export class Host {
 
   /** The states of launches, by id. */
   async states(ids: readonly string[]): Promise<Map<string, LaunchState>> {
-    return parseLaunchStates(await this.#program.ask('states', ids), ids);
+    return parseLaunchStates(await this.#program.ask('states', ids, SHORT), ids);
   }
 
   async #state(subcommand: string, args: string[], options?: CallOptions): Promise<LaunchState> {

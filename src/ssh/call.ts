@@ -12,6 +12,8 @@ export interface CallOptions extends Pick<ExecOptions, 'stdin' | 'timeoutMs'> {
   readonly signal?: AbortSignal | undefined;
   /** Receives progress answers, which are not kept. */
   readonly onProgress?: (answer: Answer) => void;
+  /** The program waits for nothing but the tools and the disk of the host, so a long silence of it is trouble. */
+  readonly isShort?: boolean | undefined;
 }
 
 export interface Reply {
@@ -21,11 +23,21 @@ export interface Reply {
   /** Whether other output landed inside an answer. */
   readonly damaged: boolean;
   readonly begun: boolean;
-  /** `open`: a process of the login keeps the exec open after the program's end. `late`: the program did not begin in time. */
-  readonly outcome: Outcome | { readonly kind: 'open' } | { readonly kind: 'late'; readonly afterMs: number };
+  /**
+   * `open`: a process of the login keeps the exec open after the program's end. `late`: the program did not begin in time. `stuck`: a
+   * short program did not end in time.
+   */
+  readonly outcome:
+    | Outcome
+    | { readonly kind: 'open' }
+    | { readonly kind: 'late'; readonly afterMs: number }
+    | { readonly kind: 'stuck'; readonly afterMs: number };
   readonly printed: Printed;
 }
 
+const STUCK_ADVICE =
+  'Find what hangs on the host (`ps axf` shows the command): a file system that does not answer (df), a disk that does not finish ' +
+  'writing (sync), a tool that is replaced, or a forced command that runs others on a terminal (script). Chandler retries with more time.';
 /** A program returns at most one answer for each launch. */
 const MAX_ANSWERS = 512;
 /** In characters. */
@@ -48,11 +60,13 @@ export async function call(
   let complete = false;
   let timer: NodeJS.Timeout | undefined;
   let begun = false;
-  const beginning = watchBeginning(executor.patience, over);
+  const beginning = watch(executor.patience, over);
+  const answering = watch(options.isShort === true ? executor.answerPatience : undefined, over);
   const onOutput = (chunk: Uint8Array): void => {
     for (const body of reader.push(chunk)) {
+      if (!begun) answering.start();
       begun = true;
-      beginning.began();
+      beginning.happened();
       const answer = parseAnswer(body);
       if (!answer) continue;
       if (answer['progress'] !== undefined) {
@@ -62,6 +76,7 @@ export async function call(
       if (answer['end'] === undefined && answer['begun'] === undefined) kept.push(answer, body.length);
       if (answer['end'] === undefined && answer['refused'] === undefined) continue;
       complete = true;
+      answering.happened();
       timer ??= setTimeout(() => over.abort(), CLOSE_MS);
     }
   };
@@ -71,7 +86,7 @@ export async function call(
     outcome = await executor.exec(command(token), {
       stdin,
       timeoutMs,
-      onOpen: beginning.opened,
+      onOpen: beginning.start,
       onOutput,
       maxOutputBytes: MAX_PRINTED_BYTES,
       // `onOutput` reads the answers, so this only serves messages. A wait of several days prints more than any limit.
@@ -81,11 +96,13 @@ export async function call(
   } catch (error) {
     signal?.throwIfAborted();
     if (!over.signal.aborted) throw error;
-    const { afterMs } = beginning;
-    outcome = afterMs === undefined ? { kind: 'open' } : { kind: 'late', afterMs };
+    outcome = { kind: 'open' };
+    if (beginning.afterMs !== undefined) outcome = { kind: 'late', afterMs: beginning.afterMs };
+    if (answering.afterMs !== undefined) outcome = { kind: 'stuck', afterMs: answering.afterMs };
   } finally {
     clearTimeout(timer);
     beginning.end();
+    answering.end();
   }
   const printed = { stdout: reader.printed, stderr: 'stderr' in outcome ? outcome.stderr : '' };
   return { answers: kept.answers, begun, complete, damaged: reader.damaged, outcome, printed };
@@ -110,6 +127,12 @@ export async function readReply(executor: Executor, what: string, reply: Reply):
       `a startup file of the login shell, or a forced command, takes long or never ends; ${describePrinted(printed)}`;
     throw new ChandlerError('connection-lost', message, { facts: { advice: SLOW_LOGIN_ADVICE } });
   }
+  if (outcome.kind === 'stuck') {
+    const message =
+      `${what}: Chandler's command began, but did not end within ${formatDuration(outcome.afterMs)}: ` +
+      `a program or a file system of the host hangs, or what runs the command keeps its input open; ${describePrinted(printed)}`;
+    throw new ChandlerError('connection-lost', message, { facts: { advice: STUCK_ADVICE } });
+  }
   if (outcome.kind === 'lost') throw new ChandlerError('connection-lost', `${what}: ${outcome.reason}`);
   const how = outcome.kind === 'signalled' ? outcome.signal : `exit ${outcome.code}`;
   if (!reply.begun) {
@@ -133,34 +156,34 @@ export async function ask(
   return readReply(executor, what, await call(executor, command, options));
 }
 
-/** Aborts `over` if the program has not begun when patience runs out. */
-function watchBeginning(patience: Patience | undefined, over: AbortController) {
-  let timer: NodeJS.Timeout | undefined;
-  let openedMs = 0;
+/** Aborts `over` if what is watched has not happened when patience runs out. */
+function watch(patience: Patience | undefined, over: AbortController) {
+  let startedMs = 0;
   let isOver = patience === undefined;
-  const watch = {
+  let timer: NodeJS.Timeout | undefined;
+  const watched = {
     afterMs: undefined as number | undefined,
-    opened: () => {
+    start: () => {
       if (!patience || isOver) return;
       const { ms } = patience;
-      openedMs = performance.now();
+      startedMs = performance.now();
       timer = setTimeout(() => {
         patience.ranOut(ms);
-        watch.afterMs = ms;
+        watched.afterMs = ms;
         over.abort();
       }, ms);
     },
-    began: () => {
+    happened: () => {
       if (isOver) return;
-      watch.end();
-      patience?.began(performance.now() - openedMs);
+      watched.end();
+      patience?.took(performance.now() - startedMs);
     },
     end: () => {
       isOver = true;
       clearTimeout(timer);
     },
   };
-  return watch;
+  return watched;
 }
 
 /** Keeps only the last answers, because a hostile host may send any number. */

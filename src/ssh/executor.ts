@@ -43,4 +43,6 @@ export interface Executor {
   exec(command: Command, options?: ExecOptions): Promise<Outcome>;
   /** How long a command may take to begin. Missing: no limit. */
   readonly patience?: Patience | undefined;
+  /** How long a short command may take once it has begun. Missing: no limit. */
+  readonly answerPatience?: Patience | undefined;
 }

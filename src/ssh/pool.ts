@@ -50,8 +50,9 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
   const hosts = new Map<string, HostConnections>();
   /** Targets whose latest dial failed. Their next dial may take longer, and does not delay those of other targets. */
   const failing = new Set<string>();
-  /** A slow login is remembered when its connection is gone, because that is often the same event. */
+  /** A slow login or disk is remembered when its connection is gone, because that is often the same event. */
   const patiences = new Map<string, Patience>();
+  const answerPatiences = new Map<string, Patience>();
   const gates = new Map<string, DialGate>();
   let closed = false;
   let dials = 0;
@@ -60,7 +61,7 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     const key = keyOf(target);
     const leave = () => {
       hosts.delete(key);
-      if (!patiences.get(key)?.isLearnt) patiences.delete(key);
+      for (const known of [patiences, answerPatiences]) if (!known.get(key)?.isLearnt) known.delete(key);
     };
     const make = () => new HostConnections(addressOf(target), () => open(target), options, leave);
     return getOrAdd(hosts, key, make);
@@ -100,6 +101,9 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     executor: (target) => ({
       get patience() {
         return getOrAdd(patiences, keyOf(target), () => new Patience());
+      },
+      get answerPatience() {
+        return getOrAdd(answerPatiences, keyOf(target), () => new Patience());
       },
       exec: async (command, execOptions = {}) => {
         renderChecked(command);

@@ -44,6 +44,9 @@ export function withSudo(executor: Executor): Executor {
     get patience() {
       return executor.patience;
     },
+    get answerPatience() {
+      return executor.answerPatience;
+    },
     async exec(command, options) {
       const token = makeToken();
       const mark = `chandler:${token}:sudo\n`;

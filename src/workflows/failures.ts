@@ -46,7 +46,8 @@ export function readFailure(error: unknown): PartFailure {
     return {
       code: 'host-unreachable',
       message: `no answer in time (${cause.timeoutType})`,
-      advice: failureCodes['host-unreachable'].advice,
+      advice:
+        'Check that the host is up, that host, port and network path are right, and that nothing on the host hangs (a login, a file system, a tool).',
     };
   }
   throw error;

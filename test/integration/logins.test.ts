@@ -23,7 +23,12 @@ const FORCED = {
   forced: 'ForceCommand echo restricted',
   sftp: 'ForceCommand internal-sftp',
   copies: 'ForceCommand cat',
+  recorded: 'ForceCommand script -qefc "$SSH_ORIGINAL_COMMAND" /dev/null',
 };
+
+/** The text of a startup file under which this tool never ends. */
+const hanging = (tool: string) =>
+  `mkdir -p ~/bin; printf '#!/bin/sh\\nexec sleep 60\\n' >~/bin/${tool}; chmod +x ~/bin/${tool}; PATH=~/bin:$PATH`;
 
 describe('a host with an unusual login', () => {
   const pool = createSshPool();
@@ -291,6 +296,22 @@ describe('a host with an unusual login', () => {
     expect((await openHost({ executor: executorOf('bash'), programs: loadPrograms() })).facts.uid).not.toBe(
       0,
     );
+  });
+
+  it.each([
+    ['a disk that does not finish writing', hanging('sync'), 'bash'],
+    ['a tool that hangs', hanging('sha256sum'), 'bash'],
+    ['a forced command that keeps the input open', '', 'recorded'],
+  ])('reports %s', async (_, text, user) => {
+    await bashrc(text);
+    const error = await failure(openHost({ executor: executorOf(user), programs: loadPrograms() }));
+    expect(error.code).toBe('connection-lost');
+    expect(error.message).toMatch(
+      /began, but did not end within .*hangs, or what runs the command keeps its/,
+    );
+    expect(error.advice).toMatch(/ps axf.*sync.*script/);
+    await bashrc('rm -rf ~/bin');
+    await executorOf('bash').exec(sh('true'));
   });
 
   it('step-edits-bashrc: works after a step makes the startup file print, and reports one that exits', async () => {
