@@ -3,6 +3,7 @@ import type { LaunchState } from '../domain/run/launch-state.ts';
 import { ChandlerError } from '../domain/run/failure.ts';
 import { sessionName, type Launch } from '../domain/run/ids.ts';
 import type { CallOptions } from '../ssh/call.ts';
+import { SHORT_BYTES } from '../ssh/upload.ts';
 import type { Executor } from '../ssh/executor.ts';
 import { parseBootAnswer, type BootAnswer } from './boot-answer.ts';
 import {
@@ -33,7 +34,7 @@ import { parseScriptState, type ScriptState } from './script-state.ts';
 import { sha256Of } from './sha256.ts';
 import type { ZmxInstallation } from './zmx-installation.ts';
 
-const SHORT = { isShort: true } as const;
+const SHORT = { isShortUntil: 'end' } as const;
 
 /** A host, and what is known about it. */
 export interface HostOptions {
@@ -115,7 +116,9 @@ export class Host {
     const { words, stdin } = launchInput(id, body, options);
     const all = [...words, ...startWords(this.#program.supervisorPath, options)];
     const onProgress = progressReader(options.onProgress);
-    return startState(await this.#program.ask('launch', all, { stdin, signal: options.signal, onProgress }));
+    const isShortUntil = stdin.length <= SHORT_BYTES ? 'first-answer' : undefined;
+    const { signal } = options;
+    return startState(await this.#program.ask('launch', all, { stdin, isShortUntil, signal, onProgress }));
   }
 
   /**
@@ -142,7 +145,7 @@ export class Host {
     options: { graceS: number; place?: SessionPlace | undefined },
   ): Promise<{ found: number; left: number; state: LaunchState }> {
     const args = [id, String(options.graceS), ...placeWords(options.place)];
-    const answers = await this.#program.ask('kill', args);
+    const answers = await this.#program.ask('kill', args, { isShortUntil: 'first-answer' });
     const state = parseLaunchState(requireAnswer(answers, 'state', 'kill'));
     const killed = requireAnswer(answers, 'killed', 'kill');
     return { found: readCount(killed, 'found'), left: readCount(killed, 'left'), state };

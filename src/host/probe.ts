@@ -49,7 +49,7 @@ export async function probeHost(
   ];
   const answers = await ask(executor, 'probe', (token) => sh('sh', '-s', '--', token, ...words), {
     stdin: programs.probe,
-    isShort: true,
+    isShortUntil: 'end',
     signal: options.signal,
   });
   requireTools(answers, 'probe');

@@ -94,6 +94,7 @@ async function ask(
   return askHost(host.executor, WHAT, (token) => sh('sh', '-s', '--', token, ...words), {
     stdin: `${readPart('common')}\n${more}${readPart('install-zmx')}`,
     timeoutMs,
+    isShortUntil: timeoutMs === QUICK_MS ? 'end' : undefined,
     signal: host.signal,
   });
 }

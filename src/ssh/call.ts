@@ -12,8 +12,8 @@ export interface CallOptions extends Pick<ExecOptions, 'stdin' | 'timeoutMs'> {
   readonly signal?: AbortSignal | undefined;
   /** Receives progress answers, which are not kept. */
   readonly onProgress?: (answer: Answer) => void;
-  /** The program waits for nothing but the tools and the disk of the host, so a long silence of it is trouble. */
-  readonly isShort?: boolean | undefined;
+  /** Until then the program waits for nothing but the tools and the disk of the host, so a long silence of it is trouble. */
+  readonly isShortUntil?: 'first-answer' | 'end' | undefined;
 }
 
 export interface Reply {
@@ -25,7 +25,7 @@ export interface Reply {
   readonly begun: boolean;
   /**
    * `open`: a process of the login keeps the exec open after the program's end. `late`: the program did not begin in time. `stuck`: a
-   * short program did not end in time.
+   * short program did not answer in time.
    */
   readonly outcome:
     | Outcome
@@ -61,7 +61,7 @@ export async function call(
   let timer: NodeJS.Timeout | undefined;
   let begun = false;
   const beginning = watch(executor.patience, over);
-  const answering = watch(options.isShort === true ? executor.answerPatience : undefined, over);
+  const answering = watch(options.isShortUntil && executor.answerPatience, over);
   const onOutput = (chunk: Uint8Array): void => {
     for (const body of reader.push(chunk)) {
       if (!begun) answering.start();
@@ -69,6 +69,7 @@ export async function call(
       beginning.happened();
       const answer = parseAnswer(body);
       if (!answer) continue;
+      if (options.isShortUntil === 'first-answer' && answer['begun'] === undefined) answering.happened();
       if (answer['progress'] !== undefined) {
         options.onProgress?.(answer);
         continue;
@@ -129,7 +130,7 @@ export async function readReply(executor: Executor, what: string, reply: Reply):
   }
   if (outcome.kind === 'stuck') {
     const message =
-      `${what}: Chandler's command began, but did not end within ${formatDuration(outcome.afterMs)}: ` +
+      `${what}: Chandler's command began, but did not answer within ${formatDuration(outcome.afterMs)}: ` +
       `a program or a file system of the host hangs, or what runs the command keeps its input open; ${describePrinted(printed)}`;
     throw new ChandlerError('connection-lost', message, { facts: { advice: STUCK_ADVICE } });
   }

@@ -17,8 +17,8 @@ export interface UploadFile {
 
 const PROGRAM = onOneLine(readFileSync(new URL('./programs/upload.sh', import.meta.url), 'utf8'));
 
-/** A longer upload may take long on a slow network. */
-const SHORT_BYTES = 64 * 1024;
+/** More bytes may take long on a slow network. */
+export const SHORT_BYTES = 64 * 1024;
 
 /** Maps `failed` of upload.sh to codes, for texts that {@link codeOfText} does not know. */
 const codes: Readonly<Record<number, FailureCode>> = {
@@ -43,7 +43,8 @@ export async function upload(
   const words = files.flatMap((file, i) => wordsOf(file, contents[i]!));
   const command = (token: string) => sh('sh', '-c', PROGRAM, token, ...words);
   const stdin = Buffer.concat(contents);
-  const reply = await call(executor, command, { stdin, isShort: stdin.length <= SHORT_BYTES, signal });
+  const isShortUntil = stdin.length <= SHORT_BYTES ? 'end' : undefined;
+  const reply = await call(executor, command, { stdin, isShortUntil, signal });
   const what = `The upload of ${files.map(({ path }) => path).join(' and ')}`;
   const answers = await readReply(executor, what, reply);
   const failed = answers.find((answer) => answer['failed'] !== undefined)?.['failed'];

@@ -307,7 +307,7 @@ describe('a host with an unusual login', () => {
     const error = await failure(openHost({ executor: executorOf(user), programs: loadPrograms() }));
     expect(error.code).toBe('connection-lost');
     expect(error.message).toMatch(
-      /began, but did not end within .*hangs, or what runs the command keeps its/,
+      /began, but did not answer within .*hangs, or what runs the command keeps its/,
     );
     expect(error.advice).toMatch(/ps axf.*sync.*script/);
     await bashrc('rm -rf ~/bin');

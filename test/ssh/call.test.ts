@@ -17,23 +17,23 @@ class Impatience extends Patience {
 }
 
 describe('a program that has begun and then is silent', () => {
-  const askFor = (script: string, isShort?: boolean) => {
+  const askFor = (script: string, isShortUntil?: 'first-answer' | 'end') => {
     const local = new LocalExecutor();
     const executor: Executor = {
       answerPatience,
       exec: async (command, options) => local.exec(command, options),
     };
     const program = `${SAY} say begun; ${script}; say done=yes; say end`;
-    return ask(executor, 'probe', (token) => sh('sh', '-c', program, token), { isShort });
+    return ask(executor, 'probe', (token) => sh('sh', '-c', program, token), { isShortUntil });
   };
   let answerPatience = new Impatience();
 
   it('is reported if it is short, with what it printed', async () => {
     answerPatience = new Impatience();
-    await expect(askFor('echo waiting for the disk; sleep 30', true)).rejects.toMatchObject({
+    await expect(askFor('echo waiting for the disk; sleep 30', 'end')).rejects.toMatchObject({
       code: 'connection-lost',
       message: expect.stringMatching(
-        /^probe: .* began, but did not end within 0\.4 s: .*hangs.*“waiting for the disk”/,
+        /^probe: .* began, but did not answer within 0\.4 s: .*hangs.*“waiting for the disk”/,
       ) as string,
       advice: expect.stringMatching(/Find what hangs on the host/) as string,
     });
@@ -41,8 +41,18 @@ describe('a program that has begun and then is silent', () => {
 
   it('gets more time when it is repeated', async () => {
     answerPatience = new Impatience();
-    await expect(askFor('sleep 0.6', true)).rejects.toMatchObject({ code: 'connection-lost' });
-    expect(await askFor('sleep 0.6', true)).toMatchObject([{ done: 'yes' }]);
+    await expect(askFor('sleep 0.6', 'end')).rejects.toMatchObject({ code: 'connection-lost' });
+    expect(await askFor('sleep 0.6', 'end')).toMatchObject([{ done: 'yes' }]);
+  });
+
+  it('is reported if its first answer does not come, and waited for after that', async () => {
+    answerPatience = new Impatience();
+    expect(await askFor('say first=yes; sleep 0.6', 'first-answer')).toMatchObject([
+      { first: 'yes' },
+      { done: 'yes' },
+    ]);
+    const error = { code: 'connection-lost' };
+    await expect(askFor('sleep 0.6; say first=yes', 'first-answer')).rejects.toMatchObject(error);
   });
 
   it('is waited for if it may take long', async () => {

@@ -7,6 +7,7 @@ kill_launch() {
   touch "$launch/cancelled" || :
   sync "$launch" 2>/dev/null || :
   forget_secrets "$1"
+  say stage=cancelled
   found=0
   i=0
   # GRACE_S, plus ten seconds of KILL, because a process may fork while it is killed.

@@ -27,6 +27,7 @@ launch() {
   holder=$1
   shift
   make_launch "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" "$9"
+  say stage=created
   id=$1 turns=${10}
   shift 10
   begin_launch "$id" "$@"
