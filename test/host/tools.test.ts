@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -95,6 +104,24 @@ describe('a host without a tool', () => {
     expect(await without(['base64', 'awk', 'find', 'flock'], probe)).toMatchObject({
       message: 'the host has no base64, find, awk, flock on its PATH',
       advice: expect.stringContaining('PATH') as string,
+    });
+  });
+
+  it.each([
+    ['reports an error', 'echo "flock: 9: No locks available" >&2; exit 65', 'flock: 9: No locks available'],
+    ['reports one after a warning', 'echo warning >&2; echo flock: EIO >&2; exit 66', 'flock: EIO'],
+    ['fails without a word', 'exit 1', 'flock fails'],
+  ])('fails if its flock %s', async (_, script, printed) => {
+    const flock = join(dir, 'bin', 'flock');
+    unlinkSync(flock);
+    writeFileSync(flock, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const error: unknown = await probe().catch((error: unknown) => error);
+    unlinkSync(flock);
+    symlinkSync('/usr/bin/flock', flock);
+    expect(error).toMatchObject({
+      code: 'host-unsupported',
+      message: `probe: files in ${join(dir, 'state')} cannot be locked: ${printed}`,
+      advice: expect.stringContaining('XDG_STATE_HOME') as string,
     });
   });
 

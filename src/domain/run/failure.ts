@@ -30,7 +30,7 @@ export const failureCodes = {
   ),
   'channel-refused': transient('The host refused another session: raise MaxSessions in its sshd_config.'),
   'host-unsupported': permanent('The host lacks something that is needed; install it or use another image.'),
-  'disk-full': permanent("Free space on the host's disk."),
+  'disk-full': permanent("Free space on the host's disk, or inodes (df -i)."),
   'state-directory-unwritable': permanent(
     'Make the state directory writable for the login user, or log in as another user.',
   ),
