@@ -314,6 +314,21 @@ describe('a host with an unusual login', () => {
     await executorOf('bash').exec(sh('true'));
   });
 
+  it.each([
+    ['is closed to the user', 'chmod 600 /dev/null'],
+    ['is a file of root', 'mv /dev/null /dev/null.real; touch /dev/null; chmod 644 /dev/null'],
+    ['is a file', 'mv /dev/null /dev/null.real; touch /dev/null; chmod 666 /dev/null'],
+    ['is missing', 'mv /dev/null /dev/null.real'],
+  ])('reports a /dev/null that %s', async (_, command) => {
+    await bashrc('');
+    await onHost(command);
+    const error = await failure(openHost({ executor: executorOf('bash'), programs: loadPrograms() }));
+    await onHost('[ ! -e /dev/null.real ] || mv -f /dev/null.real /dev/null; chmod 666 /dev/null');
+    expect(`${error.code}: ${error.message}`).toMatch(
+      /^host-unsupported: probe: the login user cannot write to \/dev\/null, or it is no device: .*mknod/,
+    );
+  });
+
   it('step-edits-bashrc: works after a step makes the startup file print, and reports one that exits', async () => {
     await bashrc('');
     const { host } = await openHost({ executor: executorOf('bash'), programs: loadPrograms() });
