@@ -24,9 +24,6 @@ const USEFUL = ['bash', 'script', 'tmux', 'curl', 'wget', 'tar'];
 const NEEDED: ReadonlyMap<string, string> = new Map(
   Object.entries(PACKAGES).flatMap(([name, tools]) => tools.split(' ').map((tool) => [tool, name])),
 );
-const LOCKS_ADVICE =
-  'Keep the state on a local disk (XDG_STATE_HOME in the environment of the login): a network file system may not support locks. ' +
-  'On a local disk, check the program flock of the host.';
 /** In characters. Facts are part of every activity's input. */
 const MAX_FACT_LENGTH = 200;
 const MAX_VERSION_LENGTH = 4096;
@@ -61,11 +58,6 @@ export async function probeHost(
   if (writable['writable'] !== 'yes') {
     const text = decodeText(writable['text']);
     throw new ChandlerError(codeOfText(text) ?? 'state-directory-unwritable', `probe: ${text}`);
-  }
-  const locks = answers.find((answer) => answer['locks'] === 'no');
-  if (locks) {
-    const message = `probe: files in ${facts.stateDir} cannot be locked: ${decodeText(locks['text']) || 'flock fails'}`;
-    throw new ChandlerError('host-unsupported', message, { facts: { advice: LOCKS_ADVICE } });
   }
   return { facts, missingPrograms: answers.some((answer) => answer['present'] === 'no') };
 }

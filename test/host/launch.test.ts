@@ -152,6 +152,17 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
     expect(existsSync('/tmp/chandler-was-here')).toBe(false);
   });
 
+  it.each(['$HOME/bin:$PATH', '/no/such/bin', ''])(
+    'runs a script whose PATH leads to no program, and keeps what it prints: %j',
+    async (path) => {
+      const launch = await create('echo "with $PATH"; ls; exit 5', { PATH: path });
+      await start(launch);
+      expect(await host.wait(launch.id, { boundS: 20 })).toMatchObject({ kind: 'exited', code: 5 });
+      expect(await log(launch)).toMatch(/^with (.*)\r\n.*ls.*(not found|No such file)/);
+      expect(await log(launch)).toContain(`with ${path}\r\n`);
+    },
+  );
+
   it('honours a #! line', async () => {
     const launch = await create('#!/usr/bin/awk -f\nBEGIN { print "from awk"; exit 3 }');
     await start(launch);

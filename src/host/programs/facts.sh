@@ -7,7 +7,7 @@
 say_tools() {
   # Otherwise every tool would seem to be missing.
   { [ -c /dev/null ] && true >/dev/null; } 2>&1 ||
-    refuse host-unsupported 'the login user cannot write to /dev/null, or it is no device: as root, rm -f /dev/null; mknod -m 666 /dev/null c 1 3'
+    refuse host-unsupported 'the login user cannot write to /dev/null, or it is no device: remove it, and as root make it with mknod -m 666 /dev/null c 1 3'
   tools=
   for tool in $1; do
     command -v "$tool" >/dev/null 2>&1 || continue

@@ -8,7 +8,8 @@ read_lease() {
 lease() {
   [ -d "$state_dir" ] || mkdir -p "$state_dir"
   exec 8>>"$state_dir/lease.lock" || refuse state-directory-unwritable "cannot write to $state_dir"
-  flock 8
+  # On a network file system without locks every launch would seem to run, or never to begin.
+  errors=$(flock 8 2>&1) || refuse host-unsupported "files in $state_dir cannot be locked: ${errors:-flock fails}"
   read_lease
   if [ -n "$current" ] && [ "$current" != "$1" ] && [ "$current" != "${2:-}" ]; then
     say "lease=held holder=$current"

@@ -19,9 +19,6 @@ there=no
 if errors=$({ mkdir -p "$state_dir/bin" "$state_dir/launches" "$state_dir/sessions" "$zmx_dir" && head -c 4096 /dev/zero >"$state_dir/.probe" && rm -f "$state_dir/.probe"; } 2>&1); then
   [ $there = no ] || chmod 700 "$state_dir"
   say writable=yes
-  # A lock decides whether a step has begun and has ended, and a network file system may have none.
-  errors=$(flock -s -n 9 2>&1 9<"$state_dir/bin") ||
-    say "locks=no text=$(printf '%s' "$errors" | tail -n 1 | encode)"
 else
   rm -f "$state_dir/.probe" 2>/dev/null
   say "writable=no text=$(printf '%s' "$errors" | tail -n 1 | encode)"

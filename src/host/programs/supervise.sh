@@ -89,13 +89,14 @@ exec /bin/sh -c "$CHANDLER_GATE"'
 # 100, because `script` exits with 0 if a signal ends it.
 # shellcheck disable=SC2016,SC2089 # expanded by the inner shell
 gate='read -r CHANDLER_LINE <"$CHANDLER_SCRIPT" 2>/dev/null
-set -- "$CHANDLER_SCRIPT" "$CHANDLER_LINE"
-unset CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_LINE
+set -- "$CHANDLER_SCRIPT" "$CHANDLER_LINE" "$CHANDLER_PATH"
+unset CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_LINE CHANDLER_PATH
 if flock -n -s "${1%/*}/lock" true 2>/dev/null; then exit 75; fi
+PATH=$3
 trap : HUP INT QUIT USR1 USR2 PIPE TERM
 case $2 in
 "#!"*) set -- "$1" ;;
-*) set -- "$1" sh; if command -v bash >/dev/null; then set -- "$1" bash; fi ;;
+*) set -- "$1" /bin/sh; if command -v bash >/dev/null; then set -- "$1" bash; fi ;;
 esac
 $2 "$1" 3>&-
 printf "\n%s\n" code=$? >&3 2>/dev/null
@@ -124,7 +125,7 @@ run_step() (
   if [ -n "$locale" ]; then LC_ALL=$locale; else unset LC_ALL; fi
   # The step must not use the supervisor's session.
   unset ZMX_SESSION ZMX_SESSION_PREFIX ZMX_DIR TMUX TMUX_PANE
-  set -- "$inner" "$pty" "$secret_env" "$dir/env"
+  set -- "$inner" "$pty" "$secret_env" "$dir/env" "${PATH-}"
   CHANDLER_ID=$id CHANDLER_SCRIPT=$dir/script CHANDLER_GATE=$gate CHANDLER_STEP=$step CHANDLER_ATTEMPT=$attempt
   # shellcheck disable=SC2090 # the gate is a program
   export CHANDLER_ID CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_STEP CHANDLER_ATTEMPT
@@ -134,7 +135,9 @@ run_step() (
   . "$4"
   eval "$3"
   # shellcheck disable=SC2034 # read by the inner shell
-  CHANDLER_SHELL=${SHELL:-/bin/sh}
+  CHANDLER_SHELL=${SHELL:-/bin/sh} CHANDLER_PATH=$PATH
+  # That of the plan may lead to no program.
+  PATH=$5
   set +a
   if [ "$2" = yes ]; then SHELL=/bin/sh exec script -q -e -f -c "$1" /dev/null; fi
   exec setsid sh -c "$1" 2>&1
