@@ -257,6 +257,53 @@ it('takes over the runs of an earlier fleet of the same name that was terminated
   });
 });
 
+/** Resets a fleet to its first task. */
+async function resetFleet({ temporal }: ChandlerClient, name: string): Promise<void> {
+  const fleet = temporal.workflow.getHandle(`fleet:${name}`);
+  const { runId } = await fleet.describe();
+  const { events } = await fleet.fetchHistory();
+  const firstTask = events?.find((event) => event.workflowTaskCompletedEventAttributes);
+  await temporal.workflowService.resetWorkflowExecution({
+    namespace: 'default',
+    workflowExecution: { workflowId: `fleet:${name}`, runId },
+    workflowTaskFinishEventId: firstTask?.eventId ?? null,
+    requestId: `reset-${name}`,
+    reason: 'test',
+  });
+}
+
+it.each([
+  ['reports its end', 'provisioned'],
+  ['is terminated', 'incomplete'],
+] as const)(
+  'takes the end of a run that %s while the fleet looks for it after a reset',
+  async (how, outcome) => {
+    let finish = () => {};
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    const run = harness.env.client.workflow.getHandle(`provision:${how.slice(0, 2)}1:22`);
+    const { starts, activities } = fleetActivities(() => finished.then(() => ended), {
+      surveyRuns: async ({ workflowIds }) => {
+        if (how === 'is terminated') await run.terminate();
+        finish();
+        await run.result().catch(() => undefined);
+        return Promise.all(workflowIds.map((id) => surveyRun(harness.env.client, id)));
+      },
+    });
+    await harness.fleet(
+      activities,
+      makeFleet(how.slice(0, 2), 1, { maxFailures: 1 }),
+      async (client, name) => {
+        await until(client, name, ({ counts }) => counts.running === 1);
+        await expect.poll(() => starts.size).toBe(1);
+        const { runId } = await run.describe();
+        await resetFleet(client, name);
+        expect((await client.fleets.result(name)).outcome).toBe(outcome);
+        expect((await run.describe()).runId).toBe(runId);
+      },
+    );
+  },
+);
+
 it('works no host twice when an operator resets it', async () => {
   let finishReset = () => {};
   const reset = new Promise<void>((resolve) => (finishReset = resolve));
@@ -269,17 +316,7 @@ it('works no host twice when an operator resets it', async () => {
   });
   await harness.fleet(activities, makeFleet('reset', 8, { concurrency: 2 }), async (client, name) => {
     await until(client, name, ({ counts }) => counts.done >= 3);
-    const fleet = client.temporal.workflow.getHandle(`fleet:${name}`);
-    const { runId } = await fleet.describe();
-    const { events } = await fleet.fetchHistory();
-    const firstTask = events?.find((event) => event.workflowTaskCompletedEventAttributes);
-    await client.temporal.workflowService.resetWorkflowExecution({
-      namespace: 'default',
-      workflowExecution: { workflowId: `fleet:${name}`, runId },
-      workflowTaskFinishEventId: firstTask?.eventId ?? null,
-      requestId: `reset-${name}`,
-      reason: 'test',
-    });
+    await resetFleet(client, name);
     finishReset();
     expect((await client.fleets.result(name)).outcome).toBe('provisioned');
     expect(Object.fromEntries(starts)).toEqual(

@@ -22,6 +22,8 @@ export interface HostRun {
   endedAtMs?: number;
   /** The run id of its first execution; missing until the server has accepted it. */
   firstRunId?: string;
+  /** That of the run before it, whose late reports do not count. In memory only, until the server has accepted this one. */
+  readonly formerRunId?: string | undefined;
   /** Why it failed or needs attention. */
   failure?: HostFailure;
 }

@@ -31,11 +31,15 @@ const RETRY_START_MS = 500;
 /** Starts the run of a host, or takes over the one that the fleet has there already. Never throws. */
 export async function startHost(fleet: Fleet, host: number, onChange: () => void): Promise<void> {
   const before = fleet.runs.get(host);
-  const run: HostRun = { runs: (before?.runs ?? 0) + 1, startedAtMs: Date.now() };
+  const run: HostRun = {
+    runs: (before?.runs ?? 0) + 1,
+    startedAtMs: Date.now(),
+    formerRunId: before?.firstRunId,
+  };
   fleet.runs.set(host, run);
   fleet.inherited.delete(host);
   try {
-    await begin(fleet, host, run, before?.firstRunId, onChange);
+    await begin(fleet, host, run, onChange);
   } catch (error) {
     log.warn(`cannot start ${fleet.workflowIds[host]}: ${messageOf(error)}`);
     endHost(fleet, host, { code: 'internal-error', message: `its run could not start: ${messageOf(error)}` });
@@ -43,13 +47,7 @@ export async function startHost(fleet: Fleet, host: number, onChange: () => void
   onChange();
 }
 
-async function begin(
-  fleet: Fleet,
-  host: number,
-  run: HostRun,
-  formerRunId: string | undefined,
-  onChange: () => void,
-): Promise<void> {
+async function begin(fleet: Fleet, host: number, run: HostRun, onChange: () => void): Promise<void> {
   const entry = fleet.hosts[host];
   if (!entry) throw new TypeError(`no host ${host}`);
   const plan = planForHost(fleet.input, entry, host === fleet.rollout.onceHost);
@@ -66,8 +64,11 @@ async function begin(
     const [found] = await activity.surveyRuns('find the run of a host', {
       workflowIds: [fleet.workflowIds[host] ?? ''],
     });
-    const isClosing = found?.state !== 'open' || found.firstRunId === formerRunId;
-    if (!isClosing || Date.now() - sinceMs > CLOSES_WITHIN_MS) return takeOver(fleet, host, run, plan, found);
+    // A run of an earlier execution may have reported its end meanwhile.
+    if (!hasOpenRun(fleet.rollout, host)) return;
+    const isLeft = found !== undefined && found.firstRunId !== run.formerRunId;
+    const isTaken = isLeft && (found.state === 'open' || isOfFleet(found, plan));
+    if (isTaken || Date.now() - sinceMs > CLOSES_WITHIN_MS) return takeOver(fleet, host, run, plan, found);
     await sleep(RETRY_START_MS);
   }
 }
@@ -132,19 +133,24 @@ function follow(
   );
 }
 
-/** A run of the fleet with the same work, perhaps of an earlier execution, continues. Any other run keeps its host. */
+/**
+ * A run of the fleet with the same work, perhaps of an earlier execution, continues, or its end counts if it has just ended. Any other
+ * run keeps its host.
+ */
 function takeOver(fleet: Fleet, host: number, run: HostRun, plan: Plan, found: RunSurvey | undefined): void {
-  const { workflowId } = workflowInfo();
-  if (found?.state === 'open' && found.parentId === workflowId && found.digest === planDigest(plan)) {
-    if (found.firstRunId !== undefined) run.firstRunId = found.firstRunId;
-    // The server reports the end of a run only to the execution that started it.
-    fleet.inherited.add(host);
-    return;
-  }
-  endHost(fleet, host, {
-    code: 'lease-held',
-    message: `another run is at work: ${fleet.workflowIds[host]}`,
-  });
+  if (!found || !isOfFleet(found, plan))
+    return endHost(fleet, host, {
+      code: 'lease-held',
+      message: `another run is at work: ${fleet.workflowIds[host]}`,
+    });
+  if (found.firstRunId !== undefined) run.firstRunId = found.firstRunId;
+  // The server reports the end of a run only to the execution that started it.
+  if (found.state === 'open') fleet.inherited.add(host);
+  else endHost(fleet, host, found.failure);
+}
+
+function isOfFleet({ parentId, digest }: RunSurvey, plan: Plan): boolean {
+  return parentId === workflowInfo().workflowId && digest === planDigest(plan);
 }
 
 /** Takes what the run of a host reports. Reports of runs that the fleet no longer follows are dropped. */
@@ -170,7 +176,7 @@ function isUnknownRun({ rollout, runs }: Fleet, host: number, firstRunId: string
 /** A report may arrive together with the news that its run has started. */
 function expectRun(fleet: Fleet, host: number, firstRunId: string, ...report: Reported): void {
   const run = fleet.runs.get(host);
-  if (!run || !hasOpenRun(fleet.rollout, host)) return;
+  if (!run || firstRunId === run.formerRunId || !hasOpenRun(fleet.rollout, host)) return;
   run.firstRunId = firstRunId;
   applyReport(fleet, host, ...report);
 }
