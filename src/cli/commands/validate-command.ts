@@ -21,7 +21,7 @@ export function addValidate(program: Command, act: Act): void {
     group: 'Plans:',
     summary: 'check a plan; every problem is listed',
     about:
-      'Checks a plan as `up` and the workflow itself do, without a server or a host. The files that it includes are a part of it. Every problem is on a line of its own, as FILE:LINE: PATH: MESSAGE. Likely mistakes are warnings: line ends in CR LF, a command in the background when a script ends, a failure that is lost because the script has no set -e, and a value whose name is nearly that of a variable of the plan.',
+      'Checks a plan as `up` and the workflow itself do, without a server or a host. The files that it includes are a part of it. Every problem is on a line of its own, as FILE:LINE: PATH: MESSAGE. Likely mistakes are warnings: line ends in CR LF, a command in the background when a script ends, a failure that is lost because the script has no set -e, a variable like $HOME in a value, which no shell reads, and a value whose name is nearly that of a variable of the plan.',
     examples: {
       'chandler validate web.yaml':
         'Prints how many steps it has and the digest that the sentinel will have, unless the plan has files of the worker.',

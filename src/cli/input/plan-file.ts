@@ -159,6 +159,7 @@ function placeWarning(
   { path: whole, message, scriptLine }: PlanWarning,
 ): PlacedProblem {
   const { file, path } = originOf(whole);
+  if (scriptLine === undefined) return placeIn(file, { path, message });
   const { line, isBlock } = file.yaml.placeOf(path);
   return line !== undefined && isBlock
     ? { ...placeIn(file, { path, message }), line: line + scriptLine }

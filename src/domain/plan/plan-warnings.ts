@@ -4,22 +4,38 @@ import { shellCommands, type ShellCommand } from './shell-commands.ts';
 
 /** Something in a valid plan that is probably not intended. */
 export interface PlanWarning extends Problem {
-  readonly scriptLine: number;
+  /** Counted from 1; missing if it is not about a script. */
+  readonly scriptLine?: number;
 }
 
-/** Finds likely mistakes in the scripts of a plan. Reports each kind once for each script. */
-export function planWarnings({ steps }: Pick<Plan, 'steps'>): PlanWarning[] {
-  return steps.flatMap((step, i) =>
-    (['script', 'check', 'finalize'] as const).flatMap((key) => {
+/** Finds likely mistakes in the variables and scripts of a plan. Reports each kind once for each script. */
+export function planWarnings({ env, steps }: Pick<Plan, 'env' | 'steps'>): PlanWarning[] {
+  const ofSteps = steps.flatMap((step, i) => [
+    ...literalVariables(step.env, `steps[${i}].env`),
+    ...(['script', 'check', 'finalize'] as const).flatMap((key) => {
       const script = step[key];
       if (script === undefined) return [];
       const path = `steps[${i}].${key}`;
       return scriptWarnings(script, key === 'script').map((warning) => ({ path, ...warning }));
     }),
-  );
+  ]);
+  return [...literalVariables(env, 'env'), ...ofSteps];
 }
 
-type ScriptWarning = Omit<PlanWarning, 'path'>;
+/** No shell reads a value. A password may contain a `$`, but rarely the name of a variable. */
+function literalVariables(env: Plan['env'] = {}, path: string): PlanWarning[] {
+  return Object.entries(env).flatMap(([name, value]) => {
+    const [found] = /\$(\{[A-Z_]{3,}\}|[A-Z_]{3,}\b)/.exec(value) ?? [];
+    if (found === undefined) return [];
+    const message = `${found} stays as it is, because values are not expanded: set ${name} in the script instead`;
+    return [{ path: `${path}.${name}`, message }];
+  });
+}
+
+interface ScriptWarning {
+  readonly scriptLine: number;
+  readonly message: string;
+}
 
 function scriptWarnings(script: string, hasTerminal: boolean): ScriptWarning[] {
   const lines = script.split('\n');

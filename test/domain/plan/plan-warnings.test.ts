@@ -59,6 +59,27 @@ describe('a warning', () => {
     expect(warningsOf({ script })).toEqual([]);
   });
 
+  it.each([
+    ['a PATH', { PATH: '$HOME/bin:$PATH' }, 'PATH: $HOME stays'],
+    ['a name in braces', { CONFIG: 'in ${XDG_CONFIG_HOME}/app' }, 'CONFIG: ${XDG_CONFIG_HOME} stays'],
+    ['one value of several', { A: 'a', CACHE: '/cache/$USER' }, 'CACHE: $USER stays'],
+  ])('is reported for a variable in a value: %s', (_, env, begin) => {
+    const steps = [{ name: 'a', script: 'true' }];
+    const shown = (plan: Pick<Plan, 'env' | 'steps'>) =>
+      planWarnings(plan).map(({ path, message }) => `${path}: ${message}`);
+    expect(shown({ env, steps })).toEqual([expect.stringContaining(`env.${begin}`)]);
+    expect(shown({ steps: [{ ...steps[0]!, env }] })).toEqual([
+      expect.stringContaining(`steps[0].env.${begin}`),
+    ]);
+  });
+
+  it.each(['pa$$word', 'a$b', '$1', 'x$ABC9', '5 $ each', '$A'])(
+    'is not reported for the value %j',
+    (value) => {
+      expect(warningsOf({ env: { VALUE: value } })).toEqual([]);
+    },
+  );
+
   it('is also reported for checks and finalizers, which have no terminal', () => {
     expect(warningsOf({ check: 'test -e /a\ntest -e /b', finalize: 'reload &' })).toEqual([
       ['steps[0].check', 1, expect.stringMatching(kinds.lost)],
