@@ -140,6 +140,7 @@ export class SimulatedHost {
       });
       this.#keepRecord(id, record);
     }
+    say('stage=created');
     this.#launches.begin(id);
     await this.#launches.wait(id, 1, Number(turns), { say, signal });
   }
@@ -154,6 +155,7 @@ export class SimulatedHost {
   }
 
   #kill({ args: [id = ''], say }: HostCall): void {
+    say('stage=cancelled');
     say(`killed found=${this.#launches.kill(id)} left=0`);
     say(this.#launches.describe(id));
   }
