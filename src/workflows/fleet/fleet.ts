@@ -22,7 +22,7 @@ export interface HostRun {
   endedAtMs?: number;
   /** The run id of its first execution; missing until the server has accepted it. */
   firstRunId?: string;
-  /** That of the run before it, whose late reports do not count. In memory only, until the server has accepted this one. */
+  /** That of the host's former run, whose late reports are dropped. In memory only. */
   readonly formerRunId?: string | undefined;
   /** Why it failed or needs attention. */
   failure?: HostFailure;
