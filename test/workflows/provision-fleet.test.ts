@@ -184,6 +184,20 @@ it('refuses invalid inputs and actions with the reason, and records refused sign
   });
 });
 
+it('is aborted, and reports no hosts, when it is cancelled before its input is validated', async () => {
+  const { activities } = fleetActivities(good, { admitFleet: untilCancelled });
+  await harness.fleet(activities, makeFleet('early', 2), async (client, name) => {
+    expect(await client.fleets.status(name)).toMatchObject({ phase: 'validating', hosts: 2 });
+    expect(await client.fleets.hosts(name)).toEqual({ total: 0, hosts: [] });
+    await client.temporal.workflow.getHandle(`fleet:${name}`).cancel();
+    expect(await client.fleets.result(name)).toMatchObject({ outcome: 'aborted' });
+    const status = await client.fleets.status(name);
+    expect(status).toMatchObject({ phase: 'aborted', failure: { code: 'aborted' } });
+    expect(status.endedAtMs).toBeDefined();
+    expect(await client.fleets.hosts(name)).toEqual({ total: 0, hosts: [] });
+  });
+});
+
 it('aborts the runs at work when it is aborted with end, and when it is cancelled', async () => {
   for (const how of ['abort', 'cancel'] as const) {
     const { activities } = fleetActivities(untilCancelled);

@@ -5,7 +5,7 @@ import { describeFleet, describeHosts } from './describe-fleet.ts';
 import type { Fleet } from './fleet.ts';
 
 export const fleetStatusQuery = defineQuery<FleetStatus>('fleetStatus');
-const fleetHostsQuery = defineQuery<FleetHostsPage, unknown[]>('fleetHosts');
+export const fleetHostsQuery = defineQuery<FleetHostsPage, unknown[]>('fleetHosts');
 
 export function answerFleetQueries(fleet: Fleet): void {
   setHandler(fleetStatusQuery, () => describeFleet(fleet), {

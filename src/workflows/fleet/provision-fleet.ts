@@ -1,4 +1,10 @@
-import { continueAsNew, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  continueAsNew,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Admission } from '../../activities/activity-types.ts';
 import type { FleetResult, FleetStatus } from '../../domain/fleet/fleet-status.ts';
 import type { FleetInput } from '../../domain/fleet/schema.ts';
@@ -9,7 +15,7 @@ import { failureOf, workflowFailure } from '../failures.ts';
 import { admitFleet } from '../proxies.ts';
 import { readInput } from '../read-input.ts';
 import { driveFleet } from './drive-fleet.ts';
-import { fleetStatusQuery } from './fleet-queries.ts';
+import { fleetHostsQuery, fleetStatusQuery } from './fleet-queries.ts';
 import { beginFleet, restoreFleet, takeFleetSnapshot, type FleetSnapshot } from './fleet.ts';
 
 /**
@@ -26,12 +32,16 @@ function drive(input: FleetInput, fleet: ReturnType<typeof beginFleet>): Promise
   return driveFleet(fleet, () => continueAsNew<typeof provisionFleet>(input, takeFleetSnapshot(fleet)));
 }
 
-/** Validates the input. Queries are answered meanwhile, and after that if it is invalid. */
+/** Validates the input. Queries are answered meanwhile, and after that if the fleet ends here. */
 async function admit(input: FleetInput): Promise<Admission> {
   let failure: PartFailure | undefined;
   setHandler(fleetStatusQuery, () => describeInput(input, failure));
+  setHandler(fleetHostsQuery, () => ({ total: 0, hosts: [] }));
   readInput(input);
-  const admission = await admitFleet(input);
+  const admission = await admitFleet(input).catch((error: unknown) => {
+    if (isCancellation(error)) failure = failureOf('aborted', 'cancelled before its input was validated');
+    throw error;
+  });
   const { problems } = admission;
   if (problems.length === 0) return admission;
   failure = failureOf('invalid-input', formatProblems(problems));
@@ -48,7 +58,7 @@ function describeInput(input: FleetInput, failure: PartFailure | undefined): Fle
   return {
     name: typeof name === 'string' ? name : '',
     plan: '',
-    phase: failure ? 'failed' : 'validating',
+    phase: failure ? (failure.code === 'aborted' ? 'aborted' : 'failed') : 'validating',
     hosts: total,
     counts: { pending: total, running: 0, parked: 0, failed: 0, done: 0 },
     skipped: 0,
