@@ -58,6 +58,8 @@ test.each(['values.md', 'files.md', 'day-2.md', 'drift.md', 'hosts.md', 'in-ci.m
         expect({ command, output, exitCode }).toMatchObject({ exitCode: 0 });
     }
   },
+  // A page has up to dozens of commands.
+  900_000,
 );
 
 test('a page has files, and commands with their output', () => {

@@ -8,14 +8,15 @@ import io.temporal.client.*;
 import io.temporal.failure.ApplicationFailure;
 import io.temporal.serviceclient.*;
 import java.io.File;
+import java.time.Duration;
 import java.util.Map;
 
 class Provision {
   public static void main(String[] args) throws Exception {
     JsonNode plan = new ObjectMapper().readTree(new File(args[2]));
     String host = plan.at("/target/host").asText() + ":" + plan.at("/target/port").asInt(22);
-    var service = WorkflowServiceStubs.newServiceStubs(
-        WorkflowServiceStubsOptions.newBuilder().setTarget(args[0]).build());
+    var service = WorkflowServiceStubs.newConnectedServiceStubs(
+        WorkflowServiceStubsOptions.newBuilder().setTarget(args[0]).build(), Duration.ofSeconds(30));
     WorkflowStub run = WorkflowClient.newInstance(service).newUntypedWorkflowStub("provision",
         WorkflowOptions.newBuilder()
             .setWorkflowId("provision:" + host) // A host has one run at a time, because its run has this id.
