@@ -151,7 +151,7 @@ async function readStatus({ source, options, say }: Printing): Promise<RunStatus
     if (!options.follow || observation.who === 'server' || observation.failedTask)
       throw silentError(observation, 'the log is not known');
     if (silences === 0) say(WAITING_FOR_WORKER);
-    signal.throwIfAborted();
+    await delay(PAUSE_MS, undefined, { signal });
   }
 }
 

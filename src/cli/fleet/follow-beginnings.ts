@@ -3,11 +3,18 @@ import { fleetWorkflowId } from '../../domain/fleet/fleet-id.ts';
 import type { FleetHostStatus, FleetStatus } from '../../domain/fleet/fleet-status.ts';
 import { isOpenStatus } from '../../domain/run/execution-status.ts';
 import { RunPausedError } from '../../domain/run/server-pause.ts';
-import { announceOn, type CliContext } from '../context.ts';
+import type { CliContext } from '../context.ts';
 import { isNotFound } from '../errors.ts';
 import { keepConnected } from '../live/keep-connected.ts';
 import type { ToCommand } from '../output/reports.ts';
-import { askLive, askUntil, describeSilence, isStuck, type FleetSource } from './follow-fleet.ts';
+import {
+  announceOnce,
+  askLive,
+  askUntil,
+  describeSilence,
+  isStuck,
+  type FleetSource,
+} from './follow-fleet.ts';
 
 const ASK_EVERY_MS = 300;
 const PAGE_SIZE = 100;
@@ -53,11 +60,7 @@ export function followBeginnings(
 ): Beginnings {
   const { signal } = context;
   let isLost = false;
-  let silence = '';
-  const reportSilence = (why: string) => {
-    if (why !== '' && why !== silence) announceOn(context)(why);
-    silence = why;
-  };
+  const reportSilence = announceOnce(context);
   const connection = keepConnected({
     client,
     connect,

@@ -131,15 +131,14 @@ async function followInLines(
     onFound: () => announce('The Temporal server answers again'),
   });
   let shown = '';
-  let isSilent = false;
-  const onSilence = () => {
-    if (!isSilent) announce(silence);
-    isSilent = true;
-  };
+  const reportSilence = announceOnce(context);
   try {
     return await askUntil(context.signal, EVERY_MS, async () => {
-      const fleet = await askLive(() => connection.ask((each) => fetchFleet(each, name)), onSilence);
-      isSilent &&= !fleet;
+      const fleet = await askLive(
+        () => connection.ask((each) => fetchFleet(each, name)),
+        () => reportSilence(silence),
+      );
+      if (fleet) reportSilence('');
       const text = !fleet?.status
         ? shown
         : json
@@ -181,6 +180,16 @@ export async function askLive<T>(
     onSilence();
     return undefined;
   }
+}
+
+/** Returns a function that announces a line unless it was the latest one. An empty line is not announced. */
+export function announceOnce(context: CliContext): (line: string) => void {
+  const announce = announceOn(context);
+  let latest = '';
+  return (line) => {
+    if (line !== '' && line !== latest) announce(line);
+    latest = line;
+  };
 }
 
 export function describeSilence(name: string, command: ToCommand): string {

@@ -66,9 +66,9 @@ async function begin(fleet: Fleet, host: number, run: HostRun, onChange: () => v
     });
     // A run of an earlier execution may have reported its end meanwhile.
     if (!hasOpenRun(fleet.rollout, host)) return;
-    const isLeft = found !== undefined && found.firstRunId !== run.formerRunId;
-    const isTaken = isLeft && (found.state === 'open' || isOfFleet(found, plan));
-    if (isTaken || Date.now() - sinceMs > CLOSES_WITHIN_MS) return takeOver(fleet, host, run, plan, found);
+    const isClosing =
+      !found || found.firstRunId === run.formerRunId || (found.state !== 'open' && !isOfFleet(found, plan));
+    if (!isClosing || Date.now() - sinceMs > CLOSES_WITHIN_MS) return takeOver(fleet, host, run, plan, found);
     await sleep(RETRY_START_MS);
   }
 }

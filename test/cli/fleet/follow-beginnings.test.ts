@@ -122,7 +122,7 @@ it('the attention of a fleet is noticed although its hosts report it late', asyn
   expect(await end).toBe('attention');
 });
 
-// The server may notice the deadline first, or know that nobody has polled lately.
+// The server may notice the deadline first, or know that no worker has polled lately.
 it.each([4, 1, 9])('a fleet without a worker is announced once (gRPC status %i)', async (silence) => {
   const world: World = { silence };
   const { beginnings, output } = follow(world);
