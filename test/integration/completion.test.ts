@@ -65,7 +65,7 @@ test.each(Object.entries(SHELLS))(
         tmux('send-keys', 'Tab');
         const shown = poll(() => screen().includes(text), `${name} shows ${text}`, screen, 8000);
         await shown.catch((error: unknown) => {
-          if (presses === 5) throw error;
+          if (presses === 15) throw error;
         });
       }
     };

@@ -11,7 +11,7 @@ import { sandboxDir } from '../local/state-dirs.ts';
 import type { Candidate, Completion, Line, Sources } from './complete.ts';
 
 /** How long a person who pressed Tab waits for others. The time to load this program comes on top. */
-const WITHIN_MS = 3000;
+const WITHIN_MS = 5000;
 const MAX_RUNS = 200;
 /** The group of commands that only work on open runs. */
 const ACTING: Group = 'Act on runs:';
