@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,7 +7,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import { chandler, type ChandlerOptions } from '../support/chandler.ts';
-import { installChandler } from '../support/follow-page.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 import { sandboxExec } from '../support/sandbox-control.ts';
 import { testCli } from '../support/temporal.ts';
@@ -121,32 +120,77 @@ describe('up --ephemeral', () => {
     expect(await onHost('ls /var/lib/chandler/lease 2>/dev/null || true')).toBe('');
   });
 
-  it('is what the GitHub Action runs', async () => {
-    const { inputs, runs } = parse(await readFile('action/action.yml', 'utf8')) as Action;
-    const [, { env: names = {}, run = '' } = {}] = runs.steps;
-    const given: Record<string, string> = { plan: join(dir, 'plan.json'), junit: join(dir, 'junit.xml') };
-    const valueOf = (text: string) =>
-      text.replace(
-        /\$\{\{ inputs\.([\w-]+) \}\}/,
-        (_, name: string) => given[name] ?? inputs[name]?.default ?? '',
-      );
-    const variables = Object.fromEntries(Object.entries(names).map(([name, text]) => [name, valueOf(text)]));
-    const summary = join(dir, 'summary.md');
-    await installChandler(join(dir, 'bin'));
-    const { env } = await prepare([{ name: 'a', script: 'true' }]);
-    const { stdout } = await exec('bash', ['-euo', 'pipefail', '-c', run], {
-      env: {
-        ...env,
-        ...variables,
-        IDENTITIES: join(dir, 'keys'),
-        PATH: `${join(dir, 'bin')}:${process.env['PATH']}`,
-        HOME: dir,
-        GITHUB_STEP_SUMMARY: summary,
-      },
+  describe('the GitHub Action', () => {
+    /** Runs the action as a job does, from a checkout of the project in which npm only records what it would do. */
+    const runAction = async (given: Record<string, string>, env: Record<string, string> = {}) => {
+      const { inputs, runs } = parse(await readFile('action/action.yml', 'utf8')) as Action;
+      const outputs: string[] = [];
+      for (const { env: names = {}, run = '' } of runs.steps) {
+        const variables = Object.entries(names).map(([name, text]) => {
+          const [, input = ''] = /^\$\{\{ inputs\.([\w-]+) \}\}$/.exec(text) ?? [];
+          return [name, given[input] ?? inputs[input]?.default];
+        });
+        const { stdout } = await exec('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', run], {
+          cwd: dir,
+          env: {
+            PATH: `${join(dir, 'bin')}:${process.env['PATH']}`,
+            HOME: dir,
+            GITHUB_ACTION_PATH: join(dir, 'checkout/action'),
+            GITHUB_STEP_SUMMARY: join(dir, 'summary.md'),
+            ...env,
+            ...(Object.fromEntries(variables) as Record<string, string>),
+          },
+        });
+        outputs.push(stdout);
+      }
+      return outputs;
+    };
+    const writeProgram = (name: string, text: string) =>
+      writeFile(join(dir, 'bin', name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    beforeEach(async () => {
+      await mkdir(join(dir, 'checkout/action'), { recursive: true });
+      await symlink(join(process.cwd(), 'dist'), join(dir, 'checkout/dist'));
+      await mkdir(join(dir, 'bin'));
+      await writeProgram('npm', 'echo "$PWD: npm $*"');
     });
-    expect(stdout).toContain('is provisioned in');
-    expect(await readFile(summary, 'utf8')).toContain('provisioned');
-    expect(await parseJunit(join(dir, 'junit.xml'))).toMatchObject([{ tests: '1' }, { case: 'a' }]);
+
+    it('provisions the chosen hosts of an inventory with a Chandler built from its checkout', async () => {
+      const { env } = await prepare([{ name: 'a', script: 'true' }]);
+      const inventory = {
+        groups: { web: { hosts: ['web1'] }, db: { hosts: ['db1'] } },
+        hosts: {
+          web1: { target: { host: host.host, port: host.port } },
+          db1: { target: { host: '127.0.0.1', port: 1 } },
+        },
+      };
+      await writeFile(join(dir, 'hosts.yaml'), JSON.stringify(inventory));
+      const [built, provisioned] = await runAction(
+        { plan: 'plan.json', hosts: 'hosts.yaml', limit: 'web', identities: 'keys' },
+        env,
+      );
+      const checkout = join(dir, 'checkout');
+      expect(built).toBe(`${checkout}: npm ci\n${checkout}: npm run build\n`);
+      expect(provisioned).toMatch(/^web1 .*provisioned/m);
+      const summary = await readFile(join(dir, 'summary.md'), 'utf8');
+      expect(summary).toMatch(/^## .*web1[^]*provisioned/m);
+      expect(summary).not.toContain('db1');
+      expect(await parseJunit(join(dir, 'chandler.xml'))).toMatchObject([{ tests: '1' }, { case: 'a' }]);
+    });
+
+    it.each([
+      [{}, ''],
+      [{ hosts: 'my hosts', limit: 'a:&b' }, ' [--hosts] [my hosts] [--limit] [a:&b]'],
+      [{ identities: 'agent', secrets: 'true' }, ' [--identities] [agent] [--secrets]'],
+      [{ 'known-hosts': 'known' }, ' known'],
+    ])('with %j passes on what it was given', async (given, more) => {
+      await writeProgram('node', 'printf "[%s] " "$@"; echo "$CHANDLER_KNOWN_HOSTS"');
+      const [, command = ''] = await runAction({ plan: 'a plan', ...given });
+      const summary = join(dir, 'summary.md');
+      expect(command.trimEnd()).toBe(
+        `[${join(dir, 'checkout')}/action/../dist/cli/main.js] [up] [a plan] [--ephemeral] [--no-wait] ` +
+          `[--report] [junit=chandler.xml] [--report] [markdown=${summary}]${more}`,
+      );
+    });
   });
 
   it('ends the steps of an interrupted run', async () => {
