@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Plan } from '../../src/domain/plan/schema.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 // What runs inside the host is confined already.
@@ -26,41 +25,97 @@ beforeEach(() => stack.onHost('rm -rf /root/ledger /var/lib/chandler/provisioned
 
 const ran = async () => (await stack.onHost('cat /root/ledger')).trim().split('\n');
 const bootId = () => stack.onHost('cat /run/sandbox/boot_id');
-const provision = async (plan: Omit<Plan, 'target'>) => {
+const provision = async (plan: Parameters<Stack['start']>[0]) => {
   const id = await stack.start({ onStepFailure: 'fail', ...plan });
   const result = await stack.client.result(id);
   return { id, result, status: await stack.client.status(id) };
 };
 
 describe('a host that boots for the first time', () => {
-  it('is provisioned once its key, cloud-init and the package manager are ready, without a person', async () => {
+  it('is provisioned without a person: its key comes after 40 s, the package manager is busy for 30 s more, and a step reboots it', async () => {
     await stack.onHost(`
       mv /root/.ssh/authorized_keys /root/.ssh/later
       mkdir -p /var/lib/dpkg /run/cloud-init
-      setsid flock /var/lib/dpkg/lock-frontend sh -c 'until [ -e /run/installed ]; do sleep 0.1; done' </dev/null >/dev/null 2>&1 &
+      cat >/root/boot.sh <<'EOF'
+sleep 40
+mv /root/.ssh/later /root/.ssh/authorized_keys
+sleep 15
+echo {} >/run/cloud-init/result.json
+sleep 15
+EOF
+      setsid flock /var/lib/dpkg/lock-frontend sh /root/boot.sh </dev/null >/dev/null 2>&1 &
       cat >/usr/local/bin/cloud-init <<'EOF'
 #!/bin/sh
 if [ -e /run/cloud-init/result.json ]; then echo 'status: done'; else echo 'status: running'; fi
 EOF
       chmod +x /usr/local/bin/cloud-init`);
+    const refusedFromMs = Date.now();
+    const before = await bootId();
+    const steps = [
+      {
+        name: 'a',
+        script: `test -e /run/cloud-init/result.json && flock -n /var/lib/dpkg/lock-frontend ${ledger('a')}`,
+      },
+      { name: 'b', script: `${ledger('b')}\n${reboot()}`, needs: ['a'], reboot: true as const },
+      {
+        name: 'c',
+        script: `${ledger('c')}; cat /proc/sys/kernel/random/boot_id >>/root/ledger`,
+        needs: ['b'],
+      },
+    ];
     const id = await stack.start({
-      steps: [
-        {
-          name: 'a',
-          script: `test -e /run/cloud-init/result.json && flock -n /var/lib/dpkg/lock-frontend ${ledger('a')}`,
-        },
-      ],
-      bootstrap: { login: 'wait', cloudInit: true, packages: true, timeout: '60s' },
-      target: stack.target({ connectTimeout: '60s' }),
+      name: 'new',
+      steps,
+      bootstrap: { login: 'wait', cloudInit: true, packages: true, timeout: '120s' },
+      target: stack.target({ connectTimeout: '120s' }),
     });
     const refused = await stack.until(id, ({ trouble }) => trouble !== undefined, 'the login is refused');
     expect(refused).toMatchObject({ attention: false, trouble: { code: 'auth-failed', isBooting: true } });
-    await stack.onHost('mv /root/.ssh/later /root/.ssh/authorized_keys');
     await stack.until(id, ({ waitingFor }) => waitingFor === 'cloud-init', 'it waits for cloud-init');
-    await stack.onHost('echo {} >/run/cloud-init/result.json');
+    expect(Date.now() - refusedFromMs).toBeGreaterThan(40_000);
     await stack.until(id, ({ waitingFor }) => waitingFor === 'the package manager', 'it waits for the lock');
-    await stack.onHost('touch /run/installed');
     expect(await stack.client.result(id)).toMatchObject({ outcome: 'provisioned' });
+    expect(Date.now() - refusedFromMs).toBeGreaterThan(70_000);
+    const after = (await bootId()).trim();
+    expect(after).not.toBe(before.trim());
+    expect(await ran()).toEqual(['a', 'b', 'c', after]);
+    expect((await stack.client.status(id)).steps[1]).toMatchObject({
+      state: 'succeeded',
+      notes: ['ended with the reboot of the host'],
+    });
+  });
+
+  it.each([
+    [{ packages: true }, '60s', 0],
+    [{ packages: true, login: 'wait' as const }, '3s', 3000],
+  ])(
+    'with the bootstrap %j and a connectTimeout of %s gives up a refused login',
+    async (bootstrap, connectTimeout, afterMs) => {
+      const startedMs = Date.now();
+      const { result } = await provision({
+        steps: [{ name: 'a', script: 'true' }],
+        bootstrap,
+        target: stack.target({ user: 'later', connectTimeout }),
+      });
+      expect(result).toMatchObject({ outcome: 'failed', failure: { code: 'auth-failed' } });
+      expect(Date.now() - startedMs).toBeGreaterThanOrEqual(afterMs);
+      expect(Date.now() - startedMs).toBeLessThan(60_000);
+    },
+  );
+
+  it('waits until it may use sudo', async () => {
+    await stack.onHost("mkdir -p /etc/sudoers.d; echo 'app ALL=(ALL) ALL' >/etc/sudoers.d/app");
+    const id = await stack.start({
+      steps: [{ name: 'a', script: ledger('a') }],
+      run: { force: true },
+      bootstrap: { login: 'wait' },
+      target: stack.target({ user: 'app', become: 'sudo', connectTimeout: '60s' }),
+    });
+    const refused = await stack.until(id, ({ trouble }) => trouble !== undefined, 'sudo is refused');
+    expect(refused).toMatchObject({ attention: false, trouble: { code: 'become-failed', isBooting: true } });
+    await stack.onHost("echo 'app ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/app");
+    expect(await stack.client.result(id)).toMatchObject({ outcome: 'provisioned' });
+    expect(await ran()).toEqual(['a']);
   });
 
   it.each([
@@ -90,30 +145,34 @@ EOF
     });
   });
 
-  it('fails if the lock of the package manager is not released in time, and names the lock', async () => {
-    await stack.onHost('setsid flock /var/lib/dpkg/lock sleep 60 </dev/null >/dev/null 2>&1 &');
-    const { result } = await provision({
-      steps: [{ name: 'a', script: 'true' }],
-      bootstrap: { packages: true, timeout: '2s' },
-    });
-    expect(result).toMatchObject({
-      failure: {
-        code: 'bootstrap-timeout',
-        message: expect.stringContaining('/var/lib/dpkg/lock was not released within 2 s') as string,
-      },
-    });
-  });
+  it.each(['/var/lib/dpkg/lock', '/var/lib/rpm/.rpm.lock'])(
+    'fails if the lock %s is not released in time, and names it',
+    async (lock) => {
+      // With fcntl, as dpkg and rpm lock.
+      const hold = `import fcntl, time; f = open("${lock}", "w"); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(60)`;
+      await stack.onHost(
+        `mkdir -p /var/lib/rpm; setsid python3 -c '${hold}' </dev/null >/dev/null 2>&1 & echo $! >/run/holder`,
+      );
+      const { result } = await provision({
+        steps: [{ name: 'a', script: 'true' }],
+        bootstrap: { packages: true, timeout: '2s' },
+      }).finally(() => stack.onHost('kill $(cat /run/holder)'));
+      expect(result).toMatchObject({
+        failure: {
+          code: 'bootstrap-timeout',
+          message: expect.stringContaining(`${lock} was not released within 2 s`) as string,
+        },
+      });
+    },
+  );
 });
 
 describe('a step that reboots its host', () => {
-  it.each([
-    ['at once', reboot()],
-    ['after its script has ended', reboot(3)],
-  ])('is done once the host is back, %s, and the next step runs on the new boot', async (_, script) => {
+  it('after its script has ended is done once the host is back, and the next step runs on the new boot', async () => {
     const before = await bootId();
     const steps = [
       { name: 'a', script: ledger('a') },
-      { name: 'b', script: `${ledger('b')}\n${script}`, needs: ['a'], reboot: true as const },
+      { name: 'b', script: `${ledger('b')}\n${reboot(3)}`, needs: ['a'], reboot: true as const },
       {
         name: 'c',
         script: `${ledger('c')}; cat /proc/sys/kernel/random/boot_id >>/root/ledger`,
