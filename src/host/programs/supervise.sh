@@ -91,7 +91,7 @@ exec /bin/sh -c "$CHANDLER_GATE"'
 gate='read -r CHANDLER_LINE <"$CHANDLER_SCRIPT" 2>/dev/null
 set -- "$CHANDLER_SCRIPT" "$CHANDLER_LINE" "$CHANDLER_PATH"
 unset CHANDLER_SCRIPT CHANDLER_GATE CHANDLER_LINE CHANDLER_PATH
-if flock -n -s "${1%/*}/lock" true 2>/dev/null; then exit 75; fi
+if [ ! -f "${1%/*}/lock" ] || flock -n -s 0 2>/dev/null <"${1%/*}/lock"; then exit 75; fi
 PATH=$3
 trap : HUP INT QUIT USR1 USR2 PIPE TERM
 case $2 in
