@@ -23,7 +23,7 @@ const FORCED = {
   forced: 'ForceCommand echo restricted',
   sftp: 'ForceCommand internal-sftp',
   copies: 'ForceCommand cat',
-  recorded: 'ForceCommand script -qefc "$SSH_ORIGINAL_COMMAND" /dev/null',
+  open: 'ForceCommand { cat; sleep 60; } | sh -c "$SSH_ORIGINAL_COMMAND"',
 };
 
 /** The text of a startup file under which this tool never ends. */
@@ -301,7 +301,7 @@ describe('a host with an unusual login', () => {
   it.each([
     ['a disk that does not finish writing', hanging('sync'), 'bash'],
     ['a tool that hangs', hanging('sha256sum'), 'bash'],
-    ['a forced command that keeps the input open', '', 'recorded'],
+    ['a forced command that keeps the input open', '', 'open'],
   ])('reports %s', async (_, text, user) => {
     await bashrc(text);
     const error = await failure(openHost({ executor: executorOf(user), programs: loadPrograms() }));

@@ -15,8 +15,9 @@ class Provision {
   public static void main(String[] args) throws Exception {
     JsonNode plan = new ObjectMapper().readTree(new File(args[2]));
     String host = plan.at("/target/host").asText() + ":" + plan.at("/target/port").asInt(22);
+    Duration patience = Duration.ofSeconds(30); // For a server that is busy or starting.
     var service = WorkflowServiceStubs.newConnectedServiceStubs(
-        WorkflowServiceStubsOptions.newBuilder().setTarget(args[0]).build(), Duration.ofSeconds(30));
+        WorkflowServiceStubsOptions.newBuilder().setTarget(args[0]).setSystemInfoTimeout(patience).build(), patience);
     WorkflowStub run = WorkflowClient.newInstance(service).newUntypedWorkflowStub("provision",
         WorkflowOptions.newBuilder()
             .setWorkflowId("provision:" + host) // A host has one run at a time, because its run has this id.
