@@ -1,11 +1,15 @@
 import type { Payload } from '@temporalio/common';
 import * as fc from 'fast-check';
+import { fleetActionNames, fleetActions, type FleetActionName } from '../src/domain/fleet/fleet-actions.ts';
+import { HOST_REPORT } from '../src/domain/fleet/host-report.ts';
 import { actionNames } from '../src/domain/run/actions.ts';
 import { nastyText } from '../test/support/hostile.ts';
 
 /** A request of a client: to start a workflow, or to a running one. */
 export interface InputShape {
   readonly kind: 'start' | 'signal' | 'update' | 'query';
+  /** What gets a message: a run, or a fleet. */
+  readonly to: 'run' | 'fleet';
   /** The name of the workflow, signal, update or query. */
   readonly name: string;
   readonly payloads: readonly Payload[];
@@ -15,6 +19,8 @@ export interface InputShape {
 
 /** The step of the runs that messages are sent to; it fails and parks. */
 export const PARKED_STEP = 'parks';
+/** Stands for the name of a host in messages to a fleet. */
+export const HOST_NAME = 'fleet-host';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const payloadOf = (data: Uint8Array, encoding: string, more: Record<string, string> = {}): Payload => ({
@@ -35,6 +41,16 @@ const step = {
   env: { A: 'b' },
   secrets: { S: 'env:S' },
   check: 'false',
+  files: [
+    { path: '/f/a', mode: '0644', owner: 'u:g', content: 'eA==', encoding: 'base64' },
+    { path: '/f/b', secret: 'env:S' },
+    { path: '/f/c', from: 'worker:f', sha256: '0'.repeat(64) },
+    { path: '/f/d', url: 'https://x/y', sha256: '0'.repeat(64) },
+    { path: '/f/e', content: '${A}', expand: true },
+  ],
+  always: true,
+  reboot: 'allowed',
+  once: true,
 };
 const target = {
   host: 'h',
@@ -55,8 +71,9 @@ const plan = {
   required: ['A'],
   include: [],
   steps: [step, { name: 'b', script: 'true', needs: ['a'] }],
+  run: { force: true, only: ['a', 'b'] },
   zmx: { source: 'release', version: '0.7.0', url: 'https://x/y', sha256: '0'.repeat(64), file: 'f' },
-  bootstrap: { marker: '/m', timeout: '1s' },
+  bootstrap: { login: 'wait', cloudInit: true, marker: '/m', packages: true, timeout: '1s' },
   sentinel: { path: '/p', whenPresent: 'skip' },
   onStepFailure: 'fail',
   onLeftovers: 'refuse',
@@ -77,6 +94,7 @@ export const largest = {
     name: `${i}x`.padStart(40, 's'),
     script: 'x'.repeat(5000),
   })),
+  run: { from: '0x'.padStart(40, 's') },
 };
 const launch = { id: '0123456789abcdef0123', step: 'a', kind: 'step', attempt: 1 };
 const facts = { arch: 'x', os: 'o', uid: 0, bootId: 'b', stateDir: '/s', zmxDir: '/z', tools: [] };
@@ -123,9 +141,32 @@ const watch = {
   labels: { a: 'b' },
 };
 
+const fleet = {
+  name: 'n',
+  plan: { ...plan, target: { ...target, host: undefined }, run: { force: true } },
+  hosts: ['h1', { name: 'h2', target: { port: 22 }, env: { A: 'c' }, labels: { zone: 'z' } }],
+  waves: [1, '50%'],
+  pause: { check: 'true', timeout: '1s' },
+  concurrency: 2,
+  slowStart: 0,
+  maxFailures: '50%',
+  maxWaveFailures: 1,
+  parkGrace: '1s',
+  order: 'shuffle',
+  seed: 1,
+};
+/** A valid fleet with the largest allowed texts. */
+const largestFleet = {
+  ...fleet,
+  name: '船'.repeat(200),
+  waves: { label: 'zone' },
+  hosts: Array.from({ length: 20 }, (_, i) => ({ name: `${i}h`.padEnd(253, 'x'), labels: { zone: `${i}` } })),
+};
+
 /** Valid inputs to modify. */
 export const inputs: Readonly<Record<string, readonly unknown[]>> = {
   provision: [plan, largest],
+  provisionFleet: [fleet, largestFleet],
   watchProvisioning: [watch, { ...watch, target: largest.target, labels: largest.labels }],
   readStepLog: [log],
   inspectHost: [{ target }, { plan }, { plan: largest }, { countExecs: true, target: largest.target }],
@@ -143,6 +184,24 @@ const message = {
   force: false,
   by: '1s',
 };
+const fleetMessage = {
+  concurrency: 1,
+  maxFailures: 1,
+  maxWaveFailures: '10%',
+  hosts: [HOST_NAME],
+  which: 'failed',
+  step: PARKED_STEP,
+  running: 'finish',
+  reason: 'r',
+  requestId: 'i',
+};
+const report = {
+  workflowId: `provision:${HOST_NAME}:22`,
+  firstRunId: '01234567-89ab-4cde-8f01-23456789abcd',
+  kind: 'parked',
+  failure: { code: 'step-failed', message: 'm', step: PARKED_STEP },
+};
+const hostsQuery = { states: ['failed', 'parked'], offset: 0, limit: 10 };
 /** Inherited names, names reserved by the SDK, and invalid names. */
 const foreignNames = fc.oneof(
   fc.constantFrom(
@@ -211,7 +270,7 @@ function pathsOf(value: unknown, path: readonly string[] = ['whole']): string[][
   const below =
     typeof value === 'object' && value !== null
       ? Object.entries(value)
-          .slice(0, 12)
+          .slice(0, Array.isArray(value) ? 12 : 40)
           .flatMap(([key, each]) => pathsOf(each, [...path, key]))
       : [];
   return [[...path], ...below];
@@ -306,12 +365,19 @@ const extra = fc.oneof(
 );
 
 function shape(
+  to: InputShape['to'],
   kind: InputShape['kind'],
   name: fc.Arbitrary<string>,
   valid: (name: string) => readonly unknown[],
 ): fc.Arbitrary<InputShape> {
   return name.chain((name) =>
-    fc.record({ kind: fc.constant(kind), name: fc.constant(name), payloads: arguments_(valid(name)), extra }),
+    fc.record({
+      to: fc.constant(to),
+      kind: fc.constant(kind),
+      name: fc.constant(name),
+      payloads: arguments_(valid(name)),
+      extra,
+    }),
   );
 }
 
@@ -322,6 +388,7 @@ const start = fc.oneof(
   {
     weight: 9,
     arbitrary: shape(
+      'run',
       'start',
       withForeign(known),
       (name) => (Object.hasOwn(inputs, name) ? inputs[name] : undefined) ?? [plan],
@@ -331,8 +398,13 @@ const start = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .tuple(payload([plan]), payload([snapshot]), fc.constantFrom('provision', 'watchProvisioning'))
+      .tuple(
+        payload([plan]),
+        payload([snapshot]),
+        fc.constantFrom('provision', 'watchProvisioning', 'provisionFleet'),
+      )
       .map(([input, carried, name]): InputShape => ({
+        to: 'run',
         kind: 'start',
         name,
         payloads: [input, carried],
@@ -341,11 +413,33 @@ const start = fc.oneof(
   },
 );
 
+/** The part of a message that an action accepts, and all of it. */
+function validForFleet(name: string): readonly unknown[] {
+  if (name === HOST_REPORT) return [report, { ...report, kind: 'over' }];
+  const keys = [
+    ...Object.keys(Object.hasOwn(fleetActions, name) ? fleetActions[name as FleetActionName].checks : {}),
+    'reason',
+    'requestId',
+  ];
+  const accepted = Object.fromEntries(Object.entries(fleetMessage).filter(([key]) => keys.includes(key)));
+  return [accepted, fleetMessage];
+}
+
 const inputShape = fc.oneof(
   { weight: 4, arbitrary: start },
-  { weight: 3, arbitrary: shape('signal', withForeign(actionNames), () => [message]) },
-  { weight: 3, arbitrary: shape('update', withForeign(actionNames), () => [message]) },
-  { weight: 1, arbitrary: shape('query', withForeign(['status', 'launches']), () => [message]) },
+  { weight: 3, arbitrary: shape('run', 'signal', withForeign(actionNames), () => [message]) },
+  { weight: 3, arbitrary: shape('run', 'update', withForeign(actionNames), () => [message]) },
+  { weight: 1, arbitrary: shape('run', 'query', withForeign(['status', 'launches']), () => [message]) },
+  {
+    weight: 2,
+    arbitrary: shape('fleet', 'signal', withForeign([...fleetActionNames, HOST_REPORT]), validForFleet),
+  },
+  { weight: 1, arbitrary: shape('fleet', 'signal', fc.constant(HOST_REPORT), validForFleet) },
+  { weight: 2, arbitrary: shape('fleet', 'update', withForeign(fleetActionNames), validForFleet) },
+  {
+    weight: 1,
+    arbitrary: shape('fleet', 'query', withForeign(['fleetStatus', 'fleetHosts']), () => [hostsQuery]),
+  },
 );
 
 /** Draws shapes; the same for the same seed. */
@@ -354,11 +448,11 @@ export function drawShapes(seed: number, count: number): InputShape[] {
 }
 
 /** A shape as one line, to find it again. */
-export function describeShape({ kind, name, payloads, extra }: InputShape): string {
+export function describeShape({ to, kind, name, payloads, extra }: InputShape): string {
   const shown = payloads.map(({ metadata, data }) => {
     const encoding = new TextDecoder().decode(metadata?.['encoding'] ?? bytes('none'));
     const text = JSON.stringify(new TextDecoder().decode(data ?? new Uint8Array()));
     return `${encoding} ${text.length > 300 ? `${text.slice(0, 300)}… (${text.length})` : text}`;
   });
-  return `${kind} ${JSON.stringify(name.slice(0, 60))} [${shown.join(', ')}]${Object.keys(extra).length > 0 ? ` and ${Object.keys(extra).join(', ')}` : ''}`;
+  return `${to} ${kind} ${JSON.stringify(name.slice(0, 60))} [${shown.join(', ')}]${Object.keys(extra).length > 0 ? ` and ${Object.keys(extra).join(', ')}` : ''}`;
 }

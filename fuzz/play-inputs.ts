@@ -5,12 +5,17 @@ import {
   WorkflowFailedError,
   WorkflowNotFoundError,
   type Client,
+  type WorkflowHandle,
 } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { boundedProblems } from '../src/domain/plan/problems.ts';
 import type { Activities, Admission } from '../src/activities/activity-types.ts';
-import { createClient } from '../src/client.ts';
+import { surveyRun, signalRun } from '../src/client/run-surveys.ts';
+import { createClient, type ChandlerClient } from '../src/client.ts';
+import { fleetWorkflowId } from '../src/domain/fleet/fleet-id.ts';
+import { validateFleet } from '../src/domain/fleet/validate-fleet.ts';
 import {
   indexedValueTypes,
   searchAttributes,
@@ -22,7 +27,7 @@ import { withoutTaskLimit } from '../src/worker.ts';
 import { ADVANCED_BY_QUERY } from '../src/workflows/sdk/fail-after-query.ts';
 import { workflowBundle } from '../test/support/built.ts';
 import { ended, failed, fakeActivities } from '../test/workflows/harness.ts';
-import { describeShape, PARKED_STEP, type InputShape } from './input-shapes.ts';
+import { describeShape, HOST_NAME, PARKED_STEP, type InputShape } from './input-shapes.ts';
 
 /** The time for a shape to be refused, or for its workflow to end. */
 const LIMIT_MS = 60_000;
@@ -60,7 +65,7 @@ export async function playShapes(
     connection,
     taskQueue,
     workflowBundle,
-    activities: activitiesOfHost(),
+    activities: activitiesOfHost(client),
     ...withoutTaskLimit,
   });
   const findings: string[] = [];
@@ -72,16 +77,20 @@ export async function playShapes(
     const queue = [...shapes];
     await Promise.all(
       Array.from({ length: atOnce }, async () => {
-        const lane = new MessageLane(client, taskQueue, limitMs, report);
+        const starter = createClient(client, taskQueue, async () => undefined);
+        const lanes = {
+          run: new MessageLane(client, parkedRun(starter), limitMs, report),
+          fleet: new MessageLane(client, parkedFleet(starter), limitMs, report),
+        };
         for (let shape = queue.shift(); shape; shape = queue.shift()) {
           try {
             if (shape.kind === 'start') await playStart(client, taskQueue, limitMs, shape, report);
-            else await lane.play(shape);
+            else await lanes[shape.to].play(shape);
           } catch (error) {
             report(`${describeShape(shape)}: ${String(error)}`);
           }
         }
-        await lane.finish();
+        await Promise.all([lanes.run.finish(), lanes.fleet.finish()]);
       }),
     );
   });
@@ -96,10 +105,15 @@ function admission({ problems = [] }: { problems?: readonly Problem[] }): Admiss
   };
 }
 
-function activitiesOfHost(): Activities {
+function activitiesOfHost(client: Client): Activities {
   return fakeActivities({
     admitPlan: async (plan) => admission(validatePlan(plan)),
     admitWatch: async (input) => admission(validateWatch(input)),
+    admitFleet: async (input) => admission(validateFleet(input)),
+    surveyRuns: ({ workflowIds }) => Promise.all(workflowIds.map((id) => surveyRun(client, id))),
+    signalRuns: async ({ runs, signal, input }) => {
+      for (const run of runs) await signalRun(client, run, signal, input);
+    },
     checkInput: async (input) =>
       ('plan' in input ? validatePlan(input.plan) : validateWatch(input)).problems ?? [],
     waitStep: async ({ launch }) => {
@@ -118,7 +132,10 @@ async function addSearchAttributes(env: TestWorkflowEnvironment): Promise<void> 
   });
 }
 
-/** Starts a workflow and waits for its end. The workflow may fail, its tasks may not. */
+/** How long a fleet may take to end before it counts as one that waits for an operator. */
+const FLEET_ENDS_WITHIN_MS = 3_000;
+
+/** Starts a workflow and waits for its end. The workflow may fail, its tasks may not. A fleet may also wait for an operator. */
 async function playStart(
   client: Client,
   taskQueue: string,
@@ -155,11 +172,50 @@ async function playStart(
           : `${String(error)}: ${String(Object(error).cause)}`,
     ),
     delay(limitMs, 'not over in time', { signal: late.signal }),
+    ...(shape.name === 'provisionFleet' ? [answerOfFleet(handle, limitMs, late.signal)] : []),
   ]).finally(() => late.abort());
   const failure = await failedTask(client, workflowId);
   if (failure !== undefined) report(`${describeShape(shape)}: a workflow task failed: ${failure}`);
-  else if (outcome !== 'completed' && outcome !== 'failed') report(`${describeShape(shape)}: ${outcome}`);
-  if (outcome === 'not over in time') await handle.terminate();
+  else if (outcome !== 'completed' && outcome !== 'failed' && outcome !== WAITS)
+    report(`${describeShape(shape)}: ${outcome}`);
+  if (outcome === 'not over in time' || outcome === WAITS) await terminate(client, workflowId);
+}
+
+const WAITS = 'waits for an operator';
+
+/** Resolves once a fleet that is not over answers. */
+async function answerOfFleet(handle: WorkflowHandle, limitMs: number, signal: AbortSignal): Promise<string> {
+  await delay(FLEET_ENDS_WITHIN_MS, undefined, { signal });
+  const untilMs = Date.now() + limitMs;
+  for (;;) {
+    try {
+      await handle.query('fleetStatus');
+      return WAITS;
+    } catch (error) {
+      if (Date.now() > untilMs) return `the fleet does not answer: ${String(error)}`;
+      await delay(500, undefined, { signal });
+    }
+  }
+}
+
+/** Ends a workflow that may have ended by itself, and the runs of a fleet. */
+async function terminate(client: Client, workflowId: string): Promise<void> {
+  for (const id of await withRuns(client, workflowId))
+    await client.workflow
+      .getHandle(id)
+      .terminate()
+      .catch((error: unknown) => {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      });
+}
+
+/** The ids of a workflow and, if it is a fleet, of its runs. */
+async function withRuns(client: Client, workflowId: string): Promise<string[]> {
+  const { events } = await patiently(() => client.workflow.getHandle(workflowId).fetchHistory());
+  const started = (events ?? []).flatMap(
+    ({ childWorkflowExecutionStartedEventAttributes: child }) => child?.workflowExecution?.workflowId ?? [],
+  );
+  return [workflowId, ...started];
 }
 
 /**
@@ -168,8 +224,16 @@ async function playStart(
  */
 const HARMLESS_CAUSES: readonly unknown[] = [1, 17];
 
-/** Why a workflow task of a run failed; undefined if none did. */
+/** Why a workflow task of a run, or of a run of a fleet, failed; undefined if none did. */
 async function failedTask(client: Client, workflowId: string): Promise<string | undefined> {
+  for (const id of await withRuns(client, workflowId)) {
+    const failure = await failedTaskOf(client, id);
+    if (failure !== undefined) return failure;
+  }
+  return undefined;
+}
+
+async function failedTaskOf(client: Client, workflowId: string): Promise<string | undefined> {
   const { events } = await patiently(() => client.workflow.getHandle(workflowId).fetchHistory());
   for (const { workflowTaskFailedEventAttributes: failed } of events ?? []) {
     const isHarmless =
@@ -179,24 +243,63 @@ async function failedTask(client: Client, workflowId: string): Promise<string | 
   return undefined;
 }
 
-/** Sends messages to a parked run; another run replaces it once a message has ended it. */
+/** What gets messages. */
+interface Recipient {
+  /** Returns the id of its workflow. */
+  readonly start: () => Promise<string>;
+  /** The query that it must answer. */
+  readonly query: string;
+}
+
+const parkedPlan = {
+  steps: [
+    { name: PARKED_STEP, script: 'false' },
+    { name: 'after', script: 'true', needs: [PARKED_STEP] },
+  ],
+};
+
+function parkedRun(client: ChandlerClient): Recipient {
+  return {
+    query: 'status',
+    async start() {
+      const workflowId = `messages-${randomUUID()}`;
+      await patiently(() => client.start({ target: { host: 'h' }, ...parkedPlan }, { workflowId }));
+      return workflowId;
+    },
+  };
+}
+
+/** A fleet of one parked host and another that has not started. */
+function parkedFleet(client: ChandlerClient): Recipient {
+  return {
+    query: 'fleetStatus',
+    async start() {
+      const name = randomUUID();
+      const hosts = [`${name}-1`, `${name}-2`];
+      await patiently(() => client.fleets.start({ name, plan: parkedPlan, hosts, concurrency: 1 }));
+      return fleetWorkflowId(name);
+    },
+  };
+}
+
+/** Sends messages to a parked run or fleet; another one replaces it once a message has ended it. */
 class MessageLane {
   readonly #client: Client;
-  readonly #taskQueue: string;
+  readonly #recipient: Recipient;
   readonly #limitMs: number;
   readonly #report: (finding: string) => void;
   #workflowId: string | undefined;
   #sent: InputShape[] = [];
 
-  constructor(client: Client, taskQueue: string, limitMs: number, report: (finding: string) => void) {
+  constructor(client: Client, recipient: Recipient, limitMs: number, report: (finding: string) => void) {
     this.#client = client;
-    this.#taskQueue = taskQueue;
+    this.#recipient = recipient;
     this.#limitMs = limitMs;
     this.#report = report;
   }
 
   async play(shape: InputShape): Promise<void> {
-    this.#workflowId ??= await this.#startRun();
+    this.#workflowId ??= await this.#recipient.start();
     this.#sent.push(shape);
     try {
       await this.#send(this.#workflowId, shape);
@@ -211,22 +314,11 @@ class MessageLane {
     await this.#check(0);
   }
 
-  async #startRun(): Promise<string> {
-    const client = createClient(this.#client, this.#taskQueue, async () => undefined);
-    const workflowId = `messages-${randomUUID()}`;
-    const steps = [
-      { name: PARKED_STEP, script: 'false' },
-      { name: 'after', script: 'true', needs: [PARKED_STEP] },
-    ];
-    await patiently(() => client.start({ target: { host: 'h' }, steps }, { workflowId }));
-    return workflowId;
-  }
-
   async #send(workflowId: string, { kind, name, payloads, extra }: InputShape): Promise<void> {
     const service = this.#client.workflowService;
     const execution = { workflowExecution: { workflowId }, namespace: 'default' };
     const header = { fields: { ...extra } };
-    const args = { payloads: [...payloads] };
+    const args = { payloads: payloads.map((payload) => withHostOf(workflowId, payload)) };
     await this.#client.withDeadline(Date.now() + this.#limitMs, async () => {
       if (kind === 'signal')
         await service.signalWorkflowExecution({
@@ -271,16 +363,14 @@ class MessageLane {
     if (answer !== 'ok' && runs) this.#blame(`the run does not answer: ${answer}`);
     if (answer === 'ok' && runs && this.#sent.length < mostMessages) return;
     await this.#judge(id);
-    // The run may end by itself first.
-    if (runs)
-      await handle.terminate().catch((error: unknown) => {
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
-      });
+    await terminate(this.#client, id);
   }
 
   async #askStatus(id: string, untilMs: number): Promise<string> {
     try {
-      await this.#client.withDeadline(untilMs, () => this.#client.workflow.getHandle(id).query('status'));
+      await this.#client.withDeadline(untilMs, () =>
+        this.#client.workflow.getHandle(id).query(this.#recipient.query),
+      );
       return 'ok';
     } catch (error) {
       return `${String(error)}: ${String(Object(error).cause)}`;
@@ -299,6 +389,14 @@ class MessageLane {
       [what, ...this.#sent.slice(-CHECK_EVERY).map((shape) => `  ${describeShape(shape)}`)].join('\n'),
     );
   }
+}
+
+/** Names the second host of a fleet in a message to it. */
+function withHostOf(workflowId: string, payload: Payload): Payload {
+  const data = Buffer.from(payload.data ?? []);
+  if (!data.includes(HOST_NAME)) return payload;
+  const name = `${workflowId.replace('fleet:', '')}-2`;
+  return { ...payload, data: Buffer.from(data.toString().replaceAll(HOST_NAME, name)) };
 }
 
 /** Repeats a call that a busy server does not answer in time, since that is not due to the shape. 4: DEADLINE_EXCEEDED, 14: UNAVAILABLE. */

@@ -117,7 +117,7 @@ interface RefusedSignal {
 }
 
 /** Records a signal that changed nothing, so that the status shows its sender why. */
-function recordRefused(
+export function recordRefused(
   { audited }: { readonly audited: Audited },
   { action, input, sender, refused }: RefusedSignal,
 ): void {

@@ -6,6 +6,7 @@ import { drawShapes, inputs, json } from '../../fuzz/input-shapes.ts';
 import { playShapes } from '../../fuzz/play-inputs.ts';
 import type { ActivityDeps } from '../../src/activities/activity-deps.ts';
 import { createActivities } from '../../src/activities/index.ts';
+import { validateFleet } from '../../src/domain/fleet/validate-fleet.ts';
 import { validatePlan, validateWatch } from '../../src/domain/plan/validate.ts';
 import { poll } from '../support/poll.ts';
 import { workflowBundle } from '../support/built.ts';
@@ -196,5 +197,6 @@ describe('whatever a client sends', () => {
   it('the inputs that the generator starts from are valid', () => {
     for (const plan of inputs['provision'] ?? []) expect(validatePlan(plan)).not.toHaveProperty('problems');
     for (const watch of inputs['watchProvisioning'] ?? []) expect(validateWatch(watch)).toEqual({});
+    for (const fleet of inputs['provisionFleet'] ?? []) expect(validateFleet(fleet)).toEqual({});
   });
 });

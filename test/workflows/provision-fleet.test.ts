@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/activity-types.ts';
@@ -181,6 +182,54 @@ it('refuses invalid inputs and actions with the reason, and records refused sign
     expect(await client.fleets.status('bad')).toMatchObject({ phase: 'failed', hosts: 2 });
     await client.fleets.act(name, 'skipHosts', { hosts: ['refuse2'] });
     expect(await client.fleets.result(name)).toMatchObject({ result: { skipped: 1, counts: { done: 2 } } });
+  });
+});
+
+it('refuses a report that no run of a host sends, and continues', async () => {
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => (finish = resolve));
+  const { activities } = fleetActivities(() => finished.then(() => ended));
+  const input = makeFleet('reports', 2, { concurrency: 2 });
+  await harness.fleet(activities, input, async (client, name) => {
+    await until(client, name, ({ counts }) => counts.running === 2);
+    const workflowId = 'provision:reports1:22';
+    const { runId: firstRunId } = await client.temporal.workflow.getHandle(workflowId).describe();
+    const report = { workflowId, firstRunId, kind: 'over' };
+    const failure = { code: 'step-failed', message: 'm' };
+    const invalid: readonly (readonly [unknown, string])[] = [
+      [null, 'must be an object'],
+      [[], 'must be an object'],
+      ['x'.repeat(100_000), 'must be an object'],
+      [{ ...report, workflowId: { toString: 1 } }, 'workflowId must be'],
+      [{ ...report, firstRunId: 'x'.repeat(100_000) }, 'firstRunId must be'],
+      [{ ...report, kind: 'toString' }, 'kind must be one of parked, unparked, once, over'],
+      [{ ...report, failure: null }, 'failure must be an object'],
+      [{ ...report, failure: {} }, 'failure.code must be'],
+      [{ ...report, kind: 'parked', failure: {} }, 'failure.code must be'],
+      [{ ...report, failure: { ...failure, code: 'constructor' } }, 'failure.code must be'],
+      [{ ...report, failure: { ...failure, message: [] } }, 'failure.message must be'],
+      [{ ...report, failure: { ...failure, message: 'x'.repeat(1_000_000) } }, 'failure.message must be'],
+      [{ ...report, failure: { ...failure, step: 'x'.repeat(1000) } }, 'failure.step must be'],
+    ];
+    const fleet = client.temporal.workflow.getHandle(`fleet:${name}`);
+    await fleet.signal('hostReport');
+    for (const [sent] of invalid) await fleet.signal('hostReport', sent);
+    const { auditTrail } = await until(
+      client,
+      name,
+      ({ refusedActions }) => refusedActions === invalid.length + 1,
+    );
+    expect(auditTrail.map(({ action, refused }) => `${action}: ${refused}`)).toEqual(
+      ['must be an object', ...invalid.map(([, reason]) => reason)].map(
+        (reason) => expect.stringMatching(`^hostReport: .*${reason}`) as string,
+      ),
+    );
+    // Valid, but about another run of the host, or about no host of the fleet.
+    await fleet.signal('hostReport', { ...report, firstRunId: randomUUID() });
+    await fleet.signal('hostReport', { ...report, workflowId: 'constructor' });
+    expect(await client.fleets.status(name)).toMatchObject({ counts: { running: 2, done: 0 } });
+    finish();
+    expect((await client.fleets.result(name)).outcome).toBe('provisioned');
   });
 });
 

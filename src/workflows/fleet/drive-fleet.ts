@@ -11,7 +11,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { FleetResult } from '../../domain/fleet/fleet-status.ts';
-import { HOST_REPORT, type HostReport } from '../../domain/fleet/host-report.ts';
+import { HOST_REPORT, invalidReportReason, type HostReport } from '../../domain/fleet/host-report.ts';
+import { recordRefused } from '../accept-actions.ts';
 import { failureOf, workflowFailure } from '../failures.ts';
 import { resultOfFleet } from './describe-fleet.ts';
 import { checkWave } from './check-wave.ts';
@@ -67,8 +68,10 @@ class FleetDriver {
     const wake = () => {
       this.#hasNews = true;
     };
-    setHandler(defineSignal<[HostReport]>(HOST_REPORT), (report) => {
-      acceptReport(fleet, report);
+    setHandler(defineSignal<[unknown, unknown?]>(HOST_REPORT), (report, sender) => {
+      const refused = invalidReportReason(report);
+      if (refused === undefined) acceptReport(fleet, report as HostReport);
+      else recordRefused(fleet, { action: HOST_REPORT, input: report, sender, refused });
       wake();
     });
     answerFleetQueries(fleet);

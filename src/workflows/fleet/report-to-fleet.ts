@@ -1,5 +1,10 @@
 import { CancellationScope, getExternalWorkflowHandle, log, workflowInfo } from '@temporalio/workflow';
-import { HOST_REPORT, type HostFailure, type HostReport } from '../../domain/fleet/host-report.ts';
+import {
+  HOST_REPORT,
+  MAX_FAILURE_LENGTH,
+  type HostFailure,
+  type HostReport,
+} from '../../domain/fleet/host-report.ts';
 import { boundedText } from '../../domain/text/bounded-text.ts';
 import { isDone, listParts, partName, type PartFailure } from '../../domain/run/status.ts';
 import type { Run } from '../run.ts';
@@ -17,9 +22,6 @@ export interface FleetMemo {
   /** The digest of the plan. */
   readonly digest: string;
 }
-
-/** In characters: a fleet keeps the failures of many hosts. */
-const MAX_MESSAGE_LENGTH = 300;
 
 /** Returns the fleet that has started a run. A client can set the memo of a run, but not its parent. */
 export function findFleet({
@@ -95,5 +97,5 @@ function findReason({ status }: Run): HostFailure | undefined {
 }
 
 function shorten({ code, message }: Pick<PartFailure, 'code' | 'message'>, step?: string): HostFailure {
-  return { code, message: boundedText(message, MAX_MESSAGE_LENGTH), ...(step !== undefined && { step }) };
+  return { code, message: boundedText(message, MAX_FAILURE_LENGTH), ...(step !== undefined && { step }) };
 }
