@@ -7,6 +7,7 @@ import { render, type Command } from '../shell/index.ts';
 import { prepareLogin, type Login } from './prepare-login.ts';
 import { classify, toFailure } from './ssh-failure.ts';
 import type { Executor } from './executor.ts';
+import { firstAndLast } from './describe-printed.ts';
 import { checkHostKey, type HostKeyCheck } from './host-key.ts';
 import { runExec, type Link } from './run-exec.ts';
 import type { ResolvedTarget } from './resolved-target.ts';
@@ -41,6 +42,8 @@ export interface Connection extends Executor {
   readonly close: () => void;
 }
 
+/** The last characters that are kept of what a host says before the login is complete. */
+const BANNER_LENGTH = 4096;
 /** dropbear rejects more than 10 000 bytes. */
 const MAX_COMMAND_BYTES = 8 * 1024;
 
@@ -94,7 +97,18 @@ function logIn(
   check: HostKeyCheck,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const rejectEnd = () => reject(check.refusal() ?? new Error('the host closed the connection'));
+    let banner = '';
+    // PAM says here why it refuses a user whose key was accepted; then sshd closes the connection.
+    client.on('banner', (text: string) => {
+      banner = (banner + text).slice(-BANNER_LENGTH);
+    });
+    const rejectEnd = () => {
+      const said = firstAndLast(banner);
+      const error = new Error(`the host closed the connection${said && ` and said “${said}”`}`);
+      reject(
+        check.refusal() ?? toFailure(error, { where: 'dial', label: addressOf(target), doing: 'no login' }),
+      );
+    };
     client.on('error', (error: Error & { level?: string }) => {
       if (error.level === 'agent') login.noteAgentError(error);
       else reject(check.refusal() ?? error);

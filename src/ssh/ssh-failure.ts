@@ -65,6 +65,16 @@ const errorTable: Readonly<Record<Where, readonly (readonly [RegExp, FailureCode
       'The agent offered more keys than the host tries (MaxAuthTries): use an agent with fewer keys, or a key file.',
     ],
     [/authentication methods failed/, 'auth-failed'],
+    [
+      /account has expired/,
+      'auth-failed',
+      "The host accepted the key, but the user's account has expired: chage -E -1 USER on the host, or log in as another user.",
+    ],
+    [
+      /not permitted to log in/,
+      'host-unreachable',
+      'Only root may log in while the host starts or goes down (/run/nologin, pam_nologin); Chandler tries again.',
+    ],
     [/^\S* ?(agent|client-authentication) /, 'identity-unavailable'],
     [
       /./,

@@ -329,6 +329,49 @@ describe('a host with an unusual login', () => {
     );
   });
 
+  describe('whose PAM refuses the account', () => {
+    const usePam = async (value: 'yes' | 'no') => {
+      await onHost(`sed -i 's/^UsePAM .*/UsePAM ${value}/' /etc/sandbox/sshd_config`);
+      await sandboxSshd(host, 'stop');
+      await sandboxSshd(host, 'start');
+    };
+    beforeAll(() => usePam('yes'));
+    afterAll(() => usePam('no'));
+
+    it.each([
+      ['is expired', 'chage -E 1 tcsh', 'chage -E -1 tcsh', 'auth-failed', /account has expired/, /chage/],
+      [
+        'may not log in while the host starts',
+        'echo "System is booting up. Unprivileged users are not permitted to log in yet." >/run/nologin',
+        'rm /run/nologin',
+        'host-unreachable',
+        /“System is booting up\. .*yet\.”/,
+        /nologin.*tries again/,
+      ],
+      [
+        'is refused in the words of an administrator',
+        'echo "Maintenance until 6" >/etc/why; cp /etc/pam.d/sshd /root; sed -i "1i account requisite pam_echo.so file=/etc/why\\naccount requisite pam_deny.so" /etc/pam.d/sshd',
+        'cp /root/sshd /etc/pam.d/sshd',
+        'host-unreachable',
+        /“Maintenance until 6”/,
+        /may be starting/,
+      ],
+    ])(
+      'reports an account that %s, and logs in afterwards',
+      async (_, change, restore, code, said, advice) => {
+        await onHost('rm -f /home/tcsh/.tcshrc');
+        await sandboxSshd(host, 'drop');
+        await onHost(`PATH=$PATH:/usr/sbin:/sbin; ${change}`);
+        const error = await failure(executorOf('tcsh').exec(sh('true')));
+        await onHost(`PATH=$PATH:/usr/sbin:/sbin; ${restore}`);
+        expect(error.code).toBe(code);
+        expect(error.message).toMatch(said);
+        expect(error.advice).toMatch(advice);
+        expect(await executorOf('tcsh').exec(sh('true'))).toMatchObject({ code: 0 });
+      },
+    );
+  });
+
   it('step-edits-bashrc: works after a step makes the startup file print, and reports one that exits', async () => {
     await bashrc('');
     const { host } = await openHost({ executor: executorOf('bash'), programs: loadPrograms() });

@@ -17,7 +17,9 @@ export const failureCodes = {
   'host-key-mismatch': permanent(
     'The host answered with another key than the recorded one. If it was rebuilt, replace the recorded key; otherwise the connection may be intercepted.',
   ),
-  'auth-failed': permanent("Check target.user and that the identity's public key is in its authorized_keys."),
+  'auth-failed': permanent(
+    "Check target.user, that the identity's public key is in its authorized_keys, and that the account is neither locked nor expired; the log of sshd on the host says why.",
+  ),
   'become-failed': permanent(
     'Let the login user use sudo without a password (NOPASSWD in sudoers), or log in as root without target.become.',
   ),
