@@ -92,8 +92,10 @@ class LiteralReader {
     return true;
   }
 
+  /** White space and comments. */
   #skip(): void {
-    while (/\s/.test(this.#text[this.#at] ?? '')) this.#at += 1;
+    const [skipped = ''] = /^(?:\s|#.*)*/.exec(this.#text.slice(this.#at)) ?? [];
+    this.#at += skipped.length;
   }
 }
 

@@ -1,6 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it, test } from 'vitest';
 import { toHosts } from '../../../src/domain/hosts/hosts.ts';
 import { readInventory } from '../../../src/cli/hosts/read-inventory.ts';
+import { readInventoryText } from '../../../src/cli/hosts/read-inventory-text.ts';
+import { fakeContext } from '../fake-context.ts';
 
 /** The hosts of a text with their settings, and every problem as `LINE: PATH: MESSAGE`. */
 function read(text: string, name = 'hosts') {
@@ -207,4 +213,68 @@ test.each([
   ['hosts: []', 'hosts', 'chandler'],
 ])('%j in a file named %s is %s', (text, name, format) => {
   expect(readInventory(text, name).format).toBe(format);
+});
+
+const fixtures = fileURLToPath(new URL('../../fixtures/inventories', import.meta.url));
+
+/** What `ansible-inventory --list` prints: groups, and the variables of each host. */
+interface AnsibleList {
+  readonly hostvars: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly groups: Readonly<
+    Record<string, { readonly hosts?: readonly string[]; readonly children?: readonly string[] }>
+  >;
+}
+
+function readList(file: string): AnsibleList {
+  const { _meta, ...groups } = JSON.parse(readFileSync(file, 'utf8')) as AnsibleList['groups'] & {
+    readonly _meta: Pick<AnsibleList, 'hostvars'>;
+  };
+  return { ..._meta, groups };
+}
+
+/** The hosts of a group and of its children, in the order of the alphabet. */
+function hostsOf(list: AnsibleList, group: string): string[] {
+  const { hosts = [], children = [] } = list.groups[group] ?? {};
+  return [...new Set([...hosts, ...children.flatMap((child) => hostsOf(list, child))])].toSorted();
+}
+
+/** Whether a value is the same, apart from what Chandler leaves alone in INI files: numbers and booleans stay texts, lists are not read. */
+function isSame(read: unknown, expected: unknown): boolean {
+  if (Array.isArray(expected) && isDeepStrictEqual(read, { kind: 'list' })) return true;
+  if (isDeepStrictEqual(read, { kind: 'mapping' })) return typeof expected === 'object' && expected !== null;
+  if (typeof expected === 'boolean' && typeof read === 'string')
+    return read === (expected ? 'True' : 'False');
+  if (typeof expected === 'number' && typeof read === 'string')
+    return Number(read.replaceAll('_', '')) === expected;
+  return isDeepStrictEqual(read, expected);
+}
+
+// A pair of files is a case. `ansible-inventory -i FILE --list >FILE.list.json` (ansible-core 2.19.14) writes the second one.
+describe('hosts, groups and variables are those of ansible-inventory', () => {
+  test.each(readdirSync(fixtures).filter((name) => !name.endsWith('.list.json')))('%s', async (name) => {
+    const list = readList(join(fixtures, `${name}.list.json`));
+    const file = join(fixtures, name);
+    const text = await readInventoryText(file, { ...fakeContext(), env: { PATH: process.env['PATH'] } });
+    const { inventory } = readInventory(text, file);
+    const hosts = inventory.resolve();
+    expect(inventory.problems).toEqual([]);
+    expect(hosts.map((host) => host.name).toSorted()).toEqual(hostsOf(list, 'all'));
+    const groups = Object.keys(list.groups).filter((group) => group !== 'all' && group !== 'ungrouped');
+    const differences = hosts.flatMap(({ name: host, vars, groups: found }) => {
+      const expected = list.hostvars[host] ?? {};
+      const expectedGroups = groups.filter((group) => hostsOf(list, group).includes(host));
+      return [
+        ...(isDeepStrictEqual(found.toSorted(), expectedGroups.toSorted())
+          ? []
+          : [{ host, found, expectedGroups }]),
+        ...[...new Set([...vars.keys(), ...Object.keys(expected)])].flatMap((key) =>
+          isSame(vars.get(key)?.value, expected[key])
+            ? []
+            : [{ host, key, found: vars.get(key)?.value, expected: expected[key] }],
+        ),
+      ];
+    });
+    expect(differences).toEqual([]);
+    expect(hosts.some(({ vars }) => vars.size > 0)).toBe(true);
+  });
 });

@@ -52,7 +52,9 @@ describe('variables of a host', () => {
     [`x="a\\"b"`, 'a"b'],
     ['x=a\\ b', 'a b'],
     ['x=1 # a comment', '1'],
-    ['x="1 # none"', '1 # none'],
+    ['x="a # none"', 'a # none'],
+    // Ansible evaluates the text as Python, which has comments.
+    ['x="1 # none"', '1'],
     [`x="'5'"`, '5'],
     ['x=a=b', 'a=b'],
     ['x=', ''],
@@ -73,6 +75,10 @@ describe('variables of a host', () => {
 describe('variables of a group', () => {
   test.each([
     ['x=a b # kept', 'a b # kept'],
+    ['x=80 # the port', '80'],
+    [`x='a' # a comment`, 'a'],
+    ['x=#', '#'],
+    ['x=[1] # a comment', { kind: 'list' }],
     ['x = a ', 'a'],
     ['x="quoted"', 'quoted'],
     [`x='a' 'b'`, 'ab'],
