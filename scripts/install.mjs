@@ -45,6 +45,8 @@ const PROGRAMS = {
   '/usr/bin/sudo': 'sudo',
   '/usr/sbin/nft': 'nftables',
   '/usr/bin/ip': 'iproute2',
+  '/usr/bin/whiptail': 'whiptail',
+  '/usr/bin/dialog': 'dialog',
   '/usr/bin/chromium': 'chromium',
 };
 

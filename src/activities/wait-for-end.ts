@@ -19,8 +19,11 @@ import type { Ended, Prompted } from './wait-answers.ts';
 /** The part of the log that a failure carries: enough to find the reason, far below the server's limits. In bytes. */
 const TAIL_BYTES = 4096;
 const LAST_LINE_LENGTH = 200;
-/** In seconds. A prompt is noticed after two reports, however rare heartbeats are. */
-const LONGEST_PROGRESS_S = 8;
+/**
+ * In seconds, however rare heartbeats are. The host inspects the terminal at every second report, and a prompt counts when two
+ * inspections have found it, so it is noticed after four reports at most: within 30 s.
+ */
+export const LONGEST_PROGRESS_S = 6;
 
 /** A launch of a host, and the secrets that may be in its output. */
 export interface WatchedLaunch {

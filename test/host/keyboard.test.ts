@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LONGEST_PROGRESS_S } from '../../src/activities/wait-for-end.ts';
 import { makeLaunch } from '../../src/domain/run/ids.ts';
 import type { Host } from '../../src/host/host.ts';
 import { renderLaunchBody } from '../../src/host/launch-body.ts';
@@ -13,6 +14,7 @@ import { startSshd, type Sshd } from '../support/sshd.ts';
 import { hostAt } from '../support/host-at.ts';
 
 const shim = fileURLToPath(new URL('../../src/zmx/shim/zmx.sh', import.meta.url));
+const askDebconf = fileURLToPath(new URL('../support/ask-debconf.sh', import.meta.url));
 
 /** Prompts: a process in the foreground sleeps until a key is pressed. SSHD stands for the port of a server. */
 const PROMPTS: readonly (readonly [string, string])[] = [
@@ -32,6 +34,10 @@ const PROMPTS: readonly (readonly [string, string])[] = [
   ['a terminal inside of the terminal', 'script -qec "read x" /dev/null'],
   ['a step with a noisy background job', '(while :; do echo noise; sleep 0.3; done) & read -r x'],
   ['an interactive shell', 'bash --norc -i'],
+  ['debconf', `sh ${askDebconf} readline DIR/debconf-readline`],
+  ['debconf, by whiptail', `sh ${askDebconf} dialog DIR/debconf-dialog`],
+  ['whiptail', 'whiptail --yesno "Continue?" 8 40'],
+  ['dialog', 'dialog --inputbox "Name?" 8 40'],
 ];
 
 /** No prompts, though a terminal is open. */
@@ -78,12 +84,12 @@ class Watched {
   readonly end: Promise<unknown>;
   readonly #log: string;
 
-  constructor(host: Host, id: string, signal: AbortSignal) {
+  constructor(host: Host, id: string, signal: AbortSignal, everyS?: number) {
     this.#log = join(host.stateDir, 'launches', id, 'log');
     const onProgress = ({ prompt }: { prompt?: string }) => {
       if (prompt !== undefined) this.prompts.push(prompt);
     };
-    this.end = host.wait(id, { boundS: 120, signal, onProgress });
+    this.end = host.wait(id, { boundS: 120, signal, onProgress, ...(everyS !== undefined && { everyS }) });
     this.end.catch(() => undefined);
   }
   get log(): string {
@@ -92,7 +98,6 @@ class Watched {
   get isAtPrompt(): boolean {
     return (this.prompts.at(-1) ?? '') !== '';
   }
-  /** A prompt is noticed within 30 s. */
   async until(isSo: () => boolean, what: string): Promise<void> {
     await poll(isSo, what, () => `${JSON.stringify(this.prompts)}\n${this.log}`);
   }
@@ -119,7 +124,7 @@ describe('a running step in its terminal', () => {
     execFileSync('tmux', ['-S', join(zmxDir, session), 'send-keys', ...keys]);
   };
   /** Starts a step, and reports what a wait for it reports. */
-  const launch = async (name: string, text: string) => {
+  const launch = async (name: string, text: string, everyS?: number) => {
     const script = text
       .replaceAll('DIR', dir)
       .replaceAll('SSHD', String(sshd.port))
@@ -130,7 +135,7 @@ describe('a running step in its terminal', () => {
     places.push({ id: made.id, place });
     await host.create(made.id, renderLaunchBody(made, { script, env: {} }));
     expect(await host.start(made.id, { place, secrets: '', boundS: 60 })).toMatchObject({ kind: 'running' });
-    steps.set(name, new Watched(host, made.id, stopped.signal));
+    steps.set(name, new Watched(host, made.id, stopped.signal, everyS));
     if (POLLING.includes(name))
       steps.set(`${name}, asked by busybox`, new Watched(byBusybox, made.id, stopped.signal));
     return made.id;
@@ -191,6 +196,19 @@ describe('a running step in its terminal', () => {
       type(id, 'two', 'Enter');
       expect(await step.end).toMatchObject({ kind: 'exited', code: 0 });
       expect(step.log).toContain('got one and');
+    },
+  );
+
+  it.concurrent(
+    'notices within 30 s a prompt of an old step, also one that comes right after an inspection',
+    async () => {
+      await launch('old', 'until [ -e DIR/go ]; do sleep 0.1; done; read -r x', LONGEST_PROGRESS_S);
+      const step = steps.get('old')!;
+      await step.until(() => step.prompts.length === 1, 'an inspection');
+      writeFileSync(join(dir, 'go'), '');
+      const begin = performance.now();
+      await step.until(() => step.isAtPrompt, 'a prompt');
+      expect(performance.now() - begin).toBeLessThan(30_000);
     },
   );
 
