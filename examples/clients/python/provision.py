@@ -6,6 +6,7 @@
 
 import asyncio
 import json
+import os
 import sys
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
@@ -53,4 +54,7 @@ async def main(address: str, task_queue: str, file: str, step_to_retry: str | No
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(*sys.argv[1:])))
+    code = asyncio.run(main(*sys.argv[1:]))
+    # Threads of the SDK may still run, and can abort an interpreter that is shutting down.
+    sys.stdout.flush()
+    os._exit(code)
