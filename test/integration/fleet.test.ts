@@ -9,7 +9,7 @@ import { chandler } from '../support/chandler.ts';
 import { startHosts } from '../support/hosts.ts';
 import { poll } from '../support/poll.ts';
 import { sandboxExec } from '../support/sandbox-control.ts';
-import { problemsOf } from '../support/schemas.ts';
+import { problemsOf, validateSent } from '../support/schemas.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { startTmux } from '../support/tmux.ts';
 
@@ -67,6 +67,8 @@ async function until(
   return status!;
 }
 
+const sent = (id: string) => validateSent(stack.client.temporal.workflow.getHandle(id));
+
 it('rolls a plan out wave by wave, waits for promote, and does a step that runs once on one host', async () => {
   const { fleets } = stack.client;
   await fleets.start({
@@ -97,7 +99,13 @@ it('rolls a plan out wave by wave, waits for promote, and does a step that runs 
     expect((await sandboxExec(host, ['cat', '/root/greeting'])).stdout).toBe(`web${i}\n`);
   expect((await sandboxExec(first!, ['cat', '/root/migrated'])).stdout).toBe('web0\n');
   for (const host of rest) expect((await sandboxExec(host, ['cat', '/root/migrated'])).code).not.toBe(0);
+  expect(await sent('fleet:waves')).toEqual([
+    { name: 'fleet', problems: [] },
+    { name: 'promote', problems: [] },
+  ]);
+  expect(await sent(`provision:${first!.host}:${first!.port}`)).toEqual([{ name: 'plan', problems: [] }]);
 });
+
 it('finds problems of the first wave before anything changes, and rolls out from the command line', async () => {
   const write = async (name: string, text: string) => {
     await writeFile(join(dir, name), text);
@@ -132,6 +140,7 @@ it('finds problems of the first wave before anything changes, and rolls out from
   expect((await run('fleet', 'promote', 'cli')).stderr).toBe('the run is over (completed)\n');
   const json = await run('fleet', 'status', 'cli', '--json');
   expect(problemsOf('fleet', json.stdout)).toEqual([]);
+  expect(await sent('fleet:cli')).toEqual([{ name: 'fleet', problems: [] }]);
 });
 
 it('is followed on the whole screen, into a host and back, until it is over', async () => {

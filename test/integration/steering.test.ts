@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { poll } from '../support/poll.ts';
-import { problemsOf } from '../support/schemas.ts';
+import { problemsOf, validateSent } from '../support/schemas.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 describe('a run that operators steer', () => {
@@ -96,6 +96,9 @@ describe('a run that operators steer', () => {
     });
     expect(await stack.onHost('cat /root/steered')).toBe(
       "base 1\napp \nbase 2\napp \napp it's $(here)\nslow\n",
+    );
+    expect(await validateSent(stack.client.temporal.workflow.getHandle(id))).toEqual(
+      ['plan', 'extendTimeout', 'retryStep', 'retryStep'].map((name) => ({ name, problems: [] })),
     );
 
     await poll(

@@ -1,13 +1,13 @@
 // The kinds of text in a plan, and how a key is described.
 import * as z from 'zod';
-import { isDuration } from '../text/duration.ts';
-import { variableNameProblem } from './variable-name.ts';
+import { DURATION_TEXT, isDuration } from '../text/duration.ts';
+import { VARIABLE_NAME, variableNameProblem } from './variable-name.ts';
 
 export const bytes = (text: string) => new TextEncoder().encode(text).length;
 export const text = (maxBytes: number) =>
   z
     .string()
-    .refine((value) => !value.includes('\0'), 'must not hold a NUL byte')
+    .regex(/^[^\0]*$/, 'must not hold a NUL byte')
     .refine(
       (value) => !/\p{Cs}/u.test(value),
       'must not hold half of a surrogate pair, which is no character',
@@ -17,20 +17,25 @@ export const text = (maxBytes: number) =>
     });
 export const line = text(4096)
   .min(1)
-  .refine((value) => !/\p{Cc}/u.test(value), 'must be one line, without control characters');
+  .regex(/^\P{Cc}*$/u, 'must be one line, without control characters');
 const DURATION = 'must be a duration such as 90s, 5m or 24h, or milliseconds; at least 1 ms, at most 365d';
 export const duration = z
   .union(
-    [z.number().int().positive().refine(isDuration, DURATION), z.string().refine(isDuration, DURATION)],
+    [
+      z.number().int().positive().refine(isDuration, DURATION),
+      z.string().regex(DURATION_TEXT, { error: DURATION, abort: true }).refine(isDuration, DURATION),
+    ],
     {
       error: DURATION,
     },
   )
   .describe('A duration such as 90s, 5m or 24h; a number is milliseconds.');
-export const absolutePath = line.refine((value) => value.startsWith('/'), 'must be an absolute path');
-export const variable = z.string().refine((name) => variableNameProblem(name) === undefined, {
-  error: (issue) => variableNameProblem(String(issue.input)),
-});
+export const absolutePath = line.regex(/^\//, 'must be an absolute path');
+const variableError = (issue: { readonly input?: unknown }) => variableNameProblem(String(issue.input));
+export const variable = z
+  .string()
+  .regex(VARIABLE_NAME, { error: variableError, abort: true })
+  .refine((name) => variableNameProblem(name) === undefined, { error: variableError });
 export const secretReference = z
   .string()
   .regex(/^(env|file):[A-Za-z0-9_][A-Za-z0-9_./-]*$/, 'must be env:NAME or file:NAME');

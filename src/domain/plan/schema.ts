@@ -13,7 +13,7 @@ import {
   variable,
 } from './schema-texts.ts';
 
-const script = text(limits.scriptBytes).refine((value) => value.trim() !== '', 'must not be empty');
+const script = text(limits.scriptBytes).regex(/\S/, 'must not be empty');
 
 /** The value of an environment variable. */
 export const valueSchema = text(64 * 1024);
@@ -27,23 +27,20 @@ export const stepName = z
     /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/,
     'may hold letters, digits, and . _ - only, and must begin with a letter, a digit or _',
   )
-  .refine(
-    (name) => !/\.\d+$/.test(name),
+  .regex(
+    /^(?!.*\.\d+$)/,
     'must not end in a dot and a number: sessions of later attempts are named like that',
   )
-  .refine((name) => name !== 'logs', 'is reserved: zmx keeps its logs there');
+  .regex(/^(?!logs$)/, 'is reserved: zmx keeps its logs there');
 
 const host = line
   .max(253)
-  .refine(
-    (value) => /^[A-Za-z0-9_]([A-Za-z0-9_.:%-]*)$/.test(value) || /^::[0-9a-fA-F:.]*$/.test(value),
-    'must be a host name or an IP address',
-  )
+  .regex(/^([A-Za-z0-9_][A-Za-z0-9_.:%-]*|::[0-9a-fA-F:.]*)$/, 'must be a host name or an IP address')
   .describe('Name or address of the host, as the worker reaches it.');
 const port = z.number().int().min(1).max(65535).describe('SSH port. Default 22.');
 const user = line
   .max(64)
-  .refine((value) => !value.startsWith('-'), 'must not begin with a dash')
+  .regex(/^(?!-)/, 'must not begin with a dash')
   .describe('Login user. Default root.');
 const identity = line.describe(
   "The name of a private key in the worker's CHANDLER_IDENTITIES, or `agent` for its ssh-agent. Default the agent, then id_ed25519, id_ecdsa, id_rsa.",

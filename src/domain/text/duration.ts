@@ -3,13 +3,14 @@ import ms from 'ms';
 /** A duration as written in a plan: `90s`, `5m`, `24h`, `1.5h`, or a number of milliseconds. */
 export type Duration = string | number;
 
-const TEXT = /^\d{1,9}(\.\d{1,6})?\s?(ms|s|m|h|d)$/;
+/** How a duration is written. */
+export const DURATION_TEXT = /^\d{1,9}(\.\d{1,6})?\s?(ms|s|m|h|d)$/;
 /** A year. Every timer of the server accepts it; longer durations are mistakes. */
 const MAX_MS = 365 * 86_400_000;
 
 /** Whether a value is a duration between a millisecond (0 means "none" to the server) and a year. */
 export function isDuration(value: Duration): boolean {
-  if (typeof value === 'string' && !TEXT.test(value)) return false;
+  if (typeof value === 'string' && !DURATION_TEXT.test(value)) return false;
   const milliseconds = durationMs(value, 0);
   return milliseconds >= 1 && milliseconds <= MAX_MS;
 }

@@ -1,9 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { inputs } from '../../../fuzz/input-shapes.ts';
+import { validateFleet } from '../../../src/domain/fleet/validate-fleet.ts';
+import type { FleetInput } from '../../../src/domain/fleet/schema.ts';
 import { actionNames, exampleInput } from '../../../src/domain/run/actions.ts';
 import { listChanges } from '../../../src/cli/output/changes.ts';
 import { phases } from '../../domain/markdown-phases.ts';
-import { problemsOf } from '../../support/schemas.ts';
+import { problemsOf, problemsOfInput } from '../../support/schemas.ts';
 import { makeStatus } from '../make-status.ts';
 
 test('every shape names the command that prints it', () => {
@@ -79,4 +83,60 @@ test('a value of another shape does not fit', () => {
     [],
   );
   expect(problemsOf('version', '{"version":"1"}')).not.toEqual([]);
+});
+
+const root = new URL('../../../', import.meta.url);
+const plansIn = (folder: string) =>
+  readdirSync(new URL(folder, root))
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name): [string, object] => [
+      `${folder}${name}`,
+      parse(readFileSync(new URL(folder + name, root), 'utf8')) as object,
+    ]);
+
+test.each(plansIn('examples/'))('the schema of plans accepts %s', (_, plan) => {
+  expect(problemsOfInput('plan', plan)).toEqual([]);
+  expect(problemsOfInput('plan', { ...plan, stesp: [] })).not.toEqual([]);
+});
+
+test.each(plansIn('presets/'))(
+  'the schema of plans accepts %s once it has a target, as an editor does',
+  (_, plan) => {
+    expect(problemsOfInput('plan', plan)).toEqual([" must have required property 'target'"]);
+    expect(problemsOfInput('plan', { ...plan, target: { host: 'web1' } })).toEqual([]);
+  },
+);
+
+test('the schemas accept inputs with every key', () => {
+  for (const plan of inputs['provision'] ?? []) expect(problemsOfInput('plan', plan)).toEqual([]);
+  for (const fleet of inputs['provisionFleet'] ?? []) expect(problemsOfInput('fleet', fleet)).toEqual([]);
+});
+
+const fleet: FleetInput = {
+  name: 'web',
+  plan: { steps: [{ name: 'a', script: 'true' }] },
+  hosts: ['a', { name: 'b' }],
+};
+
+test.each<[change: object, isSeenBySchema: boolean]>([
+  [{ name: '' }, true],
+  [{ hosts: [] }, true],
+  [{ hosts: [7] }, true],
+  [{ hosts: [{ name: 'a', targt: {} }] }, true],
+  [{ hosts: [{ name: 'a', target: { port: 0 } }] }, true],
+  [{ hosts: [{ name: 'a', env: { 'A-B': 'x' } }] }, true],
+  [{ pause: 'soon' }, true],
+  [{ waves: [] }, true],
+  [{ concurrency: 0 }, true],
+  [{ order: 'random' }, true],
+  [{ waevs: [1] }, true],
+  // A schema cannot compare hosts with each other, or read a plan that lacks what its hosts set.
+  [{ hosts: ['a', 'a'] }, false],
+  [{ plan: { steps: [] } }, false],
+])('a fleet with %j is refused, by its schema: %s', (change, isSeenBySchema) => {
+  expect(problemsOfInput('fleet', fleet)).toEqual([]);
+  expect(validateFleet(fleet).problems).toBeUndefined();
+  const wrong = { ...fleet, ...change };
+  expect(validateFleet(wrong).problems).not.toBeUndefined();
+  expect(problemsOfInput('fleet', wrong).length > 0).toBe(isSeenBySchema);
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatProblems } from '../../../src/domain/plan/problems.ts';
 import { validatePlan } from '../../../src/domain/plan/validate.ts';
+import { problemsOfInput } from '../../support/schemas.ts';
 
 const good = { target: { host: 'web1' }, steps: [{ name: 'a', script: 'true' }] };
 const withStep = (changes: object) => ({ ...good, steps: [{ ...good.steps[0], ...changes }] });
@@ -286,6 +287,32 @@ describe('validatePlan', () => {
       expect(said).toEqual(problems);
     },
   );
+
+  it('agrees with the published schema, apart from what a schema cannot know', () => {
+    const accepted = bad.filter(([, plan]) => problemsOfInput('plan', plan).length === 0);
+    expect(accepted.map(([what]) => what)).toEqual([
+      // Sizes in bytes.
+      'a script that is too long',
+      'a script of 1 MB',
+      // What one key means for another one.
+      'a name given twice',
+      'a step that needs itself',
+      'a cycle',
+      'an unknown need',
+      // How long a duration is.
+      ...['0s', '0.0001ms', '366d', '999999999d', 1e15].map(
+        (timeout) => `the timeout ${JSON.stringify(timeout)}`,
+      ),
+      'a parkTimeout of nothing',
+      // Names that are reserved.
+      'a variable of ours',
+      'variables that are too many for so many steps',
+      // Only the command line reads files, from a plan that editors check.
+      'files that nothing has read',
+      'a bootstrap without anything to wait for',
+      'a bootstrap that waits for nothing',
+    ]);
+  });
 
   it.each(['web1', '10.0.0.1', '::1', 'fe80::1%eth0', 'host_1.example.com'])(
     'accepts the host %s',
