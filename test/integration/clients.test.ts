@@ -1,7 +1,8 @@
 import type { WorkflowFailedError } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +11,8 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { defaultCacheDir } from '../../src/dev/temporal/index.ts';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import type { RunStatus } from '../../src/domain/run/status.ts';
-import { problemsOf } from '../support/schemas.ts';
+import { readBlocks } from '../support/follow-page.ts';
+import { problemsOf, validateSent } from '../support/schemas.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
 const exec = promisify(execFile);
@@ -22,41 +24,74 @@ const http = inject('temporalHttp');
 let stack: Stack;
 let dir: string;
 
-/** How each client is built, and the command that runs it. `$CACHE` is kept, and shared by test runs; `$BUILT` is new. */
-const CLIENTS = {
+/** The commands that the page has for each client: the last one runs it, those before build it. */
+const COMMANDS = Object.fromEntries(
+  readFileSync(new URL('../../docs/from-other-languages.md', import.meta.url), 'utf8')
+    .split(/^(?=\*\*|## )/m)
+    .flatMap((section) => {
+      const [, name] = /^(?:\*\*|## As a part of )(\w+)/.exec(section) ?? [];
+      const commands = readBlocks(section).flatMap((block) => ('commands' in block ? block.commands : []));
+      return name !== undefined && commands.length > 0
+        ? [[name, commands.map(({ command }) => command)]]
+        : [];
+    }),
+) as Readonly<Record<string, readonly string[]>>;
+const CLIENTS = ['Python', 'Go', 'Java', 'HTTP'];
+
+/**
+ * What makes the commands faster, and has them keep what they download in `$CACHE`. Optimizing a program or compiling it
+ * once more takes longer than all else that it does.
+ */
+const ENVIRONMENT: Readonly<Record<string, Record<string, string>>> = {
   Python: {
-    build:
-      'python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --target "$CACHE" temporalio==1.35.0',
-    run: `PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$CACHE" python3 ${clients}python/provision.py "$ADDRESS"`,
+    PIP_TARGET: '$CACHE',
+    PIP_QUIET: '1',
+    PIP_DISABLE_PIP_VERSION_CHECK: '1',
+    PIP_ROOT_USER_ACTION: 'ignore',
+    PYTHONDONTWRITEBYTECODE: '1',
+    PYTHONPATH: '$CACHE',
   },
   Go: {
-    // What only makes a program faster or easier to debug takes much of the time of a build.
-    build: `cd ${clients}go && CGO_ENABLED=0 GOFLAGS=-modcacherw GOPATH="$CACHE" GOCACHE="$CACHE/build" go build -gcflags='all=-N -l -dwarf=false' -ldflags='-s -w' -o "$BUILT/provision" .`,
-    run: '"$BUILT/provision" "$ADDRESS"',
+    CGO_ENABLED: '0',
+    GOPATH: '$CACHE',
+    GOCACHE: '$CACHE/build',
+    GOFLAGS: `-modcacherw "-gcflags=all=-N -l -dwarf=false" "-ldflags=-s -w"`,
   },
   Java: {
-    // Compiled once, which takes longer than all else that it does.
-    build: `mvn -q -B -f ${clients}java -Dmaven.repo.local="$CACHE" dependency:build-classpath -Dmdep.outputFile="$BUILT/classpath"; javac -cp "$(cat "$BUILT/classpath")" -d "$BUILT/classes" ${clients}java/Provision.java`,
-    run: `java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$BUILT/classes:$(cat "$BUILT/classpath")" Provision "$ADDRESS"`,
+    MAVEN_OPTS: '-Dmaven.repo.local=$CACHE',
+    JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
   },
-  HTTP: {
-    build: ':',
-    run: `TEMPORAL_HTTP_HOST=${http.host} ${clients}http/provision.sh ${http.url}`,
-  },
-} as const;
-type ClientName = keyof typeof CLIENTS;
+  HTTP: { TEMPORAL_HTTP_HOST: http.host },
+};
 
-const shell = async (name: ClientName, script: string) => {
-  const [CACHE, BUILT] = [cache, dir].map((parent) => join(parent, name.toLowerCase()));
-  const env = { ...process.env, CACHE, BUILT, ADDRESS: stack.address };
-  const { stdout } = await exec('bash', ['-euc', script], { env });
+/** Runs commands of the page, as one script, where the reader would. */
+const shell = async (client: string, commands: readonly string[]) => {
+  const CACHE = join(cache, client.toLowerCase());
+  const own = Object.entries(ENVIRONMENT[client] ?? {}).map(([key, value]) => [
+    key,
+    value.replace('$CACHE', CACHE),
+  ]);
+  const env = { ...process.env, CACHE, ...(Object.fromEntries(own) as Record<string, string>) };
+  const { stdout } = await exec('bash', ['-euc', commands.join('\n')], { env, cwd: dir });
   return stdout;
+};
+
+/** The command that runs a client or the workflow. */
+const runCommand = (name: string, file: string, more = '') => {
+  const [enter = '', ...commands] = COMMANDS[name] ?? [];
+  const command = (commands.at(-1) ?? '')
+    .replace('ADDRESS', stack.address)
+    .replace('URL', http.url)
+    .replace('TASK_QUEUE', stack.taskQueue)
+    .replace('PLAN.json', file);
+  return [enter, `${command} ${more}`] as const;
 };
 
 beforeAll(async () => {
   stack = await startStack();
   dir = await mkdtemp(join(tmpdir(), 'chandler-clients-'));
   await mkdir(cache, { recursive: true });
+  await cp(clients, join(dir, 'examples/clients'), { recursive: true });
 });
 afterAll(async () => {
   await stack.stop();
@@ -74,18 +109,20 @@ async function planFile(plan: Omit<Plan, 'target'>): Promise<string> {
   return file;
 }
 
-describe.each(Object.keys(CLIENTS) as ClientName[])('the client in %s', (name) => {
+describe.each(CLIENTS)('the client in %s', (name) => {
   beforeAll(async () => {
     // Not all tools can share their cache with another test run while they fill it.
-    await shell(name, `mkdir -p "$CACHE" "$BUILT"; exec 9>"$CACHE/.lock"; flock 9; ${CLIENTS[name].build}`);
+    const lock = 'mkdir -p "$CACHE"; exec 9>"$CACHE/.lock"; flock 9';
+    await shell(name, [lock, ...(COMMANDS[name] ?? []).slice(0, -1)]);
     // The first build compiles everything.
   }, 900_000);
 
   /** Runs it. Standard error is part of its output, as for a person. */
   const run = async (plan: Omit<Plan, 'target'>, stepToRetry = '') => {
     const file = await planFile(plan);
-    const line = `${CLIENTS[name].run} ${stack.taskQueue} ${file} ${stepToRetry} 2>&1 || echo "exit $?"`;
-    const output = (await shell(name, line)).replaceAll(/^.*(?:SLF4J|INFO).*\n/gm, '');
+    const [enter, command] = runCommand(name, file, stepToRetry);
+    const printed = await shell(name, [enter, `${command} 2>&1 || echo "exit $?"`]);
+    const output = printed.replaceAll(/^.*(?:SLF4J|INFO|JDK_JAVA_OPTIONS).*\n/gm, '');
     const started = `started provision:${stack.host.host}:${stack.host.port}\n`;
     if (!output.startsWith(started)) throw new Error(`the client printed:\n${output}`);
     return output.slice(started.length).trimEnd();
@@ -104,6 +141,9 @@ describe.each(Object.keys(CLIENTS) as ClientName[])('the client in %s', (name) =
     expect(status.auditTrail).toMatchObject([{ action: 'retryStep', step: 'flaky' }]);
     expect(problemsOf('status', JSON.stringify(status), 'run')).toEqual([]);
     expect(problemsOf('result', JSON.stringify(await lastRun().result()), 'run')).toEqual([]);
+    expect(await validateSent(lastRun())).toEqual(
+      ['plan', 'retryStep'].map((sent) => ({ name: sent, problems: [] })),
+    );
   });
 
   it('prints the code, the message and the advice of a failed run', async () => {
@@ -123,14 +163,17 @@ describe.each(Object.keys(CLIENTS) as ClientName[])('the client in %s', (name) =
       /^refused: there is no step "netwrk"; did you mean network\?.*\n.*failed: aborted: /,
     );
     expect(printed).toContain('the retry was refused');
+    // The refused update is no part of the history.
+    expect(await validateSent(lastRun())).toEqual(
+      ['plan', 'abort'].map((sent) => ({ name: sent, problems: [] })),
+    );
   });
 });
 
 describe('a workflow in Python', () => {
   const run = async (plan: Omit<Plan, 'target'>) => {
     const file = await planFile(plan);
-    const program = `PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$CACHE" python3 ${clients}python/provision_and_use.py`;
-    return (await shell('Python', `${program} "$ADDRESS" ${stack.taskQueue} ${file}`)).trimEnd();
+    return (await shell('Python', runCommand('your', file))).trimEnd();
   };
   it.each([
     ['goes on when its host is provisioned', 'true', '127.0.0.1 is provisioned and can be used'],

@@ -2,6 +2,7 @@ import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { WorkflowHandle } from '@temporalio/client';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { readFileSync } from 'node:fs';
+import { HOST_REPORT } from '../../src/domain/fleet/host-report.ts';
 
 const ajv = new Ajv2020({
   allowUnionTypes: true,
@@ -44,8 +45,9 @@ export async function validateSent(
     workflowExecutionUpdateAcceptedEventAttributes: update,
   } of events ?? []) {
     const name = signal?.signalName ?? update?.acceptedRequest?.input?.name;
-    if (name === null || name === undefined) continue;
-    const schema = isFleet ? `run#/$defs/fleetActions/properties/${name}` : `run#/$defs/${name}`;
+    // Runs report to their fleet by themselves.
+    if (name === null || name === undefined || name === HOST_REPORT) continue;
+    const schema = isFleet ? `run#/$defs/FleetActionInputs/properties/${name}` : `run#/$defs/${name}`;
     sent.push({
       name,
       schema,

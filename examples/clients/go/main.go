@@ -1,5 +1,5 @@
 // Provisions a host by a plan. Retries a step that needs attention, once, and prints how the run ended.
-// Usage: go run . ADDRESS TASK_QUEUE PLAN.json [STEP_TO_RETRY]
+// Usage: go build -o provision . && ./provision ADDRESS TASK_QUEUE PLAN.json [STEP_TO_RETRY]
 package main
 
 import (

@@ -1,6 +1,7 @@
 // Provisions a host by a plan. Retries a step that needs attention, once, and prints how the run ended.
 //   mvn -q dependency:build-classpath -Dmdep.outputFile=classpath
-//   java -cp "$(cat classpath)" Provision.java ADDRESS TASK_QUEUE PLAN.json [STEP_TO_RETRY]
+//   javac -cp "$(cat classpath)" -d classes Provision.java
+//   java -cp "classes:$(cat classpath)" Provision ADDRESS TASK_QUEUE PLAN.json [STEP_TO_RETRY]
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.temporal.api.enums.v1.WorkflowExecutionStatus;

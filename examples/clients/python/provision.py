@@ -1,7 +1,7 @@
 """Provisions a host by a plan. Retries a step that needs attention, once, and prints how the run ended.
 
-    pip install temporalio
-    python provision.py ADDRESS TASK_QUEUE PLAN.json [STEP_TO_RETRY]
+    python3 -m pip install temporalio
+    python3 provision.py ADDRESS TASK_QUEUE PLAN.json [STEP_TO_RETRY]
 """
 
 import asyncio

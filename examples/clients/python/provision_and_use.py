@@ -1,7 +1,7 @@
 """A workflow that provisions a host as a child workflow and then goes on with its own work.
 
-    pip install temporalio
-    python provision_and_use.py ADDRESS TASK_QUEUE PLAN.json
+    python3 -m pip install temporalio
+    python3 provision_and_use.py ADDRESS TASK_QUEUE PLAN.json
 """
 
 import asyncio
