@@ -313,7 +313,7 @@ describe('startDevServer', () => {
       searchAttributes: {},
       signal: stop.signal,
     });
-    await vi.waitUntil(() => findServerProcess(dir), 5000);
+    await vi.waitUntil(() => findServerProcess(dir), 20_000);
     const { pid = 0 } = (await findServerProcess(dir)) ?? {};
     stop.abort();
     await expect(starting).rejects.toThrow('aborted');
