@@ -1,8 +1,6 @@
 import { connect, type Socket } from 'node:net';
+import { timing } from '../domain/run/timing.ts';
 import { sharedLookup } from './shared-lookup.ts';
-
-/** Long enough for a resolver that asks its second server after 5 s. */
-const RESOLVE_MS = 12_000;
 
 /**
  * Opens a TCP connection without Nagle's delay: an exec takes 44 ms with it, 2.4 ms without. Unlike a socket of ssh2, it can be
@@ -27,7 +25,8 @@ export function connectSocket(host: string, port: number, timeoutMs: number): Pr
       const error = Object.assign(new Error(`no connection within ${ms} ms`), { code: 'ETIMEDOUT' });
       return setTimeout(() => fail(error), ms);
     };
-    let timer = failAfter(RESOLVE_MS);
+    // The next attempt gets a later answer of the resolver.
+    let timer = failAfter(timing.resolveMs);
     socket.on('connectionAttempt', () => {
       clearTimeout(timer);
       // Node itself ends all attempts but the last one before this timer.

@@ -17,13 +17,11 @@ import { connectSocket } from './connect-socket.ts';
 export interface SshConnectionOptions {
   /** How long one address may take to accept. Milliseconds; default 2 500. */
   readonly connectTimeoutMs?: number;
-  /** How long handshake and login may take. Milliseconds; default 15 000. */
-  readonly readyTimeoutMs?: number;
   /**
-   * How long a host that has accepted may take to send its first byte. Milliseconds; default of a pool: 7 000, none after a
-   * failed dial.
+   * How long handshake and login may take. Milliseconds; default 7 000. A pool gives twice as long to a host that has just taken
+   * longer.
    */
-  readonly greetingTimeoutMs?: number;
+  readonly readyTimeoutMs?: number;
   /** The time between checks for a sign of life. Milliseconds; default 3 000. */
   readonly keepaliveMs?: number;
   /** The number of failed checks after which the connection counts as gone. Default 2. */
@@ -132,16 +130,21 @@ function logIn(
         check.verify(keyBlob, verify);
       },
       algorithms: { serverHostKey: check.algorithms, hmac: HMACS, compress: ['none'] },
-      readyTimeout: options.readyTimeoutMs ?? 15_000,
+      readyTimeout: 0,
       // ssh2 only sends the pings; watch() decides whether the host still answers.
       keepaliveInterval: options.keepaliveMs ?? timing.keepaliveEveryMs,
       keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     });
-    const { greetingTimeoutMs } = options;
-    if (greetingTimeoutMs === undefined) return;
-    const silence = `the host accepted the connection and sent nothing for ${greetingTimeoutMs} ms`;
-    const timer = setTimeout(() => reject(new Error(silence)), greetingTimeoutMs);
-    transport.once('data', () => clearTimeout(timer));
+    const { readyTimeoutMs = timing.loginMs } = options;
+    let hasSpoken = false;
+    transport.once('data', () => (hasSpoken = true));
+    const timer = setTimeout(() => {
+      const what = hasSpoken
+        ? `the login was not complete within ${readyTimeoutMs} ms`
+        : `the host accepted the connection and sent nothing for ${readyTimeoutMs} ms`;
+      reject(new Error(what));
+    }, readyTimeoutMs);
+    client.once('ready', () => clearTimeout(timer));
     transport.once('close', () => clearTimeout(timer));
   });
 }

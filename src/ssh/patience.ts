@@ -3,11 +3,18 @@ const MIN_MS = 8_000;
 const MAX_MS = 50_000;
 
 /**
- * Learns from earlier commands how long a host may take: to begin one, because a login may be slow, or to answer a short one, because
- * a disk may be slow.
+ * Learns how long a host may take: for the login, to begin a command, because a startup file may be slow, or to answer a short one,
+ * because a disk may be slow.
  */
 export class Patience {
-  #ms = MIN_MS;
+  readonly #minMs: number;
+  #ms: number;
+
+  /** @param minMs the shortest time to wait. Milliseconds; default 8 000. */
+  constructor(minMs: number = MIN_MS) {
+    this.#minMs = minMs;
+    this.#ms = minMs;
+  }
 
   get ms(): number {
     return this.#ms;
@@ -15,12 +22,12 @@ export class Patience {
 
   /** Whether there is something to remember. */
   get isLearnt(): boolean {
-    return this.#ms > MIN_MS;
+    return this.#ms > this.#minMs;
   }
 
   /** Records how long the host took. */
   took(afterMs: number): void {
-    this.#ms = Math.min(MAX_MS, Math.max(MIN_MS, 2 * afterMs));
+    this.#ms = Math.min(MAX_MS, Math.max(this.#minMs, 2 * afterMs));
   }
 
   /** Records that the host took longer than this. */

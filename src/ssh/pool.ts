@@ -48,11 +48,10 @@ export interface SshPool {
  */
 export function createSshPool(options: SshPoolOptions = {}): SshPool {
   const hosts = new Map<string, HostConnections>();
-  /** Targets whose latest dial failed. Their next dial may take longer, and does not delay those of other targets. */
+  /** Targets whose latest dial failed. Their next dial does not delay those of other targets. */
   const failing = new Set<string>();
   /** A slow login or disk is remembered when its connection is gone, because that is often the same event. */
-  const patiences = new Map<string, Patience>();
-  const answerPatiences = new Map<string, Patience>();
+  const patiences = new Map<string, ReturnType<typeof makePatience>>();
   const gates = new Map<string, DialGate>();
   let closed = false;
   let dials = 0;
@@ -61,11 +60,18 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     const key = keyOf(target);
     const leave = () => {
       hosts.delete(key);
-      for (const known of [patiences, answerPatiences]) if (!known.get(key)?.isLearnt) known.delete(key);
+      if (!Object.values(patienceWith(target)).some(({ isLearnt }) => isLearnt)) patiences.delete(key);
     };
     const make = () => new HostConnections(addressOf(target), () => open(target), options, leave);
     return getOrAdd(hosts, key, make);
   };
+
+  const makePatience = () => ({
+    login: new Patience(options.readyTimeoutMs ?? timing.loginMs),
+    begin: new Patience(),
+    answer: new Patience(),
+  });
+  const patienceWith = (target: ResolvedTarget) => getOrAdd(patiences, keyOf(target), makePatience);
 
   const gateTo = ({ jump }: ResolvedTarget, isFailing: boolean): DialGate => {
     const key = `${isFailing} ${jump ? keyOf(jump) : ''}`;
@@ -77,22 +83,27 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
 
   const open = async (target: ResolvedTarget): Promise<Connection> => {
     const key = keyOf(target);
-    const { greetingTimeoutMs = timing.greetingMs, ...others } = options;
+    const { login } = patienceWith(target);
+    const limits = { ...options, readyTimeoutMs: login.ms };
     const isFailing = failing.has(key);
-    const limits = isFailing ? others : { ...others, greetingTimeoutMs };
+    let startedAt = 0;
+    const tookMs = () => performance.now() - startedAt;
     try {
       const connection = await gateTo(target, isFailing).pass(async () => {
         // The dial may have waited for long.
         if (closed) throw failure('connection-lost', addressOf(target), 'the worker is shutting down');
         dials += 1;
+        startedAt = performance.now();
         return target.jump
           ? dialThrough(connectionsTo(target.jump), target, limits)
           : openConnection(target, limits);
       });
       failing.delete(key);
+      login.took(tookMs());
       return connection;
     } catch (error) {
       failing.add(key);
+      if (startedAt > 0 && tookMs() >= limits.readyTimeoutMs) login.ranOut(limits.readyTimeoutMs);
       throw error;
     }
   };
@@ -100,10 +111,10 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
   return {
     executor: (target) => ({
       get patience() {
-        return getOrAdd(patiences, keyOf(target), () => new Patience());
+        return patienceWith(target).begin;
       },
       get answerPatience() {
-        return getOrAdd(answerPatiences, keyOf(target), () => new Patience());
+        return patienceWith(target).answer;
       },
       exec: async (command, execOptions = {}) => {
         renderChecked(command);

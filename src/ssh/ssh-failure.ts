@@ -39,7 +39,7 @@ const errorTable: Readonly<Record<Where, readonly (readonly [RegExp, FailureCode
       'There is no route to the host: check target.host and the network of the worker.',
     ],
     [
-      /ETIMEDOUT|client-timeout|sent nothing for/,
+      /ETIMEDOUT|sent nothing for|not complete within/,
       'host-unreachable',
       'The host does not answer: check that it is up and that no firewall drops the connection.',
     ],

@@ -114,8 +114,8 @@ describe('access-lost-midstep: a run', () => {
     proxy.setMode('blackhole');
     const status = await stack.until(id, sawTrouble, 'trouble is shown');
     const { sinceMs = 0 } = troubleOf(status) ?? {};
-    // The worker gives up a silent connection after 6 to 9 s, the run after ten minutes.
-    expect(Date.now() - begin).toBeLessThan(100_000);
+    // The worker gives up a silent connection after 6 to 9 s, the run after ten minutes. A busy machine takes longer.
+    expect(Date.now() - begin).toBeLessThan(30_000);
     expect(sinceMs).toBeGreaterThan(begin);
     const shown = await chandler(
       ['status', id, '--address', stack.address, '--task-queue', stack.taskQueue],

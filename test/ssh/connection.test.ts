@@ -70,15 +70,20 @@ describe('a host cannot be reached if it', () => {
   });
 
   it('does not finish the handshake in time', async () => {
-    proxy.setMode('blackhole');
-    const error = await attempt({ port: proxy.port }, { readyTimeoutMs: 200 });
-    proxy.setMode('pass');
-    expect(error).toMatchObject(failure('host-unreachable', '', 'does not answer'));
+    const server = createServer((socket) =>
+      socket.on('error', () => undefined).write('SSH-2.0-OpenSSH_9.2\r\n'),
+    ).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const error = await attempt({ port: (server.address() as AddressInfo).port }, { readyTimeoutMs: 300 });
+    server.close();
+    expect(error).toMatchObject(
+      failure('host-unreachable', 'the login was not complete within 300 ms', 'does not answer'),
+    );
   });
 
   it('does not greet in time', async () => {
     proxy.setMode('blackhole');
-    const error = await attempt({ port: proxy.port }, { greetingTimeoutMs: 200 });
+    const error = await attempt({ port: proxy.port }, { readyTimeoutMs: 200 });
     proxy.setMode('pass');
     expect(error).toMatchObject(
       failure('host-unreachable', 'accepted the connection and sent nothing for 200 ms', 'does not answer'),

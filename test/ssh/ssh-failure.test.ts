@@ -10,7 +10,7 @@ const cases: [Where, string, Record<string, unknown>, string, string][] = [
   ['dial', 'read ECONNRESET', { code: 'ECONNRESET', level: 'client-socket' }, 'host-unreachable', 'no'],
   ['dial', 'connect EHOSTUNREACH', { code: 'EHOSTUNREACH' }, 'host-unreachable', 'no'],
   ['dial', 'connect ETIMEDOUT', { code: 'ETIMEDOUT' }, 'host-unreachable', 'no'],
-  ['dial', 'Timed out while waiting for handshake', { level: 'client-timeout' }, 'host-unreachable', 'no'],
+  ['dial', 'the login was not complete within 7000 ms', {}, 'host-unreachable', 'no'],
   ['dial', 'Connection lost before handshake', { level: 'protocol' }, 'host-unreachable', 'no'],
   ['dial', 'Bad packet length', { level: 'protocol' }, 'host-unreachable', 'no'],
   ['dial', 'Handshake failed: no matching host key format', { level: 'handshake' }, 'host-unsupported', 'no'],

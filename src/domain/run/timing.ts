@@ -34,10 +34,11 @@ export const timing = {
   keepaliveEveryMs: 3_000,
   keepaliveCount: 2,
   /**
-   * How long a host that has accepted a connection may be silent before that is reported, so that trouble is shown within 10 s.
-   * After a silence the next attempt waits longer.
+   * How long the name of a host may take to resolve, and a login after the host has accepted the connection, before that is
+   * reported, so that trouble is shown within 10 s. The next login may take longer.
    */
-  greetingMs: 7_000,
+  resolveMs: 7_000,
+  loginMs: 7_000,
   /**
    * How long an address may take to accept a connection. TCP repeats its first packet after 1 s and 3 s. Together with the
    * longest pause between two attempts, a host that is back is noticed within 3 s.
