@@ -10,7 +10,7 @@ export class Patience {
   readonly #minMs: number;
   #ms: number;
 
-  /** @param minMs the shortest time to wait. Milliseconds; default 8 000. */
+  /** Begins with a patience of `minMs`, which is also the least. Milliseconds; default 8 000. */
   constructor(minMs: number = MIN_MS) {
     this.#minMs = minMs;
     this.#ms = minMs;
