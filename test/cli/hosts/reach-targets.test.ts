@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { reachTargets } from '../../../src/cli/hosts/reach-targets.ts';
 import type { Target } from '../../../src/domain/plan/schema.ts';
@@ -99,6 +100,24 @@ const CONFIGS: readonly (readonly [what: string, config: string, host: string, t
     { host: 'web1', jump: [{ host: 'gate.example.org', port: 2200, user: 'jump' }, { host: 'inner' }] },
   ],
   [
+    'a jump host and a host with keys of their own',
+    'Host gate\n  IdentityFile ~/.ssh/id_gate\nHost web1\n  IdentityFile /keys/id_web\n  ProxyJump gate\n',
+    'web1',
+    { host: 'web1', identity: 'id_web', jump: [{ host: 'gate', identity: 'id_gate' }] },
+  ],
+  [
+    'a jump host in the list that has a jump host itself, which ssh ignores',
+    `${GATE}Host inner\n  ProxyJump other\nHost web1\n  ProxyJump gate,me@inner:23\n`,
+    'web1',
+    {
+      host: 'web1',
+      jump: [
+        { host: 'gate.example.org', port: 2200, user: 'jump' },
+        { host: 'inner', port: 23, user: 'me' },
+      ],
+    },
+  ],
+  [
     'a jump host for all but itself',
     'Host gate\n  ProxyJump none\nHost *\n  ProxyJump gate\n',
     'web1',
@@ -106,25 +125,55 @@ const CONFIGS: readonly (readonly [what: string, config: string, host: string, t
   ],
 ];
 
+const sshSettings = (...args: string[]) =>
+  parseSshSettings(execFileSync('ssh', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+
+interface Place {
+  readonly hostname: string | undefined;
+  readonly port: string | undefined;
+  readonly user: string | undefined;
+  readonly key: string | undefined;
+}
+
+/** How ssh reaches a host: every jump host, and the host itself, each by its own `ssh -G`. */
+function wayOfSsh(host: string, own: readonly string[] = []): Place[] {
+  const settings = sshSettings('-F', join(dir, 'config'), '-G', ...own, '--', host);
+  const {
+    proxyjump: [jump = 'none'] = [],
+    hostname,
+    port,
+    user,
+    identityfile,
+  } = Object.fromEntries(settings);
+  const hops = jump === 'none' ? [] : jump.split(',');
+  const isDefault = isDeepStrictEqual(identityfile, sshSettings('-F', 'none', '-G', 'x').get('identityfile'));
+  const place = { hostname: hostname?.[0], port: port?.[0], user: user?.[0] };
+  return [
+    ...hops.flatMap((hop, i) => {
+      const [, login, name = '', at] = /^(?:(.*)@)?([^@:]*)(?::(\d+))?$/.exec(hop) ?? [];
+      const way = wayOfSsh(name, [...(login ? ['-l', login] : []), ...(at ? ['-p', at] : [])]);
+      // ssh reaches only the first one by the jump hosts of its own.
+      return i === 0 ? way : way.slice(-1);
+    }),
+    { ...place, key: isDefault ? undefined : basename(identityfile?.[0] ?? '') },
+  ];
+}
+
 describe('a configuration of ssh', () => {
   test.each(CONFIGS)('with %s has the same effect as for ssh', async (_, config, host, target) => {
     const { reached, printed } = await reach(config, { host });
     expect(reached).toEqual(target);
     const isSame = JSON.stringify(target) === JSON.stringify({ host });
     expect(printed).toMatch(isSame ? /^$/ : /^ssh_config: \S+ is .*\n$/);
-    const args = ['-F', join(dir, 'config'), '-G', '--', host];
-    const settings = parseSshSettings(
-      execFileSync('ssh', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
-    );
-    expect({
-      hostname: reached?.host.toLowerCase(),
-      port: String(reached?.port ?? 22),
-      user: reached?.user ?? LOCAL,
-    }).toEqual({
-      hostname: settings.get('hostname')?.[0],
-      port: settings.get('port')?.[0],
-      user: settings.get('user')?.[0],
-    });
+    const way = [...(reached?.jump ?? []), reached];
+    expect(
+      way.map((hop) => ({
+        hostname: hop?.host.toLowerCase(),
+        port: String(hop?.port ?? 22),
+        user: hop?.user ?? LOCAL,
+        key: hop?.identity,
+      })),
+    ).toEqual(wayOfSsh(host));
   });
 
   it('yields to the settings of the plan', async () => {
