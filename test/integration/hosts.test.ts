@@ -31,6 +31,8 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
+const sorted = (text: string) => text.trimEnd().split('\n').toSorted();
+
 async function write(name: string, text: string): Promise<string> {
   await writeFile(join(dir, name), text);
   return join(dir, name);
@@ -72,8 +74,19 @@ const plan = () =>
 describe('a plan on the hosts of an inventory', () => {
   it('runs with the values of each host, and a failure of one does not stop the others', async () => {
     const args = [await plan(), '--hosts', await inventory()];
-    const { exitCode, stdout, stderr } = await run('up', ...args);
+    const reports = ['--report', `junit=${dir}/hosts.xml`, '--report', `markdown=${dir}/hosts.md`];
+    const { exitCode, stdout, stderr } = await run('up', ...args, ...reports);
     expect(exitCode).toBe(1);
+    const [junit, markdown] = await Promise.all(
+      ['hosts.xml', 'hosts.md'].map((name) => readFile(join(dir, name), 'utf8')),
+    );
+    const suites = junit!.matchAll(/<testsuite name="[^"]*\b(\w+)" tests="\d" .*(errors="\d")/g);
+    expect(Array.from(suites, ([, name, errors]) => `${name} ${errors}`)).toEqual([
+      'one errors="0"',
+      'two errors="0"',
+      'closed errors="1"',
+    ]);
+    expect(markdown!.match(/^## .*/gm)).toEqual(['## one', '## two', '## closed']);
     expect(stdout.split('\n').toSorted().slice(1)).toEqual([
       expect.stringMatching(/^closed {2}The run failed \(.*/),
       expect.stringMatching(/^one {5}.* is provisioned in /),
@@ -144,6 +157,20 @@ describe('a plan on the hosts of an inventory', () => {
     const { code } = await sandboxExec(stack.host, ['test', '-e', '/root/never']);
     expect(code).toBe(1);
   });
+
+  it('is started on each of them, and none is followed', async () => {
+    const args = ['start', await plan(), '--hosts', await inventory(), '--limit', 'good', '--json'];
+    const { exitCode, stdout } = await run(...args);
+    expect(exitCode).toBe(0);
+    const lines = sorted(stdout);
+    for (const line of lines) expect(problemsOf('hostOutcome', line)).toEqual([]);
+    const ids = hosts().map(({ port }) => `provision:127.0.0.1:${port}`);
+    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { name: 'one', exitCode: 0, id: ids[0] },
+      { name: 'two', exitCode: 0, id: ids[1] },
+    ]);
+    for (const id of ids) expect((await stack.client.result(id)).outcome).toMatch(/provisioned/);
+  });
 });
 
 describe('the configuration of ssh', () => {
@@ -169,7 +196,16 @@ describe('the configuration of ssh', () => {
       'way.yaml',
       'name: way\ntarget: { host: web1, user: root }\nsteps: [{ name: way, script: \'echo "$SSH_CONNECTION" > /root/way\' }]\n',
     );
-    const { exitCode, stderr } = await run('up', way, '--ssh-config', config);
+    const report = join(dir, 'way.md');
+    const { exitCode, stderr } = await run(
+      'up',
+      way,
+      '--ssh-config',
+      config,
+      '--report',
+      `markdown=${report}`,
+    );
+    expect(await readFile(report, 'utf8')).toMatch(/^## .*\n\n[^]*provisioned/);
     expect(stderr).toContain(
       `ssh_config: web1 is root@127.0.0.1:${stack.host.port} with the key id_test, through root@127.0.0.1:${outer!.port}, root@127.0.0.1:${inner!.port}\n`,
     );
