@@ -56,6 +56,30 @@ describe('a run', () => {
     expect((await stack.client.result(skipping)).outcome).toBe('already-provisioned');
   });
 
+  it('costs few execs, events and workflow tasks', async () => {
+    await stack.onHost(
+      'echo "LogLevel VERBOSE" >>/etc/sandbox/sshd_config; kill -HUP $(cat /run/sandbox/sshd.pid); sleep 0.5; sh /etc/sandbox/sshd.sh drop',
+    );
+    const execs = async () =>
+      Number(await stack.onHost("grep -c 'Starting session: ' /var/log/sshd.log || true"));
+    const costOf = async (whenPresent: 'ignore' | 'skip') => {
+      const before = await execs();
+      const steps = ['a', 'b', 'c'].map((name) => ({ name, script: `echo ${name}`, finalize: 'true' }));
+      const id = await stack.start({ name: 'cost', steps, sentinel: { whenPresent } });
+      await stack.client.result(id);
+      const { events } = await stack.client.temporal.workflow.getHandle(id).fetchHistory();
+      const tasks = events?.filter(({ workflowTaskScheduledEventAttributes: task }) => task).length;
+      return { execs: (await execs()) - before, events: events?.length, tasks };
+    };
+    const first = await costOf('ignore');
+    const noOp = await costOf('skip');
+    // On a busy machine the ends of steps arrive one by one, each with a task of three events.
+    expect(first.execs).toBeLessThanOrEqual(14);
+    expect(first.events).toBeLessThanOrEqual(72);
+    expect(first.tasks).toBeLessThanOrEqual(12);
+    expect(noOp).toMatchObject({ execs: 2, events: 14, tasks: 2 });
+  });
+
   it('parks a failed step, whose session stays and whose siblings continue, until a signal retries it', async () => {
     const id = await stack.start({
       steps: [

@@ -10,7 +10,7 @@ const FEWER = 500;
 /** A status takes about half as long as to send the signals, on an idle machine and on a busy one. */
 const SOON = 3;
 
-describe('a run that receives thousands of signals', () => {
+describe('E3: a run that receives thousands of signals', () => {
   let harness: Harness;
   beforeAll(async () => {
     harness = await startHarness({ suggestContinueAsNewAt: 10_000 });
