@@ -139,6 +139,23 @@ describe('access-lost-midstep: a run', () => {
     await expectOneLaunch(id, 'hole');
   });
 
+  it('step-edits-bashrc: runs the next step after one makes the login print without a line end', async () => {
+    const bashrc = '/root/.bashrc';
+    await stack.onHost(`cp ${bashrc} ${bashrc}.before 2>/dev/null || : > ${bashrc}.before`);
+    const nvm = `echo 'printf "\\033[?25h\\033[0G\\033[K"' >> ~/.bashrc; echo done`;
+    const id = await stack.start({
+      onStepFailure: 'continue',
+      steps: [
+        { name: 'nvm', timeout: '8s', script: nvm },
+        { name: 'after', needs: ['nvm'], script: 'echo after' },
+      ],
+    });
+    expect(await stack.client.result(id)).toMatchObject({ outcome: 'provisioned' });
+    expect(await stack.onHost(`cat ${bashrc}; mv ${bashrc}.before ${bashrc}`)).toMatch(
+      /printf "\\033\[\?25h/,
+    );
+  });
+
   it("step-edits-bashrc: reports why it cannot ask the host after a step breaks the login, and keeps the step's timeout", async () => {
     const bashrc = '/root/.bashrc';
     await stack.onHost(`cp ${bashrc} ${bashrc}.before 2>/dev/null || : > ${bashrc}.before`);

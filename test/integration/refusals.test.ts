@@ -206,6 +206,8 @@ describe('a run', () => {
   });
 
   describe('on an unsuitable host', () => {
+    const permitRoot = (how: string) =>
+      `sed -i 's/^PermitRootLogin .*/PermitRootLogin ${how}/' /etc/sandbox/sshd_config; kill -HUP $(cat /run/sandbox/sshd.pid); sleep 0.5; sh /etc/sandbox/sshd.sh drop`;
     const hide = (tool: string) => `mv $(readlink -f $(command -v ${tool})) /usr/bin/.hidden-${tool}`;
     const show = (tool: string) => `mv /usr/bin/.hidden-${tool} /usr/bin/${tool}`;
     const login = (text: string) =>
@@ -231,10 +233,10 @@ describe('a run', () => {
         /replaces the shell.*interactive shells only/,
       ],
       [
-        'A2: a forced command',
+        'A2: a forced command, the only kind of login that root has',
         'login-interferes',
-        `cp -p /root/.ssh/authorized_keys /root/.ssh/kept; sed -i 's/^/command="echo restricted" /' /root/.ssh/authorized_keys; sh /etc/sandbox/sshd.sh drop`,
-        'mv /root/.ssh/kept /root/.ssh/authorized_keys; sh /etc/sandbox/sshd.sh drop',
+        `cp -p /root/.ssh/authorized_keys /root/.ssh/kept; sed -i 's/^/command="echo restricted" /' /root/.ssh/authorized_keys; ${permitRoot('forced-commands-only')}`,
+        `mv /root/.ssh/kept /root/.ssh/authorized_keys; ${permitRoot('prohibit-password')}`,
         /forced command.*“restricted”.*command= in authorized_keys/,
       ],
       [
