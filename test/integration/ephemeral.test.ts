@@ -169,7 +169,7 @@ describe('up --ephemeral', () => {
         env,
       );
       const checkout = join(dir, 'checkout');
-      expect(built).toBe(`${checkout}: npm ci\n${checkout}: npm run build\n`);
+      expect(built).toBe(`${checkout}: npm ci --include=dev\n${checkout}: npm run build\n`);
       expect(provisioned).toMatch(/^web1 .*provisioned/m);
       const summary = await readFile(join(dir, 'summary.md'), 'utf8');
       expect(summary).toMatch(/^## .*web1[^]*provisioned/m);

@@ -156,7 +156,8 @@ EOF
       const { result } = await provision({
         steps: [{ name: 'a', script: 'true' }],
         bootstrap: { packages: true, timeout: '2s' },
-      }).finally(() => stack.onHost('kill $(cat /run/holder)'));
+      });
+      await stack.onHost('kill $(cat /run/holder)');
       expect(result).toMatchObject({
         failure: {
           code: 'bootstrap-timeout',

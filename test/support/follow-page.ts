@@ -41,7 +41,7 @@ export function readBlocks(page: string): PageBlock[] {
 }
 
 /** Makes the built program available as `chandler` in a directory. */
-export async function installChandler(bin: string): Promise<void> {
+async function installChandler(bin: string): Promise<void> {
   await mkdir(bin, { recursive: true });
   const text = `#!/bin/sh\nexec '${process.execPath}' '${root}dist/cli/main.js' "$@"\n`;
   await writeFile(join(bin, 'chandler'), text, { mode: 0o755 });
