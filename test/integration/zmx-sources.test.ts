@@ -28,6 +28,7 @@ describe('zmx is installed', () => {
     await mkdir(join(dir, 'allowed'));
     await writeFile(join(dir, 'zmx'), loadShim().content, { mode: 0o755 });
     await writeFile(join(dir, 'allowed/zmx-file'), loadShim().content);
+    await writeFile(join(dir, 'allowed/zmx-other'), `${loadShim().content.toString()}# another build\n`);
     await writeFile(join(dir, 'allowed/no-zmx'), '#!/bin/sh\necho hello\n');
     await exec('tar', ['-czf', join(dir, 'allowed/zmx.tar.gz'), '-C', dir, 'zmx']);
     archive = await readFile(join(dir, 'allowed/zmx.tar.gz'));
@@ -54,8 +55,9 @@ describe('zmx is installed', () => {
   });
   asked = [];
 
-  const start = (zmx: Plan['zmx']) =>
+  const start = (zmx: Plan['zmx'], name = 'uses zmx') =>
     stack.start({
+      name,
       steps: [{ name: 'uses', script: 'echo ran >> /root/ran', always: true }],
       ...(zmx && { zmx }),
       keepSessions: 'all',
@@ -139,6 +141,22 @@ describe('zmx is installed', () => {
       expect(message).toContain(file === 'no-zmx' ? 'does not answer' : file);
     },
   );
+
+  it.each([
+    [{ source: 'tmux' }, { source: 'file', file: 'zmx-other' }],
+    [{ source: 'file', file: 'zmx-other' }, { source: 'tmux' }],
+  ] as const)('B2: beside a session that was made by another: %j, then %j', async (first, second) => {
+    const sessions = () => stack.onHost('cat /var/lib/chandler/sessions/uses');
+    const made: string[] = [];
+    for (const [name, zmx] of Object.entries({ first, second })) {
+      expect(await stack.client.result(await start(zmx, name))).toMatchObject({ outcome: 'provisioned' });
+      made.push((await sessions()).trim().split(' ')[1] ?? '');
+    }
+    expect(made[0]).not.toBe(made[1]);
+    expect(await stack.onHost('cat /root/ran')).toBe('ran\nran\n');
+    const list = async (path = '') => stack.onHost(`ZMX_DIR=/run/chandler/zmx ${path} list`);
+    expect((await list(made[1])).match(/name=uses/g)).toHaveLength(1);
+  });
 
   it('only if the host has none that is new enough, and never replaces the existing one', async () => {
     await stack.onHost('mkdir -p /opt/own');
