@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan } from '../src/domain/plan/schema.ts';
 import type { ProvisionResult } from '../src/workflows/run-kind.ts';
+import { bareWork } from './bare-work.ts';
 import { countProcesses, whyNoCounts, type ProcessCounts } from './count-execve.ts';
 import { floor } from './floor.ts';
 import type { BenchHost, Stand } from './stand.ts';
@@ -15,20 +16,9 @@ const WARM_UPS = 5;
 const IDLE_MS = 3000;
 const TOP = 24;
 
-type Measure = Record<
-  | 'wallMs'
-  | 'events'
-  | 'workflowTasks'
-  | 'activities'
-  | 'logins'
-  | 'execs'
-  | 'execve'
-  | 'forks'
-  | 'hostMs'
-  | 'workerMs'
-  | 'serverMs',
-  number
->;
+type HostMeasure = Record<'wallMs' | 'logins' | 'execs' | 'execve' | 'forks' | 'hostMs', number>;
+type Measure = HostMeasure &
+  Record<'events' | 'workflowTasks' | 'activities' | 'workerMs' | 'serverMs', number>;
 
 interface Kind {
   readonly name: string;
@@ -84,8 +74,27 @@ export async function account(
   ];
   announce('a workflow whose activities do nothing');
   const nothing = await floor(stand, rounds);
+  const bare: HostMeasure[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    const one = await measureBareWork(stand, host, { idle, counts: noCounts === undefined });
+    announce(`round ${round}: the host alone: ${formatMs(one.hostMs)} of CPU`);
+    bare.push(one);
+  }
+  const bareValue = (key: keyof HostMeasure) => median(bare.map((it) => it[key]));
+  const bareRows = new Map([
+    ['SSH logins', formatCount(bareValue('logins'))],
+    ['execs (SSH channels)', formatCount(bareValue('execs'))],
+    ['programs started on the host (execve)', formatCount(bareValue('execve'))],
+    ['processes and threads started on the host', formatCount(bareValue('forks'))],
+    ['CPU of the host, with its sshd', formatMs(bareValue('hostMs'))],
+  ]);
   const table = renderTable(
-    ['', ...KINDS.map(({ name }) => name), 'a workflow with the same activities that do nothing'],
+    [
+      '',
+      ...KINDS.map(({ name }) => name),
+      'least of the server: a workflow with the same activities that do nothing',
+      'least of the host: one login, nine execs and three terminals',
+    ],
     [
       row('wall clock, from `start` to the result', 'wallMs', formatS),
       row('history events', 'events', formatCount),
@@ -99,7 +108,7 @@ export async function account(
       row('CPU of the worker', 'workerMs', formatMs),
       row('CPU of the Temporal server', 'serverMs', formatMs),
       ['CPU of worker and server', ...KINDS.map((kind) => formatMs(controllerMs(measured.get(kind) ?? [])))],
-    ].map(([name = '', ...values]) => [name, ...values, nothing.get(name) ?? '–']),
+    ].map(([name = '', ...values]) => [name, ...values, nothing.get(name) ?? '–', bareRows.get(name) ?? '–']),
   );
   const counted =
     noCounts ??
@@ -107,6 +116,7 @@ export async function account(
   return [
     `Rounds: ${rounds}, after ${WARM_UPS} runs to warm up; figures are medians. Every run logs in anew. CPU time is that of control groups, until ${SETTLE_MS} ms after the result; what server and worker use while idle is subtracted. ${counted}`,
     table,
+    `The least of server and host is what Temporal, sshd and terminals cost without a record, check or answer of Chandler.`,
     `Activities of the first run: ${list(types)}.`,
     ...(programs.size > 0 ? [`Programs of the first run: ${list(programs)}.`] : []),
   ].join('\n\n');
@@ -140,39 +150,65 @@ async function idleRates(stand: Stand, host: BenchHost): Promise<Rates> {
   return { host: rate('host'), worker: rate('worker'), server: rate('server') };
 }
 
-async function measure(
-  stand: Stand,
-  host: BenchHost,
-  kind: Kind,
-  { idle, counts }: { readonly idle: Rates; readonly counts: boolean },
-) {
-  const plan: Plan = workPlan(host.target, { mark: kind.mark });
-  await host.reset({ wipe: kind.wipe });
+interface Conditions {
+  readonly idle: Rates;
+  readonly counts: boolean;
+}
+
+/** Measures what `work` costs host, worker and server. */
+async function spend<T>(stand: Stand, host: BenchHost, conditions: Conditions, work: () => Promise<T>) {
   await delay(SETTLE_MS);
-  const stopCount = counts ? await countProcesses(host.cgroup, join(stand.dir, 'perf.data')) : undefined;
+  const stopCount = conditions.counts
+    ? await countProcesses(host.cgroup, join(stand.dir, 'perf.data'))
+    : undefined;
   const [before, sshd, begin] = [cpuOf(stand, host), host.sshdCounts(), performance.now()];
-  const { workflowId, wallMs } = await stand.provision(plan, kind.outcome);
+  const value = await work();
+  const wallMs = performance.now() - begin;
   await delay(SETTLE_MS);
   const [after, sshdAfter, tookMs] = [cpuOf(stand, host), host.sshdCounts(), performance.now() - begin];
-  const cpu = (key: keyof Rates) => Math.max(0, after[key] - before[key] - idle[key] * tookMs);
+  const cpu = (key: keyof Rates) => Math.max(0, after[key] - before[key] - conditions.idle[key] * tookMs);
   const processes = await stopCount?.();
+  return {
+    value,
+    programs: processes?.programs ?? new Map<string, number>(),
+    measure: {
+      wallMs,
+      logins: sshdAfter.logins - sshd.logins,
+      execs: sshdAfter.execs - sshd.execs,
+      execve: processes?.execve ?? NaN,
+      forks: processes?.forks ?? NaN,
+      hostMs: cpu('host'),
+      workerMs: cpu('worker'),
+      serverMs: cpu('server'),
+    },
+  };
+}
+
+async function measure(stand: Stand, host: BenchHost, kind: Kind, conditions: Conditions) {
+  const plan: Plan = workPlan(host.target, { mark: kind.mark });
+  await host.reset({ wipe: kind.wipe });
+  const { value, programs, measure } = await spend(stand, host, conditions, () =>
+    stand.provision(plan, kind.outcome),
+  );
   const wrong = whyWrong(host.read, kind.runs);
   if (wrong !== undefined) throw new Error(`${kind.name}: ${wrong}`);
-  const { events, workflowTasks, types } = await readEvents(stand, workflowId);
-  const measure: Measure = {
-    wallMs,
-    events,
-    workflowTasks,
-    activities: [...types.values()].reduce((sum, count) => sum + count, 0),
-    logins: sshdAfter.logins - sshd.logins,
-    execs: sshdAfter.execs - sshd.execs,
-    execve: processes?.execve ?? NaN,
-    forks: processes?.forks ?? NaN,
-    hostMs: cpu('host'),
-    workerMs: cpu('worker'),
-    serverMs: cpu('server'),
+  const { events, workflowTasks, types } = await readEvents(stand, value.workflowId);
+  const activities = [...types.values()].reduce((sum, count) => sum + count, 0);
+  return {
+    measure: { ...measure, wallMs: value.wallMs, events, workflowTasks, activities },
+    programs,
+    types,
   };
-  return { measure, programs: processes?.programs ?? new Map<string, number>(), types };
+}
+
+async function measureBareWork(stand: Stand, host: BenchHost, conditions: Conditions): Promise<HostMeasure> {
+  await host.reset({ wipe: true });
+  await stand.provision(workPlan(host.target));
+  await host.reset({ wipe: false });
+  const { measure } = await spend(stand, host, conditions, () => bareWork(host));
+  const wrong = whyWrong(host.read);
+  if (wrong !== undefined) throw new Error(`the host alone: ${wrong}`);
+  return measure;
 }
 
 async function readEvents({ client }: Stand, workflowId: string) {
