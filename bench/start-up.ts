@@ -29,7 +29,7 @@ export async function startUp(stand: Stand, rounds: number): Promise<string> {
     return [name, formatMs(ms), i === 0 ? '' : formatMs(ms - emptyMs)];
   });
   return [
-    `CPU time of the process, medians of ${times} after a warm-up. \`up\` is that of a provisioned host.`,
+    `CPU time of the process, medians of ${times} after a warm-up. \`up\` is that of a provisioned host. Commands that are not listed need a terminal, wait, or change a run; they load what \`status\` loads.`,
     renderTable(['', 'CPU', 'over `node -e 0`'], rows),
   ].join('\n\n');
 }
@@ -40,6 +40,8 @@ async function makeCommands(stand: Stand) {
   const plan = workPlan(host.target);
   const file = join(stand.dir, 'plan.json');
   await writeFile(file, JSON.stringify(plan));
+  const inventory = join(stand.dir, 'hosts.ini');
+  await writeFile(inventory, 'web1 ansible_host=192.0.2.1\n');
   await host.reset({ wipe: true });
   const { workflowId } = await stand.provision(plan);
   const upId = `bench:${randomUUID()}`;
@@ -50,6 +52,7 @@ async function makeCommands(stand: Stand) {
   });
   const names = new Map([
     [file, 'PLAN'],
+    [inventory, 'HOSTS'],
     [workflowId, 'RUN'],
     [upId, 'ID'],
   ]);
@@ -62,11 +65,17 @@ async function makeCommands(stand: Stand) {
     chandler('completion', 'bash'),
     chandler('validate', file),
     chandler('script', file),
+    chandler('init', '-'),
+    chandler('hosts', inventory),
+    chandler('version'),
     chandler('sandbox', 'list'),
     chandler('status'),
     chandler('status', workflowId),
     chandler('logs', workflowId, 'a'),
     chandler('diff', file),
+    chandler('drift', file),
+    chandler('schedule', 'list'),
+    chandler('fleet', 'status'),
     chandler('up', file, '--id', upId),
   ];
 }
