@@ -14,7 +14,7 @@ import { testCli } from '../support/temporal.ts';
 
 const exec = promisify(execFile);
 
-describe("a run under Temporal's own controls", () => {
+describe("C12: a run under Temporal's own controls", () => {
   let stack: Stack;
   let worker: WorkerProcess;
   let home: string;
@@ -82,6 +82,11 @@ describe("a run under Temporal's own controls", () => {
   };
   const reset = (id: string, ...args: string[]) =>
     temporal('workflow', 'reset', '-w', id, '--reason', 'tried', ...args);
+  const deleteRun = async (id: string) => {
+    const deletion = exec(cli, ['workflow', 'delete', '-w', id, '--address', stack.address]);
+    deletion.child.stdin?.end('y\n');
+    await deletion;
+  };
   /** The id of the last completed workflow task before the first matching event. */
   const taskIdBefore = async (id: string, is: RegExp) => {
     const { events } = await stack.client.temporal.workflow.getHandle(id).fetchHistory();
@@ -264,8 +269,7 @@ describe("a run under Temporal's own controls", () => {
     const id = await start([held('a')]);
     await waitOf(id);
     const following = await follow(id);
-    const deletion = execFile(cli, ['workflow', 'delete', '-w', id, '--address', stack.address]);
-    deletion.stdin?.end('y\n');
+    await deleteRun(id);
     expect(await following.ended).toMatchObject({
       exitCode: 1,
       stderr: expect.stringMatching(/the run was deleted .* chandler clean root@/) as string,
@@ -281,13 +285,45 @@ describe("a run under Temporal's own controls", () => {
     });
   });
 
-  it('keeps a running step when its activity is reset, and notices its end', async () => {
+  it('is forgotten when it is deleted after its end, and the next run finds its host provisioned', async () => {
+    const steps = [{ name: 'a', script: 'echo a >>/root/begun' }];
+    const id = await start(steps);
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
+    await deleteRun(id);
+    await poll(async () => (await run('status', id)).exitCode === 2, 'the server has deleted it');
+    expect((await run('status', id)).stderr).toMatch(
+      /no run with the id .*; it never was, or it was deleted/,
+    );
+    const next = await start(steps);
+    expect((await stack.client.result(next)).outcome).toBe('provisioned');
+    expect((await stack.client.status(next)).steps[0]?.state).toBe('unchanged');
+    expect(await begun()).toEqual(['a']);
+  });
+
+  it('ends its steps and reports that when it is cancelled', async () => {
+    const id = await start([{ name: 'a', script: 'sleep 1000' }]);
+    await waitOf(id);
+    const following = await follow(id);
+    await temporal('workflow', 'cancel', '-w', id);
+    expect(await following.ended).toMatchObject({ exitCode: 4 });
+    const { stdout } = await run('status', id);
+    expect(stdout).toMatch(/cancelled/);
+    expect(stdout).toMatch(/All its steps that still ran were ended/);
+    expect(await stack.onHost('pgrep -fx "sleep 1000" || echo none')).toBe('none\n');
+  });
+
+  it.each([
+    ['reset', []],
+    ['update-options', ['--heartbeat-timeout', '30s']],
+  ])('keeps a running step after `activity %s`, and notices its end', async (control, options) => {
     const id = await start([held('a')]);
-    await temporal('activity', 'reset', '-w', id, '-a', await waitOf(id));
-    await poll(async () => {
-      const { events } = await stack.client.temporal.workflow.getHandle(id).fetchHistory();
-      return JSON.stringify(events).includes('ActivityReset');
-    }, 'the reset has ended the wait');
+    const activity = await waitOf(id);
+    await temporal('activity', control, '-w', id, '-a', activity, ...options);
+    if (control === 'reset')
+      await poll(async () => {
+        const { events } = await stack.client.temporal.workflow.getHandle(id).fetchHistory();
+        return JSON.stringify(events).includes('ActivityReset');
+      }, 'the reset has ended the wait');
     const { steps, trouble } = await stack.client.status(id);
     expect([steps[0]?.state, steps[0]?.trouble, trouble]).toEqual(['running', undefined, undefined]);
     await letGo();

@@ -126,11 +126,24 @@ describe('in the Temporal UI', () => {
     expect(silent).toEqual([]);
   });
 
-  it('a pause from the UI appears in the status with the command that ends it, and can be ended in the UI', async () => {
-    const press = async (name: string) => {
-      await ui.page.getByRole('button', { name, exact: true }).first().click();
-      await ui.page.locator('dialog[open]').getByTestId('confirm-modal-button').click();
-    };
+  const press = async (name: string) => {
+    await ui.page.getByRole('button', { name, exact: true }).first().click();
+    await ui.confirm();
+  };
+
+  it('C12: a step runs on when its activity is reset in the UI', async () => {
+    await press('Reset');
+    await poll(async () => {
+      const { events } = await stack.client.temporal.workflow.getHandle(ID).fetchHistory();
+      return JSON.stringify(events).includes('ActivityReset');
+    }, 'the activity was reset');
+    const { steps } = await stack.client.status(ID);
+    expect(steps[2]).toMatchObject({ name: 'site', state: 'running', attempt: 1 });
+    expect(steps[2]).not.toHaveProperty('trouble');
+    await ui.page.reload();
+  });
+
+  it('C12: a pause from the UI appears in the status with the command that ends it, and can be ended in the UI', async () => {
     const pauseOf = async () => {
       const status = await stack.client.status(ID).catch((error: unknown) => error);
       if (status instanceof RunPausedError) return status.pause.unpause;
@@ -195,6 +208,43 @@ describe('in the Temporal UI', () => {
     expect(current).not.toContain('needs attention');
     await picture('done', { y: 270, height: 620 });
     expect(await ui.search("ChandlerPhase = 'provisioned'", 2)).toContain(ID);
+  });
+
+  it('C12: a run that is reset, cancelled or terminated in the UI is shown as such', async () => {
+    const open = async (id: string) => {
+      const steps = [{ name: 'waits', script: 'echo begun >>/root/begun; exec sleep 600' }];
+      await stack.start({ name: id, zmx: plan.zmx, steps, sentinel: { whenPresent: 'ignore' } }, id);
+      await stack.until(id, ({ steps: [step] }) => step?.state === 'running', 'its step runs');
+      await ui.search(`WorkflowId = '${id}'`, 1);
+      await ui.open(id);
+    };
+    await open('reset-run');
+    const handle = stack.client.temporal.workflow.getHandle('reset-run');
+    const { runId } = await handle.describe();
+    await ui.choose('Reset');
+    const dialog = ui.page.locator('dialog[open]');
+    await dialog.getByTestId('workflow-reset-event-id-select-button').click();
+    await dialog.getByRole('option').last().click();
+    await ui.confirm();
+    await poll(async () => (await handle.describe()).runId !== runId, 'it continues in another execution');
+    await stack.until('reset-run', ({ steps: [step] }) => step?.state === 'running', 'it waits again');
+    await ui.search("WorkflowId = 'reset-run' AND ExecutionStatus = 'Running'", 1);
+    await ui.open('reset-run');
+    await ui.choose('Request Cancellation');
+    await ui.confirm();
+    expect(await stack.client.result('reset-run')).toMatchObject({ outcome: 'aborted' });
+    expect(await stack.onHost('cat /root/begun; pgrep -fx "sleep 600" || echo none')).toBe('begun\nnone\n');
+    await ui.page.reload();
+    await ui.tab('user-metadata');
+    expect(await shown('current', 'aborted')).toContain('cancelled');
+
+    await open('terminated-run');
+    await ui.choose('Terminate');
+    await dialog.getByRole('textbox').fill('tried in the UI');
+    await ui.confirm();
+    const result = await stack.client.result('terminated-run');
+    expect(JSON.stringify(result)).toContain('terminated: tried in the UI');
+    expect(await stack.onHost('pgrep -fx "sleep 600" >/dev/null && echo runs')).toBe('runs\n');
   });
 
   it('a failed run shows its host, the reason, and what to do', async () => {

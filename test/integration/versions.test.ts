@@ -1,6 +1,11 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
+import { testCli } from '../support/temporal.ts';
+
+const exec = promisify(execFile);
 
 const deploymentName = 'chandler-test';
 type Service = Stack['client']['temporal']['workflowService'];
@@ -87,6 +92,19 @@ describe('two builds side by side', () => {
     await makeCurrent('2');
     expect(await buildsOf(old, 'old')).toEqual(['1']);
     expect(await buildsOf(await startWaiting('new'), 'new')).toEqual(['2']);
+  });
+
+  it('continue a pinned run on the build that `temporal workflow update-options` names', async () => {
+    const id = await startWaiting('moved');
+    const options = [
+      '--versioning-override-deployment-name',
+      deploymentName,
+      '--versioning-override-build-id',
+      '1',
+    ];
+    const pin = ['--versioning-override-behavior', 'pinned', ...options, '--address', stack.address];
+    await exec((await testCli()).path, ['workflow', 'update-options', '-w', id, ...pin]);
+    expect(await buildsOf(id, 'moved')).toEqual(['2', '1']);
   });
 
   it('hand over a run with auto-upgrade, even from a worker that is gone', async () => {

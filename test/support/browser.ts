@@ -109,12 +109,21 @@ export class TemporalUi {
     return this.page.frameLocator('iframe').nth({ summary: 0, details: 1, current: 2 }[which]);
   }
 
+  /** Opens a dialog of More Actions: `Reset`, `Terminate`. */
+  async choose(action: string): Promise<void> {
+    await this.page.getByRole('button', { name: 'More Actions' }).click();
+    await this.page.getByRole('menuitem', { name: action, exact: true }).click();
+  }
+
+  /** Confirms the dialog that is open. */
+  async confirm(): Promise<void> {
+    await this.page.locator('dialog[open]').getByTestId('confirm-modal-button').click();
+  }
+
   /** Fills in the dialog More Actions → Send a Signal. Returns the button that sends it. */
   async fillSignal(name: string, input: string): Promise<Locator> {
-    const { page } = this;
-    await page.getByRole('button', { name: 'More Actions' }).click();
-    await page.getByRole('menuitem', { name: 'Send a Signal' }).click();
-    const dialog = page.locator('dialog[open]');
+    await this.choose('Send a Signal');
+    const dialog = this.page.locator('dialog[open]');
     await dialog.getByTestId('signal-select-button').click();
     await dialog.getByRole('option', { name }).click();
     await dialog.getByRole('textbox', { name: 'Data' }).fill(input);
