@@ -40,6 +40,8 @@ export interface DrawnRun {
   readonly action?: DrawnAction;
   /** Set for a run that is terminated. */
   readonly next?: DrawnNext;
+  /** The terminated run is deleted from the server before the next one starts. */
+  readonly isDeleted?: true;
   /** Default: its name. The next run of the same plan has a different one. */
   readonly workflowId?: string;
   /** The run before it on its host was terminated. */
@@ -83,6 +85,7 @@ export function drawRun(seed: number, index: number, hosts: number): DrawnRun {
     ...(action > 90 && {
       action: { action: 'terminate', afterMs: draw.int(500, 4000) },
       next: draw.pick(['same', 'end', 'refuse'] as const),
+      ...(draw.chance(40) && { isDeleted: true as const }),
     }),
     // A rival would acquire the host after the termination.
     ...(action <= 90 && draw.chance(15) && { rivalAfterMs: draw.int(0, 2500) }),
@@ -91,7 +94,7 @@ export function drawRun(seed: number, index: number, hosts: number): DrawnRun {
 
 /** The runs that follow one that was terminated, in order. */
 export function nextRuns(run: DrawnRun): DrawnRun[] {
-  const { action: _action, next, ...same } = run;
+  const { action: _action, isDeleted: _, next, ...same } = run;
   const other = (word: 'end' | 'refuse'): DrawnRun => ({
     ...smallRun(run.host, `${run.name}-${word}`),
     afterTerminated: true,

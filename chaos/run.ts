@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { makeLaunch } from '../src/domain/run/ids.ts';
 import { readSentinel } from '../src/domain/run/sentinel.ts';
 import type { RunStatus } from '../src/domain/run/status.ts';
@@ -37,6 +38,8 @@ export interface Setting {
   readonly signal: AbortSignal;
 }
 
+/** A gRPC status. */
+const NOT_FOUND = 5;
 /** Longer than any wait of Chandler under these faults. */
 const STUCK_AFTER_MS = 240_000;
 
@@ -68,6 +71,11 @@ export async function playRun(
   const played = rival && second ? [first, second] : [first];
   // Nothing follows a run that ended before its termination.
   if (first.outcome.outcome === 'aborted') {
+    if (drawn.isDeleted) {
+      const known = await readRun(setting, first);
+      played[0] = { ...first, known };
+      await deleteRun(setting, drawn);
+    }
     for (const next of nextRuns(drawn)) played.push({ ...(await play(setting, next)), before: first });
   }
   await striker.settle();
@@ -84,6 +92,8 @@ interface Played {
   readonly endedMs: number;
   /** The run on the host before it, which was terminated. */
   readonly before?: Played;
+  /** What the server knew of it before it was deleted. */
+  readonly known?: Awaited<ReturnType<typeof readRun>>;
 }
 
 /** Starts a run and waits for its end, with its operator. */
@@ -131,6 +141,32 @@ async function endStuck(stage: Stage, drawn: DrawnRun): Promise<string> {
   return `still at work after ${STUCK_AFTER_MS / 1000} s; ${pending.join('; ') || 'nothing is pending'}`;
 }
 
+/** Reads what the server and its workers know of a run. */
+async function readRun({ stage, signal }: Setting, { drawn }: Pick<Played, 'drawn'>) {
+  const workflowId = workflowIdOf(drawn);
+  const status = await again(signal, () => stage.client.status(workflowId)).catch((): RunStatus =>
+    unknownStatus(drawn),
+  );
+  return { status, history: await again(signal, () => readHistory(stage, workflowId)) };
+}
+
+/** Deletes a closed run from the server, as its retention or an operator does, and waits until it is gone. */
+async function deleteRun({ stage, signal }: Setting, drawn: DrawnRun): Promise<void> {
+  const { workflow, workflowService, options } = stage.client.temporal;
+  const workflowExecution = { workflowId: workflowIdOf(drawn) };
+  const { namespace } = options;
+  await again(signal, async () => {
+    try {
+      await workflowService.deleteWorkflowExecution({ namespace, workflowExecution });
+      await workflow.getHandle(workflowIdOf(drawn)).describe();
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError || (error as { code?: number }).code === NOT_FOUND) return;
+      throw error;
+    }
+    throw new Error(`${workflowIdOf(drawn)} is not deleted yet`);
+  });
+}
+
 /** Repeats a request until server and workers are back. */
 export async function again<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
   for (const end = Date.now() + STUCK_AFTER_MS; ;) {
@@ -154,11 +190,10 @@ async function judgeRun(
   const { drawn, outcome, before } = played;
   const host = stage.hosts[drawn.host]!;
   const workflowId = workflowIdOf(drawn);
-  const ask = <T>(question: () => Promise<T>) => again(signal, question);
-  const status = await ask(() => stage.client.status(workflowId)).catch((): RunStatus =>
-    unknownStatus(drawn),
-  );
-  const { attempts, owner, ...history } = await ask(() => readHistory(stage, workflowId));
+  const {
+    status,
+    history: { attempts, owner, ...history },
+  } = played.known ?? (await readRun(setting, played));
   // The ids of continued launches are derived from the run that started them.
   const firstRunId = owner ?? played.firstRunId;
   const launches = launchesOf({ firstRunId, status });
@@ -181,10 +216,10 @@ async function judgeRun(
   );
   const read = [];
   // Reading every log through the client would take longer than the runs.
-  if (logged.length > 0) {
+  if (logged.length > 0 && !played.known) {
     const { id, step, attempt, kind } = createDraw(seed, `logs ${drawn.name}`).pick(logged);
     const options = { attempt, finalizer: kind === 'finalizer' };
-    read.push({ launch: id, ...(await ask(() => readWhole(stage, workflowId, step, options))) });
+    read.push({ launch: id, ...(await again(signal, () => readWhole(stage, workflowId, step, options))) });
   }
   const evidence: Evidence = {
     drawn,

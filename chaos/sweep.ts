@@ -104,7 +104,7 @@ export async function killWorkersDuring(setting: Setting, programs: readonly str
 
 /**
  * Plays runs in parallel, one on each host: one for each kind of fault, which strikes in the middle of its step, and one for
- * each way to follow a run that is terminated in the middle of its step. Returns the violations and the kinds that struck.
+ * each way to follow a run that is terminated in the middle of its step; every second one of these is also deleted. Returns the violations and the kinds that struck.
  */
 export async function strikeSteps(
   setting: Setting,
@@ -127,6 +127,7 @@ export async function strikeSteps(
       ...middleRun(`terminated-${next}`, kinds.length + i),
       action: { action: 'terminate' as const, afterMs: MIDDLE_MS },
       next,
+      ...(i % 2 === 1 && { isDeleted: true as const }),
     },
     faults: [],
   }));

@@ -48,7 +48,11 @@ describe('a seed', () => {
     expect(new Set(runs.map(({ action }) => action?.action))).toEqual(
       new Set([undefined, 'abort', 'cancel', 'pause', 'terminate']),
     );
+    expect(new Set(runs.filter(({ isDeleted }) => isDeleted).map(({ next }) => next))).toEqual(
+      new Set(['same', 'end', 'refuse']),
+    );
     const nexts = runs.flatMap(nextRuns);
+    expect(nexts.some(({ isDeleted }) => isDeleted)).toBe(false);
     expect(new Set(nexts.map(({ onLeftovers }) => onLeftovers))).toEqual(
       new Set([undefined, 'end', 'refuse']),
     );
