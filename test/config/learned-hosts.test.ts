@@ -43,7 +43,7 @@ const acceptNew = (jump?: Partial<NonNullable<Target['jump']>[number]>) => ({
   ...(jump && { jump: [{ host: 'gate', identity: 'id', ...jump }] }),
 });
 
-describe('a host key learned by accept-new', () => {
+describe('D2: a host key learned by accept-new', () => {
   it('is valid on its own path only: a key shown through a jump host is not valid on another path', async () => {
     expect(await show(EVIL, acceptNew({ host: 'evil' }))).toBe('trusted');
     expect(await show(REAL, acceptNew())).toBe('trusted');
@@ -117,7 +117,7 @@ describe('a host key learned by accept-new', () => {
   });
 });
 
-describe('accept-new on a worker whose operator forbids it', () => {
+describe('D2: accept-new on a worker whose operator forbids it', () => {
   const forbidden = () => ({
     ...places,
     acceptNew: loadConfig({ CHANDLER_ALLOW_ACCEPT_NEW: 'false' }).places.acceptNew,

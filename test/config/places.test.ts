@@ -216,7 +216,7 @@ describe('a target', () => {
   });
 });
 
-describe('a file that is not regular is refused at once', () => {
+describe('D7: a file that is not regular is refused at once', () => {
   const dir = () => join(root, 'odd');
   let server: Server;
   beforeAll(async () => {

@@ -19,14 +19,14 @@ const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 const BY_DIGEST = /^[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}$/;
 
 describe.each(['Dockerfile', 'src/dev/sandbox/Dockerfile'])('%s', (path) => {
-  it('pins every base image by its digest', () => {
+  it('D10: pins every base image by its digest', () => {
     const images = [...read(path).matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
     expect(images.length).toBeGreaterThan(0);
     for (const image of images) expect(image).toMatch(BY_DIGEST);
   });
 });
 
-it('the worker image installs what the lock file names and runs as its own user', () => {
+it('D10: the worker image installs what the lock file names and runs as its own user', () => {
   const dockerfile = read('Dockerfile');
   expect(dockerfile).toContain('RUN npm ci\n');
   expect(dockerfile).not.toMatch(/npm (install|i)\b/);
@@ -46,7 +46,7 @@ it('the lock file lists the optional packages of every platform, as npm ci requi
   expect(missing).toEqual([]);
 });
 
-describe('docker-compose.yml', () => {
+describe('D10: docker-compose.yml', () => {
   const { services } = parse(read('docker-compose.yml'), { merge: true }) as {
     services: Record<string, Service>;
   };

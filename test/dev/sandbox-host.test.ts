@@ -152,6 +152,32 @@ describe.skipIf(!root)('a sandbox host', () => {
     expect(await inside(`cat ${path}; rm ${path}`)).toBe('probe');
   });
 
+  it.runIf(existsSync('/usr/bin/apt-get'))(
+    'D11: installs a package from a repository with its own apt-get, as root and through sudo',
+    async () => {
+      const build = (name: string) => `mkdir -p /srv/repo/${name}/DEBIAN /srv/repo/${name}/opt && cd /srv/repo
+        printf 'Package: ${name}\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: probe\n' >${name}/DEBIAN/control
+        echo ${name} >${name}/opt/${name}
+        dpkg-deb --build ${name} >/dev/null
+        { cat ${name}/DEBIAN/control
+          echo "Filename: ./${name}.deb"; echo "Size: $(stat -c %s ${name}.deb)"
+          echo "SHA256: $(sha256sum ${name}.deb | cut -d' ' -f1)"; echo; } >>Packages`;
+      const probes = [`probe-${randomUUID()}`, `probe-${randomUUID()}`];
+      await inside(
+        `${probes.map(build).join('\n')}\necho 'deb [trusted=yes] file:/srv/repo ./' >/srv/repo/list`,
+      );
+      const list = '-o Dir::Etc::SourceList=/srv/repo/list -o Dir::Etc::SourceParts=/nowhere';
+      const install = (name = '') => `export DEBIAN_FRONTEND=noninteractive; apt-get update -qq ${list} &&
+        apt-get install -y -qq ${list} ${name} >/dev/null && cat /opt/${name}`;
+      expect(await sshTo(host, install(probes[0]))).toMatchObject({ stdout: `${probes[0]}\n`, code: 0 });
+      expect(await sshTo(host, `sudo -n sh -c ${quote(install(probes[1]))}`)).toMatchObject({
+        stdout: `${probes[1]}\n`,
+        code: 0,
+      });
+      for (const name of probes) expect(existsSync(`/opt/${name}`)).toBe(false);
+    },
+  );
+
   it.each(['/etc/debian_version', '/usr/share/bash-completion', '/var/lib/dpkg/status', '/etc/ssh'])(
     'deletes only its own %s',
     async (path) => {
@@ -193,7 +219,7 @@ describe.skipIf(!root)('a sandbox host', () => {
         await sandboxSshd(host, 'start');
       },
     ],
-  ])('cannot change the machine %s', async (_, prepare) => {
+  ])('D11: cannot change the machine %s', async (_, prepare) => {
     await prepare();
     const before = await machineState();
     const tried = Object.entries(ATTEMPTS).flatMap(([kind, list]) => list.map((it) => [kind, it] as const));

@@ -43,7 +43,7 @@ const redirect = (location: string, status = 302) => {
       : response.end(`from ${request.url}`);
 };
 
-describe('an archive that the worker fetches', () => {
+describe('D3: an archive that the worker fetches', () => {
   it('comes from an allowed place, also by way of a redirect within it', async () => {
     redirect('../zmx/b');
     expect(Buffer.from(await get('/zmx/a')).toString()).toBe('from /zmx/b');

@@ -68,7 +68,7 @@ const PRINTERS: [what: string, ...command: string[]][] = [
   ],
 ];
 
-describe.each(PRINTERS)('a secret in %s', (_, ...command) => {
+describe.each(PRINTERS)('D4: a secret in %s', (_, ...command) => {
   const canaries = [makeCanary(), makeCanary()];
   const values = canaries.map(({ value }) => value);
   const text = values.map((value) => printedBy(command, value)).join('');
@@ -90,7 +90,7 @@ it('needs no work of the host if all secrets are too short', () => {
   expect(maskProgram(['abc', '', '\n'])).toBe('');
 });
 
-describe.each(AWKS)('the mask on the host, by %s,', (awk) => {
+describe.each(AWKS)('D5: the mask on the host, by %s,', (awk) => {
   const mask = (values: string[], ...pieces: string[]) => maskOnHost(awk, values, pieces);
 
   test.each([

@@ -3,12 +3,14 @@ import { sandboxExec } from '../support/sandbox-control.ts';
 import { script } from '../../src/library/index.ts';
 import { stripToBusybox } from '../support/busybox.ts';
 import { poll } from '../support/poll.ts';
-import { addSecret, startStack, type Stack } from '../support/stack.ts';
+import { addSecret, startStack, type Stack, type WorkerProcess } from '../support/stack.ts';
 
 describe('a host with only busybox', () => {
   let stack: Stack;
+  let worker: WorkerProcess;
   beforeAll(async () => {
-    stack = await startStack();
+    stack = await startStack({ workers: 0 });
+    worker = await stack.startWorker();
     await stripToBusybox(stack.host);
     await addSecret(stack, 'token', 'tok-3f9a0c');
   });
@@ -62,31 +64,45 @@ describe('a host with only busybox', () => {
     expect(list).toMatch(/name=flaky\t.*\texit_code=1\b/);
   });
 
-  it('masks secrets in the log and on the terminal, even after the supervisor of the step is killed', async () => {
-    const script = `echo "one $TOKEN"; until [ -e /root/proceed ]; do sleep 0.1; done
-      kill -9 $(sed -n s/^pid=//p "\${0%/*}/started"); echo "two $TOKEN"; sleep 600`;
-    const id = await stack.start({
-      steps: [{ name: 'prints', script, secrets: { TOKEN: 'file:token' } }],
-      sentinel: { whenPresent: 'ignore' },
-    });
-    const printed = (text: string) =>
-      poll(
-        async () =>
-          (await stack.onHost('cat /var/lib/chandler/launches/*/log 2>/dev/null || :')).includes(text),
-        `the log has "${text}"`,
+  it.each([
+    ['supervisor', 'kill -9 $(sed -n s/^pid=//p "${0%/*}/started"); echo "two $TOKEN"', false],
+    ['worker', 'echo "two $TOKEN"', true],
+    ['worker, printed-in-pieces', 'printf "two ${TOKEN%???}"; sleep 1; echo "${TOKEN#???????}"', true],
+  ])(
+    'D5: masks a secret in the log and on the terminal, even after its %s is killed',
+    async (what, then, killsWorker) => {
+      const name = `without-${what.replace(', ', '-')}`;
+      const script = `echo "one $TOKEN"; until [ -e /root/go-${name} ]; do sleep 0.1; done\n${then}; sleep 600`;
+      const id = await stack.start({
+        steps: [{ name, script, secrets: { TOKEN: 'file:token' } }],
+        sentinel: { whenPresent: 'ignore' },
+      });
+      const log = async () =>
+        (shown = await stack.onHost('cat $(ls -t /var/lib/chandler/launches/*/log | head -n 1)'));
+      let shown = '';
+      const printed = (text: string) =>
+        poll(
+          async () => (await log().catch(() => '')).includes(text),
+          `the log has "${text}"`,
+          () => shown,
+          20_000,
+        );
+      await stack.until(id, ({ steps }) => steps[0]?.state === 'running', 'the step runs');
+      await printed('one ***');
+      if (killsWorker) await worker.kill('SIGKILL');
+      await stack.onHost(`touch /root/go-${name}`);
+      await printed('two ***');
+      const terminal = await stack.onHost(`ZMX_DIR=/run/chandler/zmx zmx history ${name}`);
+      expect(terminal).toMatch(/^one \*{3}$/m);
+      expect(terminal).toMatch(/two \*{3}$/m);
+      expect(await stack.onHost('find /var /run /root /tmp -type f -exec grep -l tok-3f9a0c {} + || :')).toBe(
+        '',
       );
-    await printed('one ***');
-    await stack.onHost('touch /root/proceed');
-    await printed('two ***');
-    const terminal = await stack.onHost('ZMX_DIR=/run/chandler/zmx zmx history prints');
-    expect(terminal).toMatch(/^one \*{3}$/m);
-    expect(terminal).toMatch(/two \*{3}$/m);
-    expect(await stack.onHost('find /var /run /root /tmp -type f -exec grep -l tok-3f9a0c {} + || :')).toBe(
-      '',
-    );
-    await stack.client.abort(id, {});
-    expect(await stack.client.result(id)).toMatchObject({ outcome: 'aborted' });
-  });
+      if (killsWorker) worker = await stack.startWorker();
+      await stack.client.abort(id, {});
+      expect(await stack.client.result(id)).toMatchObject({ outcome: 'aborted' });
+    },
+  );
 
   it('lets a failed step park for a retry, and keeps no process of an aborted run', async () => {
     const failing = await stack.start({ steps: [{ name: 'f', script: 'echo why; test -e /root/fixed' }] });

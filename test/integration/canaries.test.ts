@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { leaks, makeCanary, PRINT_FORMS } from '../support/canaries.ts';
 import { addSecret, startStack, type Stack, type WorkerProcess } from '../support/stack.ts';
 
-describe('fifty secrets that a failing step prints in twelve forms each', () => {
+describe('D4: fifty secrets that a failing step prints in twelve forms each', () => {
   const canaries = Array.from({ length: 50 }, makeCanary);
   let stack: Stack;
   let worker: WorkerProcess;

@@ -59,6 +59,18 @@ async function chandler(
   return { exitCode, ...output };
 }
 
+/** Runs the command line with an output on a full disk. */
+function expectFull(...words: string[]): void {
+  const run = () =>
+    execFileSync('sh', ['-c', 'exec node dist/cli/main.js "$@" >/dev/full', '-', ...words], {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+    });
+  const stderr = 'cannot write the output: ENOSPC: no space left on device, write\n';
+  expect(run).toThrow(expect.objectContaining({ status: 1, stderr }));
+}
+
 describe('the CLI without a server', () => {
   test('explains the exit codes in --help', async () => {
     const { exitCode, stdout } = await chandler(['up', '--help']);
@@ -85,7 +97,7 @@ describe('the CLI without a server', () => {
     expect(stderr.slice(0, says.length)).toBe(says);
   });
 
-  test('shows the help of a subcommand', async () => {
+  test('C11: shows the help of a subcommand', async () => {
     const { exitCode, stdout } = await chandler(['help', 'sandbox', 'up']);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^Usage: chandler sandbox up /);
@@ -106,7 +118,7 @@ describe('the CLI without a server', () => {
     expect(exitCode).toBe(0);
   });
 
-  test('warns about surprising scripts in a valid plan', async () => {
+  test('C10: warns about surprising scripts in a valid plan', async () => {
     const input = 'target: {host: h}\nsteps:\n  - name: a\n    script: |\n      make\n      server &\n';
     const [shown, json, quiet] = await Promise.all([
       chandler(['validate', '-'], { input }),
@@ -271,25 +283,12 @@ describe('the CLI without a server', () => {
   });
 
   test.each([['schema'], ['version', '--json'], ['help']])(
-    'fails with the reason when it cannot write its output: %s',
-    (...words) => {
-      const run = () =>
-        execFileSync('sh', ['-c', 'exec node dist/cli/main.js "$@" >/dev/full', '-', ...words], {
-          cwd: root,
-          stdio: ['ignore', 'ignore', 'pipe'],
-          encoding: 'utf8',
-        });
-      expect(run).toThrow(
-        expect.objectContaining({
-          status: 1,
-          stderr: 'cannot write the output: ENOSPC: no space left on device, write\n',
-        }),
-      );
-    },
+    'C11: fails with the reason when it cannot write its output: %s',
+    (...words) => expectFull(...words),
   );
 });
 
-test('other terminals find the server of chandler dev in any data directory until it is killed', async () => {
+test('C13: other terminals find the server of chandler dev in any data directory until it is killed', async () => {
   const { env } = process;
   const cli = await findTemporalCli({ env, cacheDir: defaultCacheDir(env), announce() {} });
   const state = { XDG_STATE_HOME: join(dir, 'state') };
@@ -396,7 +395,7 @@ describe('the CLI with a server and no worker', () => {
     }
   });
 
-  test('starts and lists a run, refuses to start it twice, and reports that no worker answers for it', async () => {
+  test('C11: starts and lists a run, refuses to start it twice, and reports that no worker answers for it', async () => {
     const plan = join(dir, 'good.yaml');
     const started = await chandler(['start', plan, '--target', 'port=2', ...address]);
     expect(started).toMatchObject({ exitCode: 0, stdout: 'provision:127.0.0.1:2\n' });
@@ -414,6 +413,7 @@ describe('the CLI with a server and no worker', () => {
         status: 'RUNNING',
       },
     ]);
+    expectFull('status', ...address);
     const shown = await chandler(['start', plan, '--id', 'other', '--json', ...address]);
     expect(problemsOf('started', shown.stdout)).toEqual([]);
     expect(JSON.parse(shown.stdout)).toMatchObject({ id: 'other' });
@@ -429,7 +429,7 @@ describe('the CLI with a server and no worker', () => {
   });
 
   test.each([['diff'], ['clean']])(
-    'reports that %s waits for a worker, and then how to start one',
+    'C11: reports that %s waits for a worker, and then how to start one',
     async (name) => {
       const words = name === 'diff' ? [join(dir, 'good.yaml')] : ['root@127.0.0.1:2'];
       const { exitCode, stderr } = await chandler([name, ...words, ...address, '--task-queue', 'unserved']);
@@ -443,7 +443,7 @@ describe('the CLI with a server and no worker', () => {
     },
   );
 
-  test('mentions earlier runs of an id in its status, and refuses an unknown run id', async () => {
+  test('C7: mentions earlier runs of an id in its status, and refuses an unknown run id', async () => {
     const plan = join(dir, 'good.yaml');
     const start = async () => {
       const { stdout } = await chandler(['start', plan, '--id', 'twice', '--json', ...address]);

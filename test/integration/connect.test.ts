@@ -296,6 +296,41 @@ describe('chandler ssh', () => {
   });
 });
 
+it('C7: every reading command opens an older run by its run id', async () => {
+  const on = { host: gate.host, port: gate.port, identity: 'id_gate', hostKey: gate.hostKey };
+  const older = 'test:older';
+  const provision = async (name: string, ...steps: string[]) => {
+    await stack.start(
+      {
+        name,
+        target: on,
+        keepSessions: 'all',
+        steps: steps.map((step) => ({ name: step, script: `echo ${name}` })),
+      },
+      older,
+    );
+    expect((await stack.client.result(older)).outcome).toBe('provisioned');
+    return (await stack.client.temporal.workflow.getHandle(older).describe()).runId;
+  };
+  const first = await provision('first', 'says', 'kept');
+  await provision('second', 'says');
+  const ofFirst = ['--run-id', first];
+  const [log, latestLog, watched, attach, latestAttach, ssh] = await Promise.all([
+    chandler(['logs', older, 'says', ...ofFirst]),
+    chandler(['logs', older, 'says']),
+    chandler(['watch', older, ...ofFirst]),
+    chandler(['attach', older, 'kept', '--print', ...ofFirst]),
+    chandler(['attach', older, 'kept', '--print']),
+    chandler(['ssh', older, '--print', ...ofFirst]),
+  ]);
+  expect([log.stdout, latestLog.stdout]).toEqual(['first\n', 'second\n']);
+  expect(watched).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/\bkept\b/) as string });
+  expect(attach).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(' kept ') as string });
+  expect(latestAttach.exitCode).not.toBe(0);
+  expect(latestAttach.stderr).toContain('kept');
+  expect(ssh).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`-p ${gate.port}`) as string });
+});
+
 describe('chandler logs', () => {
   it('follows a running step, and leaves nothing behind after Ctrl-C', async () => {
     const { exitCode, stdout } = await chandler(['logs', id, 'long', '-f', '--tail', '3'], {

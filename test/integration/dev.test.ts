@@ -106,7 +106,7 @@ async function outcomeOn(host: SandboxHost, target: object, step: object = {}) {
 
 const hasRun = (host: SandboxHost) => readdirSync(`${host.root}/root`).includes('was-here');
 
-it('chandler dev prints which keys and secrets its runs may use, and how to allow more', () => {
+it('D1: chandler dev prints which keys and secrets its runs may use, and how to allow more', () => {
   expect(dev.printed).toMatch(/Keys +those of sandbox hosts only; for others: --identities DIR\n/);
   expect(dev.printed).toMatch(/Secrets +none; for those of this environment: --secrets\n/);
 });
@@ -126,7 +126,7 @@ it.each<[string, object]>([
   ['the agent', { identity: 'agent' }],
   ['a key by its path and an unknown host key', { identity: 'HOME/.ssh/id_ed25519', hostKey: 'accept-new' }],
 ])(
-  "a run with %s cannot log in to the user's hosts, and reports which option allows it",
+  "D1: a run with %s cannot log in to the user's hosts, and reports which option allows it",
   async (_, target) => {
     const named = JSON.parse(JSON.stringify(target).replace('HOME', home)) as object;
     expect(await outcomeOn(real, named)).toMatchObject({
@@ -141,7 +141,7 @@ it.each<[string, object]>([
   },
 );
 
-it('a run on a sandbox host works without secrets', async () => {
+it('D1: a run on a sandbox host works without secrets', async () => {
   const identity = { identity: sandbox.identity };
   expect(await outcomeOn(sandbox, identity)).toMatchObject({ outcome: 'provisioned' });
   expect(hasRun(sandbox)).toBe(true);
@@ -154,7 +154,7 @@ it('a run on a sandbox host works without secrets', async () => {
   }
 });
 
-it('a web page can use neither the HTTP API of the server nor that of the UI', async () => {
+it('D1: a web page can use neither the HTTP API of the server nor that of the UI', async () => {
   const { pid, uiUrl } = (await readDevServer(join(home, 'data')))!;
   const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   const http = `http://127.0.0.1:${args[args.indexOf('--http-port') + 1]}`;
@@ -180,7 +180,7 @@ it('a web page can use neither the HTTP API of the server nor that of the UI', a
   expect(args[args.indexOf('--ip') + 1]).toBe('127.0.0.1');
 });
 
-it('only this user can read the files of chandler dev', () => {
+it('D9: only this user can read the files of chandler dev', () => {
   const files = readdirSync(join(home, 'data'));
   expect(files).toEqual(
     expect.arrayContaining(['server.log', 'temporal.db', 'temporal.db-wal', 'worker.log']),

@@ -202,7 +202,7 @@ describe('doctor with a worker and a host', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
-  it('inspects the host and the secrets of a plan, also with the command that init prints', async () => {
+  it('C8: inspects the host and the secrets of a plan, also with the command that init prints', async () => {
     const [address = '', ...more] = pinned;
     const target = ['--target', address, ...more];
     const file = join(home, 'web.yaml');

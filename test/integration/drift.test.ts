@@ -108,7 +108,7 @@ describe('a provisioned host', () => {
     );
   });
 
-  it('has drifted where an operator skipped a step, until a run does it', async () => {
+  it('C1: has drifted where an operator skipped a step, until a run does it', async () => {
     const plan = { name: 'skipping', sentinel: { path: '/root/skipping' } };
     const broken = {
       ...plan,
@@ -155,7 +155,7 @@ describe('a provisioned host', () => {
     });
   });
 
-  it('is compared by the command line, with exit codes and JSON', async () => {
+  it('C2: is compared by the command line, with exit codes and JSON', async () => {
     const file = join(dir, 'shop.json');
     await writeFile(file, JSON.stringify({ ...shop, target: stack.target() }));
     const options = {
@@ -189,7 +189,7 @@ describe('a provisioned host', () => {
       report = await check();
     });
 
-    it.each(cases)('has drifted in that step alone, or not at all, once %s', (_, { step, found }) => {
+    it.each(cases)('C2: has drifted in that step alone, or not at all, once %s', (_, { step, found }) => {
       const at = `${step.env?.['AT']}/`;
       const own = report.steps.find(({ name }) => name === step.name);
       const deviations = own?.deviations.map(({ kind, message, path = '' }) =>

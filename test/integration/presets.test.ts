@@ -194,7 +194,7 @@ describe('the preset', () => {
     expect(after).toBeGreaterThan(before!);
   });
 
-  it('egress reports why it cannot work on a host that shares its network, and changes nothing', async () => {
+  it('D11: egress reports why it cannot work on a host that shares its network, and changes nothing', async () => {
     const rules = () => promisify(execFile)('nft', ['list', 'ruleset']).then((output) => output.stdout);
     const before = await rules();
     await sh('rm -rf /etc/egress');

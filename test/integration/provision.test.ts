@@ -133,7 +133,7 @@ describe('a run', () => {
     expect((await stack.client.status(id)).steps.map((step) => step.state)).toEqual(['succeeded', 'skipped']);
   });
 
-  it('runs a skipped step in the next run of the plan, and repeats only its dependents and the finalizers', async () => {
+  it('C1: runs a skipped step in the next run of the plan, and repeats only its dependents and the finalizers', async () => {
     await stack.onHost('rm -f /root/done /root/open');
     const did = (what: string) => `echo ${what} >>/root/done`;
     const steps = [

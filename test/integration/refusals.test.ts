@@ -306,7 +306,7 @@ describe('a run', () => {
   });
 
   describe('with a bootstrap marker', () => {
-    it('waits until the marker appears', async () => {
+    it('C14: waits until the marker appears', async () => {
       const id = await stack.start({
         steps: [{ name: 'boots', script: 'test -e /root/booted' }],
         bootstrap: { marker: '/root/booted', timeout: '20s' },
@@ -345,7 +345,7 @@ describe('a run with a step that cannot start', () => {
     return status.steps[0]?.failure;
   };
 
-  it('fails before its first step if its last one lacks a secret, and reports everything that is missing', async () => {
+  it('C9: fails before its first step if its last one lacks a secret, and reports everything that is missing', async () => {
     await addSecret(stack, 'other', 'value-of-another');
     const steps = [
       { name: 'first', script: 'touch /root/begun' },

@@ -362,7 +362,7 @@ describe('a self-provisioning host', () => {
     }
   });
 
-  it('runs only what is changed, after an earlier script and after a run, and a run only what is changed since', async () => {
+  it('C4: runs only what is changed, after an earlier script and after a run, and a run only what is changed since', async () => {
     const steps = (version: Record<string, number> = {}): Step[] =>
       [
         { name: 'a', finalize: record('fin') },
@@ -483,7 +483,7 @@ describe('a self-provisioning host', () => {
       expect(await stack.client.result(again.workflowId)).toMatchObject({ outcome: 'already-provisioned' });
     });
 
-    it('lets an operator retry a failed step through watch-host, which finishes the plan', async () => {
+    it('C4: lets an operator retry a failed step through watch-host, which finishes the plan', async () => {
       await installScript([
         { name: 'good', script: record('good'), finalize: record('fin') },
         { name: 'bad', script: record('bad', 'echo "what went wrong"; [ -e /root/fixed ] || exit 7') },
@@ -515,7 +515,7 @@ describe('a self-provisioning host', () => {
       expect((await run('sh', 'status')).stdout).toMatch(/^provisioned\n/);
     });
 
-    it('runs a step that a run had skipped when its script is started again', async () => {
+    it('C4: runs a step that a run had skipped when its script is started again', async () => {
       await installScript([
         { name: 'good', script: record('good') },
         { name: 'bad', script: record('bad', '[ -e /root/fixed ] || exit 7') },

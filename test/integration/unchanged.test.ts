@@ -199,7 +199,7 @@ describe('a plan that runs again on its host', () => {
     }
   });
 
-  it('runs a skipped step again', async () => {
+  it('C1: runs a skipped step again', async () => {
     const fails = { d: { script: 'test ! -e /root/fail' } };
     await stack.onHost('touch /root/fail');
     const id = await stack.start({ name: 'web', steps: eight(fails) });

@@ -145,7 +145,7 @@ describe('chandler watch', () => {
     await expectExit(0);
   });
 
-  it('shows the whole message of a step that failed before its launch, even in narrow terminals, and requests no log', async () => {
+  it('C5, C6: shows the whole message of a step that failed before its launch, even in narrow terminals, and requests no log', async () => {
     await addSecret(stack, 'api-token', 'x');
     const go = `/root/go-${Date.now()}`;
     const id = await start({

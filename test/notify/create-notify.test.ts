@@ -103,7 +103,7 @@ describe('a webhook', () => {
 });
 
 describe('a command', () => {
-  it('gets the notification on standard input and in variables, and only those variables of the worker that every program needs', async () => {
+  it('D9: gets the notification on standard input and in variables, and only those variables of the worker that every program needs', async () => {
     const command = `{ cat; env; } >${join(dir, 'told')}`;
     const secret = {
       CHANDLER_SECRET_TOKEN: 'hush',

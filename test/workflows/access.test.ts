@@ -529,7 +529,7 @@ describe('advice-after-end', () => {
   });
 });
 
-describe('a run that waits for the bootstrap marker', () => {
+describe('C14: a run that waits for the bootstrap marker', () => {
   const bootstrap = { marker: '/root/.ssh-provisioned', timeout: '15m' };
 
   it('shows what it waits for, and until when, for as long as it waits', async () => {

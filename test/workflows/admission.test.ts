@@ -89,7 +89,7 @@ describe('a run whose worker lacks something', () => {
     return { result, asked };
   };
 
-  it('fails before its first step, and names everything that is missing with the advice', async () => {
+  it('C9: fails before its first step, and names everything that is missing with the advice', async () => {
     const { result, asked } = await run([secret, lackOf('zmx-unavailable', 'zmx')]);
     expect(result).toMatchObject({
       outcome: 'failed',
@@ -102,7 +102,7 @@ describe('a run whose worker lacks something', () => {
     expect(asked).toEqual(['admitPlan', 'prepareHost', 'releaseHost']);
   });
 
-  it('does not connect to its host without an identity', async () => {
+  it('C9: does not connect to its host without an identity', async () => {
     const { result, asked } = await run([secret, key]);
     expect(result).toMatchObject({
       failure: { message: expect.stringMatching(/secrets.*\n.*identity/) as string },

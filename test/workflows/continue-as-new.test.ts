@@ -69,7 +69,7 @@ describe('a run whose history grows long', () => {
     ).toEqual(['prepareHost', 'installZmx', 'verifySentinel', 'releaseHost']);
   });
 
-  it('can be read by the run id of each of its histories, and so can an earlier run of the same id', async () => {
+  it('C7: can be read by the run id of each of its histories, and so can an earlier run of the same id', async () => {
     const { activities } = fakeActivities({
       waitStep: async ({ launch }) => {
         if (launch.step === 'later') return untilCancelled();

@@ -49,7 +49,7 @@ describe('an action', () => {
   const signal = (client: ChandlerClient, id: string, name: string, ...args: unknown[]) =>
     client.temporal.workflow.getHandle(id).signal(name, ...args);
 
-  it('is applied or refused with the reason, and a refused signal is recorded', async () => {
+  it('C3: is applied or refused with the reason, and a refused signal is recorded', async () => {
     const { asked, activities } = fakeActivities({ waitStep: failingFirst(failed(3)) });
     const steps = [step('a', { finalize: 'true' }), step('b', { needs: ['a'] })];
     await run(activities, steps, {}, async (client, id) => {

@@ -63,7 +63,7 @@ describe('whatever a client sends', () => {
   };
 
   test.each(Object.keys(inputs))(
-    '%s refuses at once what is nested thousands of levels deep',
+    'D6: %s refuses at once what is nested thousands of levels deep',
     async (type) => {
       for (const text of [deep(20_000), deep(900_000), `{"target":${deep(20_000)}}`, deep(102)]) {
         const { message } = await refusal(type, [text]);
@@ -94,7 +94,7 @@ describe('whatever a client sends', () => {
     ['cleanHost', '{"run":{"toString":1}}', 'run must be the id of a run'],
     ['provision', '{"toString":1}', 'target: is missing'],
     ['watchProvisioning', '[[]]', 'must be a mapping'],
-  ])('%s refuses %s', async (type, text, reason) => {
+  ])('D6: %s refuses %s', async (type, text, reason) => {
     expect((await refusal(type, [text])).message).toContain(reason);
   });
 
@@ -138,7 +138,7 @@ describe('whatever a client sends', () => {
     expect(new Set(asked.slice(before))).toEqual(new Set(['admitPlan']));
   });
 
-  it('a notification that no run has to report is not delivered', async () => {
+  it('D8: a notification that no run has to report is not delivered', async () => {
     const forged = inputs['sendNotification']?.[0] as { notification: object };
     for (const text of [
       JSON.stringify(forged),
@@ -153,7 +153,7 @@ describe('whatever a client sends', () => {
     expect(asked).not.toContain('sendNotification');
   });
 
-  it('an activity that a client starts by itself, past the workflow, does nothing', async () => {
+  it('D8: an activity that a client starts by itself, past the workflow, does nothing', async () => {
     const used: string[] = [];
     const note = (name: string) => () => {
       used.push(name);
@@ -189,7 +189,7 @@ describe('whatever a client sends', () => {
     expect(used).toEqual([]);
   });
 
-  it('no workflow task fails, and every run still answers or ends', async () => {
+  it('D6: no workflow task fails, and every run still answers or ends', async () => {
     const { findings } = await playShapes(harness.env, drawShapes(SEED, SHAPES), { patience: 2 });
     expect(findings).toEqual([]);
   });

@@ -148,7 +148,7 @@ it('counts a parked host until its step is retried, on all hosts at once', async
   });
 });
 
-it('refuses invalid inputs and actions with the reason, and records refused signals', async () => {
+it('C3: refuses invalid inputs and actions with the reason, and records refused signals', async () => {
   const { activities } = fleetActivities(good);
   const input = makeFleet('refuse', 2, { waves: [1], pause: {} });
   await harness.fleet(activities, input, async (client, name) => {
@@ -185,7 +185,7 @@ it('refuses invalid inputs and actions with the reason, and records refused sign
   });
 });
 
-it('refuses a report that no run of a host sends, and continues', async () => {
+it('C3: refuses a report that no run of a host sends, and continues', async () => {
   let finish = () => {};
   const finished = new Promise<void>((resolve) => (finish = resolve));
   const { activities } = fleetActivities(() => finished.then(() => ended));

@@ -326,7 +326,7 @@ describe('a step', () => {
     });
   });
 
-  it('that was skipped runs, and then its dependents and the finalizers run again', () => {
+  it('C1: that was skipped runs, and then its dependents and the finalizers run again', () => {
     const host = makeInspection({
       sentinel: sentinel(
         JSON.stringify({ digest: `${digest}+skipped`, steps: [{ name: 'a', state: 'skipped' }] }),

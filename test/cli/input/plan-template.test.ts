@@ -113,7 +113,7 @@ describe('fillTarget', () => {
   });
 });
 
-it('the suggested commands never confuse a file with an option or a host', () => {
+it('C8: the suggested commands never confuse a file with an option or a host', () => {
   const next = (file: string) => renderNext({ program: 'chandler' }, file).join('\n');
   expect(next("-it's.yaml")).toContain(`chandler up './-it'\\''s.yaml'`);
   expect(next('web1')).toContain('chandler doctor ./web1 ');

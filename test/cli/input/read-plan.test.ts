@@ -153,7 +153,7 @@ const bad: readonly [what: string, files: Files, ...problems: string[]][] = [
     'lib/b.yaml:2: include[0]: is a cycle: web.yaml → lib/a.yaml → lib/b.yaml → web.yaml',
   ],
   [
-    'keys of a plan in an included file',
+    'C10: keys of a plan in an included file',
     { 'web.yaml': 'include: [a.yaml]\n', 'a.yaml': `target: {host: x}\nrequird: []\n${steps('a')}` },
     'a.yaml:1: target: is not a known key',
     'a.yaml:2: requird: is not a known key; did you mean "required"?',
@@ -173,7 +173,7 @@ const bad: readonly [what: string, files: Files, ...problems: string[]][] = [
     'b.yaml:2: Map keys must be unique',
   ],
   [
-    'a bad step, bad values and a bad name in an included file',
+    'C10: a bad step, bad values and a bad name in an included file',
     {
       'web.yaml': `include: [a.yaml]\nenv: {B: 1}\n${steps('w')}`,
       'a.yaml': `env:\n  1A: x\n  B: 2\nrequired:\n  - C-D\n${steps('a')}    tmieout: 1s\n`,

@@ -120,7 +120,7 @@ describe('a log that cannot be read', () => {
     [5, 32_000],
     [6, 60_000],
     [40, 60_000],
-  ])('after %i failures in a row is asked for again in %i ms', (count, ms) => {
+  ])('C6: after %i failures in a row is asked for again in %i ms', (count, ms) => {
     const state = Array.from({ length: count }).reduce<State>((before) => failedWith(before), open);
     expect([isAsked(state, ms - 1), isAsked(state, ms)]).toEqual([false, true]);
     expect(textOf(state)).toMatch(/the host is away\. Asking again in /);
@@ -133,7 +133,7 @@ describe('a log that cannot be read', () => {
     expect(state.log?.failure).toBeUndefined();
   });
 
-  test('of a launch that was never created is not requested again, and explains that', () => {
+  test('C6: of a launch that was never created is not requested again, and explains that', () => {
     const why = 'there is no log of network';
     const state = failedWith(open, { why, isFinal: true });
     expect(isAsked(state, 3_600_000)).toBe(false);

@@ -117,7 +117,7 @@ describe('a start that waits for the login shell', () => {
   });
 });
 
-describe('a run that waits for its bootstrap marker', () => {
+describe('C14: a run that waits for its bootstrap marker', () => {
   const marker = '/root/.ssh-provisioned';
   const status = makeStatus({ phase: 'waiting-for-bootstrap', waitingFor: marker, waitingUntilMs: 869_000 });
 

@@ -45,13 +45,13 @@ const older = (runId: string) => ({
   endedAtMs: 1000,
 });
 
-test('an id that had several runs is listed with the run id of each', () => {
+test('C7: an id that had several runs is listed with the run id of each', () => {
   const lines = renderRuns([older('0a'), older('0b')], 1000);
   expect(lines.map((line) => line.split(/ {2,}/).at(-1))).toEqual(['RUN ID', '0a', '0b']);
 });
 
 test.each([20, 40, 60, 79])(
-  'a terminal of %i columns shows every run whole, and no line is wider',
+  'C11: a terminal of %i columns shows every run whole, and no line is wider',
   (columns) => {
     const lines = renderRuns([older('0a'), older('0b')], 1000, columns);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);

@@ -28,7 +28,7 @@ describe('a warning', () => {
     ['the same in a pipeline', 'lost', 1, 'curl x | tar x\necho ok'],
     ['an assignment whose substitution fails', 'lost', 1, 'version=$(curl x)\necho "$version"'],
     ['set -u alone', 'lost', 2, 'set -u\nmake\necho ok'],
-  ])('is reported for %s', (_, kind, line, script) => {
+  ])('C10: is reported for %s', (_, kind, line, script) => {
     expect(warningsOf({ script })).toEqual([['steps[0].script', line, expect.stringMatching(kinds[kind])]]);
   });
 

@@ -12,7 +12,7 @@ const OF_OPEN_RUNS =
 const OF_RUNS_THAT_ARE_OVER = /start the run again/;
 const isOver = (state: AdviceState) => ['over', 'closed', 'terminated'].includes(state);
 
-describe('the advice of every failure in every state of a run', () => {
+describe('C11, C12: the advice of every failure in every state of a run', () => {
   const table = codes.flatMap((code) => adviceStates.map((state) => [code, state] as const));
 
   test.each(table)('%s, %s: it names only what is possible then', (code, state) => {

@@ -39,7 +39,7 @@ function screen(columns: number, status = statusWith(), options: Partial<State> 
   return makeState([listed(makeInfo(ID)), told(ID, status)], { single: true, view: 'run', size, ...options });
 }
 
-describe.each([80, 60, 40])('in a terminal of %i columns', (columns) => {
+describe.each([80, 60, 40])('C5: in a terminal of %i columns', (columns) => {
   const options = { columns, maxRows: 20, nowMs: 12_000, paint: plain };
 
   test('a run shows the whole message of a step that failed before its launch, with its advice', () => {

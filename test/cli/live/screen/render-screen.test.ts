@@ -123,7 +123,7 @@ describe('the bottom', () => {
     ['asks with the reason', 'sby hand[enter]', '[y/n] skip network of web1, because: by hand?'],
     ['shows what is typed, and which keys answer', 'sby', 'by_'],
     [
-      'asks for the reason of an abort',
+      'C11: asks for the reason of an abort',
       'x',
       'Reason for aborting web1 (optional). Enter: continue to confirmation · Esc: keep running _',
     ],
