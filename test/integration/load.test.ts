@@ -6,7 +6,7 @@ import type { Target } from '../../src/domain/plan/schema.ts';
 import { sandboxExec } from '../support/sandbox-control.ts';
 import { chandler } from '../support/chandler.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
-import { startStack, type Stack } from '../support/stack.ts';
+import { startStack, type Stack, type WorkerProcess } from '../support/stack.ts';
 
 const WAITS = 4;
 const STEPS = 6;
@@ -17,12 +17,16 @@ describe('E1: a worker whose slots for waits are all in use', () => {
   let other: TestHost;
   let target: Target;
   let busy: string;
+  let worker: WorkerProcess;
   beforeAll(async () => {
     stack = await startStack({ workers: 0 });
     other = await startHost();
     await copyFile(other.identity, join(stack.secretsDir, 'id_other'));
     target = stack.target({ port: other.port, identity: 'id_other', hostKey: other.hostKey });
-    await stack.startWorker({ CHANDLER_MAX_WAITS: String(WAITS), CHANDLER_MAX_SHORT_ACTIVITIES: '4' });
+    worker = await stack.startWorker({
+      CHANDLER_MAX_WAITS: String(WAITS),
+      CHANDLER_MAX_SHORT_ACTIVITIES: '4',
+    });
     const script = 'echo begun; until test -e /root/go; do sleep 0.1; done';
     const steps = Array.from({ length: STEPS }, (_, i) => ({ name: `wait-${i}`, script }));
     busy = await stack.start({ name: 'busy', steps });
@@ -87,5 +91,13 @@ describe('E1: a worker whose slots for waits are all in use', () => {
   it('notices every end, even of steps whose waits were refused', async () => {
     await stack.onHost('touch /root/go');
     expect((await stack.client.result(busy)).outcome).toBe('provisioned');
+  });
+
+  it('is replaced by one whose slots the resource-based tuner gives', async () => {
+    await worker.kill('SIGTERM');
+    await stack.startWorker({ CHANDLER_SLOTS: 'resources' });
+    const steps = ['a', 'b'].map((name) => ({ name, script: 'sleep 1' }));
+    const id = await stack.start({ name: 'tuned', target, steps });
+    expect((await stack.client.result(id)).outcome).toBe('provisioned');
   });
 });
