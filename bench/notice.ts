@@ -9,6 +9,7 @@ import { RESULTS } from './work.ts';
 
 const STEPS = 50;
 const LINES = 50;
+const ABORTS = 10;
 const LONG_LOG_LINES = 4_000_000;
 
 /** The measures as Markdown. */
@@ -19,11 +20,13 @@ export async function notice(stand: Stand): Promise<string> {
   const ends = await endDelays(stand, host);
   await host.reset({ wipe: true });
   const { lines, megabytesPerS } = await readLog(stand, host);
+  const aborts = await abortDelays(stand, host);
   const table = renderTable(
     ['', 'times', 'median', 'p99'],
     [
       row('from the last action of a step to its end in the history', ends),
       row('from a line on the host to its print by a follower', lines),
+      row('from an abort to the signal that ends the step', aborts),
     ],
   );
   return `${table}\n\nA long log is read at ${megabytesPerS.toFixed(1)} MB/s.`;
@@ -71,6 +74,22 @@ async function readLog(stand: Stand, host: BenchHost) {
   }
   await client.result(workflowId);
   return { lines, megabytesPerS: (offset - longFrom) / 1000 / (Date.now() - longBegin) };
+}
+
+/** The time between the request to abort a run and the signal to its step, which has no end of its own. */
+async function abortDelays({ client }: Stand, host: BenchHost): Promise<number[]> {
+  const delays: number[] = [];
+  for (let i = 0; i < ABORTS; i += 1) {
+    const script = `trap 'date +%s%N >${RESULTS}/term-${i}; exit' TERM; echo >${RESULTS}/begun-${i}; sleep 600 & wait`;
+    const plan = { name: `abort-${i}`, target: host.target, steps: [{ name: 'endless', script }] };
+    const { workflowId } = await client.start(plan, { workflowId: `bench:${randomUUID()}` });
+    while (host.read(`begun-${i}`) === undefined) await delay(50);
+    const abortedMs = Date.now();
+    await client.abort(workflowId);
+    await client.result(workflowId);
+    delays.push(stampMs(host.read(`term-${i}`) ?? '') - abortedMs);
+  }
+  return delays;
 }
 
 /** The time that `date +%s%N` printed. */
