@@ -12,6 +12,7 @@ import { checkHostKey, type HostKeyCheck } from './host-key.ts';
 import { runExec, type Link } from './run-exec.ts';
 import type { ResolvedTarget } from './resolved-target.ts';
 import { connectSocket } from './connect-socket.ts';
+import { Patience } from './patience.ts';
 
 /** Time limits of a connection. */
 export interface SshConnectionOptions {
@@ -40,7 +41,7 @@ export interface Connection extends Executor {
   readonly close: () => void;
 }
 
-/** The last characters that are kept of what a host says before the login is complete. */
+/** How many of the last characters are kept of what a host prints before the login is complete. */
 const BANNER_LENGTH = 4096;
 /** dropbear rejects more than 10 000 bytes. */
 const MAX_COMMAND_BYTES = 8 * 1024;
@@ -53,11 +54,17 @@ const HMACS: MacAlgorithm[] = [
   'hmac-sha2-512',
 ];
 
-/** Connects, through `via` if there is a jump host, checks the host key, and then logs in. Throws as {@link Executor.exec}. */
+/**
+ * Connects, through `via` if there is a jump host, checks the host key, and then logs in. `patience` limits the login and learns
+ * from it. Throws as {@link Executor.exec}.
+ */
 export async function openConnection(
   target: ResolvedTarget,
   options: SshConnectionOptions = {},
-  via?: Duplex,
+  {
+    via,
+    patience = new Patience(options.readyTimeoutMs ?? timing.loginMs),
+  }: { via?: Duplex; patience?: Patience } = {},
 ): Promise<Connection> {
   const label = addressOf(target);
   // Loaded by the first connection: a program may import the library for other things.
@@ -70,7 +77,7 @@ export async function openConnection(
   client.on('error', () => undefined);
   transport.on('error', () => undefined);
   try {
-    await logIn(client, transport, target, options, login, check);
+    await logIn(client, transport, target, options, login, check, patience);
   } catch (error) {
     destroy(transport);
     const isRefusal = error instanceof Error && classify('dial', error).code === 'auth-failed';
@@ -93,6 +100,7 @@ function logIn(
   options: SshConnectionOptions,
   login: Login,
   check: HostKeyCheck,
+  patience: Patience,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let banner = '';
@@ -135,16 +143,21 @@ function logIn(
       keepaliveInterval: options.keepaliveMs ?? timing.keepaliveEveryMs,
       keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     });
-    const { readyTimeoutMs = timing.loginMs } = options;
+    const startedAt = performance.now();
+    const limitMs = patience.ms;
     let hasSpoken = false;
     transport.once('data', () => (hasSpoken = true));
     const timer = setTimeout(() => {
       const what = hasSpoken
-        ? `the login was not complete within ${readyTimeoutMs} ms`
-        : `the host accepted the connection and sent nothing for ${readyTimeoutMs} ms`;
+        ? `the login was not complete within ${limitMs} ms`
+        : `the host accepted the connection and sent nothing for ${limitMs} ms`;
+      patience.ranOut(limitMs);
       reject(new Error(what));
-    }, readyTimeoutMs);
-    client.once('ready', () => clearTimeout(timer));
+    }, limitMs);
+    client.once('ready', () => {
+      clearTimeout(timer);
+      patience.took(performance.now() - startedAt);
+    });
     transport.once('close', () => clearTimeout(timer));
   });
 }

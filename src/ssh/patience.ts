@@ -10,7 +10,7 @@ export class Patience {
   readonly #minMs: number;
   #ms: number;
 
-  /** Begins with a patience of `minMs`, which is also the least. Milliseconds; default 8 000. */
+  /** Begins with a patience of `minMs`, and never has less. Milliseconds; default 8 000. */
   constructor(minMs: number = MIN_MS) {
     this.#minMs = minMs;
     this.#ms = minMs;
@@ -27,11 +27,11 @@ export class Patience {
 
   /** Records how long the host took. */
   took(afterMs: number): void {
-    this.#ms = Math.min(MAX_MS, Math.max(this.#minMs, 2 * afterMs));
+    this.#ms = Math.max(this.#minMs, Math.min(MAX_MS, 2 * afterMs));
   }
 
   /** Records that the host took longer than this. */
   ranOut(ms: number): void {
-    this.#ms = Math.min(MAX_MS, Math.max(this.#ms, 2 * ms));
+    this.#ms = Math.max(this.#ms, Math.min(MAX_MS, 2 * ms));
   }
 }

@@ -84,26 +84,20 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
   const open = async (target: ResolvedTarget): Promise<Connection> => {
     const key = keyOf(target);
     const { login } = patienceWith(target);
-    const limits = { ...options, readyTimeoutMs: login.ms };
     const isFailing = failing.has(key);
-    let startedAt = 0;
-    const tookMs = () => performance.now() - startedAt;
     try {
       const connection = await gateTo(target, isFailing).pass(async () => {
         // The dial may have waited for long.
         if (closed) throw failure('connection-lost', addressOf(target), 'the worker is shutting down');
         dials += 1;
-        startedAt = performance.now();
         return target.jump
-          ? dialThrough(connectionsTo(target.jump), target, limits)
-          : openConnection(target, limits);
+          ? dialThrough(connectionsTo(target.jump), target, options, login)
+          : openConnection(target, options, { patience: login });
       });
       failing.delete(key);
-      login.took(tookMs());
       return connection;
     } catch (error) {
       failing.add(key);
-      if (startedAt > 0 && tookMs() >= limits.readyTimeoutMs) login.ranOut(limits.readyTimeoutMs);
       throw error;
     }
   };
@@ -141,11 +135,12 @@ function getOrAdd<T>(map: Map<string, T>, key: string, make: () => T): T {
 async function dialThrough(
   jump: HostConnections,
   target: ResolvedTarget,
-  limits: SshConnectionOptions,
+  options: SshConnectionOptions,
+  patience: Patience,
 ): Promise<Connection> {
   const { channel, lent } = await jump.use(async () => forwardThrough(jump, target));
   try {
-    const connection = await openConnection(target, limits, channel);
+    const connection = await openConnection(target, options, { via: channel, patience });
     connection.onGone(() => lent.release());
     return connection;
   } catch (error) {

@@ -4,6 +4,9 @@ import { ChandlerError, messageOf, type FailureCode } from '../domain/run/failur
 /** The operation that failed. `dial`: connecting and logging in. `forward`: connecting through a jump host. */
 export type Where = 'dial' | 'identity' | 'exec' | 'forward';
 
+const DROPPED =
+  'The host dropped the connection before the login was complete: it may be starting, or busy (MaxStartups).';
+
 /**
  * What the errors of Node and ssh2 1.17 mean: a pattern for "code level message", the code, and advice. The first match counts.
  * The texts are in node_modules/ssh2/lib/client.js and lib/protocol/kex.js.
@@ -23,6 +26,18 @@ const errorTable: Readonly<Record<Where, readonly (readonly [RegExp, FailureCode
     [/./, 'identity-unavailable'],
   ],
   dial: [
+    // A host may close the connection after any banner, so only the sentences of pam_unix and of systemd count.
+    [
+      /^the host closed .*[“ ]Your account has expired; please contact your system administrator\.”$/,
+      'auth-failed',
+      "The host accepted the key, but the user's account has expired: chage -E -1 USER on the host, or log in as another user.",
+    ],
+    [
+      /^the host closed .*Unprivileged users are not permitted to log in/,
+      'host-unreachable',
+      'Only root may log in while the host starts or goes down (/run/nologin, pam_nologin); Chandler tries again.',
+    ],
+    [/^the host closed /, 'host-unreachable', DROPPED],
     [
       /ENOTFOUND|EAI_AGAIN|EAI_NODATA/,
       'host-unreachable',
@@ -39,9 +54,14 @@ const errorTable: Readonly<Record<Where, readonly (readonly [RegExp, FailureCode
       'There is no route to the host: check target.host and the network of the worker.',
     ],
     [
-      /ETIMEDOUT|sent nothing for|not complete within/,
+      /ETIMEDOUT|sent nothing for/,
       'host-unreachable',
       'The host does not answer: check that it is up and that no firewall drops the connection.',
+    ],
+    [
+      /not complete within/,
+      'host-unreachable',
+      'The host answers, but its logins stall: it may be starting or overloaded, its sshd may wait for a name server (UseDNS), or the network drops large packets (MTU). The next login may take longer.',
     ],
     [
       /Invalid identification string|Protocol version|Bad packet length|Packet length/,
@@ -65,22 +85,8 @@ const errorTable: Readonly<Record<Where, readonly (readonly [RegExp, FailureCode
       'The agent offered more keys than the host tries (MaxAuthTries): use an agent with fewer keys, or a key file.',
     ],
     [/authentication methods failed/, 'auth-failed'],
-    [
-      /account has expired/,
-      'auth-failed',
-      "The host accepted the key, but the user's account has expired: chage -E -1 USER on the host, or log in as another user.",
-    ],
-    [
-      /not permitted to log in/,
-      'host-unreachable',
-      'Only root may log in while the host starts or goes down (/run/nologin, pam_nologin); Chandler tries again.',
-    ],
     [/^\S* ?(agent|client-authentication) /, 'identity-unavailable'],
-    [
-      /./,
-      'host-unreachable',
-      'The host dropped the connection before the login was complete: it may be starting, or busy (MaxStartups).',
-    ],
+    [/./, 'host-unreachable', DROPPED],
   ],
   forward: [
     [

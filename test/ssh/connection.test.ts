@@ -77,7 +77,7 @@ describe('a host cannot be reached if it', () => {
     const error = await attempt({ port: (server.address() as AddressInfo).port }, { readyTimeoutMs: 300 });
     server.close();
     expect(error).toMatchObject(
-      failure('host-unreachable', 'the login was not complete within 300 ms', 'does not answer'),
+      failure('host-unreachable', 'the login was not complete within 300 ms', 'its logins stall'),
     );
   });
 
@@ -266,7 +266,7 @@ describe('a connection', () => {
     const inner = await startOther();
     const jump = await openConnection(sshd.target());
     const channel = await jump.forward('127.0.0.1', inner.port);
-    const connection = await openConnection(inner.target(), {}, channel);
+    const connection = await openConnection(inner.target(), {}, { via: channel });
     expect(await connection.exec(sh('sh', '-c', 'echo $SSH_CONNECTION'))).toMatchObject({
       stdout: expect.stringContaining(` ${inner.port}\n`) as string,
     });

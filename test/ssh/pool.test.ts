@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sh } from '../../src/shell/index.ts';
@@ -220,6 +222,24 @@ describe('a pool', () => {
     expect(await dial()).toContain('sent nothing for 800 ms');
     expect(performance.now() - secondAt).toBeGreaterThan(1100);
     proxy.setMode('pass');
+  });
+
+  it('does not wait longer for a host because its jump host was silent', async () => {
+    const pool = createSshPool({ readyTimeoutMs: 200, drainMs: 100 });
+    pools.push(pool);
+    const server = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const jump = through();
+    const silent = pool.executor({ ...sshd.target(), port: (server.address() as AddressInfo).port, jump });
+    const dial = async () => silent.exec(sh('true')).then(String, (error: Error) => error.message);
+    proxy.setMode('blackhole');
+    expect(await dial()).toContain(`127.0.0.1:${proxy.port}`);
+    expect(await dial()).toContain('sent nothing for 400 ms');
+    proxy.setMode('pass');
+    // A login may take longer than that on a busy machine.
+    await expect.poll(() => pool.executor(jump).exec(sh('true')), { timeout: 100_000 }).toMatchObject(ok);
+    expect(await dial()).toContain('sent nothing for 200 ms');
+    server.close();
   });
 
   it('never repeats a command that may have run', async () => {

@@ -32,6 +32,20 @@ const cases: [Where, string, Record<string, unknown>, string, string][] = [
   ['dial', 'Too many authentication failures', { code: 2 }, 'auth-failed', 'no'],
   ['dial', 'Failed to connect to agent', { level: 'agent' }, 'identity-unavailable', 'no'],
   [
+    'dial',
+    'the host closed the connection and said “Welcome | Your account has expired; please contact your system administrator.”',
+    {},
+    'auth-failed',
+    'no',
+  ],
+  [
+    'dial',
+    'the host closed the connection and said “If your account has expired, call us. | Host denied to strangers.”',
+    {},
+    'host-unreachable',
+    'no',
+  ],
+  [
     'identity',
     'Encrypted private OpenSSH key detected, but no passphrase given',
     {},
