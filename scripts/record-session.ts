@@ -252,6 +252,8 @@ async function startRun(
       name: 'demo',
       target: { host: host.host, port: host.port, identity: 'identity', hostKey: host.hostKey },
       sentinel: { whenPresent: 'ignore' },
+      // Later rounds have steps that are unchanged.
+      run: { force: true },
       steps: [
         {
           name: 'packages',
