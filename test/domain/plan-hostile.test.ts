@@ -9,6 +9,7 @@ import { validatePlan } from '../../src/domain/plan/validate.ts';
 import { renderCheck, renderLaunchBody, renderSecrets } from '../../src/host/launch-body.ts';
 import { attachHint } from '../../src/zmx/index.ts';
 import { nastyText } from '../support/hostile.ts';
+import { problemsOfInput } from '../support/schemas.ts';
 
 const step = (more: object = {}) => ({ name: 'a', script: 'true', ...more });
 const plan = (...steps: object[]) => ({ target: { host: 'web1' }, steps });
@@ -65,7 +66,7 @@ function mutate(value: unknown, places: readonly number[], key: string, change: 
 const mutation = fc.tuple(fc.array(fc.nat(20), { maxLength: 4 }), fc.constantFrom(...KEYS), junk);
 
 describe('a mutated plan', () => {
-  it('is refused with bounded messages, or can be resolved, rendered and sent', () => {
+  it('is refused with bounded messages, or fits the published schema and can be resolved, rendered and sent', () => {
     let accepted = 0;
     fc.assert(
       fc.property(fc.array(mutation, { minLength: 1, maxLength: 2 }), (mutations) => {
@@ -77,6 +78,7 @@ describe('a mutated plan', () => {
           return;
         }
         accepted += 1;
+        expect(problemsOfInput('plan', input)).toEqual([]);
         const resolved = resolvePlan(valid);
         expect(planDigest(valid)).toMatch(/^[0-9a-f]{64}$/);
         expect(planDigest(JSON.parse(JSON.stringify(valid)) as typeof valid)).toBe(planDigest(valid));

@@ -28,10 +28,11 @@ export const stepName = z
     'may hold letters, digits, and . _ - only, and must begin with a letter, a digit or _',
   )
   .regex(
-    /^(?!.*\.\d+$)/,
+    /^(.*[^.\d])?\d*$|\D$/,
     'must not end in a dot and a number: sessions of later attempts are named like that',
   )
-  .regex(/^(?!logs$)/, 'is reserved: zmx keeps its logs there');
+  .refine((name) => name !== 'logs', 'is reserved: zmx keeps its logs there')
+  .meta({ not: { const: 'logs' } });
 
 const host = line
   .max(253)
@@ -40,7 +41,7 @@ const host = line
 const port = z.number().int().min(1).max(65535).describe('SSH port. Default 22.');
 const user = line
   .max(64)
-  .regex(/^(?!-)/, 'must not begin with a dash')
+  .regex(/^([^-]|$)/, 'must not begin with a dash')
   .describe('Login user. Default root.');
 const identity = line.describe(
   "The name of a private key in the worker's CHANDLER_IDENTITIES, or `agent` for its ssh-agent. Default the agent, then id_ed25519, id_ecdsa, id_rsa.",

@@ -85,6 +85,18 @@ test('a value of another shape does not fit', () => {
   expect(problemsOf('version', '{"version":"1"}')).not.toEqual([]);
 });
 
+test('the patterns of the schemas have only what Python and Go also know', () => {
+  const schemas = ['plan', 'fleet', 'run', 'output'].map((name) =>
+    readFileSync(new URL(`../../../schema/${name}.schema.json`, import.meta.url), 'utf8'),
+  );
+  const patterns = [...schemas.join('').matchAll(/"pattern": (".*")/g)].map(
+    ([, pattern = '']) => JSON.parse(pattern) as string,
+  );
+  expect(patterns.length).toBeGreaterThan(50);
+  // Lookaround and named groups, character properties, references to groups.
+  expect(patterns.filter((pattern) => /\(\?[^:]|\\[pP1-9]/.test(pattern))).toEqual([]);
+});
+
 const root = new URL('../../../', import.meta.url);
 const plansIn = (folder: string) =>
   readdirSync(new URL(folder, root))
