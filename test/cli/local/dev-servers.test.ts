@@ -40,7 +40,7 @@ async function serving(name: string, more: object = {}): Promise<string> {
   return dir;
 }
 
-describe('the server of chandler dev', () => {
+describe('C13: the server of chandler dev', () => {
   test('is found by other commands, wherever its data is, until it is stopped', async () => {
     const forget = await recordDevDir(context(), await serving('elsewhere'));
     expect(await locateServer({}, context())).toMatchObject({
