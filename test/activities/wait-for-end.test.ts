@@ -222,8 +222,8 @@ describe('waiting for a launch', () => {
     }
     await settle(host, [], { ageMs: 0, heartbeatEveryMs: 2_000, lastsMs: 1_500 });
     expect(asked).toEqual([
-      [8, 1],
-      [8, undefined],
+      [6, 1],
+      [6, undefined],
       [2, 2],
     ]);
   });
