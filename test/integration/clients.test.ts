@@ -24,12 +24,12 @@ const http = inject('temporalHttp');
 let stack: Stack;
 let dir: string;
 
-/** The commands that the page has for each client: the last one runs it, those before build it. */
+/** The commands that the page has for each client, and for the workflow: the last one runs it, those before build it. */
 const COMMANDS = Object.fromEntries(
   readFileSync(new URL('../../docs/from-other-languages.md', import.meta.url), 'utf8')
     .split(/^(?=\*\*|## )/m)
     .flatMap((section) => {
-      const [, name] = /^(?:\*\*|## As a part of )(\w+)/.exec(section) ?? [];
+      const name = section.startsWith('## As a part of') ? 'workflow' : /^\*\*(\w+)/.exec(section)?.[1];
       const commands = readBlocks(section).flatMap((block) => ('commands' in block ? block.commands : []));
       return name !== undefined && commands.length > 0
         ? [[name, commands.map(({ command }) => command)]]
@@ -173,7 +173,7 @@ describe.each(CLIENTS)('the client in %s', (name) => {
 describe('a workflow in Python', () => {
   const run = async (plan: Omit<Plan, 'target'>) => {
     const file = await planFile(plan);
-    return (await shell('Python', runCommand('your', file))).trimEnd();
+    return (await shell('Python', runCommand('workflow', file))).trimEnd();
   };
   it.each([
     ['goes on when its host is provisioned', 'true', '127.0.0.1 is provisioned and can be used'],
