@@ -209,14 +209,23 @@ function watch(client: Client, transport: Duplex, label: string, options: SshCon
 function forward(link: Link, host: string, port: number): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {
+      clearTimeout(timer);
       const where = link.gone() === undefined ? 'forward' : 'exec';
       const doing = `no connection from here to ${host}:${port}`;
       reject(toFailure(error, { where, label: link.label, doing }));
     };
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      fail(new Error(`no answer within ${timing.forwardMs} ms`));
+    }, timing.forwardMs);
     try {
-      link.client.forwardOut('127.0.0.1', 0, host, port, (error, channel) =>
-        error ? fail(error) : resolve(channel),
-      );
+      link.client.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
+        if (error) return fail(error);
+        clearTimeout(timer);
+        if (isLate) return destroy(channel);
+        resolve(channel);
+      });
     } catch (error) {
       fail(error);
     }

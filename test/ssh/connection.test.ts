@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -287,6 +288,23 @@ describe('a connection', () => {
       failure('host-unsupported', '', 'AllowTcpForwarding'),
     );
     strict.close();
+  });
+
+  it('gives up a host that does not answer its jump host within 7 s', async () => {
+    // The kernel drops connections to a full queue, as a firewall does.
+    const full = spawn('python3', [
+      '-uc',
+      'import socket; s = socket.create_server(("127.0.0.1", 0), backlog=0); c = socket.create_connection(s.getsockname()); print(s.getsockname()[1]); input()',
+    ]);
+    const [port] = (await once(full.stdout, 'data')) as [Buffer];
+    const jump = await openConnection(sshd.target());
+    const begin = performance.now();
+    await expect(jump.forward('127.0.0.1', Number(port))).rejects.toMatchObject(
+      failure('host-unreachable', 'no answer within 7000 ms', 'as seen from there'),
+    );
+    expect(performance.now() - begin).toBeLessThan(20_000);
+    jump.close();
+    full.kill();
   });
 
   it('survives a rekey', async () => {

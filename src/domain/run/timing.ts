@@ -40,6 +40,11 @@ export const timing = {
   resolveMs: 7_000,
   loginMs: 7_000,
   /**
+   * How long a jump host may take to resolve the name of a host and to connect to it. By itself it waits for two minutes if its
+   * packets are dropped.
+   */
+  forwardMs: 7_000,
+  /**
    * How long an address may take to accept a connection. TCP repeats its first packet after 1 s and 3 s. Together with the
    * longest pause between two attempts, a host that is back is noticed within 3 s.
    */
