@@ -27,7 +27,8 @@ import { withoutTaskLimit } from '../src/worker.ts';
 import { ADVANCED_BY_QUERY } from '../src/workflows/sdk/fail-after-query.ts';
 import { workflowBundle } from '../test/support/built.ts';
 import { ended, failed, fakeActivities } from '../test/workflows/harness.ts';
-import { describeShape, HOST_NAME, PARKED_STEP, type InputShape } from './input-shapes.ts';
+import { describeShape, type InputShape } from './input-shapes.ts';
+import { HOST_NAME, PARKED_STEP } from './valid-inputs.ts';
 
 /** The time for a shape to be refused, or for its workflow to end. */
 const LIMIT_MS = 60_000;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { inputs } from '../../../fuzz/input-shapes.ts';
+import { inputs } from '../../../fuzz/valid-inputs.ts';
 import { validateFleet } from '../../../src/domain/fleet/validate-fleet.ts';
 import type { FleetInput } from '../../../src/domain/fleet/schema.ts';
 import { actionNames, exampleInput } from '../../../src/domain/run/actions.ts';
