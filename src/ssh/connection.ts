@@ -109,8 +109,8 @@ function logIn(
       banner = (banner + text).slice(-BANNER_LENGTH);
     });
     const rejectEnd = () => {
-      const said = firstAndLast(banner);
-      const error = new Error(`the host closed the connection${said && ` and said “${said}”`}`);
+      const printed = firstAndLast(banner);
+      const error = new Error(`the host closed the connection${printed && ` and printed “${printed}”`}`);
       reject(
         check.refusal() ?? toFailure(error, { where: 'dial', label: addressOf(target), doing: 'no login' }),
       );

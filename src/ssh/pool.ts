@@ -60,7 +60,7 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     const key = keyOf(target);
     const leave = () => {
       hosts.delete(key);
-      if (!Object.values(patienceWith(target)).some(({ isLearnt }) => isLearnt)) patiences.delete(key);
+      if (!Object.values(patiencesOf(target)).some(({ isLearnt }) => isLearnt)) patiences.delete(key);
     };
     const make = () => new HostConnections(addressOf(target), () => open(target), options, leave);
     return getOrAdd(hosts, key, make);
@@ -71,7 +71,7 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     begin: new Patience(),
     answer: new Patience(),
   });
-  const patienceWith = (target: ResolvedTarget) => getOrAdd(patiences, keyOf(target), makePatience);
+  const patiencesOf = (target: ResolvedTarget) => getOrAdd(patiences, keyOf(target), makePatience);
 
   const gateTo = ({ jump }: ResolvedTarget, isFailing: boolean): DialGate => {
     const key = `${isFailing} ${jump ? keyOf(jump) : ''}`;
@@ -83,7 +83,7 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
 
   const open = async (target: ResolvedTarget): Promise<Connection> => {
     const key = keyOf(target);
-    const { login } = patienceWith(target);
+    const { login } = patiencesOf(target);
     const isFailing = failing.has(key);
     try {
       const connection = await gateTo(target, isFailing).pass(async () => {
@@ -105,10 +105,10 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
   return {
     executor: (target) => ({
       get patience() {
-        return patienceWith(target).begin;
+        return patiencesOf(target).begin;
       },
       get answerPatience() {
-        return patienceWith(target).answer;
+        return patiencesOf(target).answer;
       },
       exec: async (command, execOptions = {}) => {
         renderChecked(command);

@@ -33,14 +33,14 @@ const cases: [Where, string, Record<string, unknown>, string, string][] = [
   ['dial', 'Failed to connect to agent', { level: 'agent' }, 'identity-unavailable', 'no'],
   [
     'dial',
-    'the host closed the connection and said “Welcome | Your account has expired; please contact your system administrator.”',
+    'the host closed the connection and printed “Welcome | Your account has expired; please contact your system administrator.”',
     {},
     'auth-failed',
     'no',
   ],
   [
     'dial',
-    'the host closed the connection and said “If your account has expired, call us. | Host denied to strangers.”',
+    'the host closed the connection and printed “If your account has expired, call us. | Host denied to strangers.”',
     {},
     'host-unreachable',
     'no',
