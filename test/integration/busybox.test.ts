@@ -90,15 +90,19 @@ describe('a host with only busybox', () => {
       await stack.until(id, ({ steps }) => steps[0]?.state === 'running', 'the step runs');
       await printed('one ***');
       if (killsWorker) await worker.kill('SIGKILL');
-      await stack.onHost(`touch /root/go-${name}`);
-      await printed('two ***');
-      const terminal = await stack.onHost(`ZMX_DIR=/run/chandler/zmx zmx history ${name}`);
-      expect(terminal).toMatch(/^one \*{3}$/m);
-      expect(terminal).toMatch(/two \*{3}$/m);
-      expect(await stack.onHost('find /var /run /root /tmp -type f -exec grep -l tok-3f9a0c {} + || :')).toBe(
-        '',
-      );
-      if (killsWorker) worker = await stack.startWorker();
+      try {
+        await stack.onHost(`touch /root/go-${name}`);
+        await printed('two ***');
+        // The terminal shows it a moment later.
+        const terminal = () => stack.onHost(`ZMX_DIR=/run/chandler/zmx zmx history ${name}`);
+        await expect.poll(terminal).toMatch(/two \*{3}$/m);
+        expect(await terminal()).toMatch(/^one \*{3}$/m);
+        expect(
+          await stack.onHost('find /var /run /root /tmp -type f -exec grep -l tok-3f9a0c {} + || :'),
+        ).toBe('');
+      } finally {
+        if (killsWorker) worker = await stack.startWorker();
+      }
       await stack.client.abort(id, {});
       expect(await stack.client.result(id)).toMatchObject({ outcome: 'aborted' });
     },
