@@ -16,9 +16,9 @@ const WARM_UPS = 5;
 const IDLE_MS = 3000;
 const TOP = 24;
 
-type HostMeasure = Record<'wallMs' | 'logins' | 'execs' | 'execve' | 'forks' | 'hostMs', number>;
+type HostMeasure = Record<'logins' | 'execs' | 'execve' | 'forks' | 'hostMs', number>;
 type Measure = HostMeasure &
-  Record<'events' | 'workflowTasks' | 'activities' | 'workerMs' | 'serverMs', number>;
+  Record<'wallMs' | 'events' | 'workflowTasks' | 'activities' | 'workerMs' | 'serverMs', number>;
 
 interface Kind {
   readonly name: string;
@@ -68,26 +68,21 @@ export async function account(
     }
   }
   const value = (kind: Kind, key: keyof Measure) => median((measured.get(kind) ?? []).map((it) => it[key]));
-  const row = (name: string, key: keyof Measure, format: (value: number) => string) => [
-    name,
-    ...KINDS.map((kind) => format(value(kind, key))),
-  ];
   announce('a workflow whose activities do nothing');
   const nothing = await floor(stand, rounds);
-  const bare: HostMeasure[] = [];
+  const bare: Partial<Measure>[] = [];
   for (let round = 1; round <= rounds; round += 1) {
     const one = await measureBareWork(stand, host, { idle, counts: noCounts === undefined });
     announce(`round ${round}: the host alone: ${formatMs(one.hostMs)} of CPU`);
     bare.push(one);
   }
-  const bareValue = (key: keyof HostMeasure) => median(bare.map((it) => it[key]));
-  const bareRows = new Map([
-    ['SSH logins', formatCount(bareValue('logins'))],
-    ['execs (SSH channels)', formatCount(bareValue('execs'))],
-    ['programs started on the host (execve)', formatCount(bareValue('execve'))],
-    ['processes and threads started on the host', formatCount(bareValue('forks'))],
-    ['CPU of the host, with its sshd', formatMs(bareValue('hostMs'))],
-  ]);
+  const row = (name: string, key: keyof Measure, format: (value: number) => string) => [
+    name,
+    ...KINDS.map((kind) => format(value(kind, key))),
+    nothing.get(name) ?? '–',
+    format(median(bare.map((it) => it[key] ?? NaN))),
+  ];
+  const both = 'CPU of worker and server';
   const table = renderTable(
     [
       '',
@@ -107,8 +102,13 @@ export async function account(
       row('CPU of the host, with its sshd', 'hostMs', formatMs),
       row('CPU of the worker', 'workerMs', formatMs),
       row('CPU of the Temporal server', 'serverMs', formatMs),
-      ['CPU of worker and server', ...KINDS.map((kind) => formatMs(controllerMs(measured.get(kind) ?? [])))],
-    ].map(([name = '', ...values]) => [name, ...values, nothing.get(name) ?? '–', bareRows.get(name) ?? '–']),
+      [
+        both,
+        ...KINDS.map((kind) => formatMs(controllerMs(measured.get(kind) ?? []))),
+        nothing.get(both) ?? '–',
+        '–',
+      ],
+    ],
   );
   const counted =
     noCounts ??
@@ -116,7 +116,7 @@ export async function account(
   return [
     `Rounds: ${rounds}, after ${WARM_UPS} runs to warm up; figures are medians. Every run logs in anew. CPU time is that of control groups, until ${SETTLE_MS} ms after the result; what server and worker use while idle is subtracted. ${counted}`,
     table,
-    `The least of server and host is what Temporal, sshd and terminals cost without a record, check or answer of Chandler.`,
+    'The least of server and host is what Temporal, sshd and terminals cost without a record, check or answer of Chandler.',
     `Activities of the first run: ${list(types)}.`,
     ...(programs.size > 0 ? [`Programs of the first run: ${list(programs)}.`] : []),
   ].join('\n\n');
@@ -205,10 +205,12 @@ async function measureBareWork(stand: Stand, host: BenchHost, conditions: Condit
   await host.reset({ wipe: true });
   await stand.provision(workPlan(host.target));
   await host.reset({ wipe: false });
-  const { measure } = await spend(stand, host, conditions, () => bareWork(host));
+  const { logins, execs, execve, forks, hostMs } = (
+    await spend(stand, host, conditions, () => bareWork(host))
+  ).measure;
   const wrong = whyWrong(host.read);
   if (wrong !== undefined) throw new Error(`the host alone: ${wrong}`);
-  return measure;
+  return { logins, execs, execve, forks, hostMs };
 }
 
 async function readEvents({ client }: Stand, workflowId: string) {

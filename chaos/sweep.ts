@@ -104,7 +104,8 @@ export async function killWorkersDuring(setting: Setting, programs: readonly str
 
 /**
  * Plays runs in parallel, one on each host: one for each kind of fault, which strikes in the middle of its step, and one for
- * each way to follow a run that is terminated in the middle of its step; every second one of these is also deleted. Returns the violations and the kinds that struck.
+ * each way to follow a run that is terminated in the middle of its step; every second one of these is also deleted.
+ * Returns the violations and the kinds that struck.
  */
 export async function strikeSteps(
   setting: Setting,

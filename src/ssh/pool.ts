@@ -51,7 +51,7 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
   /** Targets whose latest dial failed. Their next dial does not delay those of other targets. */
   const failing = new Set<string>();
   /** A slow login or disk is remembered when its connection is gone, because that is often the same event. */
-  const patiences = new Map<string, ReturnType<typeof makePatience>>();
+  const patiences = new Map<string, ReturnType<typeof makePatiences>>();
   const gates = new Map<string, DialGate>();
   let closed = false;
   let dials = 0;
@@ -60,18 +60,18 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     const key = keyOf(target);
     const leave = () => {
       hosts.delete(key);
-      if (!Object.values(patiencesOf(target)).some(({ isLearnt }) => isLearnt)) patiences.delete(key);
+      if (!Object.values(patiencesOf(key)).some(({ isLearnt }) => isLearnt)) patiences.delete(key);
     };
     const make = () => new HostConnections(addressOf(target), () => open(target), options, leave);
     return getOrAdd(hosts, key, make);
   };
 
-  const makePatience = () => ({
+  const makePatiences = () => ({
     login: new Patience(options.readyTimeoutMs ?? timing.loginMs),
     begin: new Patience(),
     answer: new Patience(),
   });
-  const patiencesOf = (target: ResolvedTarget) => getOrAdd(patiences, keyOf(target), makePatience);
+  const patiencesOf = (key: string) => getOrAdd(patiences, key, makePatiences);
 
   const gateTo = ({ jump }: ResolvedTarget, isFailing: boolean): DialGate => {
     const key = `${isFailing} ${jump ? keyOf(jump) : ''}`;
@@ -83,7 +83,7 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
 
   const open = async (target: ResolvedTarget): Promise<Connection> => {
     const key = keyOf(target);
-    const { login } = patiencesOf(target);
+    const { login } = patiencesOf(key);
     const isFailing = failing.has(key);
     try {
       const connection = await gateTo(target, isFailing).pass(async () => {
@@ -105,10 +105,10 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
   return {
     executor: (target) => ({
       get patience() {
-        return patiencesOf(target).begin;
+        return patiencesOf(keyOf(target)).begin;
       },
       get answerPatience() {
-        return patiencesOf(target).answer;
+        return patiencesOf(keyOf(target)).answer;
       },
       exec: async (command, execOptions = {}) => {
         renderChecked(command);

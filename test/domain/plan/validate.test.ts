@@ -180,7 +180,7 @@ const bad: readonly (readonly [what: string, plan: unknown, ...problems: string[
       ] as const,
   ),
   [
-    'a variable of ours',
+    'a variable of Chandler',
     withStep({ env: { CHANDLER_LAUNCH: 'x' } }),
     'steps[0].env.CHANDLER_LAUNCH: must not begin with CHANDLER_ or ZMX_: those are reserved',
   ],
@@ -305,7 +305,7 @@ describe('validatePlan', () => {
       ),
       'a parkTimeout of nothing',
       // Names that are reserved.
-      'a variable of ours',
+      'a variable of Chandler',
       'variables that are too many for so many steps',
       // Only the command line reads files, from a plan that editors check.
       'files that nothing has read',
