@@ -2,12 +2,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { format, resolveConfig } from 'prettier';
 import { ensureBuilt } from '../test/support/built.ts';
 import { account } from './account.ts';
 import { compare } from './compare.ts';
 import { describeMachine, watchOthers } from './machine.ts';
 import { notice } from './notice.ts';
+import { formatText } from '../scripts/format-text.ts';
 import { parseOptions, type SectionName } from './options.ts';
 import { renderPlot } from './plot.ts';
 import { openStand, type Stand } from './stand.ts';
@@ -84,7 +84,7 @@ async function report(stand: Stand): Promise<void> {
 }
 
 async function write(parts: readonly string[]): Promise<void> {
-  const text = await format(parts.join('\n\n'), { ...(await resolveConfig(docsPage)), filepath: page });
+  const text = await formatText('benchmarks.md', parts.join('\n\n'));
   if (prints) {
     process.stdout.write(text);
     return;

@@ -4,7 +4,8 @@ import { faultKinds } from './faults.ts';
 
 /** When a fault strikes: a time after the start of the run, or when a program on its host reaches a window. */
 export type Moment =
-  { readonly at: 'time'; readonly afterMs: number } | { readonly at: 'window'; readonly number: number };
+  | { readonly at: 'time'; readonly afterMs: number }
+  | { readonly at: 'window'; readonly number: number };
 
 /** A drawn fault. */
 export interface DrawnFault {

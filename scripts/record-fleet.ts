@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { format, resolveConfig } from 'prettier';
 import { stringify } from 'yaml';
 import { openSimulatedStand } from '../bench/simulated-stand.ts';
 import { quote } from '../src/shell/index.ts';
 import { ensureBuilt } from '../test/support/built.ts';
 import { startTmux } from '../test/support/tmux.ts';
 import { startRecording } from './start-recording.ts';
+import { formatText } from './format-text.ts';
 
 const HOSTS = 1000;
 const COLUMNS = 110;
@@ -106,5 +106,5 @@ one host in a hundred. How to do this with your hosts is described in [Roll out 
 
 ${frames.map(({ caption, screen }) => `${caption}${screen === '' ? '' : `\n\n\`\`\`text\n${screen.replaceAll(/\n{3,}/g, '\n\n')}\n\`\`\``}`).join('\n\n')}
 `;
-  return format(text, { ...(await resolveConfig(join(root, 'docs/fleets.md'))), parser: 'markdown' });
+  return formatText('fleet-session.md', text);
 }

@@ -2,11 +2,11 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import proto from '@temporalio/common/lib/proto-utils.js';
-import { format } from 'prettier';
 import type { ChandlerClient } from '../src/client.ts';
 import { ensureBuilt } from '../test/support/built.ts';
 import { fakeActivities, startHarness } from '../test/workflows/harness.ts';
 import { recordings } from '../test/workflows/recordings.ts';
+import { formatText } from './format-text.ts';
 
 ensureBuilt();
 const wanted = process.argv.slice(2);
@@ -32,7 +32,7 @@ async function keep(name: string, workflowId: string, runId: string, isLast = tr
   const count = 1 + (earlier ? await keep(name, workflowId, earlier, false) : 0);
   const file = `${isLast ? name : `${name}-${count}`}.json`;
   const path = fileURLToPath(new URL(`../test/fixtures/histories/${file}`, import.meta.url));
-  writeFileSync(path, await format(proto.historyToJSON(history), { parser: 'json' }));
+  writeFileSync(path, await formatText(file, proto.historyToJSON(history)));
   console.log(`${file}: ${history.events?.length ?? 0} events`);
   return count;
 }

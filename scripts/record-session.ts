@@ -7,7 +7,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { format, resolveConfig } from 'prettier';
 import { quote } from '../src/shell/index.ts';
 import { connect, type ChandlerClient } from '../src/client.ts';
 import { startRecording } from './start-recording.ts';
@@ -17,6 +16,7 @@ import { startHost, type TestHost } from '../test/support/hosts.ts';
 import { poll } from '../test/support/poll.ts';
 import { startTestServer, testCli } from '../test/support/temporal.ts';
 import { startTmux, type TmuxTerminal } from '../test/support/tmux.ts';
+import { formatText } from './format-text.ts';
 
 const ROUNDS = 5;
 const COLUMNS = 100;
@@ -312,5 +312,5 @@ The first round:
 
 ${(first?.frames ?? []).map(({ caption, screen }) => `${caption}\n\n\`\`\`text\n${screen}\n\`\`\``).join('\n\n')}
 `;
-  return format(text, { ...(await resolveConfig(join(root, 'docs/session.md'))), parser: 'markdown' });
+  return formatText('session.md', text);
 }

@@ -1,6 +1,5 @@
 // The generated parts of the pages in docs/: tables of plan keys, variables and codes, and the command line's manual.
 import type { Argument, Command, Option } from 'commander';
-import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
 import type { Act } from '../src/cli/commands/act.ts';
 import { environmentTexts } from '../src/cli/environment.ts';
@@ -13,6 +12,7 @@ import { fleetSchema } from '../src/domain/fleet/schema.ts';
 import { planSchema, watchSchema } from '../src/domain/plan/schema.ts';
 import { actionNames, actions, exampleInput } from '../src/domain/run/actions.ts';
 import { failureCodes } from '../src/domain/run/failure.ts';
+import { formatText } from './format-text.ts';
 
 /** As much of JSON Schema as the schemas use. */
 interface JsonSchema {
@@ -42,7 +42,7 @@ export async function renderPage(text: string, file: string): Promise<string> {
     if (!render) throw new Error(`${file}: there is no generated part "${name}"`);
     return `${begin}\n${render()}\n\n${end}`;
   });
-  return format(filled, { ...(await resolveConfig(file)), filepath: file });
+  return formatText(file, filled);
 }
 
 function keyTable(schema: z.ZodType): string {

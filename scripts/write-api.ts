@@ -12,12 +12,12 @@ import {
   ExtractorMessageCategory,
 } from '@microsoft/api-extractor';
 import { ApiItemKind, ApiModel, type ApiDeclaredItem, type ApiItem } from '@microsoft/api-extractor-model';
-import { format, resolveConfig, type Options } from 'prettier';
 import { z } from 'zod';
 import { fleetHostSchema, fleetSchema } from '../src/domain/fleet/schema.ts';
 import { failureCodes } from '../src/domain/run/failure.ts';
 import { failureTable } from './render-docs.ts';
 import { planSchema, stepSchema, targetSchema, watchSchema } from '../src/domain/plan/schema.ts';
+import { formatText } from './format-text.ts';
 
 /** The order of the reference. */
 const GROUPS: Readonly<Record<string, string>> = {
@@ -82,7 +82,7 @@ interface JsonSchema {
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const file = join(root, 'docs/api.md');
-const style: Options = { ...(await resolveConfig(file)), filepath: file, objectWrap: 'collapse' };
+const style = { objectWrap: 'collapse' } as const;
 const problems: string[] = [];
 
 // Emits its own declarations, so that it does not depend on dist/.
@@ -91,7 +91,7 @@ const dir = mkdtempSync(join(root, '.cache/api-'));
 try {
   const items = extract();
   items.forEach(checkDocs);
-  const text = await format(await renderReference(items), style);
+  const text = await formatText(file, await renderReference(items), style);
   if (process.argv.includes('--check')) {
     const present = existsSync(file) ? readFileSync(file, 'utf8') : '';
     if (present !== text) problems.push('docs/api.md is out of date: run `npm run api`');
@@ -307,9 +307,7 @@ function nameOf(item: ApiItem): string {
 }
 
 async function formatMember(text: string): Promise<string> {
-  const lines = (await format(`declare class C {\n${text}\n}`, { ...style, parser: 'typescript' })).split(
-    '\n',
-  );
+  const lines = (await formatText('member.ts', `declare class C {\n${text}\n}`, style)).split('\n');
   return lines
     .slice(1, -2)
     .map((line) => line.slice(2))

@@ -3,11 +3,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { format, resolveConfig } from 'prettier';
 import { createGenerator } from 'ts-json-schema-generator';
 import { z } from 'zod';
 import { fleetSchema } from '../src/domain/fleet/schema.ts';
 import { planSchema, stepSchema } from '../src/domain/plan/schema.ts';
+import { formatText } from './format-text.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const OUTPUTS = 'src/cli/output/outputs.ts';
@@ -93,8 +93,7 @@ for (const [name, schema] of [
   ['run', renderTypes('Exchange', exchange)],
 ] as const) {
   const file = `${root}schema/${name}.schema.json`;
-  const style = { ...(await resolveConfig(file)), filepath: file };
-  const text = await format(JSON.stringify(schema, undefined, 2), style);
+  const text = await formatText(file, JSON.stringify(schema, undefined, 2));
   if (!isCheck) writeFileSync(file, text);
   else if (readFileSync(file, 'utf8') !== text) {
     console.error(`schema/${name}.schema.json is out of date: npm run schema`);

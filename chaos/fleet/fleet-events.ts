@@ -147,7 +147,8 @@ function ofChild({ event, atMs }: About, started: ReadonlyMap<string, string>): 
   const start = event.startChildWorkflowExecutionInitiatedEventAttributes;
   if (start) {
     const plan = readPayload(start.input) as
-      { readonly steps: readonly { readonly name: string }[] } | undefined;
+      | { readonly steps: readonly { readonly name: string }[] }
+      | undefined;
     const steps = plan?.steps.map(({ name }) => name) ?? [];
     const digest = (readPayload({ payloads: [start.memo?.fields?.['digest'] ?? {}] }) ?? '') as string;
     return [{ kind: 'start', atMs, workflowId: start.workflowId ?? '', steps, digest }];

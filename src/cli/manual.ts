@@ -3,7 +3,12 @@ import { environmentTexts, type EnvironmentName } from './environment.ts';
 import { EVERY_COMMAND, exitCodes, exitTexts, type ExitName } from './exit-codes.ts';
 
 export type Group =
-  'Provision:' | 'Watch and inspect:' | 'Act on runs:' | 'Plans:' | 'Run the parts:' | typeof LAST_GROUP;
+  | 'Provision:'
+  | 'Watch and inspect:'
+  | 'Act on runs:'
+  | 'Plans:'
+  | 'Run the parts:'
+  | typeof LAST_GROUP;
 export const LAST_GROUP = 'This program:';
 
 /** The help of a command, besides its arguments and options. */

@@ -3,7 +3,8 @@ import type { Duration } from '../domain/text/duration.ts';
 
 /** When a schedule checks: in intervals of at least a second (`1h`), or at the times of a cron expression, in UTC (`0 3 * * *`). */
 export type DriftTimes =
-  { readonly every: Duration; readonly cron?: never } | { readonly cron: string; readonly every?: never };
+  | { readonly every: Duration; readonly cron?: never }
+  | { readonly cron: string; readonly every?: never };
 
 /** A schedule of the server that checks a host for drift. */
 export interface DriftSchedule {

@@ -11,7 +11,8 @@ import { sha256Of } from './sha256.ts';
 
 /** `again`: this holder had the lease before. */
 export type LeaseAnswer =
-  { readonly ours: true; readonly again: boolean } | { readonly ours: false; readonly holder: string };
+  | { readonly ours: true; readonly again: boolean }
+  | { readonly ours: false; readonly holder: string };
 
 /** What is recorded on a host. */
 export interface HostRecords {

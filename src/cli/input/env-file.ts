@@ -1,6 +1,7 @@
 /** A variable of an env file, or why a line has none. */
 export type EnvEntry = { readonly line: number } & (
-  { readonly name: string; readonly value: string; readonly problem?: never } | { readonly problem: string }
+  | { readonly name: string; readonly value: string; readonly problem?: never }
+  | { readonly problem: string }
 );
 
 const ASSIGNMENT = /^\s*(?:export\s+)?([^\s='"`]+)\s*=\s*(.*?)\s*$/;

@@ -10,7 +10,8 @@ export interface PartRef {
 
 /** What follows an attempt: the next attempt, or why none starts by itself. */
 export type NextAttempt =
-  { readonly attempt: number } | { readonly attempt: undefined; readonly end: string };
+  | { readonly attempt: number }
+  | { readonly attempt: undefined; readonly end: string };
 
 /**
  * Returns the requested attempt, or the latest; undefined if the part has not started.

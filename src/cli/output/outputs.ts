@@ -30,7 +30,8 @@ export interface Outputs {
   readonly change: Change;
   /** `validate`. */
   readonly validation:
-    Valid | { readonly file: string; readonly ok: false; readonly problems: readonly PlacedProblem[] };
+    | Valid
+    | { readonly file: string; readonly ok: false; readonly problems: readonly PlacedProblem[] };
   /** `logs`: one a line. */
   readonly logChunk: {
     readonly attempt: number;

@@ -2,7 +2,8 @@ import { access, constants } from 'node:fs/promises';
 import { ask, type Env } from './ask-program.ts';
 
 export type Check =
-  { readonly ok: true; readonly version: string } | { readonly ok: false; readonly reason: string };
+  | { readonly ok: true; readonly version: string }
+  | { readonly ok: false; readonly reason: string };
 
 const ANSWER_MS = 10_000;
 /** The first version with `--sqlite-pragma`, user metadata and updates. */

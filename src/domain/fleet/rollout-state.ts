@@ -6,7 +6,8 @@ export interface RolloutPlan {
   readonly waves: readonly Wave[];
   /** What follows a wave that is over, before the next one. */
   readonly pause:
-    { readonly kind: 'none' | 'promote' | 'check' } | { readonly kind: 'time'; readonly ms: number };
+    | { readonly kind: 'none' | 'promote' | 'check' }
+    | { readonly kind: 'time'; readonly ms: number };
   readonly slowStartMs: number;
   readonly parkGraceMs: number;
   /** Whether the plan has steps that run on one host of the fleet only. */
