@@ -2,7 +2,7 @@ import type { WorkflowFailedError } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,7 @@ import { startStack, type Stack } from '../support/stack.ts';
 const exec = promisify(execFile);
 const clients = fileURLToPath(new URL('../../examples/clients/', import.meta.url));
 /** Shared by all test runs, as the Temporal CLI is. */
-const cache = join(defaultCacheDir(process.env), 'clients');
+let cache: string;
 const http = inject('temporalHttp');
 /** Started once, so that all clients share one server and one host. */
 let stack: Stack;
@@ -90,7 +90,10 @@ const runCommand = (name: string, file: string, more = '') => {
 beforeAll(async () => {
   stack = await startStack();
   dir = await mkdtemp(join(tmpdir(), 'chandler-clients-'));
-  await mkdir(cache, { recursive: true });
+  const clientsDir = join(defaultCacheDir(process.env), 'clients');
+  await mkdir(clientsDir, { recursive: true });
+  // Go compiles everything anew where the path of a module is another one, as it is in each test run's own home.
+  cache = await realpath(clientsDir);
   await cp(clients, join(dir, 'examples/clients'), { recursive: true });
 });
 afterAll(async () => {

@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Slow test files, the slowest first. Others take a few seconds. */
+/** Slow test files of each project, the slowest first. Others take a few seconds. */
 const LONG = [
   'integration/clients',
   'integration/docs',
@@ -17,15 +17,11 @@ const LONG = [
   'integration/controls',
   'integration/faults',
   'integration/cli-hardness',
-  'host/start-waiting',
   'integration/connect',
   'integration/chaos',
   'integration/cli',
-  'host/launch',
   'integration/refusals',
   'integration/package',
-  'zmx/shim',
-  'host/terminal',
   'integration/logins',
   'integration/watch',
   'integration/zmx-versions',
@@ -33,15 +29,19 @@ const LONG = [
   'integration/drift',
   'integration/temporal-ui',
   'integration/batch',
-  'host/launch-model',
-  'host/install-zmx',
   'integration/provision',
-  'host/host-report',
-  'host/place-files-attacks',
-  'host/keyboard',
   'integration/ephemeral',
   'integration/steering',
   'integration/login-fuzz',
+  'host/start-waiting',
+  'host/launch',
+  'zmx/shim',
+  'host/terminal',
+  'host/launch-model',
+  'host/install-zmx',
+  'host/host-report',
+  'host/place-files-attacks',
+  'host/keyboard',
   'workflows/access',
   'workflows/continue-as-new',
   'workflows/steering',
@@ -51,12 +51,17 @@ const LONG = [
   'workflows/end-run',
 ].map((name) => join(root, 'test', `${name}.test.ts`));
 
-/** Starts slow test files first: one that starts last leaves the other cores idle. */
+/**
+ * Starts the files of one project after the other, since a process only goes on with files of its project. Starts slow files
+ * first: one that starts last leaves the other cores idle.
+ */
 export class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const gone = LONG.filter((path) => !existsSync(path));
     if (gone.length > 0) throw new Error(`long-first.ts names missing files: ${gone.join(', ')}`);
     const others = await super.sort(files.filter(({ moduleId }) => !LONG.includes(moduleId)));
-    return [...LONG.flatMap((path) => files.filter(({ moduleId }) => moduleId === path)), ...others];
+    const slowFirst = [...LONG.flatMap((path) => files.filter(({ moduleId }) => moduleId === path)), ...others];
+    const projects = new Set(slowFirst.map(({ project }) => project));
+    return [...projects].flatMap((project) => slowFirst.filter((file) => file.project === project));
   }
 }
