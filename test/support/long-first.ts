@@ -60,7 +60,10 @@ export class LongFirst extends BaseSequencer {
     const gone = LONG.filter((path) => !existsSync(path));
     if (gone.length > 0) throw new Error(`long-first.ts names missing files: ${gone.join(', ')}`);
     const others = await super.sort(files.filter(({ moduleId }) => !LONG.includes(moduleId)));
-    const slowFirst = [...LONG.flatMap((path) => files.filter(({ moduleId }) => moduleId === path)), ...others];
+    const slowFirst = [
+      ...LONG.flatMap((path) => files.filter(({ moduleId }) => moduleId === path)),
+      ...others,
+    ];
     const projects = new Set(slowFirst.map(({ project }) => project));
     return [...projects].flatMap((project) => slowFirst.filter((file) => file.project === project));
   }
