@@ -7,7 +7,7 @@ useOwnHome();
 export default defineConfig({
   test: {
     // For two cores: most of the time of a file is spent waiting for real servers, hosts and workers.
-    maxWorkers: 7,
+    maxWorkers: 4,
     sequence: { sequencer: LongFirst },
     // For what hangs, not for what is slow on a busy machine.
     testTimeout: 300_000,
