@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunStatus } from '../../src/domain/run/status.ts';
 import { chandler } from '../support/chandler.ts';
+import { chandlerHere } from '../support/chandler-here.ts';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
@@ -117,7 +118,7 @@ describe('access-lost-midstep: a run', () => {
     // The worker gives up a silent connection after 6 to 9 s, the run after ten minutes. A busy machine takes longer.
     expect(Date.now() - begin).toBeLessThan(30_000);
     expect(sinceMs).toBeGreaterThan(begin);
-    const shown = await chandler(
+    const shown = await chandlerHere(
       ['status', id, '--address', stack.address, '--task-queue', stack.taskQueue],
       {
         home: stack.secretsDir,
@@ -187,7 +188,7 @@ describe('access-lost-midstep: a run', () => {
       steps: [{ name: 'forced', script: '[ "$CHANDLER_ATTEMPT" -gt 1 ] || exec sleep 4771' }],
     });
     await expect.poll(() => stack.onHost('ps -e -o args')).toContain('sleep 4771');
-    const answer = await chandler(
+    const answer = await chandlerHere(
       ['retry', id, 'forced', '--force', '--address', stack.address, '--task-queue', stack.taskQueue],
       { home: stack.secretsDir },
     );

@@ -17,6 +17,7 @@ import {
 } from '../../src/dev/temporal/index.ts';
 import { connect as connectClient } from '../../src/client.ts';
 import { searchAttributes } from '../../src/domain/run/search-attributes.ts';
+import { canRunHere, chandlerHere } from '../support/chandler-here.ts';
 import { problemsOf } from '../support/schemas.ts';
 import { poll } from '../support/poll.ts';
 
@@ -34,21 +35,23 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-/** Runs the CLI without any settings of this machine. */
+/** Runs the CLI without any settings of this machine; in its own process if the test is about that. */
 async function chandler(
   args: readonly string[],
   options: { env?: Record<string, string>; input?: string; closeStdout?: boolean; stopOn?: string } = {},
 ) {
+  const { closeStdout, stopOn, ...rest } = options;
+  if (!closeStdout && stopOn === undefined && canRunHere(args))
+    return chandlerHere(args, { home: dir, ...rest });
   const child = spawn(process.execPath, ['dist/cli/main.js', ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: dir, XDG_STATE_HOME: dir, ...options.env },
     timeout: 100_000,
   });
   const output = { stdout: '', stderr: '' };
-  if (options.closeStdout) child.stdout.destroy();
+  if (closeStdout) child.stdout.destroy();
   else child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
-  const { stopOn } = options;
   if (stopOn !== undefined) {
     child.stderr.on('data', () => !child.killed && output.stderr.includes(stopOn) && child.kill('SIGTERM'));
   }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Target } from '../../src/domain/plan/schema.ts';
 import { quote } from '../../src/shell/index.ts';
+import { canRunHere, chandlerHere } from '../support/chandler-here.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 import { poll } from '../support/poll.ts';
 import { addSecret, startStack, type Stack } from '../support/stack.ts';
@@ -70,13 +71,15 @@ const environment = () => ({
   CHANDLER_IDENTITIES: stack.secretsDir,
 });
 
-/** Runs the CLI. `on` receives everything printed so far. */
+/** Runs the CLI, in its own process if that matters. `on` receives everything printed so far. */
 async function chandler(
   args: readonly string[],
   options: { env?: Record<string, string>; on?: (stdout: string, end: () => void) => void } = {},
 ) {
+  const env = { ...environment(), ...options.env };
+  if (!options.on && canRunHere(args)) return chandlerHere(args, { home: stack.secretsDir, env });
   const child = spawn(process.execPath, [cli, ...args], {
-    env: { ...environment(), ...options.env },
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { inspect, inspectedHost } from '../../src/client/inspect.ts';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import { chandler } from '../support/chandler.ts';
+import { chandlerHere } from '../support/chandler-here.ts';
 import { poll } from '../support/poll.ts';
 import { startStack, type Stack, type WorkerProcess } from '../support/stack.ts';
 import { testCli } from '../support/temporal.ts';
@@ -46,7 +47,7 @@ describe("C12: a run under Temporal's own controls", () => {
     return stdout;
   };
   const run = (...args: string[]) =>
-    chandler([...args, '--address', stack.address, '--task-queue', stack.taskQueue], { home });
+    chandlerHere([...args, '--address', stack.address, '--task-queue', stack.taskQueue], { home });
   /** Follows a run until it shows a running step, or something else. */
   const follow = async (id: string, shows = /running/) => {
     let ended: ReturnType<typeof chandler> | undefined;

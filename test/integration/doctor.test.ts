@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { Diff } from '../../src/cli/output/outputs.ts';
+import { chandlerHere } from '../support/chandler-here.ts';
 import { sandboxExec, sandboxSshd } from '../support/sandbox-control.ts';
 import { startDevServer, type DevServer } from '../../src/dev/temporal/index.ts';
 import { searchAttributes } from '../../src/domain/run/search-attributes.ts';
@@ -16,7 +16,6 @@ import { startHost, type TestHost } from '../support/hosts.ts';
 import { addSecret, startStack, type Stack } from '../support/stack.ts';
 import { testCli } from '../support/temporal.ts';
 
-const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const manifest = fileURLToPath(new URL('../../package.json', import.meta.url));
 
 interface Report {
@@ -31,17 +30,8 @@ beforeAll(async () => {
 afterAll(() => rm(home, { recursive: true, force: true }));
 
 /** Runs the CLI without any settings of this machine. */
-async function chandler(args: readonly string[], env: Record<string, string> = {}, input = '') {
-  const child = spawn(process.execPath, [cli, ...args], {
-    env: { PATH: process.env['PATH'], HOME: home, XDG_STATE_HOME: home, ...env },
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
-  const exitCode = await new Promise((resolve) => child.once('close', resolve));
-  return { exitCode, stdout, stderr };
+function chandler(args: readonly string[], env: Record<string, string> = {}, input = '') {
+  return chandlerHere(args, { home, env, input });
 }
 
 async function doctor(args: readonly string[], env?: Record<string, string>) {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DriftSchedule } from '../../src/client.ts';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import type { Notification } from '../../src/domain/run/notification.ts';
-import { chandler } from '../support/chandler.ts';
+import { chandlerHere } from '../support/chandler-here.ts';
 import { problemsOf } from '../support/schemas.ts';
 import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
@@ -50,7 +50,7 @@ describe('a schedule', () => {
       .split('\n')
       .filter((line) => line.includes('"drifted"') || line.includes('"unchecked"'))
       .map((line) => JSON.parse(line) as Notification);
-  const schedule = (...args: string[]) => chandler(['schedule', ...args], options);
+  const schedule = (...args: string[]) => chandlerHere(['schedule', ...args], options);
   const find = async (wanted = id) =>
     (await stack.client.driftSchedules.list()).find((each) => each.id === wanted);
   const until = async (
@@ -118,7 +118,7 @@ describe('a schedule', () => {
     expect(found[0]).not.toHaveProperty('nextAtMs');
     expect((await schedule('list')).stdout).toMatch(new RegExp(`^${id} .*paused \\(maintenance\\)`, 'm'));
     // A completion offers nothing if a busy server is late.
-    const completed = () => chandler(['__complete', 'zsh', 'schedule', 'resume', ''], options);
+    const completed = () => chandlerHere(['__complete', 'zsh', 'schedule', 'resume', ''], options);
     await expect
       .poll(async () => (await completed()).stdout)
       .toContain(`${id}\tpaused, cron CRON_TZ=Europe/Berlin 0 3 * * *`);

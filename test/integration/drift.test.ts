@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DriftReport } from '../../src/domain/run/drift.ts';
 import type { Plan } from '../../src/domain/plan/schema.ts';
-import { chandler } from '../support/chandler.ts';
+import { chandlerHere } from '../support/chandler-here.ts';
 import { driftCases, workOfCases } from '../support/drift-cases.ts';
 import { problemsOf } from '../support/schemas.ts';
 import { addSecret, startStack, type Stack } from '../support/stack.ts';
@@ -162,22 +162,22 @@ describe('a provisioned host', () => {
       home: dir,
       env: { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
     };
-    const clean = await chandler(['drift', file], options);
+    const clean = await chandlerHere(['drift', file], options);
     expect(clean.exitCode).toBe(0);
     expect(clean.stdout).toMatch(/no drift: \d+ steps in order\n$/);
     const [, { step }] = cases.find(([what]) => what === 'a line of cron is commented out')!;
     await stack.onHost(`mv /etc/cron.d/${step.name} /root/cron`);
-    const drifted = await chandler(['drift', file, '--json'], options);
+    const drifted = await chandlerHere(['drift', file, '--json'], options);
     expect(drifted.exitCode).toBe(6);
     expect(problemsOf('drift', drifted.stdout)).toEqual([]);
     expect(JSON.parse(drifted.stdout)).toMatchObject({ drifted: true, plan: 'shop' });
-    const shown = await chandler(['drift', file], options);
+    const shown = await chandlerHere(['drift', file], options);
     expect(shown.stdout).toMatch(/^ {2}! drifted {3}s\d+-cron +its check fails \(exit 2\)$/m);
-    expect((await chandler(['diff', file], options)).stdout).toMatch(/^ {2}! drift +step s\d+-cron/m);
-    const unreachable = await chandler(['drift', file, '--target', 'port=1', '--json'], options);
+    expect((await chandlerHere(['diff', file], options)).stdout).toMatch(/^ {2}! drift +step s\d+-cron/m);
+    const unreachable = await chandlerHere(['drift', file, '--target', 'port=1', '--json'], options);
     expect(unreachable.exitCode).toBe(1);
     expect(JSON.parse(unreachable.stderr)).toMatchObject({ error: { code: 'host-unreachable' } });
-    expect((await chandler(['drift', join(dir, 'none.yaml')], options)).exitCode).toBe(2);
+    expect((await chandlerHere(['drift', join(dir, 'none.yaml')], options)).exitCode).toBe(2);
     await stack.onHost(`mv /root/cron /etc/cron.d/${step.name}`);
   });
 

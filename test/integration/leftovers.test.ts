@@ -7,7 +7,7 @@ import { sandboxExec } from '../support/sandbox-control.ts';
 import { defaultWorkflowId } from '../../src/domain/run/ids.ts';
 import type { Plan } from '../../src/domain/plan/schema.ts';
 import { script } from '../../src/library/index.ts';
-import { chandler } from '../support/chandler.ts';
+import { chandlerHere } from '../support/chandler-here.ts';
 import { poll } from '../support/poll.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
@@ -61,7 +61,7 @@ describe('a leftover of a run', () => {
     return result.failure as Failure;
   };
   const run = (...args: string[]) =>
-    chandler([...args, '--address', stack.address, '--task-queue', stack.taskQueue], { home });
+    chandlerHere([...args, '--address', stack.address, '--task-queue', stack.taskQueue], { home });
   const clean = (...args: string[]) => {
     const { host, port = 22, identity, hostKey } = stack.target();
     const target = ['--target', `identity=${identity}`, '--target', `hostKey=${hostKey}`];
@@ -249,9 +249,12 @@ describe('a leftover of a run', () => {
       await poll(async () => (await own.onHost('cat /root/a || true')) !== '', 'a runs');
       await worker.kill('SIGKILL');
       await own.client.temporal.workflow.getHandle(a).terminate('test');
-      const silent = await chandler(['status', a, '--address', own.address, '--task-queue', own.taskQueue], {
-        home,
-      });
+      const silent = await chandlerHere(
+        ['status', a, '--address', own.address, '--task-queue', own.taskQueue],
+        {
+          home,
+        },
+      );
       expect(silent.stdout).toMatch(/is not known: no worker answers/);
       await own.startWorker();
       const b = await own.start({ steps: [{ name: 'b', script: 'true' }] });
@@ -324,7 +327,7 @@ describe('a leftover of a run', () => {
       const plan = { target: stack.target(), sentinel: { whenPresent: 'ignore' }, ...more };
       const input = JSON.stringify({ ...plan, steps: [{ name: 'a', script }] });
       const args = ['diff', '-', '--address', stack.address, '--task-queue', stack.taskQueue];
-      return chandler(args, { home, input });
+      return chandlerHere(args, { home, input });
     };
     const refused = await diff('true', {});
     expect(refused.exitCode).toBe(1);

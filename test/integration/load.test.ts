@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Target } from '../../src/domain/plan/schema.ts';
 import { sandboxExec } from '../support/sandbox-control.ts';
-import { chandler } from '../support/chandler.ts';
+import { chandlerHere } from '../support/chandler-here.ts';
 import { startHost, type TestHost } from '../support/hosts.ts';
 import { startStack, type Stack, type WorkerProcess } from '../support/stack.ts';
 
@@ -51,7 +51,7 @@ describe('E1: a worker whose slots for waits are all in use', () => {
       for (const message of found) expect(message).toContain(FULL);
       await setTimeout(200);
     }
-    const { stdout } = await chandler(['doctor', '--json'], {
+    const { stdout } = await chandlerHere(['doctor', '--json'], {
       home: stack.secretsDir,
       env: { TEMPORAL_ADDRESS: stack.address, CHANDLER_TASK_QUEUE: stack.taskQueue },
     });
