@@ -6,7 +6,7 @@ useOwnHome();
 
 export default defineConfig({
   test: {
-    // For two cores: most of the time of a file is spent waiting for real servers, hosts and workers.
+    // For two cores: a file waits for real servers, hosts and workers half of its time, and more at once end no sooner.
     maxWorkers: 4,
     sequence: { sequencer: LongFirst },
     // For what hangs, not for what is slow on a busy machine.

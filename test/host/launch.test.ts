@@ -767,7 +767,8 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('the launch protoc
   });
 
   it('kill also ends the check of a launch and every process that it started', async () => {
-    const id = `checked-${name}`;
+    // Other test runs on this machine have theirs, and a kill finds a launch by its id.
+    const id = `checked-${name}-${own}`;
     const checking = host.check(id, `TOKEN=hunter2; setsid sleep 7395.${own} & exec sleep 7395.${own}`, {
       boundS: 30,
     });

@@ -251,9 +251,7 @@ describe('a leftover of a run', () => {
       await own.client.temporal.workflow.getHandle(a).terminate('test');
       const silent = await chandlerHere(
         ['status', a, '--address', own.address, '--task-queue', own.taskQueue],
-        {
-          home,
-        },
+        { home },
       );
       expect(silent.stdout).toMatch(/is not known: no worker answers/);
       await own.startWorker();

@@ -188,10 +188,10 @@ it('C3: refuses invalid inputs and actions with the reason, and records refused 
 it('C3: refuses a report that no run of a host sends, and continues', async () => {
   let finish = () => {};
   const finished = new Promise<void>((resolve) => (finish = resolve));
-  const { activities } = fleetActivities(() => finished.then(() => ended));
+  const { starts, activities } = fleetActivities(() => finished.then(() => ended));
   const input = makeFleet('reports', 2, { concurrency: 2 });
   await harness.fleet(activities, input, async (client, name) => {
-    await until(client, name, ({ counts }) => counts.running === 2);
+    await expect.poll(() => starts.size).toBe(2);
     const workflowId = 'provision:reports1:22';
     const { runId: firstRunId } = await client.temporal.workflow.getHandle(workflowId).describe();
     const report = { workflowId, firstRunId, kind: 'over' };
@@ -272,7 +272,7 @@ it('aborts the runs at work when it is aborted with end, and when it is cancelle
 });
 
 it('counts a host with another run at work, and one whose run is terminated, as failed', async () => {
-  const { activities } = fleetActivities(untilCancelled);
+  const { starts, activities } = fleetActivities(untilCancelled);
   const input = makeFleet('foreign', 3, { concurrency: 3, maxFailures: 3 });
   const { client } = harness.env;
   const plan = { target: { host: 'foreign1' }, steps: [step('work')] };
@@ -283,6 +283,7 @@ it('counts a host with another run at work, and one whose run is terminated, as 
   });
   await harness.fleet(activities, input, async (client, name) => {
     await until(client, name, ({ counts }) => counts.failed === 1 && counts.running === 2);
+    await expect.poll(() => starts.has('foreign2')).toBe(true);
     await client.temporal.workflow.getHandle('provision:foreign2:22').terminate();
     const { worst } = await until(client, name, ({ counts }) => counts.failed === 2);
     expect(worst).toMatchObject([
