@@ -6,7 +6,7 @@ useOwnHome();
 
 export default defineConfig({
   test: {
-    // For two cores: a file waits for real servers, hosts and workers half of its time, and more at once end no sooner.
+    // For two cores, which these keep busy: more at once take as long, and leave each test less time.
     maxWorkers: 4,
     sequence: { sequencer: LongFirst },
     // For what hangs, not for what is slow on a busy machine.

@@ -2,12 +2,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { formatText } from '../scripts/format-text.ts';
 import { ensureBuilt } from '../test/support/built.ts';
 import { account } from './account.ts';
 import { compare } from './compare.ts';
 import { describeMachine, watchOthers } from './machine.ts';
 import { notice } from './notice.ts';
-import { formatText } from '../scripts/format-text.ts';
 import { parseOptions, type SectionName } from './options.ts';
 import { renderPlot } from './plot.ts';
 import { openStand, type Stand } from './stand.ts';

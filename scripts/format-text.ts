@@ -5,7 +5,7 @@ const config = JSON.parse(
   readFileSync(new URL('../.oxfmtrc.json', import.meta.url), 'utf8'),
 ) as FormatOptions;
 
-/** Formats a text in the project's style. The name of the file tells its language. */
+/** Formats a text in the project's style. The language is that of the file's extension. */
 export async function formatText(
   fileName: string,
   text: string,

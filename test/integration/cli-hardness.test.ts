@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { sandboxDown } from '../../src/dev/sandbox/index.ts';
 import { commandsOf, idleProgram } from '../cli/fake-context.ts';
 import { chandler, mapConcurrently, type ChandlerOptions, type Ended } from '../support/chandler.ts';
-import { chandlerHere } from '../support/chandler-here.ts';
+import { canRunHere, chandlerHere } from '../support/chandler-here.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { poll } from '../support/poll.ts';
 import { someOf } from '../support/some-of.ts';
@@ -246,10 +246,8 @@ async function use(each: Use, options: Partial<ChandlerOptions> & UseOptions = {
 }
 
 async function useHere(each: Use, options: UseOptions): Promise<Ended> {
-  // A worker replaces parts of its process.
-  if (each.line === 'worker') return use(each, options);
   const { args, env } = await invocationOf(each, options);
-  return chandlerHere(args, { home, env });
+  return canRunHere(args) ? chandlerHere(args, { home, env }) : use(each, options);
 }
 
 /** The uses with a wrong result, each with its output. */

@@ -12,7 +12,7 @@ export function canRunHere(args: readonly string[]): boolean {
   return !OWN_PROCESS.has(args[0]) || args.includes('--print');
 }
 
-/** Runs a command line in this process, which is cheaper than `chandler()`, for what {@link canRunHere}. */
+/** Runs a command line in this process, which is cheaper than `chandler()`, if it does not depend on its process: {@link canRunHere}. */
 export async function chandlerHere(
   args: readonly string[],
   { home, env, input = '' }: Pick<ChandlerOptions, 'home' | 'env' | 'input'>,

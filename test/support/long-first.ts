@@ -52,8 +52,8 @@ const LONG = [
 ].map((name) => join(root, 'test', `${name}.test.ts`));
 
 /**
- * Starts the files of one project after the other, since a process only goes on with files of its project. Starts slow files
- * first: one that starts last leaves the other cores idle.
+ * Starts all files of a project before those of the next: a process ends unless the next file is of its own project. Starts slow
+ * files first: one that starts last leaves the other cores idle.
  */
 export class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
